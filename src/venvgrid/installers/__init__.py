@@ -1,0 +1,1 @@
+"""How a lock entry becomes an environment: one module an installer."""

@@ -1,0 +1,1 @@
+"""Events and reports as text: one module a format."""
