@@ -180,6 +180,7 @@ class Distribution:
     version: str
     hashes: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()  # of the same files where the resolver told; never written into matrix.lock
+    direct: str = ""  # the URL of a direct reference, which is written into matrix.lock
     uploaded: str = ""  # when the newest of the files was uploaded, where the index told
 
 

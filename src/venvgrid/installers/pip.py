@@ -1,0 +1,206 @@
+"""Resolving, installing and building with pip: where uv is not there, and for Python 2.7, which uv cannot query.
+
+pip is never installed into an environment. It runs from the wheel that virtualenv carries, with the interpreter that it
+is to work for: `python pip-26.0.whl/pip …`, as ensurepip does. Interpreters below 3.9 get theirs from the tool folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.installers import (
+    BUILD_TIMEOUT,
+    INSTALL_TIMEOUT,
+    RESOLVE_TIMEOUT,
+    Answer,
+    InstallRequest,
+    Resolved,
+    ResolveFailed,
+    ResolveRequest,
+    binary_options,
+    reasons,
+    requirement_lines,
+)
+from venvgrid.model import Distribution, Resolution
+from venvgrid.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from venvgrid.model import Interpreter
+    from venvgrid.process import Completed, Runner
+
+HAS_REPORT = (22, 2)  # pip install --dry-run --report
+HAS_CUTOFF = (26, 0)  # pip install --uploaded-prior-to
+QUIET = ("--disable-pip-version-check", "--no-input", "--no-color")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pip:
+    """`wheel_for` gives the pip wheel that runs on an interpreter; `downloads` keeps what old pips had to download."""
+
+    wheel_for: Callable[[Interpreter], Path]
+    downloads: Path
+    environ: Mapping[str, str]
+    run: Runner
+
+    @property
+    def name(self) -> str:
+        """Give "pip": its version follows from the interpreter."""
+        return "pip"
+
+    def resolve(self, request: ResolveRequest) -> Answer:
+        """Resolve with `pip install --dry-run`, or `pip download` where pip is older; see `installers.Installer`."""
+        if request.resolution is not Resolution.HIGHEST:
+            return ResolveFailed(
+                reason=f'pip cannot resolve "{request.resolution}"; install uv: pip install "venvgrid[uv]"'
+            )
+        version = pip_version(self.wheel_for(request.interpreter))
+        notes: tuple[str, ...] = ()
+        if request.cutoff and version < HAS_CUTOFF:
+            notes = (f"as-of was not applied: pip {version[0]}.{version[1]} knows no cut-off date",)
+        with tempfile.TemporaryDirectory(prefix="venvgrid-resolve-") as folder:
+            here = Path(folder)
+            (here / "requirements.txt").write_text("\n".join(request.requirements) + "\n", encoding="utf-8")
+            (here / "constraints.txt").write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
+            answer = self._dry_run(request, here, version) if version >= HAS_REPORT else self._download(request, here)
+        if isinstance(answer, Resolved):
+            return Resolved(distributions=answer.distributions, notes=notes)
+        return answer
+
+    def install(self, request: InstallRequest) -> str:
+        """Install with pip from outside the environment; see `installers.Installer`."""
+        lines = requirement_lines(request)
+        common = ["install", *QUIET, "--no-deps", "--no-compile", "--no-warn-script-location"]
+        common += ["--find-links", str(self.downloads)] if self.downloads.is_dir() else []
+        common += ["--no-index"] if request.offline else []
+        problem = ""
+        with tempfile.TemporaryDirectory(prefix="venvgrid-install-") as folder:
+            if lines:
+                file = Path(folder, "requirements.txt")
+                file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
+                problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
+            if request.wheels and not problem:
+                forced = ["--force-reinstall"] if request.reinstall else []
+                problem = self._install([*common, *forced, *map(str, request.wheels)], request, Path(folder))
+            if request.editable and not problem:
+                problem = self._install([*common, "--editable", str(request.editable)], request, Path(folder))
+        return problem
+
+    def build_wheel(
+        self, source: Path, target: Path, interpreter: Interpreter, *, via_sdist: bool, offline: bool
+    ) -> str:
+        """Build with `pip wheel`; see `installers.Installer`. pip builds no sdist: the wheel comes from the sources."""
+        del via_sdist
+        arguments = ["wheel", *QUIET, "--no-deps", "--use-pep517", "--wheel-dir", str(target), str(source)]
+        arguments += ["--no-index"] if offline else []
+        completed = self._start(interpreter, interpreter.executable, arguments, source, BUILD_TIMEOUT, supervised=True)
+        return "" if completed.exit_code == 0 else _failure(completed, "pip wheel")
+
+    def _dry_run(self, request: ResolveRequest, here: Path, version: tuple[int, int]) -> Answer:
+        arguments = ["install", *QUIET, "--quiet", "--dry-run", "--ignore-installed", "--report", "report.json"]
+        arguments += ["-r", "requirements.txt", "-c", "constraints.txt", *binary_options(request)]
+        arguments += ["--uploaded-prior-to", request.cutoff] if request.cutoff and version >= HAS_CUTOFF else []
+        arguments += [] if request.dependencies else ["--no-deps"]
+        arguments += ["--no-index"] if request.offline else []
+        completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
+        if completed.exit_code == 0:
+            return Resolved(distributions=read_report((here / "report.json").read_text(encoding="utf-8")))
+        return _answer(request, completed)
+
+    def _download(self, request: ResolveRequest, here: Path) -> Answer:
+        arguments = ["download", *QUIET, "--dest", "files", "-r", "requirements.txt", "-c", "constraints.txt"]
+        arguments += binary_options(request)
+        arguments += [] if request.dependencies else ["--no-deps"]
+        arguments += ["--no-index", "--find-links", str(self.downloads)] if request.offline else []
+        completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
+        if completed.exit_code != 0:
+            return _answer(request, completed)
+        ours = {Path(line.rpartition("/")[2]).name for line in request.requirements if "file://" in line}
+        found = [file for file in sorted((here / "files").iterdir()) if file.name not in ours]
+        distributions = tuple(_from_file(file) for file in found)
+        self.downloads.mkdir(parents=True, exist_ok=True)
+        for file in found:
+            partial = self.downloads / f".{here.name}-{file.name}"
+            shutil.move(file, partial)
+            partial.replace(self.downloads / file.name)
+        return Resolved(distributions=distributions)
+
+    def _install(self, arguments: list[str], request: InstallRequest, cwd: Path) -> str:
+        completed = self._start(request.interpreter, str(request.python), arguments, cwd, INSTALL_TIMEOUT)
+        return "" if completed.exit_code == 0 else _failure(completed, "pip install")
+
+    def _start(
+        self,
+        interpreter: Interpreter,
+        python: str,
+        arguments: list[str],
+        cwd: Path,
+        timeout: float,
+        *,
+        supervised: bool = False,
+    ) -> Completed:
+        argv = (python, str(self.wheel_for(interpreter) / "pip"), *arguments)
+        return self.run(Command(argv=argv, cwd=cwd, env=self.environ, timeout=timeout, supervised=supervised))
+
+
+def pip_version(wheel: Path) -> tuple[int, int]:
+    """Read (major, minor) off the name of a pip wheel: pip-20.3.4-py2.py3-none-any.whl."""
+    major, minor = wheel.name.split("-")[1].split(".")[:2]
+    return int(major), int(minor)
+
+
+def read_report(text: str) -> tuple[Distribution, ...]:
+    """Give the distributions of pip's installation report, by name; wheels of our own (file URLs) are left out."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    found = []
+    for item in json.loads(text)["install"]:
+        info = item["download_info"]
+        if info["url"].startswith("file:") and item.get("is_direct"):
+            continue
+        hashes = info.get("archive_info", {}).get("hashes", {})
+        found.append(
+            Distribution(
+                name=canonicalize_name(item["metadata"]["name"]),
+                version=item["metadata"]["version"],
+                hashes=tuple(f"{name}:{value}" for name, value in hashes.items() if name == "sha256"),
+                urls=(info["url"],),
+                direct=info["url"] if item.get("is_direct") else "",
+            ),
+        )
+    return tuple(sorted(found, key=lambda distribution: distribution.name))
+
+
+def _from_file(file: Path) -> Distribution:
+    from packaging.utils import parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415
+
+    if file.suffix == ".whl":
+        name, version, _, _ = parse_wheel_filename(file.name)
+    else:
+        name, version = parse_sdist_filename(file.name)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Distribution(name=name, version=str(version), hashes=(f"sha256:{digest}",))
+
+
+def _answer(request: ResolveRequest, completed: Completed) -> Answer:
+    if completed.error or completed.timed_out or completed.cancelled:
+        return ResolveFailed(reason=_failure(completed, "pip"))
+    return reasons.from_pip(request, completed.stdout + "\n" + completed.stderr)
+
+
+def _failure(completed: Completed, what: str) -> str:
+    if completed.timed_out:
+        return f"{what} was stopped after {completed.duration:.0f} s"
+    if completed.error or completed.cancelled:
+        return completed.error or f"{what} was cancelled"
+    output = re.sub(r"^(?:DEPRECATION|WARNING|Looking in links).*\n?", "", completed.stderr, flags=re.MULTILINE)
+    return output.strip() or completed.stdout.strip() or f"{what} ended with status {completed.exit_code}"

@@ -1,0 +1,108 @@
+"""What venvgrid needs for old Pythons, kept in a private folder of the user's cache.
+
+virtualenv of today cannot query Python 2.7, and its start-up hook does not parse on 3.6 and 3.7. virtualenv 20.21.1 is
+the last that makes environments for all of them, and it carries the last pips that run there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from venvgrid.errors import InfrastructureError
+from venvgrid.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.model import Interpreter
+    from venvgrid.process import Runner
+
+OLD_VIRTUALENV = "20.21.1"
+OLDEST_FOR_VIRTUALENV = (3, 8)  # below it the old virtualenv makes the environment
+OLDEST_CARRIED_PIP = (3, 9)  # below it pip comes with the old virtualenv
+
+
+INSTALL_TIMEOUT = 300.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """`folder` is in the user's cache; `uv` is its path or "" (then pip installs the tool)."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    run: Runner
+    uv: str = ""
+
+    def old_virtualenv(self) -> Path:
+        """Give a folder to put on PYTHONPATH for `python -m virtualenv`; installed there at its first use.
+
+        Raises:
+            InfrastructureError: it cannot be had (no network, say).
+        """
+        target = self.folder / f"virtualenv-{OLD_VIRTUALENV}-py{sys.version_info[0]}{sys.version_info[1]}"
+        if (target / "virtualenv").is_dir():
+            return target
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{target}.lock"):
+            if not (target / "virtualenv").is_dir():
+                self._install_old_virtualenv(target)
+        return target
+
+    def pip_wheel(self, interpreter: Interpreter) -> Path:
+        """Give the newest pip wheel at hand that runs on the interpreter.
+
+        Raises:
+            InfrastructureError: the tool that carries it cannot be had.
+        """
+        if interpreter.release >= OLDEST_CARRIED_PIP:
+            from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415  (takes 70 ms)
+
+            wheel = get_embed_wheel("pip", ".".join(map(str, interpreter.release)))
+            if wheel is not None:
+                return Path(wheel.path)
+        wheels = self.old_virtualenv() / "virtualenv" / "seed" / "wheels" / "embed"
+        found = {path.name.split("-")[1].rsplit(".", 1)[0]: path for path in wheels.glob("pip-*.whl")}
+        newest = {(2, 7): "20.3", (3, 6): "21.3"}.get(interpreter.release, "23")
+        return next(path for version, path in found.items() if version.startswith(newest))
+
+    def _install_old_virtualenv(self, target: Path) -> None:
+        partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=self.folder))
+        try:
+            requirement = f"virtualenv=={OLD_VIRTUALENV}"
+            completed = self.run(
+                Command(
+                    argv=(*self._installer(), "--target", str(partial), requirement),
+                    cwd=partial,
+                    env=self.environ,
+                    timeout=300,
+                ),
+            )
+            if completed.exit_code != 0:
+                why = (completed.error or completed.stderr or completed.stdout).strip().splitlines()
+                message = (
+                    f"Pythons below 3.8 need virtualenv {OLD_VIRTUALENV}, which could not be installed into {self.folder}: "
+                    f"{why[-1] if why else 'no answer'}"
+                )
+                raise InfrastructureError(message)
+            os.rename(partial, target)  # noqa: PTH104  (Path.rename would replace an empty folder on some platforms)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _installer(self) -> tuple[str, ...]:
+        if self.uv:
+            return (self.uv, "pip", "install", "--quiet", "--python", sys.executable)
+        from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415
+
+        wheel = get_embed_wheel("pip", f"{sys.version_info[0]}.{sys.version_info[1]}")
+        if wheel is None:
+            return (sys.executable, "-m", "pip", "install", "--quiet")
+        return (sys.executable, str(Path(wheel.path) / "pip"), "install", "--quiet", "--disable-pip-version-check")
