@@ -1,0 +1,93 @@
+"""How a cell gets its id: short, stable, and safe in a shell and as a file name, on Windows too.
+
+An id is made of one part for each axis, in an order that does not depend on the file: python, distributions by name,
+variables by name, as-of, resolution, extras. A value that cannot be spelt out with the allowed characters gets a short
+hash, so that two values never become one by accident.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from venvgrid.model import Axis, AxisKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LONGEST = 80  # characters: a path below .venvgrid/envs stays far from the 260 of Windows
+
+_ORDER = [
+    AxisKind.PYTHON,
+    AxisKind.DEPENDENCY,
+    AxisKind.VARIABLE,
+    AxisKind.AS_OF,
+    AxisKind.RESOLUTION,
+    AxisKind.EXTRAS,
+]
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_OPERATOR = re.compile(r"===|~=|==|!=|<=|>=|<|>")
+_WORDS = {"===": "is", "~=": "compat", "==": "eq", "!=": "ne", "<=": "le", ">=": "ge", "<": "lt", ">": "gt"}
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+
+
+def cell_id(axes: Sequence[Axis], values: Mapping[str, str]) -> str:
+    """Give the id of the cell that has `values` (axis name → value) on `axes`."""
+    ordered = sorted(axes, key=lambda axis: (_ORDER.index(axis.kind), canonicalize_name(axis.name), axis.name))
+    full = "-".join(_part(axis, values[axis.name]) for axis in ordered)
+    if _RESERVED.match(full):
+        full = f"cell-{full}"
+    if len(full) <= LONGEST:
+        return full
+    return f"{full[: LONGEST - 9].rstrip('.-')}-{_hash(full, 8)}"
+
+
+def _part(axis: Axis, value: str) -> str:
+    match axis.kind:
+        case AxisKind.PYTHON:
+            return _python(value)
+        case AxisKind.DEPENDENCY:
+            return _dependency(axis.name, value)
+        case AxisKind.VARIABLE:
+            name = axis.name.removeprefix("env.")
+            return f"{name}.{_slug(value)}" if value else f"{name}-empty"
+        case AxisKind.AS_OF:
+            return f"as-of-{_slug(value.replace(':', ''))}"
+        case AxisKind.RESOLUTION:
+            return value
+        case AxisKind.EXTRAS:
+            return f"extras-{_slug(value.replace(',', '.'))}" if value else "no-extras"
+
+
+def _python(value: str) -> str:
+    if "/" in value or "\\" in value:
+        last = re.split(r"[/\\]", value.rstrip("/\\"))[-1].removesuffix(".exe")
+        return f"py-{_UNSAFE.sub('-', last).strip('.-') or 'path'}-{_hash(value, 6)}"
+    if _OPERATOR.match(value):
+        return f"py-{_specifier(value)}"
+    return value if value.startswith(("py", "graalpy")) else f"py{_slug(value)}"
+
+
+def _dependency(name: str, value: str) -> str:
+    if _OPERATOR.match(value):
+        return f"{name}-{_specifier(value)}"
+    # "urllib3" and "2.0" need something in between, "matplotlib" and "3.5" do not.
+    return f"{name}{'' if value[:1].isdigit() and not name[-1:].isdigit() else '-'}{_slug(value)}"
+
+
+def _specifier(value: str) -> str:
+    clauses = [clause.strip() for clause in value.split(",") if clause.strip()]
+    words = (_OPERATOR.sub(lambda match: _WORDS[match[0]], re.sub(r"\s+", "", clause), count=1) for clause in clauses)
+    return _slug("-".join(words).replace("*", "x"))
+
+
+def _slug(value: str) -> str:
+    safe = _UNSAFE.sub("-", value).strip(".-")
+    return safe if safe == value else "-".join(filter(None, [safe, _hash(value, 4)]))
+
+
+def _hash(value: str, length: int) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:length]

@@ -1,0 +1,208 @@
+"""From one raw TOML value to a checked value: each function takes what `tomllib` gave and raises `BadValueError`.
+
+The message says what was expected and what was there; where it stands (file and key path) is added by `config_reader`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from enum import StrEnum
+
+    Choice = TypeVar("Choice", bound=StrEnum)
+
+LONGEST_TEXT = 1_000  # characters
+LONGEST_FREE_TEXT = 10_000  # of an argument of a command, or of an environment variable's value
+LONGEST_DURATION = 365 * 86_400.0  # seconds: waits of the operating system overflow not far above
+MOST_RETRIES = 100
+SHOWN = 60  # characters of a wrong value that a message repeats
+HUGE = 10**SHOWN
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
+_DURATION = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", re.ASCII)
+
+
+class BadValueError(ValueError):
+    """A value of the configuration is not allowed where it stands; the message says what is."""
+
+
+def shown(value: object) -> str:
+    """Give `value` as a message can repeat it: on one line, strings quoted, about SHOWN characters at most."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= SHOWN else value[:SHOWN] + "…")
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and abs(value) > HUGE:
+        return "a huge number"  # Python refuses to write out integers of more than 4,300 digits
+    if isinstance(value, int | float):
+        return f"the number {value!r}"
+    return str(value)[:SHOWN]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give "; did you mean 'X'?" for the known name most like `name`, or "" when none is."""
+    options = {option.lower(): option for option in known}
+    close = difflib.get_close_matches(name[:LONGEST_TEXT].lower(), options, n=1)
+    return f"; did you mean '{options[close[0]]}'?" if close else ""
+
+
+def one_of(options: Iterable[str]) -> str:
+    """List the allowed values for a message: "'a', 'b' or 'c'"."""
+    *first, last = [f"'{option}'" for option in options]
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def text(raw: object) -> str:
+    """Take a string of at most LONGEST_TEXT characters, none of them a control character."""
+    return _text(raw, _CONTROL, LONGEST_TEXT)
+
+
+def free_text(raw: object) -> str:
+    """Take a longer string that may have several lines: an argument of a command, a variable's value."""
+    return _text(raw, _CONTROL_BUT_LAYOUT, LONGEST_FREE_TEXT)
+
+
+def _text(raw: object, forbidden: re.Pattern[str], longest: int) -> str:
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        hint = "; 3.10 as a number is 3.1" if isinstance(raw, float) else ""
+        raise BadValueError(f"expected a string, got {shown(raw)} (put it in quotes{hint})")
+    if not isinstance(raw, str):
+        raise BadValueError(f"expected a string, got {shown(raw)}")
+    if len(raw) > longest:
+        raise BadValueError(f"a string of {len(raw):,} characters; at most {longest:,} are allowed")
+    if found := forbidden.search(raw):
+        raise BadValueError(f"{shown(raw)} holds the control character {found.group()!r}, which is not allowed")
+    return raw
+
+
+def flag(raw: object) -> bool:
+    """Take true or false."""
+    if not isinstance(raw, bool):
+        raise BadValueError(f"expected true or false (without quotes), got {shown(raw)}")
+    return raw
+
+
+def retries(raw: object) -> int:
+    """Take a whole number from 0 to MOST_RETRIES."""
+    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MOST_RETRIES:
+        raise BadValueError(f"expected a whole number from 0 to {MOST_RETRIES}, got {shown(raw)}")
+    return raw
+
+
+def choice(options: type[Choice]) -> Callable[[object], Choice]:
+    """Make a function that takes one of the values of `options`."""
+
+    def take(raw: object) -> Choice:
+        value = text(raw)
+        if value not in list(options):
+            raise BadValueError(f"{shown(value)} is not allowed{nearest(value, options)} (allowed: {one_of(options)})")
+        return options(value)
+
+    return take
+
+
+def duration(raw: object) -> float:
+    """Take "10m", "1h30m", "90s" or a number of seconds; give seconds, from 0 to LONGEST_DURATION."""
+    allowed = 'expected a duration such as "10m", "1h30m" or "90s", or a number of seconds'
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        seconds = float(raw) if abs(raw) < HUGE else math.inf
+    else:
+        if (
+            not isinstance(raw, str)
+            or not (match := _DURATION.fullmatch(raw.replace(" ", "")))
+            or not any(match.groups())
+        ):
+            raise BadValueError(f"{allowed}, got {shown(raw)}")
+        hours, minutes, rest = (float(part or 0) for part in match.groups())
+        seconds = hours * 3600 + minutes * 60 + rest
+    if math.isnan(seconds) or seconds < 0:
+        raise BadValueError(f"{allowed}, got {shown(raw)}")
+    if seconds > LONGEST_DURATION:
+        raise BadValueError(f"{shown(raw)} is too long: at most {LONGEST_DURATION / 3600:.0f}h")
+    return seconds
+
+
+def limit(raw: object) -> float | None:
+    """Take a duration, or "none" or 0 for no limit (None)."""
+    if raw == "none":
+        return None
+    try:
+        return duration(raw) or None
+    except BadValueError as error:
+        raise BadValueError(f'{error} ("none" for no limit)') from None
+
+
+def distribution_name(raw: object) -> str:
+    """Take the name of a distribution, an extra or a group; give it as written."""
+    value = text(raw)
+    if not _NAME.fullmatch(value):
+        raise BadValueError(f"{shown(value)} is no valid name (letters, digits, '.', '-' and '_' in between)")
+    return value
+
+
+def normal_name(raw: object) -> str:
+    """Take the name of an extra or a group; give it normalised (PEP 685, 735)."""
+    return canonicalize_name(distribution_name(raw))
+
+
+def variable_name(raw: object) -> str:
+    """Take the name of an environment variable."""
+    value = text(raw)
+    if not _VARIABLE.fullmatch(value):
+        raise BadValueError(f"{shown(value)} is no valid variable name (letters, digits and '_', no digit first)")
+    return value
+
+
+def variable_pattern(raw: object) -> str:
+    """Take the name of an environment variable or a pattern such as "MY_*"; Windows has names with parentheses."""
+    value = text(raw)
+    if not value or "=" in value:
+        raise BadValueError(f'{shown(value)} is no variable name or pattern (such as "CI" or "MY_*")')
+    return value
+
+
+def module_name(raw: object) -> str:
+    """Take the dotted name of a module."""
+    value = text(raw)
+    if not all(part.isidentifier() for part in value.split(".")):
+        raise BadValueError(f'{shown(value)} is no module name (such as "matplotlib.pyplot")')
+    return value
+
+
+def requirement(raw: object) -> str:
+    """Take a PEP 508 requirement; a URL only as "name @ https://…"."""
+    value = text(raw).strip()
+    if value.startswith("-"):
+        raise BadValueError(f'{shown(value)} is an option; only requirements such as "pytest>=8" are allowed here')
+    try:
+        parsed = Requirement(value)
+    except InvalidRequirement as error:
+        why = str(error).splitlines()[0]
+        raise BadValueError(f'{shown(value)} is no valid requirement, such as "pytest>=8" ({why})') from None
+    if parsed.url is not None and not parsed.url.startswith("https://"):
+        raise BadValueError(f'{shown(value)}: a URL must be written as "name @ https://…"')
+    return value
+
+
+def constraint(raw: object) -> str:
+    """Take a PEP 508 requirement without extras, as pip and uv allow in a constraints file."""
+    value = requirement(raw)
+    if Requirement(value).extras:
+        raise BadValueError(f"{shown(value)}: a constraint cannot have extras")
+    return value

@@ -1,0 +1,165 @@
+"""From a Config to its cells, in order, each with what is known of it before anything is resolved."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from venvgrid import axes, placeholders
+from venvgrid.cell_ids import cell_id
+from venvgrid.config import MOST_CELLS, too_many
+from venvgrid.errors import ConfigError
+from venvgrid.matching import fits, rule_fits
+from venvgrid.model import Cell, Plan, PlannedCell, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.model import Axis, Config, Rule
+
+FORMAT = "venvgrid-plan-1"
+
+
+def expand(config: Config) -> Plan:
+    """Give every cell of `config`: the full product, the first axis slowest, then what [[include]] adds.
+
+    Cells that an [[exclude]] matches are there with Status.EXCLUDED. An [[include]] comes after them: each combination
+    of its values sets the options of the cells that it matches, or adds its cells when there are none, which take all
+    values of the axes that it does not name. It brings excluded cells back when it names one cell exactly,
+    or when all that it matches are excluded.
+
+    Raises:
+        ConfigError: more than MOST_CELLS cells, or two cells whose ids would be the same file on some system.
+    """
+    _check_size(config)
+    kinds = {axis.name: axis.kind for axis in config.axes}
+    cells = [
+        _runnable(config.axes, dict(zip(kinds, values, strict=True)))
+        for values in itertools.product(*(axis.values for axis in config.axes))
+    ]
+    warnings: list[str] = []
+    for rule in config.excludes:
+        hits = [index for index, planned in enumerate(cells) if rule_fits(rule, kinds, planned.cell.axes)]
+        for index in hits:
+            if cells[index].status is Status.RUNNABLE:
+                reason = f"excluded by {rule.path} ({_said(rule)})"
+                cells[index] = replace(cells[index], status=Status.EXCLUDED, reason=reason)
+        if not hits:
+            warnings.append(f"{config.file.name}: {rule.path} ({_said(rule)}) matches no cell")
+    for rule in config.includes:
+        for wanted in _combinations(rule.keys):
+            _include(cells, config.axes, wanted, allow_failure=rule.allow_failure)
+    _check_ids(config, cells)
+    return Plan(cells=tuple(cells), strategy=config.strategy, warnings=tuple(warnings))
+
+
+def requirement(axis_name: str, value: str) -> str | None:
+    """Give the PEP 508 requirement that a value of a dependency axis stands for; None for "absent"."""
+    specifier = axes.version_specifier(value)
+    return None if specifier is None else f"{axis_name}{specifier}"
+
+
+def fill(command: tuple[str, ...], cell: Cell, python: str) -> tuple[str, ...]:
+    """Replace {cell}, {python} (the path of the cell's interpreter) and {axis:NAME} in a checked command."""
+    values = {
+        "cell": cell.id,
+        "python": python,
+        **{placeholders.AXIS_PREFIX + name: value for name, value in cell.axes.items()},
+    }
+    return tuple(placeholders.fill(argument, values) for argument in command)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Give `plan` as the data of `plan --json`; its JSON Schema is schemas/plan.schema.json."""
+    return {
+        "format": FORMAT,
+        "strategy": {"name": plan.strategy},
+        "cells": [
+            {
+                "id": planned.cell.id,
+                "axes": dict(planned.cell.axes),
+                "status": planned.status.value,
+                "reason": planned.reason,
+                "allow_failure": planned.cell.allow_failure,
+            }
+            for planned in plan.cells
+        ],
+        "warnings": list(plan.warnings),
+    }
+
+
+def _runnable(all_axes: tuple[Axis, ...], values: dict[str, str], **options: bool) -> PlannedCell:
+    cell = Cell(id=cell_id(all_axes, values), axes=MappingProxyType(values), **options)
+    return PlannedCell(cell=cell, status=Status.RUNNABLE)
+
+
+def _combinations(keys: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str]]:
+    for values in itertools.product(*keys.values()):
+        yield dict(zip(keys, values, strict=True))
+
+
+def _include(
+    cells: list[PlannedCell], all_axes: tuple[Axis, ...], wanted: dict[str, str], *, allow_failure: bool
+) -> None:
+    """Set the options of the cells that `wanted` matches, or add its cells."""
+    kinds = {axis.name: axis.kind for axis in all_axes}
+    matches = [
+        index
+        for index, planned in enumerate(cells)
+        if all(fits(kinds[name], value, planned.cell.axes[name]) for name, value in wanted.items())
+    ]
+    if not matches:
+        open_values = {axis.name: (wanted[axis.name],) if axis.name in wanted else axis.values for axis in all_axes}
+        cells += [
+            _runnable(all_axes, values, allow_failure=allow_failure, named=True)
+            for values in _combinations(open_values)
+        ]
+        return
+    # An axis with one value need not be mentioned for a cell to be named.
+    exact = all(axis.name in wanted or len(axis.values) == 1 for axis in all_axes)
+    live = [index for index in matches if cells[index].status is not Status.EXCLUDED]
+    for index in matches:
+        cell = cells[index].cell
+        named = exact and wanted.items() <= cell.axes.items()
+        if named or not live or index in live:
+            cell = replace(cell, allow_failure=cell.allow_failure or allow_failure, named=cell.named or named)
+            cells[index] = PlannedCell(cell=cell, status=Status.RUNNABLE)
+
+
+def _said(rule: Rule) -> str:
+    return ", ".join(f"{name} {' or '.join(values)}" for name, values in rule.keys.items())
+
+
+def _check_size(config: Config) -> None:
+    """Count before anything is expanded, so that no configuration can fill the memory."""
+    total = axes.count(config.axes)
+    for rule in config.includes:
+        total += axes.count(
+            replace(axis, values=rule.keys[axis.name]) if axis.name in rule.keys else axis for axis in config.axes
+        )
+    if total > MOST_CELLS:
+        sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in config.axes)
+        more = f" and {len(config.includes)} includes" if config.includes else ""
+        raise ConfigError([f"{config.file.name}: axes: {too_many(total, sizes + more)}"])
+
+
+def _check_ids(config: Config, cells: list[PlannedCell]) -> None:
+    # Windows and macOS take names that differ in case only for one file.
+    same: dict[str, list[Cell]] = defaultdict(list)
+    for planned in cells:
+        same[planned.cell.id.casefold()].append(planned.cell)
+    mistakes = [
+        f"{config.file.name}: axes: two cells would have the same id {group[0].id!r} (capital letters do not count): "
+        f"{_values(group[0])} and {_values(group[1])}; remove or respell one of the values"
+        for group in same.values()
+        if len(group) > 1
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def _values(cell: Cell) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in cell.axes.items())
