@@ -1,0 +1,123 @@
+"""Starting a Python to have it describe itself, safely: whatever it is, it ends soon and its answer is checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from venvgrid.interpreters.candidates import base_executable, canonical
+from venvgrid.model import Interpreter
+from venvgrid.process import Command, Completed
+from venvgrid.serial import from_plain
+
+Run = Callable[[Command], Completed]
+
+SCRIPT = Path(__file__).parent.parent / "inside" / "query.py"
+BEGIN = "<<venvgrid-python:"
+END = ":venvgrid-python>>"
+TIMEOUT = 10.0  # seconds; a Python answers in 20 ms, on a busy machine in 1 s
+GRACE_PERIOD = 1.0
+
+# What a Python or a shim needs to start. Nothing that changes what Python imports or which version a shim gives.
+NEEDED = re.compile(
+    r"""
+    PATH | HOME | LD_LIBRARY_PATH | DYLD_LIBRARY_PATH | DYLD_FALLBACK_LIBRARY_PATH | LANG | LC_ALL | TMPDIR | TEMP
+    | TMP | SYSTEMROOT | SYSTEMDRIVE | WINDIR | COMSPEC | PATHEXT | USERPROFILE | APPDATA | LOCALAPPDATA
+    | PROGRAMFILES | PROGRAMDATA | PYENV_ROOT | ASDF_DIR | ASDF_DATA_DIR | MISE_DATA_DIR | RYE_HOME | JAVA_HOME
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What asking gave: an interpreter, whose source is "" so far, or the reason why not."""
+
+    interpreter: Interpreter | None = None
+    prefix: str = ""  # where its installation is
+    reason: str = ""
+    lasting: bool = True  # the answer depends on the file alone; that of a script depends on what it starts
+    asked: float = 0.0  # when, in seconds since the epoch
+
+
+def ask(path: Path, *, run: Run, environ: Mapping[str, str], timeout: float = TIMEOUT) -> Answer:
+    """Start `path` and have it describe itself.
+
+    A script that starts a Python elsewhere (a shim) is answered by that Python, and a virtual environment by its base.
+    """
+    asked = path
+    lasting = not is_script(path)
+    for _ in range(3):
+        answer, reported = _ask_once(path, run=run, environ=environ, timeout=timeout)
+        if answer.interpreter is None:
+            reason = f"it starts {path}: {answer.reason}" if path != asked else answer.reason
+            return dataclasses.replace(answer, reason=reason, lasting=lasting)
+        if not reported or not Path(reported).exists() or _same(reported, path):
+            return dataclasses.replace(answer, lasting=lasting)
+        lasting = lasting and not is_script(path)
+        path = base_executable(Path(reported)) or Path(reported)
+        if _same(reported, path):  # not a virtual environment: what it said is true of that file
+            interpreter = dataclasses.replace(answer.interpreter, executable=str(canonical(path)))
+            return dataclasses.replace(answer, interpreter=interpreter, lasting=lasting)
+    return Answer(reason="it starts other Pythons, and these again others", lasting=False)
+
+
+def is_script(path: Path) -> bool:
+    """Whether the file is text that another program runs."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:  # such as the aliases of the Microsoft Store, which can be started but not read
+        return False
+
+
+def _ask_once(path: Path, *, run: Run, environ: Mapping[str, str], timeout: float) -> tuple[Answer, str]:
+    command = Command(
+        argv=(str(path), "-B", "-E", "-s", "-S", str(SCRIPT)),
+        cwd=SCRIPT.parent,
+        env={name: value for name, value in environ.items() if NEEDED.fullmatch(name)},
+        timeout=timeout,
+        grace_period=GRACE_PERIOD,
+    )
+    completed = run(command)
+    if not completed.ok:
+        return Answer(reason=_failure(completed, timeout)), ""
+    text = completed.stdout
+    start, end = text.rfind(BEGIN), text.rfind(END)
+    if start < 0 or end < start:
+        return Answer(reason=f"it does not answer as a Python does{_said(text)}"), ""
+    try:
+        data: dict[str, Any] = json.loads(text[start + len(BEGIN) : end])
+        reported, prefix = str(data.pop("executable")), str(data.pop("prefix"))
+        interpreter: Interpreter = from_plain(Interpreter, {**data, "executable": str(path), "source": ""})
+        _ = interpreter.release
+    except (ValueError, TypeError, KeyError) as error:
+        return Answer(reason=f"its answer cannot be read: {error}"), ""
+    return Answer(interpreter=interpreter, prefix=prefix), reported
+
+
+def _failure(completed: Completed, timeout: float) -> str:
+    if completed.error:
+        return completed.error
+    if completed.timed_out:
+        return f"no answer in {timeout:g} s"
+    if completed.cancelled:
+        return "interrupted"
+    if completed.signal:
+        return f"ended by {completed.signal}"
+    return f"exit status {completed.exit_code}{_said(completed.stderr or completed.stdout)}"
+
+
+def _said(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return f": {line:.200}" if line else ""
+
+
+def _same(one: str | Path, other: str | Path) -> bool:
+    return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))

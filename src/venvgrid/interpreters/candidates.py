@@ -1,0 +1,202 @@
+"""Which files of a folder may be Pythons, told from names, links and `pyvenv.cfg` alone: nothing is started."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.interpreters.machine import PYTHON_LIKE, Lookup, Machine, shim_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEEPEST = 5  # links followed inside a folder, environments made from environments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """Something that looked like a Python and was not taken, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """What a lookup gave. `there` is False if its folder does not exist."""
+
+    lookup: Lookup
+    there: bool
+    executables: tuple[Path, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+
+
+def collect(lookup: Lookup, machine: Machine) -> Candidates:
+    """Look into one place: each executable once, by its most specific name."""
+    if lookup.files:
+        names = list(lookup.files)
+        there = any(os.path.lexists(name) for name in names)
+    else:
+        there = lookup.folder.is_dir()
+        if owner := shim_owner(lookup.folder):
+            reason = f"shims of {owner}, whose Pythons are read from their own folders"
+            skipped = (PassedOver(path=str(lookup.folder), reason=reason),)
+            return Candidates(lookup=lookup, there=there, passed_over=skipped)
+        names = _python_like(lookup) if there else []
+    executables: dict[Path, None] = {}
+    passed_over: list[PassedOver] = []
+    for path in _distinct(names):
+        if reason := _unusable(path, machine):
+            passed_over.append(PassedOver(path=str(path), reason=reason))
+            continue
+        base = base_executable(path)
+        if base is None:
+            executables[path] = None
+            continue
+        usable = base.exists()
+        reason = f"a virtual environment of {base}" + ("" if usable else ", which is gone")
+        passed_over.append(PassedOver(path=str(path), reason=reason))
+        if usable:
+            executables[canonical(base)] = None
+    return Candidates(lookup=lookup, there=there, executables=tuple(executables), passed_over=tuple(passed_over))
+
+
+def base_executable(path: Path) -> Path | None:
+    """Give the Python that the virtual environment of `path` was made from; None if `path` is in none.
+
+    The answer may not exist any more.
+    """
+    base = None
+    for _ in range(DEEPEST):
+        settings = _environment_settings(path)
+        if settings is None:
+            break
+        path = base = _base(path, settings)
+    return base
+
+
+def canonical(path: Path) -> Path:
+    """Follow links as long as they stay in the folder: python3 → python3.12, but not Homebrew's opt → Cellar."""
+    for _ in range(DEEPEST):
+        try:
+            target = path.parent / os.readlink(path)  # noqa: PTH115  as text: absolute or relative
+        except OSError:
+            return path
+        if os.path.normpath(target.parent) != os.path.normpath(path.parent) or not PYTHON_LIKE.fullmatch(target.name):
+            return path
+        path = path.parent / target.name
+    return path
+
+
+def executable_in(folder: Path) -> Path | None:
+    """Give the Python of the environment or installation at `folder`, None if there is none."""
+    for place in (folder / "bin", folder / "Scripts", folder):
+        names = [name for name in _names(place) if os.access(name, os.X_OK) and name.is_file()]
+        if names:
+            return _distinct(names)[0]
+    return None
+
+
+def _python_like(lookup: Lookup) -> list[Path]:
+    names: list[Path] = []
+    for pattern in lookup.patterns:
+        folders = _matching(lookup.folder, pattern) if pattern else [lookup.folder]
+        for folder in folders:
+            names += _names(folder)
+    return names
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """Give the matching folders; of a folder and the links to it, the folder."""
+    try:
+        found = sorted(folder.glob(pattern))
+    except OSError:
+        return []
+    by_real: dict[str, Path] = {}
+    for path in sorted(found, key=lambda path: (os.path.realpath(path) != os.path.abspath(path), path)):  # noqa: PTH100
+        by_real.setdefault(os.path.realpath(path), path)
+    return sorted(by_real.values())
+
+
+def _names(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(folder / entry.name for entry in entries if PYTHON_LIKE.fullmatch(entry.name))
+    except OSError:
+        return []
+
+
+def _distinct(names: Iterable[Path]) -> list[Path]:
+    """Give each file once, by the name that says most: python3.12 rather than python3."""
+    groups: dict[object, list[Path]] = {}
+    for path in dict.fromkeys(map(canonical, names)):
+        groups.setdefault(_identity(path), []).append(path)
+    return [max(group, key=_tells) for group in groups.values()]
+
+
+def _identity(path: Path) -> object:
+    try:
+        status = path.stat()
+    except OSError:
+        return path
+    # Hard links count as one file only inside a folder: conda links one file into several installations.
+    return (path.parent, status.st_dev, status.st_ino) if status.st_ino else path
+
+
+def _tells(path: Path) -> tuple[bool, bool, int]:
+    name = path.name.lower().removesuffix(".exe")
+    return not path.is_symlink(), name[-1:].isdigit(), len(name)
+
+
+def _unusable(path: Path, machine: Machine) -> str:
+    if not PYTHON_LIKE.fullmatch(path.name):
+        return "its name is not that of a Python"
+    if not path.exists():
+        return "a broken link" if path.is_symlink() else "not there"
+    if not path.is_file():
+        return "not a file"
+    if not os.access(path, os.X_OK):
+        return "not executable"
+    real = Path(os.path.realpath(path))
+    if real.name in {"mise", "rye", "uv", "asdf", "mise.exe", "rye.exe", "uv.exe"}:
+        return f"a shim of {real.stem}, whose Pythons are read from their own folder"
+    if (
+        machine.platform == "darwin"
+        and path.parent == machine.absolute("usr/bin")
+        and not _has_developer_tools(machine)
+    ):
+        return "Apple's placeholder: the developer tools, which bring the Python, are not installed"
+    return ""
+
+
+def _has_developer_tools(machine: Machine) -> bool:
+    # Starting the placeholder would open a dialog.
+    places = ("Library/Developer/CommandLineTools/usr/bin", "Applications/Xcode.app")
+    return any(machine.absolute(place).exists() for place in places)
+
+
+def _environment_settings(path: Path) -> dict[str, str] | None:
+    for folder in (path.parent, path.parent.parent):
+        try:
+            text = (folder / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        pairs = (line.partition("=") for line in text.splitlines())
+        return {key.strip().lower(): value.strip() for key, _, value in pairs}
+    return None
+
+
+def _base(path: Path, settings: dict[str, str]) -> Path:
+    for key in ("base-executable", "executable"):
+        if (value := settings.get(key)) and Path(value).is_file():
+            return Path(value)
+    home = Path(settings.get("home", ""))
+    suffix = path.suffix if path.suffix.lower() == ".exe" else ""
+    version = settings.get("version_info") or settings.get("version") or ""
+    short = ".".join(version.split(".")[:2])
+    for name in (path.name, f"python{short}{suffix}", f"python3{suffix}", f"python{suffix}", f"pypy3{suffix}"):
+        if (home / name).is_file():
+            return home / name
+    return home / path.name

@@ -1,0 +1,189 @@
+"""From what an axis asks for to the interpreters that a machine has, or to the reason why there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from venvgrid.interpreters.candidates import PassedOver, base_executable, executable_in
+from venvgrid.interpreters.specs import Spec, choose, matches, parse_spec, preference, version_of
+
+if TYPE_CHECKING:
+    from venvgrid.interpreters.discovery import Found
+    from venvgrid.model import Interpreter
+
+UV_OLDEST = Version("3.8")  # of what uv downloads, whatever the implementation
+UV_OLDEST_FREE_THREADED = Version("3.13")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """No interpreter for a spec. `reason` says what was there, where was looked, and what to type next."""
+
+    spec: str
+    reason: str
+
+
+Ask = Callable[[Path], "Interpreter | PassedOver"]
+
+
+def resolve_specs(
+    specs: Iterable[str],
+    found: Found,
+    *,
+    ask: Ask,
+    root: Path | None = None,
+    has_uv: bool = False,
+) -> Mapping[str, Interpreter | Missing]:
+    """Give the best interpreter for every spec, by the spec's text, or why there is none.
+
+    `ask` is for specs that are paths (`find_one` with its options); relative ones start at `root`. `has_uv` says
+    whether uv may be advised. A spec that cannot be read is a Missing as well.
+    """
+    return {text: _resolve(text, found, ask=ask, root=root, has_uv=has_uv) for text in dict.fromkeys(specs)}
+
+
+def _resolve(text: str, found: Found, *, ask: Ask, root: Path | None, has_uv: bool) -> Interpreter | Missing:
+    try:
+        spec = parse_spec(text, root=root)
+    except ValueError as error:
+        return Missing(spec=text, reason=str(error))
+    chosen = choose(spec, found.interpreters)
+    if chosen is not None:
+        return chosen
+    if spec.path:
+        return _at_path(spec, ask)
+    reason = (
+        f"no {spec.title} on this machine; {_looked(found)}{_near(spec, found)}; {advice(spec, found, has_uv=has_uv)}"
+    )
+    return Missing(spec=text, reason=reason)
+
+
+def _at_path(spec: Spec, ask: Ask) -> Interpreter | Missing:
+    path = Path(spec.path)
+    if path.is_dir():
+        inside = executable_in(path)
+        if inside is None:
+            return Missing(spec=spec.text, reason=f"no Python in the folder {path}: looked for bin/python there")
+        path = inside
+    elif not path.exists():
+        return Missing(
+            spec=spec.text, reason=f"{path} is not there; `venvgrid python` lists the Pythons of this machine"
+        )
+    answer = ask(base_executable(path) or path)
+    if isinstance(answer, PassedOver):
+        return Missing(spec=spec.text, reason=f"{answer.path} is no usable Python: {answer.reason}")
+    return answer
+
+
+def _looked(found: Found) -> str:
+    """Give "looked in pyenv (9 found: 2.7.18, …), uv (none), PATH (1 found: 3.11.2)", places that are there only."""
+    versions: dict[str, list[Interpreter]] = {}
+    for place in found.places:
+        if place.there:
+            versions.setdefault(place.source, [])
+    for interpreter in found.interpreters:
+        versions.setdefault(interpreter.source, []).append(interpreter)
+    parts = []
+    for source, group in versions.items():
+        names = [short(item) for item in sorted(group, key=version_of)]
+        parts.append(f"{source} ({len(names)} found: {', '.join(names)})" if names else f"{source} (none)")
+    return "looked in " + ", ".join(parts) if parts else "no place to look in was there"
+
+
+def short(interpreter: Interpreter) -> str:
+    """Give "3.12.1", "3.13.0t", "pypy3.10.14": as one would ask for it."""
+    name = "" if interpreter.implementation == "cpython" else interpreter.implementation
+    traits = ("t" if interpreter.free_threaded else "") + ("d" if interpreter.debug else "")
+    bits = "-32" if interpreter.bits == 32 else ""  # noqa: PLR2004  64 is what everybody expects
+    return f"{name}{interpreter.version}{traits}{bits}"
+
+
+def _near(spec: Spec, found: Found) -> str:
+    """Say what is nearly it: another build of the version, another patch release."""
+    minor = ".".join(spec.version.split(".")[:2])
+    if minor.count(".") != 1:
+        return ""
+    wider = Spec(text="", implementation=spec.implementation, version=_without_level(minor))
+    builds = [
+        item
+        for item in found.interpreters
+        if any(
+            matches(_build(wider, free_threaded=threaded, debug=debug), item)
+            for threaded in (False, True)
+            for debug in (False, True)
+        )
+    ]
+    if not builds:
+        return ""
+    best = max(builds, key=preference)
+    return (
+        f"; there is {', '.join(short(item) for item in sorted(builds, key=version_of))} (write {short(best)!r} for it)"
+    )
+
+
+def _build(spec: Spec, *, free_threaded: bool, debug: bool) -> Spec:
+    return Spec(
+        text="",
+        implementation=spec.implementation,
+        version=spec.version,
+        free_threaded=free_threaded,
+        debug=debug,
+    )
+
+
+def _without_level(text: str) -> str:
+    return ".".join(str(number) for number in Version(text).release[:2])
+
+
+def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
+    """Say how to get what a spec asks for with the tools that this machine has."""
+    there = {place.source for place in found.places if place.there}
+    wanted = spec.version or "3"
+    name = "" if spec.implementation == "cpython" else spec.implementation
+    build = ("t" if spec.free_threaded else "") + ("d" if spec.debug else "")
+    commands = []
+    if "pyenv" in there and not spec.debug:
+        commands.append(f"`pyenv install {name}{wanted}{build}`")
+    if has_uv and uv_can_download(spec):
+        commands.append(f"`uv python install {uv_request(spec)}`")
+    is_plain = not (name or build or spec.bits) and wanted.count(".") == 1
+    if is_plain and "conda" in there:
+        commands.append(f"`conda create -n python{wanted} python={wanted}`")
+    if is_plain and "Homebrew" in there and Version(wanted) >= UV_OLDEST:
+        commands.append(f"`brew install python@{wanted}`")
+    if not commands:
+        tools = "pyenv, uv or your system's packages" if uv_can_download(spec) else "pyenv or your system's packages"
+        return f"install one with {tools}, or give the path of one"
+    return "install one with " + " or ".join(commands)
+
+
+def uv_can_download(spec: Spec) -> bool:
+    """Whether uv offers such a Python for download: it has none below 3.8, nor 32-bit ones by this name."""
+    if spec.path or spec.debug or spec.bits == 32:  # noqa: PLR2004
+        return False
+    if spec.specifier is not None:
+        return any(spec.specifier.contains(f"3.{minor}.99") for minor in range(8, 30))
+    if not spec.version:
+        return True
+    oldest = UV_OLDEST_FREE_THREADED if spec.free_threaded else UV_OLDEST
+    version = Version(spec.version)
+    return version.release == (3,) or Version(".".join(map(str, version.release[:2]))) >= oldest
+
+
+def uv_request(spec: Spec) -> str:
+    """Give the spec as uv writes it."""
+    name = "" if spec.implementation == "cpython" else spec.implementation
+    if spec.specifier is not None:
+        return f"{name}{spec.specifier}"
+    return f"{name}{spec.version}{'t' if spec.free_threaded else ''}" or "3"
+
+
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two paths lead to the same file."""
+    return os.path.realpath(one) == os.path.realpath(other)

@@ -1,0 +1,94 @@
+"""What `venvgrid python` shows: the interpreters, and where they were looked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.interpreters.specs import TITLES, version_of
+
+if TYPE_CHECKING:
+    from venvgrid.interpreters.discovery import Found, Place
+    from venvgrid.model import Interpreter
+
+FORMAT = "venvgrid-python-1"
+
+
+def python_json(found: Found) -> dict[str, Any]:
+    """Give what was found as data; later versions only add keys."""
+    return {
+        "format": FORMAT,
+        "interpreters": [_interpreter(item) for item in _in_order(found)],
+        "places": [
+            {
+                "source": place.source,
+                "folder": place.folder,
+                "there": place.there,
+                "found": place.found,
+                "versions": list(place.versions),
+                "again": place.again,
+                "passed_over": [{"path": item.path, "reason": item.reason} for item in place.passed_over],
+            }
+            for place in found.places
+        ],
+    }
+
+
+def python_lines(found: Found) -> list[str]:
+    """Give what was found as plain text: interpreters, then the places with what was passed over in them."""
+    rows = [(item.version, _title(item), item.source, item.executable) for item in _in_order(found)]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]) for row in rows
+    ]
+    if not rows:
+        lines.append("No Python was found.")
+    lines += ["", "Looked in:"]
+    for place in found.places:
+        if place.there:
+            lines.append(f"  {place.source}: {place.folder} ({_counted(place)})")
+            lines += [f"    passed over {item.path}: {item.reason}" for item in place.passed_over]
+    absent = [place.folder for place in found.places if not place.there]
+    if absent:
+        lines += ["Not there:", *(f"  {folder}" for folder in dict.fromkeys(absent))]
+    return lines
+
+
+def _in_order(found: Found) -> list[Interpreter]:
+    # A stable sort: equals stay in the order of their sources.
+    order = list(TITLES)
+    return sorted(found.interpreters, key=lambda item: (_position(order, item.implementation), version_of(item)))
+
+
+def _position(order: list[str], name: str) -> int:
+    return order.index(name) if name in order else len(order)
+
+
+def _title(interpreter: Interpreter) -> str:
+    traits = [
+        name for name, is_on in (("free-threaded", interpreter.free_threaded), ("debug", interpreter.debug)) if is_on
+    ]
+    if interpreter.bits != 64:  # noqa: PLR2004  what everybody expects
+        traits.append(f"{interpreter.bits}-bit")
+    return " ".join([TITLES.get(interpreter.implementation, interpreter.implementation), *traits])
+
+
+def _counted(place: Place) -> str:
+    parts = [f"{place.found} found" if place.found else "nothing found" if not place.again else "nothing new"]
+    if place.again:
+        parts.append(f"{place.again} already known")
+    return ", ".join(parts)
+
+
+def _interpreter(item: Interpreter) -> dict[str, Any]:
+    return {
+        "executable": item.executable,
+        "version": item.version,
+        "implementation": item.implementation,
+        "free_threaded": item.free_threaded,
+        "debug": item.debug,
+        "bits": item.bits,
+        "platform": item.platform,
+        "cache_tag": item.cache_tag,
+        "markers": dict(item.markers),
+        "source": item.source,
+    }

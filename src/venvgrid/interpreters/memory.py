@@ -1,0 +1,103 @@
+"""What earlier runs learned about interpreters, so that none is started twice.
+
+An answer holds for a path as long as the file behind it keeps its real path, size and mtime. All is forgotten when the
+machine's kernel changes (it is part of the environment markers) and when the question changes. A failure is forgotten
+after ten minutes, and what a script answered is not kept at all, because it depends on what the script starts: the
+answer of a pyenv shim changes with `pyenv global`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from venvgrid.interpreters.asking import SCRIPT, Answer
+from venvgrid.serial import from_plain, to_plain
+
+FORMAT = "venvgrid-pythons-1"
+FILE = "interpreters.json"
+FAILURE_LASTS = 600.0  # seconds
+
+
+class Memory:
+    """Answers by path, read from and written to a folder; without a folder it forgets at once."""
+
+    def __init__(self, folder: Path | None, *, now: float) -> None:
+        """Read what is there; a file that is damaged or of another format is as none. `now` is the time, in seconds."""
+        self._file = folder / FILE if folder else None
+        self._now = now
+        self._header = {"format": FORMAT, "host": _host(), "question": _digest(SCRIPT)}
+        self._entries: dict[str, Any] = self._read()
+        self._new: dict[str, Any] = {}
+
+    def recall(self, path: Path) -> Answer | None:
+        """Give the answer that still holds for `path`."""
+        entry = self._entries.get(str(path))
+        if not isinstance(entry, Mapping) or entry.get("stamp") != _stamp(path):
+            return None
+        try:
+            answer: Answer = from_plain(Answer, entry["answer"])
+        except (TypeError, ValueError, KeyError, AttributeError):
+            return None
+        if answer.interpreter is None:
+            return answer if 0 <= self._now - answer.asked < FAILURE_LASTS else None
+        return answer if Path(answer.interpreter.executable).exists() else None
+
+    def keep(self, path: Path, answer: Answer) -> None:
+        """Note an answer, to be saved by `save`, if it is one that lasts."""
+        if answer.lasting and (stamp := _stamp(path)):
+            self._new[str(path)] = {"stamp": stamp, "answer": to_plain(answer)}
+
+    def save(self) -> None:
+        """Write what is new beside what other processes wrote meanwhile. A folder that takes no file is no error."""
+        if self._file is None or not self._new:
+            return
+        known = {path: entry for path, entry in self._read().items() if Path(path).exists()}
+        text = json.dumps({**self._header, "answers": {**known, **self._new}}, indent=1, sort_keys=True)
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=FILE, dir=self._file.parent)
+            try:
+                with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123  it is open already
+                    file.write(text)
+                os.replace(name, self._file)  # noqa: PTH105  beside its unlink
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(name)  # noqa: PTH108
+                raise
+
+    def _read(self) -> dict[str, Any]:
+        if self._file is None:
+            return {}
+        try:
+            data = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(data, dict) or any(data.get(key) != value for key, value in self._header.items()):
+            return {}
+        answers = data.get("answers")
+        return answers if isinstance(answers, dict) else {}
+
+
+def _stamp(path: Path) -> list[str | int] | None:
+    real = os.path.realpath(path)
+    try:
+        status = os.stat(real)  # noqa: PTH116  beside realpath
+    except OSError:
+        return None
+    return [real, status.st_size, status.st_mtime_ns]
+
+
+def _host() -> str:
+    return f"{platform.system()} {platform.release()} {platform.version()} {platform.machine()}"
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
