@@ -140,6 +140,9 @@ def digest(config: Config) -> str:
         )
         for axis in config.axes
     }
+    for rule in (*plain.get("excludes", ()), *plain.get("includes", ())):
+        if "python" in rule["keys"]:
+            rule["keys"]["python"] = [_relative(value, config.root) for value in rule["keys"]["python"]]
     for section, name in _SETS:
         if name in plain.get(section, ()):
             plain[section][name] = sorted(plain[section][name])
@@ -161,6 +164,11 @@ _SETS = (
 def _relative(value: str, root: Path) -> str:
     path = Path(value)
     return path.relative_to(root).as_posix() if path.is_absolute() and path.is_relative_to(root) else value
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Give the content of a TOML file of at most LARGEST_FILE bytes; raises ConfigError."""
+    return _toml(_text(path), path)
 
 
 def _folders(cwd: Path) -> Iterator[Path]:

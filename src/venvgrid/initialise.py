@@ -1,0 +1,169 @@
+"""A first matrix.toml, from what the project declares (`venvgrid init`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from venvgrid import config
+from venvgrid.errors import InfrastructureError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+NEWEST_MINOR = 14  # the newest released CPython is 3.14, as of 2026-11
+MOST_EXAMPLES = 3  # dependencies that the file mentions
+TEST_NAMES = ("test", "tests", "testing")
+OTHER_NAMES = ("dev",)
+
+_MINORS = ["2.7", *(f"3.{minor}" for minor in range(6, NEWEST_MINOR + 1))]
+_LAST_PATCH = 99  # of a minor: no CPython had as many
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+
+_HEADER = "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it."
+
+
+def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
+    """Give the text of a first matrix.toml.
+
+    Args:
+        pyproject: what tomllib read from pyproject.toml, {} when there is none; what has a wrong shape is passed over.
+        installable: whether there is a project to be built; without one the cells hold only what [install] asks for.
+    """
+    project = _table(pyproject, "project")
+    lines = [
+        _HEADER,
+        "",
+        *_project_lines(pyproject, project, installable=installable),
+        "[axes]",
+        _python_line(project.get("requires-python")),
+        *_dependency_lines(project.get("dependencies")),
+        _line('# env.NAME = ["a", "b"]', "an environment variable"),
+        _line('# as-of = ["release", "today"]', "with the dependencies of the pins' time, and of now"),
+        "",
+        "[install]",
+        _line('requires = ["pytest"]', "what the tests need besides the project"),
+        "",
+        "[test]",
+        'command = ["pytest"]',
+        _line('# timeout = "10m"', "of a cell"),
+        _line('# smoke = ["your_package"]', "imported first"),
+        _line('# env = { NAME = "value" }', "for all cells"),
+        "",
+        _line("# [[exclude]]", "cells that you do not want; those that cannot exist are found without this"),
+        '# python = "<3.10"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(setting: str, comment: str) -> str:
+    return f"{setting:<31} # {comment}"
+
+
+def write(folder: Path) -> Path:
+    """Write matrix.toml into `folder` and give its path.
+
+    Raises:
+        UsageError: there is a configuration already.
+        ConfigError: pyproject.toml is no valid TOML.
+        InfrastructureError: it cannot be written.
+    """
+    target = folder / config.FILE_NAME
+    source = folder / config.PYPROJECT
+    pyproject = config.read_toml(source) if os.path.lexists(source) else {}
+    if "venvgrid" in _table(pyproject, "tool"):
+        raise UsageError(f"{source} has [tool.venvgrid] already; nothing was written. Edit it, or remove it first")
+    installable = bool({"project", "build-system"} & pyproject.keys()) or any(
+        (folder / name).exists() for name in ("setup.py", "setup.cfg")
+    )
+    text = suggest(pyproject, installable=installable)
+    try:
+        with target.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{target} is there already; nothing was written. Edit it, or remove it first") from None
+    except OSError as error:
+        raise InfrastructureError(f"{target}: cannot be written: {error.strerror or error}") from None
+    return target
+
+
+def _project_lines(pyproject: Mapping[str, Any], project: Mapping[str, Any], *, installable: bool) -> list[str]:
+    if not installable:
+        return ["[project]", _line('install = "none"', "there is no project here that could be built"), ""]
+    groups = _for_tests(_table(pyproject, "dependency-groups"))
+    extras = [] if groups else _for_tests(_table(project, "optional-dependencies"))
+    if not groups and not extras:
+        return []
+    key, names = ("groups", groups) if groups else ("extras", extras)
+    line = _line(f"{key} = {json.dumps(names)}", "what the tests need, as pyproject.toml declares it")
+    return ["[project]", line, ""]
+
+
+def _for_tests(names: Iterable[str]) -> list[str]:
+    """Give the names of groups or extras that hold what tests need."""
+    known = {canonicalize_name(name) for name in names}
+    return sorted(known & set(TEST_NAMES)) or sorted(known & set(OTHER_NAMES))
+
+
+def _python_line(declared: object) -> str:
+    minors = _allowed_minors(declared)
+    if not minors:
+        example = f'# python = "3.{NEWEST_MINOR - 3}..3.{NEWEST_MINOR}"'
+        return _line(example, "a range, or a list; without it: the Python that runs venvgrid")
+    first, last = minors[0], minors[-1]
+    if minors != _MINORS[_MINORS.index(first) : _MINORS.index(last) + 1]:
+        line = f"python = {json.dumps(minors)}"
+    elif first == last:
+        line = f'python = ["{first}"]'
+    else:
+        line = f'python = "{first}..{last}"'
+    return _line(line, "a range, or a list")
+
+
+def _allowed_minors(declared: object) -> list[str]:
+    """Give the minor versions of which `declared`, a PEP 440 specifier, allows some patch release."""
+    if not isinstance(declared, str) or not declared.strip():
+        return []
+    try:
+        allowed = SpecifierSet(declared)
+    except InvalidSpecifier:
+        return []
+    return [minor for minor in _MINORS if any(allowed.contains(f"{minor}.{patch}") for patch in range(_LAST_PATCH + 1))]
+
+
+def _dependency_lines(declared: object) -> list[str]:
+    lines: list[str] = []
+    for item in declared if isinstance(declared, list) else []:
+        if len(lines) == MOST_EXAMPLES:
+            break
+        try:
+            requirement = Requirement(item) if isinstance(item, str) else None
+        except InvalidRequirement:
+            continue
+        if requirement is not None:
+            lines.append(_dependency_line(requirement))
+    return lines or [_line('# numpy = ["1.26", "2.0"]', '"1.26" means any 1.26.x')]
+
+
+def _dependency_line(requirement: Requirement) -> str:
+    name = requirement.name if _BARE.fullmatch(requirement.name) else f'"{requirement.name}"'
+    lowest = [
+        match[0]
+        for specifier in requirement.specifier
+        if specifier.operator in {">=", "~=", "=="} and (match := _FIRST_VERSION.match(specifier.version))
+    ]
+    line = f"# {name} = {json.dumps([*lowest[:1], 'latest'])}"
+    return _line(line, f'"{lowest[0]}" means any {lowest[0]}.x') if lowest else line
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key)
+    return value if isinstance(value, dict) else {}
