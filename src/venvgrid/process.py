@@ -1,24 +1,37 @@
 """The only door to other programs: a command is a value, and so is what became of it.
 
-Nothing outlives its command: each has its own process group, which is ended when the command ends, takes too long or is
-cancelled.
+A command ends when its main process ends, not when its output does. Nothing outlives it that can be found: see
+`children` and, for commands that run foreign code, `supervisor`. `run` may be called from several threads at once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import signal
+import select
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
+
+from venvgrid import capture, supervisor
+from venvgrid.children import Child, GroupChild, SupervisedChild, explain, find_executable
+from venvgrid.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POLL_INTERVAL = 0.05
 CANCEL_GRACE = 1.0
+DRAIN_LIMIT = 1.0  # seconds for what is still in the pipe after the end, should someone keep on writing
+CHUNK = 64 * 1024
+
+# All that the supervisor's own Python may need. Its environment can be read by the tests, so it holds nothing else.
+_SUPERVISOR_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,22 +42,22 @@ class Command:
     cwd: Path
     env: Mapping[str, str]
     timeout: float | None = None
-    grace_period: float = 5.0
+    grace_period: float = 5.0  # between SIGTERM to the group and SIGKILL to all
     log: Path | None = None  # takes stdout and stderr together, appended and bounded
     supervised: bool = False  # nothing that it starts survives it, nor venvgrid's own death
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """What became of a command. `exit_code` is None if it did not start or a signal ended it."""
+    """What became of a command. `exit_code` is None if it did not start or a signal ended it. `duration`: seconds."""
 
     argv: tuple[str, ...]
     exit_code: int | None
-    signal: str = ""  # "SIGSEGV"
+    signal: str = ""  # "SIGSEGV"; on Windows the exception, "ACCESS_VIOLATION"
     timed_out: bool = False
     cancelled: bool = False
     duration: float = 0.0
-    stdout: str = ""
+    stdout: str = ""  # with a log: the last 64 KiB of both streams
     stderr: str = ""
     error: str = ""  # why it could not be started, one line
     leaked: int = 0  # descendants that outlived it and were killed
@@ -59,21 +72,22 @@ class Cancellation:
     """A thread-safe switch: set once, the commands that hold it are stopped; set again, they are killed at once."""
 
     def __init__(self) -> None:
-        self._count = 0
-        self._lock = threading.Lock()
+        self._once = threading.Event()
+        self._twice = threading.Event()
 
     def set(self) -> None:
         """Stop the commands that hold it; the second time without a grace period."""
-        with self._lock:
-            self._count += 1
+        if self._once.is_set():
+            self._twice.set()
+        self._once.set()
 
     def is_set(self) -> bool:
         """Whether `set` was called."""
-        return self._count > 0
+        return self._once.is_set()
 
     def is_urgent(self) -> bool:
         """Whether `set` was called more than once."""
-        return self._count > 1
+        return self._twice.is_set()
 
 
 Runner = Callable[[Command], Completed]
@@ -89,94 +103,204 @@ def run(
 
     `poll` is called about every 50 ms from this thread while the command runs, and once after it; what it raises ends
     the command and is raised again.
+
+    Raises:
+        InfrastructureError: the log cannot be opened.
     """
     cancellation = cancellation or Cancellation()
     began = time.monotonic()
+    if cancellation.is_set():
+        return Completed(argv=command.argv, exit_code=None, cancelled=True)
     try:
-        process = _start(command)
-    except OSError as error:
-        reason = f"could not start {command.argv[0]}: {error.strerror or error}"
-        return Completed(argv=command.argv, exit_code=None, error=reason, duration=time.monotonic() - began)
-    streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
-    buffers: list[bytearray] = [bytearray() for _ in streams]
-    threads = [
-        threading.Thread(target=_drain, args=(stream, buffer), daemon=True)
-        for stream, buffer in zip(streams, buffers, strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    timed_out = cancelled = False
+        started = _start(command)
+    except _NotStartedError as error:
+        return Completed(argv=command.argv, exit_code=None, error=str(error), duration=time.monotonic() - began)
     try:
-        deadline = None if command.timeout is None else began + command.timeout
-        while process.poll() is None:
-            if cancellation.is_set():
-                cancelled = True
-                _stop(process, CANCEL_GRACE, cancellation)
-            elif deadline is not None and time.monotonic() >= deadline:
-                timed_out = True
-                _stop(process, command.grace_period, cancellation)
-            else:
-                if poll is not None:
-                    poll()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(POLL_INTERVAL)
+        timed_out, cancelled = _watch(started.child, command, cancellation, poll)
+    except BaseException:
+        started.child.kill()
+        started.child.wait(supervisor.GIVE_UP)
+        raise
     finally:
-        _kill_group(process, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-        process.wait()
-        for thread in threads:
-            thread.join(1.0)
+        ending = started.child.finish()
+        texts = [pump.finish() for pump in started.pumps]
     if poll is not None:
         poll()
-    duration = time.monotonic() - began
-    stdout, stderr = ([bytes(buffer).decode("utf-8", "replace") for buffer in buffers] + [""])[:2]
-    if command.log is not None:
-        with command.log.open("ab") as file:
-            file.write(bytes(buffers[0]))
-    code = process.returncode
     return Completed(
         argv=command.argv,
-        exit_code=code if code >= 0 else None,
-        signal="" if code >= 0 else signal.Signals(-code).name,
+        exit_code=ending.exit_code,
+        signal=ending.signal,
         timed_out=timed_out,
         cancelled=cancelled,
-        duration=duration,
-        stdout=stdout,
-        stderr=stderr,
+        duration=time.monotonic() - began,
+        stdout=texts[0],
+        stderr=texts[1] if len(texts) > 1 else "",
+        error=explain(command.argv[0], command.cwd, ending.error) if ending.error else "",
+        leaked=ending.leaked,
     )
 
 
-def _start(command: Command) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command.argv,
-        cwd=command.cwd,
-        env=dict(command.env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if command.log is not None else subprocess.PIPE,
-        start_new_session=True,
-    )
+def _watch(
+    child: Child,
+    command: Command,
+    cancellation: Cancellation,
+    poll: Callable[[], None] | None,
+) -> tuple[bool, bool]:
+    """Wait for the end, or bring it about; give whether it timed out and whether it was cancelled."""
+    deadline = time.monotonic() + command.timeout if command.timeout is not None else float("inf")
+    kill_at = float("inf")
+    timed_out = cancelled = False
+    while not child.wait(min(POLL_INTERVAL, max(0.0, min(deadline, kill_at) - time.monotonic()))):
+        if poll is not None:
+            poll()
+        now = time.monotonic()
+        if cancellation.is_set() and not cancelled:
+            cancelled = True
+            kill_at = min(kill_at, now + CANCEL_GRACE)
+            child.terminate()
+        elif now >= deadline:
+            timed_out, deadline = not cancelled, float("inf")
+            kill_at = min(kill_at, now + command.grace_period)
+            child.terminate()
+        if now >= kill_at or cancellation.is_urgent():
+            child.kill()
+            child.wait(supervisor.GIVE_UP)
+            break
+    return timed_out, cancelled
 
 
-def _drain(stream: IO[bytes], buffer: bytearray) -> None:
-    with stream:
-        while chunk := os.read(stream.fileno(), 65536):
-            buffer += chunk
+class _NotStartedError(Exception):
+    """Why a command could not be started, in one line."""
 
 
-def _stop(process: subprocess.Popen[bytes], grace: float, cancellation: Cancellation) -> None:
-    _kill_group(process, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    while process.poll() is None and time.monotonic() < deadline and not cancellation.is_urgent():
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(POLL_INTERVAL)
-    if process.poll() is None:
-        _kill_group(process, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-        process.wait()
+class _Pump(threading.Thread):
+    """Moves what comes through a pipe into a sink, however fast or slow the rest of us is."""
+
+    def __init__(self, stream: IO[bytes], sink: capture.Sink) -> None:
+        super().__init__(name="venvgrid-output", daemon=True)
+        self._stream = stream
+        self._sink = sink
+        self._text = ""
+        self._stop_at = float("inf")
+
+    def run(self) -> None:
+        """Read until the pipe ends, or until it is empty and nobody waits for more."""
+        with self._stream:
+            descriptor = self._stream.fileno()
+            while self._may_read(descriptor) and (data := os.read(descriptor, CHUNK)):
+                self._sink.write(data)
+        self._text = self._sink.finish()
+
+    def _may_read(self, descriptor: int) -> bool:
+        if os.name != "posix":
+            return True  # reading blocks: the job is closed before `finish`, so that the pipe does end
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        while not poller.poll(0 if self._stop_at < float("inf") else 100):
+            if self._stop_at < float("inf"):
+                return False
+        return time.monotonic() < self._stop_at
+
+    def finish(self) -> str:
+        """Take what is still there and give the text."""
+        self._stop_at = time.monotonic() + DRAIN_LIMIT
+        self.join(2 * DRAIN_LIMIT)
+        return self._text
 
 
-def _kill_group(process: subprocess.Popen[bytes], number: int) -> None:
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-    else:
-        process.terminate()
+@dataclass(frozen=True, slots=True)
+class _Started:
+    child: Child
+    pumps: list[_Pump]
+
+
+def _start(command: Command) -> _Started:
+    """Start a command.
+
+    Raises:
+        _NotStartedError, InfrastructureError: it cannot be started, its log cannot be opened.
+    """
+    sinks = _sinks(command)
+    try:
+        process, child = _open(command, find_executable(command.argv[0], command.cwd, command.env))
+    except OSError as error:
+        _discard(sinks)
+        raise _NotStartedError(explain(command.argv[0], command.cwd, error)) from error
+    except ValueError as error:  # a NUL in an argument, "=" in the name of a variable
+        _discard(sinks)
+        raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
+    streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
+    pumps = [_Pump(stream, sink) for stream, sink in zip(streams, sinks, strict=True)]
+    try:
+        for pump in pumps:
+            pump.start()
+    except RuntimeError as error:  # no more threads
+        child.kill()
+        child.wait(supervisor.GIVE_UP)
+        child.finish()
+        raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
+    return _Started(child, pumps)
+
+
+def _sinks(command: Command) -> list[capture.Sink]:
+    if command.log is None:
+        return [capture.Memory(), capture.Memory()]
+    try:
+        return [capture.Log(command.log)]
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:  # will pass: the cell can be tried again
+            raise _NotStartedError(explain(command.argv[0], command.cwd, error)) from error
+        reason = f"cannot write the log {command.log}: {error.strerror or error}; make room or check its permissions"
+        raise InfrastructureError(reason) from error
+
+
+def _discard(sinks: list[capture.Sink]) -> None:
+    for sink in sinks:
+        sink.finish()
+
+
+def _open(command: Command, path: str) -> tuple[subprocess.Popen[bytes], Child]:
+    if command.supervised and sys.platform != "win32":  # a job object does both
+        return _open_supervised(command, path)
+
+    def popen(**options: Any) -> subprocess.Popen[bytes]:
+        options.update(_streams(command))
+        return subprocess.Popen(command.argv, executable=path, cwd=command.cwd, env=dict(command.env), **options)
+
+    if sys.platform == "win32":
+        from venvgrid import winjob  # noqa: PLC0415 - imports ctypes, which takes its time
+
+        return winjob.start(popen)
+    process = popen(start_new_session=True)
+    return process, GroupChild(process)
+
+
+def _open_supervised(command: Command, path: str) -> tuple[subprocess.Popen[bytes], Child]:
+    request = supervisor.encode(path, str(command.cwd), command.argv, command.env)
+    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+        lifeline, our_lifeline = _pipe(theirs, ours)
+        our_status, status = _pipe(ours, theirs)
+        process = subprocess.Popen(
+            (sys.executable, "-I", "-S", supervisor.__file__, str(lifeline), str(status)),
+            env={name: os.environ[name] for name in _SUPERVISOR_VARIABLES if name in os.environ},
+            start_new_session=True,
+            pass_fds=(lifeline, status),
+            **_streams(command),
+        )
+        ours.pop_all()
+    child = SupervisedChild(process, our_lifeline, our_status)
+    child.order(request)
+    return process, child
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Make a pipe whose ends are closed with what they are given to."""
+    reading, writing = os.pipe()
+    reader.callback(os.close, reading)
+    writer.callback(os.close, writing)
+    return reading, writing
+
+
+def _streams(command: Command) -> Any:
+    stderr = subprocess.PIPE if command.log is None else subprocess.STDOUT
+    return {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": stderr, "bufsize": 0}
