@@ -20,10 +20,19 @@ if TYPE_CHECKING:
 
 # What other tools keep in a project: never part of its sources. The second set only at the top of the project,
 # where a folder of that name is no package (src/build is the source of pypa/build).
-NOT_SOURCES = frozenset(
-    (".venvgrid", ".git", ".hg", ".svn", ".tox", ".nox", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache")
-    + (".ruff_cache", ".hypothesis", ".eggs", "node_modules", ".idea", ".vscode"),
-)
+NOT_SOURCES = {
+    ".venvgrid",
+    ".git",
+    ".hg",
+    ".svn",
+    ".tox",
+    ".nox",
+    ".venv",
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+}
+NOT_SOURCES |= {".ruff_cache", ".hypothesis", ".eggs", "node_modules", ".idea", ".vscode"}
 NOT_SOURCES_AT_THE_TOP = frozenset(("build", "dist", "venv", "env", "htmlcov"))
 # Build requirements that read the version from the history: their builds need the repository.
 VERSION_FROM_HISTORY = ("scm", "vcs", "versioningit", "versioneer", "dunamai", "pbr", "dynamic-versioning", "git")

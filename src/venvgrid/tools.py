@@ -89,7 +89,7 @@ class Tools:
             if completed.exit_code != 0:
                 why = (completed.error or completed.stderr or completed.stdout).strip().splitlines()
                 message = (
-                    f"Pythons below 3.8 need virtualenv {OLD_VIRTUALENV}, which could not be installed into {self.folder}: "
+                    f"Pythons below 3.8 need virtualenv {OLD_VIRTUALENV}, which cannot be put into {self.folder}: "
                     f"{why[-1] if why else 'no answer'}"
                 )
                 raise InfrastructureError(message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from venvgrid.installers import Answer, ResolveFailed, ResolveRequest, Unresolvable
+from venvgrid.names import normalise
 
 LONGEST = 300  # characters of a reason
 NETWORK = re.compile(
@@ -82,7 +83,7 @@ def _pins(request: ResolveRequest) -> dict[str, str]:
     for line in request.requirements:
         match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*([<>=!~][^;@]*)", line)
         if match:
-            name = _normal(match.group(1))
+            name = normalise(match.group(1))
             specifier = match.group(2).strip()
             short = re.fullmatch(r"==\s*([0-9][^*,]*)\.\*", specifier)
             pins[name] = f"{match.group(1)} {short.group(1) if short else specifier}"
@@ -124,18 +125,18 @@ def _conflict(text: str) -> str:
 
 def _most_telling(found: list[re.Match[str]], pins: dict[str, str]) -> re.Match[str] | None:
     """Prefer what the cell pins over what its dependencies need."""
-    pinned = [match for match in found if _normal(match.group("name")) in pins]
+    pinned = [match for match in found if normalise(match.group("name")) in pins]
     return next(iter(pinned or found), None)
 
 
 def _written(match: re.Match[str], pins: dict[str, str]) -> str:
-    return pins.get(_normal(match.group("name")), f"{match.group('name')}{match.group('range')}")
+    return pins.get(normalise(match.group("name")), f"{match.group('name')}{match.group('range')}")
 
 
 def _pip_unmatched(wanted: str, output: str, request: ResolveRequest, pins: dict[str, str]) -> str:
     name = re.split(r"[<>=!~\[]", wanted, maxsplit=1)[0]
-    written = pins.get(_normal(name), wanted)
-    if re.search(rf"{re.escape(name)}\S* \(from versions: none\)", output) and _normal(name) not in pins:
+    written = pins.get(normalise(name), wanted)
+    if re.search(rf"{re.escape(name)}\S* \(from versions: none\)", output) and normalise(name) not in pins:
         return f"{written} has no wheel for {_target(request)}" if request.only_binary else f"there is no {written}"
     python = re.search(r"Ignored the following versions that require a different python version: (.*)", output)
     if python and (needs := re.search(r"Requires-Python (\S+)", python.group(1))):
@@ -191,7 +192,3 @@ def _tail(text: str) -> str:
 def _short(text: str) -> str:
     flat = re.sub(r"\s+", " ", text)
     return flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

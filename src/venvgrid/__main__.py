@@ -1,0 +1,7 @@
+"""`python -m venvgrid`."""
+
+import sys
+
+from venvgrid.cli import main
+
+sys.exit(main())

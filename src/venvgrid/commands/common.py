@@ -1,0 +1,102 @@
+"""What several commands do alike: read the configuration, choose cells, listen to signals."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import config, plan, selection
+from venvgrid.errors import NothingToRunError, UsageError
+from venvgrid.model import Status
+from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from venvgrid.model import Config, Plan
+    from venvgrid.process import Cancellation
+    from venvgrid.terminal import Terminal
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+def load(arguments: argparse.Namespace) -> Config:
+    """Read the configuration that the command line names, or the one of this folder."""
+    return config.load(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+
+
+def bench(arguments: argparse.Namespace, loaded: Config, terminal: Terminal, cancellation: Cancellation) -> Workbench:
+    """Put together what a run works with."""
+    wishes = Wishes(
+        workers=getattr(arguments, "workers", None) or default_workers(),
+        arguments=getattr(arguments, "rest", ()) if arguments.command == "run" else (),
+        fresh=getattr(arguments, "fresh", False),
+        locked=getattr(arguments, "locked", False),
+        offline=arguments.offline,
+        fail_fast=getattr(arguments, "fail_fast", False),
+        strict=getattr(arguments, "strict", False),
+        skip_missing=getattr(arguments, "skip_missing_interpreters", False),
+    )
+    return Workbench(config=loaded, wishes=wishes, environ=terminal.environ, cancellation=cancellation)
+
+
+def expand(arguments: argparse.Namespace, loaded: Config, terminal: Terminal) -> Plan:
+    """Expand the configuration and keep the cells that -k asks for.
+
+    Raises:
+        NothingToRunError: no cell is left.
+    """
+    planned = plan.expand(loaded)
+    for warning in planned.warnings:
+        terminal.message(f"warning: {warning}")
+    if arguments.expression:
+        keep = selection.compile(arguments.expression, [axis.name for axis in loaded.axes])
+        planned = choose_cells(planned, keep)
+        if not planned.cells:
+            raise NothingToRunError(f"-k {arguments.expression!r} matches no cell; see them all with: venvgrid plan")
+    if not any(item.status is Status.RUNNABLE for item in planned.cells):
+        raise NothingToRunError("every cell is excluded; see why with: venvgrid plan")
+    return planned
+
+
+def one_cell(loaded: Config, cell: str) -> Plan:
+    """Give a plan of the one cell that is named.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    import difflib  # noqa: PLC0415
+
+    planned = plan.expand(loaded)
+    chosen = choose_cells(planned, lambda item: item.id == cell)
+    if not chosen.cells:
+        ids = [item.cell.id for item in planned.cells]
+        close = difflib.get_close_matches(cell, ids, n=1)
+        hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (venvgrid plan)"
+        raise UsageError(f"there is no cell {cell!r}{hint}")
+    return chosen
+
+
+@contextmanager
+def signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` for Ctrl-C and its like while a run goes on, instead of raising KeyboardInterrupt somewhere."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop()
+
+    earlier = {}
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None:
+            with suppress(ValueError, OSError):  # not in the main thread: a test's, or an embedding program's
+                earlier[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)

@@ -1,0 +1,54 @@
+"""`venvgrid exec CELL -- CMD`: run a command in a cell's environment, which is built where it is not there."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import process, variables
+from venvgrid.commands import common
+from venvgrid.commands.run import one_run_at_a_time
+from venvgrid.errors import InfrastructureError, UsageError
+from venvgrid.events import Stage
+from venvgrid.model import AxisKind
+from venvgrid.process import Cancellation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Run the command on this terminal and give its exit status."""
+    if not arguments.rest:
+        raise UsageError("exec needs a command: venvgrid exec CELL -- CMD")
+    return enter(arguments, terminal, tuple(arguments.rest))
+
+
+def enter(arguments: argparse.Namespace, terminal: Terminal, argv: tuple[str, ...]) -> int:
+    """Build the environment of a cell, if need be, and run argv with its variables in the current folder."""
+    loaded = common.load(arguments)
+    planned = common.one_cell(loaded, arguments.cell)
+    bench = common.bench(arguments, loaded, terminal, Cancellation())
+    bench.store.prepare()
+    with one_run_at_a_time(bench.root, terminal), tempfile.TemporaryDirectory(prefix="venvgrid-exec-") as folder:
+        director, events = bench.direct(bench.goal(planned, run="exec", until=Stage.BUILD), Path(folder))
+        for _ in events:
+            pass
+    result = director.results.get(arguments.cell)
+    if result is not None:
+        raise InfrastructureError(f"{arguments.cell} has no environment: {result.reason}")
+    cell = planned.cells[0].cell
+    place = bench.root / "envs" / cell.id
+    axes = {
+        axis.name.removeprefix("env."): cell.axes[axis.name] for axis in loaded.axes if axis.kind is AxisKind.VARIABLE
+    }
+    environment = variables.child_environment(
+        terminal.environ,
+        pass_env=("*",),
+        extra={**loaded.test.env, **axes, "VENVGRID_CELL": cell.id},
+        prefix=place,
+    )
+    return process.attach(process.Command(argv=argv, cwd=Path.cwd(), env=environment))

@@ -1,0 +1,52 @@
+"""`venvgrid lock`: write matrix.lock."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from venvgrid import journal, lockfile
+from venvgrid.commands import common, plan
+from venvgrid.errors import InfrastructureError
+from venvgrid.model import Status
+from venvgrid.process import Cancellation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Resolve every cell anew and write the lock; one that could not be resolved leaves the old lock as it is."""
+    loaded = common.load(arguments)
+    planned = common.expand(arguments, loaded, terminal)
+    bench = common.bench(arguments, loaded, terminal, Cancellation())
+    director = plan.resolve(bench, planned, refresh=True)
+    failed = [item for item in director.planned.values() if item.status is Status.FAILED]
+    path = lockfile.path_for(loaded)
+    if failed:
+        message = f"{path.name} was not written: {failed[0].cell.id}: {failed[0].reason}"
+        raise InfrastructureError(message + (f" (and {len(failed) - 1} more cells)" if len(failed) > 1 else ""))
+    lock = lockfile.make(bench.lock_digest(bench.metadata), director.planned, director.entries)
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    after = lockfile.render(lock)
+    journal.write_atomic(path, after)
+    terminal.message(f"{path}: {_changes(before, after)}")
+    terminal.message(
+        f"{len(lock.cells)} cells in {len(lock.environments)} environments, {len(lock.impossible)} impossible"
+    )
+    for cell, reason in lock.open.items():
+        terminal.message(f"not locked: {cell}: {reason}")
+    return 3 if lock.open and not arguments.skip_missing_interpreters else 0
+
+
+def _changes(before: str, after: str) -> str:
+    if not before:
+        return "written"
+    if before == after:
+        return "unchanged"
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0))
+    added = sum(line.startswith("+") and not line.startswith("+++") for line in lines)
+    removed = sum(line.startswith("-") and not line.startswith("---") for line in lines)
+    return f"{added} lines added, {removed} removed"

@@ -1,0 +1,70 @@
+"""`venvgrid plan`: which cells run, which cannot, and why. Nothing is built and nothing of the project runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import plan
+from venvgrid.commands import common
+from venvgrid.events import Stage
+from venvgrid.model import Status
+from venvgrid.process import Cancellation
+from venvgrid.reporters import plan_table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.director import GridDirector
+    from venvgrid.model import Plan
+    from venvgrid.terminal import Terminal
+    from venvgrid.workbench import Workbench
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the plan and give the exit status."""
+    loaded = common.load(arguments)
+    planned = common.expand(arguments, loaded, terminal)
+    bench = common.bench(arguments, loaded, terminal, Cancellation())
+    director = resolve(bench, planned)
+    known = replace(planned, cells=tuple(director.planned[item.cell.id] for item in planned.cells))
+    if arguments.json:
+        terminal.data(json.dumps(plan.plan_json(known), indent=1))
+    else:
+        terminal.data(
+            plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
+        )
+    return exit_status(known, strict=arguments.strict, skip_missing=arguments.skip_missing_interpreters)
+
+
+def resolve(bench: Workbench, planned: Plan, *, refresh: bool = False) -> GridDirector:
+    """Resolve all cells of a plan; the director knows the answers."""
+    goal = bench.goal(planned, run="plan", until=Stage.RESOLVE)
+    with tempfile.TemporaryDirectory(prefix="venvgrid-plan-") as folder:
+        director, events = bench.direct(goal, Path(folder), refresh=refresh)
+
+        def stop() -> None:
+            director.interrupted = True
+            bench.cancellation.set()
+
+        with common.signals(stop):
+            for _ in events:
+                pass
+    if director.interrupted:
+        raise KeyboardInterrupt
+    return director
+
+
+def exit_status(known: Plan, *, strict: bool, skip_missing: bool) -> int:
+    """Give 0 if all that can exist will run, 3 if one cannot be found out or lacks its interpreter, 4 for none."""
+    counted = [item for item in known.cells if not item.cell.allow_failure]
+    if any(item.status is Status.FAILED for item in counted):
+        return 3
+    if any(item.status is Status.MISSING_INTERPRETER for item in counted) and not skip_missing:
+        return 3
+    if any(item.status is Status.IMPOSSIBLE and (strict or item.cell.named) for item in counted):
+        return 3
+    return 0 if any(item.status is Status.RUNNABLE for item in known.cells) else 4

@@ -1,0 +1,27 @@
+"""`venvgrid python`: the interpreters found, and where they were looked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import interpreters, process
+from venvgrid.pythons import Pythons
+from venvgrid.workbench import cache_folder
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the interpreters."""
+    cache = cache_folder(terminal.environ) / "interpreters"
+    found = Pythons(environ=terminal.environ, run=process.run, cache=cache, root=Path.cwd()).found()
+    if arguments.json:
+        terminal.data(json.dumps(interpreters.python_json(found), indent=1))
+    else:
+        terminal.data("\n".join(interpreters.python_lines(found)))
+    return 0 if found.interpreters else 3

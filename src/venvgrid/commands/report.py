@@ -1,0 +1,37 @@
+"""`venvgrid report`: render a finished run again, from its journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import journal, report
+from venvgrid.commands import common
+from venvgrid.errors import UsageError
+from venvgrid.reporters import render
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Print or write the report; the exit status says whether that worked, not how the run ended."""
+    loaded = common.load(arguments)
+    root = loaded.root / ".venvgrid"
+    folder = journal.find(root, arguments.run) if arguments.run else journal.latest(root)
+    if folder is None:
+        raise UsageError(
+            f"there is no run{' ' + arguments.run if arguments.run else ''} in {root / 'runs'}; type: venvgrid run"
+        )
+    finished = report.fold(journal.read(folder.events))
+    if arguments.format == "table" and not arguments.output:
+        text = render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
+    else:
+        text = render.text(arguments.format, finished)
+    if arguments.output:
+        journal.write_atomic(Path(arguments.output).absolute(), text)
+    else:
+        terminal.data(text)
+    return 0

@@ -1,0 +1,386 @@
+"""What follows from what in a run: the state that the engine's loop owns.
+
+A cell is resolved (cells that differ only in variables once), its environment is built when the project's wheel is
+there, and it is tested. Every task gives a value; a `Trouble` is the trouble of its cells alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from venvgrid import report
+from venvgrid.engine import Lane, Task
+from venvgrid.environments import BuildError, Environment
+from venvgrid.errors import InfrastructureError
+from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage, StageFinished, StageStarted
+from venvgrid.installers import ResolveFailed, Unresolvable
+from venvgrid.model import AxisKind, CellResult, InstallMode, LockEntry, Outcome, Plan, PlannedCell, Status
+from venvgrid.project import ProjectError
+from venvgrid.steps import CellWork, Installed, base_result
+from venvgrid.wheels import Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from venvgrid.engine import Post
+    from venvgrid.events import Event
+    from venvgrid.model import Cell, Config, Interpreter
+    from venvgrid.process import Cancellation
+    from venvgrid.project import Metadata
+
+Answer = LockEntry | Unresolvable | ResolveFailed
+Followed = tuple[list["Event"], list[Task]]
+T = TypeVar("T")
+WHEEL = "wheel:"
+RESOLVE = "resolve:"
+BUILD = "build:"
+TEST = "test:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A task could not do its work; `detail` is everything that is known, `reason` one line of it."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolution:
+    """What a resolve task gives: the answer for all of its cells, and its seconds."""
+
+    answer: Answer
+    took: float
+
+
+class Work(Protocol):
+    """The effects of a run, one method a kind of task; `work.py` has the real ones, `testing.py` fakes."""
+
+    def wheel(self, interpreter: Interpreter) -> Wheel:
+        """Build the project's wheel."""
+
+    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
+        """Resolve a cell."""
+
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...]) -> Environment:
+        """Build an environment and link its cells to it."""
+
+    def test(self, work: CellWork, post: Post) -> CellResult:
+        """Test a cell."""
+
+    def record(self, cell: Cell, text: str) -> str:
+        """Keep the output of a failed step in the cell's log; gives the log's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What is asked of a run. `metadata` is None where only a wheel knows them; `locked` holds answers at hand."""
+
+    config: Config
+    plan: Plan
+    interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text says why there is none
+    metadata: Metadata | None
+    run: str
+    time: str
+    version: str
+    command: tuple[str, ...] = ()
+    workers: int = 1
+    locked: Mapping[str, Answer] = field(default_factory=dict)
+    until: Stage = Stage.TEST  # RESOLVE for `plan` and `lock`
+    fail_fast: bool = False
+    strict: bool = False
+    skip_missing: bool = False
+    order: Mapping[str, float] = field(default_factory=dict)  # seconds that a cell took last time
+
+
+class GridDirector:
+    """Directs one run; see `engine.Director`. `planned` and `entries` are to be read when it is over."""
+
+    def __init__(self, goal: Goal, work: Work, now: Callable[[], float], cancellation: Cancellation) -> None:
+        """Begin with nothing known but the goal."""
+        self.goal, self._work, self._now, self._cancellation = goal, work, now, cancellation
+        self.interrupted = False
+        self.results: dict[str, CellResult] = {}
+        self.planned: dict[str, PlannedCell] = {item.cell.id: item for item in goal.plan.cells}
+        self.entries: dict[str, LockEntry] = {}
+        self.metadata = goal.metadata
+        self._stopped = False
+        self._stage: dict[str, str] = {}
+        self._durations: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        self._groups: dict[str, tuple[Cell, ...]] = {}  # resolve task → its cells
+        self._sharing: defaultdict[str, list[Cell]] = defaultdict(list)  # environment → its cells
+        self._building: set[str] = set()
+        self._wheels: dict[str, Wheel] = {}  # by the executable that built it
+        self._wheel_tasks: set[str] = set()
+
+    @property
+    def installs_wheel(self) -> bool:
+        """Whether the project comes into environments as a wheel."""
+        return self.goal.config.project.install in {InstallMode.WHEEL, InstallMode.SDIST}
+
+    def start(self) -> Followed:
+        """Give the missing interpreters their result, and resolve all other cells."""
+        goal = self.goal
+        events: list[Event] = [
+            RunStarted(
+                run=goal.run,
+                time=goal.time,
+                venvgrid=goal.version,
+                config=str(goal.config.file),
+                config_digest=goal.config.digest,
+                project=goal.metadata.name if goal.metadata else goal.config.project.path.name,
+                project_version=goal.metadata.version if goal.metadata else "",
+                plan=goal.plan,
+                command=goal.command,
+                workers=goal.workers,
+            ),
+        ]
+        groups: defaultdict[str, list[Cell]] = defaultdict(list)
+        for cell in self._runnable():
+            interpreter = goal.interpreters[cell.axes["python"]]
+            if isinstance(interpreter, str):
+                events += self._end(cell, Status.MISSING_INTERPRETER, Outcome.MISSING_INTERPRETER, interpreter)
+            elif cell.id in goal.locked:
+                events += self._answered(cell, goal.locked[cell.id])
+            else:
+                groups[self._resolved_alike(cell)].append(cell)
+        self._groups = {f"{RESOLVE}{key}": tuple(cells) for key, cells in groups.items()}
+        tasks = self._ready_builds()
+        if self._wheel_is_needed():
+            tasks.append(self._wheel_task(self._builder()))
+        if self.metadata is not None or not self._installs():
+            tasks += [self._resolve_task(key) for key in self._groups]
+        return events, tasks
+
+    def done(self, task: Task, result: object) -> Followed:
+        """Take a result to its cells."""
+        if isinstance(result, Trouble):
+            return self._troubled(task, result)
+        if task.key.startswith(WHEEL) and isinstance(result, Wheel):
+            return self._wheel_done(task, result)
+        if task.key.startswith(RESOLVE):
+            return self._resolved(task, result)
+        if isinstance(result, Environment):
+            if self.goal.until is Stage.BUILD:
+                return [], []
+            return [], [self._test_task(cell, result) for cell in self._sharing[result.key]]
+        if isinstance(result, CellResult):
+            return self._tested(result), []
+        message = f"{task.key} gave {result!r}"
+        raise TypeError(message)
+
+    def failed(self, task: Task, error: Exception) -> Followed:
+        """Tell trouble from a bug: a bug is raised again."""
+        if isinstance(error, ProjectError | BuildError | InfrastructureError | OSError):
+            detail = str(error)
+            return self._troubled(task, Trouble(reason=headline(detail), detail=detail))
+        raise error
+
+    def finish(self) -> list[Event]:
+        """Give a result to whatever has none, and the exit status."""
+        events: list[Event] = []
+        if self.goal.until is Stage.TEST:
+            why = "stopped by the user" if self.interrupted else "stopped after the first failure (--fail-fast)"
+            for cell in self._runnable():
+                if cell.id not in self.results:
+                    events += self._finished(replace(base_result(cell, self.entries.get(cell.id)), reason=why))
+        status = report.exit_status(
+            tuple(self.results.values()),
+            strict=self.goal.strict,
+            interrupted=self.interrupted,
+            skip_missing=self.goal.skip_missing,
+        )
+        return [*events, RunFinished(exit_status=status, duration=self._now(), at=self._now())]
+
+    def _runnable(self) -> Iterable[Cell]:
+        return (item.cell for item in self.goal.plan.cells if item.status is Status.RUNNABLE)
+
+    def _installs(self) -> bool:
+        return self.goal.config.project.install is not InstallMode.NONE
+
+    def _wheel_is_needed(self) -> bool:
+        """Whether a wheel must be built: to be installed, or because nothing else knows the metadata."""
+        waiting = any(cell.id not in self.results for cell in self._runnable())
+        to_install = self.installs_wheel and self.goal.until is not Stage.RESOLVE
+        return waiting and self._installs() and (to_install or self.metadata is None)
+
+    def _builder(self) -> Interpreter:
+        """Choose the interpreter that builds the wheel first: the newest ordinary one of the cells that may run."""
+        found = [
+            self.goal.interpreters[cell.axes["python"]] for cell in self._runnable() if cell.id not in self.results
+        ]
+        usable = [item for item in found if not isinstance(item, str)]
+        return max(usable, key=lambda item: (item.implementation == "cpython", not item.free_threaded, item.release))
+
+    def _resolved_alike(self, cell: Cell) -> str:
+        kinds = {axis.name: axis.kind for axis in self.goal.config.axes}
+        return "/".join(f"{name}={value}" for name, value in cell.axes.items() if kinds[name] is not AxisKind.VARIABLE)
+
+    def _resolve_task(self, key: str) -> Task:
+        cells = self._groups[key]
+        interpreter = self.goal.interpreters[cells[0].axes["python"]]
+        metadata = self.metadata
+
+        def work(post: Post) -> object:
+            def resolve() -> Answer:
+                return self._work.resolve(cells[0], _real(interpreter), metadata)
+
+            answer, took = self._timed(post, cells, Stage.RESOLVE, resolve)
+            return _Resolution(answer=answer, took=took)
+
+        return Task(key=key, lane=Lane.RESOLVE, work=work)
+
+    def _wheel_task(self, interpreter: Interpreter) -> Task:
+        key = f"{WHEEL}{interpreter.executable}"
+        self._wheel_tasks.add(key)
+        return Task(key=key, lane=Lane.BUILD, work=lambda _post: self._work.wheel(interpreter), order=-1.0)
+
+    def _build_task(self, entry: LockEntry, wheel: Wheel | None) -> Task:
+        cells = tuple(self._sharing[entry.key])
+
+        def work(post: Post) -> object:
+            return self._timed(post, cells, Stage.BUILD, lambda: self._work.build(entry, wheel, cells))[0]
+
+        return Task(
+            key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=-max(self._expected(cell) for cell in cells)
+        )
+
+    def _test_task(self, cell: Cell, environment: Environment) -> Task:
+        entry = self.entries[cell.id]
+        wheel = self._wheel_for(entry.interpreter)
+        metadata = wheel.metadata if wheel else self.metadata
+        modules = wheel.modules if wheel else ()
+        project = Installed(metadata=metadata, modules=modules) if metadata and self._installs() else None
+        job = CellWork(cell=cell, entry=entry, environment=environment, project=project)
+        return Task(
+            key=f"{TEST}{cell.id}",
+            lane=Lane.TEST,
+            work=lambda post: self._work.test(job, post),
+            order=-self._expected(cell),
+        )
+
+    def _expected(self, cell: Cell) -> float:
+        return self.goal.order.get(cell.id, 0.0)
+
+    def _timed(self, post: Post, cells: tuple[Cell, ...], stage: Stage, work: Callable[[], T]) -> tuple[T, float]:
+        began = self._now()
+        for cell in cells:
+            post(StageStarted(cell=cell.id, stage=stage, at=began))
+        result = work()
+        took = self._now() - began
+        detail = result.detail if isinstance(result, Environment) else ""
+        for cell in cells:
+            post(StageFinished(cell=cell.id, stage=stage, at=self._now(), duration=took, detail=detail))
+        return result, took
+
+    def _resolved(self, task: Task, result: object) -> Followed:
+        if not isinstance(result, _Resolution):
+            message = f"{task.key} gave {result!r}"
+            raise TypeError(message)
+        events: list[Event] = []
+        for cell in self._groups[task.key]:
+            self._durations[cell.id]["resolve"] = result.took
+            events += self._answered(cell, result.answer)
+        return events, self._ready_builds()
+
+    def _answered(self, cell: Cell, answer: Answer) -> list[Event]:
+        if isinstance(answer, Unresolvable):
+            return self._end(cell, Status.IMPOSSIBLE, Outcome.IMPOSSIBLE, answer.reason)
+        if isinstance(answer, ResolveFailed):
+            return self._end(cell, Status.FAILED, Outcome.BUILD_FAILED, f"could not be resolved: {answer.reason}")
+        self.entries[cell.id] = answer
+        self._sharing[answer.key].append(cell)
+        return [CellPlanned(cell=cell.id, status=Status.RUNNABLE, reason="", at=self._now(), environment=answer.key)]
+
+    def _wheel_done(self, task: Task, wheel: Wheel) -> Followed:
+        self._wheels[task.key.removeprefix(WHEEL)] = wheel
+        tasks: list[Task] = []
+        if self.metadata is None:
+            self.metadata = wheel.metadata
+            tasks = [self._resolve_task(key) for key in self._groups]
+        return [], [*tasks, *self._ready_builds()]
+
+    def _ready_builds(self) -> list[Task]:
+        """Give the builds whose wheel is there, and the wheels that are still to be built for an interpreter."""
+        if self.goal.until is Stage.RESOLVE or self._stopped:
+            return []
+        tasks = []
+        for entry in {entry.key: entry for entry in self.entries.values()}.values():
+            if entry.key in self._building or all(cell.id in self.results for cell in self._sharing[entry.key]):
+                continue
+            wheel = self._wheel_for(entry.interpreter)
+            if wheel is not None or not self.installs_wheel:
+                self._building.add(entry.key)
+                tasks.append(self._build_task(entry, wheel))
+            elif self._wheels and f"{WHEEL}{entry.interpreter.executable}" not in self._wheel_tasks:
+                tasks.append(self._wheel_task(entry.interpreter))
+        return tasks
+
+    def _wheel_for(self, interpreter: Interpreter) -> Wheel | None:
+        if not self.installs_wheel:
+            return None
+        own = self._wheels.get(interpreter.executable)
+        return own or next((wheel for wheel in self._wheels.values() if wheel.fits(interpreter)), None)
+
+    def _troubled(self, task: Task, trouble: Trouble) -> Followed:
+        """Give all cells of a task that failed their result."""
+        kind, _, key = task.key.partition(":")
+        if kind == "wheel":
+            first = not self._wheels
+            cells = [cell for cell in self._runnable() if first or self._interpreter_of(cell) == key]
+            reason = f"the project could not be built: {trouble.reason}"
+        elif kind == "resolve":
+            cells, reason = list(self._groups[task.key]), f"could not be resolved: {trouble.reason}"
+        elif kind == "build":
+            cells, reason = list(self._sharing[key]), trouble.reason
+        else:
+            cells, reason = [cell for cell in self._runnable() if cell.id == key], trouble.reason
+        events: list[Event] = []
+        for cell in cells:
+            if cell.id not in self.results:
+                log = self._work.record(cell, trouble.detail)
+                events += self._end(cell, Status.FAILED, Outcome.BUILD_FAILED, reason, log=log)
+        return events, []
+
+    def _interpreter_of(self, cell: Cell) -> str:
+        interpreter = self.goal.interpreters[cell.axes["python"]]
+        return interpreter if isinstance(interpreter, str) else interpreter.executable
+
+    def _end(self, cell: Cell, status: Status, outcome: Outcome, reason: str, *, log: str = "") -> list[Event]:
+        """End a cell that is not tested."""
+        self.planned[cell.id] = PlannedCell(cell=cell, status=status, reason=reason)
+        known = base_result(cell, self.entries.get(cell.id))
+        planned = CellPlanned(cell=cell.id, status=status, reason=reason, at=self._now())
+        return [planned, *self._finished(replace(known, outcome=outcome, reason=reason, log=log))]
+
+    def _tested(self, result: CellResult) -> list[Event]:
+        events = self._finished(result)
+        if self.goal.fail_fast and result.outcome.is_red and not result.allow_failure:
+            self._stopped = True
+            self._cancellation.set()
+        return events
+
+    def _finished(self, result: CellResult) -> list[Event]:
+        whole = replace(result, durations={**self._durations[result.id], **result.durations})
+        self.results[result.id] = whole
+        return [CellFinished(result=whole, at=self._now())]
+
+
+def headline(text: str) -> str:
+    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
+    lines = [
+        line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("hint:", "note:"))
+    ]
+    for mark in ("Error: ", "Exception: ", "error: ", "ERROR: "):
+        found = [line for line in lines if mark in f"{line} "]
+        if found:
+            return found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")[:300]
+    return lines[-1][:300] if lines else "it failed and said nothing"
+
+
+def _real(interpreter: Interpreter | str) -> Interpreter:
+    if isinstance(interpreter, str):
+        raise TypeError(interpreter)
+    return interpreter

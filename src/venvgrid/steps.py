@@ -1,0 +1,311 @@
+"""One cell from its environment to its result: smoke imports, command, verdict, and the check afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from venvgrid import plan, probe, signatures, variables, verdict
+from venvgrid.events import Stage, StageFinished, StageStarted, TestFinished, TestsCollected
+from venvgrid.model import AxisKind, CellResult, Failure, InstallMode, Outcome
+from venvgrid.names import normalise
+from venvgrid.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from venvgrid.engine import Post
+    from venvgrid.environments import Environment, Store
+    from venvgrid.model import Cell, Config, LockEntry
+    from venvgrid.process import Completed
+    from venvgrid.project import Metadata
+
+
+class PollingRunner(Protocol):
+    """The door to processes for commands whose progress is watched."""
+
+    def __call__(self, command: Command, *, poll: Callable[[], None] | None = None) -> Completed:
+        """Run a command to its end; `poll` is called now and then while it runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What is known of the installed project: its metadata and the top-level modules that it installs."""
+
+    metadata: Metadata
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellWork:
+    """Everything that testing one cell needs."""
+
+    cell: Cell
+    entry: LockEntry
+    environment: Environment
+    project: Installed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """Tests cells of one run. `folder` is the run's, `now` gives seconds since the run began."""
+
+    config: Config
+    store: Store
+    folder: Path
+    arguments: tuple[str, ...]  # appended to the test command
+    environ: Mapping[str, str]
+    run: PollingRunner
+    now: Callable[[], float]
+
+    def test(self, work: CellWork, post: Post) -> CellResult:
+        """Test a cell, again as often as `test.retries` allows, and give its result."""
+        began = self.now()
+        post(StageStarted(cell=work.cell.id, stage=Stage.TEST, at=began))
+        scratch = Path(tempfile.mkdtemp(prefix="venvgrid-"))
+        try:
+            result = self._attempts(work, post, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        result = self._checked(work, result)
+        took = self.now() - began
+        post(StageFinished(cell=work.cell.id, stage=Stage.TEST, at=self.now(), duration=took))
+        return replace(result, durations={**result.durations, "test": took})
+
+    def _attempts(self, work: CellWork, post: Post, scratch: Path) -> CellResult:
+        broken = self._smoke(work, scratch)
+        if broken is not None:
+            return broken
+        attempt = 0
+        while True:
+            attempt += 1
+            judged = self._attempt(work, post, scratch / str(attempt), attempt)
+            retry = (
+                judged.outcome.is_red and judged.outcome is not Outcome.MISMATCH and attempt <= self.config.test.retries
+            )
+            if not retry:
+                break
+        outcome, reason = judged.outcome, judged.reason
+        if attempt > 1 and outcome is Outcome.PASSED:
+            outcome, reason = Outcome.FLAKY, f"passed at attempt {attempt} of {self.config.test.retries + 1}"
+        return replace(
+            base_result(work.cell, work.entry),
+            outcome=outcome,
+            reason=reason,
+            attempts=attempt,
+            tests={name: count for name, count in judged.tests.items() if count},
+            failures=judged.failures,
+            attested=judged.attested,
+            log=f"logs/{work.cell.id}.log",
+        )
+
+    def _smoke(self, work: CellWork, scratch: Path) -> CellResult | None:
+        """Import what `test.smoke` names; the result of a broken environment, or None if all is well."""
+        modules = self.config.test.smoke
+        if not modules:
+            return None
+        code = "".join(f"import {module}\n" for module in modules)
+        completed = self.run(
+            self._command(work, (str(work.environment.python), "-c", code), self._variables(work, scratch))
+        )
+        if completed.exit_code == 0:
+            return None
+        if completed.cancelled:
+            return replace(base_result(work.cell, work.entry), outcome=Outcome.CANCELLED, reason="stopped by the user")
+        kind, message = _last_exception(completed)
+        reason = f"import {', '.join(modules)} failed: {kind + ': ' if kind else ''}{message}"
+        failure = Failure(
+            test="",
+            kind=kind or "smoke",
+            message=message,
+            signature=signatures.signature(kind, message, "", ""),
+            longrepr=completed.stdout[-20_000:],
+        )
+        return replace(
+            base_result(work.cell, work.entry),
+            outcome=Outcome.BROKEN_ENV,
+            reason=reason,
+            attempts=1,
+            failures=(failure,),
+            log=f"logs/{work.cell.id}.log",
+        )
+
+    def _attempt(self, work: CellWork, post: Post, scratch: Path, attempt: int) -> verdict.Judgement:
+        scratch.mkdir(parents=True)
+        child = self._variables(work, scratch)
+        before = installed_versions(work.environment.site, self._axis_names())
+        stream = None
+        if self.config.test.reports == "pytest":
+            child |= probe.switch_on(
+                scratch,
+                prefix=str(work.environment.path),
+                distributions=self._axis_names(),
+                project=(work.project.metadata.name, work.project.modules) if work.project else None,
+                user_env=child,
+            )
+            stream = probe.Stream(scratch / probe.STREAM_NAME)
+        watched = _Watched(work.cell.id, stream, post, self.now, attempt)
+        started = time.time()
+        completed = self.run(self._command(work, self._argv(work), child), poll=watched.poll)
+        watched.poll()
+        ended = verdict.Ended(
+            exit_code=completed.exit_code,
+            signal=completed.signal,
+            timed_out=completed.timed_out,
+            cancelled=completed.cancelled,
+            error=completed.error,
+            limit=self.config.test.timeout or 0.0,
+            started=started,
+        )
+        after = installed_versions(work.environment.site, self._axis_names())
+        return verdict.judge(watched.observed, ended, self._expected(work), before=before, after=after)
+
+    def _checked(self, work: CellWork, result: CellResult) -> CellResult:
+        """Look at the environment after the tests: what they changed in it must reach no other run."""
+        changed = self.store.changed_files(work.environment)
+        if not changed:
+            return result
+        self.store.drop(work.environment)
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        note = f"the tests changed the environment ({changed[0]}{more}): it is built anew before its next use"
+        return replace(result, notes=(*result.notes, note))
+
+    def _argv(self, work: CellWork) -> tuple[str, ...]:
+        return (*plan.fill(self.config.test.command, work.cell, str(work.environment.python)), *self.arguments)
+
+    def _command(self, work: CellWork, argv: tuple[str, ...], env: Mapping[str, str]) -> Command:
+        return Command(
+            argv=argv,
+            cwd=self.config.project.path,
+            env=env,
+            timeout=self.config.test.timeout,
+            grace_period=self.config.test.grace_period,
+            log=self.folder / "logs" / f"{work.cell.id}.log",
+            supervised=True,
+        )
+
+    def _variables(self, work: CellWork, scratch: Path) -> dict[str, str]:
+        axes = {
+            axis.name.removeprefix("env."): work.cell.axes[axis.name]
+            for axis in self.config.axes
+            if axis.kind is AxisKind.VARIABLE
+        }
+        private = scratch / "tmp"
+        private.mkdir(parents=True, exist_ok=True)
+        own = {"TMPDIR": str(private), "TEMP": str(private), "TMP": str(private)}
+        own |= {"COVERAGE_FILE": str(self._private(work.cell) / "coverage"), "VENVGRID_CELL": work.cell.id}
+        return variables.child_environment(
+            self.environ,
+            pass_env=self.config.test.pass_env,
+            extra={**own, **self.config.test.env, **axes},
+            prefix=work.environment.path,
+        )
+
+    def _private(self, cell: Cell) -> Path:
+        """Give the folder of a cell for what must not be shared between cells that run at once."""
+        place = self.store.root / "cells" / cell.id
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def _axis_names(self) -> tuple[str, ...]:
+        return tuple(axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
+
+    def _expected(self, work: CellWork) -> verdict.Expected:
+        locked = {item.name: item.version for item in work.entry.distributions}
+        packages = {name: locked.get(normalise(name), "") for name in self._axis_names()}
+        mode = self.config.project.install
+        origin = {InstallMode.NONE: "", InstallMode.EDITABLE: str(self.config.project.path)}.get(
+            mode, str(work.environment.path)
+        )
+        return verdict.Expected(
+            prefix=str(work.environment.path),
+            python_version=work.entry.interpreter.version,
+            implementation=work.entry.interpreter.implementation,
+            packages=packages,
+            project=work.project.metadata.name if work.project else "",
+            project_version=work.project.metadata.version if work.project else "",
+            project_origin=origin,
+            reports=self.config.test.reports,
+            cwd=str(self.config.project.path),
+        )
+
+
+def base_result(cell: Cell, entry: LockEntry | None) -> CellResult:
+    """Give what a result of the cell always holds; the outcome is to be replaced."""
+    return CellResult(
+        id=cell.id,
+        axes=cell.axes,
+        outcome=Outcome.CANCELLED,
+        allow_failure=cell.allow_failure,
+        named=cell.named,
+        interpreter=entry.interpreter if entry else None,
+        packages={item.name: item.version for item in entry.distributions} if entry else {},
+        notes=entry.notes if entry else (),
+    )
+
+
+def installed_versions(site: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Read the versions of distributions off an environment's site-packages, "" for what is not there."""
+    found = dict.fromkeys(names, "")
+    wanted = {normalise(name): name for name in names}
+    if not wanted:
+        return found
+    with os.scandir(site) as entries:
+        for item in entries:
+            match = re.fullmatch(r"(.+?)-([^-]+)(?:-[^-]*)?\.(?:dist-info|egg-info)", item.name)
+            if match and normalise(match.group(1)) in wanted:
+                found[wanted[normalise(match.group(1))]] = match.group(2)
+    return found
+
+
+class _Watched:
+    """Follows the probe's stream while the command runs, and says what happens."""
+
+    def __init__(
+        self, cell: str, stream: probe.Stream | None, post: Post, now: Callable[[], float], attempt: int
+    ) -> None:
+        self.observed = verdict.Observed()
+        self._cell, self._stream, self._post, self._now, self._attempt = cell, stream, post, now, attempt
+
+    def poll(self) -> None:
+        """Read what is new."""
+        if self._stream is None:
+            return
+        for record in self._stream.read_new():
+            self.observed.add(record)
+            if record["t"] == "collected":
+                self._post(TestsCollected(cell=self._cell, collected=self.observed.collected, at=self._now()))
+            elif record["t"] == "test":
+                self._post(
+                    TestFinished(
+                        cell=self._cell,
+                        test=record["id"],
+                        verdict=record["verdict"],
+                        duration=record["duration"],
+                        at=self._now(),
+                        message=record.get("message", ""),
+                        attempt=self._attempt,
+                    ),
+                )
+
+
+def _last_exception(completed: Completed) -> tuple[str, str]:
+    """Give the kind and message of the exception that a traceback ends with."""
+    if completed.error:
+        return "", completed.error
+    if completed.signal:
+        return completed.signal, f"the interpreter was killed by {completed.signal}"
+    if completed.timed_out:
+        return "", f"no answer in {completed.duration:.0f} s"
+    for line in reversed(completed.stdout.splitlines()):
+        match = re.match(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)", line)
+        if match:
+            return match.group(1), match.group(2)
+    lines = completed.stdout.strip().splitlines()
+    return "", lines[-1] if lines else f"exit status {completed.exit_code}"

@@ -1,0 +1,73 @@
+"""What the command line prints to: data to stdout, progress and messages to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """The streams and variables of the process, or of a test."""
+
+    out: TextIO
+    err: TextIO
+    environ: Mapping[str, str]
+
+    @classmethod
+    def of_process(cls) -> Terminal:
+        """Give those of this process; what a stream cannot encode is escaped rather than an error."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, ValueError):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        return cls(out=sys.stdout, err=sys.stderr, environ=os.environ)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether progress may be drawn: stderr is a terminal, and nothing asks for plain lines."""
+        plain = self.environ.get("NO_COLOR") or self.environ.get("CI") or self.environ.get("TERM") == "dumb"
+        return not plain and self.err.isatty()
+
+    @property
+    def is_coloured(self) -> bool:
+        """Whether stdout takes colours."""
+        return not self.environ.get("NO_COLOR") and self.environ.get("TERM") != "dumb" and self.out.isatty()
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; 120 where stdout is none."""
+        return shutil.get_terminal_size((120, 24)).columns
+
+    @property
+    def encoding(self) -> str:
+        """What stdout encodes with."""
+        return self.out.encoding or "ascii"
+
+    def data(self, text: str) -> None:
+        """Print what was asked for."""
+        self.out.write(text if text.endswith("\n") else f"{text}\n")
+
+    def message(self, text: str) -> None:
+        """Print what the user should know besides."""
+        with suppress(OSError, ValueError):
+            self.err.write(f"{text}\n")
+            self.err.flush()
+
+    def error(self, text: str) -> None:
+        """Print what went wrong; a closed stream is no further trouble."""
+        self.message(text)
+
+    def flush(self) -> None:
+        """Make sure that everything printed has arrived.
+
+        Raises:
+            OSError: it cannot (a full disk, a closed pipe).
+        """
+        self.out.flush()

@@ -1,0 +1,73 @@
+"""The effects of a run, put together: what the director's tasks really do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from venvgrid.director import Answer
+    from venvgrid.engine import Post
+    from venvgrid.environments import Environment, Store
+    from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
+    from venvgrid.project import Metadata
+    from venvgrid.resolve import Resolver
+    from venvgrid.steps import CellWork, Steps
+    from venvgrid.wheels import Wheel, WheelShelf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridWork:
+    """See `director.Work`. `digest` is of the project's sources; `fresh` builds every environment anew."""
+
+    shelf: WheelShelf
+    digest: Callable[[], str]
+    resolver: Callable[[Metadata | None], Resolver]
+    store: Store
+    steps: Steps
+    fresh: bool = False
+
+    def wheel(self, interpreter: Interpreter) -> Wheel:
+        """Build the project's wheel for an interpreter, or take the one that is there."""
+        return self.shelf.wheel(interpreter, self.digest())
+
+    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
+        """Resolve a cell."""
+        return self.resolver(metadata).resolve(cell, interpreter)
+
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...]) -> Environment:
+        """Build or reuse an environment, and make `.venvgrid/envs/CELL` of its cells lead to it."""
+        environment = self.store.ensure(entry, wheel, prompt=cells[0].id, fresh=self.fresh)
+        for cell in cells:
+            self.store.link(cell.id, environment)
+        return environment
+
+    def test(self, work: CellWork, post: Post) -> CellResult:
+        """Test a cell."""
+        return self.steps.test(work, post)
+
+    def record(self, cell: Cell, text: str) -> str:
+        """Write a failed step's output into the cell's log."""
+        return record(self.steps.folder, cell.id, text)
+
+
+def record(folder: Path, cell: str, text: str) -> str:
+    """Append text to logs/CELL.log of a run's folder; gives that name.
+
+    Raises:
+        InfrastructureError: it cannot be written.
+    """
+    name = f"logs/{cell}.log"
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("a", encoding="utf-8", errors="replace") as stream:
+            stream.write(text.rstrip("\n") + "\n")
+    except OSError as error:
+        message = f"{folder / name} cannot be written: {error.strerror or error}"
+        raise InfrastructureError(message) from error
+    return name

@@ -1,0 +1,288 @@
+"""The parts of a run, put together from a configuration and the machine."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import __version__, engine, lockfile, probe, process, project, variables
+from venvgrid.director import Goal, GridDirector
+from venvgrid.environments import Store
+from venvgrid.errors import ConfigError, LockError, UsageError
+from venvgrid.installers import uv
+from venvgrid.installers.pip import Pip
+from venvgrid.installers.uv import Uv
+from venvgrid.model import InstallMode, Status
+from venvgrid.names import normalise
+from venvgrid.pythons import Pythons
+from venvgrid.resolve import Resolver
+from venvgrid.steps import Steps
+from venvgrid.tools import Tools
+from venvgrid.wheels import WheelShelf
+from venvgrid.work import GridWork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from venvgrid.director import Answer
+    from venvgrid.events import Event, Stage
+    from venvgrid.installers import Installer
+    from venvgrid.model import Cell, Config, Interpreter, Plan
+    from venvgrid.process import Cancellation
+    from venvgrid.project import Metadata
+
+INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: which one to use, for those who must
+CACHE = "VENVGRID_CACHE_DIR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the command line asks of a run."""
+
+    workers: int = 1
+    arguments: tuple[str, ...] = ()
+    fresh: bool = False
+    locked: bool = False
+    offline: bool = False
+    fail_fast: bool = False
+    strict: bool = False
+    skip_missing: bool = False
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Give venvgrid's folder in the user's cache."""
+    if environ.get(CACHE):
+        return Path(environ[CACHE]).absolute()
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("venvgrid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """Everything that a run of one configuration works with, made when it is first needed."""
+
+    config: Config
+    wishes: Wishes
+    environ: Mapping[str, str]
+    cancellation: Cancellation
+
+    @cached_property
+    def cache(self) -> Path:
+        """The folder in the user's cache."""
+        return cache_folder(self.environ)
+
+    @cached_property
+    def root(self) -> Path:
+        """`.venvgrid` beside the configuration."""
+        return self.config.root / ".venvgrid"
+
+    @cached_property
+    def run(self) -> functools.partial[process.Completed]:
+        """The door to processes, bound to this run's cancellation."""
+        return functools.partial(process.run, cancellation=self.cancellation)
+
+    @cached_property
+    def tool_environ(self) -> dict[str, str]:
+        """The variables that uv and pip are started with."""
+        return variables.tool_environment(self.environ)
+
+    @cached_property
+    def uv(self) -> Uv | None:
+        """uv, unless it is not there, too old, or not wanted."""
+        if self.environ.get(INSTALLER, "uv") == "pip":
+            return None
+        binary = uv.find()
+        version = uv.ask_version(binary, self.tool_environ, self.run) if binary else ""
+        if binary and uv.is_supported(version):
+            return Uv(binary=binary, version=version, environ=self.tool_environ, run=self.run)
+        if self.environ.get(INSTALLER) == "uv":
+            message = f'{INSTALLER}=uv, but uv is {version or "not there"}; install it with: pip install "venvgrid[uv]"'
+            raise UsageError(message)
+        return None
+
+    @cached_property
+    def tools(self) -> Tools:
+        """What old Pythons need."""
+        binary = self.uv.binary if self.uv else ""
+        return Tools(folder=self.cache / "tools", environ=self.tool_environ, run=self.run, uv=binary)
+
+    @cached_property
+    def pip(self) -> Pip:
+        """pip, from the wheels that virtualenv carries."""
+        downloads = self.cache / "downloads"
+        return Pip(wheel_for=self.tools.pip_wheel, downloads=downloads, environ=self.tool_environ, run=self.run)
+
+    def installer_for(self, interpreter: Interpreter) -> Installer:
+        """Choose uv where it is there and knows the interpreter, else pip."""
+        return self.uv if self.uv is not None and self.uv.knows(interpreter) else self.pip
+
+    @cached_property
+    def pythons(self) -> Pythons:
+        """The interpreters of the machine."""
+        return Pythons(
+            environ=self.environ,
+            run=self.run,
+            cache=self.cache / "interpreters",
+            root=self.config.root,
+            uv=self.uv.binary if self.uv else "",
+            offline=self.wishes.offline,
+        )
+
+    @cached_property
+    def metadata(self) -> Metadata | None:
+        """What the project declares; None where only a wheel knows, or nothing is installed."""
+        if self.config.project.install is InstallMode.NONE:
+            return None
+        project.check_installable(self.config.project.path)
+        return project.static_metadata(self.config.project.path)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The requirements of the project's dependency groups."""
+        return project.group_requirements(self.config.project.path, self.config.project.groups)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where the environments are."""
+        return Store(
+            root=self.root,
+            config=self.config,
+            installer_for=self.installer_for,
+            tools=self.tools,
+            run=self.run,
+            environ=self.tool_environ,
+            app_data=self.cache / "virtualenv",
+            probe=probe.PROBE_FILE,
+            offline=self.wishes.offline,
+        )
+
+    def goal(self, planned: Plan, *, run: str, until: Stage, order: Mapping[str, float] | None = None) -> Goal:
+        """Say what is asked of a run over `planned`.
+
+        Raises:
+            ConfigError, LockError: the project or the lock does not fit the configuration.
+        """
+        self._check_extras()
+        values = dict.fromkeys(item.cell.axes["python"] for item in planned.cells if item.status is Status.RUNNABLE)
+        chosen = self.pythons.choose(values, download=not self.wishes.skip_missing)
+        return Goal(
+            config=self.config,
+            plan=planned,
+            interpreters=chosen,
+            metadata=self.metadata,
+            run=run,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=__version__,
+            command=(*self.config.test.command, *self.wishes.arguments),
+            workers=self.wishes.workers,
+            locked=self._locked(planned, chosen) if self.wishes.locked else {},
+            until=until,
+            fail_fast=self.wishes.fail_fast,
+            strict=self.wishes.strict,
+            skip_missing=self.wishes.skip_missing,
+            order=order or {},
+        )
+
+    def direct(self, goal: Goal, folder: Path, *, refresh: bool = False) -> tuple[GridDirector, Iterator[Event]]:
+        """Give the director of a run and its events; `folder` takes the logs."""
+        began = time.monotonic()
+
+        def now() -> float:
+            return time.monotonic() - began
+
+        work = self._work(folder, now, refresh=refresh)
+        director = GridDirector(goal, work, now, self.cancellation)
+        return director, engine.run(director, engine.slots(self.wishes.workers), self.cancellation)
+
+    def _work(self, folder: Path, now: Callable[[], float], *, refresh: bool) -> GridWork:
+        steps = Steps(
+            config=self.config,
+            store=self.store,
+            folder=folder,
+            arguments=self.wishes.arguments,
+            environ=self.environ,
+            run=self.run,
+            now=now,
+        )
+        shelf = WheelShelf(
+            source=self.config.project.path,
+            folder=self.cache / "projects" / self.config.project.path.name,
+            mode=self.config.project.install,
+            installer_for=self.installer_for,
+            offline=self.wishes.offline,
+        )
+        digest = functools.cache(lambda: project.source_digest(self.config.project.path))
+        return GridWork(
+            shelf=shelf,
+            digest=digest,
+            resolver=functools.cache(lambda metadata: self._resolver(metadata, refresh=refresh)),
+            store=self.store,
+            steps=steps,
+            fresh=self.wishes.fresh,
+        )
+
+    def _resolver(self, metadata: Metadata | None, *, refresh: bool) -> Resolver:
+        return Resolver(
+            config=self.config,
+            metadata=metadata,
+            groups=self.groups,
+            installer_for=self.installer_for,
+            cache=self.cache,
+            refresh=refresh or self.wishes.fresh,
+            offline=self.wishes.offline,
+        )
+
+    def lock_digest(self, metadata: Metadata | None) -> str:
+        """Digest what a lock must fit."""
+        return lockfile.digest_of(self.config, metadata, self.groups)
+
+    def _locked(self, planned: Plan, chosen: Mapping[str, Interpreter | str]) -> dict[str, Answer]:
+        path = lockfile.path_for(self.config)
+        lock = lockfile.read(path)
+        if lock.digest != self.lock_digest(self.metadata):
+            raise LockError(f"{path} does not fit {self.config.file.name}; make it again with: venvgrid lock")
+        cells = {
+            item.cell.id: chosen[item.cell.axes["python"]] for item in planned.cells if item.status is Status.RUNNABLE
+        }
+        return dict(lockfile.answers(lock, path, self.config, cells))
+
+    def _check_extras(self) -> None:
+        """Make sure that the project has the extras that are asked for, where that is known before a build."""
+        if self.metadata is None:
+            return
+        declared = {normalise(extra) for extra in self.metadata.extras}
+        wanted = set(self.config.project.extras)
+        wanted |= {
+            part
+            for axis in self.config.axes
+            if axis.name == "extras"
+            for value in axis.values
+            for part in value.split(",")
+        }
+        unknown = sorted(extra for extra in wanted if extra and normalise(extra) not in declared)
+        if unknown:
+            there = ", ".join(sorted(declared)) or "none"
+            raise ConfigError(
+                [f"project.extras: {self.metadata.name} has no extra {', '.join(unknown)} (declared: {there})"]
+            )
+
+
+def choose_cells(planned: Plan, keep: Callable[[Cell], bool]) -> Plan:
+    """Leave out of a plan the cells that were not asked for."""
+    return replace(planned, cells=tuple(item for item in planned.cells if keep(item.cell)))
+
+
+def default_workers() -> int:
+    """Give the default of -j: the CPUs that this process may use."""
+    return engine.usable_cpus()
+
+
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this is a CI job, as CI services say it."""
+    return environ.get("CI", "").lower() not in {"", "0", "false"}
