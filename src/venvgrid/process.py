@@ -304,3 +304,21 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
 def _streams(command: Command) -> Any:
     stderr = subprocess.PIPE if command.log is None else subprocess.STDOUT
     return {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": stderr, "bufsize": 0}
+
+
+def attach(command: Command) -> int:
+    """Run a command on this terminal, with its streams and signals, and give its exit status.
+
+    On POSIX it takes the place of this process and does not return.
+
+    Raises:
+        InfrastructureError: it cannot be started.
+    """
+    try:
+        os.chdir(command.cwd)
+        if sys.platform != "win32":
+            sys.stdout.flush()
+            os.execvpe(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - there is to be no shell
+        return subprocess.call(command.argv, env=dict(command.env))
+    except OSError as error:
+        raise InfrastructureError(explain(command.argv[0], command.cwd, error)) from error
