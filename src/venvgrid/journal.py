@@ -1,0 +1,296 @@
+"""Where runs live, and the journal of each: one line per event, written as it happens, read however it was left.
+
+    .venvgrid/runs/20261121-143005-ab12/events.jsonl, results.json, logs/CELL.log
+
+A kill or a power cut costs at most the events since the last cell that finished; a damaged line costs that line.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from venvgrid import serial
+from venvgrid.errors import InfrastructureError
+from venvgrid.events import CellFinished, Event, Message, RunFinished, RunStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNS = "runs"
+EVENTS = "events.jsonl"
+LONGEST_LINE = 64 * 1024 * 1024
+
+_ID = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{4})")
+_STAMP = "%Y%m%d-%H%M%S"
+_DURABLE = (RunStarted, CellFinished, RunFinished)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RunFolder:
+    """A run's folder; ids sort in the order in which the runs were made."""
+
+    id: str
+    path: Path
+
+    @property
+    def events(self) -> Path:
+        """The journal."""
+        return self.path / EVENTS
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the cells' logs."""
+        return self.path / "logs"
+
+
+def create(root: Path, *, now: datetime) -> RunFolder:
+    """Make the folder of a new run under `root` (`.venvgrid`), with an empty journal. Its id sorts after all others.
+
+    Raises:
+        InfrastructureError: it cannot be made.
+    """
+    base = root / RUNS
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = base / _next_id([run.id for run in runs(root)], now)
+            with suppress(FileExistsError):
+                folder.mkdir()
+                break
+        (folder / "logs").mkdir()
+        (folder / EVENTS).touch()
+        _sync_folder(folder)
+        _sync_folder(base)
+    except OSError as error:
+        raise _trouble("cannot make a run's folder in", base, error) from error
+    return RunFolder(id=folder.name, path=folder)
+
+
+def _next_id(earlier: list[str], now: datetime) -> str:
+    stamp = now.astimezone(UTC).strftime(_STAMP)
+    found = _ID.fullmatch(max(earlier, default=""))
+    if found is None or found[1] < stamp:
+        return f"{stamp}-{secrets.randbelow(0x8000):04x}"
+    number = int(found[2], 16) + 1 + secrets.randbelow(16)  # in the same second, or the clock was put back
+    if number <= 0xFFFF:  # noqa: PLR2004 - what four hexadecimal digits hold
+        return f"{found[1]}-{number:04x}"
+    later = datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
+    return f"{later.strftime(_STAMP)}-0000"
+
+
+def runs(root: Path) -> list[RunFolder]:
+    """Give the runs under `root`, oldest first: folders with a run's name and a journal, no symbolic links."""
+    try:
+        folders = list((root / RUNS).iterdir())
+    except OSError:
+        return []
+    return sorted(RunFolder(id=folder.name, path=folder) for folder in folders if _is_run(folder))
+
+
+def _is_run(folder: Path) -> bool:
+    if _ID.fullmatch(folder.name) is None:
+        return False
+    try:
+        return stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG((folder / EVENTS).lstat().st_mode)
+    except OSError:
+        return False
+
+
+def latest(root: Path) -> RunFolder | None:
+    """Give the newest run that got as far as its first event; None if there is none."""
+    return next((run for run in reversed(runs(root)) if run.events.stat().st_size > 0), None)
+
+
+def find(root: Path, id_or_prefix: str) -> RunFolder | None:
+    """Give the run with this id, or the newest whose id begins so; None if there is none."""
+    matching = [run for run in runs(root) if id_or_prefix and run.id.startswith(id_or_prefix)]
+    return matching[-1] if matching else None
+
+
+def prune(root: Path, keep: int = 10) -> None:
+    """Delete all runs but the newest `keep`. Only what `runs` recognises is touched; what cannot be deleted stays."""
+    found = runs(root)
+    for run in found[: max(0, len(found) - keep)]:
+        with suppress(OSError):
+            for inside in run.path.iterdir():
+                if inside.is_dir() and not inside.is_symlink():
+                    shutil.rmtree(inside)
+                elif inside.name != EVENTS:
+                    inside.unlink()
+            run.events.unlink()  # last: until then the folder is recognised
+            run.path.rmdir()
+
+
+class Journal:
+    """Appends events to a file. A context manager; call it with an event.
+
+    Raises:
+        InfrastructureError: the file cannot be opened or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise _trouble("cannot write the journal", path, error) from error
+        self._torn = _ends_torn(path)
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def __call__(self, event: Event) -> None:
+        """Write one line; when it returns, a kill does not lose it, and a power cut no result of a cell."""
+        line = _encode(event)
+        if self._torn:
+            line = b"\n" + line
+        try:
+            view = memoryview(line)
+            while view:
+                self._torn = True
+                view = view[self._file.write(view) :]
+            self._torn = False
+            if isinstance(event, _DURABLE):
+                _sync(self._file.fileno())
+        except OSError as error:
+            raise _trouble("cannot write the journal", self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file; closing again does nothing."""
+        self._file.close()
+
+
+def _encode(event: Event) -> bytes:
+    plain = serial.event_to_plain(event)
+    try:
+        text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # a number that JSON does not have, from a foreign report
+        text = json.dumps(json.loads(json.dumps(plain), parse_constant=lambda _: 0.0), separators=(",", ":"))
+    return text.encode("utf-8", "replace") + b"\n"  # a lone surrogate is no text that strict readers take
+
+
+def _ends_torn(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+def read(path: Path) -> Iterator[Event]:
+    """Give the events of a journal, however it was left.
+
+    A last line that was not written to its end and kinds of a later version are passed over. Damaged lines are, too,
+    and a warning says how many: before the `RunFinished`, or last.
+
+    Raises:
+        InfrastructureError: the file cannot be read.
+    """
+    damaged = 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(LONGEST_LINE):
+                try:
+                    event = serial.event_from_plain(json.loads(line))
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                    damaged += bool(line.strip()) and line.endswith(b"\n")
+                    continue
+                if isinstance(event, RunFinished) and damaged:
+                    yield _warning(damaged, path)
+                    damaged = 0
+                if event is not None:
+                    yield event
+    except OSError as error:
+        raise _trouble("cannot read the journal", path, error) from error
+    if damaged:
+        yield _warning(damaged, path)
+
+
+def _warning(damaged: int, path: Path) -> Message:
+    lines = "1 line is" if damaged == 1 else f"{damaged} lines are"
+    return Message(level="warning", text=f"{lines} damaged in {path} and left out; to be sure, type: venvgrid run")
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Put `text` into a file as UTF-8, durably: whoever reads it, also after a power cut, sees the old or the new.
+
+    A symbolic link is followed; what is no plain file (`/dev/stdout`) is just written to.
+
+    Raises:
+        InfrastructureError: it cannot be written; then the old file is as it was.
+    """
+    data = text.encode("utf-8", "replace")
+    try:
+        target = path.resolve()
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
+            target.write_bytes(data)
+        else:
+            _replace(target, data, mode)
+    except OSError as error:
+        raise _trouble("cannot write", path, error) from error
+
+
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    partial = target.with_name(f".venvgrid-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            _sync(file.fileno())
+        if mode is not None:
+            partial.chmod(stat.S_IMODE(mode))
+        _rename(partial, target)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    _sync_folder(target.parent)
+
+
+def _rename(partial: Path, target: Path) -> None:
+    for pause in (0.01, 0.1, 0.5) if os.name == "nt" else ():  # virus scanners and indexers hold files open for a while
+        with suppress(PermissionError):
+            partial.replace(target)
+            return
+        time.sleep(pause)
+    partial.replace(target)
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EROFS}:  # file systems that know no such thing
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # elsewhere folders cannot be opened
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _trouble(what: str, path: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(f"{what} {path}: {error.strerror or error}; make room or check its permissions")
