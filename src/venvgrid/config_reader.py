@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from venvgrid.config_values import SHOWN, BadValueError, nearest, shown
+from venvgrid.config_values import CONTROL, SHOWN, BadValueError, nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,9 @@ class Mistakes:
 
     def add(self, path: str, problem: str) -> None:
         """Note `problem` at the key path `path` ("" for the whole file)."""
-        self.found.append(f"{self.file}: {path}: {problem}" if path else f"{self.file}: {problem}")
+        message = f"{self.file}: {path}: {problem}" if path else f"{self.file}: {problem}"
+        # A key may hold anything, also what would break a line or colour a terminal.
+        self.found.append(CONTROL.sub(lambda match: repr(match[0])[1:-1], message))
 
     def listed(self) -> list[str]:
         """Give the mistakes, the first MOST_MISTAKES of them."""

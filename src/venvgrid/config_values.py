@@ -26,12 +26,12 @@ MOST_RETRIES = 100
 SHOWN = 60  # characters of a wrong value that a message repeats
 HUGE = 10**SHOWN
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
-_DURATION = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", re.ASCII)
+_DURATION = re.compile(rf" *(?=\d)(?:{_NUMBER} *h)? *(?:{_NUMBER} *m)? *(?:{_NUMBER} *s)? *", re.ASCII)
 
 
 class BadValueError(ValueError):
@@ -70,7 +70,7 @@ def one_of(options: Iterable[str]) -> str:
 
 def text(raw: object) -> str:
     """Take a string of at most LONGEST_TEXT characters, none of them a control character."""
-    return _text(raw, _CONTROL, LONGEST_TEXT)
+    return _text(raw, CONTROL, LONGEST_TEXT)
 
 
 def free_text(raw: object) -> str:
@@ -121,13 +121,13 @@ def duration(raw: object) -> float:
     """Take "10m", "1h30m", "90s" or a number of seconds; give seconds, from 0 to LONGEST_DURATION."""
     allowed = 'expected a duration such as "10m", "1h30m" or "90s", or a number of seconds'
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        seconds = float(raw) if abs(raw) < HUGE else math.inf
+        # An integer of the file may be larger than any float.
+        seconds = (
+            float(raw) if isinstance(raw, float) or abs(raw) < HUGE else math.copysign(math.inf, 1 if raw > 0 else -1)
+        )
     else:
-        if (
-            not isinstance(raw, str)
-            or not (match := _DURATION.fullmatch(raw.replace(" ", "")))
-            or not any(match.groups())
-        ):
+        match = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
+        if match is None:
             raise BadValueError(f"{allowed}, got {shown(raw)}")
         hours, minutes, rest = (float(part or 0) for part in match.groups())
         seconds = hours * 3600 + minutes * 60 + rest
