@@ -18,7 +18,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from venvgrid import serial
@@ -27,6 +26,7 @@ from venvgrid.events import CellFinished, Event, Message, RunFinished, RunStarte
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 RUNS = "runs"
 EVENTS = "events.jsonl"
@@ -143,10 +143,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            self._torn = path.exists() and _ends_torn(path)
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise _trouble("cannot write the journal", path, error) from error
-        self._torn = _ends_torn(path)
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -293,4 +293,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _trouble(what: str, path: Path, error: OSError) -> InfrastructureError:
-    return InfrastructureError(f"{what} {path}: {error.strerror or error}; make room or check its permissions")
+    hint = {
+        errno.ENOSPC: "; make room on the disk",
+        errno.EDQUOT: "; make room in your quota",
+        errno.EACCES: "; check its permissions",
+        errno.EPERM: "; check its permissions",
+        errno.EROFS: "; the file system is mounted read-only",
+    }.get(error.errno or 0, "")
+    return InfrastructureError(f"{what} {path}: {error.strerror or error}{hint}")

@@ -1,0 +1,216 @@
+"""Which environment variables the tests and the tools are started with, and what must not be shown of them.
+
+Tests get an allow-list: what a machine needs for programs to work at all, and nothing that changes what is tested or
+gives a secret away. tox does the same; nox and hatch pass everything. Pure: the variables come in as a mapping.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import os
+import re
+import sys
+from base64 import b64encode
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+# Patterns of the variables that tests are given, and why.
+PASSED = (
+    # Who and where: getpass, expanduser, pexpect; tests with a HOME that differs from the account's are rare.
+    *("HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "TERM"),
+    # Language and time zone: part of the machine that is tested on; a test that depends on them sets them itself.
+    *("LANG", "LC_*", "LANGUAGE", "TZ", "LOCALE_ARCHIVE"),
+    *("TMPDIR", "TEMP", "TMP", "PATH"),
+    # The way to the network.
+    *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NIX_SSL_CERT_FILE"),
+    # Where desktops keep things, and the screen: GUI backends do not import without.
+    *("XDG_*", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),
+    # Where this machine has its native libraries. What is preloaded (LD_PRELOAD, DYLD_INSERT_LIBRARIES) stays out: it
+    # changes the code under test.
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "NIX_LD", "NIX_LD_LIBRARY_PATH"),
+    # How numeric libraries use this CPU and GPU: without them they oversubscribe a shared machine, or do not load.
+    *(
+        "OPENBLAS_*",
+        "OMP_*",
+        "MKL_*",
+        "NPY_*",
+        "KMP_*",
+        "GOTO_*",
+        "BLIS_*",
+        "VECLIB_*",
+        "NUMEXPR_*",
+        "NUMBA_NUM_THREADS",
+    ),
+    *("CUDA_*", "NVIDIA_*", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+    # How to compile here, for tests that do (cffi, Cython); tox passes the same.
+    *("CC", "CXX", "AR", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "PKG_CONFIG_PATH", "SDKROOT", "DEVELOPER_DIR"),
+    # Windows: without SYSTEMROOT sockets and random numbers fail, without COMSPEC and PATHEXT commands are not found,
+    # compilers are looked for under the program folders.
+    *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "OS", "PSMODULEPATH"),
+    *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "ALLUSERSPROFILE", "PUBLIC", "PROGRAMFILES*", "PROGRAMW6432"),
+    *(
+        "COMMONPROGRAMFILES*",
+        "COMMONPROGRAMW6432",
+        "USERPROFILE",
+        "HOMEDRIVE",
+        "HOMEPATH",
+        "USERDOMAIN",
+        "COMPUTERNAME",
+    ),
+    *("NUMBER_OF_PROCESSORS", "PROCESSOR_*", "MSYSTEM"),
+)
+# Left out on purpose: CI (projects skip tests by it; `pass-env = ["CI"]` for who wants that), SOURCE_DATE_EPOCH (changes
+# what is built), FORCE_COLOR, NO_COLOR, COLORTERM (change what is printed, and tested), SSH_AUTH_SOCK, NETRC,
+# DBUS_SESSION_BUS_ADDRESS and cloud credentials (doors to secrets), GIT_* (a hook's GIT_DIR leads the tests' git astray).
+
+# Reached by no glob of `pass-env`, only by their exact names: they change which Python, packages or tests run.
+GUARDED = (
+    *("PYTHON*", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV*", "CONDA_*", "_CONDA_*", "PYENV_*", "PYTEST_*", "PY_COLORS"),
+    *("COVERAGE_*", "COV_CORE_*", "TOX_*", "NOX_*", "UV", "UV_*", "PIP_*", "VENVGRID_*", "_VENVGRID_*"),
+)
+
+# What uv and pip may know: where the index is and how to reach it. All else that begins so would change what a cell is
+# (targets, resolution, constraints, cut-off dates) or what venvgrid decides itself (link mode, bytecode, which Python), also
+# in versions to come.
+TOOL_PASSED = (
+    *("UV_INDEX", "UV_INDEX_*", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"),
+    *("UV_KEYRING_PROVIDER", "UV_CREDENTIALS_DIR", "UV_*_ENDPOINT_URL", "UV_OFFLINE", "UV_CACHE_DIR", "UV_NO_CACHE"),
+    *("UV_HTTP_*", "UV_REQUEST_TIMEOUT", "UV_CONCURRENT_*", "UV_LOCK_TIMEOUT"),
+    *("UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_INSECURE_HOST", "UV_CONFIG_FILE", "UV_NO_CONFIG"),
+    *("UV_PYTHON_INSTALL_DIR", "UV_PYTHON_CACHE_DIR", "UV_PYTHON_INSTALL_MIRROR", "UV_PYPY_INSTALL_MIRROR"),
+    *("UV_PYTHON_DOWNLOADS", "UV_PYTHON_DOWNLOADS_JSON_URL"),
+    *(
+        "PIP_INDEX_URL",
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_FIND_LINKS",
+        "PIP_NO_INDEX",
+        "PIP_TRUSTED_HOST",
+        "PIP_KEYRING_PROVIDER",
+    ),
+    *(
+        "PIP_CERT",
+        "PIP_CLIENT_CERT",
+        "PIP_PROXY",
+        "PIP_TIMEOUT",
+        "PIP_DEFAULT_TIMEOUT",
+        "PIP_RETRIES",
+        "PIP_RESUME_RETRIES",
+    ),
+    *("PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_INPUT"),
+    *("PYTHONUTF8", "PYTHONIOENCODING", "PYENV_ROOT"),
+)
+TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # colour would be in what is read of their output
+
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PASS$|_PWD$|_KEY$",
+    re.IGNORECASE,
+)
+_SHORTEST_SECRET = 8  # shorter values would be found everywhere
+# Up to the last "@" before the host ends: user names may hold one. No scheme in the pattern: so it stays linear.
+_USER_INFO = re.compile(r"(?<=://)[^\s/?#\"<>\\]+(?=@)")
+_CREDENTIALS = re.compile(r"(\w+)://([^\s/?#\"<>\\]+)@")
+
+
+def child_environment(
+    base: Mapping[str, str],
+    *,
+    pass_env: Iterable[str],
+    extra: Mapping[str, str],
+    prefix: os.PathLike[str],
+    platform: str = sys.platform,
+    runner: str | None = sys.prefix if sys.prefix != sys.base_prefix else None,
+) -> dict[str, str]:
+    """Give all variables of a test process.
+
+    Args:
+        base: where they are taken from, `os.environ`.
+        pass_env: names and globs of further ones. An exact name is always honoured, PYTHONPATH too: who writes it means
+            it, and the probe attests what came of it. A glob never reaches what is in GUARDED.
+        extra: wins over all. A PATH in it still gets the environment's commands first.
+        prefix: the virtual environment: becomes VIRTUAL_ENV, and its commands are found first.
+        platform: as `sys.platform`; on "win32" names have no case.
+        runner: the virtual environment that venvgrid runs in, if it does: its commands are not found.
+    """
+    fold = str.upper if platform == "win32" else str
+    patterns = tuple(pass_env)
+    exact = {fold(name) for name in patterns}
+    passed, wanted, guarded = (_matcher(names, platform) for names in (PASSED, patterns, GUARDED))
+    chosen = {
+        name: value
+        for name, value in base.items()
+        if fold(name) in exact or passed(name) or (wanted(name) and not guarded(name))
+    }
+    own = {fold(name) for name in extra} | {"PATH", "VIRTUAL_ENV"}
+    chosen = {name: value for name, value in chosen.items() if fold(name) not in own}
+    chosen["VIRTUAL_ENV"] = str(prefix)
+    chosen |= {name: value for name, value in extra.items() if fold(name) != "PATH"}
+    given = {fold(name): value for name, value in (*base.items(), *extra.items())}
+    active = {fold(name): value for name, value in base.items()}.get("VIRTUAL_ENV")
+    leave_out = [place for place in (active, runner) if place]
+    chosen["PATH"] = _search_path(given.get("PATH", os.defpath), str(prefix), leave_out, platform)
+    return chosen
+
+
+def tool_environment(base: Mapping[str, str], *, platform: str = sys.platform) -> dict[str, str]:
+    """Give all variables for uv, pip and build backends: everything but what would change what a cell is."""
+    passed, guarded = _matcher(TOOL_PASSED, platform), _matcher(TOOL_GUARDED, platform)
+    return {name: value for name, value in base.items() if passed(name) or not guarded(name)}
+
+
+def redact(text: str) -> str:
+    """Give `text` without the user names and passwords of its URLs: `https://****@host`."""
+    return _USER_INFO.sub("****", text)
+
+
+def redactor(env: Mapping[str, str]) -> Callable[[str], str]:
+    """Give a function that takes secrets out of texts: user info of URLs, and the values of variables with such names.
+
+    A value (of at least 8 characters; each line of it; percent-encoded and in base64, too) becomes `***NAME***`. So do
+    passwords in URLs that are values of any variable.
+    """
+    names: dict[str, str] = {}
+    for name, value in sorted(env.items()):
+        for secret in _secrets(name, value):
+            names.setdefault(secret, name)
+    if not names:
+        return redact
+    longest_first = sorted(names, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
+    return lambda text: redact(pattern.sub(lambda found: f"***{names[found[0]]}***", text))
+
+
+def _secrets(name: str, value: str) -> set[str]:
+    plain = set()
+    if _SECRET_NAME.search(name):
+        plain |= {value, *(line.strip() for line in value.splitlines())}
+    for scheme, user_info in _CREDENTIALS.findall(value):
+        _, colon, password = user_info.partition(":")
+        if colon or scheme.startswith("http"):  # else it is a mere user name, "ssh://maria@host"
+            plain |= {user_info, password, unquote(password)}
+    plain = {secret for secret in plain if len(secret) >= _SHORTEST_SECRET}
+    encoded = {b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=") for secret in plain}
+    return plain | encoded | {quote(secret, safe="", errors="replace") for secret in plain}
+
+
+@functools.cache
+def _matcher(patterns: tuple[str, ...], platform: str) -> Callable[[str], object]:
+    """Give a function that says whether a name matches one of the globs."""
+    flags = re.IGNORECASE if platform == "win32" else 0
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)", flags).match
+
+
+def _search_path(value: str, prefix: str, leave_out: list[str], platform: str) -> str:
+    flavour = PureWindowsPath if platform == "win32" else PurePosixPath
+    scripts, separator = ("Scripts", ";") if platform == "win32" else ("bin", ":")
+    unwanted = {flavour(place) / scripts for place in leave_out}
+    # An empty entry means the current folder: tests could put commands there.
+    kept = [entry for entry in value.split(separator) if entry and flavour(entry) not in unwanted]
+    own = str(flavour(prefix) / scripts)
+    return separator.join([own, *(entry for entry in kept if entry != own)])
