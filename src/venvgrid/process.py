@@ -10,20 +10,23 @@ import contextlib
 import errno
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from venvgrid import capture, supervisor
 from venvgrid.children import Child, GroupChild, SupervisedChild, explain, find_executable
+from venvgrid.command import Cancellation, Command, Completed, Runner
 from venvgrid.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+
+__all__ = ["Cancellation", "Command", "Completed", "Runner", "attach", "run"]
 
 POLL_INTERVAL = 0.05
 CANCEL_GRACE = 1.0
@@ -32,65 +35,6 @@ CHUNK = 64 * 1024
 
 # All that the supervisor's own Python may need. Its environment can be read by the tests, so it holds nothing else.
 _SUPERVISOR_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """What to run. `env` is the whole environment of the child; `timeout` and `grace_period` are seconds."""
-
-    argv: tuple[str, ...]
-    cwd: Path
-    env: Mapping[str, str]
-    timeout: float | None = None
-    grace_period: float = 5.0  # between SIGTERM to the group and SIGKILL to all
-    log: Path | None = None  # takes stdout and stderr together, appended and bounded
-    supervised: bool = False  # nothing that it starts survives it, nor venvgrid's own death
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
-    """What became of a command. `exit_code` is None if it did not start or a signal ended it. `duration`: seconds."""
-
-    argv: tuple[str, ...]
-    exit_code: int | None
-    signal: str = ""  # "SIGSEGV"; on Windows the exception, "ACCESS_VIOLATION"
-    timed_out: bool = False
-    cancelled: bool = False
-    duration: float = 0.0
-    stdout: str = ""  # with a log: the last 64 KiB of both streams
-    stderr: str = ""
-    error: str = ""  # why it could not be started, one line
-    leaked: int = 0  # descendants that outlived it and were killed
-
-    @property
-    def ok(self) -> bool:
-        """Whether it ended by itself and with exit code 0."""
-        return self.exit_code == 0 and not (self.timed_out or self.cancelled or self.error)
-
-
-class Cancellation:
-    """A thread-safe switch: set once, the commands that hold it are stopped; set again, they are killed at once."""
-
-    def __init__(self) -> None:
-        self._once = threading.Event()
-        self._twice = threading.Event()
-
-    def set(self) -> None:
-        """Stop the commands that hold it; the second time without a grace period."""
-        if self._once.is_set():
-            self._twice.set()
-        self._once.set()
-
-    def is_set(self) -> bool:
-        """Whether `set` was called."""
-        return self._once.is_set()
-
-    def is_urgent(self) -> bool:
-        """Whether `set` was called more than once."""
-        return self._twice.is_set()
-
-
-Runner = Callable[[Command], Completed]
 
 
 def run(
@@ -318,6 +262,8 @@ def attach(command: Command) -> int:
         os.chdir(command.cwd)
         if sys.platform != "win32":
             sys.stdout.flush()
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and a shell should not
+                signal.signal(number, signal.SIG_DFL)
             os.execvpe(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - there is to be no shell
         return subprocess.call(command.argv, env=dict(command.env))
     except OSError as error:

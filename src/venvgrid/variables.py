@@ -66,9 +66,9 @@ PASSED = (
     ),
     *("NUMBER_OF_PROCESSORS", "PROCESSOR_*", "MSYSTEM"),
 )
-# Left out on purpose: CI (projects skip tests by it; `pass-env = ["CI"]` for who wants that), SOURCE_DATE_EPOCH (changes
-# what is built), FORCE_COLOR, NO_COLOR, COLORTERM (change what is printed, and tested), SSH_AUTH_SOCK, NETRC,
-# DBUS_SESSION_BUS_ADDRESS and cloud credentials (doors to secrets), GIT_* (a hook's GIT_DIR leads the tests' git astray).
+# Left out on purpose: CI (projects skip tests by it; `pass-env = ["CI"]` for who wants that), SOURCE_DATE_EPOCH (it
+# changes what is built), FORCE_COLOR, NO_COLOR, COLORTERM (they change what is printed), SSH_AUTH_SOCK, NETRC,
+# DBUS_SESSION_BUS_ADDRESS and cloud credentials (doors to secrets), GIT_* (a hook's GIT_DIR misleads the tests' git).
 
 # Reached by no glob of `pass-env`, only by their exact names: they change which Python, packages or tests run.
 GUARDED = (
@@ -77,8 +77,8 @@ GUARDED = (
 )
 
 # What uv and pip may know: where the index is and how to reach it. All else that begins so would change what a cell is
-# (targets, resolution, constraints, cut-off dates) or what venvgrid decides itself (link mode, bytecode, which Python), also
-# in versions to come.
+# (targets, resolution, constraints, cut-off dates) or what venvgrid decides itself (link mode, bytecode, which Python);
+# so will what later versions add.
 TOOL_PASSED = (
     *("UV_INDEX", "UV_INDEX_*", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"),
     *("UV_KEYRING_PROVIDER", "UV_CREDENTIALS_DIR", "UV_*_ENDPOINT_URL", "UV_OFFLINE", "UV_CACHE_DIR", "UV_NO_CACHE"),
@@ -86,23 +86,8 @@ TOOL_PASSED = (
     *("UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_INSECURE_HOST", "UV_CONFIG_FILE", "UV_NO_CONFIG"),
     *("UV_PYTHON_INSTALL_DIR", "UV_PYTHON_CACHE_DIR", "UV_PYTHON_INSTALL_MIRROR", "UV_PYPY_INSTALL_MIRROR"),
     *("UV_PYTHON_DOWNLOADS", "UV_PYTHON_DOWNLOADS_JSON_URL"),
-    *(
-        "PIP_INDEX_URL",
-        "PIP_EXTRA_INDEX_URL",
-        "PIP_FIND_LINKS",
-        "PIP_NO_INDEX",
-        "PIP_TRUSTED_HOST",
-        "PIP_KEYRING_PROVIDER",
-    ),
-    *(
-        "PIP_CERT",
-        "PIP_CLIENT_CERT",
-        "PIP_PROXY",
-        "PIP_TIMEOUT",
-        "PIP_DEFAULT_TIMEOUT",
-        "PIP_RETRIES",
-        "PIP_RESUME_RETRIES",
-    ),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST"),
+    *("PIP_KEYRING_PROVIDER", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_*TIMEOUT", "PIP_*RETRIES"),
     *("PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_INPUT"),
     *("PYTHONUTF8", "PYTHONIOENCODING", "PYENV_ROOT"),
 )
