@@ -45,7 +45,10 @@ def implementation():
     known = getattr(sys, "implementation", None)
     if known is None:
         return "", "0"
-    return known.name, numbered(known.version)
+    try:
+        return known.name, numbered(known.version)
+    except Exception:  # a version of another shape
+        return known.name, "0"
 
 
 def common_name():

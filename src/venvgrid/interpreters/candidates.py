@@ -155,8 +155,8 @@ def _unusable(path: Path, machine: Machine) -> str:
         return "its name is not that of a Python"
     if not path.exists():
         return "a broken link" if path.is_symlink() else "not there"
-    if not path.is_file():
-        return "not a file"
+    if path.is_dir():
+        return "a folder"
     if not os.access(path, os.X_OK):
         return "not executable"
     real = Path(os.path.realpath(path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from venvgrid.interpreters.candidates import PassedOver, base_executable, executable_in
-from venvgrid.interpreters.specs import Spec, choose, matches, parse_spec, preference, version_of
+from venvgrid.interpreters.candidates import PassedOver, executable_in
+from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
     from venvgrid.model import Interpreter
 
+NEWEST_MINOR = 30  # of Python 3, for a long time to come
+ANY_PATCH = 5  # stands for a patch release of a minor version
 UV_OLDEST = Version("3.8")  # of what uv downloads, whatever the implementation
 UV_OLDEST_FREE_THREADED = Version("3.13")
 
@@ -75,7 +78,7 @@ def _at_path(spec: Spec, ask: Ask) -> Interpreter | Missing:
         return Missing(
             spec=spec.text, reason=f"{path} is not there; `venvgrid python` lists the Pythons of this machine"
         )
-    answer = ask(base_executable(path) or path)
+    answer = ask(path)
     if isinstance(answer, PassedOver):
         return Missing(spec=spec.text, reason=f"{answer.path} is no usable Python: {answer.reason}")
     return answer
@@ -85,7 +88,7 @@ def _looked(found: Found) -> str:
     """Give "looked in pyenv (9 found: 2.7.18, …), uv (none), PATH (1 found: 3.11.2)", places that are there only."""
     versions: dict[str, list[Interpreter]] = {}
     for place in found.places:
-        if place.there:
+        if place.there and not place.again:  # what gave only known ones is told under where these are from
             versions.setdefault(place.source, [])
     for interpreter in found.interpreters:
         versions.setdefault(interpreter.source, []).append(interpreter)
@@ -106,56 +109,36 @@ def short(interpreter: Interpreter) -> str:
 
 def _near(spec: Spec, found: Found) -> str:
     """Say what is nearly it: another build of the version, another patch release."""
-    minor = ".".join(spec.version.split(".")[:2])
-    if minor.count(".") != 1:
+    if "." not in spec.version:
         return ""
-    wider = Spec(text="", implementation=spec.implementation, version=_without_level(minor))
+    release = Version(spec.version).release[:2]
     builds = [
         item
         for item in found.interpreters
-        if any(
-            matches(_build(wider, free_threaded=threaded, debug=debug), item)
-            for threaded in (False, True)
-            for debug in (False, True)
-        )
+        if item.implementation == spec.implementation and version_of(item).release[:2] == release
     ]
     if not builds:
         return ""
+    names = ", ".join(short(item) for item in sorted(builds, key=version_of))
     best = max(builds, key=preference)
-    return (
-        f"; there is {', '.join(short(item) for item in sorted(builds, key=version_of))} (write {short(best)!r} for it)"
-    )
-
-
-def _build(spec: Spec, *, free_threaded: bool, debug: bool) -> Spec:
-    return Spec(
-        text="",
-        implementation=spec.implementation,
-        version=spec.version,
-        free_threaded=free_threaded,
-        debug=debug,
-    )
-
-
-def _without_level(text: str) -> str:
-    return ".".join(str(number) for number in Version(text).release[:2])
+    minor = dataclasses.replace(best, version=".".join(map(str, release)))
+    return f"; there is {names} (write {short(minor)!r} for {'it' if len(builds) == 1 else 'the newest'})"
 
 
 def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
     """Say how to get what a spec asks for with the tools that this machine has."""
     there = {place.source for place in found.places if place.there}
-    wanted = spec.version or "3"
+    wanted = spec.version or _oldest_that_fits(spec)
     name = "" if spec.implementation == "cpython" else spec.implementation
-    build = ("t" if spec.free_threaded else "") + ("d" if spec.debug else "")
+    is_plain = not (name or spec.free_threaded or spec.debug or spec.bits) and wanted.count(".") == 1
     commands = []
-    if "pyenv" in there and not spec.debug:
-        commands.append(f"`pyenv install {name}{wanted}{build}`")
+    if "pyenv" in there and wanted and spec.implementation != "graalpy" and not (spec.debug or spec.bits):
+        commands.append(f"`pyenv install {name}{wanted}{'t' if spec.free_threaded else ''}`")
     if has_uv and uv_can_download(spec):
-        commands.append(f"`uv python install {uv_request(spec)}`")
-    is_plain = not (name or build or spec.bits) and wanted.count(".") == 1
-    if is_plain and "conda" in there:
+        commands.append(f"`uv python install {shlex.quote(uv_request(spec))}`")
+    if "conda" in there and is_plain:
         commands.append(f"`conda create -n python{wanted} python={wanted}`")
-    if is_plain and "Homebrew" in there and Version(wanted) >= UV_OLDEST:
+    if "Homebrew" in there and is_plain and Version(wanted) >= UV_OLDEST:
         commands.append(f"`brew install python@{wanted}`")
     if not commands:
         tools = "pyenv, uv or your system's packages" if uv_can_download(spec) else "pyenv or your system's packages"
@@ -163,12 +146,20 @@ def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
     return "install one with " + " or ".join(commands)
 
 
+def _oldest_that_fits(spec: Spec) -> str:
+    """Give the oldest minor version that a specifier allows: the one that is most likely to have been released."""
+    if spec.specifier is None:
+        return "3"
+    minors = [f"3.{minor}" for minor in range(6, NEWEST_MINOR + 1)] + ["2.7"]
+    return next((minor for minor in minors if spec.specifier.contains(f"{minor}.{ANY_PATCH}")), "")
+
+
 def uv_can_download(spec: Spec) -> bool:
     """Whether uv offers such a Python for download: it has none below 3.8, nor 32-bit ones by this name."""
     if spec.path or spec.debug or spec.bits == 32:  # noqa: PLR2004
         return False
     if spec.specifier is not None:
-        return any(spec.specifier.contains(f"3.{minor}.99") for minor in range(8, 30))
+        return any(spec.specifier.contains(f"3.{minor}.{ANY_PATCH}") for minor in range(8, NEWEST_MINOR + 1))
     if not spec.version:
         return True
     oldest = UV_OLDEST_FREE_THREADED if spec.free_threaded else UV_OLDEST
@@ -182,8 +173,3 @@ def uv_request(spec: Spec) -> str:
     if spec.specifier is not None:
         return f"{name}{spec.specifier}"
     return f"{name}{spec.version}{'t' if spec.free_threaded else ''}" or "3"
-
-
-def is_same_place(one: str, other: str) -> bool:
-    """Whether two paths lead to the same file."""
-    return os.path.realpath(one) == os.path.realpath(other)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from venvgrid.interpreters.asking import TIMEOUT, Answer, Run, ask
-from venvgrid.interpreters.candidates import Candidates, PassedOver, canonical, collect
+from venvgrid.interpreters.candidates import Candidates, PassedOver, base_executable, canonical, collect
 from venvgrid.interpreters.machine import Machine, lookups
 from venvgrid.interpreters.memory import Memory
 
@@ -115,8 +115,11 @@ def find_one(
     source: str = "path",
 ) -> Interpreter | PassedOver:
     """Ask one executable, or say why it is none; a virtual environment gives the Python that it was made from."""
+    base = base_executable(path)
+    if base is not None and not base.exists():
+        return PassedOver(path=str(path), reason=f"a virtual environment of {base}, which is gone")
+    path = canonical(base or path)
     memory = Memory(cache, now=time.time())
-    path = canonical(path)
     answer = memory.recall(path)
     if answer is None:
         answer = dataclasses.replace(ask(path, run=run, environ=environ), asked=time.time())
@@ -163,7 +166,8 @@ def _assemble(collected: Iterable[Candidates], answers: Mapping[str, Answer]) ->
 def _identities(interpreter: Interpreter, prefix: str) -> set[object]:
     """Give what two names of one interpreter have in common: the file, or the installation (Windows copies files)."""
     build = (interpreter.version, interpreter.implementation, interpreter.free_threaded, interpreter.debug)
-    return {(_real(Path(interpreter.executable)), interpreter.version), (_real(Path(prefix)), interpreter.bits, *build)}
+    keys: set[object] = {(_real(Path(interpreter.executable)), interpreter.version)}
+    return keys | {(_real(Path(prefix)), interpreter.bits, *build)} if prefix else keys
 
 
 def _real(path: Path) -> str:

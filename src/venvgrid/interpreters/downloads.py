@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 900.0  # seconds: an archive has about 30 MB
 FIND_TIMEOUT = 60.0
+LONGEST = 500  # characters of a message
 SWITCH = "VENVGRID_PYTHON_DOWNLOADS"
 
 PASSED_ON = re.compile(
@@ -40,6 +41,7 @@ KEPT_BACK = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_LABEL = re.compile(r"^(?:error|cause|caused by): ", re.IGNORECASE)
 
 
 def switched_off(environ: Mapping[str, str], *, offline: bool = False) -> str:
@@ -95,7 +97,8 @@ def install(
     if not found.ok or not path:
         said = one_line(found, FIND_TIMEOUT)
         return Missing(spec=spec, reason=f"uv installed {wanted.title}, but `uv python find {request}` failed: {said}")
-    answer = find_one(Path(path), run=run, cache=cache, environ=environ, source="uv")
+    # uv names the folder of a minor version, which later changes what it leads to; a cell stands on a patch release.
+    answer = find_one(Path(path).resolve(), run=run, cache=cache, environ=environ, source="uv")
     if isinstance(answer, PassedOver):
         return Missing(spec=spec, reason=f"uv installed {answer.path}, but it is not usable: {answer.reason}")
     if not matches(wanted, answer):
@@ -114,8 +117,8 @@ def one_line(completed: Completed, timeout: float) -> str:
         return f"ended by {completed.signal}"
     lines = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
     start = next((index for index, line in enumerate(lines) if line.startswith("error")), 0)
-    parts = [line.removeprefix("error: ").removeprefix("Caused by: ") for line in lines[start:]]
-    return ": ".join(parts)[:500] or f"exit status {completed.exit_code}"
+    parts = [_LABEL.sub("", line) for line in lines[start:]]
+    return ": ".join(parts)[:LONGEST] or f"exit status {completed.exit_code}"
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PYTHON_LIKE = re.compile(
-    r"(?:python|pypy|graalpy)(?:\d+(?:\.\d+)?)?(?:_d|t?d?m?u?|dm)(?:-dbg|-debug)?(?:-32|-64|-intel64|-arm64)?(?:\.exe)?",
+    r"(?:python|pypy|graalpy)(?:\d+(?:\.\d+)?)?(?:_d|t?d?m?u?)(?:-dbg|-debug)?(?:-32|-64|-intel64|-arm64)?(?:\.exe)?",
     re.IGNORECASE,
 )
 
@@ -39,10 +39,14 @@ class Machine:
         """Whether installations have their executable beside Lib instead of in bin."""
         return self.platform == "win32"
 
+    def named(self, variable: str, default: Path) -> Path:
+        """Give the folder that a variable names, else the default."""
+        value = self.environ.get(variable, "")
+        return _path(value) if value else default
+
     def folder(self, variable: str, default: str) -> Path:
         """Give the folder that a variable names, else the default below the home folder."""
-        value = self.environ.get(variable, "")
-        return Path(value).expanduser() if value else self.home / default
+        return self.named(variable, self.home / default)
 
     def absolute(self, path: str) -> Path:
         """Give a place that does not depend on the user."""
@@ -65,16 +69,12 @@ class Lookup:
 
 
 def lookups(machine: Machine) -> tuple[Lookup, ...]:
-    """Give every place to look into, specific sources first, each folder of a source once."""
-    seen: set[tuple[str, Path]] = set()
-    found: list[Lookup] = []
+    """Give every place to look into, specific sources first, each folder once, whatever its name (/bin, /usr/bin)."""
+    found: dict[object, Lookup] = {}
     for source in (_managers, _conda, _systems, _paths):
         for lookup in source(machine):
-            key = (lookup.source, lookup.folder) if not lookup.files else (lookup.source, lookup.files[0])
-            if key not in seen:
-                seen.add(key)
-                found.append(lookup)
-    return tuple(found)
+            found.setdefault((os.path.realpath(lookup.folder), lookup.patterns, lookup.files), lookup)
+    return tuple(found.values())
 
 
 def path_folders(machine: Machine) -> list[Path]:
@@ -97,6 +97,10 @@ def shim_owner(folder: Path) -> str:
     return ""
 
 
+def _path(text: str) -> Path:
+    return Path(os.path.expanduser(text))  # noqa: PTH111  pathlib's raises for "~nobody"
+
+
 def _managers(machine: Machine) -> Iterator[Lookup]:
     home, data = machine.home, machine.data_home
     below = ("*",) if machine.is_windows else ("*/bin",)
@@ -110,9 +114,10 @@ def _managers(machine: Machine) -> Iterator[Lookup]:
     for root in [asdf, *(root for owner, root in owners if owner == "asdf")]:
         yield Lookup(source="asdf", folder=root / "installs" / "python", patterns=below)
     local = machine.folder("LOCALAPPDATA", "AppData/Local") if machine.is_windows else data
-    mise = machine.folder("MISE_DATA_DIR", "") if machine.environ.get("MISE_DATA_DIR") else local / "mise"
-    for root in [mise, *(root for owner, root in owners if owner == "mise")]:
-        yield Lookup(source="mise", folder=root / "installs" / "python", patterns=below)
+    mise = machine.named("MISE_DATA_DIR", local / "mise")
+    installs = [machine.named("MISE_INSTALLS_DIR", mise / "installs")]
+    for folder in [*installs, *(root / "installs" for owner, root in owners if owner == "mise")]:
+        yield Lookup(source="mise", folder=folder / "python", patterns=below)
     inner = ("*/*", "*/*/install") if machine.is_windows else ("*/*/bin", "*/*/install/bin")
     for folder in _hatch_folders(machine):
         yield Lookup(source="hatch", folder=folder, patterns=inner)
@@ -130,7 +135,7 @@ def _managers(machine: Machine) -> Iterator[Lookup]:
 
 def _uv_folders(machine: Machine) -> list[Path]:
     if value := machine.environ.get("UV_PYTHON_INSTALL_DIR"):
-        return [Path(value).expanduser()]
+        return [_path(value)]
     if machine.is_windows:
         roaming = machine.folder("APPDATA", "AppData/Roaming")
         return [roaming / "uv" / "python", roaming / "uv" / "data" / "python"]
@@ -141,11 +146,11 @@ def _uv_folders(machine: Machine) -> list[Path]:
 
 
 def _hatch_folders(machine: Machine) -> list[Path]:
-    defaults = {"win32": "AppData/Local/hatch", "darwin": "Library/Application Support/hatch"}
-    if machine.environ.get("HATCH_DATA_DIR") or machine.platform in defaults:
-        data = machine.folder("HATCH_DATA_DIR", defaults.get(machine.platform, ""))
-    else:
-        data = machine.data_home / "hatch"
+    defaults = {
+        "win32": machine.folder("LOCALAPPDATA", "AppData/Local"),
+        "darwin": machine.home / "Library" / "Application Support",
+    }
+    data = machine.named("HATCH_DATA_DIR", defaults.get(machine.platform, machine.data_home) / "hatch")
     return [data / "pythons", data / "env" / "virtual" / ".pythons", machine.home / ".pythons"]
 
 
@@ -211,7 +216,7 @@ def _windows(machine: Machine) -> Iterator[Lookup]:
         yield Lookup(source="registry", folder=executable.parent, files=(executable,))
     local = machine.folder("LOCALAPPDATA", "AppData/Local")
     yield Lookup(source="python.org", folder=local / "Programs" / "Python", patterns=("Python*",))
-    yield Lookup(source="python.org", folder=local / "Python", patterns=("pythoncore-*",))
+    yield Lookup(source="python.org", folder=local / "Python", patterns=("*core-*",))
     for name in ("PROGRAMFILES", "PROGRAMFILES(X86)"):
         if value := machine.environ.get(name):
             yield Lookup(source="python.org", folder=Path(value), patterns=("Python*",))

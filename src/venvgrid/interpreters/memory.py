@@ -40,19 +40,19 @@ class Memory:
     def recall(self, path: Path) -> Answer | None:
         """Give the answer that still holds for `path`."""
         entry = self._entries.get(str(path))
-        if not isinstance(entry, Mapping) or entry.get("stamp") != _stamp(path):
+        if not isinstance(entry, Mapping):
             return None
         try:
             answer: Answer = from_plain(Answer, entry["answer"])
         except (TypeError, ValueError, KeyError, AttributeError):
             return None
-        if answer.interpreter is None:
-            return answer if 0 <= self._now - answer.asked < FAILURE_LASTS else None
-        return answer if Path(answer.interpreter.executable).exists() else None
+        if answer.interpreter is None and not 0 <= self._now - answer.asked < FAILURE_LASTS:
+            return None
+        return answer if entry.get("stamp") == _stamps(path, answer) else None
 
     def keep(self, path: Path, answer: Answer) -> None:
         """Note an answer, to be saved by `save`, if it is one that lasts."""
-        if answer.lasting and (stamp := _stamp(path)):
+        if answer.lasting and (stamp := _stamps(path, answer)):
             self._new[str(path)] = {"stamp": stamp, "answer": to_plain(answer)}
 
     def save(self) -> None:
@@ -86,13 +86,20 @@ class Memory:
         return answers if isinstance(answers, dict) else {}
 
 
-def _stamp(path: Path) -> list[str | int] | None:
-    real = os.path.realpath(path)
-    try:
-        status = os.stat(real)  # noqa: PTH116  beside realpath
-    except OSError:
-        return None
-    return [real, status.st_size, status.st_mtime_ns]
+def _stamps(path: Path, answer: Answer) -> list[str | int] | None:
+    """Give what must not change for the answer to hold; a launcher and the Python that it starts both count."""
+    files = [path]
+    if answer.interpreter and answer.interpreter.executable != str(path):
+        files.append(Path(answer.interpreter.executable))
+    stamps: list[str | int] = []
+    for file in files:
+        real = os.path.realpath(file)
+        try:
+            status = os.stat(real)  # noqa: PTH116  beside realpath
+        except OSError:
+            return None
+        stamps += [real, status.st_size, status.st_mtime_ns]
+    return stamps
 
 
 def _host() -> str:

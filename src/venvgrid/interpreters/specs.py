@@ -41,9 +41,9 @@ _PLAIN = re.compile(
     (?P<threaded>t)? (?P<debug>d)?
     (?:-(?P<bits>32|64))?
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
-_SPECIFIER = re.compile(r"(?P<name>[a-z]*)\s*(?P<specifier>(?:[=~!<>]=?|===).*)")
+_SPECIFIER = re.compile(r"(?P<name>[a-z]*)\s*(?P<specifier>(?:[=~!<>]=?|===).*)", re.ASCII)
 ALLOWED = (
     'a version ("3.12", "3.12.1"), a build ("3.13t"), another implementation ("pypy3.10", "graalpy3.11"), '
     'a PEP 440 specifier (">=3.9,<3.12") or a path'
@@ -81,8 +81,9 @@ def parse_spec(text: str, *, root: Path | None = None) -> Spec:
         ValueError: the text is nothing of what is allowed; the message says what is.
     """
     stripped = text.strip()
-    if _is_path(stripped):
-        path = os.path.abspath((root or Path()) / Path(stripped).expanduser())  # noqa: PTH100  ".." goes, links stay
+    if _is_path(stripped) and "\0" not in stripped:
+        # Neither may raise for "~nobody"; ".." goes and links stay, which pathlib does not offer.
+        path = os.path.abspath((root or Path()) / os.path.expanduser(stripped))  # noqa: PTH100, PTH111
         return Spec(text=text, path=path, implementation="")
     lowered = stripped.lower()
     if (plain := _PLAIN.fullmatch(lowered)) and lowered and plain["name"] in NAMES:
