@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+ALLOW_FAILURE = "allow-failure"
 VARIABLE_PREFIX = "env."
 ABSENT = "absent"  # the distribution must not be there
 LATEST = "latest"  # no bound
@@ -65,6 +66,8 @@ def kind(name: str) -> AxisKind:
     if name.startswith(VARIABLE_PREFIX):
         variable_name(name.removeprefix(VARIABLE_PREFIX))
         return AxisKind.VARIABLE
+    if name == ALLOW_FAILURE:
+        raise BadValueError("is an option of [[include]], not an axis")
     normal = canonicalize_name(distribution_name(name))
     if normal in SPECIAL_AXES:
         raise BadValueError(f"write {normal!r}, not {name!r}")

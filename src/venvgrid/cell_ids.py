@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LONGEST = 80  # characters: a path below .venvgrid/envs stays far from the 260 of Windows
+HASH = 8  # hexadecimal digits: among 1,000 values that need one, two are alike once in 8,000 configurations
 
 _ORDER = [
     AxisKind.PYTHON,
@@ -42,7 +43,7 @@ def cell_id(axes: Sequence[Axis], values: Mapping[str, str]) -> str:
         full = f"cell-{full}"
     if len(full) <= LONGEST:
         return full
-    return f"{full[: LONGEST - 9].rstrip('.-')}-{_hash(full, 8)}"
+    return f"{full[: LONGEST - HASH - 1].rstrip('.-')}-{_hash(full)}"
 
 
 def _part(axis: Axis, value: str) -> str:
@@ -65,7 +66,7 @@ def _part(axis: Axis, value: str) -> str:
 def _python(value: str) -> str:
     if "/" in value or "\\" in value:
         last = re.split(r"[/\\]", value.rstrip("/\\"))[-1].removesuffix(".exe")
-        return f"py-{_UNSAFE.sub('-', last).strip('.-') or 'path'}-{_hash(value, 6)}"
+        return f"py-{_UNSAFE.sub('-', last).strip('.-') or 'path'}-{_hash(value)}"
     if _OPERATOR.match(value):
         return f"py-{_specifier(value)}"
     return value if value.startswith(("py", "graalpy")) else f"py{_slug(value)}"
@@ -86,8 +87,8 @@ def _specifier(value: str) -> str:
 
 def _slug(value: str) -> str:
     safe = _UNSAFE.sub("-", value).strip(".-")
-    return safe if safe == value else "-".join(filter(None, [safe, _hash(value, 4)]))
+    return safe if safe == value else "-".join(filter(None, [safe, _hash(value)]))
 
 
-def _hash(value: str, length: int) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()[:length]
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:HASH]

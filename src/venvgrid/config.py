@@ -99,6 +99,7 @@ def from_table(table: Mapping[str, Any], *, file: Path, prefix: str = "", runnin
     Raises:
         ConfigError: one or more mistakes, each with its key path and what is allowed.
     """
+    file = Path(os.path.abspath(file))  # noqa: PTH100 - as above
     mistakes = Mistakes(file=file.name)
     top = Table(values=table, path=prefix, mistakes=mistakes)
     root = file.parent
@@ -133,16 +134,16 @@ def too_many(cells: int, sizes: str) -> str:
 def digest(config: Config) -> str:
     """Give a SHA-256 of what `config` means: the same for any layout of the file, and in any folder."""
     plain = serial.to_plain(replace(config, file=Path(), root=Path(), digest=""))
-    plain["project"]["path"] = _relative(str(config.project.path), config.root)
+    plain["project"]["path"] = _relative(config.project.path, config.root)
     plain["axes"] = {
         axis.name: sorted(
-            _relative(value, config.root) if axis.kind is AxisKind.PYTHON else value for value in axis.values
+            _portable(value, config.root) if axis.kind is AxisKind.PYTHON else value for value in axis.values
         )
         for axis in config.axes
     }
     for rule in (*plain.get("excludes", ()), *plain.get("includes", ())):
         if "python" in rule["keys"]:
-            rule["keys"]["python"] = [_relative(value, config.root) for value in rule["keys"]["python"]]
+            rule["keys"]["python"] = [_portable(value, config.root) for value in rule["keys"]["python"]]
     for section, name in _SETS:
         if name in plain.get(section, ()):
             plain[section][name] = sorted(plain[section][name])
@@ -161,9 +162,17 @@ _SETS = (
 )
 
 
-def _relative(value: str, root: Path) -> str:
+def _portable(value: str, root: Path) -> str:
+    """Give the path of a Python inside `root` relative to it, any other value as it is."""
     path = Path(value)
     return path.relative_to(root).as_posix() if path.is_absolute() and path.is_relative_to(root) else value
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
 
 
 def read_toml(path: Path) -> dict[str, Any]:

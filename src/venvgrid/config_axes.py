@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-ALLOW_FAILURE = "allow-failure"
 ENV = "env"
 
 
@@ -100,7 +99,7 @@ def read_rules(tables: list[Table], known: tuple[Axis, ...], root: Path, *, incl
 
 def _rule(table: Table, known: Mapping[str, Axis], root: Path, *, include: bool) -> Rule:
     keys: dict[str, tuple[str, ...]] = {}
-    options = {ALLOW_FAILURE} if include else set()
+    options = {axes.ALLOW_FAILURE} if include else set()
     entries = Table(
         values={key: raw for key, raw in table.values.items() if key not in options},
         path=table.path,
@@ -116,8 +115,10 @@ def _rule(table: Table, known: Mapping[str, Axis], root: Path, *, include: bool)
         values = tuple(dict.fromkeys(value for value, _ in _values(table, path, axis.kind, raw, root)))
         if isinstance(raw, list) and not raw:
             table.mistakes.add(path, "needs at least one value")
+        if axis.name in keys:
+            table.mistakes.add(path, f"the axis {axis.name!r} is there twice")
         keys[axis.name] = values
     if not table.values.keys() - options:
         table.mistakes.add(table.path, "names no axis: it would match every cell")
-    allow_failure = table.take(ALLOW_FAILURE, flag, default=False) if include else False
+    allow_failure = table.take(axes.ALLOW_FAILURE, flag, default=False) if include else False
     return Rule(path=table.path, keys=MappingProxyType(keys), allow_failure=allow_failure)

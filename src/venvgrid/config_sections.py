@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,6 @@ from venvgrid.model import InstallMode, InstallOptions, ProjectOptions, Resoluti
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
     from venvgrid.config_reader import Table
 
@@ -54,7 +54,7 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
         path = root / value
         if not value or not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
             raise BadValueError(f"{shown(value)} is no folder (looked for {os.fspath(path)[:300]})")
-        return type(root)(os.path.normpath(path))
+        return Path(os.path.normpath(path))
 
     return ProjectOptions(
         path=table.take("path", folder, root),

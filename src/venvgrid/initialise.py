@@ -140,7 +140,7 @@ def _allowed_minors(declared: object) -> list[str]:
 
 
 def _dependency_lines(declared: object) -> list[str]:
-    lines: list[str] = []
+    lines: dict[str, str] = {}  # by name: a dependency may stand there once for each marker
     for item in declared if isinstance(declared, list) else []:
         if len(lines) == MOST_EXAMPLES:
             break
@@ -149,8 +149,8 @@ def _dependency_lines(declared: object) -> list[str]:
         except InvalidRequirement:
             continue
         if requirement is not None:
-            lines.append(_dependency_line(requirement))
-    return lines or [_line('# numpy = ["1.26", "2.0"]', '"1.26" means any 1.26.x')]
+            lines.setdefault(canonicalize_name(requirement.name), _dependency_line(requirement))
+    return list(lines.values()) or [_line('# numpy = ["1.26", "2.0"]', '"1.26" means any 1.26.x')]
 
 
 def _dependency_line(requirement: Requirement) -> str:

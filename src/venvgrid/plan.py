@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Axis, Config, Rule
 
 FORMAT = "venvgrid-plan-1"
+MOST_COLLISIONS = 20  # of ids, that a message lists
 
 
 def expand(config: Config) -> Plan:
@@ -158,7 +159,7 @@ def _check_ids(config: Config, cells: list[PlannedCell]) -> None:
         if len(group) > 1
     ]
     if mistakes:
-        raise ConfigError(mistakes)
+        raise ConfigError(mistakes[:MOST_COLLISIONS])
 
 
 def _values(cell: Cell) -> str:

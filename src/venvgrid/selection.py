@@ -33,14 +33,22 @@ DEEPEST = 50  # parentheses and "not" within one another: the parser calls itsel
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
+    |(?P<other>===|~=|&&|\|\|)
     |(?P<operator>==|!=|<=|>=|<|>)
     |(?P<bracket>[()])
     |(?P<quoted>"[^"]*"|'[^']*')
-    |(?P<word>(?:\[[^\]\s]*\]|[^\s()<>=!"'\[])+)""",
+    |(?P<word>(?:\[[^\]\s]*\]|(?!~=|&&|\|\|)[^\s()<>=!"'\[])+)""",
     re.VERBOSE,
 )
 _KEYWORDS = frozenset({"and", "or", "not"})
-_HINTS = {"=": "write '=='", "&&": "write 'and'", "||": "write 'or'", "!": "write 'not'"}
+_HINTS = {
+    "=": "write '=='",
+    "===": "write '=='",
+    "~=": "write '>=' and '<'",
+    "&&": "write 'and'",
+    "||": "write 'or'",
+    "!": "write 'not'",
+}
 _ID_OR_GLOB = re.compile(r"[A-Za-z0-9._*?!\[\]-]+")
 _GLOB = re.compile(r"[*?\[]")
 

@@ -1,6 +1,6 @@
 """The configuration: what is accepted, and what it becomes."""
 
-# ruff: noqa: SIM300, D103 - expected == actual; helpers are named by what they give
+# ruff: noqa: SIM300 - expected == actual; helpers are named by what they give
 from __future__ import annotations
 
 import json

@@ -1,6 +1,6 @@
 """The configuration: where it is found, which files are refused, and what its digest depends on."""
 
-# ruff: noqa: SIM300, D103 - expected == actual; helpers are named by what they give
+# ruff: noqa: SIM300 - expected == actual; helpers are named by what they give
 from __future__ import annotations
 
 import datetime as dt

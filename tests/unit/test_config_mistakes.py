@@ -1,6 +1,6 @@
 """The configuration: what each mistake says, and that nothing in a file makes a traceback."""
 
-# ruff: noqa: SIM300, D103, E501 - expected == actual; helpers are named by what they give; a case on a line
+# ruff: noqa: SIM300, E501 - expected == actual; helpers are named by what they give; a case on a line
 from __future__ import annotations
 
 import datetime as dt
