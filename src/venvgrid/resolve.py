@@ -35,6 +35,7 @@ FRESH_PAST = 7 * 86400.0
 # An era ends a week after its newest pin was released: what its authors fixed at once belongs to it.
 AFTER_RELEASE = timedelta(days=7)
 NO_NOTES: tuple[str, ...] = ()
+OLDEST_WITH_CUTOFF = (3, 6)  # older interpreters have a pip that knows no cut-off date, and no uv
 TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists only while resolving
 
 
@@ -95,16 +96,16 @@ class Resolver:
         """Give the end of the era of a cell's pins: a week after the newest of them was released."""
         if not wants.pins:
             return "", ("as-of was not applied: no axis pins a distribution, so there is no release to go by",)
+        installer = self.installer_for(interpreter)
+        if interpreter.release < OLDEST_WITH_CUTOFF:
+            note = f"as-of was not applied: {installer.name} on Python {interpreter.version} knows no cut-off date"
+            return "", (note,)
         request = replace(self._request(wants, interpreter, ""), requirements=wants.pins, dependencies=False)
         answer = self._ask(request, interpreter)
         if not isinstance(answer, Resolved):
             return answer
         uploaded = [item.uploaded for item in answer.distributions]
-        installer = self.installer_for(interpreter)
         if not all(uploaded):
-            if interpreter.release < (3, 6):
-                note = f"as-of was not applied: {installer.name} on Python {interpreter.version} knows no cut-off date"
-                return "", (note,)
             undated = ", ".join(item.name for item in answer.distributions if not item.uploaded)
             reason = f'as-of = "release" cannot be applied: {installer.name} does not tell when {undated} was uploaded'
             return ResolveFailed(reason=f"{reason} (pip never does: install uv; a private index may not: give a date)")

@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.model import Resolution
+from venvgrid.model import Distribution, Interpreter, Resolution
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from venvgrid.model import Distribution, Interpreter
 
 # Seconds. Nothing that uv or pip does for one cell takes longer unless the network hangs.
 RESOLVE_TIMEOUT = 600.0
