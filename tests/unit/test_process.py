@@ -1,0 +1,162 @@
+"""The logic around processes, without any."""
+# ruff: noqa: SIM300 - expected == actual
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from venvgrid import supervisor
+from venvgrid.children import Ending, ending_of, explain, find_executable, wait_until
+from venvgrid.process import Cancellation, Command, Completed, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+posix = pytest.mark.skipif(os.name != "posix", reason="files are executable by their permissions on POSIX")
+
+words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+names = st.text(st.characters(exclude_characters="\0=", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(words, words, st.lists(words, min_size=1), st.dictionaries(names, words))
+def test_request_arrives_as_it_was_sent(path: str, cwd: str, argv: list[str], env: dict[str, str]) -> None:
+    """What the supervisor reads is what was asked of it: arguments and variables may hold anything but NUL."""
+    request = supervisor.encode(path, cwd, tuple(argv), env)
+    size, body = int(request[:12]), request[12:]
+    expected = (
+        os.fsencode(path),
+        os.fsencode(cwd),
+        [os.fsencode(word) for word in argv],
+        {os.fsencode(name): os.fsencode(value) for name, value in env.items()},
+    )
+    assert (len(body), expected) == (size, supervisor.decode(body))
+
+
+@pytest.mark.parametrize("env", [{"": "x"}, {"a=b": "x"}, {"a\0b": "x"}, {"a": "x\0y"}])
+def test_request_that_cannot_be(env: dict[str, str]) -> None:
+    """What no process can be given is refused before it is sent."""
+    with pytest.raises(ValueError, match=r"illegal environment variable name|embedded null byte"):
+        supervisor.encode("/bin/true", "/", ("true",), env)
+
+
+@given(st.binary(), st.sampled_from("RSDZT"), st.integers(0, 99999), st.integers(0, 99999), st.integers(0, 99999))
+def test_stat_of_a_process_with_any_name(name: bytes, state: str, parent: int, group: int, session: int) -> None:
+    """A process may be named so that its line in /proc looks like another's."""
+    entry = supervisor.Entry(b"12 (%b) %b %d %d %d 0 -1 4194304\n" % (name, state.encode(), parent, group, session))
+    assert (state, parent, group, session) == (entry.state, entry.parent, entry.group, entry.session)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (0, Ending(exit_code=0)),
+        (255, Ending(exit_code=255)),
+        (-11, Ending(signal="SIGSEGV")),
+        (-9, Ending(signal="SIGKILL")),
+        (-40, Ending(signal="SIG40")),
+    ],
+)
+def test_return_code_on_posix(code: int, expected: Ending) -> None:
+    """A negative return code is a signal, by its name."""
+    assert expected == ending_of(code, platform="linux")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (0, Ending(exit_code=0, leaked=1)),
+        (3221225477, Ending(signal="ACCESS_VIOLATION", leaked=1)),
+        (-1073741819, Ending(signal="ACCESS_VIOLATION", leaked=1)),
+        (4294967295, Ending(exit_code=4294967295, leaked=1)),
+    ],
+)
+def test_return_code_on_windows(code: int, expected: Ending) -> None:
+    """An NTSTATUS of an exception is a death, signed or not; any other number an exit code."""
+    assert expected == ending_of(code, leaked=1, platform="win32")
+
+
+def test_only_exit_code_zero_by_itself_is_ok() -> None:
+    """No command that was stopped, or did not start, is ok, whatever its exit code."""
+    good = Completed(argv=("true",), exit_code=0)
+    bad = [
+        replace(good, exit_code=1),
+        replace(good, exit_code=None, signal="SIGKILL"),
+        replace(good, timed_out=True),
+        replace(good, cancelled=True),
+        replace(good, error="could not start true: no"),
+    ]
+    assert (True, [False] * 5) == (good.ok, [one.ok for one in bad])
+
+
+def test_cancellation_counts_to_two() -> None:
+    """Set once it asks, set again it presses."""
+    cancellation = Cancellation()
+    seen = [(cancellation.is_set(), cancellation.is_urgent())]
+    for _ in range(2):
+        cancellation.set()
+        seen.append((cancellation.is_set(), cancellation.is_urgent()))
+    assert [(False, False), (True, False), (True, True)] == seen
+
+
+def test_nothing_starts_after_a_cancellation(tmp_path: Path) -> None:
+    """A command whose cancellation is set is not even looked for."""
+    cancellation = Cancellation()
+    cancellation.set()
+    command = Command(argv=("no-such-command",), cwd=tmp_path, env={})
+    assert Completed(argv=command.argv, exit_code=None, cancelled=True) == run(command, cancellation=cancellation)
+
+
+@posix
+def test_command_is_found_on_its_own_path(tmp_path: Path) -> None:
+    """The PATH that counts is the command's; its relative entries are relative to the command's folder."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tool").write_text("#!/bin/sh\n")
+    (tmp_path / "two" / "tool").chmod(0o755)
+    env = {"PATH": f"{tmp_path / 'gone'}{os.pathsep}{tmp_path / 'one'}{os.pathsep}two"}
+    assert str(tmp_path / "two" / "tool") == find_executable("tool", tmp_path, env)
+    with pytest.raises(FileNotFoundError):
+        find_executable("tool", tmp_path, {"PATH": str(tmp_path / "one")})
+
+
+def test_command_with_a_folder_is_not_searched(tmp_path: Path) -> None:
+    """A name with a folder is taken as seen from the command's folder."""
+    name = os.path.join(".", "tool")  # noqa: PTH118 - a Path would drop the dot
+    assert str(tmp_path / "tool") == find_executable(name, tmp_path, {"PATH": ""})
+
+
+def test_reason_names_what_is_missing(tmp_path: Path) -> None:
+    """The same error number means different things; the line says which."""
+    missing = FileNotFoundError(errno.ENOENT, "No such file or directory")
+    script = tmp_path / "script"
+    script.touch()
+    inner = "the interpreter that it names (in its #! line, or its loader) does not exist"
+    assert [
+        "could not start ./x: No such file or directory",
+        f"could not start {script}: {inner}",
+        f"could not start x: there is no folder {tmp_path / 'gone'} to run it in",
+        f"could not start {tmp_path}: it is a directory",
+    ] == [
+        explain("./x", tmp_path, missing),
+        explain(str(script), tmp_path, missing),
+        explain("x", tmp_path / "gone", missing),
+        explain(str(tmp_path), tmp_path, PermissionError(errno.EACCES, "Permission denied")),
+    ]
+
+
+def test_waiting_ends_with_the_condition_or_the_time() -> None:
+    """Waiting says whether the condition came true; without time it still looks once."""
+    answers = iter([False, False, True])
+    assert (True, True, False) == (
+        wait_until(lambda: next(answers), 60.0),
+        wait_until(lambda: True, 0.0),
+        wait_until(lambda: False, 0.0),
+    )
