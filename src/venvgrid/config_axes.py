@@ -79,8 +79,10 @@ def _values(table: Table, path: str, kind: AxisKind, raw: object, root: Path) ->
     """Give each canonical value with its key path. A single value counts as a list of one."""
     items: list[object] = raw if isinstance(raw, list) else [raw]
     if items is not raw and not isinstance(raw, str | dt.date):
-        quoted = f'; write ["{raw}"] with the version as you mean it' if isinstance(raw, float) else ""
-        table.mistakes.add(path, f"expected a list of strings, got {shown(raw)}{quoted}")
+        hint = ""
+        if isinstance(raw, int | float) and not isinstance(raw, bool):
+            hint = "; put it in quotes, 3.10 as a number is 3.1"
+        table.mistakes.add(path, f"expected a list of strings, got {shown(raw)}{hint}")
         return
     for index, item in enumerate(items):
         at = f"{path}[{index}]" if items is raw else path

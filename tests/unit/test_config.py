@@ -210,6 +210,17 @@ def test_a_command_may_have_lines_and_placeholders() -> None:
     assert ("python", "-c", "print()\nprint()", "{cell}{axis:numpy}{{x}}") == got.test.command
 
 
+def test_a_report_file_may_have_placeholders() -> None:
+    """Cells that run at once can write reports of their own."""
+    assert "junit:out/{cell}.xml" == read('[test]\nreports = "junit:out/{cell}.xml"').test.reports
+
+
+def test_the_running_python_is_a_value_of_the_axis() -> None:
+    """What stands for the running Python could stand in the file."""
+    assert (config.running_python(),) == axis(f'python = "{config.running_python()}"', "python")
+    assert config.running_python() == config.parse("", file=FILE).axes[0].values[0]
+
+
 def test_rules_take_the_canonical_values() -> None:
     """Ranges, dates and extras in a rule mean what they mean on their axis."""
     got = read(

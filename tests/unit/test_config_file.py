@@ -81,6 +81,18 @@ def test_mistakes_in_pyproject_have_the_whole_key_path(tmp_path: Path) -> None:
     )
 
 
+def test_a_pyproject_without_our_table(tmp_path: Path) -> None:
+    """A pyproject.toml that -c gives must hold [tool.venvgrid], as a table."""
+    path = write(tmp_path / "pyproject.toml", "[tool]\nvenvgrid = 1")
+    with pytest.raises(
+        ConfigError, match=r"^pyproject\.toml: tool\.venvgrid: expected a table, \[tool\.venvgrid\], got the"
+    ):
+        config.load(path, cwd=tmp_path)
+    write(path, "tool = 1")
+    with pytest.raises(ConfigError, match=r"has no \[tool\.venvgrid\]\. Type `venvgrid init`"):
+        config.load(path, cwd=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

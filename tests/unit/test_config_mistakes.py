@@ -39,7 +39,8 @@ def mistakes(text: str) -> list[str]:
         ("test = 1", "test: expected a table, [test], got the number 1"),
         ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),
         ("[axes]\npython = [3.10]", "axes.python[0]: expected a string, got the number 3.1 (put it in quotes; 3.10 as a number is 3.1)"),
-        ("[axes]\nnumpy = 2", "axes.numpy: expected a list of strings, got the number 2"),
+        ("[axes]\nnumpy = 2", "axes.numpy: expected a list of strings, got the number 2; put it in quotes, 3.10 as a number is 3.1"),
+        ("[axes]\nnumpy = true", "axes.numpy: expected a list of strings, got true"),
         ("[axes]\nnumpy = []", "axes.numpy: an axis needs at least one value; remove the line for no axis"),
         ('[axes]\nnumpy = ["1", "1"]', "axes.numpy[1]: the value '1' is there twice"),
         ('[axes]\nnumpy = ["1", "==1.*"]', "axes.numpy[1]: the value '==1.*' is there twice, it means the same as '1'"),
@@ -70,11 +71,23 @@ def mistakes(text: str) -> list[str]:
         ('[test]\ncommand = ["x", "{cel}"]', "test.command[1]: unknown placeholder '{cel}'; did you mean 'cell'? (allowed: {cell}, {python}, {axis:NAME}; write '{{' for a literal brace)"),
         ('[axes]\nnumpy="1"\n[test]\ncommand = ["{axis:nunpy}"]', "test.command[0]: the placeholder '{axis:nunpy}' names no axis; did you mean 'numpy'? (axes: python, numpy)"),
         ('[test]\ncommand = ["a{"]', "test.command[0]: 'a{': a '{' that is never closed (write '{{' for a literal brace)"),
+        ('[test]\nreports = "junit:{oops}.xml"', "test.reports: unknown placeholder '{oops}' (allowed: {cell}, {python}, {axis:NAME}; write '{{' for a literal brace)"),
         ('[test]\nreports = "junit:"', "test.reports: 'junit:' is not allowed (allowed: 'pytest', 'exit-status', 'junit:FILE')"),
         ("[test]\nretries = 101", "test.retries: expected a whole number from 0 to 100, got the number 101"),
         ("[test]\nretries = 0x" + "f" * 5_000, "test.retries: expected a whole number from 0 to 100, got a huge number"),
         ("[test]\ngrace-period = 0x" + "f" * 5_000, "test.grace-period: a huge number is too long: at most 8760h"),
         ("[axes]\nnumpy = [0x" + "f" * 5_000 + "]", "axes.numpy[0]: expected a string, got a huge number (put it in quotes)"),
+        ("[axes]\nallow-failure = '1'", "axes.allow-failure: is an option of [[include]], not an axis"),
+        ("[axes]\nas-of = 'yesterday'", "axes.as-of: 'yesterday' is not allowed (allowed: 'release', 'today', a date such as 2023-01-31, a time such as 2023-01-31T12:00:00Z)"),
+        ("[axes]\nas-of = '0001-01-01T00:00:00+05:00'", "axes.as-of: 0001-01-01 00:00:00+05:00 is no time of the calendar"),
+        ("[axes]\nas-of = '2023-01-01T25:00:00Z'", "axes.as-of: '2023-01-01T25:00:00Z' is no date of the calendar"),
+        ("[axes]\nnumpy = '>=1,<'", "axes.numpy: '>=1,<' is no valid PEP 440 specifier, such as \">=1,<2\""),
+        ("[axes]\npython = '3.8..3.9..3.10'", "axes.python: '3.8..3.9..3.10' is no range of Python versions, such as \"3.8..3.13\""),
+        ("[[exclude]]\npython = []", "exclude[0].python: needs at least one value"),
+        ("[axes]\nnumpy = '1'\n[[exclude]]\nnumpy = '1'\nNumPy = '2'", "exclude[0].NumPy: the axis 'numpy' is there twice"),
+        ("[plan]\nstrategy = 'ful'", "plan.strategy: 'ful' is no strategy; did you mean 'full'? (allowed: 'full')"),
+        ("[test]\ncommand = ['']", 'test.command: needs a program, such as ["pytest"]'),
+        ("[test]\nenv = { '1' = 'x' }", "test.env.1: '1' is no valid variable name (letters, digits and '_', no digit first)"),
         ("[test]\nretries = true", "test.retries: expected a whole number from 0 to 100, got true"),
         ("[test]\ntimeout = -1", 'test.timeout: expected a duration such as "10m", "1h30m" or "90s", or a number of seconds, got the number -1 ("none" for no limit)'),
         ("[test]\ngrace-period = nan", 'test.grace-period: expected a duration such as "10m", "1h30m" or "90s", or a number of seconds, got the number nan'),
@@ -210,3 +223,11 @@ def test_any_table_gives_a_config_or_mistakes(table: dict[str, Any]) -> None:
         return
     assert found
     assert [True] * len(found) == [line.startswith("matrix.toml: ") and len(line.splitlines()) == 1 for line in found]
+
+
+def test_a_bad_requirement_says_why() -> None:
+    """The reason that packaging gives is part of the message."""
+    (message,) = mistakes('[install]\nrequires = ["pytest >= banana"]')
+    assert message.startswith(
+        "matrix.toml: install.requires[0]: 'pytest >= banana' is no valid requirement, such as \"pytest>=8\" ("
+    )

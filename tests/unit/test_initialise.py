@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid import config, initialise
-from venvgrid.errors import ConfigError, UsageError
+from venvgrid.errors import ConfigError, InfrastructureError, UsageError
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 
@@ -177,3 +177,9 @@ def test_write_beside_a_broken_pyproject(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"pyproject\.toml:1:5: not valid TOML"):
         initialise.write(tmp_path)
     assert not (tmp_path / "matrix.toml").exists()
+
+
+def test_write_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """A folder that is not there is an error with its path, no traceback."""
+    with pytest.raises(InfrastructureError, match=r"matrix\.toml: cannot be written: "):
+        initialise.write(tmp_path / "nowhere")

@@ -105,6 +105,7 @@ def test_an_exclude_that_matches_nothing_is_a_warning() -> None:
         ("numpy", ["2.2", "2.2.5"], "==2.2.*", ["2.2", "2.2.5"]),
         ("env.X", ["Agg", "Qt5Agg", "agg2"], "*Agg", ["Agg", "Qt5Agg"]),
         ("env.X", ["1", "2"], ">=1", []),
+        ("numpy", ["1.0.dev1", "latest"], "<1", []),
         ("extras", ["", "a", "a,b"], "b,a", ["a,b"]),
         ("as-of", ["release", "2023-01-31"], "2023-01-31", ["2023-01-31"]),
         ("resolution", ["highest", "lowest"], "lowest", ["lowest"]),
