@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid import plan, probe, signatures, variables, verdict
-from venvgrid.events import Stage, StageFinished, StageStarted, TestFinished, TestsCollected
+from venvgrid import junit_input, plan, probe, signatures, variables, verdict
+from venvgrid.events import Stage, StageFinished, StageStarted
 from venvgrid.model import AxisKind, CellResult, Failure, InstallMode, Outcome
 from venvgrid.names import normalise
 from venvgrid.process import Command
+from venvgrid.watching import Watched, last_exception, with_last_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,7 +119,7 @@ class Steps:
             return None
         if completed.cancelled:
             return replace(base_result(work.cell, work.entry), outcome=Outcome.CANCELLED, reason="stopped by the user")
-        kind, message = _last_exception(completed)
+        kind, message = last_exception(completed)
         reason = f"import {', '.join(modules)} failed: {kind + ': ' if kind else ''}{message}"
         failure = Failure(
             test="",
@@ -141,17 +142,12 @@ class Steps:
         child = self._variables(work, scratch)
         before = installed_versions(work.environment.site, self._axis_names())
         stream = None
-        if self.config.test.reports == "pytest":
-            child |= probe.switch_on(
-                scratch,
-                prefix=str(work.environment.path),
-                distributions=self._axis_names(),
-                project=(work.project.metadata.name, work.project.modules) if work.project else None,
-                user_env=child,
-            )
-            stream = probe.Stream(scratch / probe.STREAM_NAME)
-        watched = _Watched(work.cell.id, stream, post, self.now, attempt)
-        started = time.time()
+        if self.config.test.reports == verdict.PYTEST:
+            child |= self._probe(work, scratch, child)
+            stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
+        report = self._report_file(work)
+        earlier = junit_input.stamp(report) if report else None
+        watched = Watched(work.cell.id, stream, post, self.now, attempt)
         completed = self.run(self._command(work, self._argv(work), child), poll=watched.poll)
         watched.poll()
         ended = verdict.Ended(
@@ -160,11 +156,39 @@ class Steps:
             timed_out=completed.timed_out,
             cancelled=completed.cancelled,
             error=completed.error,
-            limit=self.config.test.timeout or 0.0,
-            started=started,
+            limit=self.config.test.timeout,
         )
-        after = installed_versions(work.environment.site, self._axis_names())
-        return verdict.judge(watched.observed, ended, self._expected(work), before=before, after=after)
+        judged = verdict.judge(
+            watched.observed,
+            ended,
+            self._expected(work),
+            report=junit_input.read(report, earlier) if report else None,
+            before=before,
+            after=installed_versions(work.environment.site, self._axis_names()),
+        )
+        if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
+            return replace(judged, reason=with_last_line(judged.reason, completed.stdout))
+        return judged
+
+    def _probe(self, work: CellWork, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
+        """Switch the probe on, and give pytest a cache folder of the cell's own: cells run at once."""
+        cache = shlex.quote(f"cache_dir={self._private(work.cell) / 'pytest'}")
+        added = f"-o {cache} {child.get('PYTEST_ADDOPTS', '')}".strip()
+        return probe.switch_on(
+            scratch / "probe",
+            prefix=str(work.environment.path),
+            distributions=self._axis_names(),
+            project=(work.project.metadata.name, work.project.modules) if work.project else None,
+            user_env={**child, "PYTEST_ADDOPTS": added},
+        )
+
+    def _report_file(self, work: CellWork) -> Path | None:
+        """Give the file of `reports = "junit:FILE"`, relative to where the command runs."""
+        kind, _, name = self.config.test.reports.partition(":")
+        if kind != "junit":
+            return None
+        (filled,) = plan.fill((name,), work.cell, str(work.environment.python))
+        return self.config.project.path / filled
 
     def _checked(self, work: CellWork, result: CellResult) -> CellResult:
         """Look at the environment after the tests: what they changed in it must reach no other run."""
@@ -218,21 +242,18 @@ class Steps:
 
     def _expected(self, work: CellWork) -> verdict.Expected:
         locked = {item.name: item.version for item in work.entry.distributions}
-        packages = {name: locked.get(normalise(name), "") for name in self._axis_names()}
+        prefix = os.path.realpath(work.environment.path)
         mode = self.config.project.install
-        origin = {InstallMode.NONE: "", InstallMode.EDITABLE: str(self.config.project.path)}.get(
-            mode, str(work.environment.path)
-        )
+        checkout = os.path.realpath(self.config.project.path)
         return verdict.Expected(
-            prefix=str(work.environment.path),
+            prefix=prefix,
             python_version=work.entry.interpreter.version,
             implementation=work.entry.interpreter.implementation,
-            packages=packages,
+            packages={name: locked.get(normalise(name), "") for name in self._axis_names()},
             project=work.project.metadata.name if work.project else "",
-            project_version=work.project.metadata.version if work.project else "",
-            project_origin=origin,
+            project_version=work.project.metadata.version if work.project and mode is not InstallMode.EDITABLE else "",
+            project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
             reports=self.config.test.reports,
-            cwd=str(self.config.project.path),
         )
 
 
@@ -262,50 +283,3 @@ def installed_versions(site: Path, names: tuple[str, ...]) -> dict[str, str]:
             if match and normalise(match.group(1)) in wanted:
                 found[wanted[normalise(match.group(1))]] = match.group(2)
     return found
-
-
-class _Watched:
-    """Follows the probe's stream while the command runs, and says what happens."""
-
-    def __init__(
-        self, cell: str, stream: probe.Stream | None, post: Post, now: Callable[[], float], attempt: int
-    ) -> None:
-        self.observed = verdict.Observed()
-        self._cell, self._stream, self._post, self._now, self._attempt = cell, stream, post, now, attempt
-
-    def poll(self) -> None:
-        """Read what is new."""
-        if self._stream is None:
-            return
-        for record in self._stream.read_new():
-            self.observed.add(record)
-            if record["t"] == "collected":
-                self._post(TestsCollected(cell=self._cell, collected=self.observed.collected, at=self._now()))
-            elif record["t"] == "test":
-                self._post(
-                    TestFinished(
-                        cell=self._cell,
-                        test=record["id"],
-                        verdict=record["verdict"],
-                        duration=record["duration"],
-                        at=self._now(),
-                        message=record.get("message", ""),
-                        attempt=self._attempt,
-                    ),
-                )
-
-
-def _last_exception(completed: Completed) -> tuple[str, str]:
-    """Give the kind and message of the exception that a traceback ends with."""
-    if completed.error:
-        return "", completed.error
-    if completed.signal:
-        return completed.signal, f"the interpreter was killed by {completed.signal}"
-    if completed.timed_out:
-        return "", f"no answer in {completed.duration:.0f} s"
-    for line in reversed(completed.stdout.splitlines()):
-        match = re.match(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)", line)
-        if match:
-            return match.group(1), match.group(2)
-    lines = completed.stdout.strip().splitlines()
-    return "", lines[-1] if lines else f"exit status {completed.exit_code}"

@@ -6,10 +6,10 @@ the last that makes environments for all of them, and it carries the last pips t
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,12 +57,31 @@ class Tools:
                 self._install_old_virtualenv(target)
         return target
 
-    def pip_wheel(self, interpreter: Interpreter) -> Path:
-        """Give the newest pip wheel at hand that runs on the interpreter.
+    def pip(self, interpreter: Interpreter) -> Path:
+        """Give a folder `pip-VERSION` that holds the newest pip at hand which runs on the interpreter.
+
+        It is unpacked from its wheel: run from inside the archive, a pip cannot build from source, and is slower.
 
         Raises:
             InfrastructureError: the tool that carries it cannot be had.
         """
+        wheel = self._pip_wheel(interpreter)
+        target = self.folder / "-".join(wheel.name.split("-")[:2])
+        if (target / "pip").is_dir():
+            return target
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{target}.lock"):
+            if not (target / "pip").is_dir():
+                partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=self.folder))
+                try:
+                    with zipfile.ZipFile(wheel) as archive:
+                        archive.extractall(partial)
+                    _move(partial, target)
+                finally:
+                    shutil.rmtree(partial, ignore_errors=True)
+        return target
+
+    def _pip_wheel(self, interpreter: Interpreter) -> Path:
         if interpreter.release >= OLDEST_CARRIED_PIP:
             from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415  (takes 70 ms)
 
@@ -70,9 +89,8 @@ class Tools:
             if wheel is not None:
                 return Path(wheel.path)
         wheels = self.old_virtualenv() / "virtualenv" / "seed" / "wheels" / "embed"
-        found = {path.name.split("-")[1].rsplit(".", 1)[0]: path for path in wheels.glob("pip-*.whl")}
         newest = {(2, 7): "20.3", (3, 6): "21.3"}.get(interpreter.release, "23")
-        return next(path for version, path in found.items() if version.startswith(newest))
+        return next(wheels.glob(f"pip-{newest}*.whl"))
 
     def _install_old_virtualenv(self, target: Path) -> None:
         partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=self.folder))
@@ -93,7 +111,7 @@ class Tools:
                     f"{why[-1] if why else 'no answer'}"
                 )
                 raise InfrastructureError(message)
-            os.rename(partial, target)  # noqa: PTH104  (Path.rename would replace an empty folder on some platforms)
+            _move(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -106,3 +124,10 @@ class Tools:
         if wheel is None:
             return (sys.executable, "-m", "pip", "install", "--quiet")
         return (sys.executable, str(Path(wheel.path) / "pip"), "install", "--quiet", "--disable-pip-version-check")
+
+
+def _move(partial: Path, target: Path) -> None:
+    """Put a finished folder in its place; what a killed process left there is replaced."""
+    shutil.rmtree(target, ignore_errors=True)
+    partial.chmod(0o755)
+    partial.rename(target)

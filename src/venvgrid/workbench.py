@@ -114,9 +114,9 @@ class Workbench:
 
     @cached_property
     def pip(self) -> Pip:
-        """pip, from the wheels that virtualenv carries."""
+        """pip, as virtualenv carries it."""
         downloads = self.cache / "downloads"
-        return Pip(wheel_for=self.tools.pip_wheel, downloads=downloads, environ=self.tool_environ, run=self.run)
+        return Pip(folder_for=self.tools.pip, downloads=downloads, environ=self.tool_environ, run=self.run)
 
     def installer_for(self, interpreter: Interpreter) -> Installer:
         """Choose uv where it is there and knows the interpreter, else pip."""

@@ -1,7 +1,7 @@
 """Resolving, installing and building with pip: where uv is not there, and for Python 2.7, which uv cannot query.
 
-pip is never installed into an environment. It runs from the wheel that virtualenv carries, with the interpreter that it
-is to work for: `python pip-26.0.whl/pip …`, as ensurepip does. Interpreters below 3.9 get theirs from the tool folder.
+pip is never installed into an environment. What virtualenv carries runs from outside, with the interpreter that it is
+to work for: `python pip-26.3/pip …`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ QUIET = ("--disable-pip-version-check", "--no-input", "--no-color")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pip:
-    """`wheel_for` gives the pip wheel that runs on an interpreter; `downloads` keeps what old pips had to download."""
+    """`folder_for` gives the folder pip-VERSION for an interpreter; `downloads` keeps what old pips had to download."""
 
-    wheel_for: Callable[[Interpreter], Path]
+    folder_for: Callable[[Interpreter], Path]
     downloads: Path
     environ: Mapping[str, str]
     run: Runner
@@ -62,7 +62,7 @@ class Pip:
             return ResolveFailed(
                 reason=f'pip cannot resolve "{request.resolution}"; install uv: pip install "venvgrid[uv]"'
             )
-        version = pip_version(self.wheel_for(request.interpreter))
+        version = pip_version(self.folder_for(request.interpreter))
         notes: tuple[str, ...] = ()
         if request.cutoff and version < HAS_CUTOFF:
             notes = (f"as-of was not applied: pip {version[0]}.{version[1]} knows no cut-off date",)
@@ -148,13 +148,13 @@ class Pip:
         *,
         supervised: bool = False,
     ) -> Completed:
-        argv = (python, str(self.wheel_for(interpreter) / "pip"), *arguments)
+        argv = (python, str(self.folder_for(interpreter) / "pip"), *arguments)
         return self.run(Command(argv=argv, cwd=cwd, env=self.environ, timeout=timeout, supervised=supervised))
 
 
-def pip_version(wheel: Path) -> tuple[int, int]:
-    """Read (major, minor) off the name of a pip wheel: pip-20.3.4-py2.py3-none-any.whl."""
-    major, minor = wheel.name.split("-")[1].split(".")[:2]
+def pip_version(folder: Path) -> tuple[int, int]:
+    """Read (major, minor) off the name of pip's folder: pip-20.3.4."""
+    major, minor = folder.name.split("-")[1].split(".")[:2]
     return int(major), int(minor)
 
 
