@@ -6,8 +6,9 @@ imported, and nothing that starts a process: `platform.uname` does, up to Python
 
 import sys
 
-# The folder of this file comes first on the path: nothing in it may stand in for a module of the standard library.
-sys.path[:1] = []
+if __name__ == "__main__":
+    # The folder of this file comes first on the path: nothing in it may stand in for a module of the standard library.
+    sys.path[:1] = []
 
 import json  # noqa: E402
 import os  # noqa: E402
