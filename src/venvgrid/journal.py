@@ -7,26 +7,27 @@ A kill or a power cut costs at most the events since the last cell that finished
 
 from __future__ import annotations
 
-import errno
+import functools
 import json
 import os
 import re
 import secrets
 import shutil
 import stat
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from venvgrid import serial
-from venvgrid.errors import InfrastructureError
+from venvgrid.durable import sync, sync_folder, trouble, write_atomic
 from venvgrid.events import CellFinished, Event, Message, RunFinished, RunStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+__all__ = ["Journal", "RunFolder", "create", "find", "latest", "prune", "read", "runs", "write_atomic"]
 
 RUNS = "runs"
 EVENTS = "events.jsonl"
@@ -71,10 +72,10 @@ def create(root: Path, *, now: datetime) -> RunFolder:
                 break
         (folder / "logs").mkdir()
         (folder / EVENTS).touch()
-        _sync_folder(folder)
-        _sync_folder(base)
+        sync_folder(folder)
+        sync_folder(base)
     except OSError as error:
-        raise _trouble("cannot make a run's folder in", base, error) from error
+        raise trouble("cannot make a run's folder in", base, error) from error
     return RunFolder(id=folder.name, path=folder)
 
 
@@ -146,7 +147,7 @@ class Journal:
             self._torn = path.exists() and _ends_torn(path)
             self._file = path.open("ab", buffering=0)
         except OSError as error:
-            raise _trouble("cannot write the journal", path, error) from error
+            raise trouble("cannot write the journal", path, error) from error
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -168,9 +169,9 @@ class Journal:
                 view = view[self._file.write(view) :]
             self._torn = False
             if isinstance(event, _DURABLE):
-                _sync(self._file.fileno())
+                sync(self._file.fileno())
         except OSError as error:
-            raise _trouble("cannot write the journal", self._path, error) from error
+            raise trouble("cannot write the journal", self._path, error) from error
 
     def close(self) -> None:
         """Close the file; closing again does nothing."""
@@ -179,10 +180,11 @@ class Journal:
 
 def _encode(event: Event) -> bytes:
     plain = serial.event_to_plain(event)
+    dumps = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
-        text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = dumps(plain)
     except ValueError:  # a number that JSON does not have, from a foreign report
-        text = json.dumps(json.loads(json.dumps(plain), parse_constant=lambda _: 0.0), separators=(",", ":"))
+        text = dumps(json.loads(json.dumps(plain), parse_constant=lambda _: 0.0))
     return text.encode("utf-8", "replace") + b"\n"  # a lone surrogate is no text that strict readers take
 
 
@@ -218,7 +220,7 @@ def read(path: Path) -> Iterator[Event]:
                 if event is not None:
                     yield event
     except OSError as error:
-        raise _trouble("cannot read the journal", path, error) from error
+        raise trouble("cannot read the journal", path, error) from error
     if damaged:
         yield _warning(damaged, path)
 
@@ -226,78 +228,3 @@ def read(path: Path) -> Iterator[Event]:
 def _warning(damaged: int, path: Path) -> Message:
     lines = "1 line is" if damaged == 1 else f"{damaged} lines are"
     return Message(level="warning", text=f"{lines} damaged in {path} and left out; to be sure, type: venvgrid run")
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Put `text` into a file as UTF-8, durably: whoever reads it, also after a power cut, sees the old or the new.
-
-    A symbolic link is followed; what is no plain file (`/dev/stdout`) is just written to.
-
-    Raises:
-        InfrastructureError: it cannot be written; then the old file is as it was.
-    """
-    data = text.encode("utf-8", "replace")
-    try:
-        target = path.resolve()
-        mode = target.stat().st_mode if target.exists() else None
-        if mode is not None and not stat.S_ISREG(mode):
-            target.write_bytes(data)
-        else:
-            _replace(target, data, mode)
-    except OSError as error:
-        raise _trouble("cannot write", path, error) from error
-
-
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    partial = target.with_name(f".venvgrid-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            _sync(file.fileno())
-        if mode is not None:
-            partial.chmod(stat.S_IMODE(mode))
-        _rename(partial, target)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
-    _sync_folder(target.parent)
-
-
-def _rename(partial: Path, target: Path) -> None:
-    for pause in (0.01, 0.1, 0.5) if os.name == "nt" else ():  # virus scanners and indexers hold files open for a while
-        with suppress(PermissionError):
-            partial.replace(target)
-            return
-        time.sleep(pause)
-    partial.replace(target)
-
-
-def _sync(descriptor: int) -> None:
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EROFS}:  # file systems that know no such thing
-            raise
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return  # elsewhere folders cannot be opened
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        _sync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _trouble(what: str, path: Path, error: OSError) -> InfrastructureError:
-    hint = {
-        errno.ENOSPC: "; make room on the disk",
-        errno.EDQUOT: "; make room in your quota",
-        errno.EACCES: "; check its permissions",
-        errno.EPERM: "; check its permissions",
-        errno.EROFS: "; the file system is mounted read-only",
-    }.get(error.errno or 0, "")
-    return InfrastructureError(f"{what} {path}: {error.strerror or error}{hint}")

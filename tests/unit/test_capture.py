@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.capture import Log, Memory, Tail, decode, omission
@@ -48,6 +48,7 @@ def test_memory_keeps_head_and_tail(data: bytes, cuts: list[int], head: int, tai
 
 
 @given(outputs, st.lists(st.integers(0, 1000)), sizes, sizes, sizes)
+@settings(deadline=None)
 def test_log_keeps_head_and_tail(data: bytes, cuts: list[int], head: int, tail: int, last: int) -> None:
     """In a file: what was there, head, what is missing, tail; the text is the end of all that came."""
     with TemporaryDirectory() as folder:

@@ -89,7 +89,7 @@ def test_extra_wins() -> None:
 
 
 def test_commands_of_the_environment_come_first() -> None:
-    """PATH begins with the environment; virtual environments that are active, or that venvgrid runs in, are left out."""
+    """PATH begins with the environment; virtual environments that are active, or venvgrid's own, are left out."""
     base = {
         "PATH": "/home/m/.venv/bin:/usr/local/bin::/tools/venvgrid/bin/:/usr/bin:/grid/envs/cell/bin",
         "VIRTUAL_ENV": "/home/m/.venv",

@@ -1,0 +1,94 @@
+"""Files that are whole whatever happens: a kill, a full disk, a power cut."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from venvgrid.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Put `text` into a file as UTF-8, durably: whoever reads it, also after a power cut, sees the old or the new.
+
+    A symbolic link is followed; what is no plain file (`/dev/stdout`) is just written to.
+
+    Raises:
+        InfrastructureError: it cannot be written; then the old file is as it was.
+    """
+    data = text.encode("utf-8", "replace")
+    try:
+        target = path.resolve()
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
+            target.write_bytes(data)
+        else:
+            _replace(target, data, mode)
+    except OSError as error:
+        raise trouble("cannot write", path, error) from error
+
+
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    partial = target.with_name(f".venvgrid-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            sync(file.fileno())
+        if mode is not None:
+            partial.chmod(stat.S_IMODE(mode))
+        _rename(partial, target)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    sync_folder(target.parent)
+
+
+def _rename(partial: Path, target: Path) -> None:
+    for pause in (0.01, 0.1, 0.5) if os.name == "nt" else ():  # virus scanners and indexers hold files open for a while
+        with suppress(PermissionError):
+            partial.replace(target)
+            return
+        time.sleep(pause)
+    partial.replace(target)
+
+
+def sync(descriptor: int) -> None:
+    """Have a file's data on the disk when it returns, where the file system knows how to."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EROFS}:  # file systems that know no such thing
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's names on the disk when it returns."""
+    if os.name != "posix":
+        return  # elsewhere folders cannot be opened
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def trouble(what: str, path: Path, error: OSError) -> InfrastructureError:
+    """Give the error to raise: what could not be done with which path, why, and what to do about it."""
+    hint = {
+        errno.ENOSPC: "; make room on the disk",
+        errno.EDQUOT: "; make room in your quota",
+        errno.EACCES: "; check its permissions",
+        errno.EPERM: "; check its permissions",
+        errno.EROFS: "; the file system is mounted read-only",
+    }.get(error.errno or 0, "")
+    return InfrastructureError(f"{what} {path}: {error.strerror or error}{hint}")
