@@ -5,6 +5,7 @@ Each answers what it was told to and keeps what it was asked. Nothing here start
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from venvgrid.wheels import Wheel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from venvgrid.director import Answer as CellAnswer
     from venvgrid.engine import Post
     from venvgrid.installers import InstallRequest, ResolveRequest
     from venvgrid.model import Cell
@@ -54,7 +56,7 @@ def distribution(name: str, version: str, *, uploaded: str = "") -> Distribution
 
 def hash_of(text: str) -> int:
     """Give a number for a text: the same in every process."""
-    return int.from_bytes(text.encode().ljust(32, b"\0")[:32], "big")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=32).digest(), "big")
 
 
 @dataclass(kw_only=True)
@@ -109,7 +111,7 @@ class FakeWork:
     `calls` keeps what was done, in order: ("test", "py3.12-…").
     """
 
-    answers: Mapping[str, Answer | LockEntry | Exception] = field(default_factory=dict)
+    answers: Mapping[str, CellAnswer | Exception] = field(default_factory=dict)
     build_problems: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     wheel_problem: str = ""
@@ -134,7 +136,7 @@ class FakeWork:
         cell: Cell,
         interpreter: Interpreter,
         metadata: Metadata | None,
-    ) -> LockEntry | Answer:
+    ) -> CellAnswer:
         """Give the answer for a cell; cells share an environment if their axes other than variables are equal."""
         self.calls.append(("resolve", cell.id))
         del metadata
