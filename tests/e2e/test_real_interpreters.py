@@ -65,7 +65,7 @@ def test_every_pyenv_version_is_found_though_one_is_active_at_most(tmp_path: Pat
     with ThreadPoolExecutor(2) as pool:
         found = look(machine, run=counting, cache=tmp_path / "cache", map_parallel=pool.map)
     real = {Path(os.path.realpath(folder)) for folder in VERSIONS if not (folder / "pyvenv.cfg").exists()}
-    assert sorted(real) == sorted(Path(item.executable).parent.parent for item in found.interpreters)
+    assert sorted(real) == sorted(Path(os.path.realpath(item.executable)).parent.parent for item in found.interpreters)
     assert {"pyenv"} == {item.source for item in found.interpreters}
     for item in found.interpreters:
         assert Path(item.executable).parent.parent.name.endswith(item.version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from venvgrid.model import Interpreter
 
+posix = pytest.mark.skipif(os.name == "nt", reason="the paths in messages are written as on POSIX")
 FOUND = Found(
     interpreters=(
         interpreter("3.12.1"),
@@ -128,6 +130,7 @@ def test_without_tools_the_advice_names_them() -> None:
     assert expected == reason("3.12", Found(), has_uv=False)
 
 
+@posix
 def test_a_path_is_asked(tmp_path: Path) -> None:
     """A file, or the folder of an environment or installation; relative to the root."""
     executable = add(tmp_path / "inst" / "bin" / "python3.12")
@@ -142,6 +145,7 @@ def test_a_path_is_asked(tmp_path: Path) -> None:
     assert expected == [item.executable for item in answers.values() if not isinstance(item, Missing)]
 
 
+@posix
 def test_a_path_that_leads_to_no_python_says_so(tmp_path: Path) -> None:
     """Missing file, folder without a Python, a program that is none."""
     (tmp_path / "empty").mkdir()

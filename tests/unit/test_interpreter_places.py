@@ -12,6 +12,8 @@ from fake_pythons import FakeRun, add
 from venvgrid.interpreters import Found, Machine, look
 from venvgrid.interpreters.registry import registered
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes POSIX modes and links; all layouts are tried on POSIX")
+
 
 def find(tmp_path: Path, run: FakeRun | None = None, **machine: Any) -> Found:
     """Look at a machine of which nothing but the temporary folder is there."""

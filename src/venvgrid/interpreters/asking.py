@@ -6,17 +6,17 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.candidates import base_executable, canonical
 from venvgrid.model import Interpreter
-from venvgrid.process import Command, Completed
+from venvgrid.process import Command, Completed, Runner
 from venvgrid.serial import from_plain
 
-Run = Callable[[Command], Completed]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCRIPT = Path(__file__).parent.parent / "inside" / "query.py"
 BEGIN = "<<venvgrid-python:"
@@ -46,7 +46,7 @@ class Answer:
     asked: float = 0.0  # when, in seconds since the epoch
 
 
-def ask(path: Path, *, run: Run, environ: Mapping[str, str], timeout: float = TIMEOUT) -> Answer:
+def ask(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float = TIMEOUT) -> Answer:
     """Start `path` and have it describe itself.
 
     A script that starts a Python elsewhere (a shim) is answered by that Python, and a virtual environment by its base.
@@ -57,7 +57,7 @@ def ask(path: Path, *, run: Run, environ: Mapping[str, str], timeout: float = TI
         answer, reported = _ask_once(path, run=run, environ=environ, timeout=timeout)
         if answer.interpreter is None:
             reason = f"it starts {path}: {answer.reason}" if path != asked else answer.reason
-            return dataclasses.replace(answer, reason=reason, lasting=lasting)
+            return dataclasses.replace(answer, reason=reason, lasting=lasting and answer.lasting)
         if not reported or not Path(reported).exists() or _same(reported, path):
             return dataclasses.replace(answer, lasting=lasting)
         lasting = lasting and not is_script(path)
@@ -77,7 +77,7 @@ def is_script(path: Path) -> bool:
         return False
 
 
-def _ask_once(path: Path, *, run: Run, environ: Mapping[str, str], timeout: float) -> tuple[Answer, str]:
+def _ask_once(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float) -> tuple[Answer, str]:
     command = Command(
         argv=(str(path), "-B", "-E", "-s", "-S", str(SCRIPT)),
         cwd=SCRIPT.parent,
@@ -87,7 +87,7 @@ def _ask_once(path: Path, *, run: Run, environ: Mapping[str, str], timeout: floa
     )
     completed = run(command)
     if not completed.ok:
-        return Answer(reason=_failure(completed, timeout)), ""
+        return Answer(reason=_failure(completed, timeout), lasting=not completed.cancelled), ""
     text = completed.stdout
     start, end = text.rfind(BEGIN), text.rfind(END)
     if start < 0 or end < start:

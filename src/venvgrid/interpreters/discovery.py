@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from venvgrid.interpreters.asking import TIMEOUT, Answer, Run, ask
+from venvgrid.interpreters.asking import TIMEOUT, Answer, ask
 from venvgrid.interpreters.candidates import Candidates, PassedOver, base_executable, canonical, collect
 from venvgrid.interpreters.machine import Machine, lookups
 from venvgrid.interpreters.memory import Memory
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from venvgrid.model import Interpreter
+    from venvgrid.process import Runner
 
 
 class MapParallel(Protocol):
@@ -55,7 +56,7 @@ class Found:
 
 def discover(
     *,
-    run: Run,
+    run: Runner,
     cache: Path | None,
     environ: Mapping[str, str] | None = None,
     home: Path | None = None,
@@ -79,7 +80,7 @@ def discover(
 def look(
     machine: Machine,
     *,
-    run: Run,
+    run: Runner,
     cache: Path | None,
     map_parallel: MapParallel = map,
     timeout: float = TIMEOUT,
@@ -109,7 +110,7 @@ def look(
 def find_one(
     path: Path,
     *,
-    run: Run,
+    run: Runner,
     cache: Path | None,
     environ: Mapping[str, str],
     source: str = "path",

@@ -15,8 +15,8 @@ from venvgrid.process import Command, Completed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.interpreters.asking import Run
     from venvgrid.model import Interpreter
+    from venvgrid.process import Runner
 
 TIMEOUT = 900.0  # seconds: an archive has about 30 MB
 FIND_TIMEOUT = 60.0
@@ -65,7 +65,7 @@ def install(
     spec: str,
     *,
     uv: str,
-    run: Run,
+    run: Runner,
     environ: Mapping[str, str],
     cwd: Path,
     cache: Path | None = None,
@@ -76,7 +76,10 @@ def install(
     `uv` is its executable, `cwd` where it looks for its configuration, `cache` the folder for what was learned.
     Mirrors, folders, proxies and certificates of `environ` are passed on; the user's bin folder is left alone.
     """
-    wanted = parse_spec(spec)
+    try:
+        wanted = parse_spec(spec)
+    except ValueError as error:
+        return Missing(spec=spec, reason=str(error))
     if switch := switched_off(environ, offline=offline):
         return Missing(spec=spec, reason=f"{wanted.title} was not downloaded: {switch} forbids it")
     if not uv_can_download(wanted):
