@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -202,5 +203,25 @@ def reasons(report: Report) -> tuple[ReasonGroup, ...]:
         if cell.reason and not cell.failures:
             found.setdefault((cell.outcome, cell.reason), []).append(cell.id)
     return tuple(
-        ReasonGroup(outcome=outcome, reason=reason, cells=tuple(cells)) for (outcome, reason), cells in found.items()
+        ReasonGroup(outcome=outcome, reason=reason, cells=tuple(cells))
+        for (outcome, reason), cells in _merged(found).items()
     )
+
+
+VERSION = re.compile(r"(?P<name>CPython|PyPy|GraalPy) (?P<version>\d+\.\d+)(?= on |; |$)")
+
+
+def _merged(found: Mapping[tuple[Outcome, str], list[str]]) -> dict[tuple[Outcome, str], list[str]]:
+    """Merge reasons that differ only in the Python that they name: "no wheel for CPython 3.11, 3.12 on linux"."""
+    versions: dict[tuple[Outcome, str], dict[str, None]] = {}
+    merged: dict[tuple[Outcome, str], list[str]] = {}
+    for (outcome, reason), cells in found.items():
+        match = VERSION.search(reason)
+        key = outcome, VERSION.sub(lambda it: f"{it['name']} \0", reason, count=1) if match else reason
+        merged.setdefault(key, []).extend(cells)
+        if match:
+            versions.setdefault(key, {})[match["version"]] = None
+    return {
+        (outcome, reason.replace("\0", ", ".join(versions.get((outcome, reason), {})))): cells
+        for (outcome, reason), cells in merged.items()
+    }
