@@ -374,6 +374,28 @@ def test_nothing_survives_venvgrid(marker: str, number: signal.Signals, tmp_path
 
 
 @linux
+def test_command_does_not_survive_both(marker: str, tmp_path: Path) -> None:
+    """When the supervisor is killed while venvgrid can do nothing (stopped, or dead), the kernel ends the command."""
+    ready = tmp_path / "ready"
+    code = """
+        import os, sys
+        from pathlib import Path
+        from venvgrid.process import Command, run
+        run(Command(argv=tuple(sys.argv[1:]), cwd=Path.cwd(), env=dict(os.environ), supervised=True))
+    """
+    main = "import os, sys, time; open(sys.argv[2], 'w').write(str(os.getppid())); os.rename(sys.argv[2], sys.argv[3])"
+    argv = python(main + "; time.sleep(600)", marker, str(tmp_path / "partial"), str(ready))
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), *argv]) as parent:
+        assert eventually(ready.exists)
+        parent.send_signal(signal.SIGSTOP)
+        os.kill(int(ready.read_text()), signal.SIGKILL)
+        try:
+            assert eventually(lambda: living(marker) == [parent.pid])
+        finally:
+            parent.kill()
+
+
+@linux
 def test_supervisor_that_is_killed(marker: str) -> None:
     """A command that kills its supervisor dies of it and is cleared away, its session's other members too."""
     code = """
