@@ -50,6 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         terminal.error(f"venvgrid: {where}{error.strerror or error}")
         return 3
+    except Exception:  # noqa: BLE001  (whatever is left is a bug of ours, and is told as one)
+        import traceback  # noqa: PLC0415
+
+        terminal.error(traceback.format_exc().rstrip())
+        terminal.error(f"venvgrid {__version__}: this is a bug in venvgrid; please report it with the lines above")
+        return BUG
     return status
 
 

@@ -1,0 +1,270 @@
+"""A green cell is true, and a red one says why: real environments, one small project for each way to go wrong."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import HERE, Command, Write, cell, outcomes, results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+MATRIX = f'[axes]\npython = ["{HERE}"]\n'
+COMMAND = MATRIX + "[test]\ncommand = "
+
+
+def test_a_passing_cell_is_attested(venvgrid: Command, project: Write) -> None:
+    """The result holds what ran: interpreter, versions, where the project came from, how many tests."""
+    root = project(
+        f'[axes]\npython = ["{HERE}"]\npackaging = ["24"]\n',
+        tests__test_demo_py="import demo, packaging\n\n\ndef test_it():\n    assert demo.ANSWER\n",
+    )
+    ended = venvgrid("run", cwd=root)
+    assert ended.status == 0, ended.err
+    found = cell(root)
+    assert found["outcome"] == "passed"
+    assert found["tests"]["passed"] == 1
+    attested = found["attested"]
+    assert attested["packages"]["packaging"].startswith("24.")
+    assert attested["packages"]["packaging"] == found["packages"]["packaging"]
+    assert attested["collected"] == 1
+    assert str((root / ".venvgrid").resolve()) in attested["project_origin"]
+    assert "1 passed" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("test", "outcome", "reason"),
+    [
+        ("def test_a():\n    assert 1 == 2\n", "failed", "test"),
+        ("import os\n\n\ndef test_ok():\n    pass\n\n\ndef test_dies():\n    os.abort()\n", "crashed", "test_dies"),
+        (
+            "import ctypes\n\n\ndef test_segfault():\n    ctypes.string_at(0)\n",
+            "crashed",
+            "SIGSEGV",
+        ),
+        ("import os\n\n\ndef test_leaves():\n    os._exit(0)\n", "failed", "test_leaves"),
+        (
+            "import pytest\n\n\ndef test_exits():\n    pytest.exit('enough', returncode=0)\n\n\ndef test_b():\n    pass\n",
+            "failed",
+            "",
+        ),
+        ("def no_test():\n    pass\n", "no-tests", ""),
+        ("import nothing_of_this_name\n", "failed", ""),
+        ("import pytest\n\n\n@pytest.mark.skip\ndef test_a():\n    pass\n", "no-tests", "skipped"),
+    ],
+    ids=["assert", "abort", "segfault", "os._exit(0)", "pytest.exit(0)", "no tests", "collection error", "all skipped"],
+)
+def test_what_goes_wrong_in_a_test_is_never_green(
+    venvgrid: Command,
+    project: Write,
+    test: str,
+    outcome: str,
+    reason: str,
+) -> None:
+    """Each way of not passing has its outcome and a reason that names the test, whatever the exit status says."""
+    if sys.platform == "win32" and outcome == "crashed":
+        pytest.skip("needs POSIX signals")
+    root = project(MATRIX, tests__test_demo_py=test)
+    ended = venvgrid("run", cwd=root)
+    found = cell(root)
+    assert (ended.status, found["outcome"]) == (1, outcome), found
+    assert reason in found["reason"]
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        ('["sh", "-c", "pytest; true"]', "failed"),
+        ('["true"]', "no-tests"),
+        ('["no-such-command-anywhere"]', "failed"),
+        ('["sh", "-c", "exit 7"]', "failed"),
+    ],
+    ids=["swallowed status", "nothing run", "no such command", "exit status"],
+)
+def test_what_goes_wrong_around_the_tests_is_never_green(
+    venvgrid: Command, project: Write, command: str, outcome: str
+) -> None:
+    """A swallowed exit status, a command that runs no test, and one that does not exist are red."""
+    root = project(COMMAND + command, tests__test_demo_py="def test_a():\n    assert 0\n")
+    ended = venvgrid("run", cwd=root)
+    assert (ended.status, cell(root)["outcome"]) == (1, outcome), cell(root)
+
+
+def test_a_test_that_hangs_is_timed_out_with_its_name(venvgrid: Command, project: Write) -> None:
+    """After the limit the cell is ended, its children too, and the test that was running is named."""
+    root = project(
+        MATRIX + '[test]\ntimeout = "3s"\ngrace-period = "1s"\n',
+        tests__test_demo_py="import threading\n\n\ndef test_hangs():\n    threading.Event().wait()\n",
+    )
+    ended = venvgrid("run", cwd=root)
+    found = cell(root)
+    assert (ended.status, found["outcome"]) == (1, "timed-out")
+    assert "test_hangs" in found["reason"]
+
+
+def test_exit_status_is_enough_where_that_was_asked_for(venvgrid: Command, project: Write) -> None:
+    """With `reports = "exit-status"` a command without pytest passes by its status; the axis package is attested."""
+    root = project(
+        f'[axes]\npython = ["{HERE}"]\nsix = ["1.16"]\n[install]\nrequires = []\n'
+        '[test]\nreports = "exit-status"\ncommand = ["python", "-c", "import demo, six"]\n',
+    )
+    ended = venvgrid("run", cwd=root)
+    assert ended.status == 0, ended.err
+    assert cell(root)["attested"]["packages"] == {"six": "1.16.0"}
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
+def test_a_command_that_upgrades_an_axis_package_is_a_mismatch(venvgrid: Command, project: Write) -> None:
+    """The tests pass, but not with the version that the cell says."""
+    root = project(
+        f'[axes]\npython = ["{HERE}"]\nsix = ["1.15"]\n[install]\nrequires = ["pytest", "pip"]\n'
+        '[test]\ncommand = ["sh", "-c", "python -m pip install -q six==1.16.0 && pytest"]\npass-env = ["PIP_*"]\n',
+    )
+    ended = venvgrid("run", cwd=root)
+    found = cell(root)
+    assert (ended.status, found["outcome"]) == (1, "mismatch"), found
+    assert "six" in found["reason"]
+    assert "1.16.0" in found["reason"]
+
+
+def test_a_command_that_runs_another_interpreter_is_a_mismatch(venvgrid: Command, project: Write) -> None:
+    """Pytest of the interpreter that runs these tests is not the cell's."""
+    root = project(
+        COMMAND + f"[{sys.executable!r}, '-m', 'pytest', '-p', 'no:cacheprovider']",
+        tests__test_demo_py="def test_a():\n    pass\n",
+    )
+    ended = venvgrid("run", cwd=root)
+    found = cell(root)
+    assert (ended.status, found["outcome"]) == (1, "mismatch"), found
+
+
+def test_importing_the_checkout_instead_of_the_wheel_is_a_mismatch(venvgrid: Command, project: Write) -> None:
+    """A flat layout with tests as a package imports the checkout; installed as editable that is what is said."""
+    files = {
+        "demo____init___py": "ANSWER = 42\n",
+        "tests____init___py": "",
+        "tests__test_demo_py": "import demo\n\n\ndef test_answer():\n    assert demo.ANSWER == 42\n",
+        "src__demo____init____py": "",
+    }
+    root = project(MATRIX, **files)
+    shutil.rmtree(root / "src")
+    ended = venvgrid("run", cwd=root)
+    found = cell(root)
+    assert (ended.status, found["outcome"]) == (1, "mismatch"), found
+    assert "editable" in found["reason"]
+    (root / "matrix.toml").write_text(MATRIX + '[project]\ninstall = "editable"\n', encoding="utf-8")
+    ended = venvgrid("run", cwd=root)
+    assert (ended.status, cell(root)["outcome"]) == (0, "passed"), cell(root)
+
+
+def test_variables_of_the_users_shell_change_no_cell(venvgrid: Command, project: Write, tmp_path: Path) -> None:
+    """PYTEST_ADDOPTS, PYTHONPATH and PYTHONDONTWRITEBYTECODE stay outside; what [test] env sets gets in."""
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "demo.py").write_text("ANSWER = 13\n", encoding="utf-8")
+    test = """
+        import os
+        import sys
+
+        import demo
+
+
+        def test_variables():
+            assert demo.ANSWER == 42
+            assert not sys.dont_write_bytecode
+            assert "PYTEST_ADDOPTS" not in os.environ
+            assert "PYTHONPATH" not in os.environ
+            assert "VENVGRID_PROBE" not in os.environ
+            assert os.environ["GIVEN"] == "yes"
+            assert "SECRET_TOKEN" not in os.environ
+    """
+    root = project(MATRIX + '[test]\nenv = { GIVEN = "yes" }\n', tests__test_demo_py=test)
+    shell = {
+        "PYTEST_ADDOPTS": "--collect-only",
+        "PYTHONPATH": str(tmp_path / "shadow"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SECRET_TOKEN": "hunter2hunter2",
+    }
+    ended = venvgrid("run", cwd=root, env=shell)
+    assert ended.status == 0, ended.err + str(cell(root))
+
+
+def test_nested_pytest_runs_are_counted_once(venvgrid: Command, project: Write) -> None:
+    """A project that tests a plugin with `pytester`: its inner runs, in process and not, count for nothing."""
+    test = """
+        pytest_plugins = ["pytester"]
+
+
+        def test_inside(pytester):
+            pytester.makepyfile("def test_a(): pass\\ndef test_b(): assert 0")
+            pytester.runpytest_inprocess().assert_outcomes(passed=1, failed=1)
+            pytester.runpytest_subprocess().assert_outcomes(passed=1, failed=1)
+    """
+    root = project(MATRIX, tests__test_demo_py=test)
+    ended = venvgrid("run", cwd=root)
+    assert ended.status == 0, ended.err + str(cell(root))
+    assert cell(root)["tests"]["passed"] == 1
+    assert cell(root)["attested"]["collected"] == 1
+
+
+def test_tests_under_xdist_are_counted_once(venvgrid: Command, project: Write) -> None:
+    """Six tests on two workers: six results, a failing one among them."""
+    test = "import pytest\n\n\n@pytest.mark.parametrize('n', range(6))\ndef test_n(n):\n    assert n != 3\n"
+    root = project(
+        MATRIX + '[install]\nrequires = ["pytest", "pytest-xdist"]\n[test]\ncommand = ["pytest", "-n", "2"]\n',
+        tests__test_demo_py=test,
+    )
+    ended = venvgrid("run", cwd=root)
+    assert ended.status == 1, ended.err
+    assert {name: count for name, count in cell(root)["tests"].items() if count} == {"passed": 5, "failed": 1}
+
+
+def test_a_test_that_passes_on_a_retry_is_flaky(venvgrid: Command, project: Write) -> None:
+    """The first attempt fails, the second passes: flaky, green, two attempts."""
+    test = """
+        import pathlib
+
+        MARK = pathlib.Path(__file__).with_name("second-time")
+
+
+        def test_once():
+            first = not MARK.exists()
+            MARK.touch()
+            assert not first
+    """
+    root = project(MATRIX + "[test]\nretries = 2\n", tests__test_demo_py=test)
+    ended = venvgrid("run", cwd=root)
+    found = cell(root)
+    assert (ended.status, found["outcome"], found["attempts"]) == (0, "flaky", 2)
+
+
+def test_a_smoke_import_that_fails_is_a_broken_environment(venvgrid: Command, project: Write) -> None:
+    """The tests are not run, and the reason is the exception."""
+    root = project(
+        MATRIX + '[test]\nsmoke = ["demo.broken"]\n', src__demo__broken_py="raise ImportError('no such thing')\n"
+    )
+    ended = venvgrid("run", cwd=root)
+    found = cell(root)
+    assert (ended.status, found["outcome"]) == (1, "broken-env")
+    assert "ImportError: no such thing" in found["reason"]
+
+
+def test_failures_are_grouped_below_the_grid(venvgrid: Command, project: Write, pythons: dict[str, str]) -> None:
+    """The same failure in every cell is told once, with the cells that have it."""
+    two = sorted(pythons, key=lambda text: tuple(map(int, text.split("."))))[-2:]
+    if len(two) < 2:
+        pytest.skip("needs two Pythons")
+    versions = ", ".join(f'"{version}"' for version in two)
+    root = project(
+        f"[axes]\npython = [{versions}]\n", tests__test_demo_py="def test_a():\n    raise ValueError('boom')\n"
+    )
+    ended = venvgrid("run", cwd=root)
+    assert set(outcomes(root).values()) == {"failed"}
+    assert len({failure["signature"] for item in results(root)["cells"] for failure in item["failures"]}) == 1
+    assert ended.out.count("ValueError: boom") == 1
+    assert f"py{two[0]}, py{two[1]}" in ended.out
