@@ -1,0 +1,593 @@
+# -*- coding: utf-8 -*-
+"""venvgrid's probe: a pytest plugin that says what ran, while it runs. PYTEST_DONT_REWRITE
+
+It is copied into the environments that venvgrid makes and switched on by two variables: PYTEST_ADDOPTS loads it,
+VENVGRID_PROBE names its specification (JSON, see venvgrid/probe.py). It takes both out of the environment as soon as it is
+loaded, so that the tests and the pytest runs that they start see neither of them, and puts them back when its session is
+over, for a second session of the same process.
+
+Each process writes a file of its own into the folder "stream", one JSON object a line ("t" says what it is):
+session, collected, start, test, collect, stop, attest, finish. A pytest-xdist controller writes the results of the tests,
+its workers only what they attest.
+
+One file, no dependencies, Python 2.7 to 3.15, pytest 4.6 to 9. Nothing here may disturb the tests: hooks never raise, only the
+process that was configured writes, and what is needed while tests run is bound beforehand, because tests replace os.open or
+time.time, close every file descriptor, and fork.
+
+Run as a script (`python _venvgrid_probe.py SPECIFICATION`) it only attests: for commands that are no pytest.
+"""
+
+from __future__ import absolute_import, division
+
+import json
+import os
+import re
+import sys
+import time
+
+if __name__ == "__main__":
+
+    def hookimpl(**_options):
+        return lambda function: function
+
+else:
+    from pytest import hookimpl
+
+NAME = "_venvgrid_probe"
+VARIABLE = "VENVGRID_PROBE"
+WORKER = "worker:"  # in front of the variable's value: for a worker of pytest-xdist
+OPTION = "-p " + NAME
+TEXT = type(u"")
+MESSAGE_CAP = 4000  # characters
+LONGREPR_CAP = 20000
+OTHER_RUNNER = "attest"  # the worker's name of a script run
+
+# ---------------------------------------------------------------------------------------------------------------- hooks
+
+_armed = []  # the switch that was found on, until the session is configured
+
+
+def pytest_addoption(parser):
+    """Called as soon as the plugin is registered, in every pytest and before any conftest.py is loaded."""
+    del _armed[:]
+    try:
+        switch = _Switch.take()
+        if switch is not None:
+            _armed.append(switch)
+            if not switch.is_worker:
+                switch.writer = _Writer(switch.spec["stream"])
+                switch.writer.add(_session(None))
+    except Exception:
+        del _armed[:]
+
+
+def pytest_configure(config):
+    """Take part in this session: as the one that counts tests, or as a worker of pytest-xdist that only attests."""
+    switch = _armed.pop() if _armed else None
+    if switch is None:
+        return
+    worker = getattr(config, "workerinput", None)
+    if switch.is_worker and worker is not None:
+        config.pluginmanager.register(_Worker(switch.spec, worker.get("workerid", "?")), NAME + "_run")
+    elif not switch.is_worker:
+        rootdir = getattr(config, "rootpath", None) or getattr(config, "rootdir", "")
+        config.pluginmanager.register(_Run(switch, str(rootdir)), NAME + "_run")
+
+
+class _Worker(object):
+    """A worker of pytest-xdist: its controller streams the results, it only says what it is and what it imported."""
+
+    def __init__(self, spec, name):
+        self.spec = spec
+        self.name = name
+        self.writer = _Writer(spec["stream"], name)
+        self.writer.add(_session(name))
+
+    @hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        yield
+        _end(self.writer, self.spec, self.name, getattr(session, "exitstatus", exitstatus))
+
+
+class _Run(object):
+    """A session whose tests count."""
+
+    def __init__(self, switch, rootdir):
+        self.switch = switch
+        self.writer = switch.writer
+        self.rootdir = rootdir
+        self.running = {}
+        self.ended = False
+        # freezegun replaces what modules hold, not what an instance holds.
+        self.clock = getattr(time, "perf_counter", time.time)
+        self.began = self.clock()
+
+    def pytest_collectreport(self, report):
+        if report.outcome not in ("passed", "rerun"):
+            verdict = "skipped" if report.outcome == "skipped" else "error"
+            record = {"t": "collect", "id": _text(report.nodeid), "verdict": verdict}
+            record.update(self.details(report))
+            self.writer.add(record)
+
+    def pytest_collection_finish(self, session):
+        items = getattr(session, "items", None)
+        if items is not None:
+            self.writer.add({"t": "collected", "ids": len(set([_text(item.nodeid) for item in items])), "worker": None})
+
+    @hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node, ids):
+        self.writer.add({"t": "collected", "ids": len(set([_text(i) for i in ids])), "worker": _text(node.gateway.id)})
+
+    @hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config, specs):
+        for spec in specs:
+            if getattr(spec, "popen", False):  # on another machine there is no probe
+                options = spec.env.get("PYTEST_ADDOPTS", os.environ.get("PYTEST_ADDOPTS", ""))
+                spec.env.update({VARIABLE: WORKER + self.switch.path, "PYTEST_ADDOPTS": str(OPTION + " " + options)})
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.running[nodeid] = _Test(self.clock())
+        self.writer.add({"t": "start", "id": _text(nodeid)})
+
+    def pytest_runtest_logreport(self, report):
+        test = self.running.get(report.nodeid)
+        if test is None:  # a report of something that never started, such as a worker that crashed
+            test = self.running[report.nodeid] = _Test(None)
+        try:
+            test.add(report)
+        except Exception:
+            test.verdict, test.report = "error", report
+        if report.when not in ("setup", "call", "teardown"):  # "???": a crash, after which nothing more is said
+            self.tell(report.nodeid, lost=True)
+
+    def pytest_runtest_logfinish(self, nodeid):
+        self.tell(nodeid)
+
+    def tell(self, nodeid, lost=False):
+        """Write the result of a test, if there is one."""
+        test = self.running.pop(nodeid, None)
+        if test is None or test.verdict is None:
+            return
+        record = {"t": "test", "id": _text(nodeid), "verdict": test.verdict}
+        record["duration"] = round(min(test.duration(self.clock), max(0.0, self.clock() - self.began)), 6)
+        if test.report is not None:
+            record.update(self.details(test.report))
+        if lost:
+            record["lost"] = True
+        self.writer.add(record)
+
+    def details(self, report):
+        """Why a test did not pass, as far as pytest knows: {"crash", "where", "longrepr"}."""
+        try:
+            return _details(report, self.rootdir)
+        except Exception as error:
+            return {"longrepr": "venvgrid could not read this failure: %r" % (error,)}
+
+    def pytest_internalerror(self, excrepr):
+        try:
+            self.writer.add({"t": "stop", "why": "internal error", "longrepr": _cap(_text(str(excrepr)), LONGREPR_CAP)})
+        except Exception:
+            self.writer.add({"t": "stop", "why": "internal error"})
+
+    def pytest_keyboard_interrupt(self, excinfo):
+        try:
+            message = excinfo.exconly(tryshort=True)
+        except Exception:
+            message = "KeyboardInterrupt"
+        self.writer.add({"t": "stop", "why": "interrupt", "crash": _cap(_text(message), MESSAGE_CAP)})
+
+    @hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        yield  # everybody else's first: they may still import, fail, and change the exit status
+        for nodeid in list(self.running):
+            self.tell(nodeid)
+        self.ended = True
+        _end(self.writer, self.switch.spec, None, getattr(session, "exitstatus", exitstatus))
+
+    def pytest_unconfigure(self):
+        if not self.ended:  # pytest --help
+            self.writer.add({"t": "finish", "exitstatus": None, "worker": None})
+        self.writer.close()
+        self.switch.put_back()
+
+
+def _end(writer, spec, worker, exitstatus):
+    try:
+        record = _attest(spec)
+    except Exception as error:
+        record = {"t": "attest", "error": repr(error)}
+    record["worker"] = worker
+    writer.add(record)
+    try:
+        exitstatus = int(exitstatus)
+    except Exception:
+        exitstatus = None
+    writer.add({"t": "finish", "exitstatus": exitstatus, "worker": worker})
+
+
+# ------------------------------------------------------------------------------------------------------ what tests said
+
+
+class _Test(object):
+    """What the phases of one test, and its subtests, come to."""
+
+    __slots__ = ("started", "reported", "remote", "verdict", "report")
+
+    def __init__(self, started):
+        self.started = started
+        self.reported = 0.0
+        self.remote = started is None
+        self.verdict = None
+        self.report = None  # the one that tells why it did not pass
+
+    def add(self, report):
+        outcome = report.outcome
+        if hasattr(report, "node"):  # it ran in a worker: this process's clock saw only its echo
+            self.remote = True
+        is_part = type(report).__name__.lower() == "subtestreport"
+        if not is_part and report.duration > 0:  # neither negative nor NaN
+            self.reported += report.duration
+        if outcome == "passed":
+            # Setup and teardown alone prove nothing: --setup-only, or an interrupt in between.
+            if report.when == "call" and not is_part and self.verdict in (None, "passed"):
+                self.verdict = "xpassed" if hasattr(report, "wasxfail") else "passed"
+        elif outcome == "skipped":
+            if not is_part and self.verdict not in ("failed", "error"):
+                self.verdict = "xfailed" if hasattr(report, "wasxfail") else "skipped"
+                self.report = report
+        elif outcome not in ("rerun", "retried") and self.verdict not in ("failed", "error"):
+            self.verdict = "error" if report.when in ("setup", "teardown") else "failed"
+            self.report = report
+
+    def duration(self, clock):
+        return self.reported if self.remote else max(0.0, clock() - self.started)
+
+
+def _details(report, rootdir):
+    longrepr = report.longrepr
+    if longrepr is None:
+        return {}
+    if isinstance(longrepr, tuple) and len(longrepr) == 3:  # of a skip: file, line, reason
+        return {"crash": _cap(_text(longrepr[2]), MESSAGE_CAP)}
+    record = {}
+    place = getattr(longrepr, "reprcrash", None)
+    if place is None and getattr(longrepr, "reprlocation_lines", None):  # of a doctest
+        place = longrepr.reprlocation_lines[0][0]
+    if place is not None:
+        record["crash"] = _cap(_text(place.message), MESSAGE_CAP)
+        record["where"] = u"%s:%s" % (_relative(_text(place.path), rootdir), place.lineno)
+    text = getattr(report, "longreprtext", None)
+    record["longrepr"] = _cap(_text(str(longrepr) if text is None else text), LONGREPR_CAP)
+    return record
+
+
+def _relative(path, rootdir):
+    if rootdir and path.startswith(rootdir + os.sep):
+        path = path[len(rootdir) + 1 :]
+    return path.replace("\\", "/")
+
+
+def _text(value):
+    if isinstance(value, TEXT):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return TEXT(value)
+
+
+def _cap(text, limit):
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return u"%s\n[... %d characters left out by venvgrid ...]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
+
+
+# ------------------------------------------------------------------------------------------------------------ the stream
+
+
+class _Writer(object):
+    """Appends lines to a file that belongs to this process alone."""
+
+    count = 0
+
+    def __init__(self, folder, worker="main"):
+        _Writer.count += 1
+        name = "%015d-%d-%d-%s.jsonl" % (time.time() * 1000, os.getpid(), _Writer.count, worker)
+        self.path = os.path.join(os.path.abspath(folder), name)
+        self.fd = None
+        self.identity = None
+        self.torn = False
+        # Bound now: tests replace what the modules hold.
+        self.open, self.write, self.fstat, self.shut = os.open, os.write, os.fstat, os.close
+        self.getpid = os.getpid
+        self.pid = os.getpid()
+        self.encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+        self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        for flag in ("O_BINARY", "O_NOINHERIT", "O_CLOEXEC"):
+            self.flags |= getattr(os, flag, 0)
+
+    def add(self, record):
+        if self.getpid() != self.pid:  # a fork: the parent speaks for both
+            return
+        try:
+            line = self.encode(record) + "\n"
+            self.put(line if isinstance(line, bytes) else line.encode("ascii"))
+        except Exception:  # a full disk: what is missing is not green
+            self.torn = True
+
+    def put(self, line):
+        fd = self.fd
+        if fd is None or not self.owns(fd):
+            fd = self.fd = self.open(self.path, self.flags, 0o644)
+            found = self.fstat(fd)
+            self.identity = (found.st_dev, found.st_ino) if found.st_ino else None
+        if self.torn:
+            line = b"\n" + line
+        self.torn = True
+        while line:
+            line = line[self.write(fd, line) :]
+        self.torn = False
+        if self.identity is None:  # no inode numbers (Python 2.7 on Windows): never keep what cannot be checked
+            self.close()
+
+    def owns(self, fd):
+        """A test may have closed the descriptor, and opened a file of its own that got the same number."""
+        try:
+            found = self.fstat(fd)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self.identity
+
+    def close(self):
+        fd, self.fd = self.fd, None
+        if fd is not None and self.getpid() == self.pid and (self.identity is None or self.owns(fd)):
+            self.shut(fd)
+
+
+# ------------------------------------------------------------------------------------------------------------ the switch
+
+
+class _Switch(object):
+    """What turned the probe on: taken out of the environment while the session lasts."""
+
+    def __init__(self, path, spec):
+        self.path = path
+        self.spec = spec
+        self.is_worker = False
+        self.writer = None
+        self.was_option = False
+        self.was_path = False
+
+    @classmethod
+    def take(cls):
+        value = os.environ.pop(VARIABLE, "")
+        path = value[len(WORKER) :] if value.startswith(WORKER) else value
+        if not path:
+            return None
+        with open(path, "rb") as file:
+            switch = cls(path, json.loads(file.read().decode("utf-8")))
+        switch.is_worker = path != value
+        switch.remove()
+        return switch
+
+    def remove(self):
+        options = os.environ.get("PYTEST_ADDOPTS", "")
+        rest = re.sub(r"(^|\s)-p\s*%s(?=\s|$)" % NAME, "", options, count=1).strip()
+        self.was_option = rest != options
+        _set_or_remove("PYTEST_ADDOPTS", rest)
+        folder = self.spec.get("path")
+        if not folder:
+            return
+        entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        self.was_path = folder in entries
+        _set_or_remove("PYTHONPATH", os.pathsep.join([entry for entry in entries if entry != folder]))
+        others = [entry for entry in sys.path if entry != folder]
+        # Another interpreter than the environment's has no other copy, and its xdist workers need one.
+        if any(os.path.isfile(os.path.join(entry, NAME + ".py")) for entry in others):
+            sys.path[:] = others
+
+    def put_back(self):
+        os.environ[VARIABLE] = self.path
+        for name, part, glue, wanted in (
+            ("PYTEST_ADDOPTS", OPTION, " ", self.was_option),
+            ("PYTHONPATH", self.spec.get("path"), os.pathsep, self.was_path),
+        ):
+            if wanted:
+                rest = os.environ.get(name)
+                os.environ[name] = str(part + glue + rest if rest else part)
+
+
+def _set_or_remove(name, value):
+    if value:
+        os.environ[name] = value
+    else:
+        os.environ.pop(name, None)
+
+
+# ------------------------------------------------------------------------------------------------------- the attestation
+
+
+def _session(worker):
+    info = sys.version_info
+    level = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(info[3])
+    implementation = getattr(sys, "implementation", None)
+    return {
+        "t": "session",
+        "v": 1,
+        "pid": os.getpid(),
+        "worker": worker,
+        "executable": _text(sys.executable or ""),
+        "prefix": _text(os.path.realpath(sys.prefix)),
+        "version": "%d.%d.%d" % info[:3] + ("%s%d" % (level, info[4]) if level else ""),
+        "implementation": implementation.name if implementation else _old_implementation(),
+        "pytest": _text(getattr(sys.modules.get("pytest"), "__version__", "")),
+    }
+
+
+def _old_implementation():
+    import platform
+
+    return platform.python_implementation().lower()
+
+
+def _attest(spec):
+    project = spec.get("project") or {}
+    wanted = list(spec.get("distributions") or ())
+    found = _installed(set([_normal(name) for name in wanted + [project.get("name") or ""]]))
+    packages, origins, imported = {}, {}, []
+    for name in wanted:
+        version, metadata = found.get(_normal(name), ("", None))
+        packages[name] = version
+        origin, is_imported = _origin_of(name, (spec.get("modules") or {}).get(name), metadata)
+        origins[name] = origin
+        if is_imported:
+            imported.append(name)
+    record = {"t": "attest", "packages": packages, "origins": origins, "imported": imported, "project": None}
+    if project.get("name"):
+        version, metadata = found.get(_normal(project["name"]), ("", None))
+        origin, is_imported = _origin_of(project["name"], project.get("modules"), metadata)
+        record["project"] = {"version": version, "origin": origin, "imported": is_imported}
+    return record
+
+
+def _normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _installed(wanted):
+    """The first copy on sys.path of each distribution, which is what an import would find: name -> (version, metadata)."""
+    found = {}
+    for entry in sys.path:
+        try:
+            entry = entry or os.getcwd()
+            names = sorted(os.listdir(entry)) if os.path.isdir(entry) else []
+        except Exception:
+            continue
+        if entry.endswith(".egg") and "EGG-INFO" in names:
+            name = _normal(os.path.basename(entry).split("-")[0])
+            if name in wanted:
+                found.setdefault(name, _version(os.path.join(entry, "EGG-INFO")))
+        for file_name in names:
+            if file_name.endswith((".dist-info", ".egg-info")):
+                name = _normal(file_name[:-10].split("-")[0])
+                if name in wanted and name not in found:
+                    found[name] = _version(os.path.join(entry, file_name))
+    return found
+
+
+def _version(metadata):
+    for path in (os.path.join(metadata, "METADATA"), os.path.join(metadata, "PKG-INFO"), metadata):
+        if os.path.isfile(path):
+            match = re.search(r"(?mi)^Version:[ \t]*(\S+)", _read(path))
+            if match:
+                return match.group(1), metadata
+    parts = os.path.basename(metadata)[: -len(".dist-info")].split("-")
+    return (parts[1] if len(parts) > 1 else "unknown"), metadata
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(1 << 24).decode("utf-8", "replace")
+    except Exception:
+        return u""
+
+
+def _origin_of(name, modules, metadata):
+    """Where the code of a distribution came from: (file or "", whether it was imported)."""
+    answers = []
+    for module in modules or _modules(name, metadata):
+        try:
+            answers.append(_origin(module))
+        except Exception:
+            continue
+    answers = [answer for answer in answers if answer[0]]
+    for answer in answers:
+        if answer[1]:
+            return answer
+    return answers[0] if answers else ("", False)
+
+
+COMMON = set(["test", "tests", "testing", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools", "conftest"])
+
+
+def _modules(name, metadata):
+    """The importable names of a distribution; the one that is called like it if there is one."""
+    names = _recorded(metadata) if metadata and os.path.isdir(metadata) else []
+    if not names and metadata:
+        names = _read(os.path.join(metadata, "top_level.txt")).split()
+    same = [module for module in names if _normal(module) == _normal(name)]
+    names = same or sorted([module for module in names if module not in COMMON])
+    return names or [re.sub(r"[-.]+", "_", name), re.sub(r"[-_.]+", "_", name).lower()]
+
+
+def _recorded(metadata):
+    """Names from RECORD: of a namespace package ("google") the parts that belong to the distribution ("google.cloud.x")."""
+    paths = [line.split(",")[0].strip('"') for line in _read(os.path.join(metadata, "RECORD")).splitlines()]
+    paths = [path for path in paths if not path.startswith(("..", "/", "__editable__"))]
+    modules = [path.split("/") for path in paths if path.endswith((".py", ".so", ".pyd"))]
+    packages = set([tuple(parts[:-1]) for parts in modules if parts[-1] == "__init__.py"])
+    names = set()
+    for parts in modules:
+        for depth in range(1, len(parts)):
+            if tuple(parts[:depth]) in packages:
+                names.add(".".join(parts[:depth]))
+                break
+        else:
+            names.add(".".join(parts[:-1] + [parts[-1].split(".")[0]]))
+    return sorted([name for name in names if re.match(r"[^\W\d]\w*(\.[^\W\d]\w*)*$", name)])
+
+
+def _origin(name):
+    module = sys.modules.get(name)
+    if module is not None:
+        path = getattr(module, "__file__", None)
+        if not isinstance(path, (TEXT, str)):  # a namespace: whichever of its modules was imported
+            inner = [value for key, value in sorted(sys.modules.items()) if key.startswith(name + ".") and value]
+            files = [getattr(value, "__file__", None) for value in inner]
+            files = [file for file in files if isinstance(file, (TEXT, str))]
+            path = files[0] if files else None
+        if path:
+            return _real(path), True
+    path = _find(name)
+    return (_real(path) if path else ""), False
+
+
+def _find(name):
+    """Where an import would find a module, without importing it."""
+    top, _, rest = name.partition(".")
+    if sys.version_info[0] == 2:
+        import imp
+
+        path = imp.find_module(top)[1]
+        places = [path]
+    else:
+        from importlib.util import find_spec
+
+        spec = find_spec(top)
+        if spec is None:
+            return None
+        path = spec.origin if spec.has_location else None
+        places = list(spec.submodule_search_locations or ())
+    if not rest:
+        return path or (places and places[0])
+    for place in places:
+        base = os.path.join(place, *rest.split("."))
+        for file in (os.path.join(base, "__init__.py"), base + ".py"):
+            if os.path.isfile(file):
+                return file
+    return None
+
+
+def _real(path):
+    """The folder's links are followed, the file's own is not: an installer may link files from its cache."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return _text(os.path.join(os.path.realpath(folder), name))
+
+
+if __name__ == "__main__":
+    sys.path[:1] = []  # the folder of this script
+    _spec = json.loads(_read(sys.argv[1]))
+    _writer = _Writer(_spec["stream"], OTHER_RUNNER)
+    _writer.add(_session(OTHER_RUNNER))
+    _end(_writer, _spec, OTHER_RUNNER, 0)

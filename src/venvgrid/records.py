@@ -1,0 +1,96 @@
+"""What the probe says: a frozen value for each line of its stream. All text; paths are real paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvgrid.model import NOTHING, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A pytest process began. `worker` is "" or a pytest-xdist worker's name; `prefix` is a real path."""
+
+    source: str  # which process said it: the records of one process share it
+    worker: str = ""
+    pid: int = 0
+    executable: str = ""
+    prefix: str = ""
+    version: str = ""
+    implementation: str = ""
+    pytest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """The session, or one worker of it, will run this many different tests."""
+
+    source: str
+    ids: int
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A test began."""
+
+    source: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A test ended, or (`collecting`) a file could not be collected or skipped itself as a whole."""
+
+    source: str
+    id: str
+    verdict: Verdict
+    duration: float = 0.0
+    kind: str = ""
+    message: str = ""
+    where: str = ""  # "tests/test_a.py:12", where it was raised
+    longrepr: str = ""
+    collecting: bool = False
+    lost: bool = False  # its process died: the report was made by another one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """The session was stopped: `why` is "internal error" or "interrupt"."""
+
+    source: str
+    why: str
+    kind: str = ""
+    message: str = ""
+    longrepr: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attested:
+    """What a process had at its end. Paths are real paths; "" stands for absent; `imported` names distributions."""
+
+    source: str
+    worker: str = ""
+    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    origins: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    imported: tuple[str, ...] = ()
+    project_version: str = ""
+    project_origin: str = ""
+    project_imported: bool = False
+    error: str = ""  # why nothing could be attested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A session ended in order. `exitstatus` is pytest's, None if it ran no session (`pytest --help`)."""
+
+    source: str
+    exitstatus: int | None
+    worker: str = ""
+
+
+Record = Session | Collected | Started | Reported | Stopped | Attested | Finished

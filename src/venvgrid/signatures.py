@@ -1,0 +1,149 @@
+"""What failures have in common: the same failure in another cell, on another Python, gets the same signature.
+
+Pure text to text. A signature is readable, and equal for the same exception at the same place: whatever differs from
+one environment or run to the next (addresses, folders, times, process ids) is replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+MESSAGE_LIMIT = 500  # characters of a one-line message
+SIGNATURE_LIMIT = 400
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_KIND = re.compile(r"((?:[^\W\d]\w*\.)*)([^\W\d]\w*)(?::(?:\s(.*))?)?")
+_STRICT = re.compile(r"\[XPASS\(strict\)\]\s*(.*)")
+_FRAME = re.compile(
+    r"^(?:((?:[A-Za-z]:)?[^\s:>][^:\n]*):(\d+)(?::|$)|file ([^\n]+), line (\d+)$)",
+    re.MULTILINE,
+)
+_ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]")
+
+_NOT_IN_PATHS = r"\s'\"`<>|*?,;:()\[\]{}"
+_PLACES = (
+    (re.compile(rf"[^{_NOT_IN_PATHS}]*[/\\](?:site|dist)-packages[/\\]+"), ""),
+    (re.compile(rf"[^{_NOT_IN_PATHS}]*[/\\]lib(?:64)?[/\\](?:python|pypy)\d[\w.]*[/\\]+", re.IGNORECASE), ""),
+    (
+        re.compile(
+            rf"(?<![\w.:/\\>-])(?:[A-Za-z]:[/\\]|/|\\\\)(?:[^{_NOT_IN_PATHS}/\\]+[/\\]+)*([^{_NOT_IN_PATHS}/\\]+)[/\\]*"
+        ),
+        r"\1",
+    ),
+    (re.compile(r"\btmp[a-z0-9_]{8}\b"), "<tmp>"),
+    (re.compile(r"\.(?:cpython-|cp|pypy)\d[\w-]*(?=\.(?:so|pyd|pyc)\b)"), ""),
+    (re.compile(r"\b(python|pypy)\d\.\d+t?\b"), r"\1"),
+)
+_VOLATILE = (
+    (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<uuid>"),
+    (re.compile(r"\b0x[0-9a-fA-F]{5,}\b"), "<address>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (re.compile(r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
+    (re.compile(r"\b((?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[::1?\]):|port[ =:]+)\d{2,5}\b", re.IGNORECASE), r"\1<n>"),
+    (re.compile(r"\b((?:pid|process|thread)[ =:#]+)\d+\b", re.IGNORECASE), r"\1<n>"),
+    (
+        re.compile(r"\b\d+(?:\.\d+)?(?:e-?\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds?|minutes?|milliseconds?)\b"),
+        "<duration>",
+    ),
+    (re.compile(r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?B|bytes)\b"), "<size>"),
+    (re.compile(r"\b\d{10,}\b"), "<n>"),
+    (re.compile(r"\bu(?=['\"])"), ""),  # Python 2.7 writes u'text'
+    (re.compile(r"\s+"), " "),
+)
+
+
+def kind_and_message(crash: str, longrepr: str = "", default: str = "Failed") -> tuple[str, str]:
+    """Give the class of an exception and its message in one line.
+
+    `crash` is how Python prints the exception ("ValueError: bad", "assert 1 == 2"); where it is "", pytest's text of
+    the failure (`longrepr`) is searched for the same. `default` is the kind of what is no exception.
+    """
+    lines = [line for line in _plain(crash).splitlines() if line.strip()]
+    if not lines:
+        marked = [line[1:].strip() for line in _plain(longrepr).splitlines() if re.match(r"E\s", line)]
+        lines = marked or [line for line in _plain(longrepr).splitlines() if line.strip()][-1:]
+    if not lines:
+        return default, ""
+    strict = _STRICT.match(lines[0])
+    if strict:
+        return "XPASS(strict)", _one_line(strict.group(1))
+    if re.match(r"assert\b", lines[0].strip()):
+        return "AssertionError", _one_line(lines[0])
+    for line in (lines[0], *reversed(lines)):
+        found = _exception(line.strip())
+        if found is not None:
+            return found[0], _one_line(found[1])
+    return default, _one_line(lines[0])
+
+
+def signature(kind: str, message: str, where: str, longrepr: str) -> str:
+    """Give a text that is equal for the same failure wherever and whenever it happens.
+
+    `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. What a library raised is
+    placed by the project's own line that led to it; if there is none, by the library's file without the line.
+    """
+    parts = [normalise(kind), normalise(_one_line(message))]
+    text = ": ".join(part for part in parts if part)
+    place = _place(where, longrepr)
+    text = " ".join((f"{text} @ {place}" if place else text).split())
+    if len(text) <= SIGNATURE_LIMIT:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{text[: SIGNATURE_LIMIT - 14]}… {digest}"
+
+
+def normalise(text: str) -> str:
+    """Replace what differs between environments and runs; doing it twice changes nothing more."""
+    text = _plain(text)[: 2 * MESSAGE_LIMIT]
+    for _ in range(8):  # one replacement may bring out another; it settles after one or two rounds
+        before = text
+        for pattern, replacement in (*_PLACES, *_VOLATILE):
+            text = pattern.sub(replacement, text)
+        text = text.strip()
+        if text == before:
+            break
+    return text
+
+
+def last_frame(longrepr: str) -> str:
+    """Give "file:line" of the last place that pytest's text of a failure names, "" if there is none."""
+    frames = _frames(longrepr)
+    return frames[-1] if frames else ""
+
+
+def _exception(line: str) -> tuple[str, str] | None:
+    match = _KIND.fullmatch(line)
+    if match is None:
+        return None
+    modules, name, message = match.groups()
+    if not (name[:1].isupper() or name == "error" or (modules and ":" in line)):
+        return None
+    return name, message or ""
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(_plain(text).split())
+    return line if len(line) <= MESSAGE_LIMIT else f"{line[: MESSAGE_LIMIT - 1]}…"
+
+
+def _plain(text: str) -> str:
+    return _ESCAPES.sub("", text)
+
+
+def _frames(longrepr: str) -> list[str]:
+    found = _FRAME.finditer(_plain(longrepr))
+    return [f"{match.group(1) or match.group(3)}:{match.group(2) or match.group(4)}" for match in found]
+
+
+def _place(where: str, longrepr: str) -> str:
+    if where and _is_own(where):
+        return where.replace("\\", "/")
+    own = [frame for frame in _frames(longrepr) if _is_own(frame)]
+    return own[-1].replace("\\", "/") if own else normalise(re.sub(r":\d*$", "", where))
+
+
+def _is_own(place: str) -> bool:
+    """Whether "file:line" is the project's: relative to where the tests run, and not installed."""
+    outside = _ABSOLUTE.match(place) or place.startswith((".." + "/", "..\\", "<"))
+    return not (outside or re.search(r"(?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d", place))
