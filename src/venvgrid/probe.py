@@ -41,13 +41,15 @@ def switch_on(
     distributions: tuple[str, ...] = (),
     modules: Mapping[str, tuple[str, ...]] | None = None,
     project: tuple[str, tuple[str, ...]] | None = None,
+    options: str = "",
     user_env: Mapping[str, str] = NOTHING,
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; give the variables to add to the command's environment.
 
     `folder` is for this run alone: the probe's stream is `folder / STREAM_NAME`. `prefix` is the environment's.
     `distributions` are those to attest, `modules` their importable names where they are known; `project` is the name of
-    the project under test and its importable names. `user_env` is the environment that the command has otherwise: its
+    the project under test and its importable names. `options` are further ones for pytest, which nested runs do not see
+    either, as a shell would write them. `user_env` is the environment that the command has otherwise: its
     PYTEST_ADDOPTS and PYTHONPATH stay in force.
 
     Raises:
@@ -65,10 +67,11 @@ def switch_on(
         "distributions": list(distributions),
         "modules": {key: list(value) for key, value in (modules or {}).items()},
         "project": {"name": name, "modules": list(names)},
+        "options": options,
     }
     (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
     variables = {VARIABLE: str(folder / SPECIFICATION_NAME)}
-    variables["PYTEST_ADDOPTS"] = f"-p {MODULE} {user_env.get('PYTEST_ADDOPTS', '')}".strip()
+    variables["PYTEST_ADDOPTS"] = " ".join(filter(None, (f"-p {MODULE}", options, user_env.get("PYTEST_ADDOPTS", ""))))
     if os.pathsep not in str(path):  # else it cannot be said; only runs on other interpreters need it
         entries = [str(path), *filter(None, user_env.get("PYTHONPATH", "").split(os.pathsep))]
         variables["PYTHONPATH"] = os.pathsep.join(entries)

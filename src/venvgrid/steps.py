@@ -173,13 +173,13 @@ class Steps:
     def _probe(self, work: CellWork, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
         """Switch the probe on, and give pytest a cache folder of the cell's own: cells run at once."""
         cache = shlex.quote(f"cache_dir={self._private(work.cell) / 'pytest'}")
-        added = f"-o {cache} {child.get('PYTEST_ADDOPTS', '')}".strip()
         return probe.switch_on(
             scratch / "probe",
             prefix=str(work.environment.path),
             distributions=self._axis_names(),
             project=(work.project.metadata.name, work.project.modules) if work.project else None,
-            user_env={**child, "PYTEST_ADDOPTS": added},
+            options=f"-o {cache}",
+            user_env=child,
         )
 
     def _report_file(self, work: CellWork) -> Path | None:

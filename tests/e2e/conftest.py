@@ -9,9 +9,12 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What surrounds the test run must not reach what it starts: pytest-xdist's workers, coverage, pytest's own options.
@@ -37,7 +40,7 @@ class Command(Protocol):
 class Write(Protocol):
     """The fixture `project`."""
 
-    def __call__(self, matrix: str, **files: str) -> Path: ...
+    def __call__(self, matrix: str, files: Mapping[str, str | None] | None = None) -> Path: ...
 
 
 @pytest.fixture(scope="session")
@@ -91,43 +94,36 @@ def needs(pythons: dict[str, str]) -> Any:
     return check
 
 
+DEMO = {
+    "pyproject.toml": """
+        [build-system]
+        requires = ["flit_core>=3.4"]
+        build-backend = "flit_core.buildapi"
+        [project]
+        name = "demo"
+        version = "1.0"
+        description = "for a test"
+    """,
+    "src/demo/__init__.py": "ANSWER = 42\n",
+    "tests/test_demo.py": "import demo\n\n\ndef test_answer():\n    assert demo.ANSWER == 42\n",
+    "pytest.ini": "[pytest]\ntestpaths = tests\n",
+}
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Write:
-    """Write a small installable project "demo" and its matrix.toml; keyword a__b_py is the file a/b.py."""
+    """Write a small installable project "demo" and its matrix.toml; files replace its own, None leaves one out."""
 
-    def write(matrix: str, **files: str) -> Path:
+    def write(matrix: str, files: Mapping[str, str | None] | None = None) -> Path:
         root = tmp_path / "demo"
-        default = {
-            "pyproject__toml": """
-                [build-system]
-                requires = ["flit_core>=3.4"]
-                build-backend = "flit_core.buildapi"
-                [project]
-                name = "demo"
-                version = "1.0"
-                description = "for a test"
-            """,
-            "src__demo____init____py": "ANSWER = 42\n",
-            "tests__test_demo_py": "import demo\n\n\ndef test_answer():\n    assert demo.ANSWER == 42\n",
-            "pytest_ini": "[pytest]\ntestpaths = tests\n",
-        }
-        default = {name: default[name] for name in default if name not in files}
-        for name, content in {**default, **files, "matrix_toml": matrix}.items():
-            file = root / path_of(name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(textwrap.dedent(content), encoding="utf-8")
+        for name, content in {**DEMO, **(files or {}), "matrix.toml": matrix}.items():
+            if content is not None:
+                file = root / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(textwrap.dedent(content), encoding="utf-8")
         return root
 
     return write
-
-
-def path_of(name: str) -> str:
-    """Turn a keyword into a path: src__demo____init___py, pytest_ini."""
-    known = {"pyproject__toml": "pyproject.toml", "src__demo____init____py": "src/demo/__init__.py"}
-    if name in known:
-        return known[name]
-    stem, _, suffix = name.rpartition("_")
-    return stem.replace("__", "/") + f".{suffix}"
 
 
 def results(root: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def test_a_passing_cell_is_attested(venvgrid: Command, project: Write) -> None:
     """The result holds what ran: interpreter, versions, where the project came from, how many tests."""
     root = project(
         f'[axes]\npython = ["{HERE}"]\npackaging = ["24"]\n',
-        tests__test_demo_py="import demo, packaging\n\n\ndef test_it():\n    assert demo.ANSWER\n",
+        {"tests/test_demo.py": "import demo, packaging\n\n\ndef test_it():\n    assert demo.ANSWER\n"},
     )
     ended = venvgrid("run", cwd=root)
     assert ended.status == 0, ended.err
@@ -49,7 +49,7 @@ def test_a_passing_cell_is_attested(venvgrid: Command, project: Write) -> None:
         ),
         ("import os\n\n\ndef test_leaves():\n    os._exit(0)\n", "failed", "test_leaves"),
         (
-            "import pytest\n\n\ndef test_exits():\n    pytest.exit('enough', returncode=0)\n\n\ndef test_b():\n    pass\n",
+            "import pytest\n\n\ndef test_exits():\n    pytest.exit('.', returncode=0)\n\n\ndef test_b():\n    pass\n",
             "failed",
             "",
         ),
@@ -69,7 +69,7 @@ def test_what_goes_wrong_in_a_test_is_never_green(
     """Each way of not passing has its outcome and a reason that names the test, whatever the exit status says."""
     if sys.platform == "win32" and outcome == "crashed":
         pytest.skip("needs POSIX signals")
-    root = project(MATRIX, tests__test_demo_py=test)
+    root = project(MATRIX, {"tests/test_demo.py": test})
     ended = venvgrid("run", cwd=root)
     found = cell(root)
     assert (ended.status, found["outcome"]) == (1, outcome), found
@@ -91,7 +91,7 @@ def test_what_goes_wrong_around_the_tests_is_never_green(
     venvgrid: Command, project: Write, command: str, outcome: str
 ) -> None:
     """A swallowed exit status, a command that runs no test, and one that does not exist are red."""
-    root = project(COMMAND + command, tests__test_demo_py="def test_a():\n    assert 0\n")
+    root = project(COMMAND + command, {"tests/test_demo.py": "def test_a():\n    assert 0\n"})
     ended = venvgrid("run", cwd=root)
     assert (ended.status, cell(root)["outcome"]) == (1, outcome), cell(root)
 
@@ -100,7 +100,7 @@ def test_a_test_that_hangs_is_timed_out_with_its_name(venvgrid: Command, project
     """After the limit the cell is ended, its children too, and the test that was running is named."""
     root = project(
         MATRIX + '[test]\ntimeout = "3s"\ngrace-period = "1s"\n',
-        tests__test_demo_py="import threading\n\n\ndef test_hangs():\n    threading.Event().wait()\n",
+        {"tests/test_demo.py": "import threading\n\n\ndef test_hangs():\n    threading.Event().wait()\n"},
     )
     ended = venvgrid("run", cwd=root)
     found = cell(root)
@@ -137,7 +137,7 @@ def test_a_command_that_runs_another_interpreter_is_a_mismatch(venvgrid: Command
     """Pytest of the interpreter that runs these tests is not the cell's."""
     root = project(
         COMMAND + f"[{sys.executable!r}, '-m', 'pytest', '-p', 'no:cacheprovider']",
-        tests__test_demo_py="def test_a():\n    pass\n",
+        {"tests/test_demo.py": "def test_a():\n    pass\n"},
     )
     ended = venvgrid("run", cwd=root)
     found = cell(root)
@@ -147,13 +147,11 @@ def test_a_command_that_runs_another_interpreter_is_a_mismatch(venvgrid: Command
 def test_importing_the_checkout_instead_of_the_wheel_is_a_mismatch(venvgrid: Command, project: Write) -> None:
     """A flat layout with tests as a package imports the checkout; installed as editable that is what is said."""
     files = {
-        "demo____init___py": "ANSWER = 42\n",
-        "tests____init___py": "",
-        "tests__test_demo_py": "import demo\n\n\ndef test_answer():\n    assert demo.ANSWER == 42\n",
-        "src__demo____init____py": "",
+        "demo/__init__.py": "ANSWER = 42\n",
+        "tests/__init__.py": "",
+        "src/demo/__init__.py": None,
     }
-    root = project(MATRIX, **files)
-    shutil.rmtree(root / "src")
+    root = project(MATRIX, files)
     ended = venvgrid("run", cwd=root)
     found = cell(root)
     assert (ended.status, found["outcome"]) == (1, "mismatch"), found
@@ -183,7 +181,7 @@ def test_variables_of_the_users_shell_change_no_cell(venvgrid: Command, project:
             assert os.environ["GIVEN"] == "yes"
             assert "SECRET_TOKEN" not in os.environ
     """
-    root = project(MATRIX + '[test]\nenv = { GIVEN = "yes" }\n', tests__test_demo_py=test)
+    root = project(MATRIX + '[test]\nenv = { GIVEN = "yes" }\n', {"tests/test_demo.py": test})
     shell = {
         "PYTEST_ADDOPTS": "--collect-only",
         "PYTHONPATH": str(tmp_path / "shadow"),
@@ -205,7 +203,7 @@ def test_nested_pytest_runs_are_counted_once(venvgrid: Command, project: Write) 
             pytester.runpytest_inprocess().assert_outcomes(passed=1, failed=1)
             pytester.runpytest_subprocess().assert_outcomes(passed=1, failed=1)
     """
-    root = project(MATRIX, tests__test_demo_py=test)
+    root = project(MATRIX, {"tests/test_demo.py": test})
     ended = venvgrid("run", cwd=root)
     assert ended.status == 0, ended.err + str(cell(root))
     assert cell(root)["tests"]["passed"] == 1
@@ -217,7 +215,7 @@ def test_tests_under_xdist_are_counted_once(venvgrid: Command, project: Write) -
     test = "import pytest\n\n\n@pytest.mark.parametrize('n', range(6))\ndef test_n(n):\n    assert n != 3\n"
     root = project(
         MATRIX + '[install]\nrequires = ["pytest", "pytest-xdist"]\n[test]\ncommand = ["pytest", "-n", "2"]\n',
-        tests__test_demo_py=test,
+        {"tests/test_demo.py": test},
     )
     ended = venvgrid("run", cwd=root)
     assert ended.status == 1, ended.err
@@ -237,7 +235,7 @@ def test_a_test_that_passes_on_a_retry_is_flaky(venvgrid: Command, project: Writ
             MARK.touch()
             assert not first
     """
-    root = project(MATRIX + "[test]\nretries = 2\n", tests__test_demo_py=test)
+    root = project(MATRIX + "[test]\nretries = 2\n", {"tests/test_demo.py": test})
     ended = venvgrid("run", cwd=root)
     found = cell(root)
     assert (ended.status, found["outcome"], found["attempts"]) == (0, "flaky", 2)
@@ -246,7 +244,7 @@ def test_a_test_that_passes_on_a_retry_is_flaky(venvgrid: Command, project: Writ
 def test_a_smoke_import_that_fails_is_a_broken_environment(venvgrid: Command, project: Write) -> None:
     """The tests are not run, and the reason is the exception."""
     root = project(
-        MATRIX + '[test]\nsmoke = ["demo.broken"]\n', src__demo__broken_py="raise ImportError('no such thing')\n"
+        MATRIX + '[test]\nsmoke = ["demo.broken"]\n', {"src/demo/broken.py": "raise ImportError('no such thing')\n"}
     )
     ended = venvgrid("run", cwd=root)
     found = cell(root)
@@ -261,7 +259,7 @@ def test_failures_are_grouped_below_the_grid(venvgrid: Command, project: Write, 
         pytest.skip("needs two Pythons")
     versions = ", ".join(f'"{version}"' for version in two)
     root = project(
-        f"[axes]\npython = [{versions}]\n", tests__test_demo_py="def test_a():\n    raise ValueError('boom')\n"
+        f"[axes]\npython = [{versions}]\n", {"tests/test_demo.py": "def test_a():\n    raise ValueError('boom')\n"}
     )
     ended = venvgrid("run", cwd=root)
     assert set(outcomes(root).values()) == {"failed"}

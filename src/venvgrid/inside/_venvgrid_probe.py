@@ -353,6 +353,7 @@ class _Switch(object):
     def __init__(self, path, spec):
         self.path = path
         self.spec = spec
+        self.options = spec.get("options") or ""
         self.is_worker = False
         self.writer = None
         self.was_option = False
@@ -373,6 +374,8 @@ class _Switch(object):
     def remove(self):
         options = os.environ.get("PYTEST_ADDOPTS", "")
         rest = re.sub(r"(^|\s)-p\s*%s(?=\s|$)" % NAME, "", options, count=1).strip()
+        if self.options and rest.startswith(self.options):
+            rest = rest[len(self.options) :].strip()
         self.was_option = rest != options
         _set_or_remove("PYTEST_ADDOPTS", rest)
         folder = self.spec.get("path")
@@ -389,7 +392,7 @@ class _Switch(object):
     def put_back(self):
         os.environ[VARIABLE] = self.path
         for name, part, glue, wanted in (
-            ("PYTEST_ADDOPTS", OPTION, " ", self.was_option),
+            ("PYTEST_ADDOPTS", (OPTION + " " + self.options).strip(), " ", self.was_option),
             ("PYTHONPATH", self.spec.get("path"), os.pathsep, self.was_path),
         ):
             if wanted:
