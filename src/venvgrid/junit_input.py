@@ -60,8 +60,7 @@ def read(path: Path, before: Stamp | None = None, limits: Limits = DEFAULT_LIMIT
     if before is not None and stamp(path) == before:
         return ReportFile(problem=f"{name} was not written by this run: it is as it was before", missing=True)
     try:
-        # A pipe or a device in its place must not block.
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:  # noqa: PTH123
+        with open(path, "rb", opener=_without_blocking) as file:  # noqa: PTH123  (Path.open takes no opener)
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return ReportFile(problem=f"{name} is not a file")
@@ -78,8 +77,13 @@ def read(path: Path, before: Stamp | None = None, limits: Limits = DEFAULT_LIMIT
         return ReportFile(problem=f"{name} was not written", missing=True)
     except OSError as error:
         return ReportFile(problem=f"{name} cannot be read: {error.strerror or error}")
-    except (_RefusedError, expat.ExpatError, ValueError) as error:
+    except (_RefusedError, expat.ExpatError, ValueError, LookupError) as error:
         return ReportFile(problem=f"{name} is not a JUnit report: {error}")
+
+
+def _without_blocking(path: str, flags: int) -> int:
+    """Open a file such that a pipe in its place does not block."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class _RefusedError(Exception):

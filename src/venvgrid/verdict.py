@@ -231,7 +231,7 @@ def _incomplete(seen: SessionSeen, ended: Ended) -> tuple[Outcome, str] | None:
         return Outcome.FAILED, f"{_tests(reported)} reported a result, but pytest never said how many there are"
     if 0 < reported < (seen.collected or 0):
         return Outcome.FAILED, f"only {reported} of {_tests(seen.collected or 0)} reported a result"
-    if status not in {0, NO_TESTS_COLLECTED} and code == 0:
+    if code == 0 and status != 0 and not (status == NO_TESTS_COLLECTED and reported == 0):
         return Outcome.FAILED, f"pytest ended its session with status {status}, but the command exited with status 0"
     if reported == 0 and seen.collected and status == 0:
         return Outcome.NO_TESTS, f"pytest collected {_tests(seen.collected)} and ran none"
@@ -276,7 +276,9 @@ def _failed(counts: Mapping[Verdict, int], failures: tuple[Failure, ...], ended:
 
 def _all_passed(counts: Mapping[Verdict, int]) -> str:
     executed = _executed(counts)
-    return "no test ran" if executed == 0 else "the only test passed" if executed == 1 else f"all {executed} tests passed"
+    return (
+        "no test ran" if executed == 0 else "the only test passed" if executed == 1 else f"all {executed} tests passed"
+    )
 
 
 def _nothing_ran(counts: Mapping[Verdict, int], empty: str, reasons: Collection[str] = ()) -> str:

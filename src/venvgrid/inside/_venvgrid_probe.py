@@ -122,8 +122,9 @@ class _Run(object):
     def pytest_xdist_setupnodes(self, config, specs):
         for spec in specs:
             if getattr(spec, "popen", False):  # on another machine there is no probe
-                options = spec.env.get("PYTEST_ADDOPTS", os.environ.get("PYTEST_ADDOPTS", ""))
-                spec.env.update({VARIABLE: WORKER + self.switch.path, "PYTEST_ADDOPTS": str(OPTION + " " + options)})
+                rest = spec.env.get("PYTEST_ADDOPTS", os.environ.get("PYTEST_ADDOPTS", ""))
+                part = self.switch.part
+                spec.env.update({VARIABLE: WORKER + self.switch.path, "PYTEST_ADDOPTS": str(part + " " + rest)})
 
     def pytest_runtest_logstart(self, nodeid):
         self.running[nodeid] = _Test(self.clock())
@@ -354,6 +355,7 @@ class _Switch(object):
         self.path = path
         self.spec = spec
         self.options = spec.get("options") or ""
+        self.part = (OPTION + " " + self.options).strip()
         self.is_worker = False
         self.writer = None
         self.was_option = False
@@ -392,7 +394,7 @@ class _Switch(object):
     def put_back(self):
         os.environ[VARIABLE] = self.path
         for name, part, glue, wanted in (
-            ("PYTEST_ADDOPTS", (OPTION + " " + self.options).strip(), " ", self.was_option),
+            ("PYTEST_ADDOPTS", self.part, " ", self.was_option),
             ("PYTHONPATH", self.spec.get("path"), os.pathsep, self.was_path),
         ):
             if wanted:
