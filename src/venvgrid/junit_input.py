@@ -60,7 +60,7 @@ def read(path: Path, before: Stamp | None = None, limits: Limits = DEFAULT_LIMIT
     if before is not None and stamp(path) == before:
         return ReportFile(problem=f"{name} was not written by this run: it is as it was before", missing=True)
     try:
-        with open(path, "rb", opener=_without_blocking) as file:  # noqa: PTH123  (Path.open takes no opener)
+        with open(path, "rb", opener=_without_blocking) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return ReportFile(problem=f"{name} is not a file")

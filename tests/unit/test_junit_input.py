@@ -110,7 +110,7 @@ TYPED = "it has a document type, which none needs"
         ("<testsuite>" * 101, "it is nested more than 100 deep"),
         (b"<testsuite>\xff\xfe</testsuite>", "not well-formed (invalid token)"),
         (b"\0" * 100, "not well-formed (invalid token)"),
-        ('<?xml version="1.0" encoding="klingon"?><testsuite/>', "unknown encoding"),
+        ('<?xml version="1.0" encoding="klingon"?><testsuite/>', "unknown encoding: klingon"),
     ],
     ids=["bomb", "external", "dtd", "html", "empty", "cut", "entity", "nested", "deep", "bytes", "zeros", "encoding"],
 )
