@@ -7,8 +7,8 @@ there, and it is tested. Every task gives a value; a `Trouble` is the trouble of
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid import report
 from venvgrid.engine import Lane, Task
@@ -16,83 +16,28 @@ from venvgrid.environments import BuildError, Environment
 from venvgrid.errors import InfrastructureError
 from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage, StageFinished, StageStarted
 from venvgrid.installers import ResolveFailed, Unresolvable
-from venvgrid.model import AxisKind, CellResult, InstallMode, LockEntry, Outcome, Plan, PlannedCell, Status
+from venvgrid.model import AxisKind, CellResult, InstallMode, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.project import ProjectError
 from venvgrid.steps import CellWork, Installed, base_result
+from venvgrid.tasks import Resolution, Trouble, headline
+from venvgrid.variables import redact
 from venvgrid.wheels import Wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from venvgrid.engine import Post
     from venvgrid.events import Event
-    from venvgrid.model import Cell, Config, Interpreter
+    from venvgrid.model import Cell, Interpreter
     from venvgrid.process import Cancellation
-    from venvgrid.project import Metadata
+    from venvgrid.tasks import Answer, Goal, Work
 
-Answer = LockEntry | Unresolvable | ResolveFailed
 Followed = tuple[list["Event"], list[Task]]
 T = TypeVar("T")
 WHEEL = "wheel:"
 RESOLVE = "resolve:"
 BUILD = "build:"
 TEST = "test:"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """A task could not do its work; `detail` is everything that is known, `reason` one line of it."""
-
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Resolution:
-    """What a resolve task gives: the answer for all of its cells, and its seconds."""
-
-    answer: Answer
-    took: float
-
-
-class Work(Protocol):
-    """The effects of a run, one method a kind of task; `work.py` has the real ones, `testing.py` fakes."""
-
-    def wheel(self, interpreter: Interpreter) -> Wheel:
-        """Build the project's wheel."""
-
-    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
-        """Resolve a cell."""
-
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...]) -> Environment:
-        """Build an environment and link its cells to it."""
-
-    def test(self, work: CellWork, post: Post) -> CellResult:
-        """Test a cell."""
-
-    def record(self, cell: Cell, text: str) -> str:
-        """Keep the output of a failed step in the cell's log; gives the log's name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """What is asked of a run. `metadata` is None where only a wheel knows them; `locked` holds answers at hand."""
-
-    config: Config
-    plan: Plan
-    interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text says why there is none
-    metadata: Metadata | None
-    run: str
-    time: str
-    version: str
-    command: tuple[str, ...] = ()
-    workers: int = 1
-    locked: Mapping[str, Answer] = field(default_factory=dict)
-    until: Stage = Stage.TEST  # RESOLVE for `plan` and `lock`
-    fail_fast: bool = False
-    strict: bool = False
-    skip_missing: bool = False
-    order: Mapping[str, float] = field(default_factory=dict)  # seconds that a cell took last time
 
 
 class GridDirector:
@@ -174,7 +119,9 @@ class GridDirector:
     def failed(self, task: Task, error: Exception) -> Followed:
         """Tell trouble from a bug: a bug is raised again."""
         if isinstance(error, ProjectError | BuildError | InfrastructureError | OSError):
-            detail = str(error)
+            detail = (
+                f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
+            )
             return self._troubled(task, Trouble(reason=headline(detail), detail=detail))
         raise error
 
@@ -228,7 +175,7 @@ class GridDirector:
                 return self._work.resolve(cells[0], _real(interpreter), metadata)
 
             answer, took = self._timed(post, cells, Stage.RESOLVE, resolve)
-            return _Resolution(answer=answer, took=took)
+            return Resolution(answer=answer, took=took)
 
         return Task(key=key, lane=Lane.RESOLVE, work=work)
 
@@ -276,7 +223,7 @@ class GridDirector:
         return result, took
 
     def _resolved(self, task: Task, result: object) -> Followed:
-        if not isinstance(result, _Resolution):
+        if not isinstance(result, Resolution):
             message = f"{task.key} gave {result!r}"
             raise TypeError(message)
         events: list[Event] = []
@@ -350,6 +297,7 @@ class GridDirector:
 
     def _end(self, cell: Cell, status: Status, outcome: Outcome, reason: str, *, log: str = "") -> list[Event]:
         """End a cell that is not tested."""
+        reason = redact(reason)
         self.planned[cell.id] = PlannedCell(cell=cell, status=status, reason=reason)
         known = base_result(cell, self.entries.get(cell.id))
         planned = CellPlanned(cell=cell.id, status=status, reason=reason, at=self._now())
@@ -366,18 +314,6 @@ class GridDirector:
         whole = replace(result, durations={**self._durations[result.id], **result.durations})
         self.results[result.id] = whole
         return [CellFinished(result=whole, at=self._now())]
-
-
-def headline(text: str) -> str:
-    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
-    lines = [
-        line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("hint:", "note:"))
-    ]
-    for mark in ("Error: ", "Exception: ", "error: ", "ERROR: "):
-        found = [line for line in lines if mark in f"{line} "]
-        if found:
-            return found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")[:300]
-    return lines[-1][:300] if lines else "it failed and said nothing"
 
 
 def _real(interpreter: Interpreter | str) -> Interpreter:

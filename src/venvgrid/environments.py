@@ -59,9 +59,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The environments of one folder of configuration. `root` is its `.venvgrid`."""
+    """The environments of one folder of configuration. `root` is its `.venvgrid`; see `places` for `folder`."""
 
     root: Path
+    folder: Path  # of the environments themselves
     config: Config
     installer_for: Callable[[Interpreter], Installer]
     tools: Tools
@@ -72,32 +73,13 @@ class Store:
     platform: str = os.name
     offline: bool = False
 
-    def prepare(self) -> None:
-        """Make `.venvgrid`, once before the engine starts.
-
-        Raises:
-            InfrastructureError: it cannot be written.
-        """
-        try:
-            for folder in (self.root, self.root / "store", self.root / "envs"):
-                folder.mkdir(parents=True, exist_ok=True)
-            if (self.root / "store").is_symlink():
-                message = f"{self.root / 'store'} is a link: remove it, environments are made in a real folder"
-                raise InfrastructureError(message)
-            for name, text in (("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n")):
-                if not (self.root / name).exists():
-                    (self.root / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            message = f"{self.root} cannot be written: {error.strerror or error}"
-            raise InfrastructureError(message) from error
-
     def ensure(self, entry: LockEntry, wheel: Wheel | None, *, prompt: str, fresh: bool = False) -> Environment:
         """Give the whole environment of a lock entry with the project in it, built where it is not there.
 
         Raises:
             BuildError: it cannot be made.
         """
-        path = self.root / "store" / entry.key
+        path = self.folder / entry.key
         digest = wheel.digest if wheel else ""
         marker = None if fresh else read_marker(path)
         if marker and not self._is_whole(path, entry, marker):
@@ -145,7 +127,7 @@ class Store:
         if not KEY.fullmatch(key):
             message = f"not an environment's key: {key!r}"
             raise ValueError(message)
-        path = self.root / "store" / key
+        path = self.folder / key
         if path.is_symlink():
             path.unlink()
         elif path.exists():
@@ -155,7 +137,7 @@ class Store:
     def kept(self) -> tuple[str, ...]:
         """Name all environments of the store, whole or not."""
         with suppress(OSError):
-            return tuple(sorted(path.name for path in (self.root / "store").iterdir() if KEY.fullmatch(path.name)))
+            return tuple(sorted(path.name for path in self.folder.iterdir() if KEY.fullmatch(path.name)))
         return ()
 
     def linked(self) -> dict[str, str]:
@@ -287,7 +269,6 @@ class Store:
 
 
 CREATE_TIMEOUT = 120.0  # seconds
-CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
 
 
 def read_marker(path: Path) -> dict[str, object] | None:

@@ -27,7 +27,8 @@ class Terminal:
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, ValueError):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        return cls(out=sys.stdout, err=sys.stderr, environ=os.environ)
+        out, err = (stream or open(os.devnull, "w", encoding="utf-8") for stream in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115
+        return cls(out=out, err=err, environ=os.environ)
 
     @property
     def is_live(self) -> bool:

@@ -20,12 +20,12 @@ from venvgrid.wheels import Wheel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from venvgrid.director import Answer as CellAnswer
     from venvgrid.engine import Post
     from venvgrid.installers import InstallRequest, ResolveRequest
     from venvgrid.model import Cell
     from venvgrid.process import Command, Completed
     from venvgrid.steps import CellWork
+    from venvgrid.tasks import Answer as CellAnswer
 
 
 def interpreter(

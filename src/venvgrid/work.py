@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.errors import InfrastructureError
+from venvgrid.variables import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from venvgrid.director import Answer
     from venvgrid.engine import Post
     from venvgrid.environments import Environment, Store
     from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
     from venvgrid.project import Metadata
     from venvgrid.resolve import Resolver
     from venvgrid.steps import CellWork, Steps
+    from venvgrid.tasks import Answer
     from venvgrid.wheels import Wheel, WheelShelf
 
 
@@ -66,7 +67,7 @@ def record(folder: Path, cell: str, text: str) -> str:
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         with (folder / name).open("a", encoding="utf-8", errors="replace") as stream:
-            stream.write(text.rstrip("\n") + "\n")
+            stream.write(redact(text).rstrip("\n") + "\n")
     except OSError as error:
         message = f"{folder / name} cannot be written: {error.strerror or error}"
         raise InfrastructureError(message) from error

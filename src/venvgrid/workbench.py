@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__, engine, lockfile, probe, process, project, variables
-from venvgrid.director import Goal, GridDirector
+from venvgrid import __version__, engine, lockfile, places, probe, process, project, variables
+from venvgrid.director import GridDirector
 from venvgrid.environments import Store
 from venvgrid.errors import ConfigError, LockError, UsageError
 from venvgrid.installers import uv
@@ -22,6 +22,7 @@ from venvgrid.names import normalise
 from venvgrid.pythons import Pythons
 from venvgrid.resolve import Resolver
 from venvgrid.steps import Steps
+from venvgrid.tasks import Goal
 from venvgrid.tools import Tools
 from venvgrid.wheels import WheelShelf
 from venvgrid.work import GridWork
@@ -29,12 +30,12 @@ from venvgrid.work import GridWork
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from venvgrid.director import Answer
     from venvgrid.events import Event, Stage
     from venvgrid.installers import Installer
     from venvgrid.model import Cell, Config, Interpreter, Plan
     from venvgrid.process import Cancellation
     from venvgrid.project import Metadata
+    from venvgrid.tasks import Answer
 
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: which one to use, for those who must
 CACHE = "VENVGRID_CACHE_DIR"
@@ -152,6 +153,7 @@ class Workbench:
         """Where the environments are."""
         return Store(
             root=self.root,
+            folder=places.of_environments(self.root, self.cache),
             config=self.config,
             installer_for=self.installer_for,
             tools=self.tools,

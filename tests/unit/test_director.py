@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from venvgrid import config, engine, plan, testing
-from venvgrid.director import Goal, GridDirector, headline
+from venvgrid.director import GridDirector
 from venvgrid.engine import Slots
 from venvgrid.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage
 from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.model import Config, Outcome
 from venvgrid.process import Cancellation
 from venvgrid.project import Metadata
+from venvgrid.tasks import Goal, headline
 
 ONE = Slots(cpu=1, network=1)
 DEMO = Metadata(name="demo", version="1.0")

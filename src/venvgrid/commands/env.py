@@ -50,7 +50,7 @@ def built(store: Store, cell: str) -> Path:
     if key is None:
         there = ", ".join(store.linked()) or "none"
         raise UsageError(f"{cell} has no environment (there are: {there}); make it with: venvgrid run -k {cell}")
-    path = store.root / "store" / key
+    path = store.folder / key
     if environments.read_marker(path) is None:
         raise UsageError(f"the environment of {cell} is not whole; make it anew with: venvgrid run -k {cell}")
     return path
@@ -61,7 +61,7 @@ def _list(store: Store, terminal: Terminal) -> None:
     for cell, key in store.linked().items():
         cells.setdefault(key, []).append(cell)
     for key in store.kept():
-        path = store.root / "store" / key
+        path = store.folder / key
         marker = environments.read_marker(path)
         python = f"Python {marker['python']}" if marker else "not whole"
         size = inventory.size(path) / MEGABYTE
@@ -75,8 +75,8 @@ def _prune(store: Store, terminal: Terminal) -> None:
     with one_run_at_a_time(store.root, terminal):
         linked = set(store.linked().values())
         for key in store.kept():
-            if key not in linked or environments.read_marker(store.root / "store" / key) is None:
-                freed += inventory.size(store.root / "store" / key)
+            if key not in linked or environments.read_marker(store.folder / key) is None:
+                freed += inventory.size(store.folder / key)
                 store.wipe(key)
         for place in sorted((store.root / "envs").iterdir()):
             if place.is_symlink() and not place.exists():

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import process, variables
+from venvgrid import places, process, variables
 from venvgrid.commands import common
 from venvgrid.commands.run import one_run_at_a_time
 from venvgrid.errors import InfrastructureError, UsageError
@@ -32,7 +32,7 @@ def enter(arguments: argparse.Namespace, terminal: Terminal, argv: tuple[str, ..
     loaded = common.load(arguments)
     planned = common.one_cell(loaded, arguments.cell)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
-    bench.store.prepare()
+    places.prepare(bench.root, bench.store.folder)
     with one_run_at_a_time(bench.root, terminal), tempfile.TemporaryDirectory(prefix="venvgrid-exec-") as folder:
         director, events = bench.direct(bench.goal(planned, run="exec", until=Stage.BUILD), Path(folder))
         for _ in events:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from venvgrid import journal, report
+from venvgrid import journal, places, report
 from venvgrid.commands import common
 from venvgrid.errors import InfrastructureError, NothingToRunError, UsageError
 from venvgrid.events import Stage
@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     bench = common.bench(arguments, loaded, terminal, cancellation)
     if arguments.failed:
         planned = _failed_last_time(planned, bench)
-    bench.store.prepare()
+    places.prepare(bench.root, bench.store.folder)
     with one_run_at_a_time(bench.root, terminal):
         finished = _run(arguments, bench, planned, terminal)
     terminal.data(render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding))

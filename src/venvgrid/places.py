@@ -1,0 +1,46 @@
+"""Where `.venvgrid` and its environments are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from typing import TYPE_CHECKING
+
+from venvgrid.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
+# The first line of a script in an environment holds the path of its interpreter, and what installers do about quotes in
+# it does not work.
+UNSAFE_IN_SCRIPTS = re.compile(r"['\"\\$`\n\r\t]")
+
+
+def of_environments(root: Path, cache: Path) -> Path:
+    """Choose where environments are made: in `.venvgrid`, or in the user's cache if scripts could not hold its path."""
+    inside = root / "store"
+    if os.name == "nt" or not UNSAFE_IN_SCRIPTS.search(str(inside)):
+        return inside
+    return cache / "stores" / hashlib.blake2b(os.fsencode(root), digest_size=6).hexdigest()
+
+
+def prepare(root: Path, environments: Path) -> None:
+    """Make `.venvgrid` and the folder of its environments.
+
+    Raises:
+        InfrastructureError: they cannot be written, or a link stands where environments are to be made and deleted.
+    """
+    try:
+        for folder in (root, environments, root / "envs"):
+            folder.mkdir(parents=True, exist_ok=True)
+        if environments.is_symlink():
+            message = f"{environments} is a link: remove it, environments are made in a real folder"
+            raise InfrastructureError(message)
+        for name, text in (("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n")):
+            if not (root / name).exists():
+                (root / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"{error.filename or root} cannot be written: {error.strerror or error}"
+        raise InfrastructureError(message) from error

@@ -1,0 +1,90 @@
+"""What a run is asked for, and the doors to its effects: the values between the director and its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from venvgrid.events import Stage
+from venvgrid.installers import ResolveFailed, Unresolvable
+from venvgrid.model import LockEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.engine import Post
+    from venvgrid.environments import Environment
+    from venvgrid.model import Cell, CellResult, Config, Interpreter, Plan
+    from venvgrid.project import Metadata
+    from venvgrid.steps import CellWork
+    from venvgrid.wheels import Wheel
+
+Answer = LockEntry | Unresolvable | ResolveFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A task could not do its work; `detail` is everything that is known, `reason` one line of it."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a resolve task gives: the answer for all of its cells, and its seconds."""
+
+    answer: Answer
+    took: float
+
+
+class Work(Protocol):
+    """The effects of a run, one method a kind of task; `work.py` has the real ones, `testing.py` fakes."""
+
+    def wheel(self, interpreter: Interpreter) -> Wheel:
+        """Build the project's wheel."""
+
+    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
+        """Resolve a cell."""
+
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...]) -> Environment:
+        """Build an environment and link its cells to it."""
+
+    def test(self, work: CellWork, post: Post) -> CellResult:
+        """Test a cell."""
+
+    def record(self, cell: Cell, text: str) -> str:
+        """Keep the output of a failed step in the cell's log; gives the log's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What is asked of a run. `metadata` is None where only a wheel knows them; `locked` holds answers at hand."""
+
+    config: Config
+    plan: Plan
+    interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text says why there is none
+    metadata: Metadata | None
+    run: str
+    time: str
+    version: str
+    command: tuple[str, ...] = ()
+    workers: int = 1
+    locked: Mapping[str, Answer] = field(default_factory=dict)
+    until: Stage = Stage.TEST  # RESOLVE for `plan` and `lock`
+    fail_fast: bool = False
+    strict: bool = False
+    skip_missing: bool = False
+    order: Mapping[str, float] = field(default_factory=dict)  # seconds that a cell took last time
+
+
+def headline(text: str) -> str:
+    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
+    lines = [
+        line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("hint:", "note:"))
+    ]
+    for mark in ("Error: ", "Exception: ", "cause: ", "error: ", "ERROR: "):
+        found = [line for line in lines if mark in f"{line} "]
+        if found:
+            return found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")[:300]
+    return lines[-1][:300] if lines else "it failed and said nothing"
