@@ -26,6 +26,11 @@ def of_environments(root: Path, cache: Path) -> Path:
     return cache / "stores" / hashlib.blake2b(os.fsencode(root), digest_size=6).hexdigest()
 
 
+def file_name(text: str) -> str:
+    """Make a name of a file or folder that no shell, URL or requirement takes for something else."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "project"
+
+
 def prepare(root: Path, environments: Path) -> None:
     """Make `.venvgrid` and the folder of its environments.
 

@@ -170,7 +170,7 @@ class Workbench:
         Raises:
             ConfigError, LockError: the project or the lock does not fit the configuration.
         """
-        self._check_extras()
+        self._check_project()
         values = dict.fromkeys(item.cell.axes["python"] for item in planned.cells if item.status is Status.RUNNABLE)
         chosen = self.pythons.choose(values, download=not self.wishes.skip_missing)
         return Goal(
@@ -214,7 +214,7 @@ class Workbench:
         )
         shelf = WheelShelf(
             source=self.config.project.path,
-            folder=self.cache / "projects" / self.config.project.path.name,
+            folder=self.cache / "projects" / places.file_name(self.config.project.path.name),
             mode=self.config.project.install,
             installer_for=self.installer_for,
             offline=self.wishes.offline,
@@ -254,8 +254,9 @@ class Workbench:
         }
         return dict(lockfile.answers(lock, path, self.config, cells))
 
-    def _check_extras(self) -> None:
-        """Make sure that the project has the extras that are asked for, where that is known before a build."""
+    def _check_project(self) -> None:
+        """Make sure that the project has the groups, and the extras where they are known before a build."""
+        _ = self.groups  # reading them says what is wrong with them
         if self.metadata is None:
             return
         declared = {normalise(extra) for extra in self.metadata.extras}

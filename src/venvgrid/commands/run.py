@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from venvgrid.events import Event
     from venvgrid.model import Plan
+    from venvgrid.tasks import Goal
     from venvgrid.terminal import Terminal
     from venvgrid.workbench import Workbench
 
@@ -42,20 +43,19 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     bench = common.bench(arguments, loaded, terminal, cancellation)
     if arguments.failed:
         planned = _failed_last_time(planned, bench)
+    goal = bench.goal(planned, run="", until=Stage.TEST, order=_durations(bench))
     places.prepare(bench.root, bench.store.folder)
     with one_run_at_a_time(bench.root, terminal):
-        finished = _run(arguments, bench, planned, terminal)
+        finished = _run(arguments, bench, goal, terminal)
     terminal.data(render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding))
     for format_, file in wanted:
         journal.write_atomic(file, render.text(format_, finished))
     return finished.exit_status
 
 
-def _run(arguments: argparse.Namespace, bench: Workbench, planned: Plan, terminal: Terminal) -> report.Report:
-    order = _durations(bench)
-    goal_of = bench.goal(planned, run="", until=Stage.TEST, order=order)
+def _run(arguments: argparse.Namespace, bench: Workbench, goal: Goal, terminal: Terminal) -> report.Report:
     folder = journal.create(bench.root, now=datetime.now(UTC))
-    director, events = bench.direct(replace(goal_of, run=folder.id), folder.path)
+    director, events = bench.direct(replace(goal, run=folder.id), folder.path)
 
     def stop() -> None:
         director.interrupted = True

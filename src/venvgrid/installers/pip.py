@@ -90,7 +90,9 @@ class Pip:
                 problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
             if request.wheels and not problem:
                 forced = ["--force-reinstall"] if request.reinstall else []
-                problem = self._install([*common, *forced, *map(str, request.wheels)], request, Path(folder))
+                problem = self._install(
+                    [*common, *forced, *(wheel.as_uri() for wheel in request.wheels)], request, Path(folder)
+                )
             if request.editable and not problem:
                 problem = self._install([*common, "--editable", str(request.editable)], request, Path(folder))
         return problem
