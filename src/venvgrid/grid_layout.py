@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,50 +10,85 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 PYTHON = "python"
-ROWS_WITHOUT_AXIS = ""
+
+_VERSION = re.compile(r"([a-z]*)(\d+(?:\.\d+)*)([a-z0-9]*)")
+_FEW = 2  # cells a row: with fewer on average a grid is mostly gaps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The cells that share a value of every axis but the columns'. `cells` are ids, one a column, "" for none."""
+
+    labels: tuple[str, ...]
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Columns are values of `column_axis`; a row is a combination of values of the other axes that vary.
+    """Rows and columns. `fixed` are the axes that have the same value in every cell: (name, value)."""
 
-    `places` maps (row, column) to the id of a cell. `title` names the axes of the rows.
-    """
-
-    title: str
+    fixed: tuple[tuple[str, str], ...]
+    row_axes: tuple[str, ...]
     column_axis: str
     columns: tuple[str, ...]
-    rows: tuple[str, ...]
-    places: Mapping[tuple[str, str], str]
+    rows: tuple[Row, ...]
 
 
-def varying(axes_of: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
-    """Name the axes that have more than one value among the cells, in their order."""
-    values: dict[str, set[str]] = {}
-    for axes in axes_of:
+def values(cells: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Map each axis to its values, in the cells' order; versions that are in no order are sorted.
+
+    An include adds its cells at the end, and a plan that leaves cells out has no order at all.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for axes in cells:
         for name, value in axes.items():
-            values.setdefault(name, set()).add(value)
-    return tuple(name for name, found in values.items() if len(found) > 1)
+            found.setdefault(name, {})[value] = None
+    return {name: _in_order(tuple(of_axis)) for name, of_axis in found.items()}
 
 
-def arrange(cells: Mapping[str, Mapping[str, str]]) -> Grid:
-    """Arrange cells (id → axes): Pythons are columns where they vary, else the longest axis is."""
-    names = varying(cells.values())
-    first = next(iter(cells.values()), {})
-    by_length = {name: len({axes.get(name, "") for axes in cells.values()}) for name in names}
-    column_axis = PYTHON if PYTHON in names or not names else max(names, key=lambda name: by_length[name])
-    others = [name for name in names if name != column_axis]
-    if not others and column_axis in first:
-        others = [name for name in first if name != column_axis and not name.startswith("env.")][:1]
-    places = {(_row(axes, others), axes.get(column_axis, "")): identifier for identifier, axes in cells.items()}
+def arrange(cells: Mapping[str, Mapping[str, str]]) -> Grid | None:
+    """Arrange cells (id → axes): Pythons are columns where they vary, else the values of the last axis that does.
+
+    None where a list says it better: fewer than two axes vary, or most places of the grid would be empty.
+    """
+    known = values(cells.values())
+    varying = [name for name, of_axis in known.items() if len(of_axis) > 1]
+    if len(varying) < 2:  # noqa: PLR2004  (rows and columns)
+        return None
+    column_axis = PYTHON if PYTHON in varying else varying[-1]
+    row_axes = tuple(name for name in varying if name != column_axis)
+    places: dict[tuple[str, ...], dict[str, str]] = {}
+    for identifier, axes in cells.items():
+        row = places.setdefault(tuple(axes.get(name, "") for name in row_axes), {})
+        if row.setdefault(axes.get(column_axis, ""), identifier) != identifier:
+            return None  # two cells of equal values: no cell may hide another
+    if len(row_axes) > 1 and len(cells) < _FEW * len(places):
+        return None
+    columns = known[column_axis] if all(column_axis in axes for axes in cells.values()) else (*known[column_axis], "")
     return Grid(
-        title=" ".join(others),
+        fixed=tuple((name, of_axis[0]) for name, of_axis in known.items() if len(of_axis) == 1),
+        row_axes=row_axes,
         column_axis=column_axis,
-        columns=tuple(dict.fromkeys(column for _, column in places)),
-        rows=tuple(dict.fromkeys(row for row, _ in places)),
-        places=places,
+        columns=columns,
+        rows=tuple(
+            Row(labels=labels, cells=tuple(row.get(column, "") for column in columns))
+            for labels, row in sorted(places.items(), key=lambda item: _position(item[0], row_axes, known))
+        ),
     )
 
 
-def _row(axes: Mapping[str, str], names: list[str]) -> str:
-    return " ".join(axes.get(name, "") or "none" for name in names)
+def _position(labels: tuple[str, ...], names: tuple[str, ...], known: Mapping[str, tuple[str, ...]]) -> list[int]:
+    return [known[name].index(label) if label in known[name] else -1 for name, label in zip(names, labels, strict=True)]
+
+
+def _in_order(of_axis: tuple[str, ...]) -> tuple[str, ...]:
+    keys = [_key(value) for value in of_axis]
+    versions = [key for key in keys if key is not None]
+    if len(versions) < len(keys) or versions in (sorted(versions), sorted(versions, reverse=True)):
+        return of_axis
+    return tuple(sorted(of_axis, key=lambda value: _key(value) or ("", (), "")))
+
+
+def _key(value: str) -> tuple[str, tuple[int, ...], str] | None:
+    match = _VERSION.fullmatch(value)
+    return (match[1], tuple(map(int, match[2].split("."))), match[3]) if match else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from venvgrid import grouping
 from venvgrid.events import (
     CellFinished,
     CellPlanned,
@@ -14,56 +15,94 @@ from venvgrid.events import (
     Message,
     RunFinished,
     RunStarted,
+    Stage,
+    StageFinished,
     StageStarted,
     TestFinished,
+    TestsCollected,
 )
 from venvgrid.model import CellResult, Outcome, PlannedCell, Status, Verdict
+from venvgrid.observed import worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from venvgrid.grouping import FailureGroup, ReasonGroup
+
 GREEN, RED, USAGE, INFRASTRUCTURE, NOTHING, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+BAD = frozenset({Verdict.FAILED, Verdict.ERROR})
+_OUTCOMES = {
+    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
+    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
+    Status.FAILED: Outcome.BUILD_FAILED,
+}
+_DOING = {Stage.RESOLVE: "being resolved", Stage.BUILD: "being built", Stage.TEST: "being tested"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One test in the last attempt of its cell. `duration` is seconds, `message` one line about a failure or skip.
+
+    `earlier` says how it failed in an attempt before that; "" if it did not.
+    """
+
+    verdict: Verdict
+    duration: float = 0.0
+    message: str = ""
+    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that is known of a run. `tests` maps cells to their tests' verdicts, in the order they ended."""
+    """Everything that is known of a run.
+
+    `cells` are in the order of the plan, all but the excluded ones, each with a result. `tests` maps cells to their
+    tests, in the order in which they ended; a cell whose tests were not watched one by one is not there.
+    """
 
     run: str = ""
-    started: str = ""
-    duration: float = 0.0
+    started: str = ""  # ISO 8601, UTC
+    duration: float = 0.0  # seconds
     exit_status: int = 0
     venvgrid: str = ""
     project: str = ""
     project_version: str = ""
     config: str = ""
     config_digest: str = ""
+    command: tuple[str, ...] = ()
     cells: tuple[CellResult, ...] = ()
     excluded: tuple[PlannedCell, ...] = ()
     warnings: tuple[str, ...] = ()
-    tests: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
+    tests: Mapping[str, Mapping[str, Case]] = field(default_factory=lambda: MappingProxyType({}))
     finished: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureGroup:
-    """The same failure in several places. `cells` are those that have it, `tests` those that fail so."""
+@dataclass(slots=True)
+class _Seen:
+    """What the events told of one cell so far."""
 
-    signature: str
-    kind: str
-    message: str
-    longrepr: str
-    cells: tuple[str, ...]
-    tests: tuple[str, ...]
+    stage: Stage | None = None
+    planned: CellPlanned | None = None
+    result: CellResult | None = None
+    collected: int = 0
+    attempt: int = 1
+    durations: dict[str, float] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    earlier: dict[str, str] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonGroup:
-    """Cells of the same outcome and reason, for what is no failure of a test."""
-
-    outcome: Outcome
-    reason: str
-    cells: tuple[str, ...]
+    def add(self, event: TestFinished, name: str) -> None:
+        """Take in a test: of several verdicts in one attempt the worst counts, a new attempt begins anew."""
+        if event.attempt > self.attempt:
+            failed = {test: case.message or "failed" for test, case in self.cases.items() if case.verdict in BAD}
+            self.earlier = {**self.earlier, **failed}
+            self.cases, self.attempt = {}, event.attempt
+        verdict, before = Verdict(event.verdict), self.cases.get(name)
+        if before is not None and worst(before.verdict, verdict) is before.verdict:
+            return
+        self.cases[name] = Case(
+            verdict=verdict, duration=event.duration, message=event.message, earlier=self.earlier.get(name, "")
+        )
 
 
 class Folder:
@@ -73,69 +112,101 @@ class Folder:
         """Begin with nothing."""
         self._started: RunStarted | None = None
         self._ended: RunFinished | None = None
-        self._results: dict[str, CellResult] = {}
-        self._stages: dict[str, str] = {}
-        self._tests: defaultdict[str, dict[str, Verdict]] = defaultdict(dict)
+        self._seen: dict[str, _Seen] = {}
+        self._names: dict[str, str] = {}  # one copy of each test's name: cells share most of them
         self._warnings: list[str] = []
         self._at = 0.0
 
     def add(self, event: Event) -> None:
         """Take in an event; a later result of a cell replaces an earlier one."""
-        self._at = max(self._at, getattr(event, "at", 0.0))
         match event:
+            case TestFinished():
+                self._cell(event.cell).add(event, self._names.setdefault(event.test, event.test))
+            case TestsCollected():
+                self._cell(event.cell).collected = event.collected
+            case StageStarted():
+                self._cell(event.cell).stage = event.stage
+            case StageFinished():
+                self._cell(event.cell).stage = None
+                self._cell(event.cell).durations[event.stage.value] = event.duration
+            case CellPlanned():
+                self._cell(event.cell).planned = event
+            case CellFinished():
+                self._cell(event.result.id).result = event.result
+            case Message():
+                self._warnings += [event.text] if event.level == "warning" else []
             case RunStarted():
                 self._started = event
-            case StageStarted():
-                self._stages[event.cell] = event.stage.value
-            case TestFinished():
-                self._tests[event.cell][event.test] = event.verdict
-            case CellFinished():
-                self._results[event.result.id] = event.result
-            case Message() if event.level == "warning":
-                self._warnings.append(event.text)
+                return
             case RunFinished():
                 self._ended = event
-            case CellPlanned() | _:
-                pass
+        self._at = max(self._at, event.at)
 
     def report(self) -> Report:
         """Give the report of what was seen so far."""
-        if self._started is None:
-            return Report(exit_status=NOTHING)
         start, end = self._started, self._ended
-        cells = tuple(self._result(item) for item in start.plan.cells if item.status is not Status.EXCLUDED)
+        planned = start.plan.cells if start else ()
+        results = {name: result for name in self._seen if (result := self._result(name))}
+        wanted = [item for item in planned if item.status is not Status.EXCLUDED or item.cell.id in results]
+        known = {item.cell.id for item in wanted}
+        strangers = [result for name, result in results.items() if name not in known]
+        cells = (*(results.get(item.cell.id) or self._without_result(item) for item in wanted), *strangers)
+        proven = start is not None and known <= results.keys()
         return Report(
-            run=start.run,
-            started=start.time,
+            run=start.run if start else "",
+            started=start.time if start else "",
             duration=end.duration if end else self._at,
-            exit_status=end.exit_status if end else exit_status(cells, interrupted=True),
-            venvgrid=start.venvgrid,
-            project=start.project,
-            project_version=start.project_version,
-            config=start.config,
-            config_digest=start.config_digest,
+            exit_status=_proven_status(cells, end, proven=proven),
+            venvgrid=start.venvgrid if start else "",
+            project=start.project if start else "",
+            project_version=start.project_version if start else "",
+            config=start.config if start else "",
+            config_digest=start.config_digest if start else "",
+            command=start.command if start else (),
             cells=cells,
-            excluded=tuple(item for item in start.plan.cells if item.status is Status.EXCLUDED),
-            warnings=(*start.plan.warnings, *self._warnings),
-            tests=dict(self._tests),
+            excluded=tuple(item for item in planned if item.cell.id not in known),
+            warnings=(*(start.plan.warnings if start else ()), *self._warnings),
+            tests=MappingProxyType(
+                {name: MappingProxyType(dict(seen.cases)) for name, seen in self._seen.items() if seen.cases}
+            ),
             finished=end is not None,
         )
 
-    def _result(self, planned: PlannedCell) -> CellResult:
-        cell = planned.cell
-        known = self._results.get(cell.id)
-        if known is not None:
-            return known
-        stage = self._stages.get(cell.id)
-        doing = f"while this cell was in its stage {stage!r}" if stage else "before this cell began"
+    def _cell(self, name: str) -> _Seen:
+        return self._seen.setdefault(name, _Seen())
+
+    def _result(self, name: str) -> CellResult | None:
+        seen = self._seen.get(name)
+        if seen is None or seen.result is None:
+            return None
+        return replace(seen.result, durations=MappingProxyType({**seen.durations, **seen.result.durations}))
+
+    def _without_result(self, item: PlannedCell) -> CellResult:
+        """Say what is known of a cell whose result is not in the journal; it is never green."""
+        seen = self._seen.get(item.cell.id, _Seen())
+        planned = seen.planned or item
+        outcome, reason = _OUTCOMES.get(planned.status, Outcome.CANCELLED), planned.reason
+        if outcome is Outcome.CANCELLED:
+            reason = f"no result: {self._cut_short(seen)}"
+        counts = Counter(case.verdict.value for case in seen.cases.values())
         return CellResult(
-            id=cell.id,
-            axes=cell.axes,
-            outcome=Outcome.CANCELLED,
-            reason=f"no result: the run was killed {doing}",
-            allow_failure=cell.allow_failure,
-            named=cell.named,
+            id=item.cell.id,
+            axes=item.cell.axes,
+            outcome=outcome,
+            reason=reason,
+            allow_failure=item.cell.allow_failure,
+            named=item.cell.named,
+            durations=MappingProxyType(dict(seen.durations)),
+            tests=MappingProxyType(dict(counts)),
+            log=f"logs/{item.cell.id}.log" if seen.stage is Stage.TEST or seen.cases else "",
         )
+
+    def _cut_short(self, seen: _Seen) -> str:
+        if self._ended is not None:
+            return "the run's journal holds none for this cell; run it again"
+        doing = _DOING[seen.stage] if seen.stage else "waiting"
+        told = f" ({len(seen.cases)} of {seen.collected} tests done)" if seen.stage is Stage.TEST else ""
+        return f"the run was killed while this cell was {doing}{told}"
 
 
 def fold(events: Iterable[Event]) -> Report:
@@ -153,21 +224,26 @@ def exit_status(
     interrupted: bool = False,
     skip_missing: bool = False,
 ) -> int:
-    """Give the exit status of a run, as the documentation's table has it; cells that may fail do not count."""
+    """Give the exit status of a run, as the documentation's table has it; cells that may fail do not count.
+
+    `strict`: an impossible cell is a failure. `skip_missing`: a missing interpreter is none. A run in which no cell's
+    tests ran is never green.
+    """
     every = tuple(cells)
     counted = [cell for cell in every if not cell.allow_failure]
     if interrupted:
         return INTERRUPTED
     if any(cell.outcome.is_red for cell in counted):
         return RED
-    if any(_is_infrastructure(cell, strict=strict, skip_missing=skip_missing) for cell in counted):
+    if any(_is_incomplete(cell, strict=strict, skip_missing=skip_missing) for cell in counted):
         return INFRASTRUCTURE
     if not any(cell.outcome.is_green or cell.outcome.is_red for cell in every):
         return NOTHING
     return GREEN
 
 
-def _is_infrastructure(cell: CellResult, *, strict: bool, skip_missing: bool) -> bool:
+def _is_incomplete(cell: CellResult, *, strict: bool, skip_missing: bool) -> bool:
+    """Whether a cell that should have been tested was not."""
     if cell.outcome is Outcome.IMPOSSIBLE:
         return strict or cell.named
     if cell.outcome is Outcome.MISSING_INTERPRETER:
@@ -175,53 +251,18 @@ def _is_infrastructure(cell: CellResult, *, strict: bool, skip_missing: bool) ->
     return cell.outcome in {Outcome.BUILD_FAILED, Outcome.CANCELLED}
 
 
+def _proven_status(cells: tuple[CellResult, ...], end: RunFinished | None, *, proven: bool) -> int:
+    """Give the status that the run ended with, unless it is green and a planned cell has no result to show for it."""
+    if end is None:
+        return exit_status(cells, interrupted=True)
+    return INFRASTRUCTURE if end.exit_status == GREEN and not proven else end.exit_status
+
+
 def groups(report: Report) -> tuple[FailureGroup, ...]:
-    """Group the failures of tests by signature, the one with most cells first."""
-    found: dict[str, list[tuple[str, str, str, str, str]]] = {}
-    for cell in report.cells:
-        for failure in cell.failures:
-            entry = (cell.id, failure.test, failure.kind, failure.message, failure.longrepr)
-            found.setdefault(failure.signature, []).append(entry)
-    made = [
-        FailureGroup(
-            signature=signature,
-            kind=entries[0][2],
-            message=entries[0][3],
-            longrepr=entries[0][4],
-            cells=tuple(dict.fromkeys(entry[0] for entry in entries)),
-            tests=tuple(dict.fromkeys(entry[1] for entry in entries if entry[1])),
-        )
-        for signature, entries in found.items()
-    ]
-    return tuple(sorted(made, key=lambda group: (-len(group.cells), -len(group.tests), group.signature)))
+    """Group failures by signature, the one with most cells first; those of cells that may fail come last."""
+    return grouping.by_signature(report.cells)
 
 
 def reasons(report: Report) -> tuple[ReasonGroup, ...]:
-    """Group the cells that have no failing test but a reason, by outcome and reason, in the cells' order."""
-    found: dict[tuple[Outcome, str], list[str]] = {}
-    for cell in report.cells:
-        if cell.reason and not cell.failures:
-            found.setdefault((cell.outcome, cell.reason), []).append(cell.id)
-    return tuple(
-        ReasonGroup(outcome=outcome, reason=reason, cells=tuple(cells))
-        for (outcome, reason), cells in _merged(found).items()
-    )
-
-
-VERSION = re.compile(r"(?P<name>CPython|PyPy|GraalPy) (?P<version>\d+\.\d+)(?= on |; |$)")
-
-
-def _merged(found: Mapping[tuple[Outcome, str], list[str]]) -> dict[tuple[Outcome, str], list[str]]:
-    """Merge reasons that differ only in the Python that they name: "no wheel for CPython 3.11, 3.12 on linux"."""
-    versions: dict[tuple[Outcome, str], dict[str, None]] = {}
-    merged: dict[tuple[Outcome, str], list[str]] = {}
-    for (outcome, reason), cells in found.items():
-        match = VERSION.search(reason)
-        key = outcome, VERSION.sub(lambda it: f"{it['name']} \0", reason, count=1) if match else reason
-        merged.setdefault(key, []).extend(cells)
-        if match:
-            versions.setdefault(key, {})[match["version"]] = None
-    return {
-        (outcome, reason.replace("\0", ", ".join(versions.get((outcome, reason), {})))): cells
-        for (outcome, reason), cells in merged.items()
-    }
+    """Group the cells that are not green and have no failure, by outcome and reason, in the cells' order."""
+    return grouping.by_reason(report.cells)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.model import Verdict
 
 if TYPE_CHECKING:
-    from venvgrid.model import CellResult
+    from collections.abc import Mapping
+
+    from venvgrid.model import CellResult, Failure
     from venvgrid.report import Report
 
 FORMAT = "venvgrid-results-1"
@@ -19,18 +21,20 @@ def to_results(report: Report) -> dict[str, Any]:
     """Give the report as plain data that every JSON parser takes. Durations are seconds."""
     return {
         "format": FORMAT,
-        "venvgrid": report.venvgrid,
-        "run": report.run,
-        "started": report.started,
+        "venvgrid": _text(report.venvgrid),
+        "run": _text(report.run),
+        "started": _text(report.started),
         "duration": _number(report.duration),
         "finished": report.finished,
         "exit_status": report.exit_status,
         "project": {"name": _text(report.project), "version": _text(report.project_version)},
         "config": _text(report.config),
-        "config_digest": report.config_digest,
+        "config_digest": _text(report.config_digest),
+        "command": [_text(word) for word in report.command],
         "cells": [_cell(cell) for cell in report.cells],
         "excluded": [
-            {"id": item.cell.id, "axes": dict(item.cell.axes), "reason": _text(item.reason)} for item in report.excluded
+            {"id": _text(item.cell.id), "axes": _texts(item.cell.axes), "reason": _text(item.reason)}
+            for item in report.excluded
         ],
         "warnings": [_text(warning) for warning in report.warnings],
     }
@@ -39,49 +43,57 @@ def to_results(report: Report) -> dict[str, Any]:
 def _cell(cell: CellResult) -> dict[str, Any]:
     python = cell.interpreter
     return {
-        "id": cell.id,
-        "axes": dict(cell.axes),
+        "id": _text(cell.id),
+        "axes": _texts(cell.axes),
         "outcome": cell.outcome.value,
         "reason": _text(cell.reason),
         "allow_failure": cell.allow_failure,
+        "named": cell.named,
         "cached": cell.cached,
         "attempts": cell.attempts,
         "python": {
-            "version": python.version,
-            "implementation": python.implementation,
+            "version": _text(python.version),
+            "implementation": _text(python.implementation),
             "executable": _text(python.executable),
         }
         if python
         else None,
-        "packages": dict(cell.packages),
+        "packages": _texts(cell.packages),
         "durations": {stage: _number(cell.durations[stage]) for stage in STAGES if stage in cell.durations},
+        # Empty where tests were not counted: nothing ran, or the command's exit status is all that is known.
         "tests": {verdict.value: cell.tests.get(verdict.value, 0) for verdict in Verdict} if cell.tests else {},
-        "failures": [
-            {
-                "test": _text(failure.test),
-                "kind": _text(failure.kind),
-                "message": _text(failure.message),
-                "signature": _text(failure.signature),
-                "duration": _number(failure.duration),
-                "longrepr": _text(failure.longrepr),
-            }
-            for failure in cell.failures
-        ],
+        "failures": [_failure(failure) for failure in cell.failures],
         "attested": {
             "python": _text(cell.attested.python),
-            "packages": dict(cell.attested.packages),
+            "packages": _texts(cell.attested.packages),
             "project_origin": _text(cell.attested.project_origin),
             "collected": cell.attested.collected,
         },
         "notes": [_text(note) for note in cell.notes],
-        "log": cell.log,
+        "log": _text(cell.log),
+    }
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "test": _text(failure.test),
+        "kind": _text(failure.kind),
+        "message": _text(failure.message),
+        "signature": _text(failure.signature),
+        "duration": _number(failure.duration),
+        "longrepr": _text(failure.longrepr),
     }
 
 
 def _number(value: float) -> float:
-    return round(value, 6) if math.isfinite(value) and value >= 0 else 0.0
+    """Give a duration that JSON can hold: it has no NaN, and a clock that was put back makes no negative time."""
+    return round(value, 6) if math.isfinite(value) and value > 0 else 0.0
 
 
 def _text(text: str) -> str:
-    """Replace lone surrogates: no strict parser of JSON takes them."""
+    """Spell out lone surrogates: no strict parser of JSON takes them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _texts(texts: Mapping[str, str]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in texts.items()}

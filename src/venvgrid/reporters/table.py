@@ -1,168 +1,248 @@
-"""The end of a run for people: the grid, then what stands behind its signs."""
+"""The end of a run for people: the grid, then what stands behind its signs. It reads the same without colour."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from venvgrid import grid_layout, report
+from venvgrid import grid_layout, grouping, signatures
 from venvgrid.model import Outcome
+from venvgrid.report import BAD
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from venvgrid.grid_layout import Grid
+    from venvgrid.grouping import FailureGroup, ReasonGroup
     from venvgrid.model import CellResult
-    from venvgrid.report import FailureGroup, Report
+    from venvgrid.report import Report
 
-MOST_TESTS = 8  # of a failure group
-MOST_CELLS = 12
-ORDER = tuple(Outcome)
+MOST_GROUPS = 20
+MOST_TESTS = 5  # of a failure group
+MOST_CELLS = 8
+MOST_FLAKY = 10
+GAP = "  "
+DIM = "bright_black"
+
+# Sections of reasons in the order in which they are printed: what one looks for first stands last, above the prompt.
+_TITLES = {
+    Outcome.IMPOSSIBLE: "Impossible",
+    Outcome.MISSING_INTERPRETER: "Missing interpreters",
+    Outcome.CANCELLED: "No result",
+    Outcome.BUILD_FAILED: "Not built",
+}
+_PLANNED = {Outcome.PASSED: "runnable", Outcome.BUILD_FAILED: "not found out"}
 
 
-def render(finished: Report, *, width: int, colour: bool, encoding: str, planned: bool = False) -> str:
-    """Render the report for a terminal of `width` columns; without colour it says the same.
+def render(report: Report, *, width: int, colour: bool, encoding: str, planned: bool = False) -> str:
+    """Render the report for a terminal of `width` columns that takes `encoding`.
 
-    `planned`: nothing has run yet; what is marked as passed is runnable.
+    `planned`: nothing has run yet; cells that are marked as passed are runnable.
     """
     out = io.StringIO()
     console = Console(
         file=out,
-        width=width,
+        width=max(width, 20),
         force_terminal=colour,
-        no_color=not colour,
         color_system="standard" if colour else None,
+        no_color=not colour,
         highlight=False,
         emoji=False,
         markup=False,
         legacy_windows=False,
-        soft_wrap=False,
+        _environ={},
     )
-    if finished.cells:
-        _grid(console, finished, width, encoding)
-        _legend(console, finished, encoding, planned=planned)
-    _reasons(console, finished)
-    _failures(console, finished)
-    _notes(console, finished)
-    console.print(Text(summary(finished, planned=planned), style="bold"))
-    return out.getvalue()
+    for item in _lines(report, width, encoding, planned=planned):
+        console.print(item, soft_wrap=True)
+    return text.guard(text.encodable(out.getvalue(), encoding))
 
 
-def summary(finished: Report, *, planned: bool = False) -> str:
-    """Say in one line how many cells there are of each outcome."""
-    counts = [
-        f"{number} {_name(outcome, planned=planned)}"
-        for outcome in ORDER
-        if (number := sum(cell.outcome is outcome for cell in finished.cells))
+def summary(report: Report, *, planned: bool = False) -> str:
+    """Say in one line how many cells there are of each outcome, and how long the run took."""
+    told = text.tally(report.cells, _PLANNED if planned else {})
+    excluded = f", {len(report.excluded)} excluded" if report.excluded else ""
+    return f"{told}{excluded}" if planned else f"{told}{excluded} in {text.seconds(report.duration)}"
+
+
+def _lines(report: Report, width: int, encoding: str, *, planned: bool) -> Iterator[Text]:
+    if report.cells:
+        yield from _cells(report, width, encoding)
+        yield Text()
+        yield _legend(report.cells, encoding, planned=planned)
+        yield Text()
+    for outcome, title in _TITLES.items():
+        found = [group for group in grouping.by_reason(report.cells) if group.outcome is outcome]
+        if found:
+            name = "Not found out" if planned and outcome is Outcome.BUILD_FAILED else title
+            yield from _reasons(name, found, report, encoding)
+    yield from _flaky(report)
+    yield from _failures(report, encoding)
+    yield from _notes(report)
+    if not report.finished:
+        yield Text("The run did not finish; run it again: venvgrid run", style="bold red")
+    yield Text(summary(report, planned=planned), style="bold")
+
+
+# the grid
+
+
+def _cells(report: Report, width: int, encoding: str) -> Iterator[Text]:
+    grid = grid_layout.arrange({cell.id: cell.axes for cell in report.cells})
+    drawn = list(_grid(grid, report.cells, encoding)) if grid else []
+    if grid and max(cell_len(item.plain) for item in drawn) <= width:
+        yield from drawn
+    else:
+        yield from _list(report.cells, encoding)
+
+
+def _grid(grid: Grid, cells: Iterable[CellResult], encoding: str) -> Iterator[Text]:
+    marks = {cell.id: (text.mark(cell, encoding), text.colour(cell.outcome)) for cell in cells}
+    columns = [text.line(column) or '""' for column in grid.columns]
+    widths = [
+        max(cell_len(column), *(cell_len(marks[row.cells[index]][0]) if row.cells[index] else 0 for row in grid.rows))
+        for index, column in enumerate(columns)
     ]
-    excluded = [f"{len(finished.excluded)} excluded"] if finished.excluded else []
-    tests = sum(sum(cell.tests.values()) for cell in finished.cells)
-    told = f", {text.count(tests, 'test')}" if tests else ""
-    cells = text.count(len(finished.cells), "cell")
-    took = "" if planned else f" in {text.seconds(finished.duration)}"
-    return f"{cells}: {', '.join([*counts, *excluded]) or 'nothing to run'}{told}{took}"
+    labels = [[text.line(label) or '""' for label in labels] for labels in (grid.row_axes, *_labels(grid))]
+    beside = [max(cell_len(label) for label in column) for column in zip(*labels, strict=True)]
+    if grid.fixed:
+        yield Text("every cell: " + ", ".join(f"{text.line(name)}={text.line(value)}" for name, value in grid.fixed))
+    head = [_padded(label, wide) for label, wide in zip(labels[0], beside, strict=True)]
+    head += [_centred(column, wide) for column, wide in zip(columns, widths, strict=True)]
+    yield Text(GAP.join(head).rstrip(), style="bold")
+    for row, names in zip(grid.rows, labels[1:], strict=True):
+        drawn = Text(GAP.join(_padded(label, wide) for label, wide in zip(names, beside, strict=True)))
+        for identifier, wide in zip(row.cells, widths, strict=True):
+            sign, colour = marks.get(identifier, ("", ""))
+            drawn.append(GAP).append(_centred(sign, wide), style=colour)
+        drawn.rstrip()
+        yield drawn
 
 
-def _name(outcome: Outcome, *, planned: bool) -> str:
-    if not planned:
-        return outcome.value
-    return {Outcome.PASSED: "runnable", Outcome.BUILD_FAILED: "not found out"}.get(outcome, outcome.value)
+def _labels(grid: Grid) -> list[tuple[str, ...]]:
+    return [row.labels for row in grid.rows]
 
 
-def _grid(console: Console, finished: Report, width: int, encoding: str) -> None:
-    results = {cell.id: cell for cell in finished.cells}
-    grid = grid_layout.arrange({cell.id: cell.axes for cell in finished.cells})
-    needed = max(map(len, [*grid.rows, grid.title])) + sum(len(column) + 2 for column in grid.columns)
-    if needed > width:
-        _list(console, finished.cells, encoding)
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 1), show_edge=False, header_style="bold")
-    table.add_column(grid.title or grid.column_axis, no_wrap=True)
-    for column in grid.columns:
-        table.add_column(column, justify="center", no_wrap=True)
-    for row in grid.rows:
-        signs = [_sign(results.get(grid.places.get((row, column), "")), encoding) for column in grid.columns]
-        table.add_row(text.line(row), *signs)
-    console.print(table)
+def _padded(label: str, wide: int) -> str:
+    return label + " " * (wide - cell_len(label))
 
 
-def _list(console: Console, cells: Iterable[CellResult], encoding: str) -> None:
+def _centred(sign: str, wide: int) -> str:
+    left = (wide - cell_len(sign)) // 2
+    return " " * left + _padded(sign, wide - left)
+
+
+def _list(cells: tuple[CellResult, ...], encoding: str) -> Iterator[Text]:
+    wide = max(len(cell.id) for cell in cells)
+    signs = {cell.id: text.mark(cell, encoding) for cell in cells}
     for cell in cells:
-        took = text.seconds(cell.durations["test"]) if "test" in cell.durations else ""
-        line = Text.assemble(_sign(cell, encoding), " ", text.line(cell.id), f"  {cell.outcome.value}  {took}")
-        console.print(line, no_wrap=True, overflow="ellipsis")
+        colour = text.colour(cell.outcome)
+        told = [text.tests(cell.tests), text.seconds(cell.durations["test"]) if "test" in cell.durations else ""]
+        yield Text.assemble(
+            (_padded(signs[cell.id], max(map(cell_len, signs.values()))), colour),
+            f" {_padded(text.line(cell.id), wide)}  ",
+            (cell.outcome.value, colour),
+            (f": {', '.join(filter(None, told))}" if any(told) else "", DIM),
+        )
 
 
-def _sign(cell: CellResult | None, encoding: str) -> Text:
-    if cell is None:
-        return Text(" ")
-    again = "*" if cell.cached else ""
-    return Text(text.symbol(cell.outcome, encoding) + again, style=text.colour(cell.outcome))
+def _legend(cells: Iterable[CellResult], encoding: str, *, planned: bool) -> Text:
+    every = tuple(cells)
+    words = _PLANNED if planned else {}
+    present = [outcome for outcome in Outcome if any(cell.outcome is outcome for cell in every)]
+    signs = [f"{text.symbol(outcome, encoding)} {words.get(outcome, outcome.value)}" for outcome in present]
+    if any(cell.cached for cell in every):
+        signs.append(f"{text.CACHED[text.is_plain(encoding)]} from an earlier run")
+    if any(cell.allow_failure and not cell.outcome.is_green for cell in every):
+        signs.append("( ) may fail")
+    return Text("   ".join(signs), style=DIM)
 
 
-def _legend(console: Console, finished: Report, encoding: str, *, planned: bool) -> None:
-    present = [outcome for outcome in ORDER if any(cell.outcome is outcome for cell in finished.cells)]
-    signs = [f"{text.symbol(outcome, encoding)} {_name(outcome, planned=planned)}" for outcome in present]
-    cached = ["* from an earlier run"] if any(cell.cached for cell in finished.cells) else []
-    console.print()
-    console.print(Text("   ".join([*signs, *cached]), style="bright_black"))
+# what stands below
 
 
-def _reasons(console: Console, finished: Report) -> None:
-    found = report.reasons(finished)
+def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str) -> Iterator[Text]:
+    sign = text.symbol(found[0].outcome, encoding)
+    yield Text(f"{sign} {title}", style=f"bold {text.colour(found[0].outcome)}")
+    for group in found:
+        single = len(group.cells) == 1
+        which = text.line(group.cells[0]) if single else text.count(len(group.cells), "cell")
+        yield Text(f"  {text.line(group.reason or 'no reason was given', 500)} ({which})")
+        if group.outcome is not Outcome.IMPOSSIBLE and not single:
+            yield Text(f"    {text.some(group.cells, MOST_CELLS)}", style=DIM)
+        if group.log:
+            yield Text(f"    log: {_log(report, group.log)}", style=DIM)
+    yield Text()
+
+
+def _failures(report: Report, encoding: str) -> Iterator[Text]:
+    results = {cell.id: cell for cell in report.cells}
+    found = grouping.by_signature(report.cells)
+    for group in found[:MOST_GROUPS]:
+        yield from _failure(group, report, results, encoding)
+        yield Text()
+    if len(found) > MOST_GROUPS:
+        more = f"and {len(found) - MOST_GROUPS} more failures: venvgrid report --format json"
+        yield Text(f"{text.ELLIPSIS[text.is_plain(encoding)]} {more}", style="bold red")
+        yield Text()
+
+
+def _failure(group: FailureGroup, report: Report, results: Mapping[str, CellResult], encoding: str) -> Iterator[Text]:
+    known = group.kind.replace("-", " ") == group.outcome.value.replace("-", " ")
+    what = [] if group.tests else [group.outcome.value]
+    what += [group.kind] if group.kind and not (known and what) else []
+    head = ": ".join([*what, *([group.message] if group.message else [])]) or "failed"
+    sign = text.symbol(group.outcome if not group.tests else Outcome.FAILED, encoding)
+    yield Text.assemble((f"{sign} {text.line(head, 500)}", "bold red"), " (may fail)" if group.allowed else "")
+    place = signatures.last_frame(group.longrepr) if group.tests else ""
+    if place:
+        yield Text(f"    at {text.line(place)}", style=DIM)
+    for test in group.tests[:MOST_TESTS]:
+        yield Text(f"    {text.line(test)}")
+    if len(group.tests) > MOST_TESTS:
+        yield Text(f"    and {len(group.tests) - MOST_TESTS} more tests")
+    many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
+    yield Text(f"    in {many}: {text.some(group.cells, MOST_CELLS)}", style=DIM)
+    first = results[group.cells[0]]
+    if not group.tests and first.reason and group.message not in first.reason:
+        yield Text(f"    {text.line(first.reason, 500)}")
+    if group.log:
+        yield Text(f"    log: {_log(report, group.log)}", style=DIM)
+
+
+def _flaky(report: Report) -> Iterator[Text]:
+    found = [
+        (cell.id, name, case.earlier)
+        for cell in report.cells
+        for name, case in report.tests.get(cell.id, {}).items()
+        if case.earlier and case.verdict not in BAD
+    ]
     if not found:
         return
-    console.print()
-    outcomes = dict.fromkeys(group.outcome for group in found)
-    for outcome in outcomes:
-        console.print(Text(outcome.value, style=f"bold {text.colour(outcome)}"))
-        for group in (group for group in found if group.outcome is outcome):
-            console.print(Text(f"  {text.line(group.reason, 400)}"), soft_wrap=True)
-            console.print(Text(f"    {_cells(group.cells)}", style="bright_black"), soft_wrap=True)
+    yield Text("~ Flaky", style="bold yellow")
+    for cell, name, earlier in found[:MOST_FLAKY]:
+        yield Text(f"  {text.line(name)} in {text.line(cell)}: passed after {text.line(earlier)}")
+    if len(found) > MOST_FLAKY:
+        yield Text(f"  and {len(found) - MOST_FLAKY} more")
+    yield Text()
 
 
-def _failures(console: Console, finished: Report) -> None:
-    results = {cell.id: cell for cell in finished.cells}
-    for group in report.groups(finished):
-        console.print()
-        console.print(_title(group, finished, results), soft_wrap=True)
-        for test in group.tests[:MOST_TESTS]:
-            console.print(Text(f"    {text.line(test)}"), soft_wrap=True)
-        if len(group.tests) > MOST_TESTS:
-            console.print(Text(f"    … and {len(group.tests) - MOST_TESTS} more tests"))
-        console.print(Text(f"  in {_cells(group.cells)}", style="bright_black"), soft_wrap=True)
-        log = results[group.cells[0]].log
-        if log:
-            console.print(Text(f"  log: .venvgrid/runs/{finished.run}/{log}", style="bright_black"), soft_wrap=True)
-
-
-def _title(group: FailureGroup, finished: Report, results: Mapping[str, CellResult]) -> Text:
-    first = results[group.cells[0]]
-    many = f"{len(group.cells)} of {text.count(len(finished.cells), 'cell')}"
-    if not group.tests:
-        return Text.assemble((f"{first.outcome.value}: ", "bold red"), text.line(first.reason, 400), f"  ({many})")
-    head = f"{group.kind}: {group.message}" if group.message else group.kind
-    what = text.count(len(group.tests), "test")
-    return Text.assemble((text.line(head, 400), "bold red"), f"  ({what}, {many})")
-
-
-def _notes(console: Console, finished: Report) -> None:
+def _notes(report: Report) -> Iterator[Text]:
     found: dict[str, list[str]] = {}
-    for cell in finished.cells:
+    for cell in report.cells:
         for note in cell.notes:
             found.setdefault(note, []).append(cell.id)
     for note, cells in found.items():
-        console.print()
-        console.print(Text(f"note: {text.line(note)} ({_cells(tuple(cells))})", style="yellow"), soft_wrap=True)
-    for warning in finished.warnings:
-        console.print(Text(f"warning: {text.line(warning)}", style="yellow"), soft_wrap=True)
-    console.print()
+        yield Text(f"note: {text.line(note, 500)} ({text.some(cells, MOST_CELLS)})", style="yellow")
+    for warning in report.warnings:
+        yield Text(f"warning: {text.line(warning, 500)}", style="yellow")
+    if found or report.warnings:
+        yield Text()
 
 
-def _cells(cells: tuple[str, ...]) -> str:
-    more = f" and {len(cells) - MOST_CELLS} more" if len(cells) > MOST_CELLS else ""
-    return ", ".join(text.line(cell) for cell in cells[:MOST_CELLS]) + more
+def _log(report: Report, log: str) -> str:
+    return text.line(f".venvgrid/runs/{report.run}/{log}")

@@ -1,0 +1,110 @@
+"""What bad cells have in common: the same failure, or the same reason why nothing was tested. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from venvgrid.model import CellResult, Failure
+
+# "matplotlib 2.2 has no wheel for CPython 3.8 on linux-x86_64": the same reason on another Python.
+_PYTHON = re.compile(r"\b(?:CPython|PyPy|GraalPy|Python) (\d+\.\d+\w*)")
+_MOST_PYTHONS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureGroup:
+    """The same failure in several places, as its signature tells.
+
+    `cells` are the ids of those that have it, `tests` those that fail so; none where it is no failure of a test.
+    `allowed`: all of the cells may fail.
+    """
+
+    signature: str
+    kind: str
+    message: str
+    longrepr: str
+    cells: tuple[str, ...]
+    tests: tuple[str, ...]
+    count: int
+    outcome: Outcome  # of the first cell
+    log: str  # of the first cell, relative to the run's folder
+    allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonGroup:
+    """Cells of the same outcome for the same reason, where no test failed; `log` is that of the first cell."""
+
+    outcome: Outcome
+    reason: str
+    cells: tuple[str, ...]
+    log: str = ""
+
+
+def by_signature(cells: Iterable[CellResult]) -> tuple[FailureGroup, ...]:
+    """Group failures by signature, the one with most cells first; those of cells that may fail come last."""
+    found: dict[str, list[tuple[CellResult, Failure]]] = {}
+    for cell in cells:
+        for failure in cell.failures:
+            found.setdefault(failure.signature, []).append((cell, failure))
+    made = [_group(signature, entries) for signature, entries in found.items()]
+    return tuple(sorted(made, key=lambda group: (group.allowed, -len(group.cells), -group.count)))
+
+
+def _group(signature: str, entries: list[tuple[CellResult, Failure]]) -> FailureGroup:
+    first, failure = entries[0]
+    return FailureGroup(
+        signature=signature,
+        kind=failure.kind,
+        message=failure.message,
+        longrepr=next((item.longrepr for _, item in entries if item.longrepr), ""),
+        cells=tuple(dict.fromkeys(cell.id for cell, _ in entries)),
+        tests=tuple(dict.fromkeys(item.test for _, item in entries if item.test)),
+        count=len(entries),
+        outcome=first.outcome,
+        log=first.log,
+        allowed=all(cell.allow_failure for cell, _ in entries),
+    )
+
+
+def by_reason(cells: Iterable[CellResult]) -> tuple[ReasonGroup, ...]:
+    """Group the cells that are not green and have no failure, by outcome and reason, in the cells' order.
+
+    Impossible cells whose reasons name another Python but are else the same are one group.
+    """
+    found: dict[tuple[Outcome, str], list[CellResult]] = {}
+    for cell in cells:
+        if not cell.outcome.is_green and not cell.failures:
+            merged = cell.outcome is Outcome.IMPOSSIBLE
+            reason = _PYTHON.sub(_placeholder, cell.reason, count=1) if merged else cell.reason
+            found.setdefault((cell.outcome, reason), []).append(cell)
+    return tuple(
+        ReasonGroup(
+            outcome=outcome,
+            reason=_joined([cell.reason for cell in alike]),
+            cells=tuple(cell.id for cell in alike),
+            log=alike[0].log,
+        )
+        for (outcome, _), alike in found.items()
+    )
+
+
+def _placeholder(match: re.Match[str]) -> str:
+    return match[0][: match.start(1) - match.start(0)] + "\0"
+
+
+def _joined(texts: list[str]) -> str:
+    """Write reasons that differ only in their Python as one."""
+    pythons = list(dict.fromkeys(match[1] for text in texts if (match := _PYTHON.search(text))))
+    if len(pythons) < 2 or len(set(texts)) < 2:  # noqa: PLR2004  (nothing to join)
+        return texts[0]
+    more = f" and {len(pythons) - _MOST_PYTHONS} more" if len(pythons) > _MOST_PYTHONS else ""
+    named = ", ".join(pythons[:_MOST_PYTHONS]) + more
+    return _PYTHON.sub(lambda match: match[0][: match.start(1) - match.start(0)] + named, texts[0], count=1)

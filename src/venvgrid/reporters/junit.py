@@ -1,0 +1,194 @@
+"""JUnit XML: a test suite a cell, for GitHub's, GitLab's and Jenkins' readers. Always well-formed XML 1.0.
+
+A test's `classname` begins with its cell: GitLab shows it as the suite, and of two tests of one job with the same
+classname and name it keeps only the first.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from venvgrid.model import Failure, Outcome, Verdict
+from venvgrid.report import GREEN, Case
+from venvgrid.reporters import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvgrid.model import CellResult
+    from venvgrid.report import Report
+
+LONGEST_TEXT = 20_000  # characters of one test's failure
+CELL = "cell"  # the name of the test case that stands for a cell as a whole
+TESTS, FAILURES, ERRORS, SKIPPED = "tests", "failures", "errors", "skipped"
+
+_TEXT = {ord(sign): f"&{name};" for sign, name in (("&", "amp"), ("<", "lt"), (">", "gt"), ("\r", "#13"))}
+_ATTRIBUTE = _TEXT | {ord(sign): f"&{name};" for sign, name in (('"', "quot"), ("\n", "#10"), ("\t", "#9"))}
+# What XML 1.0 does not allow, and control characters that it allows and terminals obey.
+_ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(report: Report) -> str:
+    """Give the report as JUnit XML."""
+    names: dict[str, str] = {}  # tests' attributes: cells share most of them
+    suites = [_Suite(report, cell, names) for cell in report.cells]
+    counts: Counter[str] = Counter()
+    for suite in suites:
+        counts.update(suite.counts)
+    head = f"<testsuites{_attribute('name', report.project or 'venvgrid')}{_counts(counts, report.duration)}>\n"
+    bodies = [line for suite in suites for line in suite.lines()]
+    return "".join(['<?xml version="1.0" encoding="utf-8"?>\n', head, *bodies, "</testsuites>\n"])
+
+
+class _Suite:
+    """The test cases of one cell, rendered, and how many there are of each kind."""
+
+    def __init__(self, report: Report, cell: CellResult, names: dict[str, str]) -> None:
+        self._report, self._cell, self._names = report, cell, names
+        self._classname = _escaped(cell.id)
+        self._limit = cell.durations.get("test", 0.0) or math.inf  # no test takes longer than its cell
+        self.counts: Counter[str] = Counter()
+        self._cases: list[str] = []
+        self._add_tests()
+        self._add_cell()
+
+    def lines(self) -> Iterator[str]:
+        """Give the suite with everything in it."""
+        cell, report = self._cell, self._report
+        started = _attribute("timestamp", report.started) if report.started else ""
+        took = sum(map(_finite, cell.durations.values()))
+        yield f"<testsuite{_attribute('name', cell.id)}{_counts(self.counts, took)}{started}>\n<properties>\n"
+        for name, value in _properties(cell):
+            yield f"<property{_attribute('name', name)}{_attribute('value', value)}/>\n"
+        yield "</properties>\n"
+        yield from self._cases
+        yield "</testsuite>\n"
+
+    def _add_tests(self) -> None:
+        failures = {failure.test: failure for failure in self._cell.failures if failure.test}
+        cases = self._report.tests.get(self._cell.id, {})
+        for test, case in cases.items():
+            self._add(self._name(test), case, failures.get(test))
+        for test, failure in failures.items():
+            if test not in cases:  # it did not end, or tests were counted from a report that names only these
+                case = Case(verdict=Verdict.FAILED, duration=failure.duration, message=failure.message)
+                self._add(self._name(test), case, failure)
+
+    def _add_cell(self) -> None:
+        """Add a case for the cell as a whole where its tests do not say what became of it."""
+        cell = self._cell
+        whole = [failure for failure in cell.failures if not failure.test]
+        told = self.counts[FAILURES] + self.counts[ERRORS] if not cell.outcome.is_green else self.counts[TESTS]
+        if told and not whole:
+            return
+        name, kind = f'" name="{CELL}', cell.outcome.value
+        reason = "\n".join(filter(None, (cell.reason, *(failure.longrepr for failure in whole), *cell.notes)))
+        failure = Failure(test="", kind=kind, message=cell.reason or kind, signature="", longrepr=reason)
+        if cell.outcome.is_green:
+            self._add(name, Case(verdict=Verdict.PASSED), None)
+        else:
+            verdict = Verdict.SKIPPED if _is_waived(cell, self._report) else Verdict.ERROR
+            self._add(name, Case(verdict=verdict, message=cell.reason), failure)
+
+    def _name(self, test: str) -> str:
+        known = self._names.get(test)
+        if known is None:
+            known = self._names[test] = _named(test)
+        return known
+
+    def _add(self, name: str, case: Case, failure: Failure | None) -> None:
+        """Add a test case; `name` continues the classname that begins with the cell."""
+        took = min(_finite(case.duration), self._limit)
+        head = f'<testcase classname="{self._classname}{name}" time="{took:.3f}"'
+        self.counts[TESTS] += 1
+        match case.verdict:
+            case Verdict.PASSED | Verdict.XPASSED:
+                body = _problem("flakyFailure", "", case.earlier, "") if case.earlier else ""
+            case Verdict.SKIPPED | Verdict.XFAILED:
+                self.counts[SKIPPED] += 1
+                kind = "pytest.skip" if case.verdict is Verdict.SKIPPED else "pytest.xfail"
+                body = _problem("skipped", failure.kind if failure else kind, case.message, "")
+            case Verdict.FAILED | Verdict.ERROR:
+                is_error = case.verdict is Verdict.ERROR
+                self.counts[ERRORS if is_error else FAILURES] += 1
+                known = failure or Failure(test="", kind="", message="", signature="")
+                body = _problem(
+                    "error" if is_error else "failure", known.kind, known.message or case.message, known.longrepr
+                )
+        self._cases.append(f"{head}>{body}</testcase>\n" if body else f"{head}/>\n")
+
+
+def _is_waived(cell: CellResult, report: Report) -> bool:
+    """Whether it is no failure that a cell was not tested: as it cannot exist, or its Python need not be there."""
+    if cell.outcome is Outcome.IMPOSSIBLE:
+        return not cell.named or cell.allow_failure
+    return cell.outcome is Outcome.MISSING_INTERPRETER and report.exit_status == GREEN
+
+
+def _properties(cell: CellResult) -> Iterator[tuple[str, str]]:
+    yield "outcome", cell.outcome.value
+    yield from ((f"axis.{name}", value) for name, value in cell.axes.items())
+    if cell.interpreter:
+        yield "python", f"{cell.interpreter.implementation} {cell.interpreter.version}"
+    yield from ((f"package.{name}", version) for name, version in cell.packages.items())
+    flags = {"allow-failure": cell.allow_failure, "cached": cell.cached, "flaky": cell.outcome is Outcome.FLAKY}
+    yield from ((name, "true") for name, is_set in flags.items() if is_set)
+    yield from ((name, value) for name, value in (("reason", cell.reason), ("log", cell.log)) if value)
+    yield from (("note", note) for note in cell.notes)
+
+
+def _named(test: str) -> str:
+    """Continue a classname: "tests/test_a.py::TestB::test_c[1]" is ".tests.test_a.TestB", and the name "test_c[1]"."""
+    address, bracket, parameters = test.partition("[")
+    names = address.split("::")
+    path = names[0]
+    names[0] = re.sub(r"\.py$", "", path.replace("/", "."))
+    *classes, name = names
+    classname = "".join(f".{part}" for part in classes)
+    file = _attribute("file", path) if path.endswith(".py") else ""
+    # What follows closes the last attribute: the caller writes its quotation mark.
+    return f'{_escaped(classname)}"{_attribute("name", name + bracket + parameters)}{file}'.removesuffix('"')
+
+
+def _problem(tag: str, kind: str, message: str, body: str) -> str:
+    """Give the element that says what is wrong; the message is its content, too, for GitLab reads nothing else."""
+    attributes = (_attribute("type", kind) if kind else "") + _attribute("message", message)
+    return f"<{tag}{attributes}>{_content(body or message)}</{tag}>"
+
+
+def _counts(counts: Counter[str], took: float) -> str:
+    numbers = "".join(f' {name}="{counts[name]}"' for name in (TESTS, FAILURES, ERRORS, SKIPPED))
+    return f'{numbers} time="{_finite(took):.3f}"'
+
+
+def _finite(duration: float) -> float:
+    return min(duration, 1e9) if math.isfinite(duration) and duration > 0 else 0.0
+
+
+def _clean(raw: str) -> str:
+    if raw.isascii() and raw.isprintable():
+        return raw
+    return _ILLEGAL.sub(text.spelt, text.ANSI.sub("", raw))
+
+
+def _escaped(raw: str) -> str:
+    return _uncommanded(_clean(raw).translate(_ATTRIBUTE))
+
+
+def _attribute(name: str, value: str) -> str:
+    return f' {name}="{_escaped(value)}"'
+
+
+def _content(raw: str) -> str:
+    if len(raw) > LONGEST_TEXT:
+        half = LONGEST_TEXT // 2
+        raw = f"{raw[:half]}\n[{len(raw) - 2 * half} characters are left out]\n{raw[-half:]}"
+    return _uncommanded(text.COMMAND.sub(r"\1&#58;", _clean(raw).translate(_TEXT)))
+
+
+def _uncommanded(escaped: str) -> str:
+    """Keep a CI service from taking a line for its command, where the report is printed."""
+    return text.OLD_COMMAND.sub("&#35;", escaped) if "##" in escaped else escaped

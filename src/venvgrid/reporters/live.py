@@ -1,0 +1,149 @@
+"""Progress on a terminal: a line a running cell and the count of what is done, redrawn in place; red cells stay above.
+
+rich draws from a thread of its own. What it reads is changed by the events' thread alone, one simple value at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self, TextIO, cast
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from venvgrid.events import CellFinished, Event, Message, Stage
+from venvgrid.model import Outcome
+from venvgrid.reporters import text
+from venvgrid.reporters.lines import finished
+from venvgrid.reporters.progress import Progress, Running
+from venvgrid.reporters.streams import Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from rich.console import ConsoleOptions, RenderResult
+
+PER_SECOND = 8
+# Short lines stay one line when the terminal is made narrower; else what they become would not be erased.
+WIDEST = 100
+SILENT = frozenset({Outcome.PASSED, Outcome.IMPOSSIBLE, Outcome.CANCELLED})  # told by the count, and at the end
+MOST_ROWS = 16  # of running cells: what stays above is to be seen, too
+_BAR = 20
+
+
+class LiveReporter:
+    """A context manager, called with events; when it is left, the screen holds only what stays."""
+
+    def __init__(
+        self, stream: TextIO, *, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Draw on `stream`, a terminal. `console` and `clock` (seconds) are others in tests."""
+        quiet = cast("TextIO", Quiet(stream))
+        self._console = console or Console(file=quiet, highlight=False, emoji=False, markup=False)
+        self._screen = Screen(clock)
+        self._live = Live(
+            self._screen,
+            console=self._console,
+            refresh_per_second=PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Erase what is not to stay, and give the cursor back."""
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event; it is drawn at the next refresh."""
+        self._screen.add(event)
+        match event:
+            case CellFinished() if event.result.outcome not in SILENT:
+                first, *rest = finished(event.result, self._screen.progress.run, self._console.encoding)
+                self._print(Text(first, style=text.colour(event.result.outcome)))
+                for line in rest:
+                    self._print(Text(line, style="bright_black"))
+            case Message() if event.level == "warning":
+                self._print(Text(f"warning: {text.line(event.text, 500)}", style="yellow"))
+            case _:
+                pass
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
+
+
+class Screen:
+    """What is drawn: rows of running cells, as many as there is room for, and the count below."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Know nothing yet. `clock` gives seconds, from any beginning."""
+        self.progress = Progress()
+        self._clock = clock
+        self._began = clock()  # what the clock showed when the run began
+
+    def add(self, event: Event) -> None:
+        """Take in an event."""
+        self.progress.add(event)
+        self._began = min(self._began, self._clock() - self.progress.now)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the lines for the terminal as large as it is now."""
+        width = min(options.max_width - 1, WIDEST)  # the last column is left free: writing it makes some terminals wrap
+        for line in self.lines(width, max(1, options.size.height - 1), console.encoding):
+            line.truncate(max(width, 1), overflow="crop")
+            yield line
+
+    def lines(self, width: int, height: int, encoding: str) -> Iterator[Text]:
+        """Give at most `height` lines of at most `width` columns."""
+        now = self._clock() - self._began
+        running = list(self.progress.running.values())  # one step: the events' thread goes on meanwhile
+        room = min(height - 1, MOST_ROWS)
+        shown = running if len(running) <= room else running[: max(0, room - 1)]
+        wide = max((len(row.cell) for row in shown), default=0)
+        for row in shown:
+            yield _row(row, now, wide, width)
+        if len(running) > len(shown) and room:
+            yield Text(f"  and {len(running) - len(shown)} more", style="bright_black")
+        yield self._count(now, len(running), width, encoding)
+
+    def _count(self, now: float, running: int, width: int, encoding: str) -> Text:
+        progress = self.progress
+        parts = Text(f"{progress.finished} of {text.count(progress.total, 'cell')}", style="bold")
+        if width > 2 * _BAR + len(parts) and progress.total:
+            parts = Text.assemble(_bar(progress.finished, progress.total, encoding), " ", parts)
+        told = [(f"{number} {outcome.value}", outcome) for outcome in Outcome if (number := progress.done[outcome])]
+        for index, (words, outcome) in enumerate(told):
+            parts.append(": " if index == 0 else ", ").append(words, style=text.colour(outcome))
+        waiting = max(0, progress.total - progress.finished - running)
+        parts.append("".join([f", {running} running" if running else "", f", {waiting} waiting" if waiting else ""]))
+        return parts.append(f", {text.seconds(now)}")
+
+
+def _row(row: Running, now: float, wide: int, width: int) -> Text:
+    """Draw "  py3.9-matplotlib3.5  test      12 of 40, 1 failed    3.4 s"."""
+    took = text.seconds(max(0.0, now - row.since))
+    told = ""
+    if row.stage is Stage.TEST and (row.collected or row.done):
+        told = f"{row.done} of {row.collected}" if row.collected else str(row.done)
+    failed = f", {row.failed} failed" if row.failed else ""
+    name = text.line(row.cell)
+    room = max(8, min(wide, width - 36))
+    shown = name if len(name) <= room else f"{name[: room - 1]}~"
+    line = Text(f"  {shown:<{room}}  {row.stage.value:<7}  {took:>10}  {told}")
+    return line.append(failed, style="red")
+
+
+def _bar(done: int, total: int, encoding: str) -> Text:
+    full, empty = ("━", "─") if text.can_encode("━─", encoding) else ("#", ".")
+    filled = _BAR * min(done, total) // total
+    return Text.assemble((full * filled, "green"), (empty * (_BAR - filled), "bright_black"))

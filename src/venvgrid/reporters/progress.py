@@ -1,0 +1,86 @@
+"""How far a run is: what both the lines and the live view tell. Pure; times are seconds since the run began."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from venvgrid.events import (
+    CellFinished,
+    Event,
+    RunStarted,
+    Stage,
+    StageFinished,
+    StageStarted,
+    TestFinished,
+    TestsCollected,
+)
+from venvgrid.model import Outcome, Status, Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """What is done for a cell. `done` and `failed` count tests of this attempt; `collected` is 0 if it is not known."""
+
+    cell: str
+    stage: Stage
+    since: float
+    collected: int = 0
+    done: int = 0
+    failed: int = 0
+    attempt: int = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """Adds up events. Mutable: `add` is called for each."""
+
+    total: int = 0
+    now: float = 0.0
+    run: str = ""
+    done: Counter[Outcome] = field(default_factory=Counter)
+    running: dict[str, Running] = field(default_factory=dict)  # by cell, those that began first come first
+    _ended: dict[str, Outcome] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        """Take in an event. Those of cells that nothing is known of are taken as they are."""
+        match event:
+            case TestFinished():
+                self._test(event)
+            case TestsCollected():
+                self._testing(event.cell, event.at).collected = event.collected
+            case StageStarted():
+                self.running[event.cell] = Running(cell=event.cell, stage=event.stage, since=event.at)
+            case StageFinished():
+                self.running.pop(event.cell, None)
+            case CellFinished():
+                self.running.pop(event.result.id, None)
+                self._end(event.result.id, event.result.outcome)
+            case RunStarted():
+                self.run = event.run
+                self.total = sum(item.status is not Status.EXCLUDED for item in event.plan.cells)
+                return
+            case _:
+                pass
+        self.now = max(self.now, event.at)
+
+    def _end(self, cell: str, outcome: Outcome) -> None:
+        if cell in self._ended:
+            self.done[self._ended[cell]] -= 1
+        self._ended[cell] = outcome
+        self.done[outcome] += 1
+
+    def _testing(self, cell: str, at: float) -> Running:
+        return self.running.setdefault(cell, Running(cell=cell, stage=Stage.TEST, since=at))
+
+    def _test(self, event: TestFinished) -> None:
+        running = self._testing(event.cell, event.at)
+        if event.attempt > running.attempt:
+            running.attempt, running.done, running.failed = event.attempt, 0, 0
+        running.done += 1
+        running.failed += event.verdict in {Verdict.FAILED, Verdict.ERROR}
+
+    @property
+    def finished(self) -> int:
+        """How many cells have their outcome."""
+        return len(self._ended)
