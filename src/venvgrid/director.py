@@ -16,7 +16,7 @@ from venvgrid.environments import BuildError, Environment
 from venvgrid.errors import InfrastructureError
 from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage, StageFinished, StageStarted
 from venvgrid.installers import ResolveFailed, Unresolvable
-from venvgrid.model import AxisKind, CellResult, InstallMode, LockEntry, Outcome, PlannedCell, Status
+from venvgrid.model import AxisKind, CellResult, InstallMode, Interpreter, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.project import ProjectError
 from venvgrid.steps import CellWork, Installed, base_result
 from venvgrid.tasks import Resolution, Trouble, headline
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from venvgrid.engine import Post
     from venvgrid.events import Event
-    from venvgrid.model import Cell, Interpreter
+    from venvgrid.model import Cell
     from venvgrid.process import Cancellation
     from venvgrid.tasks import Answer, Goal, Work
 
@@ -38,6 +38,7 @@ WHEEL = "wheel:"
 RESOLVE = "resolve:"
 BUILD = "build:"
 TEST = "test:"
+PYTHON = "python:"
 
 
 class GridDirector:
@@ -59,6 +60,9 @@ class GridDirector:
         self._building: set[str] = set()
         self._wheels: dict[str, Wheel] = {}  # by the executable that built it
         self._wheel_tasks: set[str] = set()
+        self._pythons = dict(goal.interpreters)
+        self._not_to_be_had: set[str] = set()  # values of the python axis whose download failed
+        self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
 
     @property
     def installs_wheel(self) -> bool:
@@ -84,19 +88,20 @@ class GridDirector:
         ]
         groups: defaultdict[str, list[Cell]] = defaultdict(list)
         for cell in self._runnable():
-            interpreter = goal.interpreters[cell.axes["python"]]
-            if isinstance(interpreter, str):
-                events += self._end(cell, Status.MISSING_INTERPRETER, Outcome.MISSING_INTERPRETER, interpreter)
+            value = cell.axes["python"]
+            if isinstance(self._pythons[value], str) and value not in goal.stand_ins:
+                events += self._missing(cell)
             elif cell.id in goal.locked:
                 events += self._answered(cell, goal.locked[cell.id])
             else:
                 groups[self._resolved_alike(cell)].append(cell)
         self._groups = {f"{RESOLVE}{key}": tuple(cells) for key, cells in groups.items()}
-        tasks = self._ready_builds()
-        if self._wheel_is_needed():
-            tasks.append(self._wheel_task(self._builder()))
+        tasks = [*self._ready_builds(), *self._first_wheel()]
         if self.metadata is not None or not self._installs():
-            tasks += [self._resolve_task(key) for key in self._groups]
+            return events, [*tasks, *(self._resolve_task(key) for key in self._groups)]
+        if not tasks:  # nothing here can build the wheel that tells what the project needs
+            more, tasks = self._want_pythons(cell for cells in self._groups.values() for cell in cells)
+            events += more
         return events, tasks
 
     def done(self, task: Task, result: object) -> Followed:
@@ -107,6 +112,8 @@ class GridDirector:
             return self._wheel_done(task, result)
         if task.key.startswith(RESOLVE):
             return self._resolved(task, result)
+        if task.key.startswith(PYTHON) and isinstance(result, Interpreter | str):
+            return self._python_done(task.key.removeprefix(PYTHON), result)
         if isinstance(result, Environment):
             if self.goal.until is Stage.BUILD:
                 return [], []
@@ -129,7 +136,10 @@ class GridDirector:
         """Give a result to whatever has none, and the exit status."""
         events: list[Event] = []
         if self.goal.until is Stage.TEST:
-            why = "stopped by the user" if self.interrupted else "stopped after the first failure (--fail-fast)"
+            stopped = (
+                "stopped after the first failure (--fail-fast)" if self._stopped else "no result: a bug in venvgrid"
+            )
+            why = "stopped by the user" if self.interrupted else stopped
             for cell in self._runnable():
                 if cell.id not in self.results:
                     events += self._finished(replace(base_result(cell, self.entries.get(cell.id)), reason=why))
@@ -147,19 +157,66 @@ class GridDirector:
     def _installs(self) -> bool:
         return self.goal.config.project.install is not InstallMode.NONE
 
-    def _wheel_is_needed(self) -> bool:
-        """Whether a wheel must be built: to be installed, or because nothing else knows the metadata."""
-        waiting = any(cell.id not in self.results for cell in self._runnable())
-        to_install = self.installs_wheel and self.goal.until is not Stage.RESOLVE
-        return waiting and self._installs() and (to_install or self.metadata is None)
+    def _first_wheel(self) -> list[Task]:
+        """Give the task that builds the project's first wheel, if one is needed and nobody builds it yet.
 
-    def _builder(self) -> Interpreter:
-        """Choose the interpreter that builds the wheel first: the newest ordinary one of the cells that may run."""
-        found = [
-            self.goal.interpreters[cell.axes["python"]] for cell in self._runnable() if cell.id not in self.results
-        ]
+        It is needed to be installed, or because nothing else knows the metadata. The newest ordinary interpreter of
+        the cells that may run builds it.
+        """
+        to_install = self.installs_wheel and self.goal.until is not Stage.RESOLVE
+        if self._wheel_tasks or not self._installs() or not (to_install or self.metadata is None):
+            return []
+        found = (self._pythons[cell.axes["python"]] for cell in self._runnable() if cell.id not in self.results)
         usable = [item for item in found if not isinstance(item, str)]
-        return max(usable, key=lambda item: (item.implementation == "cpython", not item.free_threaded, item.release))
+        if not usable:
+            return []
+        best = max(usable, key=lambda item: (item.implementation == "cpython", not item.free_threaded, item.release))
+        return [self._wheel_task(best)]
+
+    def _missing(self, cell: Cell) -> list[Event]:
+        reason = self._pythons[cell.axes["python"]]
+        return self._end(cell, Status.MISSING_INTERPRETER, Outcome.MISSING_INTERPRETER, str(reason))
+
+    def _want_pythons(self, cells: Iterable[Cell]) -> Followed:
+        """Download the interpreters of cells that need them, or say that they are missing."""
+        events: list[Event] = []
+        tasks: list[Task] = []
+        came: list[Cell] = []
+        for cell in cells:
+            value = cell.axes["python"]
+            there = self._pythons[value]
+            if not isinstance(there, str):  # it came while this cell was being resolved
+                came.append(cell)
+            elif not self.goal.download or value in self._not_to_be_had:
+                events += self._missing(cell)
+            else:
+                if value not in self._awaiting:
+                    tasks.append(self._python_task(value, there))
+                self._awaiting[value].append(cell)
+        return events, [*tasks, *self._resolves(came)]
+
+    def _python_task(self, value: str, missing: str) -> Task:
+        return Task(
+            key=f"{PYTHON}{value}",
+            lane=Lane.RESOLVE,
+            work=lambda _post: self._work.python(value, missing),
+            order=-1.0,
+        )
+
+    def _python_done(self, value: str, got: Interpreter | str) -> Followed:
+        """Resolve the cells of an interpreter that was downloaded, now with itself, or end them."""
+        self._pythons[value] = got
+        if isinstance(got, str):
+            self._not_to_be_had.add(value)
+            return [event for cell in self._awaiting[value] for event in self._missing(cell)], []
+        tasks = self._first_wheel()
+        if self.metadata is not None or not self._installs():
+            tasks += self._resolves(self._awaiting[value])
+        return [], tasks
+
+    def _resolves(self, cells: Iterable[Cell]) -> list[Task]:
+        keys = dict.fromkeys(f"{RESOLVE}{self._resolved_alike(cell)}" for cell in cells)
+        return [self._resolve_task(key) for key in keys]
 
     def _resolved_alike(self, cell: Cell) -> str:
         kinds = {axis.name: axis.kind for axis in self.goal.config.axes}
@@ -167,15 +224,17 @@ class GridDirector:
 
     def _resolve_task(self, key: str) -> Task:
         cells = self._groups[key]
-        interpreter = self.goal.interpreters[cells[0].axes["python"]]
+        value = cells[0].axes["python"]
+        there = self._pythons[value]
+        interpreter = self.goal.stand_ins[value] if isinstance(there, str) else there
         metadata = self.metadata
 
         def work(post: Post) -> object:
             def resolve() -> Answer:
-                return self._work.resolve(cells[0], _real(interpreter), metadata)
+                return self._work.resolve(cells[0], interpreter, metadata)
 
             answer, took = self._timed(post, cells, Stage.RESOLVE, resolve)
-            return Resolution(answer=answer, took=took)
+            return Resolution(answer=answer, took=took, stand_in=isinstance(there, str))
 
         return Task(key=key, lane=Lane.RESOLVE, work=work)
 
@@ -227,7 +286,10 @@ class GridDirector:
             message = f"{task.key} gave {result!r}"
             raise TypeError(message)
         events: list[Event] = []
-        for cell in self._groups[task.key]:
+        cells = self._groups[task.key]
+        if result.stand_in and not isinstance(result.answer, Unresolvable):
+            return self._want_pythons(cells)
+        for cell in cells:
             self._durations[cell.id]["resolve"] = result.took
             events += self._answered(cell, result.answer)
         return events, self._ready_builds()
@@ -246,7 +308,7 @@ class GridDirector:
         tasks: list[Task] = []
         if self.metadata is None:
             self.metadata = wheel.metadata
-            tasks = [self._resolve_task(key) for key in self._groups]
+            tasks = [self._resolve_task(key) for key, cells in self._groups.items() if cells[0].id not in self.results]
         return [], [*tasks, *self._ready_builds()]
 
     def _ready_builds(self) -> list[Task]:
@@ -292,7 +354,7 @@ class GridDirector:
         return events, []
 
     def _interpreter_of(self, cell: Cell) -> str:
-        interpreter = self.goal.interpreters[cell.axes["python"]]
+        interpreter = self._pythons[cell.axes["python"]]
         return interpreter if isinstance(interpreter, str) else interpreter.executable
 
     def _end(self, cell: Cell, status: Status, outcome: Outcome, reason: str, *, log: str = "") -> list[Event]:
@@ -314,9 +376,3 @@ class GridDirector:
         whole = replace(result, durations={**self._durations[result.id], **result.durations})
         self.results[result.id] = whole
         return [CellFinished(result=whole, at=self._now())]
-
-
-def _real(interpreter: Interpreter | str) -> Interpreter:
-    if isinstance(interpreter, str):
-        raise TypeError(interpreter)
-    return interpreter

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid import engine, interpreters
+from venvgrid.model import Interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.model import Interpreter
     from venvgrid.process import Runner
+
+
+OLDEST_MINOR = 6  # of the CPython 3 that uv knows the tags of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,23 +43,41 @@ class Pythons:
             map_parallel=engine.map_parallel,
         )
 
-    def choose(self, values: Iterable[str], *, download: bool) -> dict[str, Interpreter | str]:
+    def choose(self, values: Iterable[str]) -> dict[str, Interpreter | str]:
         """Map each value to its interpreter, or to the reason that there is none."""
         answers = interpreters.resolve_specs(values, self.found(), ask=self._ask, root=self.root, has_uv=bool(self.uv))
-        chosen: dict[str, Interpreter | str] = {}
-        for value, answer in answers.items():
-            if isinstance(answer, interpreters.Missing):
-                chosen[value] = self._downloaded(value, answer) if download and self.uv else answer.reason
-            else:
-                chosen[value] = answer
-        return chosen
+        return {
+            value: answer.reason if isinstance(answer, interpreters.Missing) else answer
+            for value, answer in answers.items()
+        }
 
-    def _ask(self, path: Path) -> Interpreter | interpreters.PassedOver:
-        return interpreters.find_one(path, run=self.run, cache=self.cache, environ=self.environ)
+    def stand_in(self, value: str) -> Interpreter | None:
+        """Give what uv can resolve for although the interpreter is not there: a minor version of CPython from 3.6 on.
 
-    def _downloaded(self, value: str, missing: interpreters.Missing) -> Interpreter | str:
-        if interpreters.switched_off(self.environ, offline=self.offline):
-            return missing.reason
+        Its `executable` is "". It shows which cells are impossible, so that nobody gets a Python for them.
+        """
+        match = re.fullmatch(r"3\.(\d+)", value)
+        if not self.uv or match is None or int(match.group(1)) < OLDEST_MINOR:
+            return None
+        return Interpreter(
+            executable="",
+            version=value,
+            implementation="cpython",
+            free_threaded=False,
+            debug=False,
+            bits=64,
+            platform=sysconfig.get_platform(),
+            cache_tag="",
+            markers={"python_version": value, "python_full_version": f"{value}.0", "sys_platform": sys.platform},
+            source="",
+        )
+
+    def can_download(self) -> bool:
+        """Whether uv is there, and nothing forbids it to download interpreters."""
+        return bool(self.uv) and not interpreters.switched_off(self.environ, offline=self.offline)
+
+    def download(self, value: str, missing: str) -> Interpreter | str:
+        """Have uv install an interpreter; `missing` is the reason to be given, with what uv said, if it cannot."""
         got = interpreters.install(
             value,
             uv=self.uv,
@@ -64,4 +87,9 @@ class Pythons:
             cache=self.cache,
             offline=self.offline,
         )
-        return f"{missing.reason} ({got.reason})" if isinstance(got, interpreters.Missing) else got
+        if isinstance(got, interpreters.Missing):
+            return f"{missing}; uv could not download it: {got.reason.rpartition(': ')[2][:100]}"
+        return got
+
+    def _ask(self, path: Path) -> Interpreter | interpreters.PassedOver:
+        return interpreters.find_one(path, run=self.run, cache=self.cache, environ=self.environ)

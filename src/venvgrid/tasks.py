@@ -36,6 +36,7 @@ class Resolution:
 
     answer: Answer
     took: float
+    stand_in: bool  # whether it was resolved for an interpreter that is not there
 
 
 class Work(Protocol):
@@ -43,6 +44,9 @@ class Work(Protocol):
 
     def wheel(self, interpreter: Interpreter) -> Wheel:
         """Build the project's wheel."""
+
+    def python(self, value: str, missing: str) -> Interpreter | str:
+        """Download an interpreter; the reason where that fails."""
 
     def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
         """Resolve a cell."""
@@ -64,6 +68,8 @@ class Goal:
     config: Config
     plan: Plan
     interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text says why there is none
+    stand_ins: Mapping[str, Interpreter] = field(default_factory=dict)  # for missing ones, to resolve with
+    download: bool = False  # whether missing ones may be had from uv
     metadata: Metadata | None
     run: str
     time: str

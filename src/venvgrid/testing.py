@@ -107,13 +107,15 @@ class FakeInstaller:
 class FakeWork:
     """The effects of a run (`director.Work`): every table maps a cell's id, else what is ordinary happens.
 
-    `answers` are of resolves; `build_problems` break the environments of their cells; `outcomes` are of tests.
+    `answers` are of resolves; `downloads` are interpreters by the value of the
+    python axis; `build_problems` break the environments of their cells; `outcomes` are of tests.
     `calls` keeps what was done, in order: ("test", "py3.12-…").
     """
 
     answers: Mapping[str, CellAnswer | Exception] = field(default_factory=dict)
     build_problems: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    downloads: Mapping[str, Interpreter] = field(default_factory=dict)
     wheel_problem: str = ""
     pure: bool = True
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -130,6 +132,11 @@ class FakeWork:
             pure=self.pure,
             modules=("demo",),
         )
+
+    def python(self, value: str, missing: str) -> Interpreter | str:
+        """Give the interpreter that `downloads` has, else the reason."""
+        self.calls.append(("python", value))
+        return self.downloads.get(value, missing)
 
     def resolve(
         self,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from venvgrid.environments import Environment, Store
     from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
     from venvgrid.project import Metadata
+    from venvgrid.pythons import Pythons
     from venvgrid.resolve import Resolver
     from venvgrid.steps import CellWork, Steps
     from venvgrid.tasks import Answer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 class GridWork:
     """See `director.Work`. `digest` is of the project's sources; `fresh` builds every environment anew."""
 
+    pythons: Pythons
     shelf: WheelShelf
     digest: Callable[[], str]
     resolver: Callable[[Metadata | None], Resolver]
@@ -36,6 +38,10 @@ class GridWork:
     def wheel(self, interpreter: Interpreter) -> Wheel:
         """Build the project's wheel for an interpreter, or take the one that is there."""
         return self.shelf.wheel(interpreter, self.digest())
+
+    def python(self, value: str, missing: str) -> Interpreter | str:
+        """Have uv install an interpreter."""
+        return self.pythons.download(value, missing)
 
     def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
         """Resolve a cell."""

@@ -14,6 +14,7 @@ from venvgrid import __version__, engine, lockfile, places, probe, process, proj
 from venvgrid.director import GridDirector
 from venvgrid.environments import Store
 from venvgrid.errors import ConfigError, LockError, UsageError
+from venvgrid.events import Stage
 from venvgrid.installers import uv
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
@@ -30,7 +31,7 @@ from venvgrid.work import GridWork
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from venvgrid.events import Event, Stage
+    from venvgrid.events import Event
     from venvgrid.installers import Installer
     from venvgrid.model import Cell, Config, Interpreter, Plan
     from venvgrid.process import Cancellation
@@ -172,11 +173,15 @@ class Workbench:
         """
         self._check_project()
         values = dict.fromkeys(item.cell.axes["python"] for item in planned.cells if item.status is Status.RUNNABLE)
-        chosen = self.pythons.choose(values, download=not self.wishes.skip_missing)
+        chosen = self.pythons.choose(values)
+        missing = [value for value, found in chosen.items() if isinstance(found, str)]
+        stand_ins = {value: found for value in missing if (found := self.pythons.stand_in(value)) is not None}
         return Goal(
             config=self.config,
             plan=planned,
             interpreters=chosen,
+            stand_ins=stand_ins,
+            download=until is not Stage.RESOLVE and not self.wishes.skip_missing and self.pythons.can_download(),
             metadata=self.metadata,
             run=run,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -221,6 +226,7 @@ class Workbench:
         )
         digest = functools.cache(lambda: project.source_digest(self.config.project.path))
         return GridWork(
+            pythons=self.pythons,
             shelf=shelf,
             digest=digest,
             resolver=functools.cache(lambda metadata: self._resolver(metadata, refresh=refresh)),

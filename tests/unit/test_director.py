@@ -224,3 +224,47 @@ def test_a_bug_is_raised() -> None:
 def test_the_headline_of_an_output_is_its_most_telling_line(text: str, expected: str) -> None:
     """The last exception, else the last error, else the last line; hints are none."""
     assert headline(text) in {expected, "ValueError: boom"}
+
+
+STAND_IN = {"3.99": replace(testing.interpreter("3.99"), executable="")}
+
+
+def test_a_cell_that_cannot_exist_is_impossible_although_its_interpreter_is_missing() -> None:
+    """Nobody is sent to install a Python for a cell that a resolve shows to be impossible."""
+    work = testing.FakeWork(answers={"py3.99": Unresolvable(reason="no wheel")})
+    director, events = run(goal('[axes]\npython = ["3.12", "3.99"]', stand_ins=STAND_IN, download=True), work)
+    assert outcomes(director) == {"py3.12": "passed", "py3.99": "impossible"}
+    assert "python" not in {name for name, _ in work.calls}
+    assert status(events) == 0
+
+
+def test_an_interpreter_is_downloaded_once_for_the_cells_that_can_exist() -> None:
+    """Two environments, one download; the cells are resolved again with the interpreter itself, and tested."""
+    new = testing.interpreter("3.99.1")
+    work = testing.FakeWork(downloads={"3.99": new})
+    text = '[axes]\npython = ["3.99"]\nsix = ["1.15", "1.16"]'
+    director, events = run(goal(text, stand_ins=STAND_IN, download=True), work)
+    assert len(director.results) == 2
+    assert set(outcomes(director).values()) == {"passed"}
+    assert [value for name, value in work.calls if name == "python"] == ["3.99"]
+    assert all(result.interpreter == new for result in director.results.values())
+    assert status(events) == 0
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_an_interpreter_that_cannot_be_had_is_missing(*, download: bool) -> None:
+    """Without downloads, or when the download fails, the cell is missing its interpreter and says why."""
+    work = testing.FakeWork()
+    director, events = run(goal('[axes]\npython = ["3.12", "3.99"]', stand_ins=STAND_IN, download=download), work)
+    assert outcomes(director) == {"py3.12": "passed", "py3.99": "missing-interpreter"}
+    assert director.results["py3.99"].reason == "no CPython 3.99 on this machine"
+    assert status(events) == 3
+
+
+def test_a_download_comes_first_where_only_a_wheel_knows_the_metadata() -> None:
+    """Dynamic metadata and no interpreter at all: it is downloaded, builds the wheel, and all goes on."""
+    work = testing.FakeWork(downloads={"3.99": testing.interpreter("3.99.1")})
+    wanted = goal('[axes]\npython = ["3.99"]', stand_ins=STAND_IN, download=True, metadata=None)
+    director, _ = run(wanted, work)
+    assert outcomes(director) == {"py3.99": "passed"}
+    assert [name for name, _ in work.calls] == ["python", "wheel", "resolve", "build", "test"]

@@ -154,7 +154,11 @@ def _distribution(package: dict[str, Any]) -> Distribution | None:
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:
     arguments = ["pip", "compile", "requirements.in", "--format", "pylock.toml", "--no-header", "--quiet"]
-    arguments += ["--python", request.interpreter.executable, "--constraints", "constraints.txt"]
+    arguments += ["--constraints", "constraints.txt"]
+    if request.interpreter.executable:
+        arguments += ["--python", request.interpreter.executable]
+    else:  # a stand-in for one that is not there: uv takes the tags and markers of its version on this platform
+        arguments += ["--python", sys.executable, "--python-version", request.interpreter.version]
     arguments += ["--resolution", request.resolution.value]
     arguments += binary_options(request)
     arguments += ["--exclude-newer", request.cutoff] if request.cutoff else []
