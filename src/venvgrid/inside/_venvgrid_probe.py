@@ -439,18 +439,18 @@ def _attest(spec):
     project = spec.get("project") or {}
     wanted = list(spec.get("distributions") or ())
     found = _installed(set([_normal(name) for name in wanted + [project.get("name") or ""]]))
+    prefix = os.path.realpath(spec.get("prefix") or sys.prefix)
     packages, origins, imported = {}, {}, []
     for name in wanted:
         version, metadata = found.get(_normal(name), ("", None))
         packages[name] = version
-        origin, is_imported = _origin_of(name, (spec.get("modules") or {}).get(name), metadata)
-        origins[name] = origin
+        origins[name], is_imported = _origin_of(name, (spec.get("modules") or {}).get(name), metadata, prefix)
         if is_imported:
             imported.append(name)
     record = {"t": "attest", "packages": packages, "origins": origins, "imported": imported, "project": None}
     if project.get("name"):
         version, metadata = found.get(_normal(project["name"]), ("", None))
-        origin, is_imported = _origin_of(project["name"], project.get("modules"), metadata)
+        origin, is_imported = _origin_of(project["name"], project.get("modules"), metadata, prefix)
         record["project"] = {"version": version, "origin": origin, "imported": is_imported}
     return record
 
@@ -469,15 +469,22 @@ def _installed(wanted):
         except Exception:
             continue
         if entry.endswith(".egg") and "EGG-INFO" in names:
-            name = _normal(os.path.basename(entry).split("-")[0])
+            name = _named(os.path.basename(entry))[0]
             if name in wanted:
                 found.setdefault(name, _version(os.path.join(entry, "EGG-INFO")))
         for file_name in names:
             if file_name.endswith((".dist-info", ".egg-info")):
-                name = _normal(file_name[:-10].split("-")[0])
+                name = _named(file_name)[0]
                 if name in wanted and name not in found:
                     found[name] = _version(os.path.join(entry, file_name))
     return found
+
+
+def _named(file_name):
+    """Name and version as "foo_bar-1.0-py2.7.egg-info" and the like give them."""
+    base = os.path.splitext(file_name)[0]
+    match = re.match(r"(.+?)-(v?\d[^-]*)", base)
+    return (_normal(match.group(1)), match.group(2)) if match else (_normal(base), "unknown")
 
 
 def _version(metadata):
@@ -486,8 +493,7 @@ def _version(metadata):
             match = re.search(r"(?mi)^Version:[ \t]*(\S+)", _read(path))
             if match:
                 return match.group(1), metadata
-    parts = os.path.basename(metadata)[: -len(".dist-info")].split("-")
-    return (parts[1] if len(parts) > 1 else "unknown"), metadata
+    return _named(os.path.basename(metadata))[1], metadata
 
 
 def _read(path):
@@ -498,31 +504,38 @@ def _read(path):
         return u""
 
 
-def _origin_of(name, modules, metadata):
-    """Where the code of a distribution came from: (file or "", whether it was imported)."""
-    answers = []
-    for module in modules or _modules(name, metadata):
+def _origin_of(name, modules, metadata, prefix):
+    """Where the code of a distribution came from: (file or "", whether it was imported); the first that is foreign."""
+    imported, names = [], _modules(name, modules, metadata)
+    for module in names:
         try:
-            answers.append(_origin(module))
+            imported += _imported(module, prefix)
+        except Exception:  # whatever tests put into sys.modules
+            continue
+    if imported:
+        return sorted(imported, key=lambda path: _is_below(path, prefix))[0], True
+    for module in names:
+        try:
+            path = _find(module)
         except Exception:
             continue
-    answers = [answer for answer in answers if answer[0]]
-    for answer in answers:
-        if answer[1]:
-            return answer
-    return answers[0] if answers else ("", False)
+        if path:
+            return _real(path), False
+    return "", False
 
 
-COMMON = set(["test", "tests", "testing", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools", "conftest"])
+# Names that many projects have besides their own, and that tests have too.
+COMMON = "test tests testing doc docs example examples benchmarks scripts tools utils util helpers common src setup conftest"
+COMMON = set(COMMON.split())
 
 
-def _modules(name, metadata):
-    """The importable names of a distribution; the one that is called like it if there is one."""
+def _modules(name, given, metadata):
+    """The importable names of a distribution, the one that is called like it first."""
     names = _recorded(metadata) if metadata and os.path.isdir(metadata) else []
-    if not names and metadata:
-        names = _read(os.path.join(metadata, "top_level.txt")).split()
+    if not names:
+        names = list(given or ()) or (_read(os.path.join(metadata, "top_level.txt")).split() if metadata else [])
     same = [module for module in names if _normal(module) == _normal(name)]
-    names = same or sorted([module for module in names if module not in COMMON])
+    names = same + [module for module in names if module not in same and module.split(".")[0] not in COMMON]
     return names or [re.sub(r"[-.]+", "_", name), re.sub(r"[-_.]+", "_", name).lower()]
 
 
@@ -543,19 +556,23 @@ def _recorded(metadata):
     return sorted([name for name in names if re.match(r"[^\W\d]\w*(\.[^\W\d]\w*)*$", name)])
 
 
-def _origin(name):
+def _imported(name, prefix):
+    """The file of a module that was imported, as a list of one; [] if it was not."""
     module = sys.modules.get(name)
-    if module is not None:
-        path = getattr(module, "__file__", None)
-        if not isinstance(path, (TEXT, str)):  # a namespace: whichever of its modules was imported
-            inner = [value for key, value in sorted(sys.modules.items()) if key.startswith(name + ".") and value]
-            files = [getattr(value, "__file__", None) for value in inner]
-            files = [file for file in files if isinstance(file, (TEXT, str))]
-            path = files[0] if files else None
-        if path:
-            return _real(path), True
-    path = _find(name)
-    return (_real(path) if path else ""), False
+    path = getattr(module, "__file__", None)
+    if isinstance(path, (TEXT, str)):
+        return [_real(path)]
+    if module is None or not getattr(module, "__path__", None):
+        return []
+    # A namespace, parts of which belong to others: only what is not of the environment tells something.
+    inner = [value for key, value in sorted(sys.modules.items()) if key.startswith(name + ".")]
+    files = [getattr(value, "__file__", None) for value in inner]
+    paths = [_real(path) for path in files if isinstance(path, (TEXT, str))]
+    return [path for path in paths if not _is_below(path, prefix)][:1]
+
+
+def _is_below(path, folder):
+    return os.path.normcase(path).startswith(os.path.normcase(folder).rstrip(os.sep) + os.sep)
 
 
 def _find(name):

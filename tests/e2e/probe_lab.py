@@ -1,0 +1,205 @@
+"""Environments with pytest of every age, and running the probe in them: what the tests of the probe are made of.
+
+A plugin of the test modules that name it in `pytest_plugins`. They import it too, before pytest could rewrite its
+asserts, of which it has none: PYTEST_DONT_REWRITE.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from venvgrid import probe, verdict
+from venvgrid.observed import Observed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# An old pytest on an old Python up to the newest, each with the plugins that have their own ways of running tests.
+LABS = {
+    "2.7": ("pytest==4.6.11", "pytest-xdist<2"),
+    "3.6": ("pytest==6.*", "pytest-xdist"),
+    "3.7": ("pytest==7.*",),
+    "3.9": ("pytest==8.*", "pytest-xdist", "pytest-rerunfailures", "pytest-forked", "pytest-subtests"),
+    "3.13": ("pytest==9.*", "pytest-xdist", "pytest-rerunfailures", "freezegun", "pyfakefs", "attrs==22.1.0"),
+}
+OLD, MIDDLE, NEW = "2.7", "3.9", "3.13"
+ages = pytest.mark.parametrize("age", LABS)
+with_xdist = pytest.mark.parametrize("age", ["2.7", "3.6", "3.9", "3.13"])
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks are of POSIX")
+OK = "def test_ok(): pass\n"
+
+LIMIT = 120.0  # seconds of one command; nothing that works takes so long
+BASE = {
+    name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab:
+    """An environment that holds pytest and the probe. `variables` are what it takes to use it."""
+
+    python: str
+    version: str
+    prefix: str
+    site: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What became of one command."""
+
+    observed: Observed
+    judgement: verdict.Judgement
+    status: int
+    output: str
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """Test → verdict, over all sessions, without the file's name."""
+        return {
+            test.partition("::")[2]: str(value) for seen in self.observed.main for test, value in seen.verdicts.items()
+        }
+
+    @property
+    def signatures(self) -> dict[str, str]:
+        """Test → signature of its failure, without the file's name."""
+        return {item.test.partition("::")[2]: item.signature for item in self.judgement.failures}
+
+    @property
+    def brief(self) -> tuple[str, str]:
+        """Outcome and reason."""
+        return str(self.judgement.outcome), self.judgement.reason
+
+
+def build(executable: str, folder: Path, requirements: tuple[str, ...]) -> Lab:
+    """Make an environment of an interpreter, with these requirements and the probe in it."""
+    code = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+    version = subprocess.run([executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    if version.startswith("2."):  # no venv of today; a folder on the path will do
+        site = folder / "site"
+        command = [executable, "-m", "pip", "install", "--disable-pip-version-check", "-q", "--target", str(site)]
+        subprocess.run([*command, *requirements], check=True, capture_output=True, timeout=LIMIT)
+        lab = Lab(
+            python=executable,
+            version=version,
+            prefix=os.path.realpath(Path(executable).parent.parent),
+            site=site,
+            variables={"PYTHONPATH": str(site)},
+        )
+    else:
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "-q", "--python", executable, str(folder)], check=True, timeout=LIMIT)
+        scripts = "Scripts" if os.name == "nt" else "bin"
+        python = str(folder / scripts / ("python.exe" if os.name == "nt" else "python"))
+        subprocess.run([*uv, "pip", "install", "-q", "--python", python, *requirements], check=True, timeout=LIMIT)
+        where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+        site = Path(subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip())
+        lab = Lab(python=python, version=version, prefix=os.path.realpath(folder), site=site)
+    (lab.site / probe.PROBE_FILE.name).write_bytes(probe.PROBE_FILE.read_bytes())
+    return lab
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files, their text dedented."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A folder of tests and how to run them in a lab."""
+
+    lab: Lab
+    folder: Path
+    packages: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""
+    project_origin: str = ""
+
+    @property
+    def tests(self) -> Path:
+        """Where the tests are, and run."""
+        return self.folder / "tests"
+
+    def variables(self, user: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of the command, with the probe switched on; once for each case."""
+        env = {**BASE, **self.lab.variables, **(user or {})}
+        return env | probe.switch_on(
+            self.folder / "run",
+            prefix=self.lab.prefix,
+            distributions=tuple(self.packages),
+            project=(self.project, ()) if self.project else None,
+            user_env=env,
+        )
+
+    def run(
+        self,
+        files: Mapping[str, str] | str,
+        *arguments: str,
+        argv: tuple[str, ...] | None = None,
+        user: Mapping[str, str] | None = None,
+    ) -> Seen:
+        """Run pytest, or `argv`, over these files (a text is that of test_a.py) and judge it."""
+        write(self.tests, {"test_a.py": files} if isinstance(files, str) else files)
+        done = subprocess.run(
+            argv or (self.lab.python, "-m", "pytest", *arguments),
+            cwd=self.tests,
+            env=self.variables(user),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=LIMIT,
+            check=False,
+        )
+        return self.judge(done.returncode, done.stdout.decode("utf-8", "replace"))
+
+    def judge(self, status: int, output: str) -> Seen:
+        """Read the stream and judge it."""
+        observed = Observed()
+        for record in probe.Stream(self.folder / "run" / probe.STREAM_NAME).read_new():
+            observed.add(record)
+        expected = verdict.Expected(
+            prefix=self.lab.prefix,
+            python_version=self.lab.version,
+            packages=self.packages,
+            project=self.project,
+            project_origin=self.project_origin,
+        )
+        judgement = verdict.judge(observed, verdict.Ended(exit_code=status), expected)
+        return Seen(observed=observed, judgement=judgement, status=status, output=output)
+
+
+class Cases(Protocol):
+    """The fixture `case`."""
+
+    def __call__(self, age: str = NEW, **options: object) -> Case: ...
+
+
+@pytest.fixture(scope="session")
+def lab(pythons: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Lab]:
+    """Give the environment of an age, built when it is first asked for; skip where its Python is missing."""
+    built: dict[str, Lab] = {}
+
+    def get(age: str) -> Lab:
+        if age not in pythons:
+            pytest.skip(f"needs CPython {age}, which this machine does not have")
+        if age not in built:
+            built[age] = build(pythons[age], tmp_path_factory.mktemp("lab") / "env", LABS[age])
+        return built[age]
+
+    return get
+
+
+@pytest.fixture
+def case(lab: Callable[[str], Lab], tmp_path: Path) -> Cases:
+    """Give a folder for tests that run in the environment of an age."""
+    return lambda age=NEW, **options: Case(lab=lab(age), folder=tmp_path, **options)

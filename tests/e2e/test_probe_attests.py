@@ -1,0 +1,156 @@
+"""What the probe attests: versions, where code came from; and its stream while tests run."""
+# ruff: noqa: SIM300 - expected == actual
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from probe_lab import LABS, OK, ages, posix, write
+
+from venvgrid.probe import STREAM_NAME, Stream, attest_command
+from venvgrid.records import Started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from probe_lab import Cases
+
+    from venvgrid.records import Record
+
+pytestmark = pytest.mark.e2e
+pytest_plugins = ("probe_lab",)
+
+FLAT = {
+    "demo/__init__.py": "",
+    "tests/__init__.py": "",
+    "tests/test_demo.py": "import demo, attr\ndef test_a(): pass\n",
+}
+
+
+def install_demo(site: Path) -> None:
+    """Install a distribution "demo-dist" 1.0 with the package "demo", as an installer would leave it."""
+    (site / "demo").mkdir(exist_ok=True)
+    (site / "demo" / "__init__.py").touch()
+    info = site / "demo_dist-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: demo-dist\nVersion: 1.0\n", encoding="utf-8")
+    (info / "RECORD").write_text("demo/__init__.py,,\ndemo_dist-1.0.dist-info/METADATA,,\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "mode", "outcome", "origin"),
+    [
+        ((), "wheel", "mismatch", "checkout"),
+        (("--import-mode=importlib",), "wheel", "passed", "environment"),
+        (("-n2",), "wheel", "mismatch", "checkout"),
+        ((), "editable", "passed", "checkout"),
+        (("--import-mode=importlib",), "editable", "mismatch", "environment"),
+    ],
+)
+def test_where_the_project_came_from_decides(
+    case: Cases, options: tuple[str, ...], mode: str, outcome: str, origin: str
+) -> None:
+    """A flat layout whose tests are a package imports the checkout: right for editable, a mismatch for a wheel."""
+    made = case(packages={"attrs": "22.1.0"}, project="demo-dist")
+    install_demo(made.lab.site)
+    checkout = os.path.realpath(made.tests)
+    expected = {"wheel": made.lab.prefix, "editable": checkout}[mode]
+    made = case(packages={"attrs": "22.1.0"}, project="demo-dist", project_origin=expected)
+    script = str(Path(made.lab.python).with_name("pytest"))  # unlike `python -m pytest` it puts no folder on the path
+    seen = made.run(FLAT, argv=(script, *options))
+    place = {"checkout": Path(checkout), "environment": made.lab.site.resolve()}[origin]
+    attested = seen.judgement.attested
+    assert (outcome, str(place / "demo" / "__init__.py")) == (seen.brief[0], attested.project_origin), seen.output
+    assert ({"attrs": "22.1.0"}, f"cpython {made.lab.version} {made.lab.python}") == (
+        attested.packages,
+        attested.python,
+    )
+
+
+@pytest.mark.parametrize(
+    ("packages", "files", "reason"),
+    [
+        ({"attrs": "21.1"}, {"test_a.py": OK}, "attrs 22.1.0 was there, but the cell says attrs 21.1"),
+        ({"attrs": ""}, {"test_a.py": OK}, "attrs 22.1.0 was there, but the cell says that attrs is absent"),
+        ({"numpy": "1.0"}, {"test_a.py": OK}, "no numpy was there, but the cell says numpy 1.0"),
+        (
+            {"attrs": "22.1.0"},
+            {"attr/__init__.py": "", "test_a.py": "import attr\n" + OK},
+            "attrs was imported from {tests}/attr/__init__.py, not from the environment",
+        ),
+        (
+            {"attrs": "22.1.0"},
+            {"attrs-23.0.dist-info/METADATA": "Version: 23.0\n", "test_a.py": OK},
+            "attrs 23.0 was there, but the cell says attrs 22.1.0",
+        ),
+    ],
+    ids=["version", "absent", "missing", "shadowed", "shadowed metadata"],
+)
+def test_packages_that_are_not_what_the_cell_says(
+    case: Cases, packages: dict[str, str], files: dict[str, str], reason: str
+) -> None:
+    """Their versions, their presence, and where they were imported from."""
+    made = case(packages=packages)
+    seen = made.run(files)
+    assert ("mismatch", reason.format(tests=os.path.realpath(made.tests))) == seen.brief, seen.output
+
+
+@ages
+def test_attesting_without_pytest(case: Cases, age: str) -> None:
+    """For commands that are no pytest the probe runs by itself and says the same."""
+    made = case(age, packages={"pytest": "", "nope": ""})
+    variables = made.variables()
+    done = subprocess.run(attest_command(Path(made.lab.python), made.folder / "run"), env=variables, check=False)
+    seen = made.judge(done.returncode, "")
+    (found,) = seen.observed.sessions.values()
+    assert found.attested
+    assert found.finished
+    assert (made.lab.prefix, made.lab.version) == (found.session.prefix, found.session.version)
+    assert (LABS[age][0].split("==")[1][:1], "") == (
+        found.attested.packages["pytest"][:1],
+        found.attested.packages["nope"],
+    )
+    assert str(made.lab.site.resolve()) in found.attested.origins["pytest"]
+
+
+@posix
+def test_the_stream_is_read_while_tests_run(case: Cases) -> None:
+    """A test that runs is known before it ends, and its result before the next one ends."""
+    made = case()
+    waits = """
+        import os, pytest
+        @pytest.mark.parametrize("name", ["first", "second"])
+        def test_waits(name):
+            with open(os.path.join(os.environ["GATES"], name)):
+                pass
+    """
+    write(made.tests, {"test_a.py": waits})
+    for name in ("first", "second"):
+        os.mkfifo(made.folder / name)  # opening it waits for the other side
+    command = (made.lab.python, "-m", "pytest")
+    env = made.variables({"GATES": str(made.folder)})
+    stream = Stream(made.folder / "run" / STREAM_NAME)
+    with subprocess.Popen(command, cwd=made.tests, env=env, stdout=subprocess.DEVNULL) as process:
+        began = until(stream, lambda record: isinstance(record, Started))
+        (made.folder / "first").write_text("", encoding="utf-8")
+        then = until(stream, lambda record: isinstance(record, Started))
+        (made.folder / "second").write_text("", encoding="utf-8")
+        assert 0 == process.wait(timeout=60)
+    assert "test_a.py::test_waits[first]" == began[-1].id  # type: ignore[union-attr]
+    assert ["Reported", "Started"] == [type(record).__name__ for record in then]
+
+
+def until(stream: Stream, condition: Callable[[Record], bool]) -> list[Record]:
+    """Read a stream until a record fulfils the condition; it is the last of those that are given."""
+    deadline = time.monotonic() + 60
+    found: list[Record] = []
+    while not any(condition(record) for record in found):
+        assert time.monotonic() < deadline, found
+        found += stream.read_new()
+        time.sleep(0.005)
+    return found
