@@ -1,0 +1,131 @@
+"""What the architecture promises: imports point down and make no circle, and effects stay behind their doors."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(importlib.util.find_spec("venvgrid").origin).parent  # type: ignore[union-attr, arg-type]
+TESTS = Path(__file__).parents[1]
+# Runs elsewhere: inside the environments, or as a script of its own.
+NOT_IMPORTED = ("inside/",)
+THREADS = {"engine.py", "process.py"}
+# From the bottom to the top: a module imports only from its own layer and those before it.
+LAYERS = (
+    ("names", "exits", "errors", "durable", "model", "events", "serial"),
+    ("command", "capture", "variables", "signatures", "records", "observed", "mismatch", "verdict", "junit_input"),
+    ("axes", "cell_ids", "placeholders", "matching", "config_*", "config", "plan", "selection", "initialise"),
+    ("grid_layout", "grouping", "exit_codes", "report"),
+    ("journal", "supervisor", "children", "winjob", "process", "probe"),
+    ("reporters.*",),
+    ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
+    ("resolve", "lockfile", "environments", "inventory"),
+    ("engine", "pythons"),
+    ("watching", "steps", "tasks"),
+    ("director", "work", "testing"),
+    ("workbench", "terminal"),
+    ("commands.*",),
+    ("cli",),
+    ("__main__",),
+)
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if not name.startswith(NOT_IMPORTED) and name != "__init__.py":
+            found[name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")] = path
+    return found
+
+
+def imports(path: Path, names: set[str]) -> set[str]:
+    """Name the modules of venvgrid that a file imports, for types only ones included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "venvgrid":
+            base = node.module.removeprefix("venvgrid").removeprefix(".")
+            for alias in node.names:
+                full = f"{base}.{alias.name}".removeprefix(".")
+                found.add(full if full in names else base)
+        elif isinstance(node, ast.Import):
+            assert not any(alias.name == "venvgrid" for alias in node.names), f"{path}: import venvgrid"
+    return found - {""}
+
+
+def layer_of(name: str) -> int:
+    for number, layer in enumerate(LAYERS):
+        for pattern in layer:
+            matches = name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+            if matches or (pattern.endswith(".*") and name == pattern[:-2]):
+                return number
+    pytest.fail(f"{name} has no place in the architecture: give it one in LAYERS")
+
+
+def test_imports_make_no_circle() -> None:
+    """The import graph, type-only imports included, can be sorted."""
+    found = modules()
+    graph = {name: imports(path, set(found)) - {name} for name, path in found.items()}
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert len(order) >= len(found)
+
+
+def test_imports_point_down() -> None:
+    """No module imports from a layer above its own."""
+    found = modules()
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in found.items()
+        for other in sorted(imports(path, set(found)))
+        if layer_of(other) > layer_of(name)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("library", "allowed"),
+    [
+        ("subprocess", {"process.py"}),
+        ("threading", THREADS),
+        ("concurrent.futures", THREADS),
+        ("rich", {"reporters/", "cli.py"}),
+        ("virtualenv", {"environments.py", "tools.py"}),
+    ],
+)
+def test_effects_stay_behind_their_doors(library: str, allowed: set[str]) -> None:
+    """Processes, threads, colours and virtualenv are used where the architecture says, and only there."""
+    users = set()
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            if any(name == library or name.startswith(f"{library}.") for name in names):
+                users.add(path.relative_to(PACKAGE).as_posix())
+    strangers = {user for user in users if not any(user == place or user.startswith(place) for place in allowed)}
+    assert strangers == set()
+
+
+def test_only_the_command_line_prints() -> None:
+    """No module below the commands calls print."""
+    printing = [
+        name
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert printing == []
+
+
+def test_every_test_states_its_claim() -> None:
+    """Each test function of this suite has a docstring."""
+    silent = [
+        f"{path.name}: {node.name}"
+        for path in sorted(TESTS.rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert silent == []
