@@ -19,7 +19,7 @@ from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.model import AxisKind, CellResult, InstallMode, Interpreter, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.project import ProjectError
 from venvgrid.steps import CellWork, Installed, base_result
-from venvgrid.tasks import Resolution, Trouble, headline
+from venvgrid.tasks import Built, Resolution, Trouble, headline
 from venvgrid.variables import redact
 from venvgrid.wheels import Wheel
 
@@ -114,14 +114,18 @@ class GridDirector:
             return self._resolved(task, result)
         if task.key.startswith(PYTHON) and isinstance(result, Interpreter | str):
             return self._python_done(task.key.removeprefix(PYTHON), result)
-        if isinstance(result, Environment):
-            if self.goal.until is Stage.BUILD:
-                return [], []
-            return [], [self._test_task(cell, result) for cell in self._sharing[result.key]]
+        if isinstance(result, Built):
+            return [], self._built(result)
         if isinstance(result, CellResult):
             return self._tested(result), []
         message = f"{task.key} gave {result!r}"
         raise TypeError(message)
+
+    def _built(self, built: Built) -> list[Task]:
+        cells = self._sharing[built.environment.key]
+        for cell in cells:
+            self._durations[cell.id]["build"] = built.took
+        return [self._test_task(cell, built.environment) for cell in cells] if self.goal.until is Stage.TEST else []
 
     def failed(self, task: Task, error: Exception) -> Followed:
         """Tell trouble from a bug: a bug is raised again."""
@@ -247,7 +251,8 @@ class GridDirector:
         cells = tuple(self._sharing[entry.key])
 
         def work(post: Post) -> object:
-            return self._timed(post, cells, Stage.BUILD, lambda: self._work.build(entry, wheel, cells))[0]
+            environment, took = self._timed(post, cells, Stage.BUILD, lambda: self._work.build(entry, wheel, cells))
+            return Built(environment=environment, took=took)
 
         return Task(
             key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=-max(self._expected(cell) for cell in cells)

@@ -39,6 +39,14 @@ class Resolution:
     stand_in: bool  # whether it was resolved for an interpreter that is not there
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build task gives: the environment, and its seconds."""
+
+    environment: Environment
+    took: float
+
+
 class Work(Protocol):
     """The effects of a run, one method a kind of task; `work.py` has the real ones, `testing.py` fakes."""
 

@@ -266,3 +266,12 @@ def test_failures_are_grouped_below_the_grid(venvgrid: Command, project: Write, 
     assert len({failure["signature"] for item in results(root)["cells"] for failure in item["failures"]}) == 1
     assert ended.out.count("ValueError: boom") == 1
     assert f"py{two[0]}, py{two[1]}" in ended.out
+
+
+def test_a_result_has_the_seconds_of_each_stage(venvgrid: Command, project: Write) -> None:
+    """resolve, build and test of a cell that ran are in results.json."""
+    root = project(MATRIX)
+    assert venvgrid("run", cwd=root).status == 0
+    durations = cell(root)["durations"]
+    assert set(durations) == {"resolve", "build", "test"}
+    assert all(seconds >= 0 for seconds in durations.values())
