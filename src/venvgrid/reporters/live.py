@@ -137,9 +137,9 @@ def _row(row: Running, now: float, wide: int, width: int) -> Text:
         told = f"{row.done} of {row.collected}" if row.collected else str(row.done)
     failed = f", {row.failed} failed" if row.failed else ""
     name = text.line(row.cell)
-    room = max(8, min(wide, width - 36))
+    room = min(wide, max(8, width - 36))
     shown = name if len(name) <= room else f"{name[: room - 1]}~"
-    line = Text(f"  {shown:<{room}}  {row.stage.value:<7}  {took:>10}  {told}")
+    line = Text(f"  {shown:<{room}}  {row.stage.value:<7}  {took:>10}  {told}".rstrip())
     return line.append(failed, style="red")
 
 
