@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.grid_layout import Grid, arrange, values
@@ -76,6 +76,7 @@ def test_values_that_are_no_versions_keep_their_order() -> None:
     }
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries({name: st.sampled_from(["1", "2", "3.9", "x", ""]) for name in ("python", "a", "b")}),

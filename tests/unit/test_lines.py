@@ -8,7 +8,7 @@ import re
 import factories as make
 import hostile
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.events import Event, Message, Stage, StageStarted, TestsCollected
@@ -153,6 +153,7 @@ def test_an_encoding_without_signs_gets_letters() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(hostile.texts, min_size=4, max_size=4))
 def test_no_text_of_others_commands_a_terminal_or_a_ci_service(values: list[str]) -> None:
     """Whatever tests, messages and reasons hold, lines are ours."""

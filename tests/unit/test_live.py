@@ -8,7 +8,7 @@ import re
 import factories as make
 import hostile
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -204,6 +204,7 @@ def test_a_terminal_that_hangs_up_stops_nothing() -> None:
         live(make.finished(make.result("py3.9", Outcome.FAILED)))
 
 
+@settings(deadline=None)
 @given(st.lists(hostile.texts, min_size=3, max_size=3))
 def test_text_of_others_moves_no_cursor(values: list[str]) -> None:
     """What is printed above and drawn below holds no control character but rich's own."""

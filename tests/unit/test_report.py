@@ -6,7 +6,7 @@ import itertools
 
 import factories as make
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid import report
@@ -200,6 +200,7 @@ def test_an_interrupted_run_says_so_whatever_it_found() -> None:
     ) == (130, 130)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(Outcome), st.booleans()), max_size=6))
 def test_cells_that_may_fail_never_change_the_status_of_the_others(cells: list[tuple[Outcome, bool]]) -> None:
     """As soon as one cell that counts has run, the status is that of the cells that count."""
@@ -213,6 +214,7 @@ def test_cells_that_may_fail_never_change_the_status_of_the_others(cells: list[t
         assert exit_status(counted) == exit_status(results)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(Outcome), min_size=1, max_size=5), st.booleans(), st.booleans())
 def test_zero_means_that_something_ran_and_nothing_that_counts_is_bad(
     outcomes: list[Outcome],
@@ -245,6 +247,7 @@ def _journals(draw: st.DrawFn) -> tuple[list[Cell], list[Event]]:
     return cells, [make.started(cells), *kept, *last]
 
 
+@settings(deadline=None)
 @given(_journals())
 def test_every_planned_cell_has_one_result_and_green_is_proven(journal: tuple[list[Cell], list[Event]]) -> None:
     """Whatever is lost or doubled: each planned cell is there once, and status 0 needs the result of each."""
@@ -319,6 +322,7 @@ def test_impossible_cells_whose_reasons_differ_in_their_python_are_one_group() -
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(Outcome), st.sampled_from(["a", "b CPython 3.8", "b CPython 3.9", ""]))))
 def test_every_cell_that_is_not_green_is_in_a_group(cells: list[tuple[Outcome, str]]) -> None:
     """No bad cell gets lost between failures and reasons, and none is in two groups of reasons."""

@@ -8,7 +8,7 @@ import unicodedata
 import factories as make
 import hostile
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.model import Outcome
@@ -17,6 +17,7 @@ from venvgrid.reporters import text
 COMMAND = re.compile(r"^\s*::|##\[|##vso\[|##teamcity\[", re.MULTILINE)
 
 
+@settings(deadline=None)
 @given(hostile.texts)
 def test_a_line_is_one_line_without_anything_that_a_terminal_obeys(raw: str) -> None:
     """No control character, separator of lines, mark of direction or surrogate is left; and it is not too long."""
@@ -38,6 +39,7 @@ def test_long_texts_are_cut_with_a_sign_of_it() -> None:
     assert text.line("a" + " " * 5000 + "b") == "a…"
 
 
+@settings(deadline=None)
 @given(st.lists(hostile.texts, max_size=4).map("\n".join))
 def test_no_guarded_text_has_a_command_to_a_ci_service(raw: str) -> None:
     """In no line, after any blanks; guarding twice changes nothing more."""
@@ -53,6 +55,7 @@ def test_ordinary_text_is_not_changed_by_the_guard() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1", "utf-8", "no-such-encoding"])
+@settings(deadline=None)
 @given(raw=hostile.texts.map(text.line))
 def test_any_encoding_can_write_what_is_shown(encoding: str, raw: str) -> None:
     """What it lacks is spelt out."""

@@ -7,7 +7,7 @@ import re
 import factories as make
 import hostile
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -188,6 +188,7 @@ def test_of_very_many_failures_the_first_are_shown() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@settings(deadline=None)
 @given(values=st.lists(hostile.texts, min_size=6, max_size=6))
 def test_no_text_of_others_commands_a_terminal_or_a_ci_service(encoding: str, values: list[str]) -> None:
     """Nothing but printable characters and our own ends of lines; no line is a command; the sum is the last line."""

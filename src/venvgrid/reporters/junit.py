@@ -49,7 +49,7 @@ class _Suite:
     def __init__(self, report: Report, cell: CellResult, names: dict[str, str]) -> None:
         self._report, self._cell, self._names = report, cell, names
         self._classname = _escaped(cell.id)
-        self._limit = cell.durations.get("test", 0.0) or math.inf  # no test takes longer than its cell
+        self._limit = _finite(cell.durations.get("test", 0.0)) or math.inf  # no test takes longer than its cell
         self.counts: Counter[str] = Counter()
         self._cases: list[str] = []
         self._add_tests()

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 LONGEST = 300  # characters of a line of somebody else's text
 
-# Whole escape sequences, also the 8-bit ones: CSI, then OSC, DCS, SOS, PM and APC with their text, then the short ones.
+# Whole escape sequences, also the 8-bit ones: CSI; OSC, DCS, SOS, PM and APC with their text; the short ones.
+# Text that has no end is no sequence: what a test printed after it is not lost.
 ANSI = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\n\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]"
 )
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
