@@ -186,6 +186,17 @@ def test_a_red_cell_is_red_though_all_of_its_tests_passed() -> None:
     assert cases_of(suite) == [("py3.9.t", "a", []), ("py3.9", "cell", ["error"])]
 
 
+def test_what_stopped_a_cell_is_told_beside_the_tests_that_failed() -> None:
+    """Neither hides the other."""
+    suite = suite_of(
+        make.one_test("py3.9", "t.py::a", Verdict.FAILED),
+        outcome=Outcome.CRASHED,
+        reason="SIGSEGV after the tests had finished",
+        failures=(make.failure("t.py::a"), make.failure("", kind="SIGSEGV")),
+    )
+    assert cases_of(suite) == [("py3.9.t", "a", ["failure"]), ("py3.9", "cell", ["error"])]
+
+
 @pytest.mark.parametrize(
     ("duration", "written"),
     [(0.25, "0.250"), (-1.0, "0.000"), (float("nan"), "0.000"), (float("inf"), "0.000"), (1e12, "1.200")],
