@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from venvgrid.wheels import Wheel
 
 FORMAT = "venvgrid-environment-1"
+TRASH = "trash-"
 KEY = re.compile(r"[0-9a-f]{16}")
 
 
@@ -132,7 +134,16 @@ class Store:
             path.unlink()
         elif path.exists():
             self._unmark(path)
-            shutil.rmtree(path)
+            # Out of the way first: what a killed run left behind may still be written to for a moment.
+            trash = self.folder / f"{TRASH}{key}-{os.getpid()}-{time.monotonic_ns()}"
+            path.rename(trash)
+            shutil.rmtree(trash, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Delete what a killed run had begun to delete."""
+        for trash in self.folder.glob(f"{TRASH}*"):
+            if not trash.is_symlink():
+                shutil.rmtree(trash, ignore_errors=True)
 
     def kept(self) -> tuple[str, ...]:
         """Name all environments of the store, whole or not."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,32 @@ def test_a_damaged_environment_is_built_anew(venvgrid: Command, project: Write, 
             six.unlink()
     ended = venvgrid("run", "-v", cwd=root)
     assert (ended.status, built(ended)) == (0, ["built"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_a_killed_build_is_done_again(venvgrid: Command, project: Write, cache_dir: Path) -> None:
+    """kill -9 during a build: no marker, nothing goes on writing, and the next run builds the environment whole."""
+    test = """
+        import importlib.metadata
+        import pathlib
+
+
+        def test_whole():
+            for name in ("pygments", "demo"):
+                for file in importlib.metadata.files(name):
+                    assert pathlib.Path(file.locate()).exists()
+    """
+    root = project(MATRIX + '[install]\nrequires = ["pytest", "pygments"]\n', {"tests/test_demo.py": test})
+    environment = {**os.environ, "VENVGRID_CACHE_DIR": str(cache_dir)}
+    with subprocess.Popen([sys.executable, "-m", "venvgrid", "run", "-q"], cwd=root, env=environment) as running:
+        deadline = time.monotonic() + 60
+        while not list((root / ".venvgrid/store").glob("*/bin")):
+            assert time.monotonic() < deadline
+            assert running.poll() is None
+        running.kill()
+    assert not list((root / ".venvgrid/store").glob("*/venvgrid.json"))
+    ended = venvgrid("run", "-v", cwd=root)
+    assert (ended.status, built(ended)) == (0, ["built"]), ended.err
 
 
 def test_a_test_that_changes_its_environment_poisons_no_other_run(venvgrid: Command, project: Write) -> None:

@@ -46,6 +46,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     goal = bench.goal(planned, run="", until=Stage.TEST, order=_durations(bench))
     places.prepare(bench.root, bench.store.folder)
     with one_run_at_a_time(bench.root, terminal):
+        bench.store.sweep()
         finished = _run(arguments, bench, goal, terminal)
     terminal.data(render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding))
     for format_, file in wanted:

@@ -137,7 +137,8 @@ class Pip:
         return Resolved(distributions=distributions)
 
     def _install(self, arguments: list[str], request: InstallRequest, cwd: Path) -> str:
-        completed = self._start(request.interpreter, str(request.python), arguments, cwd, INSTALL_TIMEOUT)
+        python = str(request.python)
+        completed = self._start(request.interpreter, python, arguments, cwd, INSTALL_TIMEOUT, supervised=True)
         return "" if completed.exit_code == 0 else _failure(completed, "pip install")
 
     def _start(

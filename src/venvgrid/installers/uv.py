@@ -92,7 +92,7 @@ class Uv:
             arguments += ["--offline"] if request.offline else []
             arguments += ["-r", str(file)] if lines else []
             arguments += ["--editable", str(request.editable)] if request.editable else []
-            completed = self._start(arguments, cwd=Path(folder), timeout=INSTALL_TIMEOUT)
+            completed = self._start(arguments, cwd=Path(folder), timeout=INSTALL_TIMEOUT, supervised=True)
         return "" if completed.exit_code == 0 else _failure(completed, "uv pip install")
 
     def build_wheel(
