@@ -68,7 +68,7 @@ def test_a_damaged_environment_is_built_anew(venvgrid: Command, project: Write, 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_a_killed_build_is_done_again(venvgrid: Command, project: Write, cache_dir: Path) -> None:
-    """kill -9 during a build: no marker, nothing goes on writing, and the next run builds the environment whole."""
+    """Kill -9 during a build: no marker, nothing goes on writing, and the next run builds the environment whole."""
     test = """
         import importlib.metadata
         import pathlib
