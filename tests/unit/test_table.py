@@ -112,18 +112,18 @@ def test_every_outcome_is_in_the_legend_if_it_occurs() -> None:
 
 
 def test_failures_say_where_what_and_how_often() -> None:
-    """The place of the traceback's last line; of many tests and cells the first few."""
-    longrepr = "def test_a():\n>       boom()\n\ntests/test_a.py:14: ValueError"
+    """The place that their signature tells; of many tests and cells the first few."""
+    signature = "ValueError: bad @ value @ tests/test_a.py:14 > numpy/core.py"
     cells = [
         make.result(
             f"py3.{number}",
             Outcome.FAILED,
-            failures=tuple(make.failure(f"t::{test}", longrepr=longrepr) for test in range(7)),
+            failures=tuple(make.failure(f"t::{test}", signature=signature) for test in range(7)),
         )
         for number in range(10)
     ]
     shown = plain(make.report(*cells, status=1))
-    assert "✗ ValueError: bad value\n    at tests/test_a.py:14\n    t::0\n" in shown
+    assert "✗ ValueError: bad value\n    at tests/test_a.py:14 > numpy/core.py\n    t::0\n" in shown
     assert "    t::4\n    and 2 more tests\n    in 10 of 10 cells: py3.0, " in shown
     assert "py3.7 and 2 more\n" in shown
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from venvgrid import grid_layout, grouping, signatures
+from venvgrid import grid_layout, grouping
 from venvgrid.model import Outcome
 from venvgrid.report import BAD
 from venvgrid.reporters import text
@@ -28,6 +29,8 @@ MOST_CELLS = 8
 MOST_FLAKY = 10
 GAP = "  "
 DIM = "bright_black"
+
+_PLACE = re.compile(r" @ (\S+(?: > \S+)?)$")  # how a signature ends
 
 # Sections of reasons in the order in which they are printed: what one looks for first stands last, above the prompt.
 _TITLES = {
@@ -198,9 +201,9 @@ def _failure(group: FailureGroup, report: Report, results: Mapping[str, CellResu
     head = ": ".join([*what, *([group.message] if group.message else [])]) or "failed"
     sign = text.symbol(group.outcome if not group.tests else Outcome.FAILED, encoding)
     yield Text.assemble((f"{sign} {text.line(head, 500)}", "bold red"), " (may fail)" if group.allowed else "")
-    place = signatures.last_frame(group.longrepr) if group.tests else ""
+    place = _PLACE.search(group.signature) if group.tests else None
     if place:
-        yield Text(f"    at {text.line(place)}", style=DIM)
+        yield Text(f"    at {text.line(place[1])}", style=DIM)
     for test in group.tests[:MOST_TESTS]:
         yield Text(f"    {text.line(test)}")
     if len(group.tests) > MOST_TESTS:
