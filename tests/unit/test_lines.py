@@ -133,6 +133,17 @@ def test_a_stream_that_goes_away_is_not_written_to_again(error: type[Exception])
     assert stream.tried == 1
 
 
+def test_a_stream_that_fails_to_flush_is_not_written_to_again() -> None:
+    """A full disk is noticed then."""
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError
+
+    stream = Full()
+    assert len(shown(make.started([]), make.finished(make.result("py3.9")), stream=stream)) == 1
+
+
 def test_a_quiet_stream_is_otherwise_the_stream() -> None:
     """It has what the stream has, and survives questions to a closed one."""
     stream = io.StringIO()

@@ -36,11 +36,7 @@ class LinesReporter:
             case RunStarted():
                 self._started(event)
             case StageFinished() if event.stage is Stage.BUILD:
-                self._built[event.cell] = event.duration
-                if self._verbose:
-                    self._line(
-                        f"  {event.cell}: environment {event.detail or 'built'} in {text.seconds(event.duration)}"
-                    )
+                self._build(event)
             case CellPlanned() if self._verbose and event.status is Status.RUNNABLE:
                 self._line(f"  {event.cell}: resolved, environment {event.environment}")
             case CellFinished():

@@ -100,18 +100,18 @@ class _Page:
         self._size += size
         return True
 
-    def add_all(self, parts: Sequence[str], noun: str, limit: int) -> None:
-        """Add parts as long as there is room, and say how many there is no room for."""
+    def add_all(self, parts: Iterable[str], total: int, noun: str, limit: int) -> None:
+        """Add `total` parts as long as there is room, and say how many there is no room for."""
         for index, part in enumerate(parts):
             if not self.add(part, limit):
-                self._parts.append(f"\n{len(parts) - index} more {noun} in results.json\n")
+                self._parts.append(f"\n{total - index} more {noun} in results.json\n")
                 return
 
     def folded(self, title: str, items: Sequence[str], noun: str) -> None:
         """Add a list that is shown when one asks for it."""
         if items:
             self._parts.append(f"<details><summary>{html.escape(title)}</summary>\n\n")
-            self.add_all(items, noun, REASONS_LIMIT)
+            self.add_all(items, len(items), noun, REASONS_LIMIT)
             self._parts.append("\n</details>\n\n")
 
     def text(self) -> str:
@@ -128,7 +128,7 @@ def _add_table(page: _Page, cells: tuple[CellResult, ...]) -> None:
     drawn = [(f"| {' | '.join(row)} |\n", is_bad) for row, is_bad in rows]
     if sum(len(line.encode()) for line, _ in drawn) > TABLE_LIMIT:
         drawn.sort(key=lambda item: not item[1])  # bad ones first: the others do not fit
-    page.add_all([line for line, _ in drawn], "rows", TABLE_LIMIT)
+    page.add_all((line for line, _ in drawn), len(drawn), "rows", TABLE_LIMIT)
     page.add("\n")
 
 
@@ -178,7 +178,7 @@ def _add_failures(page: _Page, report: Report) -> None:
     found = grouping.by_signature(report.cells)
     if found:
         page.add(f"#### {text.count(len(found), 'failure')}\n\n")
-        page.add_all([_failure(group, report) for group in found], "failures", LIMIT)
+        page.add_all((_failure(group, report) for group in found), len(found), "failures", LIMIT)
         page.add("\n")
 
 

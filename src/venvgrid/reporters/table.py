@@ -74,7 +74,7 @@ def summary(report: Report, *, planned: bool = False) -> str:
 
 def _lines(report: Report, width: int, encoding: str, *, planned: bool) -> Iterator[Text]:
     if report.cells:
-        yield from _cells(report, width, encoding)
+        yield from _cells(report, width, encoding, planned=planned)
         yield Text()
         yield _legend(report.cells, encoding, planned=planned)
         yield Text()
@@ -94,13 +94,13 @@ def _lines(report: Report, width: int, encoding: str, *, planned: bool) -> Itera
 # the grid
 
 
-def _cells(report: Report, width: int, encoding: str) -> Iterator[Text]:
+def _cells(report: Report, width: int, encoding: str, *, planned: bool) -> Iterator[Text]:
     grid = grid_layout.arrange({cell.id: cell.axes for cell in report.cells})
     drawn = list(_grid(grid, report.cells, encoding)) if grid else []
     if grid and max(cell_len(item.plain) for item in drawn) <= width:
         yield from drawn
     else:
-        yield from _list(report.cells, encoding)
+        yield from _list(report.cells, encoding, _PLANNED if planned else {})
 
 
 def _grid(grid: Grid, cells: Iterable[CellResult], encoding: str) -> Iterator[Text]:
@@ -139,7 +139,7 @@ def _centred(sign: str, wide: int) -> str:
     return " " * left + _padded(sign, wide - left)
 
 
-def _list(cells: tuple[CellResult, ...], encoding: str) -> Iterator[Text]:
+def _list(cells: tuple[CellResult, ...], encoding: str, words: Mapping[Outcome, str]) -> Iterator[Text]:
     wide = max(len(cell.id) for cell in cells)
     signs = {cell.id: text.mark(cell, encoding) for cell in cells}
     for cell in cells:
@@ -148,7 +148,7 @@ def _list(cells: tuple[CellResult, ...], encoding: str) -> Iterator[Text]:
         yield Text.assemble(
             (_padded(signs[cell.id], max(map(cell_len, signs.values()))), colour),
             f" {_padded(text.line(cell.id), wide)}  ",
-            (cell.outcome.value, colour),
+            (words.get(cell.outcome, cell.outcome.value), colour),
             (f": {', '.join(filter(None, told))}" if any(told) else "", DIM),
         )
 
