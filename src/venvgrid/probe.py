@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from venvgrid.records import Record
 
 PROBE_FILE = Path(__file__).parent / "inside" / "_venvgrid_probe.py"  # copied into every environment under this name
-MODULE = PROBE_FILE.stem
+PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
@@ -57,8 +57,9 @@ def switch_on(
     """
     (folder / STREAM_NAME).mkdir(parents=True)
     path = folder / "path"
-    path.mkdir()
-    shutil.copyfile(PROBE_FILE, path / PROBE_FILE.name)
+    copy = _copy(folder)
+    copy.parent.mkdir(parents=True)
+    shutil.copyfile(PROBE_FILE, copy)
     name, names = project or ("", ())
     specification = {
         "stream": str(folder / STREAM_NAME),
@@ -71,7 +72,7 @@ def switch_on(
     }
     (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
     variables = {VARIABLE: str(folder / SPECIFICATION_NAME)}
-    variables["PYTEST_ADDOPTS"] = " ".join(filter(None, (f"-p {MODULE}", options, user_env.get("PYTEST_ADDOPTS", ""))))
+    variables["PYTEST_ADDOPTS"] = " ".join(filter(None, (f"-p {PLUGIN}", options, user_env.get("PYTEST_ADDOPTS", ""))))
     if os.pathsep not in str(path):  # else it cannot be said; only runs on other interpreters need it
         entries = [str(path), *filter(None, user_env.get("PYTHONPATH", "").split(os.pathsep))]
         variables["PYTHONPATH"] = os.pathsep.join(entries)
@@ -83,7 +84,12 @@ def attest_command(python: Path, folder: Path) -> tuple[str, ...]:
 
     `folder` is one that `switch_on` prepared; what the command says arrives in the same stream.
     """
-    return (str(python), str(folder / "path" / PROBE_FILE.name), str(folder / SPECIFICATION_NAME))
+    return (str(python), str(_copy(folder)), str(folder / SPECIFICATION_NAME))
+
+
+def _copy(folder: Path) -> Path:
+    """Where other interpreters find the plugin: why it is called so, the probe itself explains."""
+    return folder / "path" / PROBE_FILE.stem / "plugin.py"
 
 
 class Stream:

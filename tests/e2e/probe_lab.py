@@ -22,13 +22,22 @@ from venvgrid.observed import Observed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+OTHERS = ("freezegun", "pyfakefs", "coverage", "attrs==22.1.0")
 # An old pytest on an old Python up to the newest, each with the plugins that have their own ways of running tests.
 LABS = {
     "2.7": ("pytest==4.6.11", "pytest-xdist<2"),
     "3.6": ("pytest==6.*", "pytest-xdist"),
     "3.7": ("pytest==7.*",),
     "3.9": ("pytest==8.*", "pytest-xdist", "pytest-rerunfailures", "pytest-forked", "pytest-subtests"),
-    "3.13": ("pytest==9.*", "pytest-xdist", "pytest-rerunfailures", "freezegun", "pyfakefs", "attrs==22.1.0"),
+    "3.13": (
+        "pytest==9.*",
+        "pytest-xdist",
+        "pytest-rerunfailures",
+        "freezegun",
+        "pyfakefs",
+        "coverage",
+        "attrs==22.1.0",
+    ),
 }
 OLD, MIDDLE, NEW = "2.7", "3.9", "3.13"
 ages = pytest.mark.parametrize("age", LABS)

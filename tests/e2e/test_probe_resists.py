@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from probe_lab import MIDDLE, NEW, OLD, ages, posix
+from probe_lab import MIDDLE, NEW, OK, OLD, ages, posix
 
 if TYPE_CHECKING:
     from probe_lab import Cases
@@ -168,6 +169,16 @@ def test_forked_tests_are_seen(case: Cases) -> None:
     )
     assert {"test_ok": "passed", "test_die": "failed", "test_b": "passed"} == seen.verdicts, seen.output
     assert ("crashed", "SIGABRT in test_a.py::test_die") == seen.brief
+
+
+def test_coverage_does_not_measure_the_probe(case: Cases) -> None:
+    """Not even where no source is configured: a report would count it, and later miss its file."""
+    made = case()
+    seen = made.run(OK, argv=(made.lab.python, "-m", "coverage", "run", "-m", "pytest"))
+    assert ("passed", "") == seen.brief, seen.output
+    command = (made.lab.python, "-m", "coverage", "report")
+    report = subprocess.run(command, cwd=made.tests, capture_output=True, text=True, check=True).stdout
+    assert ["test_a.py", "TOTAL"] == [line.split()[0] for line in report.splitlines() if line[:1] not in "-N"]
 
 
 @pytest.mark.parametrize("age", [OLD, NEW])

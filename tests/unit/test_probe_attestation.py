@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from venvgrid.probe import MODULE, PROBE_FILE
+from venvgrid.probe import PROBE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def inside() -> Any:
     """The module, loaded from its file under its own name without being imported as a plugin."""
-    spec = importlib.util.spec_from_file_location(MODULE, PROBE_FILE)
+    spec = importlib.util.spec_from_file_location(PROBE_FILE.stem, PROBE_FILE)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

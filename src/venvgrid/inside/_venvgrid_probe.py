@@ -14,7 +14,11 @@ One file, no dependencies, Python 2.7 to 3.15, pytest 4.6 to 9. Nothing here may
 process that was configured writes, and what is needed while tests run is bound beforehand, because tests replace os.open or
 time.time, close every file descriptor, and fork.
 
-Run as a script (`python _venvgrid_probe.py SPECIFICATION`) it only attests: for commands that are no pytest.
+The plugin's name is `_venvgrid_probe.plugin`. In an environment of venvgrid that is this module itself, in site-packages,
+where coverage does not look. Only where there is none, on another interpreter, that name is found on PYTHONPATH: in a folder
+without __init__.py, which Python takes when nothing else has the name. So a run on the wrong interpreter is seen as well.
+
+Run as a script (`python FILE SPECIFICATION`) it only attests: for commands that are no pytest.
 """
 
 from __future__ import absolute_import, division
@@ -36,7 +40,10 @@ else:
 NAME = "_venvgrid_probe"
 VARIABLE = "VENVGRID_PROBE"
 WORKER = "worker:"  # in front of the variable's value: for a worker of pytest-xdist
-OPTION = "-p " + NAME
+PLUGIN = NAME + ".plugin"
+OPTION = "-p " + PLUGIN
+if __name__ in sys.modules:
+    sys.modules.setdefault(PLUGIN, sys.modules[__name__])
 TEXT = type(u"")
 MESSAGE_CAP = 4000  # characters
 LONGREPR_CAP = 20000
@@ -375,7 +382,7 @@ class _Switch(object):
 
     def remove(self):
         options = os.environ.get("PYTEST_ADDOPTS", "")
-        rest = re.sub(r"(^|\s)-p\s*%s(?=\s|$)" % NAME, "", options, count=1).strip()
+        rest = re.sub(r"(^|\s)-p\s*%s(?=\s|$)" % re.escape(PLUGIN), "", options, count=1).strip()
         if self.options and rest.startswith(self.options):
             rest = rest[len(self.options) :].strip()
         self.was_option = rest != options

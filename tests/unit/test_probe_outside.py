@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from venvgrid.model import Verdict
 from venvgrid.probe import (
     LINE_LIMIT,
-    MODULE,
+    PLUGIN,
     PROBE_FILE,
     STREAM_NAME,
     VARIABLE,
@@ -236,15 +236,16 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         "options": "-o x=y",
     }
     assert expected == json.loads(Path(variables[VARIABLE]).read_text(encoding="utf-8"))
-    assert [PROBE_FILE.name] == [path.name for path in (folder / "path").iterdir()]
-    assert (f"-p {MODULE} -o x=y", str(folder / "path")) == (variables["PYTEST_ADDOPTS"], variables["PYTHONPATH"])
+    files = [path for path in (folder / "path").rglob("*") if path.is_file()]
+    assert [folder / "path" / "_venvgrid_probe" / "plugin.py"] == files
+    assert (f"-p {PLUGIN} -o x=y", str(folder / "path")) == (variables["PYTEST_ADDOPTS"], variables["PYTHONPATH"])
 
 
 def test_what_the_user_had_set_stays_in_force(tmp_path: Path) -> None:
     """The probe comes first, the user's own options and paths after it."""
     user = {"PYTEST_ADDOPTS": "-x --tb=short", "PYTHONPATH": os.pathsep.join(["/a", "/b"])}
     variables = switch_on(tmp_path / "run", prefix="/env", user_env=user)
-    assert f"-p {MODULE} -x --tb=short" == variables["PYTEST_ADDOPTS"]
+    assert f"-p {PLUGIN} -x --tb=short" == variables["PYTEST_ADDOPTS"]
     assert os.pathsep.join([str(tmp_path / "run" / "path"), "/a", "/b"]) == variables["PYTHONPATH"]
 
 
