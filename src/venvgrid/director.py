@@ -16,9 +16,10 @@ from venvgrid.environments import BuildError, Environment
 from venvgrid.errors import InfrastructureError
 from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage, StageFinished, StageStarted
 from venvgrid.installers import ResolveFailed, Unresolvable
-from venvgrid.model import AxisKind, CellResult, InstallMode, Interpreter, LockEntry, Outcome, PlannedCell, Status
+from venvgrid.model import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.project import ProjectError
 from venvgrid.steps import CellWork, Installed, base_result
+from venvgrid.supply import PYTHON, WHEEL, Supply
 from venvgrid.tasks import Built, Resolution, Trouble, headline
 from venvgrid.variables import redact
 from venvgrid.wheels import Wheel
@@ -34,11 +35,9 @@ if TYPE_CHECKING:
 
 Followed = tuple[list["Event"], list[Task]]
 T = TypeVar("T")
-WHEEL = "wheel:"
 RESOLVE = "resolve:"
 BUILD = "build:"
 TEST = "test:"
-PYTHON = "python:"
 
 
 class GridDirector:
@@ -53,21 +52,12 @@ class GridDirector:
         self.entries: dict[str, LockEntry] = {}
         self.metadata = goal.metadata
         self._stopped = False
-        self._stage: dict[str, str] = {}
         self._durations: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._groups: dict[str, tuple[Cell, ...]] = {}  # resolve task → its cells
         self._sharing: defaultdict[str, list[Cell]] = defaultdict(list)  # environment → its cells
         self._building: set[str] = set()
-        self._wheels: dict[str, Wheel] = {}  # by the executable that built it
-        self._wheel_tasks: set[str] = set()
-        self._pythons = dict(goal.interpreters)
-        self._not_to_be_had: set[str] = set()  # values of the python axis whose download failed
+        self._supply = Supply(goal, work)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
-
-    @property
-    def installs_wheel(self) -> bool:
-        """Whether the project comes into environments as a wheel."""
-        return self.goal.config.project.install in {InstallMode.WHEEL, InstallMode.SDIST}
 
     def start(self) -> Followed:
         """Give the missing interpreters their result, and resolve all other cells."""
@@ -89,7 +79,7 @@ class GridDirector:
         groups: defaultdict[str, list[Cell]] = defaultdict(list)
         for cell in self._runnable():
             value = cell.axes["python"]
-            if isinstance(self._pythons[value], str) and value not in goal.stand_ins:
+            if self._supply.python(value) is None and self._supply.stand_in(value) is None:
                 events += self._missing(cell)
             elif cell.id in goal.locked:
                 events += self._answered(cell, goal.locked[cell.id])
@@ -97,7 +87,7 @@ class GridDirector:
                 groups[self._resolved_alike(cell)].append(cell)
         self._groups = {f"{RESOLVE}{key}": tuple(cells) for key, cells in groups.items()}
         tasks = [*self._ready_builds(), *self._first_wheel()]
-        if self.metadata is not None or not self._installs():
+        if self._can_resolve():
             return events, [*tasks, *(self._resolve_task(key) for key in self._groups)]
         if not tasks:  # nothing here can build the wheel that tells what the project needs
             more, tasks = self._want_pythons(cell for cells in self._groups.values() for cell in cells)
@@ -158,28 +148,17 @@ class GridDirector:
     def _runnable(self) -> Iterable[Cell]:
         return (item.cell for item in self.goal.plan.cells if item.status is Status.RUNNABLE)
 
-    def _installs(self) -> bool:
-        return self.goal.config.project.install is not InstallMode.NONE
-
     def _first_wheel(self) -> list[Task]:
-        """Give the task that builds the project's first wheel, if one is needed and nobody builds it yet.
+        waiting = [cell.axes["python"] for cell in self._runnable() if cell.id not in self.results]
+        return self._supply.first_wheel(waiting, for_metadata=self.metadata is None)
 
-        It is needed to be installed, or because nothing else knows the metadata. The newest ordinary interpreter of
-        the cells that may run builds it.
-        """
-        to_install = self.installs_wheel and self.goal.until is not Stage.RESOLVE
-        if self._wheel_tasks or not self._installs() or not (to_install or self.metadata is None):
-            return []
-        found = (self._pythons[cell.axes["python"]] for cell in self._runnable() if cell.id not in self.results)
-        usable = [item for item in found if not isinstance(item, str)]
-        if not usable:
-            return []
-        best = max(usable, key=lambda item: (item.implementation == "cpython", not item.free_threaded, item.release))
-        return [self._wheel_task(best)]
+    def _can_resolve(self) -> bool:
+        """Whether it is known what the project needs."""
+        return self.metadata is not None or not self._supply.installs
 
     def _missing(self, cell: Cell) -> list[Event]:
-        reason = self._pythons[cell.axes["python"]]
-        return self._end(cell, Status.MISSING_INTERPRETER, Outcome.MISSING_INTERPRETER, str(reason))
+        reason = self._supply.missing(cell.axes["python"])
+        return self._end(cell, Status.MISSING_INTERPRETER, Outcome.MISSING_INTERPRETER, reason)
 
     def _want_pythons(self, cells: Iterable[Cell]) -> Followed:
         """Download the interpreters of cells that need them, or say that they are missing."""
@@ -188,35 +167,22 @@ class GridDirector:
         came: list[Cell] = []
         for cell in cells:
             value = cell.axes["python"]
-            there = self._pythons[value]
-            if not isinstance(there, str):  # it came while this cell was being resolved
+            if self._supply.python(value) is not None:  # it came while this cell was being resolved
                 came.append(cell)
-            elif not self.goal.download or value in self._not_to_be_had:
-                events += self._missing(cell)
-            else:
-                if value not in self._awaiting:
-                    tasks.append(self._python_task(value, there))
+            elif self._supply.can_come(value):
+                tasks += self._supply.ask_for(value)
                 self._awaiting[value].append(cell)
+            else:
+                events += self._missing(cell)
         return events, [*tasks, *self._resolves(came)]
-
-    def _python_task(self, value: str, missing: str) -> Task:
-        return Task(
-            key=f"{PYTHON}{value}",
-            lane=Lane.RESOLVE,
-            work=lambda _post: self._work.python(value, missing),
-            order=-1.0,
-        )
 
     def _python_done(self, value: str, got: Interpreter | str) -> Followed:
         """Resolve the cells of an interpreter that was downloaded, now with itself, or end them."""
-        self._pythons[value] = got
+        self._supply.arrived(value, got)
+        waiting = self._awaiting.pop(value, [])
         if isinstance(got, str):
-            self._not_to_be_had.add(value)
-            return [event for cell in self._awaiting[value] for event in self._missing(cell)], []
-        tasks = self._first_wheel()
-        if self.metadata is not None or not self._installs():
-            tasks += self._resolves(self._awaiting[value])
-        return [], tasks
+            return [event for cell in waiting for event in self._missing(cell)], []
+        return [], [*self._first_wheel(), *(self._resolves(waiting) if self._can_resolve() else [])]
 
     def _resolves(self, cells: Iterable[Cell]) -> list[Task]:
         keys = dict.fromkeys(f"{RESOLVE}{self._resolved_alike(cell)}" for cell in cells)
@@ -229,8 +195,8 @@ class GridDirector:
     def _resolve_task(self, key: str) -> Task:
         cells = self._groups[key]
         value = cells[0].axes["python"]
-        there = self._pythons[value]
-        interpreter = self.goal.stand_ins[value] if isinstance(there, str) else there
+        there = self._supply.python(value)
+        interpreter = there or self.goal.stand_ins[value]
         metadata = self.metadata
 
         def work(post: Post) -> object:
@@ -238,14 +204,9 @@ class GridDirector:
                 return self._work.resolve(cells[0], interpreter, metadata)
 
             answer, took = self._timed(post, cells, Stage.RESOLVE, resolve)
-            return Resolution(answer=answer, took=took, stand_in=isinstance(there, str))
+            return Resolution(answer=answer, took=took, stand_in=there is None)
 
         return Task(key=key, lane=Lane.RESOLVE, work=work)
-
-    def _wheel_task(self, interpreter: Interpreter) -> Task:
-        key = f"{WHEEL}{interpreter.executable}"
-        self._wheel_tasks.add(key)
-        return Task(key=key, lane=Lane.BUILD, work=lambda _post: self._work.wheel(interpreter), order=-1.0)
 
     def _build_task(self, entry: LockEntry, wheel: Wheel | None) -> Task:
         cells = tuple(self._sharing[entry.key])
@@ -260,10 +221,10 @@ class GridDirector:
 
     def _test_task(self, cell: Cell, environment: Environment) -> Task:
         entry = self.entries[cell.id]
-        wheel = self._wheel_for(entry.interpreter)
+        wheel = self._supply.wheel_for(entry.interpreter) if self._supply.installs_wheel else None
         metadata = wheel.metadata if wheel else self.metadata
         modules = wheel.modules if wheel else ()
-        project = Installed(metadata=metadata, modules=modules) if metadata and self._installs() else None
+        project = Installed(metadata=metadata, modules=modules) if metadata and self._supply.installs else None
         job = CellWork(cell=cell, entry=entry, environment=environment, project=project)
         return Task(
             key=f"{TEST}{cell.id}",
@@ -309,7 +270,7 @@ class GridDirector:
         return [CellPlanned(cell=cell.id, status=Status.RUNNABLE, reason="", at=self._now(), environment=answer.key)]
 
     def _wheel_done(self, task: Task, wheel: Wheel) -> Followed:
-        self._wheels[task.key.removeprefix(WHEEL)] = wheel
+        self._supply.built(task.key.removeprefix(WHEEL), wheel)
         tasks: list[Task] = []
         if self.metadata is None:
             self.metadata = wheel.metadata
@@ -324,25 +285,19 @@ class GridDirector:
         for entry in {entry.key: entry for entry in self.entries.values()}.values():
             if entry.key in self._building or all(cell.id in self.results for cell in self._sharing[entry.key]):
                 continue
-            wheel = self._wheel_for(entry.interpreter)
-            if wheel is not None or not self.installs_wheel:
+            wheel = self._supply.wheel_for(entry.interpreter) if self._supply.installs_wheel else None
+            if wheel is not None or not self._supply.installs_wheel:
                 self._building.add(entry.key)
                 tasks.append(self._build_task(entry, wheel))
-            elif self._wheels and f"{WHEEL}{entry.interpreter.executable}" not in self._wheel_tasks:
-                tasks.append(self._wheel_task(entry.interpreter))
+            elif self._supply.has_wheel:
+                tasks += self._supply.wheel_by(entry.interpreter)
         return tasks
-
-    def _wheel_for(self, interpreter: Interpreter) -> Wheel | None:
-        if not self.installs_wheel:
-            return None
-        own = self._wheels.get(interpreter.executable)
-        return own or next((wheel for wheel in self._wheels.values() if wheel.fits(interpreter)), None)
 
     def _troubled(self, task: Task, trouble: Trouble) -> Followed:
         """Give all cells of a task that failed their result."""
         kind, _, key = task.key.partition(":")
         if kind == "wheel":
-            first = not self._wheels
+            first = not self._supply.has_wheel
             cells = [cell for cell in self._runnable() if first or self._interpreter_of(cell) == key]
             reason = f"the project could not be built: {trouble.reason}"
         elif kind == "resolve":
@@ -359,8 +314,8 @@ class GridDirector:
         return events, []
 
     def _interpreter_of(self, cell: Cell) -> str:
-        interpreter = self._pythons[cell.axes["python"]]
-        return interpreter if isinstance(interpreter, str) else interpreter.executable
+        interpreter = self._supply.python(cell.axes["python"])
+        return interpreter.executable if interpreter else ""
 
     def _end(self, cell: Cell, status: Status, outcome: Outcome, reason: str, *, log: str = "") -> list[Event]:
         """End a cell that is not tested."""

@@ -25,7 +25,7 @@ LAYERS = (
     ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
     ("resolve", "lockfile", "environments", "inventory"),
     ("engine", "pythons"),
-    ("watching", "steps", "tasks"),
+    ("watching", "steps", "tasks", "supply"),
     ("director", "work", "testing"),
     ("workbench", "terminal"),
     ("commands.*",),
