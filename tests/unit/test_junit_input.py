@@ -66,7 +66,7 @@ def test_what_pytest_writes(tmp_path: Path) -> None:
     ("inner", "expected"),
     [
         ('<failure type="java.lang.AssertionError" message="no">x</failure>', ("AssertionError", "no")),
-        ('<failure type="AssertionError">expected 1\nto be 2</failure>', ("AssertionError", "to be 2")),
+        ('<failure type="AssertionError">expected 1\nto be 2</failure>', ("AssertionError", "expected 1")),
         ("<failure/>", ("Failed", "")),
         ('<error type="TypeError" message="null"/>', ("TypeError", "null")),
         ('<failure message="a"/><error message="b"/>', ("Failed", "a")),

@@ -97,6 +97,9 @@ E       fixture 'nofix' not found
         (NOT_IMPORTED, ("ModuleNotFoundError", "No module named 'nope'")),
         (NO_FIXTURE, ("Error", "fixture 'nofix' not found")),
         ("Unexpected success", ("Error", "Unexpected success")),
+        ("003 >>> 1 + 1\nExpected:\n    3\nGot:\n    2\n\n/x/a.py:3: DocTestFailure", ("DocTestFailure", "")),
+        ("what is wrong\nand more of it", ("Error", "what is wrong")),
+        ("Traceback (most recent call last):\n  f()\nValueError: bad", ("ValueError", "bad")),
     ],
 )
 def test_kind_and_message_from_the_long_text(longrepr: str, expected: tuple[str, str]) -> None:
