@@ -14,6 +14,7 @@ SIGNATURE_LIMIT = 400
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _KIND = re.compile(r"((?:[^\W\d]\w*\.)*)([^\W\d]\w*)(?::(?:\s(.*))?)?")
+_WORKER = re.compile(r"^\[\w+\] \w+ -- Python \d[^\n]*$", re.MULTILINE)  # pytest-xdist's line above a failure
 _DOCTEST = re.compile(r"[^\n]+:\d+: (DocTestFailure|UnexpectedException)")
 _STRICT = re.compile(r"\[XPASS\(strict\)\]\s*(.*)")
 _FRAME = re.compile(
@@ -62,8 +63,9 @@ def kind_and_message(crash: str, longrepr: str = "", default: str = "Failed") ->
     """
     lines = [line for line in _plain(crash).splitlines() if line.strip()]
     if not lines:
-        marked = [line[1:].strip() for line in _plain(longrepr).splitlines() if re.match(r"E\s", line)]
-        lines = marked or [line.strip() for line in _plain(longrepr).splitlines() if line.strip()]
+        text = _WORKER.sub("", _plain(longrepr)).splitlines()
+        marked = [line[1:].strip() for line in text if re.match(r"E\s", line)]
+        lines = marked or [line.strip() for line in text if line.strip()]
     if not lines:
         return default, ""
     doctest = _DOCTEST.fullmatch(lines[-1])

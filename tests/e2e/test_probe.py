@@ -128,6 +128,13 @@ def test_xdist_counts_once_and_every_worker_attests(case: Cases, age: str) -> No
     assert {"": True, "gw0": True, "gw1": True} == processes
 
 
+@with_xdist
+def test_xdist_changes_no_verdict_and_no_signature(case: Cases, age: str) -> None:
+    """A failure that came through a worker is the same failure."""
+    seen = case(age).run(SPREAD, "-n2")
+    assert (VERDICTS, SIGNATURES) == (seen.verdicts, seen.signatures), seen.output
+
+
 @posix
 @with_xdist
 def test_a_crashed_worker_names_its_test(case: Cases, age: str) -> None:

@@ -98,6 +98,8 @@ E       fixture 'nofix' not found
         (NO_FIXTURE, ("Error", "fixture 'nofix' not found")),
         ("Unexpected success", ("Error", "Unexpected success")),
         ("003 >>> 1 + 1\nExpected:\n    3\nGot:\n    2\n\n/x/a.py:3: DocTestFailure", ("DocTestFailure", "")),
+        ("[gw0] linux -- Python 3.9.18 /env/bin/python\n[XPASS(strict)] bug", ("XPASS(strict)", "bug")),
+        ("[gw0] linux2 -- Python 2.7.18 /env/bin/python\nworker 'gw0' crashed", ("Error", "worker 'gw0' crashed")),
         ("what is wrong\nand more of it", ("Error", "what is wrong")),
         ("Traceback (most recent call last):\n  f()\nValueError: bad", ("ValueError", "bad")),
     ],
