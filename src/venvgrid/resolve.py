@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import plan, project, serial, wheels
+from venvgrid import __version__, plan, project, serial, wheels
 from venvgrid.installers import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution
 from venvgrid.names import normalise
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, Interpreter
     from venvgrid.project import Metadata
 
-FORMAT = "1"  # of the cached answers
 # Seconds that an answer is good for: the index changes all the time, the past hardly.
 FRESH_TODAY = 3600.0
 FRESH_PAST = 7 * 86400.0
@@ -145,7 +144,7 @@ class Resolver:
 
     def _ask(self, request: ResolveRequest, interpreter: Interpreter) -> Answer:
         installer = self.installer_for(interpreter)
-        key = _digest([FORMAT, installer.name, serial.to_plain(request)])
+        key = _digest([__version__, installer.name, serial.to_plain(request)])
         file = self.cache / "resolutions" / f"{key}.json"
         past = bool(request.cutoff) and datetime.fromisoformat(request.cutoff).timestamp() < self.clock()
         if not self.refresh and (

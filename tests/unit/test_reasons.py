@@ -22,8 +22,8 @@ hint: Wheels are required for `matplotlib` because building from source is disab
 """
 CONFLICT = """\
 error: No solution found when resolving dependencies
-  cause: Because demo==1.0 depends on packaging<24 and you require packaging==24.*, we can conclude that demo==1.0 cannot be used.
-         And because only demo==1.0 is available and you require demo, we can conclude that your requirements are unsatisfiable.
+  cause: Because only demo==1.0 is available and demo==1.0 depends on packaging<24, we can conclude that all versions of demo depend on packaging<24.
+         And because you require packaging==24.* and demo, we can conclude that your requirements are unsatisfiable.
 """
 PLAIN_CONFLICT = """\
 error: No solution found when resolving dependencies
@@ -89,7 +89,7 @@ def request(*requirements: str, version: str = "3.9.18", cutoff: str = "") -> Re
     ("output", "requirement", "expected"),
     [
         (NO_WHEEL, "matplotlib==2.2.*", "matplotlib 2.2 has no wheel for CPython 3.9 on linux-x86_64"),
-        (CONFLICT, "packaging==24.*", "demo==1.0 depends on packaging<24, but the cell requires packaging==24.*"),
+        (CONFLICT, "packaging==24.*", "demo 1.0 needs packaging<24, but the cell has packaging 24"),
         (PLAIN_CONFLICT, "packaging==24.*", "you require packaging==24.* and packaging<24"),
         (NO_VERSION, "packaging==99.*", "no release of packaging matches 99"),
         (NO_DISTRIBUTION, "packagingxyzq==99.*", "the package index has no distribution named packagingxyzq"),

@@ -108,7 +108,16 @@ class Pip:
         return "" if completed.exit_code == 0 else _failure(completed, "pip wheel")
 
     def _dry_run(self, request: ResolveRequest, here: Path, version: tuple[int, int]) -> Answer:
-        arguments = ["install", *QUIET, "--quiet", "--dry-run", "--ignore-installed", "--report", "report.json"]
+        arguments = [
+            "install",
+            *QUIET,
+            "--progress-bar",
+            "off",
+            "--dry-run",
+            "--ignore-installed",
+            "--report",
+            "report.json",
+        ]
         arguments += ["-r", "requirements.txt", "-c", "constraints.txt", *binary_options(request)]
         arguments += ["--uploaded-prior-to", request.cutoff] if request.cutoff and version >= HAS_CUTOFF else []
         arguments += [] if request.dependencies else ["--no-deps"]

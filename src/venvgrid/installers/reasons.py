@@ -25,9 +25,8 @@ _NOT_FOUND = re.compile(_NAME + r" was not found in the package registry")
 _ONLY_AVAILABLE = re.compile(
     r"only \S+? is available|only the following versions of \S+? are available|there (?:is|are) no versions? of"
 )
-_CONFLICT = re.compile(
-    r"(?P<who>\S+) depends on (?P<what>(?!Python)[A-Za-z0-9._-]+(?P<spec>[<>=!~]\S*))"
-    r" and you require (?P<pin>[^\s]+?)(?:,? we can|\.?$)",
+_DEPENDS = re.compile(
+    r"(?P<who>\S+) depends on (?P<name>(?!Python)[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<range>[<>=!~][^\s]*?)(?:,? |,?$)"
 )
 
 
@@ -47,7 +46,7 @@ def from_uv(request: ResolveRequest, stderr: str) -> Answer:
     ):
         if found:
             return Unresolvable(reason=found)
-    return Unresolvable(reason=_conflict(text) or _last_sentence(text))
+    return Unresolvable(reason=_conflict(text, pins) or _last_sentence(text))
 
 
 def from_pip(request: ResolveRequest, output: str) -> Answer:
@@ -107,7 +106,7 @@ def _not_found(text: str) -> str:
 
 
 def _no_release(text: str, request: ResolveRequest, pins: dict[str, str]) -> str:
-    if not _ONLY_AVAILABLE.search(text) or _CONFLICT.search(text):
+    if not _ONLY_AVAILABLE.search(text) or _conflict(text, pins):
         return ""
     match = re.search(r"you require " + _NAME + r"(?P<range>[<>=!~]\S*?)(?:,? we can|\.?$)", text)
     if match is None:
@@ -116,11 +115,14 @@ def _no_release(text: str, request: ResolveRequest, pins: dict[str, str]) -> str
     return f"no release of {match.group('name')} matches {_written(match, pins).partition(' ')[2]}{when}"
 
 
-def _conflict(text: str) -> str:
-    match = _CONFLICT.search(text)
-    if match is None:
-        return ""
-    return f"{match.group('who')} depends on {match.group('what')}, but the cell requires {match.group('pin')}"
+def _conflict(text: str, pins: dict[str, str]) -> str:
+    """Say which distribution does not go with what the cell pins."""
+    for match in _DEPENDS.finditer(text):
+        pin = pins.get(normalise(match["name"]))
+        if pin:
+            who = match["who"].replace("==", " ")
+            return f"{who} needs {match['name']}{match['range'].rstrip(',')}, but the cell has {pin}"
+    return ""
 
 
 def _most_telling(found: list[re.Match[str]], pins: dict[str, str]) -> re.Match[str] | None:
