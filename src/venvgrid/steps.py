@@ -150,6 +150,7 @@ class Steps:
         watched = Watched(work.cell.id, stream, post, self.now, attempt)
         completed = self.run(self._command(work, self._argv(work), child), poll=watched.poll)
         watched.poll()
+        limits = junit_input.Limits(elapsed=completed.duration)
         ended = verdict.Ended(
             exit_code=completed.exit_code,
             signal=completed.signal,
@@ -162,7 +163,7 @@ class Steps:
             watched.observed,
             ended,
             self._expected(work),
-            report=junit_input.read(report, earlier) if report else None,
+            report=junit_input.read(report, earlier, limits) if report else None,
             before=before,
             after=installed_versions(work.environment.site, self._axis_names()),
         )
