@@ -209,17 +209,30 @@ def _mentions(process: Path, text: str) -> bool:
         return False
 
 
-def test_a_second_run_in_the_same_folder_waits(venvgrid: Command, project: Write, cache_dir: Path) -> None:
+def test_a_second_run_in_the_same_folder_waits(project: Write, cache_dir: Path) -> None:
     """Two runs at once: the second says for whom it waits, and both are green."""
-    test = "import pathlib, time\n\n\ndef test_slow():\n    pathlib.Path('began').touch()\n    time.sleep(4)\n"
-    root = project(MATRIX, {"tests/test_demo.py": test})
+    test = """
+        import pathlib
+        import time
+
+
+        def test_waits_for_the_second_run():
+            pathlib.Path("began").touch()
+            while not pathlib.Path("second").exists():
+                time.sleep(0.02)
+    """
+    root = project(MATRIX + '[test]\ntimeout = "2m"\n', {"tests/test_demo.py": test})
     environment = {**os.environ, "VENVGRID_CACHE_DIR": str(cache_dir)}
-    with subprocess.Popen([sys.executable, "-m", "venvgrid", "run", "-q"], cwd=root, env=environment) as first:
+    command = [sys.executable, "-m", "venvgrid", "run", "-q"]
+    with subprocess.Popen(command, cwd=root, env=environment) as first:
         deadline = time.monotonic() + 60
         while not (root / "began").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        second = venvgrid("run", "-q", cwd=root)
-        assert first.wait(timeout=60) == 0
-    assert second.status == 0, second.err
-    assert f"waiting for process {first.pid}" in second.err
+        with subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True) as second:
+            assert second.stderr is not None
+            assert f"waiting for process {first.pid}" in second.stderr.readline()
+            (root / "second").touch()
+            assert first.wait(timeout=60) == 0
+            second.communicate(timeout=60)
+            assert second.returncode == 0
