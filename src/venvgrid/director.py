@@ -38,6 +38,8 @@ T = TypeVar("T")
 RESOLVE = "resolve:"
 BUILD = "build:"
 TEST = "test:"
+BYTECODE = "bytecode:"
+BEFORE_BUILDS = -1e9
 
 
 class GridDirector:
@@ -56,6 +58,8 @@ class GridDirector:
         self._groups: dict[str, tuple[Cell, ...]] = {}  # resolve task → its cells
         self._sharing: defaultdict[str, list[Cell]] = defaultdict(list)  # environment → its cells
         self._building: set[str] = set()
+        self._new: dict[str, Environment] = {}  # built in this run, and their bytecode not collected yet
+        self._ranks: defaultdict[str, int] = defaultdict(int)  # builds that were asked for, by interpreter
         self._supply = Supply(goal, work)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
 
@@ -107,12 +111,16 @@ class GridDirector:
         if isinstance(result, Built):
             return [], self._built(result)
         if isinstance(result, CellResult):
-            return self._tested(result), []
+            return self._tested(result)
+        if task.key.startswith(BYTECODE):
+            return [], []
         message = f"{task.key} gave {result!r}"
         raise TypeError(message)
 
     def _built(self, built: Built) -> list[Task]:
         cells = self._sharing[built.environment.key]
+        if built.environment.detail == "built":
+            self._new[built.environment.key] = built.environment
         for cell in cells:
             self._durations[cell.id]["build"] = built.took
         return [self._test_task(cell, built.environment) for cell in cells] if self.goal.until is Stage.TEST else []
@@ -215,9 +223,11 @@ class GridDirector:
             environment, took = self._timed(post, cells, Stage.BUILD, lambda: self._work.build(entry, wheel, cells))
             return Built(environment=environment, took=took)
 
-        return Task(
-            key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=-max(self._expected(cell) for cell in cells)
-        )
+        # The first environment of each interpreter goes before the second of any: it leaves bytecode for the others.
+        rank = self._ranks[entry.interpreter.executable]
+        self._ranks[entry.interpreter.executable] += 1
+        order = rank * 1e-3 - max(self._expected(cell) for cell in cells)
+        return Task(key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=order)
 
     def _test_task(self, cell: Cell, environment: Environment) -> Task:
         entry = self.entries[cell.id]
@@ -325,12 +335,23 @@ class GridDirector:
         planned = CellPlanned(cell=cell.id, status=status, reason=reason, at=self._now())
         return [planned, *self._finished(replace(known, outcome=outcome, reason=reason, log=log))]
 
-    def _tested(self, result: CellResult) -> list[Event]:
+    def _tested(self, result: CellResult) -> Followed:
         events = self._finished(result)
+        environment = self._new.pop(self.entries[result.id].key, None)
+        tasks = [self._bytecode_task(self.entries[result.id], environment)] if environment else []
         if self.goal.fail_fast and result.outcome.is_red and not result.allow_failure:
             self._stopped = True
             self._cancellation.set()
-        return events
+        return events, tasks
+
+    def _bytecode_task(self, entry: LockEntry, environment: Environment) -> Task:
+        """Give the task that keeps what was compiled; it goes before the builds that can use it."""
+        return Task(
+            key=f"{BYTECODE}{entry.key}",
+            lane=Lane.BUILD,
+            work=lambda _post: self._work.collect(entry, environment),
+            order=BEFORE_BUILDS,
+        )
 
     def _finished(self, result: CellResult) -> list[Event]:
         whole = replace(result, durations={**self._durations[result.id], **result.durations})

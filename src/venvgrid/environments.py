@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from venvgrid.bytecode import Bytecode
     from venvgrid.installers import Installer
     from venvgrid.model import Config, Interpreter, LockEntry
     from venvgrid.process import Runner
@@ -72,6 +73,7 @@ class Store:
     environ: Mapping[str, str]
     app_data: Path  # virtualenv's own cache
     probe: Path  # the file that is copied into every environment
+    bytecode: Bytecode
     platform: str = os.name
     offline: bool = False
 
@@ -96,6 +98,7 @@ class Store:
             self.wipe(entry.key)
             self._create(path, entry.interpreter, prompt)
             self._install(path, entry, wheel)
+            self.bytecode.give(layout.site_of(path, entry.interpreter, self.platform), entry)
             return self._finish(path, entry, wheel, "built")
         except OSError as error:
             message = f"{error.filename or path}: {error.strerror or error}"
@@ -119,6 +122,11 @@ class Store:
         """Name the files that are not as they were installed; compiled Python files do not count."""
         marker = read_marker(environment.path)
         return () if marker is None else differences(marker["manifest"], take(environment.path))
+
+    def is_untouched(self, environment: Environment) -> bool:
+        """Whether an environment is whole and as it was installed."""
+        marker = read_marker(environment.path)
+        return marker is not None and not differences(marker["manifest"], take(environment.path))
 
     def drop(self, environment: Environment) -> None:
         """Give up an environment: it is built anew before its next use."""

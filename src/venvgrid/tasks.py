@@ -65,6 +65,9 @@ class Work(Protocol):
     def test(self, work: CellWork, post: Post) -> CellResult:
         """Test a cell."""
 
+    def collect(self, entry: LockEntry, environment: Environment) -> int:
+        """Keep what was compiled in a new environment, for the next ones; gives how many files."""
+
     def record(self, cell: Cell, text: str) -> str:
         """Keep the output of a failed step in the cell's log; gives the log's name."""
 

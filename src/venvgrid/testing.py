@@ -179,6 +179,11 @@ class FakeWork:
         outcome = self.outcomes.get(work.cell.id, Outcome.PASSED)
         return replace(base_result(work.cell, work.entry), outcome=outcome, attempts=1)
 
+    def collect(self, entry: LockEntry, environment: Environment) -> int:
+        """Keep nothing."""
+        self.calls.append(("collect", entry.key))
+        return len(environment.key) * 0
+
     def record(self, cell: Cell, text: str) -> str:
         """Take note of a failed step's output."""
         self.calls.append(("record", f"{cell.id}: {text}"))

@@ -58,6 +58,12 @@ class GridWork:
         """Test a cell."""
         return self.steps.test(work, post)
 
+    def collect(self, entry: LockEntry, environment: Environment) -> int:
+        """Keep the bytecode of an environment that its tests have left as it was."""
+        if self.store.is_untouched(environment):
+            return self.store.bytecode.collect(environment.site, entry)
+        return 0
+
     def record(self, cell: Cell, text: str) -> str:
         """Write a failed step's output into the cell's log."""
         return record(self.steps.folder, cell.id, text)

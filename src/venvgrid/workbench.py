@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid import __version__, engine, lockfile, places, probe, process, project, variables
+from venvgrid.bytecode import Bytecode
 from venvgrid.director import GridDirector
 from venvgrid.environments import Store
 from venvgrid.errors import ConfigError, LockError, UsageError
@@ -162,6 +163,7 @@ class Workbench:
             environ=self.tool_environ,
             app_data=self.cache / "virtualenv",
             probe=probe.PROBE_FILE,
+            bytecode=Bytecode(folder=self.cache / "bytecode", environ=self.tool_environ, run=self.run),
             offline=self.wishes.offline,
         )
 

@@ -23,7 +23,7 @@ LAYERS = (
     ("journal", "supervisor", "children", "winjob", "process", "probe"),
     ("reporters.*",),
     ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
-    ("resolve", "lockfile", "environments", "inventory"),
+    ("resolve", "lockfile", "bytecode", "environments", "inventory"),
     ("engine", "pythons"),
     ("watching", "steps", "tasks", "supply"),
     ("director", "work", "testing"),

@@ -68,8 +68,8 @@ def test_a_cell_is_resolved_built_and_tested() -> None:
     assert status(events) == 0
     assert outcomes(director) == {"py3.12": "passed"}
     steps = [name for name, _ in work.calls]
-    assert sorted(steps) == ["build", "resolve", "test", "wheel"]
-    assert steps[-2:] == ["build", "test"]
+    assert sorted(steps) == ["build", "collect", "resolve", "test", "wheel"]
+    assert steps[-3:] == ["build", "test", "collect"]
 
 
 def test_cells_that_differ_only_in_variables_are_resolved_and_built_once() -> None:
@@ -196,6 +196,22 @@ def test_long_cells_are_tested_first() -> None:
     assert [name[-1] for step, name in work.calls if step == "test"] == ["2", "3", "1"]
 
 
+def test_bytecode_of_the_first_environment_is_kept_before_the_second_is_built() -> None:
+    """With one worker: the first environment of a Python is built, tested and collected, then the next one is built."""
+    work = testing.FakeWork()
+    run(goal('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
+    steps = [name for name, _ in work.calls if name in {"build", "test", "collect"}]
+    assert steps == ["build", "test", "collect", "build", "test", "collect"]
+
+
+def test_the_first_environment_of_each_python_is_built_before_the_second_of_any() -> None:
+    """Two Pythons, two versions: the builds take turns between the Pythons."""
+    work = testing.FakeWork()
+    run(goal('[axes]\npython = ["3.9", "3.12"]\nsix = ["1.15", "1.16"]'), work)
+    built = [name.split("-")[0] for step, name in work.calls if step == "build"]
+    assert sorted(built[:2]) == ["py3.12", "py3.9"]
+
+
 def test_every_cell_has_one_plan_event_and_one_result() -> None:
     """Whatever becomes of a cell, it is planned once and finished once."""
     work = testing.FakeWork(answers={"py3.9": Unresolvable(reason="no")}, build_problems={"py2.7": "no"})
@@ -267,4 +283,4 @@ def test_a_download_comes_first_where_only_a_wheel_knows_the_metadata() -> None:
     wanted = goal('[axes]\npython = ["3.99"]', stand_ins=STAND_IN, download=True, metadata=None)
     director, _ = run(wanted, work)
     assert outcomes(director) == {"py3.99": "passed"}
-    assert [name for name, _ in work.calls] == ["python", "wheel", "resolve", "build", "test"]
+    assert [name for name, _ in work.calls] == ["python", "wheel", "resolve", "build", "test", "collect"]
