@@ -64,6 +64,7 @@ class Steps:
     environ: Mapping[str, str]
     run: PollingRunner
     now: Callable[[], float]
+    cpus: int = 1  # that each of the cells which run at once may use
 
     def test(self, work: CellWork, post: Post) -> CellResult:
         """Test a cell, again as often as `test.retries` allows, and give its result."""
@@ -224,6 +225,7 @@ class Steps:
         private = scratch / "tmp"
         private.mkdir(parents=True, exist_ok=True)
         own = {"TMPDIR": str(private), "TEMP": str(private), "TMP": str(private)}
+        own |= {"PYTEST_XDIST_AUTO_NUM_WORKERS": str(self.cpus)}
         own |= {"COVERAGE_FILE": str(self._private(work.cell) / "coverage"), "VENVGRID_CELL": work.cell.id}
         return variables.child_environment(
             self.environ,

@@ -218,6 +218,7 @@ class Workbench:
             environ=self.environ,
             run=self.run,
             now=now,
+            cpus=max(1, default_workers() // self.wishes.workers),
         )
         shelf = WheelShelf(
             source=self.config.project.path,

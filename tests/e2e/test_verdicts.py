@@ -179,6 +179,7 @@ def test_variables_of_the_users_shell_change_no_cell(venvgrid: Command, project:
             assert "PYTHONPATH" not in os.environ
             assert "VENVGRID_PROBE" not in os.environ
             assert os.environ["GIVEN"] == "yes"
+            assert int(os.environ["PYTEST_XDIST_AUTO_NUM_WORKERS"]) >= 1
             assert "SECRET_TOKEN" not in os.environ
     """
     root = project(MATRIX + '[test]\nenv = { GIVEN = "yes" }\n', {"tests/test_demo.py": test})
