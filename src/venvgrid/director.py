@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from venvgrid import report
-from venvgrid.engine import Lane, Task
+from venvgrid.engine import Task
 from venvgrid.environments import BuildError, Environment
 from venvgrid.errors import InfrastructureError
-from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage, StageFinished, StageStarted
+from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
 from venvgrid.installers import ResolveFailed, Unresolvable
+from venvgrid.jobs import BYTECODE, RESOLVE, Jobs
 from venvgrid.model import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.project import ProjectError
 from venvgrid.steps import CellWork, Installed, base_result
@@ -27,19 +28,12 @@ from venvgrid.wheels import Wheel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from venvgrid.engine import Post
     from venvgrid.events import Event
     from venvgrid.model import Cell
     from venvgrid.process import Cancellation
     from venvgrid.tasks import Answer, Goal, Work
 
 Followed = tuple[list["Event"], list[Task]]
-T = TypeVar("T")
-RESOLVE = "resolve:"
-BUILD = "build:"
-TEST = "test:"
-BYTECODE = "bytecode:"
-BEFORE_BUILDS = -1e9
 
 
 class GridDirector:
@@ -59,8 +53,8 @@ class GridDirector:
         self._sharing: defaultdict[str, list[Cell]] = defaultdict(list)  # environment → its cells
         self._building: set[str] = set()
         self._new: dict[str, Environment] = {}  # built in this run, and their bytecode not collected yet
-        self._ranks: defaultdict[str, int] = defaultdict(int)  # builds that were asked for, by interpreter
         self._supply = Supply(goal, work)
+        self._jobs = Jobs(work, now, goal.order)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
 
     def start(self) -> Followed:
@@ -204,30 +198,8 @@ class GridDirector:
         cells = self._groups[key]
         value = cells[0].axes["python"]
         there = self._supply.python(value)
-        interpreter = there or self.goal.stand_ins[value]
-        metadata = self.metadata
-
-        def work(post: Post) -> object:
-            def resolve() -> Answer:
-                return self._work.resolve(cells[0], interpreter, metadata)
-
-            answer, took = self._timed(post, cells, Stage.RESOLVE, resolve)
-            return Resolution(answer=answer, took=took, stand_in=there is None)
-
-        return Task(key=key, lane=Lane.RESOLVE, work=work)
-
-    def _build_task(self, entry: LockEntry, wheel: Wheel | None) -> Task:
-        cells = tuple(self._sharing[entry.key])
-
-        def work(post: Post) -> object:
-            environment, took = self._timed(post, cells, Stage.BUILD, lambda: self._work.build(entry, wheel, cells))
-            return Built(environment=environment, took=took)
-
-        # The first environment of each interpreter goes before the second of any: it leaves bytecode for the others.
-        rank = self._ranks[entry.interpreter.executable]
-        self._ranks[entry.interpreter.executable] += 1
-        order = rank * 1e-3 - max(self._expected(cell) for cell in cells)
-        return Task(key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=order)
+        python = there or self.goal.stand_ins[value]
+        return self._jobs.resolve(key, cells, python, self.metadata, stand_in=there is None)
 
     def _test_task(self, cell: Cell, environment: Environment) -> Task:
         entry = self.entries[cell.id]
@@ -235,27 +207,7 @@ class GridDirector:
         metadata = wheel.metadata if wheel else self.metadata
         modules = wheel.modules if wheel else ()
         project = Installed(metadata=metadata, modules=modules) if metadata and self._supply.installs else None
-        job = CellWork(cell=cell, entry=entry, environment=environment, project=project)
-        return Task(
-            key=f"{TEST}{cell.id}",
-            lane=Lane.TEST,
-            work=lambda post: self._work.test(job, post),
-            order=-self._expected(cell),
-        )
-
-    def _expected(self, cell: Cell) -> float:
-        return self.goal.order.get(cell.id, 0.0)
-
-    def _timed(self, post: Post, cells: tuple[Cell, ...], stage: Stage, work: Callable[[], T]) -> tuple[T, float]:
-        began = self._now()
-        for cell in cells:
-            post(StageStarted(cell=cell.id, stage=stage, at=began))
-        result = work()
-        took = self._now() - began
-        detail = result.detail if isinstance(result, Environment) else ""
-        for cell in cells:
-            post(StageFinished(cell=cell.id, stage=stage, at=self._now(), duration=took, detail=detail))
-        return result, took
+        return self._jobs.test(CellWork(cell=cell, entry=entry, environment=environment, project=project))
 
     def _resolved(self, task: Task, result: object) -> Followed:
         if not isinstance(result, Resolution):
@@ -298,7 +250,7 @@ class GridDirector:
             wheel = self._supply.wheel_for(entry.interpreter) if self._supply.installs_wheel else None
             if wheel is not None or not self._supply.installs_wheel:
                 self._building.add(entry.key)
-                tasks.append(self._build_task(entry, wheel))
+                tasks.append(self._jobs.build(entry, wheel, tuple(self._sharing[entry.key])))
             elif self._supply.has_wheel:
                 tasks += self._supply.wheel_by(entry.interpreter)
         return tasks
@@ -338,20 +290,11 @@ class GridDirector:
     def _tested(self, result: CellResult) -> Followed:
         events = self._finished(result)
         environment = self._new.pop(self.entries[result.id].key, None)
-        tasks = [self._bytecode_task(self.entries[result.id], environment)] if environment else []
+        tasks = [self._jobs.collect(self.entries[result.id], environment)] if environment else []
         if self.goal.fail_fast and result.outcome.is_red and not result.allow_failure:
             self._stopped = True
             self._cancellation.set()
         return events, tasks
-
-    def _bytecode_task(self, entry: LockEntry, environment: Environment) -> Task:
-        """Give the task that keeps what was compiled; it goes before the builds that can use it."""
-        return Task(
-            key=f"{BYTECODE}{entry.key}",
-            lane=Lane.BUILD,
-            work=lambda _post: self._work.collect(entry, environment),
-            order=BEFORE_BUILDS,
-        )
 
     def _finished(self, result: CellResult) -> list[Event]:
         whole = replace(result, durations={**self._durations[result.id], **result.durations})

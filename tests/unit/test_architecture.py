@@ -25,7 +25,7 @@ LAYERS = (
     ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
     ("resolve", "lockfile", "bytecode", "environments", "inventory"),
     ("engine", "pythons"),
-    ("watching", "steps", "tasks", "supply"),
+    ("watching", "steps", "tasks", "supply", "jobs"),
     ("director", "work", "testing"),
     ("workbench", "terminal"),
     ("commands.*",),

@@ -1,0 +1,94 @@
+"""The tasks of cells: what a worker does in each stage, with the events that say so, and which goes first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, TypeVar
+
+from venvgrid.engine import Lane, Task
+from venvgrid.environments import Environment
+from venvgrid.events import Stage, StageFinished, StageStarted
+from venvgrid.tasks import Built, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from venvgrid.engine import Post
+    from venvgrid.model import Cell, Interpreter, LockEntry
+    from venvgrid.project import Metadata
+    from venvgrid.steps import CellWork
+    from venvgrid.tasks import Work
+    from venvgrid.wheels import Wheel
+
+T = TypeVar("T")
+RESOLVE = "resolve:"
+BUILD = "build:"
+TEST = "test:"
+BYTECODE = "bytecode:"
+BEFORE_BUILDS = -1e9
+Cells = tuple["Cell", ...]
+
+
+class Jobs:
+    """Makes tasks. `expected` maps cells to the seconds that they took last time: long ones go first."""
+
+    def __init__(self, work: Work, now: Callable[[], float], expected: Mapping[str, float]) -> None:
+        """Begin with no task made."""
+        self._work, self._now, self._expected = work, now, expected
+        self._ranks: defaultdict[str, int] = defaultdict(int)  # builds that were asked for, by interpreter
+
+    def resolve(
+        self, key: str, cells: Cells, python: Interpreter, metadata: Metadata | None, *, stand_in: bool
+    ) -> Task:
+        """Resolve cells that differ in nothing that a resolver sees, for the interpreter `to`."""
+
+        def work(post: Post) -> object:
+            answer, took = self._timed(post, cells, Stage.RESOLVE, lambda: self._work.resolve(cells[0], to, metadata))
+            return Resolution(answer=answer, took=took, stand_in=stand_in)
+
+        return Task(key=key, lane=Lane.RESOLVE, work=work)
+
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: Cells) -> Task:
+        """Build the environment of a lock entry.
+
+        The first environment of each interpreter goes before the second of any: it leaves bytecode for the others.
+        """
+
+        def work(post: Post) -> object:
+            environment, took = self._timed(post, cells, Stage.BUILD, lambda: self._work.build(entry, wheel, cells))
+            return Built(environment=environment, took=took)
+
+        rank = self._ranks[entry.interpreter.executable]
+        self._ranks[entry.interpreter.executable] += 1
+        order = rank * 1e-3 - max(self._expected.get(cell.id, 0.0) for cell in cells)
+        return Task(key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=order)
+
+    def test(self, job: CellWork) -> Task:
+        """Test a cell."""
+        order = -self._expected.get(job.cell.id, 0.0)
+        return Task(
+            key=f"{TEST}{job.cell.id}",
+            lane=Lane.TEST,
+            work=lambda post: self._work.test(job, post),
+            order=order,
+        )
+
+    def collect(self, entry: LockEntry, environment: Environment) -> Task:
+        """Keep what was compiled in a new environment, before the builds that can use it."""
+        return Task(
+            key=f"{BYTECODE}{entry.key}",
+            lane=Lane.BUILD,
+            work=lambda _post: self._work.collect(entry, environment),
+            order=BEFORE_BUILDS,
+        )
+
+    def _timed(self, post: Post, cells: Cells, stage: Stage, work: Callable[[], T]) -> tuple[T, float]:
+        began = self._now()
+        for cell in cells:
+            post(StageStarted(cell=cell.id, stage=stage, at=began))
+        result = work()
+        took = self._now() - began
+        detail = result.detail if isinstance(result, Environment) else ""
+        for cell in cells:
+            post(StageFinished(cell=cell.id, stage=stage, at=self._now(), duration=took, detail=detail))
+        return result, took
