@@ -37,9 +37,7 @@ class Jobs:
         self._work, self._now, self._expected = work, now, expected
         self._ranks: defaultdict[str, int] = defaultdict(int)  # builds that were asked for, by interpreter
 
-    def resolve(
-        self, key: str, cells: Cells, python: Interpreter, metadata: Metadata | None, *, stand_in: bool
-    ) -> Task:
+    def resolve(self, key: str, cells: Cells, to: Interpreter, metadata: Metadata | None, *, stand_in: bool) -> Task:
         """Resolve cells that differ in nothing that a resolver sees, for the interpreter `to`."""
 
         def work(post: Post) -> object:
