@@ -235,8 +235,8 @@ def test_a_bug_is_raised() -> None:
         ("Traceback\nValueError: boom", "ValueError: boom"),
         ("one\ntwo\n\nhint: three", "two"),
         (
-            "error: Failed to install: a\n  cause: failed to copy file from\n         /a to /b: No space left on device",
-            "No space left on device: failed to copy file from /a to /b: No space left on device",
+            "error: Failed to install: a\n  cause: failed to copy from\n         /a to /b: No space left on device",
+            "No space left on device: failed to copy from /a to /b: No space left on device",
         ),
         ("", "it failed and said nothing"),
     ],
