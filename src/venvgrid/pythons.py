@@ -87,9 +87,12 @@ class Pythons:
             cache=self.cache,
             offline=self.offline,
         )
-        if isinstance(got, interpreters.Missing):
-            return f"{missing}; uv could not download it: {got.reason.rpartition(': ')[2][:100]}"
-        return got
+        if not isinstance(got, interpreters.Missing):
+            return got
+        if got.reason.startswith("uv has no "):
+            return missing
+        last = [part.strip() for part in got.reason.split(": ") if part.strip(" :")][-1]
+        return f"{missing}; uv could not download it: {last[:150]}"
 
     def _ask(self, path: Path) -> Interpreter | interpreters.PassedOver:
         return interpreters.find_one(path, run=self.run, cache=self.cache, environ=self.environ)

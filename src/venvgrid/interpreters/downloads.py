@@ -121,7 +121,9 @@ def one_line(completed: Completed, timeout: float) -> str:
     lines = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
     start = next((index for index, line in enumerate(lines) if line.startswith("error")), 0)
     parts = [_LABEL.sub("", line) for line in lines[start:]]
-    return ": ".join(parts)[:LONGEST] or f"exit status {completed.exit_code}"
+    text = ": ".join(part.rstrip(":") for part in parts) or f"exit status {completed.exit_code}"
+    # The first and the last of a long chain of causes say most.
+    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3 - 3]} … {text[-LONGEST // 3 :]}"
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
