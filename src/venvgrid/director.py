@@ -225,6 +225,8 @@ class GridDirector:
     def _answered(self, cell: Cell, answer: Answer) -> list[Event]:
         if isinstance(answer, Unresolvable):
             return self._end(cell, Status.IMPOSSIBLE, Outcome.IMPOSSIBLE, answer.reason)
+        if isinstance(answer, ResolveFailed) and self._cancellation.is_set():
+            return []  # it was stopped, it did not fail
         if isinstance(answer, ResolveFailed):
             return self._end(cell, Status.FAILED, Outcome.BUILD_FAILED, f"could not be resolved: {answer.reason}")
         self.entries[cell.id] = answer
@@ -257,6 +259,8 @@ class GridDirector:
 
     def _troubled(self, task: Task, trouble: Trouble) -> Followed:
         """Give all cells of a task that failed their result."""
+        if self._cancellation.is_set():
+            return [], []  # it was stopped, it did not fail
         kind, _, key = task.key.partition(":")
         if kind == "wheel":
             first = not self._supply.has_wheel

@@ -10,7 +10,7 @@ import pytest
 from venvgrid import config, engine, plan, testing
 from venvgrid.director import GridDirector
 from venvgrid.engine import Slots
-from venvgrid.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage
+from venvgrid.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.model import Config, Outcome
 from venvgrid.process import Cancellation
@@ -165,6 +165,26 @@ def test_fail_fast_stops_at_the_first_red_cell() -> None:
     director, events = run(goal('[axes]\npython = ["3.9", "3.12"]', fail_fast=True), work)
     assert sorted(outcomes(director).values()) == ["cancelled", "failed"]
     assert status(events) == 1
+
+
+@pytest.mark.parametrize("stage", [Stage.RESOLVE, Stage.BUILD])
+def test_what_is_stopped_has_not_failed(stage: Stage) -> None:
+    """A resolve and a build that end because the run is stopped leave their cells cancelled, not failed."""
+    work = testing.FakeWork()
+    if stage is Stage.RESOLVE:
+        work.answers = {"py3.12": ResolveFailed(reason="cancelled")}
+    else:
+        work.build_problems = {"py3.12": "cancelled"}
+    cancellation = Cancellation()
+    director = GridDirector(goal('[axes]\npython = ["3.12"]'), work, lambda: 1.0, cancellation)
+    director.interrupted = True
+    events = []
+    for event in engine.run(director, ONE, cancellation):
+        events.append(event)
+        if isinstance(event, StageStarted) and event.stage is stage:
+            cancellation.set()
+    assert outcomes(director) == {"py3.12": "cancelled"}
+    assert status(events) == 130
 
 
 def test_a_red_cell_that_may_fail_stops_nothing() -> None:

@@ -16,6 +16,7 @@ from venvgrid.process import Cancellation
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from venvgrid.terminal import Terminal
 
@@ -24,11 +25,18 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the command on this terminal and give its exit status."""
     if not arguments.rest:
         raise UsageError("exec needs a command: venvgrid exec CELL -- CMD")
-    return enter(arguments, terminal, tuple(arguments.rest))
+    return enter(arguments, terminal, lambda _place, _private: tuple(arguments.rest))
 
 
-def enter(arguments: argparse.Namespace, terminal: Terminal, argv: tuple[str, ...]) -> int:
-    """Build the environment of a cell, if need be, and run argv with its variables in the current folder."""
+def enter(
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+    argv: Callable[[Path, Path], tuple[str, ...]],
+) -> int:
+    """Build the environment of a cell, if need be, and run a command with its variables in the current folder.
+
+    `argv` gives the command, for the environment's place and a folder of the cell's own.
+    """
     loaded = common.load(arguments)
     planned = common.one_cell(loaded, arguments.cell)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
@@ -51,4 +59,6 @@ def enter(arguments: argparse.Namespace, terminal: Terminal, argv: tuple[str, ..
         extra={**loaded.test.env, **axes, "VENVGRID_CELL": cell.id},
         prefix=place,
     )
-    return process.attach(process.Command(argv=argv, cwd=Path.cwd(), env=environment))
+    private = bench.root / "cells" / cell.id
+    private.mkdir(parents=True, exist_ok=True)
+    return process.attach(process.Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))
