@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 BUG = 70
 INTERRUPTED = 130
+ENV_ACTIONS = {
+    "list": "the environments, their size and their cells (the default)",
+    "path": "where the environment of a cell is",
+    "freeze": "a requirements.txt, with hashes, that recreates it",
+    "prune": "delete the environments that no cell uses",
+}
 FORMATS = ("table", "json", "junit", "markdown")
 EPILOG = """\
 exit status: 0 every cell that can exist passed; 1 a test outcome is red; 2 usage or configuration;
@@ -100,9 +106,13 @@ def _command(commands: Commands[argparse.ArgumentParser], name: str, summary: st
     return commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
 
 
-def _configured(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _configured(parser: argparse.ArgumentParser, default: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument(
-        "-c", "--config", metavar="FILE", help="the configuration (default: matrix.toml or [tool.venvgrid])"
+        "-c",
+        "--config",
+        metavar="FILE",
+        default=default,
+        help="the configuration (default: matrix.toml or [tool.venvgrid])",
     )
     return parser
 
@@ -162,8 +172,13 @@ def _add_others(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
     parser = _configured(_command(commands, "env", "list environments, give a path or a requirements.txt, prune"))
-    parser.add_argument("action", nargs="?", choices=("list", "path", "freeze", "prune"), default="list")
-    parser.add_argument("cell", nargs="?", metavar="CELL", help="for path and freeze")
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    for name, summary in ENV_ACTIONS.items():
+        # Without a default of its own: what stands before the action stays in force.
+        action = _configured(_command(actions, name, summary), default=argparse.SUPPRESS)
+        if name in {"path", "freeze"}:
+            action.add_argument("cell", metavar="CELL")
 
     parser = _configured(_command(commands, "exec", "run a command in a cell's environment: exec CELL -- CMD"))
     parser.add_argument("cell", metavar="CELL")

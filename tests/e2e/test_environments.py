@@ -138,6 +138,9 @@ def test_freeze_recreates_the_environment(venvgrid: Command, project: Write, tmp
     root = project(MATRIX)
     assert venvgrid("run", cwd=root).status == 0
     frozen = venvgrid("env", "freeze", CELL, cwd=root)
+    (root / "matrix.toml").rename(root / "other.toml")
+    for words in (("env", "-c", "other.toml", "freeze", CELL), ("env", "freeze", "-c", "other.toml", CELL)):
+        assert venvgrid(*words, cwd=root).out == frozen.out
     (tmp_path / "requirements.txt").write_text(frozen.out, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "again"], check=True)
     pip = [str(python_of(tmp_path / "again")), "-m", "pip", "--disable-pip-version-check"]

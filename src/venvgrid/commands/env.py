@@ -27,8 +27,6 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     arguments.offline = True
     store = common.bench(arguments, loaded, terminal, Cancellation()).store
     if arguments.action in {"path", "freeze"}:
-        if arguments.cell is None:
-            raise UsageError(f"venvgrid env {arguments.action} needs a CELL; see them with: venvgrid env list")
         path = built(store, arguments.cell)
         terminal.data(
             str(store.root / "envs" / arguments.cell) if arguments.action == "path" else inventory.freeze(path)
