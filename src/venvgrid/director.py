@@ -57,6 +57,11 @@ class GridDirector:
         self._jobs = Jobs(work, now, goal.order)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
 
+    def stop(self) -> None:
+        """End the run for the user; the second time without a grace period. May be called by a signal's handler."""
+        self.interrupted = True
+        self._cancellation.set()
+
     def start(self) -> Followed:
         """Give the missing interpreters their result, and resolve all other cells."""
         goal = self.goal

@@ -5,8 +5,7 @@
     ├── ConfigError                       2   one or more mistakes in the configuration, all of them
     ├── LockError                         2   matrix.lock is missing, damaged, or does not fit the configuration
     ├── NothingToRunError                 4   no cell is left to run
-    ├── InfrastructureError               3   disk, permissions, a tool that is missing
-    └── InterruptedRunError             130   Ctrl-C
+    └── InfrastructureError               3   disk, permissions, a tool that is missing
 
 Errors of one cell are no exceptions: they are values (`model.Outcome`), and never stop or hide another cell.
 A message says what happened, why, and what to type next.
@@ -59,9 +58,3 @@ class InfrastructureError(VenvgridError):
     """The machine, not the project: a full or read-only disk, a tool that cannot be had."""
 
     exit_status = 3
-
-
-class InterruptedRunError(VenvgridError):
-    """The user stopped the run."""
-
-    exit_status = 130

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from venvgrid.grouping import FailureGroup, ReasonGroup
 
-GREEN, RED, USAGE, INFRASTRUCTURE, NOTHING, INTERRUPTED = 0, 1, 2, 3, 4, 130
+GREEN, RED, INFRASTRUCTURE, NOTHING, INTERRUPTED = 0, 1, 3, 4, 130
 
 BAD = frozenset({Verdict.FAILED, Verdict.ERROR})
 _OUTCOMES = {

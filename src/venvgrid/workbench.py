@@ -293,8 +293,3 @@ def choose_cells(planned: Plan, keep: Callable[[Cell], bool]) -> Plan:
 def default_workers() -> int:
     """Give the default of -j: the CPUs that this process may use."""
     return engine.usable_cpus()
-
-
-def in_ci(environ: Mapping[str, str]) -> bool:
-    """Whether this is a CI job, as CI services say it."""
-    return environ.get("CI", "").lower() not in {"", "0", "false"}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command, Write, cell, outcomes, results
+from conftest import DEMO, Command, Write, cell, outcomes, results
 
 pytestmark = pytest.mark.e2e
 
@@ -121,7 +121,7 @@ REQUESTS_APP = {
             server.server_close()
     """,
 }
-NOTHING_OF_DEMO = dict.fromkeys(("pyproject.toml", "src/demo/__init__.py", "tests/test_demo.py", "pytest.ini"))
+NOTHING_OF_DEMO = dict.fromkeys(DEMO)
 
 
 def test_requests_2_24_and_2_25_side_by_side(venvgrid: Command, project: Write, needs: Needs) -> None:

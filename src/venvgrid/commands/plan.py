@@ -46,11 +46,7 @@ def resolve(bench: Workbench, planned: Plan, *, refresh: bool = False) -> GridDi
     with tempfile.TemporaryDirectory(prefix="venvgrid-plan-") as folder:
         director, events = bench.direct(goal, Path(folder), refresh=refresh)
 
-        def stop() -> None:
-            director.interrupted = True
-            bench.cancellation.set()
-
-        with common.signals(stop):
+        with common.signals(director.stop):
             for _ in events:
                 pass
     if director.interrupted:

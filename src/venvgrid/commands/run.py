@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -16,6 +16,7 @@ from venvgrid import journal, places, report
 from venvgrid.commands import common
 from venvgrid.errors import InfrastructureError, NothingToRunError, UsageError
 from venvgrid.events import Stage
+from venvgrid.model import Outcome
 from venvgrid.process import Cancellation
 from venvgrid.reporters import render
 from venvgrid.workbench import choose_cells
@@ -58,15 +59,11 @@ def _run(arguments: argparse.Namespace, bench: Workbench, goal: Goal, terminal: 
     folder = journal.create(bench.root, now=datetime.now(UTC))
     director, events = bench.direct(replace(goal, run=folder.id), folder.path)
 
-    def stop() -> None:
-        director.interrupted = True
-        bench.cancellation.set()
-
     folded = report.Folder()
     with ExitStack() as stack:
         write = stack.enter_context(journal.Journal(folder.events))
         show = stack.enter_context(_progress(arguments, terminal))
-        stack.enter_context(common.signals(stop))
+        stack.enter_context(common.signals(director.stop))
         for event in events:
             write(event)
             folded.add(event)
@@ -132,8 +129,8 @@ def _failed_last_time(planned: Plan, bench: Workbench) -> Plan:
     last = journal.latest(bench.root)
     if last is None:
         raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
-    results = report.fold(journal.read(last.events)).cells
-    bad = {cell.id for cell in results if not cell.outcome.is_green and cell.outcome != "impossible"}
+    fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
+    bad = {cell["id"] for cell in _last_cells(last) if cell["outcome"] not in fine}
     chosen = choose_cells(planned, lambda cell: cell.id in bad)
     if not chosen.cells:
         raise NothingToRunError(f"--failed: no cell of the last run ({last.id}) was red")
@@ -143,6 +140,12 @@ def _failed_last_time(planned: Plan, bench: Workbench) -> Plan:
 def _durations(bench: Workbench) -> dict[str, float]:
     """Give how long each cell's tests took in the last run, so that long ones start first."""
     last = journal.latest(bench.root)
-    if last is None:
-        return {}
-    return {cell.id: cell.durations.get("test", 0.0) for cell in report.fold(journal.read(last.events)).cells}
+    return {cell["id"]: cell["durations"].get("test", 0.0) for cell in _last_cells(last)} if last else {}
+
+
+def _last_cells(last: journal.RunFolder) -> list[dict[str, Any]]:
+    """Give the cells of results.json; of a run that was killed before it wrote any, those of its journal."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        cells: list[dict[str, Any]] = json.loads((last.path / "results.json").read_text(encoding="utf-8"))["cells"]
+        return cells
+    return list(render.results(report.fold(journal.read(last.events)))["cells"])

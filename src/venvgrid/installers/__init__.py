@@ -13,6 +13,8 @@ from venvgrid.model import Distribution, Interpreter, Resolution
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from venvgrid.command import Completed
+
 # Seconds. Nothing that uv or pip does for one cell takes longer unless the network hangs.
 RESOLVE_TIMEOUT = 600.0
 INSTALL_TIMEOUT = 1800.0
@@ -94,6 +96,13 @@ class Installer(Protocol):
         self, source: Path, target: Path, interpreter: Interpreter, *, via_sdist: bool, offline: bool
     ) -> str:
         """Build a wheel of the project in `source` into the folder `target`; "" or what went wrong."""
+
+
+def unfinished(completed: Completed, what: str) -> str:
+    """Say why a command did not come to its own end; "" if it did."""
+    if completed.timed_out:
+        return f"{what} was stopped after {completed.duration:.0f} s"
+    return completed.error or (f"{what} was cancelled" if completed.cancelled else "")
 
 
 def requirement_lines(request: InstallRequest) -> list[str]:

@@ -27,6 +27,7 @@ from venvgrid.installers import (
     binary_options,
     reasons,
     requirement_lines,
+    unfinished,
 )
 from venvgrid.model import Distribution, Resolution
 from venvgrid.process import Command
@@ -204,15 +205,13 @@ def _from_file(file: Path) -> Distribution:
 
 
 def _answer(request: ResolveRequest, completed: Completed) -> Answer:
-    if completed.error or completed.timed_out or completed.cancelled:
-        return ResolveFailed(reason=_failure(completed, "pip"))
+    if why := unfinished(completed, "pip"):
+        return ResolveFailed(reason=why)
     return reasons.from_pip(request, completed.stdout + "\n" + completed.stderr)
 
 
 def _failure(completed: Completed, what: str) -> str:
-    if completed.timed_out:
-        return f"{what} was stopped after {completed.duration:.0f} s"
-    if completed.error or completed.cancelled:
-        return completed.error or f"{what} was cancelled"
+    if why := unfinished(completed, what):
+        return why
     output = re.sub(r"^(?:DEPRECATION|WARNING|Looking in links).*\n?", "", completed.stderr, flags=re.MULTILINE)
     return output.strip() or completed.stdout.strip() or f"{what} ended with status {completed.exit_code}"

@@ -22,6 +22,7 @@ from venvgrid.installers import (
     binary_options,
     reasons,
     requirement_lines,
+    unfinished,
 )
 from venvgrid.model import Distribution
 from venvgrid.process import Command
@@ -73,8 +74,8 @@ class Uv:
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
             return Resolved(distributions=read_pylock(completed.stdout))
-        if completed.error or completed.timed_out or completed.cancelled:
-            return ResolveFailed(reason=_not_finished(completed, "uv pip compile"))
+        if why := unfinished(completed, "uv pip compile"):
+            return ResolveFailed(reason=why)
         return reasons.from_uv(request, completed.stderr)
 
     def install(self, request: InstallRequest) -> str:
@@ -168,15 +169,9 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
 
 
 def _failure(completed: Completed, what: str) -> str:
-    if completed.error or completed.timed_out or completed.cancelled:
-        return _not_finished(completed, what)
+    if why := unfinished(completed, what):
+        return why
     return completed.stderr.strip() or completed.stdout.strip() or f"{what} ended with status {completed.exit_code}"
-
-
-def _not_finished(completed: Completed, what: str) -> str:
-    if completed.timed_out:
-        return f"{what} was stopped after {completed.duration:.0f} s"
-    return completed.error or f"{what} was cancelled"
 
 
 def is_supported(version: str) -> bool:
