@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid import report
+from venvgrid.builder import BuildError
 from venvgrid.engine import Task
-from venvgrid.environments import BuildError, Environment
 from venvgrid.errors import InfrastructureError
 from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
 from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.jobs import BYTECODE, RESOLVE, Jobs
 from venvgrid.model import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.project import ProjectError
-from venvgrid.steps import CellWork, Installed, base_result
+from venvgrid.steps import CellWork, Installed, Tested, base_result
 from venvgrid.supply import PYTHON, WHEEL, Supply
 from venvgrid.tasks import Built, Resolution, Trouble, headline
 from venvgrid.variables import redact
@@ -28,12 +28,14 @@ from venvgrid.wheels import Wheel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from venvgrid.environments import Environment
     from venvgrid.events import Event
     from venvgrid.model import Cell
     from venvgrid.process import Cancellation
     from venvgrid.tasks import Answer, Goal, Work
 
 Followed = tuple[list["Event"], list[Task]]
+RUN_AGAIN = "tested again in an environment of its own: another cell may have changed files of the first one"
 
 
 class GridDirector:
@@ -52,7 +54,9 @@ class GridDirector:
         self._groups: dict[str, tuple[Cell, ...]] = {}  # resolve task → its cells
         self._sharing: defaultdict[str, list[Cell]] = defaultdict(list)  # environment → its cells
         self._building: set[str] = set()
-        self._new: dict[str, Environment] = {}  # built in this run, and their bytecode not collected yet
+        self._environments: dict[str, Environment] = {}  # by key
+        self._collected: set[str] = set()  # environments whose compiled files are kept
+        self._alone: dict[str, list[Cell]] = {}  # environment → cells that are tested again in it, one after the other
         self._supply = Supply(goal, work)
         self._jobs = Jobs(work, now, goal.order)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
@@ -109,7 +113,7 @@ class GridDirector:
             return self._python_done(task.key.removeprefix(PYTHON), result)
         if isinstance(result, Built):
             return [], self._built(result)
-        if isinstance(result, CellResult):
+        if isinstance(result, Tested):
             return self._tested(result)
         if task.key.startswith(BYTECODE):
             return [], []
@@ -117,12 +121,16 @@ class GridDirector:
         raise TypeError(message)
 
     def _built(self, built: Built) -> list[Task]:
-        cells = self._sharing[built.environment.key]
-        if built.environment.detail == "built":
-            self._new[built.environment.key] = built.environment
+        key = built.environment.key
+        self._environments[key] = built.environment
+        cells = self._alone.get(key) or self._sharing[key]
         for cell in cells:
             self._durations[cell.id]["build"] = built.took
-        return [self._test_task(cell, built.environment) for cell in cells] if self.goal.until is Stage.TEST else []
+        if self.goal.until is not Stage.TEST:
+            return []
+        if key in self._alone:
+            return [self._test_task(cells[0], built.environment, alone=True)]
+        return [self._test_task(cell, built.environment) for cell in cells]
 
     def failed(self, task: Task, error: Exception) -> Followed:
         """Tell trouble from a bug: a bug is raised again."""
@@ -206,13 +214,14 @@ class GridDirector:
         python = there or self.goal.stand_ins[value]
         return self._jobs.resolve(key, cells, python, self.metadata, stand_in=there is None)
 
-    def _test_task(self, cell: Cell, environment: Environment) -> Task:
+    def _test_task(self, cell: Cell, environment: Environment, *, alone: bool = False) -> Task:
         entry = self.entries[cell.id]
         wheel = self._supply.wheel_for(entry.interpreter) if self._supply.installs_wheel else None
         metadata = wheel.metadata if wheel else self.metadata
         modules = wheel.modules if wheel else ()
         project = Installed(metadata=metadata, modules=modules) if metadata and self._supply.installs else None
-        return self._jobs.test(CellWork(cell=cell, entry=entry, environment=environment, project=project))
+        work = CellWork(cell=cell, entry=entry, environment=environment, project=project, alone=alone)
+        return self._jobs.test(work)
 
     def _resolved(self, task: Task, result: object) -> Followed:
         if not isinstance(result, Resolution):
@@ -296,14 +305,38 @@ class GridDirector:
         planned = CellPlanned(cell=cell.id, status=status, reason=reason, at=self._now())
         return [planned, *self._finished(replace(known, outcome=outcome, reason=reason, log=log))]
 
-    def _tested(self, result: CellResult) -> Followed:
+    def _tested(self, tested: Tested) -> Followed:
+        """Take the result of a cell, or test it again where another cell may have written into its environment."""
+        result = tested.result
+        key = self.entries[result.id].key
+        is_doubtful = tested.is_changed and (tested.is_poisoned or len(self._sharing[key]) > 1)
+        if is_doubtful and not self._cancellation.is_set():
+            (cell,) = (item for item in self._sharing[key] if item.id == result.id)
+            return [], self._again(key, cell)
+        again = self._alone.get(key)
+        if again and again[0].id == result.id:
+            result = replace(result, notes=(*result.notes, RUN_AGAIN))
+            again.pop(0)
         events = self._finished(result)
-        environment = self._new.pop(self.entries[result.id].key, None)
-        tasks = [self._jobs.collect(self.entries[result.id], environment)] if environment else []
+        tasks = self._build_alone(key) if again else []
+        if tested.imported and key not in self._collected:
+            self._collected.add(key)
+            tasks.append(self._jobs.collect(self._environments[key], tested.imported))
         if self.goal.fail_fast and result.outcome.is_red and not result.allow_failure:
             self._stopped = True
             self._cancellation.set()
         return events, tasks
+
+    def _again(self, key: str, cell: Cell) -> list[Task]:
+        waiting = self._alone.setdefault(key, [])
+        waiting.append(cell)
+        return self._build_alone(key) if len(waiting) == 1 else []
+
+    def _build_alone(self, key: str) -> list[Task]:
+        """Build an environment that shares nothing, for the first of the cells that wait for it."""
+        entry = self.entries[self._alone[key][0].id]
+        wheel = self._supply.wheel_for(entry.interpreter) if self._supply.installs_wheel else None
+        return [self._jobs.build(entry, wheel, (self._alone[key][0],), alone=True)]
 
     def _finished(self, result: CellResult) -> list[Event]:
         whole = replace(result, durations={**self._durations[result.id], **result.durations})

@@ -14,43 +14,40 @@ import json
 import os
 import re
 import shutil
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from venvgrid import journal, layout
+from venvgrid.builder import BuildError, Filled
 from venvgrid.errors import InfrastructureError
-from venvgrid.installers import InstallRequest
-from venvgrid.manifest import MARKER, differences, identity, take
+from venvgrid.manifest import COMPILED, MARKER, differences, identity, take
 from venvgrid.model import InstallMode
-from venvgrid.process import Command
-from venvgrid.tools import OLDEST_FOR_VIRTUALENV
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from venvgrid.bytecode import Bytecode
-    from venvgrid.installers import Installer
+    from venvgrid.builder import Builder
+    from venvgrid.manifest import Manifest
     from venvgrid.model import Config, Interpreter, LockEntry
-    from venvgrid.process import Runner
-    from venvgrid.tools import Tools
+    from venvgrid.trees import Tree, Trees
     from venvgrid.wheels import Wheel
 
-FORMAT = "venvgrid-environment-1"
+FORMAT = "venvgrid-environment-2"
 TRASH = "trash-"
 KEY = re.compile(r"[0-9a-f]{16}")
 
 
-class BuildError(Exception):
-    """An environment could not be made; the message is for the cells that need it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """A whole environment. `detail` says what was done: "built", "project reinstalled" or "reused"."""
+    """A whole environment. `detail` says what was done: "built", "project reinstalled" or "reused".
+
+    `trees` are what its distributions are kept as in the cache, and `compiled` names the compiled files that it began
+    with, relative to site-packages; both only where it was just built. `linked` are the keys of the trees whose files
+    it shares with other environments.
+    """
 
     key: str
     path: Path
@@ -58,6 +55,22 @@ class Environment:
     site: Path
     interpreter: Interpreter
     detail: str
+    trees: tuple[Tree, ...] = ()
+    compiled: frozenset[str] = frozenset()
+    linked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What is to be seen in an environment after tests ran in it.
+
+    `changed` names files that are not as they were installed; `poisoned` the trees whose own files are among them;
+    `imported` the compiled files that the environment did not begin with, relative to site-packages.
+    """
+
+    changed: tuple[str, ...] = ()
+    poisoned: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,39 +80,34 @@ class Store:
     root: Path
     folder: Path  # of the environments themselves
     config: Config
-    installer_for: Callable[[Interpreter], Installer]
-    tools: Tools
-    run: Runner
-    environ: Mapping[str, str]
-    app_data: Path  # virtualenv's own cache
-    probe: Path  # the file that is copied into every environment
-    bytecode: Bytecode
+    builder: Builder
+    trees: Trees
     platform: str = os.name
-    offline: bool = False
 
-    def ensure(self, entry: LockEntry, wheel: Wheel | None, *, prompt: str, fresh: bool = False) -> Environment:
+    def ensure(
+        self, entry: LockEntry, wheel: Wheel | None, *, prompt: str, fresh: bool = False, may_link: bool = True
+    ) -> Environment:
         """Give the whole environment of a lock entry with the project in it, built where it is not there.
+
+        `may_link` False: it shares no file with another environment.
 
         Raises:
             BuildError: it cannot be made.
         """
         path = self.folder / entry.key
         digest = wheel.digest if wheel else ""
-        marker = None if fresh else read_marker(path)
-        if marker and not self._is_whole(path, entry, marker):
-            marker = None
+        marker = None if fresh else self._usable(path, entry, may_link=may_link)
         if marker and marker["project"] == digest:
-            return self._environment(path, entry, "reused")
+            return self._environment(path, entry, "reused", linked=frozenset(marker["links"]))
         try:
             if marker:
                 self._unmark(path)
-                self._install_project(path, entry, wheel, reinstall=True)
-                return self._finish(path, entry, wheel, "project reinstalled")
-            self.wipe(entry.key)
-            self._create(path, entry.interpreter, prompt)
-            self._install(path, entry, wheel)
-            self.bytecode.give(layout.site_of(path, entry.interpreter, self.platform), entry)
-            return self._finish(path, entry, wheel, "built")
+                filled = self.builder.reinstall(path, entry, wheel, marker["links"])
+                return self._finish(path, entry, wheel, "project reinstalled", filled)
+            filled = self.builder.build(
+                path, entry, wheel, prompt=prompt, may_link=may_link, wipe=lambda: self.wipe(entry.key)
+            )
+            return self._finish(path, entry, wheel, "built", filled)
         except OSError as error:
             message = f"{error.filename or path}: {error.strerror or error}"
             raise BuildError(message) from error
@@ -118,19 +126,32 @@ class Store:
             raise BuildError(message)
         return place
 
-    def changed_files(self, environment: Environment) -> tuple[str, ...]:
-        """Name the files that are not as they were installed; compiled Python files do not count."""
+    def inspect(self, environment: Environment) -> Inspection:
+        """Look at an environment after its tests; compiled files are no change."""
         marker = read_marker(environment.path)
-        return () if marker is None else differences(marker["manifest"], take(environment.path))
+        if marker is None:
+            return Inspection(changed=(MARKER,))
+        now, inside = self._look(environment.path, environment.site, marker)
+        prefix = layout.prefix_of(environment.path, environment.site)
+        poisoned = self.trees.changed(marker["links"], environment.site, inside)
+        linked = {prefix + name for names in poisoned.values() for name in names}
+        is_new = environment.detail == "built"
+        imported = {name for name in inside if name.endswith(COMPILED)} - environment.compiled if is_new else set()
+        return Inspection(
+            changed=tuple(sorted(linked.union(differences(marker["manifest"], now)))),
+            poisoned=frozenset(poisoned),
+            imported=frozenset(imported),
+        )
 
-    def is_untouched(self, environment: Environment) -> bool:
-        """Whether an environment is whole and as it was installed."""
-        marker = read_marker(environment.path)
-        return marker is not None and not differences(marker["manifest"], take(environment.path))
+    def is_there(self, environment: Environment) -> bool:
+        """Whether an environment that was built has not been given up since."""
+        return (environment.path / MARKER).exists()
 
-    def drop(self, environment: Environment) -> None:
-        """Give up an environment: it is built anew before its next use."""
+    def drop(self, environment: Environment, poisoned: Iterable[str] = ()) -> None:
+        """Give up an environment: it is built anew before its next use. `poisoned` trees are given up as well."""
         self._unmark(environment.path)
+        for key in poisoned:
+            self.trees.poison(key)
 
     def wipe(self, key: str) -> None:
         """Delete one environment of the store."""
@@ -141,6 +162,7 @@ class Store:
         if path.is_symlink():
             path.unlink()
         elif path.exists():
+            self._check_links(path)
             self._unmark(path)
             # Out of the way first: what a killed run left behind may still be written to for a moment.
             trash = self.folder / f"{TRASH}{key}-{os.getpid()}-{time.monotonic_ns()}"
@@ -169,92 +191,39 @@ class Store:
                     found[place.name] = key
         return found
 
-    def _is_whole(self, path: Path, entry: LockEntry, marker: dict[str, object]) -> bool:
-        if marker["key"] != entry.key or marker["interpreter"] != identity(entry.interpreter.executable):
-            return False
-        recorded = marker["manifest"]
-        return isinstance(recorded, dict) and not differences(recorded, take(path))
+    def _check_links(self, path: Path) -> None:
+        """Make sure of what an environment shares, before it is gone and nobody can tell that it was written into."""
+        marker = read_marker(path)
+        if marker is not None and marker["links"]:
+            site = path / marker["site"]
+            _, inside = self._look(path, site, marker)
+            for key in self.trees.changed(marker["links"], site, inside):
+                self.trees.drop_damaged(key)
 
-    def _create(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
-        if interpreter.release < OLDEST_FOR_VIRTUALENV:
-            self._create_old(path, interpreter, prompt)
-            return
-        from virtualenv import session_via_cli  # noqa: PLC0415  (70 ms; not needed when everything is reused)
+    def _usable(self, path: Path, entry: LockEntry, *, may_link: bool) -> dict[str, Any] | None:
+        """Give the marker of an environment that is whole, but perhaps for the project."""
+        marker = read_marker(path)
+        if (
+            marker is None
+            or marker["key"] != entry.key
+            or marker["interpreter"] != identity(entry.interpreter.executable)
+            or (marker["links"] and not may_link)
+        ):
+            return None
+        site = layout.site_of(path, entry.interpreter, self.platform)
+        now, inside = self._look(path, site, marker)
+        is_whole = not differences(marker["manifest"], now) and not self.trees.changed(marker["links"], site, inside)
+        return marker if is_whole else None
 
-        arguments = [
-            str(path),
-            "--python",
-            interpreter.executable,
-            "--no-seed",
-            "--no-periodic-update",
-            "--no-vcs-ignore",
-        ]
-        arguments += ["--app-data", str(self.app_data), "--prompt", prompt]
-        try:
-            session_via_cli(arguments, setup_logging=False, env={}).run()
-        except (RuntimeError, ValueError, SystemExit) as error:
-            message = f"virtualenv cannot make an environment of {interpreter.executable}: {error}"
-            raise BuildError(message) from error
+    def _look(self, path: Path, site: Path, marker: dict[str, Any]) -> tuple[Manifest, dict[str, int]]:
+        """Give the manifest of an environment as it is now, and the ctimes of its files in site-packages."""
+        prefix = layout.prefix_of(path, site)
+        linked = {prefix + name for names in marker["links"].values() for name in names}
+        ctimes: dict[str, int] = {}
+        now = take(path, linked, ctimes)
+        return now, {name.removeprefix(prefix): when for name, when in ctimes.items() if name.startswith(prefix)}
 
-    def _create_old(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
-        arguments = ("--python", interpreter.executable, "--no-seed", "--no-periodic-update", "--no-vcs-ignore")
-        where = ("--app-data", str(self.app_data.with_name("virtualenv-old")), "--prompt", prompt)
-        completed = self.run(
-            Command(
-                argv=(sys.executable, "-m", "virtualenv", "--quiet", *arguments, *where, str(path)),
-                cwd=path.parent,
-                env={**self.environ, "PYTHONPATH": str(self.tools.old_virtualenv())},
-                timeout=CREATE_TIMEOUT,
-            ),
-        )
-        if completed.exit_code != 0:
-            output = (completed.error or completed.stderr or completed.stdout).strip()
-            message = f"virtualenv cannot make an environment of {interpreter.executable}: {output[-500:]}"
-            raise BuildError(message)
-
-    def _install(self, path: Path, entry: LockEntry, wheel: Wheel | None) -> None:
-        """Install everything in one go; an editable project comes last, for its build may need what is there."""
-        self._request(
-            entry,
-            InstallRequest(
-                python=layout.python_of(path, self.platform),
-                interpreter=entry.interpreter,
-                distributions=entry.distributions,
-                wheels=(wheel.path,) if wheel else (),
-            ),
-        )
-        if self.config.project.install is InstallMode.EDITABLE:
-            self._install_project(path, entry, None, reinstall=False)
-
-    def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:
-        self._request(
-            entry,
-            InstallRequest(
-                python=layout.python_of(path, self.platform),
-                interpreter=entry.interpreter,
-                wheels=(wheel.path,) if wheel else (),
-                editable=self.config.project.path if wheel is None else None,
-                reinstall=reinstall,
-            ),
-        )
-
-    def _request(self, entry: LockEntry, request: InstallRequest) -> None:
-        if not (request.distributions or request.wheels or request.editable):
-            return
-        install = self.config.install
-        wanted = replace(
-            request,
-            only_binary=install.only_binary and request.editable is None,
-            source_builds=install.source_builds,
-            offline=self.offline,
-        )
-        problem = self.installer_for(entry.interpreter).install(wanted)
-        if problem:
-            raise BuildError(problem)
-
-    def _finish(self, path: Path, entry: LockEntry, wheel: Wheel | None, detail: str) -> Environment:
-        environment = self._environment(path, entry, detail)
-        shutil.copyfile(self.probe, environment.site / self.probe.name)
+    def _finish(self, path: Path, entry: LockEntry, wheel: Wheel | None, detail: str, filled: Filled) -> Environment:
         marker = {
             "format": FORMAT,
             "key": entry.key,
@@ -267,12 +236,15 @@ class Store:
             "distributions": [
                 [item.name, item.version, list(item.hashes), item.direct] for item in entry.distributions
             ],
-            "manifest": take(path),
+            "site": layout.site_of(path, entry.interpreter, self.platform).relative_to(path).as_posix(),
+            "manifest": filled.manifest,
+            "links": filled.links,
         }
         journal.write_atomic(path / MARKER, json.dumps(marker))
-        return environment
+        environment = self._environment(path, entry, detail, linked=frozenset(filled.links))
+        return replace(environment, trees=filled.trees, compiled=filled.compiled)
 
-    def _environment(self, path: Path, entry: LockEntry, detail: str) -> Environment:
+    def _environment(self, path: Path, entry: LockEntry, detail: str, *, linked: frozenset[str]) -> Environment:
         return Environment(
             key=entry.key,
             path=path,
@@ -280,6 +252,7 @@ class Store:
             site=layout.site_of(path, entry.interpreter, self.platform),
             interpreter=entry.interpreter,
             detail=detail,
+            linked=linked,
         )
 
     def _unmark(self, path: Path) -> None:
@@ -287,13 +260,10 @@ class Store:
             (path / MARKER).unlink()
 
 
-CREATE_TIMEOUT = 120.0  # seconds
-
-
-def read_marker(path: Path) -> dict[str, object] | None:
+def read_marker(path: Path) -> dict[str, Any] | None:
     """Read the marker of an environment; None where it is missing, damaged, or of another format."""
     with suppress(OSError, ValueError, AttributeError):
-        marker: dict[str, object] = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        marker: dict[str, Any] = json.loads((path / MARKER).read_text(encoding="utf-8"))
         if marker.get("format") == FORMAT:
             return marker
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
@@ -46,14 +47,15 @@ class Jobs:
 
         return Task(key=key, lane=Lane.RESOLVE, work=work)
 
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: Cells) -> Task:
-        """Build the environment of a lock entry.
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: Cells, *, alone: bool = False) -> Task:
+        """Build the environment of a lock entry; `alone`: for one cell at a time, and with no file shared.
 
         The first environment of each interpreter goes before the second of any: it leaves bytecode for the others.
         """
 
         def work(post: Post) -> object:
-            environment, took = self._timed(post, cells, Stage.BUILD, lambda: self._work.build(entry, wheel, cells))
+            build = functools.partial(self._work.build, entry, wheel, cells, alone=alone)
+            environment, took = self._timed(post, cells, Stage.BUILD, build)
             return Built(environment=environment, took=took)
 
         rank = self._ranks[entry.interpreter.executable]
@@ -71,12 +73,12 @@ class Jobs:
             order=order,
         )
 
-    def collect(self, entry: LockEntry, environment: Environment) -> Task:
+    def collect(self, environment: Environment, imported: frozenset[str]) -> Task:
         """Keep what was compiled in a new environment, before the builds that can use it."""
         return Task(
-            key=f"{BYTECODE}{entry.key}",
+            key=f"{BYTECODE}{environment.key}",
             lane=Lane.BUILD,
-            work=lambda _post: self._work.collect(entry, environment),
+            work=lambda _post: self._work.collect(environment, imported),
             order=BEFORE_BUILDS,
         )
 

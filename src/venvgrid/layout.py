@@ -27,6 +27,11 @@ def site_of(path: Path, interpreter: Interpreter, platform: str = os.name) -> Pa
     return path / "lib" / name / "site-packages"
 
 
+def prefix_of(path: Path, site: Path) -> str:
+    """Give what stands before a path relative to site-packages to make it relative to the environment."""
+    return site.relative_to(path).as_posix() + "/"
+
+
 def is_junction(path: Path) -> bool:
     """Whether a path is a directory junction of Windows."""
     with suppress(OSError):

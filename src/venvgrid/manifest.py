@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 MARKER = "venvgrid.json"
+COMPILED = (".pyc", ".pyo")
 Manifest = dict[str, list[object]]
 
 
-def take(path: Path) -> Manifest:
-    """Map every file below `path` to [size, mtime in ns] or its link's target; compiled Python files are left out."""
+def take(path: Path, linked: Collection[str] = (), ctimes: dict[str, int] | None = None) -> Manifest:
+    """Map every file below `path` to its size, mtime, mode and ctime (see `entry_of`), or its link's target.
+
+    Compiled Python files are left out. The ctime of files that are `linked` into other environments is none of the
+    manifest: it changes with every link. The ctimes (ns) of all plain files, compiled ones too, go into `ctimes`.
+    """
     found: Manifest = {}
     pending = [""]
     while pending:
@@ -25,12 +31,29 @@ def take(path: Path) -> Manifest:
                 if item.is_symlink():
                     found[name] = [os.readlink(item.path)]  # noqa: PTH115  (thousands of files: no Path for each)
                 elif item.is_dir():
-                    if item.name != "__pycache__":
+                    if item.name != "__pycache__" or ctimes is not None:
                         pending.append(f"{name}/")
-                elif name != MARKER and not name.endswith((".pyc", ".pyo")):
+                else:
+                    is_compiled = name.endswith(COMPILED)
+                    if (is_compiled and ctimes is None) or name == MARKER:
+                        continue
                     status = item.stat(follow_symlinks=False)
-                    found[name] = [status.st_size, status.st_mtime_ns]
+                    if ctimes is not None:
+                        ctimes[name] = status.st_ctime_ns
+                    if not is_compiled and not prefix.endswith("__pycache__/"):
+                        found[name] = entry_of(status, is_linked=name in linked)
     return found
+
+
+def entry_of(status: os.stat_result, *, is_linked: bool = False) -> list[object]:
+    """Give what a manifest says of a plain file: bytes, mtime in ns, permission bits, and ctime in ns or 0."""
+    ctime = 0 if is_linked or os.name == "nt" else status.st_ctime_ns  # on Windows it is the time of birth
+    return [status.st_size, status.st_mtime_ns, stat.S_IMODE(status.st_mode), ctime]
+
+
+def entry_at(path: str) -> list[object]:
+    """Give what a manifest says of the plain file at a path."""
+    return entry_of(os.lstat(path))
 
 
 def identity(executable: str) -> list[object]:

@@ -51,6 +51,21 @@ class CellWork:
     entry: LockEntry
     environment: Environment
     project: Installed | None
+    alone: bool = False  # whether nothing else can write into its environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What testing a cell gives. `is_changed`: its environment is no longer what it was, and it was not alone in it.
+
+    `is_poisoned`: files that it shares with other environments are among those that changed. `imported` names the
+    compiled files that a new environment did not begin with, relative to site-packages.
+    """
+
+    result: CellResult
+    is_changed: bool = False
+    is_poisoned: bool = False
+    imported: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +81,10 @@ class Steps:
     now: Callable[[], float]
     cpus: int = 1  # that each of the cells which run at once may use
 
-    def test(self, work: CellWork, post: Post) -> CellResult:
-        """Test a cell, again as often as `test.retries` allows, and give its result."""
+    def test(self, work: CellWork, post: Post) -> Tested:
+        """Test a cell, again as often as `test.retries` allows."""
+        if not self.store.is_there(work.environment):  # a cell that shares it has changed it
+            return Tested(result=base_result(work.cell, work.entry), is_changed=True)
         began = self.now()
         post(StageStarted(cell=work.cell.id, stage=Stage.TEST, at=began))
         scratch = Path(tempfile.mkdtemp(prefix="venvgrid-"))
@@ -75,10 +92,10 @@ class Steps:
             result = self._attempts(work, post, scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        result = self._checked(work, result)
+        tested = self._checked(work, result)
         took = self.now() - began
         post(StageFinished(cell=work.cell.id, stage=Stage.TEST, at=self.now(), duration=took))
-        return replace(result, durations={**result.durations, "test": took})
+        return replace(tested, result=replace(tested.result, durations={**tested.result.durations, "test": took}))
 
     def _attempts(self, work: CellWork, post: Post, scratch: Path) -> CellResult:
         broken = self._smoke(work, scratch)
@@ -192,15 +209,17 @@ class Steps:
         (filled,) = plan.fill((name,), work.cell, str(work.environment.python))
         return self.config.project.path / filled
 
-    def _checked(self, work: CellWork, result: CellResult) -> CellResult:
-        """Look at the environment after the tests: what they changed in it must reach no other run."""
-        changed = self.store.changed_files(work.environment)
+    def _checked(self, work: CellWork, result: CellResult) -> Tested:
+        """Look at the environment after the tests: what they changed in it must reach no other cell or run."""
+        seen = self.store.inspect(work.environment)
+        changed = seen.changed
         if not changed:
-            return result
-        self.store.drop(work.environment)
+            return Tested(result=result, imported=seen.imported)
+        self.store.drop(work.environment, seen.poisoned)
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         note = f"the tests changed the environment ({changed[0]}{more}): it is built anew before its next use"
-        return replace(result, notes=(*result.notes, note))
+        noted = replace(result, notes=(*result.notes, note))
+        return Tested(result=noted, is_changed=not work.alone, is_poisoned=bool(seen.poisoned))
 
     def _argv(self, work: CellWork) -> tuple[str, ...]:
         return (*plan.fill(self.config.test.command, work.cell, str(work.environment.python)), *self.arguments)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from venvgrid.engine import Post
     from venvgrid.environments import Environment
-    from venvgrid.model import Cell, CellResult, Config, Interpreter, Plan
+    from venvgrid.model import Cell, Config, Interpreter, Plan
     from venvgrid.project import Metadata
-    from venvgrid.steps import CellWork
+    from venvgrid.steps import CellWork, Tested
     from venvgrid.wheels import Wheel
 
 Answer = LockEntry | Unresolvable | ResolveFailed
@@ -65,13 +65,13 @@ class Work(Protocol):
     def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
         """Resolve a cell."""
 
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...]) -> Environment:
-        """Build an environment and link its cells to it."""
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
+        """Build an environment and link its cells to it; `alone`: it shares no file with another."""
 
-    def test(self, work: CellWork, post: Post) -> CellResult:
+    def test(self, work: CellWork, post: Post) -> Tested:
         """Test a cell."""
 
-    def collect(self, entry: LockEntry, environment: Environment) -> int:
+    def collect(self, environment: Environment, imported: frozenset[str]) -> int:
         """Keep what was compiled in a new environment, for the next ones; gives how many files."""
 
     def record(self, cell: Cell, text: str) -> str:

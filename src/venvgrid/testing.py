@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments import BuildError, Environment
+from venvgrid.builder import BuildError
+from venvgrid.environments import Environment
 from venvgrid.installers import Answer, Resolved
-from venvgrid.model import CellResult, Distribution, Interpreter, LockEntry, Outcome
+from venvgrid.model import Distribution, Interpreter, LockEntry, Outcome
 from venvgrid.project import Metadata, ProjectError
-from venvgrid.steps import base_result
+from venvgrid.steps import Tested, base_result
 from venvgrid.wheels import Wheel
 
 if TYPE_CHECKING:
@@ -108,13 +109,15 @@ class FakeWork:
     """The effects of a run (`director.Work`): every table maps a cell's id, else what is ordinary happens.
 
     `answers` are of resolves; `downloads` are interpreters by the value of the
-    python axis; `build_problems` break the environments of their cells; `outcomes` are of tests.
+    python axis; `build_problems` break the environments of their cells; `outcomes` are of tests;
+    the tests of `changing` cells change what their environment shares with others.
     `calls` keeps what was done, in order: ("test", "py3.12-…").
     """
 
     answers: Mapping[str, CellAnswer | Exception] = field(default_factory=dict)
     build_problems: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    changing: frozenset[str] = frozenset()
     downloads: Mapping[str, Interpreter] = field(default_factory=dict)
     wheel_problem: str = ""
     pure: bool = True
@@ -155,9 +158,9 @@ class FakeWork:
         key = f"{hash_of('/'.join(f'{k}{v}' for k, v in cell.axes.items() if not k.startswith('env.'))) % 16**16:016x}"
         return LockEntry(key=key, interpreter=interpreter, distributions=())
 
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...]) -> Environment:
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
         """Give an environment that is nowhere."""
-        del wheel
+        del wheel, alone
         for cell in cells:
             self.calls.append(("build", cell.id))
             if cell.id in self.build_problems:
@@ -172,17 +175,20 @@ class FakeWork:
             detail="built",
         )
 
-    def test(self, work: CellWork, post: Post) -> CellResult:
-        """Give the cell its outcome."""
+    def test(self, work: CellWork, post: Post) -> Tested:
+        """Give the cell its outcome; a cell of `changing` changes its environment unless it is alone in it."""
         del post
         self.calls.append(("test", work.cell.id))
         outcome = self.outcomes.get(work.cell.id, Outcome.PASSED)
-        return replace(base_result(work.cell, work.entry), outcome=outcome, attempts=1)
+        result = replace(base_result(work.cell, work.entry), outcome=outcome, attempts=1)
+        changing = work.cell.id in self.changing and not work.alone
+        imported = frozenset({"demo.pyc"})
+        return Tested(result=result, is_changed=changing, is_poisoned=changing, imported=imported)
 
-    def collect(self, entry: LockEntry, environment: Environment) -> int:
+    def collect(self, environment: Environment, imported: frozenset[str]) -> int:
         """Keep nothing."""
-        self.calls.append(("collect", entry.key))
-        return len(environment.key) * 0
+        self.calls.append(("collect", environment.key))
+        return len(imported) * 0
 
     def record(self, cell: Cell, text: str) -> str:
         """Take note of a failed step's output."""

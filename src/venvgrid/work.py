@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from venvgrid.bytecode import Bytecode
     from venvgrid.engine import Post
     from venvgrid.environments import Environment, Store
-    from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
+    from venvgrid.model import Cell, Interpreter, LockEntry
     from venvgrid.project import Metadata
     from venvgrid.pythons import Pythons
     from venvgrid.resolve import Resolver
-    from venvgrid.steps import CellWork, Steps
+    from venvgrid.steps import CellWork, Steps, Tested
     from venvgrid.tasks import Answer
     from venvgrid.wheels import Wheel, WheelShelf
 
@@ -32,6 +33,7 @@ class GridWork:
     digest: Callable[[], str]
     resolver: Callable[[Metadata | None], Resolver]
     store: Store
+    bytecode: Bytecode
     steps: Steps
     fresh: bool = False
 
@@ -47,22 +49,22 @@ class GridWork:
         """Resolve a cell."""
         return self.resolver(metadata).resolve(cell, interpreter)
 
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...]) -> Environment:
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
         """Build or reuse an environment, and make `.venvgrid/envs/CELL` of its cells lead to it."""
-        environment = self.store.ensure(entry, wheel, prompt=cells[0].id, fresh=self.fresh)
+        environment = self.store.ensure(
+            entry, wheel, prompt=cells[0].id, fresh=self.fresh and not alone, may_link=not alone
+        )
         for cell in cells:
             self.store.link(cell.id, environment)
         return environment
 
-    def test(self, work: CellWork, post: Post) -> CellResult:
+    def test(self, work: CellWork, post: Post) -> Tested:
         """Test a cell."""
         return self.steps.test(work, post)
 
-    def collect(self, entry: LockEntry, environment: Environment) -> int:
-        """Keep the bytecode of an environment that its tests have left as it was."""
-        if self.store.is_untouched(environment):
-            return self.store.bytecode.collect(environment.site, entry)
-        return 0
+    def collect(self, environment: Environment, imported: frozenset[str]) -> int:
+        """Keep the bytecode of what was imported in a new environment."""
+        return self.bytecode.collect(environment.trees, imported, environment.interpreter)
 
     def record(self, cell: Cell, text: str) -> str:
         """Write a failed step's output into the cell's log."""

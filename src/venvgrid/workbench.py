@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid import __version__, engine, lockfile, places, probe, process, project, variables
+from venvgrid.builder import Builder
 from venvgrid.bytecode import Bytecode
 from venvgrid.director import GridDirector
 from venvgrid.environments import Store
@@ -23,9 +24,11 @@ from venvgrid.model import InstallMode, Status
 from venvgrid.names import normalise
 from venvgrid.pythons import Pythons
 from venvgrid.resolve import Resolver
+from venvgrid.skeletons import Skeletons
 from venvgrid.steps import Steps
 from venvgrid.tasks import Goal
 from venvgrid.tools import Tools
+from venvgrid.trees import Trees
 from venvgrid.wheels import WheelShelf
 from venvgrid.work import GridWork
 
@@ -153,19 +156,24 @@ class Workbench:
     @cached_property
     def store(self) -> Store:
         """Where the environments are."""
-        return Store(
-            root=self.root,
-            folder=places.of_environments(self.root, self.cache),
+        skeletons = Skeletons(
+            tools=self.tools, run=self.run, environ=self.tool_environ, app_data=self.cache / "virtualenv"
+        )
+        builder = Builder(
             config=self.config,
             installer_for=self.installer_for,
-            tools=self.tools,
-            run=self.run,
-            environ=self.tool_environ,
-            app_data=self.cache / "virtualenv",
+            skeletons=skeletons,
+            trees=self.trees,
             probe=probe.PROBE_FILE,
-            bytecode=Bytecode(folder=self.cache / "bytecode", environ=self.tool_environ, run=self.run),
             offline=self.wishes.offline,
         )
+        folder = places.of_environments(self.root, self.cache)
+        return Store(root=self.root, folder=folder, config=self.config, builder=builder, trees=self.trees)
+
+    @cached_property
+    def trees(self) -> Trees:
+        """The distributions that environments are filled from."""
+        return Trees(folder=self.cache / "trees")
 
     def goal(self, planned: Plan, *, run: str, until: Stage, order: Mapping[str, float] | None = None) -> Goal:
         """Say what is asked of a run over `planned`.
@@ -234,6 +242,7 @@ class Workbench:
             digest=digest,
             resolver=functools.cache(lambda metadata: self._resolver(metadata, refresh=refresh)),
             store=self.store,
+            bytecode=Bytecode(trees=self.trees, environ=self.tool_environ, run=self.run),
             steps=steps,
             fresh=self.wishes.fresh,
         )

@@ -23,7 +23,8 @@ LAYERS = (
     ("journal", "supervisor", "children", "winjob", "process", "probe"),
     ("reporters.*",),
     ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
-    ("resolve", "lockfile", "bytecode", "environments", "inventory"),
+    ("resolve", "lockfile", "installed", "cloning", "trees", "bytecode", "harvest"),
+    ("skeletons", "builder", "environments", "inventory"),
     ("engine", "pythons"),
     ("watching", "steps", "tasks", "supply", "jobs"),
     ("director", "work", "testing"),
@@ -93,7 +94,7 @@ def test_imports_point_down() -> None:
         ("threading", THREADS),
         ("concurrent.futures", THREADS),
         ("rich", {"reporters/", "cli.py"}),
-        ("virtualenv", {"environments.py", "tools.py"}),
+        ("virtualenv", {"skeletons.py", "tools.py"}),
     ],
 )
 def test_effects_stay_behind_their_doors(library: str, allowed: set[str]) -> None:

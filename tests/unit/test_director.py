@@ -224,6 +224,31 @@ def test_bytecode_of_the_first_environment_is_kept_before_the_second_is_built() 
     assert steps == ["build", "test", "collect", "build", "test", "collect"]
 
 
+def test_a_cell_whose_shared_files_changed_is_tested_again_alone() -> None:
+    """Another cell may have written: the result is not used, the cell gets an environment that shares nothing."""
+    work = testing.FakeWork(changing=frozenset({"py3.12-six1.15"}))
+    director, events = run(goal('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
+    steps = [(step, name) for step, name in work.calls if name == "py3.12-six1.15" and step in {"build", "test"}]
+    assert [step for step, _ in steps] == ["build", "test", "build", "test"]
+    assert outcomes(director) == {"py3.12-six1.15": "passed", "py3.12-six1.16": "passed"}
+    assert [event.result.id for event in events if isinstance(event, CellFinished)].count("py3.12-six1.15") == 1
+    assert "tested again" in " ".join(director.results["py3.12-six1.15"].notes)
+    assert director.results["py3.12-six1.16"].notes == ()
+
+
+def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() -> None:
+    """Each of them gets the environment new: a build before every test."""
+    work = testing.FakeWork(changing=frozenset({"py3.12-A-1", "py3.12-A-2", "py3.12-A-3"}))
+    text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
+    names = [item.cell.id for item in plan.expand(parse(text)).cells]
+    work.changing = frozenset(names)
+    director, _ = run(goal(text), work)
+    assert set(outcomes(director).values()) == {"passed"}
+    steps = [step for step, _ in work.calls if step in {"build", "test"}]
+    assert steps[-6:] == ["build", "test"] * 3 or steps[-5:] == ["test", "build", "test", "build", "test"]
+    assert sum(step == "test" for step in steps) == 6
+
+
 def test_the_first_environment_of_each_python_is_built_before_the_second_of_any() -> None:
     """Two Pythons, two versions: the builds take turns between the Pythons."""
     work = testing.FakeWork()

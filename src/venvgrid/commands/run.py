@@ -49,6 +49,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     with one_run_at_a_time(bench.root, terminal):
         bench.store.sweep()
         finished = _run(arguments, bench, goal, terminal)
+        bench.trees.settle()
     terminal.data(render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding))
     for format_, file in wanted:
         journal.write_atomic(file, render.text(format_, finished))

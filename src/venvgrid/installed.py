@@ -1,0 +1,101 @@
+"""What is installed in an environment: which files belong to which distribution, by the RECORD of each."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import posixpath
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMPILED = (".pyc", ".pyo")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """One distribution in an environment. All paths are relative to site-packages and written with "/".
+
+    `files` maps each file that RECORD lists to its sha256 in hex, "" where RECORD has none; compiled files are left
+    out, they are no part of what was downloaded.
+    """
+
+    name: str
+    version: str
+    record: str  # path of RECORD itself
+    files: dict[str, str]
+
+
+def distributions(site: Path) -> dict[tuple[str, str], Installed]:
+    """Map (normalised name, version) to what is installed; what has no readable RECORD is not there."""
+    found = {}
+    for folder in sorted(site.glob("*.dist-info")):
+        name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
+        rows = _rows(folder / "RECORD")
+        if rows:
+            record = f"{folder.name}/RECORD"
+            found[normalise(name), version] = Installed(
+                name=normalise(name), version=version, record=record, files={**rows, record: ""}
+            )
+    return found
+
+
+def owned_twice(installed: dict[tuple[str, str], Installed]) -> frozenset[str]:
+    """Name the files that several distributions say are theirs: only the installer knows which one wins."""
+    owners = Counter(path for item in installed.values() for path in item.files)
+    return frozenset(path for path, number in owners.items() if number > 1)
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of a RECORD stays below site-packages on every platform."""
+    return bool(path) and not path.startswith("/") and not _is_odd(path) and ".." not in path.split("/")
+
+
+def below_environment(path: str, depth: int) -> str:
+    """Give a path of a RECORD relative to the environment, "" if it leads out of it.
+
+    `depth` is the number of folders between the environment and site-packages: "../../../bin/x" at 3 is "bin/x".
+    """
+    if path.startswith("/") or _is_odd(path):
+        return ""
+    parts = posixpath.normpath("/".join([*("x" * depth), path])).split("/")
+    return "" if parts[0] in {"..", "x"} else "/".join(parts)
+
+
+def _is_odd(path: str) -> bool:
+    return "\\" in path or ":" in path or "\0" in path
+
+
+def _rows(record: Path) -> dict[str, str]:
+    found = {}
+    with suppress(OSError, csv.Error, UnicodeDecodeError), record.open(encoding="utf-8", newline="") as stream:
+        for row in _pairs(stream):
+            path, digest = row
+            if not path.endswith(COMPILED):
+                found[path] = digest
+    return found
+
+
+def _pairs(stream: Iterator[str]) -> Iterator[tuple[str, str]]:
+    for row in csv.reader(stream):
+        if len(row) > 1 and row[0]:
+            yield row[0], _hex(row[1])
+
+
+def _hex(text: str) -> str:
+    """Give a RECORD's "sha256=BASE64" in hex, "" for none and for other kinds."""
+    kind, _, value = text.partition("=")
+    if kind != "sha256":
+        return ""
+    try:
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
+    except (ValueError, binascii.Error):
+        return ""
