@@ -1,4 +1,4 @@
-"""Times venvgrid beside tox-uv and the floor on the same cells; see README.md. Prints Markdown."""
+"""Times venvgrid beside tox and the floor on the same cells; see README.md. Prints Markdown."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,205 +18,266 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from works import ITSDANGEROUS, SCIENTIFIC, TRIVIAL, Work, many_cells
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
-PEERS = ("tox==4.*", "tox-uv==1.*", "uv")
+PEERS = {"tox-uv": ("tox==4.*", "tox-uv==1.*", "uv"), "tox": ("tox==4.*",)}
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-PYPROJECT = """\
-[build-system]
-requires = ["flit_core>=3.4"]
-build-backend = "flit_core.buildapi"
-[project]
-name = "bench"
-version = "1.0"
-description = "for a benchmark"
-dependencies = [{dependencies}]
-"""
-DRAW = """\
-import matplotlib
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
-from scipy import stats
-
-
-def draw(path):
-    frame = pd.DataFrame({"x": np.arange(100), "y": stats.norm.rvs(size=100, random_state=1)})
-    figure, axes = plt.subplots()
-    axes.plot(frame.x, frame.y)
-    figure.savefig(path)
-"""
+SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+MANY = 1000  # cells of the measurement of memory
+MEBIBYTE = 1024  # KiB
+Round = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Work:
-    """A project and its cells, for venvgrid and for tox."""
+class Row:
+    """One line of the table: a measurement, what it is compared with ("" for its own value), and the goal."""
 
-    dependencies: str
-    module: str
-    test: str
-    matrix: str
-    pythons: tuple[str, ...]
-    factors: dict[str, dict[str, str]]  # axis → factor of tox → requirement
-    impossible: tuple[str, ...] = ()
+    work: str
+    what: str
+    against: str
+    goal: float
+    unit: str = ""
 
 
-WORK = {
-    "scientific": Work(
-        dependencies='"numpy", "pandas", "scipy", "matplotlib"',
-        module=DRAW,
-        test="import bench\n\n\ndef test_draw(tmp_path):\n    bench.draw(tmp_path / 'a.png')\n",
-        matrix='[axes]\npython = "3.10..3.13"\npandas = ["2.2", "2.3"]\nnumpy = ["1.26", "2.2"]\n',
-        pythons=("3.10", "3.11", "3.12", "3.13"),
-        factors={
-            "pandas": {"pd22": "pandas==2.2.*", "pd23": "pandas==2.3.*"},
-            "numpy": {"np126": "numpy==1.26.*", "np22": "numpy==2.2.*"},
-        },
-        impossible=("3.13-pd22-np126", "3.13-pd23-np126"),
-    ),
-    "pure": Work(
-        dependencies="",
-        module="import json\n\n\ndef double(text):\n    return json.dumps(json.loads(text) * 2)\n",
-        test="import bench, freezegun, pytest\n\n\n@pytest.mark.parametrize('n', range(200))\ndef test_double(n):\n"
-        "    with freezegun.freeze_time('2020-01-01'):\n        assert bench.double(str(n)) == str(2 * n)\n",
-        matrix='[axes]\npython = "3.8..3.12"\nfreezegun = ["1.2", "1.5"]\n',
-        pythons=("3.8", "3.9", "3.10", "3.11", "3.12"),
-        factors={"freezegun": {"fg12": "freezegun==1.2.*", "fg15": "freezegun==1.5.*"}},
-    ),
-}
+ROWS = (
+    Row("scientific", "fresh", "tox-uv, fresh", 0.40),
+    Row("scientific", "fresh", "floor", 1.20),
+    Row("scientific", "ready", "floor", 1.08),
+    Row("scientific", "nothing changed", "", 0.4, "s"),
+    Row("itsdangerous", "fresh", "tox-uv, fresh", 0.55),
+    Row("itsdangerous", "fresh", "floor", 1.25),
+    Row("itsdangerous", "ready", "floor", 1.08),
+    Row("trivial", "fresh", "tox-uv, fresh", 0.50),
+    Row("pip", "fresh", "tox, fresh", 0.50),
+    Row("cold", "fresh", "tox-uv, fresh", 0.90),
+    Row("memory", "peak", "", 150, "MiB"),
+)
 
 
-def tox_configuration(work: Work) -> str:
-    """Give the tox.toml of the same cells: what is impossible has to be left out by hand."""
-    lists = [list(work.pythons), *(list(factors) for factors in work.factors.values())]
-    product = json.dumps(lists)
-    lines = [f"env_list = [{{ product = {product}, exclude = {json.dumps(list(work.impossible))} }}]", "[env_run_base]"]
-    conditions = [
-        f'    {{ replace = "if", condition = "factor.{factor}", then = ["{requirement}"], extend = true }},'
-        for factors in work.factors.values()
-        for factor, requirement in factors.items()
-    ]
-    return "\n".join([*lines, "deps = [", '    "pytest",', *conditions, "]", 'commands = [["pytest", "-q"]]', ""])
+class Machine:
+    """What all measurements share: venvgrid and the peers in environments of their own, and a PATH with the Pythons."""
 
-
-class Bench:
-    """The folders, the environment of the peers, and the commands that are timed."""
-
-    def __init__(self, work: Work, home: Path, workers: int) -> None:
-        """Write the project into `home` and install the peers."""
-        self.workers, self.root = workers, home / "project"
-        self.bin = home / "peers" / ("Scripts" if os.name == "nt" else "bin")
-        (self.root / "src").mkdir(parents=True, exist_ok=True)
-        for name, text in {
-            "pyproject.toml": PYPROJECT.format(dependencies=work.dependencies),
-            "src/bench.py": work.module,
-            "test_bench.py": work.test,
-            "matrix.toml": work.matrix,
-            "tox.toml": tox_configuration(work),
-            "pytest.ini": "[pytest]\n",
-        }.items():
-            (self.root / name).write_text(text, encoding="utf-8")
-        if not self.bin.exists():
-            subprocess.run([sys.executable, "-m", "venv", home / "peers"], check=True)
-            install = [self.bin / "python", "-m", "pip", "install", "-q", *PEERS, str(HERE.parent)]
-            subprocess.run(install, check=True, **QUIET)
-        self.environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        self.environ["PATH"] = os.pathsep.join([str(self._pythons(home)), str(self.bin), self.environ["PATH"]])
+    def __init__(self, home: Path, workers: int) -> None:
+        """Install the peers and venvgrid, where that was not done before."""
+        self.home, self.workers = home, workers
+        for name, requirements in PEERS.items():
+            place = home / name
+            if not place.exists():
+                subprocess.run([sys.executable, "-m", "venv", place], check=True)
+                pip = [place / SCRIPTS / "python", "-m", "pip", "install", "-q"]
+                subprocess.run([*pip, *requirements], check=True)
+        subprocess.run(
+            [home / "tox-uv" / SCRIPTS / "python", "-m", "pip", "install", "-q", "--force-reinstall", str(HERE.parent)],
+            check=True,
+        )
+        self.environ = {
+            name: value for name, value in os.environ.items() if name not in {"CI", "PYTHONDONTWRITEBYTECODE"}
+        }
         self.environ["VENVGRID_CACHE_DIR"] = str(home / "cache")
+        self.environ["PATH"] = os.pathsep.join([str(self._pythons()), self.environ["PATH"]])
 
-    def _pythons(self, home: Path) -> Path:
-        """Make a folder with python3.X for each interpreter that venvgrid finds."""
-        place = home / "pythons"
+    def _pythons(self) -> Path:
+        """Make a folder with python3.X for each interpreter that venvgrid finds: tox does not find them all."""
+        place = self.home / "pythons"
         place.mkdir(exist_ok=True)
-        listed = subprocess.run([self.bin / "venvgrid", "python", "--json"], capture_output=True, text=True, check=True)
+        command = [self.home / "tox-uv" / SCRIPTS / "venvgrid", "python", "--json"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True)
         for item in reversed(json.loads(listed.stdout)["interpreters"]):
             link = place / f"python{'.'.join(item['version'].split('.')[:2])}"
-            if item["implementation"] == "cpython" and not link.exists():
+            if item["implementation"] == "cpython" and not item["free_threaded"] and not link.exists():
                 link.symlink_to(item["executable"])
         return place
 
-    def run(self, *argv: str) -> None:
-        """Run a peer in the project; a red cell is no trouble of the benchmark, no cell at all is."""
-        done = subprocess.run([self.bin / argv[0], *argv[1:]], cwd=self.root, env=self.environ, check=False, **QUIET)
+    def run(self, peer: str, root: Path, *argv: str, **environ: str) -> float:
+        """Run a command of a peer's environment; a red cell is no trouble of the benchmark. Gives its seconds."""
+        folder = self.home / peer / SCRIPTS
+        environ = {**self.environ, "PATH": f"{folder}{os.pathsep}{self.environ['PATH']}", **environ}
+        began = time.perf_counter()
+        done = subprocess.run([folder / argv[0], *argv[1:]], cwd=root, env=environ, check=False, **QUIET)
         if done.returncode not in {0, 1}:
-            message = f"{' '.join(argv)} ended with status {done.returncode}"
+            message = f"{' '.join(argv)} in {root} ended with status {done.returncode}"
             raise SystemExit(message)
+        return time.perf_counter() - began
 
-    def remove(self, name: str) -> None:
-        """Delete what a peer has made."""
-        shutil.rmtree(self.root / name, ignore_errors=True)
 
-    def venvgrid(self) -> None:
-        """Run all cells with venvgrid."""
-        self.run("venvgrid", "run", "-q", "-j", str(self.workers))
+class Bench:
+    """One project, and the commands that are timed on it."""
 
-    def tox(self) -> None:
-        """Run all cells with tox-uv."""
-        self.run("tox", "run-parallel", "-q", "-p", str(self.workers))
+    def __init__(self, machine: Machine, name: str, work: Work) -> None:
+        """Write the project."""
+        self.machine, self.root = machine, machine.home / name
+        if not self.root.exists():
+            self.root.mkdir()
+            if work.sdist:
+                self._unpack(work.sdist)
+            for file, text in work.files.items():
+                (self.root / file).parent.mkdir(parents=True, exist_ok=True)
+                (self.root / file).write_text(text, encoding="utf-8")
+            for file in ("tox.ini", "tox.toml"):
+                (self.root / file).unlink(missing_ok=True)
+        (self.root / "matrix.toml").write_text(work.matrix, encoding="utf-8")
+        (self.root / "tox.toml").write_text(work.tox, encoding="utf-8")
 
-    def floor(self) -> None:
+    def _unpack(self, requirement: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", folder]
+            subprocess.run([*pip, requirement], check=True)
+            (archive,) = Path(folder).iterdir()
+            with tarfile.open(archive) as sdist:
+                sdist.extractall(folder, filter="data")
+            (source,) = (path for path in Path(folder).iterdir() if path.is_dir())
+            shutil.copytree(source, self.root, dirs_exist_ok=True)
+
+    def venvgrid(self, *options: str, fresh: bool = False, **environ: str) -> float:
+        """Run all cells with venvgrid; `fresh`: without environments."""
+        if fresh:
+            shutil.rmtree(self.root / ".venvgrid", ignore_errors=True)
+        return self.machine.run(
+            "tox-uv", self.root, "venvgrid", "run", "-q", "-j", str(self.machine.workers), *options, **environ
+        )
+
+    def tox(self, peer: str = "tox-uv", *, fresh: bool = False, **environ: str) -> float:
+        """Run all cells with tox."""
+        if fresh:
+            shutil.rmtree(self.root / ".tox", ignore_errors=True)
+        return self.machine.run(
+            peer, self.root, "tox", "run-parallel", "-q", "-p", str(self.machine.workers), **environ
+        )
+
+    def floor(self) -> float:
         """Run pytest alone in venvgrid's environments."""
 
         def one(cell: Path) -> None:
-            python = cell / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-            subprocess.run([python, "-m", "pytest", "-q"], cwd=self.root, env=self.environ, check=False, **QUIET)
+            python = cell / SCRIPTS / "python"
+            subprocess.run(
+                [python, "-m", "pytest", "-q"], cwd=self.root, env=self.machine.environ, check=False, **QUIET
+            )
 
-        with ThreadPoolExecutor(self.workers) as pool:
+        began = time.perf_counter()
+        with ThreadPoolExecutor(self.machine.workers) as pool:
             list(pool.map(one, sorted((self.root / ".venvgrid" / "envs").iterdir())))
+        return time.perf_counter() - began
+
+    def usual(self) -> Round:
+        """Time everything once, in turns."""
+        return {
+            "fresh": self.venvgrid(fresh=True),
+            "tox-uv, fresh": self.tox(fresh=True),
+            "floor": self.floor(),
+            "ready": self.venvgrid("--no-cache"),
+            "tox-uv, ready": self.tox(),
+            "nothing changed": self.venvgrid(),
+        }
+
+    def trivial(self) -> Round:
+        """Time what is almost nothing but environments."""
+        return {"fresh": self.venvgrid(fresh=True), "tox-uv, fresh": self.tox(fresh=True)}
+
+    def pip(self) -> Round:
+        """Time both with pip."""
+        return {
+            "fresh": self.venvgrid(fresh=True, VENVGRID_INSTALLER="pip"),
+            "tox, fresh": self.tox("tox", fresh=True),
+        }
+
+    def cold(self) -> Round:
+        """Time both with empty caches."""
+        seconds = {}
+        for name, run in (("fresh", self.venvgrid), ("tox-uv, fresh", self.tox)):
+            with tempfile.TemporaryDirectory(dir=self.machine.home) as cache:
+                folders = {
+                    "VENVGRID_CACHE_DIR": f"{cache}/venvgrid",
+                    "UV_CACHE_DIR": f"{cache}/uv",
+                    "PIP_CACHE_DIR": f"{cache}/pip",
+                }
+                folders |= {"XDG_DATA_HOME": f"{cache}/data", "XDG_CACHE_HOME": f"{cache}/cache"}
+                seconds[name] = run(fresh=True, **folders)
+        return seconds
 
 
-def timed(work: Callable[[], None]) -> float:
-    """Give the seconds that something takes."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def peak_memory(machine: Machine) -> Round:
+    """Give the most memory (MiB, resident) that venvgrid itself has while it runs many cells, and its seconds."""
+    root = machine.home / "memory"
+    root.mkdir(exist_ok=True)
+    (root / "matrix.toml").write_text(many_cells(MANY), encoding="utf-8")
+    shutil.rmtree(root / ".venvgrid", ignore_errors=True)
+    command = [machine.home / "tox-uv" / SCRIPTS / "venvgrid", "run", "-q", "-j", str(machine.workers)]
+    began, peak = time.perf_counter(), 0.0
+    with subprocess.Popen(command, cwd=root, env=machine.environ, **QUIET) as process:
+        while process.poll() is None:
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+            found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+            peak = max(peak, *(int(number) / MEBIBYTE for number in found), 0.0)
+            time.sleep(0.05)
+    return {"peak": peak, "seconds": time.perf_counter() - began}
 
 
-def one_round(bench: Bench) -> dict[str, float]:
-    """Time every command once, in turns."""
-    seconds = {}
-    bench.remove(".venvgrid")
-    seconds["venvgrid, fresh"] = timed(bench.venvgrid)
-    bench.remove(".tox")
-    seconds["tox-uv, fresh"] = timed(bench.tox)
-    seconds["floor"] = timed(bench.floor)
-    seconds["venvgrid, ready"] = timed(bench.venvgrid)
-    seconds["tox-uv, ready"] = timed(bench.tox)
-    return seconds
+def measurements(machine: Machine) -> dict[str, Callable[[], Round]]:
+    """Give the measurement of each work."""
+    scientific = Bench(machine, "scientific", SCIENTIFIC)
+    return {
+        "scientific": scientific.usual,
+        "itsdangerous": Bench(machine, "itsdangerous", ITSDANGEROUS).usual,
+        "trivial": Bench(machine, "trivial", TRIVIAL).trivial,
+        "pip": scientific.pip,
+        "cold": scientific.cold,
+        "memory": lambda: peak_memory(machine),
+    }
 
 
-def table(rounds: list[dict[str, float]]) -> str:
-    """Give medians and ratios as a Markdown table."""
-    lines = ["| what | median s | min | max | of tox-uv | of floor |", "|---|---|---|---|---|---|"]
-    for name in rounds[0]:
-        values = [item[name] for item in rounds]
-        peer = "tox-uv, ready" if name.endswith("ready") else "tox-uv, fresh"
-        of_tox = statistics.median(item[name] / item[peer] for item in rounds)
-        of_floor = statistics.median(item[name] / item["floor"] for item in rounds)
-        numbers = (statistics.median(values), min(values), max(values), of_tox, of_floor)
-        lines.append(f"| {name} | " + " | ".join(f"{number:.2f}" for number in numbers) + " |")
+def seconds_table(name: str, rounds: list[Round]) -> str:
+    """Give the seconds of one work as a Markdown table."""
+    lines = [f"{name}, {len(rounds)} rounds:", "", "| what | median | min | max |", "|---|---|---|---|"]
+    for what in rounds[0]:
+        values = [item[what] for item in rounds]
+        lines.append(f"| {what} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |")
+    return "\n".join([*lines, ""])
+
+
+def goals_table(results: dict[str, list[Round]]) -> str:
+    """Give the ratios (medians of the ratios of each round) beside their goals as a Markdown table."""
+    lines = ["| work | what | against | measured | goal | |", "|---|---|---|---|---|---|"]
+    for row in ROWS:
+        if row.work in results:
+            rounds = results[row.work]
+            value = statistics.median(item[row.what] / (item[row.against] if row.against else 1) for item in rounds)
+            reached = "reached" if value <= row.goal else "missed"
+            unit = f" {row.unit}" if row.unit else ""
+            measured = f"{value:.2f}{unit} | ≤ {row.goal:g}{unit} | {reached}"
+            lines.append(f"| {row.work} | {row.what} | {row.against or 'absolute'} | {measured} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Read the arguments, run the rounds, print the table."""
+    """Read the arguments, run the rounds, print the tables."""
+    works = tuple(dict.fromkeys(row.work for row in ROWS))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", choices=sorted(WORK))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("works", nargs="*", choices=[*works, []], help="default: all of them")
+    parser.add_argument("--rounds", type=int, default=3, help="that count; one before them warms the caches")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--home", type=Path)
+    parser.add_argument("--home", type=Path, help="a folder to keep (default: a temporary one)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="venvgrid-bench-") as temporary:
         home = (arguments.home or Path(temporary)).resolve()
-        bench = Bench(WORK[arguments.work], home / arguments.work, arguments.workers)
-        one_round(bench)  # warms the caches
-        rounds = [one_round(bench) for _ in range(arguments.rounds)]
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
-    print(f"{arguments.work}: {len(rounds)} rounds, {arguments.workers} workers, {machine}\n")
-    print(table(rounds))
+        home.mkdir(parents=True, exist_ok=True)
+        chosen = {
+            name: run
+            for name, run in measurements(Machine(home, arguments.workers)).items()
+            if name in (arguments.works or works)
+        }
+        for name, run in chosen.items():
+            if name not in {"cold", "memory"}:
+                run()
+        rounds = [{name: run() for name, run in chosen.items()} for _ in range(arguments.rounds)]
+    results = {name: [item[name] for item in rounds] for name in chosen}
+    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {arguments.workers} workers\n")
+    print(goals_table(results), end="\n\n")
+    for name, values in results.items():
+        print(seconds_table(name, values))
 
 
 if __name__ == "__main__":

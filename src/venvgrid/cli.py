@@ -143,7 +143,11 @@ def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first red cell")
     parser.add_argument("--fresh", action="store_true", help="resolve and build everything anew")
-    parser.add_argument("--no-cache", action="store_true", help="run unchanged cells too (today all cells always run)")
+    parser.add_argument(
+        "--cache",
+        action=argparse.BooleanOptionalAction,
+        help="keep the result of cells that passed and have not changed since (default: yes, but not in CI)",
+    )
     parser.add_argument("--locked", action="store_true", help="install exactly what matrix.lock says")
     parser.add_argument(
         "--report",

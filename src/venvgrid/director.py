@@ -123,7 +123,7 @@ class GridDirector:
     def _built(self, built: Built) -> list[Task]:
         key = built.environment.key
         self._environments[key] = built.environment
-        cells = self._alone.get(key) or self._sharing[key]
+        cells = self._alone.get(key) or [cell for cell in self._sharing[key] if cell.id not in self.results]
         for cell in cells:
             self._durations[cell.id]["build"] = built.took
         if self.goal.until is not Stage.TEST:
@@ -245,7 +245,10 @@ class GridDirector:
             return self._end(cell, Status.FAILED, Outcome.BUILD_FAILED, f"could not be resolved: {answer.reason}")
         self.entries[cell.id] = answer
         self._sharing[answer.key].append(cell)
-        return [CellPlanned(cell=cell.id, status=Status.RUNNABLE, reason="", at=self._now(), environment=answer.key)]
+        at = self._now()
+        planned = CellPlanned(cell=cell.id, status=Status.RUNNABLE, reason="", at=at, environment=answer.key)
+        earlier = self._work.earlier(cell, answer) if self.goal.until is Stage.TEST else None
+        return [planned, *(self._finished(earlier) if earlier else ())]
 
     def _wheel_done(self, task: Task, wheel: Wheel) -> Followed:
         self._supply.built(task.key.removeprefix(WHEEL), wheel)
@@ -266,7 +269,8 @@ class GridDirector:
             wheel = self._supply.wheel_for(entry.interpreter) if self._supply.installs_wheel else None
             if wheel is not None or not self._supply.installs_wheel:
                 self._building.add(entry.key)
-                tasks.append(self._jobs.build(entry, wheel, tuple(self._sharing[entry.key])))
+                waiting = tuple(cell for cell in self._sharing[entry.key] if cell.id not in self.results)
+                tasks.append(self._jobs.build(entry, wheel, waiting))
             elif self._supply.has_wheel:
                 tasks += self._supply.wheel_by(entry.interpreter)
         return tasks

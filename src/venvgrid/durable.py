@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import stat
+import tempfile
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -34,6 +35,25 @@ def write_atomic(path: Path, text: str) -> None:
             _replace(target, data, mode)
     except OSError as error:
         raise trouble("cannot write", path, error) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put `text` into a file as UTF-8: whoever reads it sees the old or the new; a power cut may lose it.
+
+    For what can be made again.
+
+    Raises:
+        OSError: it cannot be written; then the old file is as it was.
+    """
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".venvgrid-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(partial, path)  # noqa: PTH105  (a text is at hand)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(partial)  # noqa: PTH108
+        raise
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:

@@ -264,6 +264,6 @@ def read_marker(path: Path) -> dict[str, Any] | None:
     """Read the marker of an environment; None where it is missing, damaged, or of another format."""
     with suppress(OSError, ValueError, AttributeError):
         marker: dict[str, Any] = json.loads((path / MARKER).read_text(encoding="utf-8"))
-        if marker.get("format") == FORMAT:
+        if marker.get("format") == FORMAT and marker.keys() >= {"key", "interpreter", "project", "site", "links"}:
             return marker
     return None

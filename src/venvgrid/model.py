@@ -277,7 +277,8 @@ class CellResult:
     reason: str = ""
     allow_failure: bool = False
     named: bool = False
-    cached: bool = False
+    cached: bool = False  # it is the result of an earlier run: nothing that it depends on has changed
+    since: str = ""  # when that run started, ISO 8601 in UTC
     attempts: int = 0
     interpreter: Interpreter | None = None
     packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)

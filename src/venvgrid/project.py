@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 # What other tools keep in a project: never part of its sources. The second set only at the top of the project,
 # where a folder of that name is no package (src/build is the source of pypa/build).
@@ -34,6 +34,8 @@ NOT_SOURCES = {
 }
 NOT_SOURCES |= {".ruff_cache", ".hypothesis", ".eggs", "node_modules", ".idea", ".vscode"}
 NOT_SOURCES_AT_THE_TOP = frozenset(("build", "dist", "venv", "env", "htmlcov"))
+# Configuration that pytest and others find in the folders above.
+READ_ABOVE = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py")
 # Build requirements that read the version from the history: their builds need the repository.
 VERSION_FROM_HISTORY = ("scm", "vcs", "versioningit", "versioneer", "dunamai", "pbr", "dynamic-versioning", "git")
 
@@ -172,12 +174,25 @@ def source_files(path: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(files) if not name.endswith((".pyc", ".pyo")))
 
 
-def source_digest(path: Path) -> str:
-    """Digest the contents of the project's files, and the state of its history where its version comes from there."""
+def snapshot(path: Path) -> dict[str, str]:
+    """Map every file of the project, by its path in it, to a digest of its contents, in a stable order."""
+    return {str(file.relative_to(path)): _content(file).hex() for file in source_files(path)}
+
+
+def above(path: Path) -> dict[str, str]:
+    """Map the files of the folders above the project that test runners read to digests of their contents."""
+    places = (folder / name for folder in path.absolute().parents for name in READ_ABOVE)
+    return {str(place): _content(place).hex() for place in places if place.is_file()}
+
+
+def source_digest(path: Path, files: Mapping[str, str] | None = None) -> str:
+    """Digest the contents of the project's files, and the state of its history where its version comes from there.
+
+    `files` is a snapshot, where one was taken already.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    for file in source_files(path):
-        digest.update(str(file.relative_to(path)).encode("utf-8", "surrogateescape") + b"\0")
-        digest.update(_content(file))
+    for name, content in (snapshot(path) if files is None else files).items():
+        digest.update(f"{name}\0{content}\0".encode("utf-8", "surrogateescape"))
     if reads_history(path):
         for name in ("HEAD", "packed-refs"):
             digest.update(_content(path / ".git" / name))

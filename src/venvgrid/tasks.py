@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from venvgrid.engine import Post
     from venvgrid.environments import Environment
-    from venvgrid.model import Cell, Config, Interpreter, Plan
+    from venvgrid.model import Cell, CellResult, Config, Interpreter, Plan
     from venvgrid.project import Metadata
     from venvgrid.steps import CellWork, Tested
     from venvgrid.wheels import Wheel
@@ -67,6 +67,9 @@ class Work(Protocol):
 
     def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
         """Build an environment and link its cells to it; `alone`: it shares no file with another."""
+
+    def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
+        """Give the earlier result of a cell that need not run again, because nothing has changed; else None."""
 
     def test(self, work: CellWork, post: Post) -> Tested:
         """Test a cell."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from venvgrid.engine import Post
     from venvgrid.installers import InstallRequest, ResolveRequest
-    from venvgrid.model import Cell
+    from venvgrid.model import Cell, CellResult
     from venvgrid.process import Command, Completed
     from venvgrid.steps import CellWork
     from venvgrid.tasks import Answer as CellAnswer
@@ -110,7 +110,8 @@ class FakeWork:
 
     `answers` are of resolves; `downloads` are interpreters by the value of the
     python axis; `build_problems` break the environments of their cells; `outcomes` are of tests;
-    the tests of `changing` cells change what their environment shares with others.
+    the tests of `changing` cells change what their environment shares with others; `unchanged` ones have an earlier
+    result.
     `calls` keeps what was done, in order: ("test", "py3.12-…").
     """
 
@@ -118,6 +119,7 @@ class FakeWork:
     build_problems: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     changing: frozenset[str] = frozenset()
+    unchanged: frozenset[str] = frozenset()
     downloads: Mapping[str, Interpreter] = field(default_factory=dict)
     wheel_problem: str = ""
     pure: bool = True
@@ -174,6 +176,12 @@ class FakeWork:
             interpreter=entry.interpreter,
             detail="built",
         )
+
+    def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
+        """Give an earlier result to the cells of `unchanged`."""
+        if cell.id not in self.unchanged:
+            return None
+        return replace(base_result(cell, entry), outcome=Outcome.PASSED, cached=True)
 
     def test(self, work: CellWork, post: Post) -> Tested:
         """Give the cell its outcome; a cell of `changing` changes its environment unless it is alone in it."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.cloning import Cloner, DamagedError, FileFacts, write_new
+from venvgrid.durable import write_whole
 from venvgrid.manifest import entry_at, identity
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Trees:
             prefix, seals = len(str(path)) + 1, self.cloner.seals
             known = {file[prefix:]: seals[file] for file in self._paths(tree) if file in seals}
             with suppress(OSError):
-                _write(path / "seals.json", json.dumps(known))
+                write_whole(path / "seals.json", json.dumps(known))
 
     def changed(
         self, links: Mapping[str, Iterable[str]], site: Path, ctimes: Mapping[str, int]
@@ -208,7 +209,7 @@ class Trees:
             for name, files in (("site", tree.site), ("outside", tree.outside), ("compiled", tree.compiled))
         }
         data = {"format": FORMAT, "record": tree.record, "short": tree.short, **parts}
-        _write(tree.path / "tree.json", json.dumps(data))
+        write_whole(tree.path / "tree.json", json.dumps(data))
         self.known[tree.path] = tree
 
     def drop(self, tree: Tree) -> None:
@@ -326,14 +327,6 @@ def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> byt
             line = f"{path},sha256={digest},{len(content)}{line[len(line.rstrip()) :]}"  # noqa: PLW2901
         lines.append(line)
     return "".join(lines).encode("utf-8")
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a file in its place whole; not durably: a cache that is lost costs time."""
-    handle, partial = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    Path(partial).replace(path)
 
 
 def _digest(data: object) -> str:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from venvgrid.bytecode import Bytecode
     from venvgrid.engine import Post
     from venvgrid.environments import Environment, Store
-    from venvgrid.model import Cell, Interpreter, LockEntry
+    from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
     from venvgrid.project import Metadata
     from venvgrid.pythons import Pythons
     from venvgrid.resolve import Resolver
     from venvgrid.steps import CellWork, Steps, Tested
     from venvgrid.tasks import Answer
+    from venvgrid.unchanged import Verdicts
     from venvgrid.wheels import Wheel, WheelShelf
 
 
@@ -34,6 +35,7 @@ class GridWork:
     resolver: Callable[[Metadata | None], Resolver]
     store: Store
     bytecode: Bytecode
+    verdicts: Verdicts
     steps: Steps
     fresh: bool = False
 
@@ -57,6 +59,10 @@ class GridWork:
         for cell in cells:
             self.store.link(cell.id, environment)
         return environment
+
+    def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
+        """Give the earlier result of a cell that need not run again."""
+        return self.verdicts.find(cell, entry)
 
     def test(self, work: CellWork, post: Post) -> Tested:
         """Test a cell."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__, engine, lockfile, places, probe, process, project, variables
+from venvgrid import __version__, engine, lockfile, places, probe, process, project, unchanged, variables
 from venvgrid.builder import Builder
 from venvgrid.bytecode import Bytecode
 from venvgrid.director import GridDirector
@@ -29,6 +29,7 @@ from venvgrid.steps import Steps
 from venvgrid.tasks import Goal
 from venvgrid.tools import Tools
 from venvgrid.trees import Trees
+from venvgrid.unchanged import Verdicts
 from venvgrid.wheels import WheelShelf
 from venvgrid.work import GridWork
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, Interpreter, Plan
     from venvgrid.process import Cancellation
     from venvgrid.project import Metadata
+    from venvgrid.report import Report
     from venvgrid.tasks import Answer
 
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: which one to use, for those who must
@@ -58,6 +60,7 @@ class Wishes:
     fail_fast: bool = False
     strict: bool = False
     skip_missing: bool = False
+    run_unchanged: bool = False  # run cells again although nothing has changed since they passed
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
@@ -171,6 +174,29 @@ class Workbench:
         return Store(root=self.root, folder=folder, config=self.config, builder=builder, trees=self.trees)
 
     @cached_property
+    def snapshot(self) -> dict[str, str]:
+        """The project's files, by their digests, as they were when they were first asked for."""
+        return project.snapshot(self.config.project.path)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """The green results of earlier runs."""
+        around = functools.cache(lambda: project.above(self.config.project.path))
+        return Verdicts(
+            folder=self.root / unchanged.FOLDER,
+            config=self.config,
+            arguments=self.wishes.arguments,
+            environ=self.environ,
+            snapshot=lambda: {**self.snapshot, **around()},
+            may_use=not (self.wishes.run_unchanged or self.wishes.fresh),
+        )
+
+    def keep_verdicts(self, finished: Report) -> None:
+        """Remember which cells passed, for runs in which nothing has changed."""
+        path = self.config.project.path
+        self.verdicts.keep(finished, {**project.snapshot(path), **project.above(path)})
+
+    @cached_property
     def trees(self) -> Trees:
         """The distributions that environments are filled from."""
         return Trees(folder=self.cache / "trees")
@@ -235,13 +261,15 @@ class Workbench:
             installer_for=self.installer_for,
             offline=self.wishes.offline,
         )
-        digest = functools.cache(lambda: project.source_digest(self.config.project.path))
+        path = self.config.project.path
+        digest = functools.cache(lambda: project.source_digest(path, self.snapshot))
         return GridWork(
             pythons=self.pythons,
             shelf=shelf,
             digest=digest,
             resolver=functools.cache(lambda metadata: self._resolver(metadata, refresh=refresh)),
             store=self.store,
+            verdicts=self.verdicts,
             bytecode=Bytecode(trees=self.trees, environ=self.tool_environ, run=self.run),
             steps=steps,
             fresh=self.wishes.fresh,

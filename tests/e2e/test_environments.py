@@ -32,15 +32,15 @@ def test_nothing_changed_does_nothing_and_a_changed_source_only_reinstalls(venvg
     """First built, then reused, after an edit only the project is installed again, with another lock all anew."""
     root = project(MATRIX)
     assert built(venvgrid("run", "-v", cwd=root)) == ["built"]
-    assert built(venvgrid("run", "-v", cwd=root)) == ["reused"]
+    assert built(venvgrid("run", "-v", "--no-cache", cwd=root)) == ["reused"]
     (root / "src/demo/__init__.py").write_text("ANSWER = 41\n", encoding="utf-8")
     ended = venvgrid("run", "-v", cwd=root)
     assert (ended.status, built(ended)) == (1, ["project reinstalled"])
     (root / "src/demo/__init__.py").write_text("ANSWER = 42\n", encoding="utf-8")
-    ended = venvgrid("run", "-v", cwd=root)
+    ended = venvgrid("run", "-v", "--no-cache", cwd=root)
     assert (ended.status, built(ended)) == (0, ["project reinstalled"])
     (root / "matrix.toml").write_text(MATRIX.replace("1.16", "1.15"), encoding="utf-8")
-    assert built(venvgrid("run", "-v", cwd=root)) == ["built"]
+    assert built(venvgrid("run", "-v", "--no-cache", cwd=root)) == ["built"]
     assert built(venvgrid("run", "-v", "--fresh", cwd=root)) == ["built"]
 
 
@@ -62,7 +62,7 @@ def test_a_damaged_environment_is_built_anew(venvgrid: Command, project: Write, 
         (environment / "venvgrid.json").unlink()
         if damage == "half":
             six.unlink()
-    ended = venvgrid("run", "-v", cwd=root)
+    ended = venvgrid("run", "-v", "--no-cache", cwd=root)
     assert (ended.status, built(ended)) == (0, ["built"])
 
 
@@ -88,7 +88,7 @@ def test_a_killed_build_is_done_again(venvgrid: Command, project: Write, cache_d
             assert running.poll() is None
         running.kill()
     assert not list((root / ".venvgrid/store").glob("*/venvgrid.json"))
-    ended = venvgrid("run", "-v", cwd=root)
+    ended = venvgrid("run", "-v", "--no-cache", cwd=root)
     assert (ended.status, built(ended)) == (0, ["built"]), ended.err
 
 
@@ -217,7 +217,7 @@ def test_prune_removes_what_no_cell_uses(venvgrid: Command, project: Write) -> N
     root = project(MATRIX)
     venvgrid("run", cwd=root)
     (root / "matrix.toml").write_text(MATRIX.replace("1.16", "1.15"), encoding="utf-8")
-    venvgrid("run", cwd=root)
+    venvgrid("run", "--no-cache", cwd=root)
     (root / ".venvgrid/envs" / CELL).unlink()
     assert len(list((root / ".venvgrid/store").iterdir())) == 2
     assert venvgrid("env", "prune", cwd=root).status == 0
@@ -258,4 +258,4 @@ def test_a_c_extension_is_built_once_an_interpreter(venvgrid: Command, project: 
     ended = venvgrid("run", cwd=root)
     assert ended.status == 0, ended.err + str(results(root))
     assert set(outcomes(root).values()) == {"passed"}
-    assert built(venvgrid("run", "-v", cwd=root)) == ["reused"] * 4
+    assert built(venvgrid("run", "-v", "--no-cache", cwd=root)) == ["reused"] * 4

@@ -72,7 +72,7 @@ def test_a_write_into_a_shared_file_changes_no_other_verdict(
     again = "tested again in an environment of its own"
     assert any(again in note for note in cell(root, second)["notes"]) is shared
     (root / "tests/test_demo.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
-    assert venvgrid("run", "-q", "-j", "2", cwd=root, env=own_cache).status == 0
+    assert venvgrid("run", "-q", "--no-cache", "-j", "2", cwd=root, env=own_cache).status == 0
     for name in (first, second):
         assert not module(root, name).read_text(encoding="utf-8").startswith("#")
 
@@ -96,7 +96,7 @@ def test_an_edit_by_hand_reaches_no_later_run(
         stream.write("#")
     if forged:
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert venvgrid("run", "-q", cwd=root, env=own_cache).status == 0
+    assert venvgrid("run", "-q", "--no-cache", cwd=root, env=own_cache).status == 0
     assert set(outcomes(root).values()) == {"passed"}
     assert not module(root, first).read_text(encoding="utf-8").startswith("#")
     other = tmp_path / "other"

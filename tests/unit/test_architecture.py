@@ -24,7 +24,7 @@ LAYERS = (
     ("reporters.*",),
     ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
     ("resolve", "lockfile", "installed", "cloning", "trees", "bytecode", "harvest"),
-    ("skeletons", "builder", "environments", "inventory"),
+    ("skeletons", "builder", "environments", "inventory", "unchanged"),
     ("engine", "pythons"),
     ("watching", "steps", "tasks", "supply", "jobs"),
     ("director", "work", "testing"),

@@ -333,3 +333,15 @@ def test_a_download_comes_first_where_only_a_wheel_knows_the_metadata() -> None:
     director, _ = run(wanted, work)
     assert outcomes(director) == {"py3.99": "passed"}
     assert [name for name, _ in work.calls] == ["python", "wheel", "resolve", "build", "test", "collect"]
+
+
+def test_an_unchanged_cell_is_neither_built_nor_tested() -> None:
+    """It has its earlier result at once; a cell that shares its environment is built and tested."""
+    text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'
+    first, second = (item.cell.id for item in plan.expand(parse(text)).cells)
+    work = testing.FakeWork(unchanged=frozenset({first}))
+    director, events = run(goal(text), work)
+    assert outcomes(director) == {first: "passed", second: "passed"}
+    assert {name for step, name in work.calls if step in {"build", "test"}} == {second}
+    assert director.results[first].cached
+    assert status(events) == 0

@@ -78,6 +78,7 @@ def test_results_have_the_keys_of_the_documentation() -> None:
         "allow_failure": True,
         "named": True,
         "cached": False,
+        "since": "",
         "attempts": 1,
         "python": "3.12.1",
         "packages": {"numpy": "1.23.2"},

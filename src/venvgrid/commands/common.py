@@ -40,8 +40,15 @@ def bench(arguments: argparse.Namespace, loaded: Config, terminal: Terminal, can
         fail_fast=getattr(arguments, "fail_fast", False),
         strict=getattr(arguments, "strict", False),
         skip_missing=getattr(arguments, "skip_missing_interpreters", False),
+        run_unchanged=not _use_cache(arguments, terminal),
     )
     return Workbench(config=loaded, wishes=wishes, environ=terminal.environ, cancellation=cancellation)
+
+
+def _use_cache(arguments: argparse.Namespace, terminal: Terminal) -> bool:
+    """Whether cells that have not changed keep their result: as asked, else everywhere but in CI."""
+    asked: bool | None = getattr(arguments, "cache", None)
+    return asked if asked is not None else terminal.environ.get("CI", "").lower() in {"", "0", "false"}
 
 
 def expand(arguments: argparse.Namespace, loaded: Config, terminal: Terminal) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import journal, report
+from venvgrid import journal, report, unchanged
 from venvgrid.commands import common
 from venvgrid.errors import UsageError
 from venvgrid.reporters import render
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError(
             f"there is no run{' ' + arguments.run if arguments.run else ''} in {root / 'runs'}; type: venvgrid run"
         )
-    finished = report.fold(journal.read(folder.events))
+    finished = unchanged.with_tests(report.fold(journal.read(folder.events)), root / unchanged.FOLDER)
     if arguments.format == "table" and not arguments.output:
         text = render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
     else:

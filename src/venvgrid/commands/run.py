@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from venvgrid import journal, places, report
+from venvgrid import journal, places, report, unchanged
 from venvgrid.commands import common
 from venvgrid.errors import InfrastructureError, NothingToRunError, UsageError
 from venvgrid.events import Stage
@@ -70,6 +70,8 @@ def _run(arguments: argparse.Namespace, bench: Workbench, goal: Goal, terminal: 
             folded.add(event)
             show(event)
     finished = folded.report()
+    bench.keep_verdicts(finished)
+    finished = unchanged.with_tests(finished, bench.root / unchanged.FOLDER)
     journal.write_atomic(folder.path / "results.json", json.dumps(render.results(finished), indent=1) + "\n")
     journal.prune(bench.root, keep=KEEP_RUNS)
     return finished

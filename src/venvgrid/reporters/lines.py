@@ -78,6 +78,8 @@ def finished(result: CellResult, run: str, encoding: str) -> list[str]:
     """Give the lines about a finished cell: the first says it all, those below say why it is not green."""
     head = f"{text.mark(result, encoding)} {text.line(result.id)} {result.outcome.value}"
     told = [part for part in (text.tests(result.tests), *_times(result)) if part]
+    if result.cached:
+        return [f"{head}: {text.line(result.reason)}"]
     first = f"{head}: {' '.join(told)}" if told else head
     if result.outcome is Outcome.PASSED:
         return [first]

@@ -50,6 +50,7 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "allow_failure": cell.allow_failure,
         "named": cell.named,
         "cached": cell.cached,
+        "since": _text(cell.since),
         "attempts": cell.attempts,
         "python": {
             "version": _text(python.version),
