@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid import harvest, layout
+from venvgrid.checking import still_shared
 from venvgrid.cloning import DamagedError
+from venvgrid.filling import Given, fits, give
 from venvgrid.installers import InstallRequest
 from venvgrid.manifest import entry_at, take
 from venvgrid.model import Distribution, InstallMode
 from venvgrid.names import normalise
 from venvgrid.skeletons import SkeletonError
-from venvgrid.trees import Given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from venvgrid.checking import Links
     from venvgrid.installers import Installer
     from venvgrid.manifest import Manifest
     from venvgrid.model import Config, Interpreter, LockEntry
@@ -38,10 +40,10 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """What an environment holds. `links` maps the keys of trees to the files that are one with theirs."""
+    """What an environment holds: the manifest of its own files, and what it shares (see `filling.Given`)."""
 
     manifest: Manifest
-    links: dict[str, list[str]]
+    links: Links
     trees: tuple[Tree, ...] = ()
     compiled: frozenset[str] = frozenset()
 
@@ -88,7 +90,7 @@ class Builder:
         given.manifest |= base
         return self._fill(path, entry, wheel, given, rest)
 
-    def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: dict[str, list[str]]) -> Filled:
+    def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: Links) -> Filled:
         """Replace the project in an environment that is whole but for it.
 
         Raises:
@@ -97,11 +99,8 @@ class Builder:
         """
         self._install_project(path, entry, wheel, reinstall=True)
         site = layout.site_of(path, entry.interpreter, self.platform)
-        gone = self.trees.changed(links, site, {})
-        kept = {key: [name for name in names if name not in gone.get(key, ())] for key, names in links.items()}
-        prefix = layout.prefix_of(path, site)
-        linked = {prefix + name for names in kept.values() for name in names}
-        return Filled(manifest={**take(path, linked), **self._probe(path, site)}, links=kept)
+        kept = still_shared(site, links, self.trees)
+        return Filled(manifest=self._manifest(path, site, kept), links=kept)
 
     def _make(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
         """Make the empty environment; gives its files."""
@@ -113,14 +112,14 @@ class Builder:
 
     def _tree(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> Tree | None:
         tree = self.trees.find(interpreter, distribution)
-        fits = tree is not None and self.trees.fits(tree, layout.python_of(path, self.platform))
-        return tree if fits else None
+        is_fit = tree is not None and fits(tree, layout.python_of(path, self.platform))
+        return tree if is_fit else None
 
     def _give(self, path: Path, entry: LockEntry, trees: Iterable[Tree], *, may_link: bool) -> Given:
         given = Given()
         site = layout.site_of(path, entry.interpreter, self.platform)
         for tree in trees:
-            self.trees.give(tree, path, site, given, may_link=may_link)
+            give(self.trees, tree, path, site, given, may_link=may_link)
         return given
 
     def _fill(
@@ -142,20 +141,28 @@ class Builder:
             python = layout.python_of(path, self.platform)
             kept = harvest.keep(self.trees, path, site, python, entry.interpreter, rest)
             given.trees |= kept.trees
-            for key, names in kept.links.items():
-                given.links.setdefault(key, []).extend(names)
+            given.links |= kept.links
         if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need what is there
             self._install_project(path, entry, None, reinstall=False)
         somebody_else_wrote = rest or self.config.project.install is InstallMode.EDITABLE
-        prefix = layout.prefix_of(path, site)
-        linked = {prefix + name for names in given.links.values() for name in names}
-        manifest = take(path, linked) if somebody_else_wrote else given.manifest
+        manifest = self._manifest(path, site, given.links) if somebody_else_wrote else given.manifest
         return Filled(
             manifest={**manifest, **self._probe(path, site)},
             links=given.links,
             trees=tuple(given.trees.values()),
             compiled=frozenset(given.compiled),
         )
+
+    def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
+        """Look at all files that are the environment's own."""
+        shared = {
+            layout.prefix_of(path, site) + name
+            for key, apart in links.items()
+            if (tree := self.trees.by_key(key)) is not None
+            for name in tree.site.keys() - set(apart)
+        }
+        own = {name: entry for name, entry in take(path).items() if name not in shared}
+        return {**own, **self._probe(path, site)}
 
     def _probe(self, path: Path, site: Path) -> Manifest:
         """Put the probe in."""

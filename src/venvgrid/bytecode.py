@@ -73,7 +73,7 @@ class Bytecode:
             compiled = compiled_name(path, tag) if path.endswith(".py") else ""
             if compiled in wanted and compiled not in tree.compiled:
                 source = str(tree.path / "site" / path)
-                if self.trees.cloner.is_unchanged(source, facts):
+                if tree.inner.is_unchanged(path, facts):
                     found.append((str(tree.path / "site" / compiled), source))
         return found
 
@@ -97,6 +97,8 @@ class Bytecode:
                     os.makedirs(os.path.dirname(compiled), exist_ok=True)  # noqa: PTH103, PTH120
                     made[compiled].replace(compiled)
                     added[compiled[prefix:].replace(os.sep, "/")] = facts_of(compiled)
+            for name in added:
+                tree.inner.seal(name)
             self.trees.save(replace(tree, compiled={**tree.compiled, **added}))
         return len(added)
 

@@ -71,84 +71,79 @@ def digest_of(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cloner:
-    """Makes files of environments from files of the cache.
+class Kept:
+    """A folder of the cache whose files come into environments. `base` is its path with a separator at the end.
 
-    `seals` remembers, by path, how a file of the cache was when it was last known to be right. `reflinks` remembers
-    which devices can share blocks.
+    `seals` remembers, by path in the folder, how a file was when it was last known to be right.
     """
 
+    base: str
     seals: dict[str, Seal] = field(default_factory=dict)
-    reflinks: dict[int, bool] = field(default_factory=dict)
     platform: str = os.name
 
-    def is_unchanged(self, path: str, known: FileFacts) -> bool:
-        """Whether a file of the cache is as it is known to be; its content is read only where its ctime changed."""
+    def is_unchanged(self, name: str, known: FileFacts) -> bool:
+        """Whether a file is as it is known to be; its content is read only where its ctime changed."""
+        path = self.base + name
         try:
             status = os.lstat(path)
             if not _looks_alike(status, known):
                 return False
-            if not self._is_sealed(path, status):
+            if not self._is_sealed(name, status):
                 if digest_of(path) != known.digest:
                     return False
-                self.seals[path] = seal_of(status)
+                self.seals[name] = seal_of(status)
         except OSError:
             return False
         return True
 
-    def put_all(self, source: str, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
-        """Make files, none of which may exist, from those of the cache; give which are one file with theirs.
+    def seal(self, name: str) -> None:
+        """Remember that a file is right just now."""
+        self.seals[name] = seal_of(os.lstat(self.base + name))
 
-        `source` and `target` are put before the paths in `files`; the folders are there.
+    def put_all(self, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
+        """Make files, none of which may exist, from those of the folder; give which are not one file with theirs.
+
+        `target` is put before the paths in `files`; the folders are there.
 
         Raises:
             DamagedError: a file of the cache is not what is known.
             FileExistsError: a target exists.
             OSError: one cannot be written.
         """
-        linked = []
-        lstat, link, seals = os.lstat, os.link, self.seals
-        for path, known in files.items():
-            kept = source + path
-            if may_link and self._may_be_linked(kept):
-                if not self.is_unchanged(kept, known):
-                    raise DamagedError(kept)
+        apart = []
+        lstat, link, seals, base = os.lstat, os.link, self.seals, self.base
+        for name, known in files.items():
+            if may_link and self._may_be_linked(name):
+                if not self.is_unchanged(name, known):
+                    raise DamagedError(base + name)
                 try:
-                    link(kept, target + path)
+                    link(base + name, target + name)
                 except OSError as error:
                     if error.errno not in NO_LINK:
                         raise
                 else:
-                    seals[kept] = seal_of(lstat(kept))
-                    linked.append(path)
+                    seals[name] = seal_of(lstat(base + name))
                     continue
-            self._copy(kept, target + path, known)
-        return linked
+            self._copy(name, target + name, known)
+            apart.append(name)
+        return apart
 
-    def _copy(self, source: str, target: str, known: FileFacts) -> None:
+    def _copy(self, name: str, target: str, known: FileFacts) -> None:
         if known.size < SMALL:
-            write_new(target, self._read_small(source, known), known)
+            write_new(target, self._read_small(name, known), known)
             return
-        if not self.is_unchanged(source, known):
-            raise DamagedError(source)
-        if not _reflink(source, target, known):
-            _copy_big(source, target, known)
+        if not self.is_unchanged(name, known):
+            raise DamagedError(self.base + name)
+        if not _reflink(self.base + name, target, known):
+            _copy_big(self.base + name, target, known)
 
-    def should_link(self, folder: Path, target: Path) -> bool:
-        """Whether files had better be linked: both folders are on one file system, and it cannot share blocks."""
-        device = folder.stat().st_dev
-        if device != target.stat().st_dev:
-            return False
-        if device not in self.reflinks:
-            self.reflinks[device] = _can_reflink(folder, target)
-        return not self.reflinks[device]
-
-    def _may_be_linked(self, source: str) -> bool:
+    def _may_be_linked(self, name: str) -> bool:
         """Windows refuses to delete a file by any of its names while a process has it loaded."""
-        return self.platform != "nt" or not source.lower().endswith((".pyd", ".dll", ".exe"))
+        return self.platform != "nt" or not name.lower().endswith((".pyd", ".dll", ".exe"))
 
-    def _read_small(self, source: str, known: FileFacts) -> bytes:
+    def _read_small(self, name: str, known: FileFacts) -> bytes:
         """Read with few calls: there are thousands of small files."""
+        source = self.base + name
         try:
             descriptor = os.open(source, os.O_RDONLY | _NOFOLLOW | _BINARY)
         except OSError as error:
@@ -160,14 +155,14 @@ class Cloner:
             os.close(descriptor)
         if not _looks_alike(status, known) or len(content) != known.size:
             raise DamagedError(source)
-        if not self._is_sealed(source, status):
+        if not self._is_sealed(name, status):
             if hashlib.sha256(content).hexdigest() != known.digest:
                 raise DamagedError(source)
-            self.seals[source] = seal_of(status)
+            self.seals[name] = seal_of(status)
         return content
 
-    def _is_sealed(self, path: str, status: os.stat_result) -> bool:
-        ctime, names = self.seals.get(path, (0, 0))
+    def _is_sealed(self, name: str, status: os.stat_result) -> bool:
+        ctime, names = self.seals.get(name, (0, 0))
         return ctime == status.st_ctime_ns or (names > 1 and status.st_nlink == 1)
 
 
@@ -199,8 +194,8 @@ def _copy_big(source: str, target: str, known: FileFacts) -> None:
     _dress(target, known)
 
 
-def _can_reflink(folder: Path, target: Path) -> bool:
-    """Try it with a file of its own."""
+def can_reflink(folder: Path, target: Path) -> bool:
+    """Whether files of one folder can share blocks with files of another: tried with a file of its own."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as here:
         source = Path(here, "source")
         source.write_bytes(b"x" * 4096)

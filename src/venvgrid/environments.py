@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid import journal, layout
 from venvgrid.builder import BuildError, Filled
+from venvgrid.checking import Look, look
 from venvgrid.errors import InfrastructureError
-from venvgrid.manifest import COMPILED, MARKER, differences, identity, take
+from venvgrid.manifest import MARKER, identity
 from venvgrid.model import InstallMode
 
 if TYPE_CHECKING:
@@ -30,12 +31,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.builder import Builder
-    from venvgrid.manifest import Manifest
     from venvgrid.model import Config, Interpreter, LockEntry
     from venvgrid.trees import Tree, Trees
     from venvgrid.wheels import Wheel
 
-FORMAT = "venvgrid-environment-2"
+FORMAT = "venvgrid-environment-3"
 TRASH = "trash-"
 KEY = re.compile(r"[0-9a-f]{16}")
 
@@ -58,19 +58,6 @@ class Environment:
     trees: tuple[Tree, ...] = ()
     compiled: frozenset[str] = frozenset()
     linked: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
-    """What is to be seen in an environment after tests ran in it.
-
-    `changed` names files that are not as they were installed; `poisoned` the trees whose own files are among them;
-    `imported` the compiled files that the environment did not begin with, relative to site-packages.
-    """
-
-    changed: tuple[str, ...] = ()
-    poisoned: frozenset[str] = frozenset()
-    imported: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,22 +113,14 @@ class Store:
             raise BuildError(message)
         return place
 
-    def inspect(self, environment: Environment) -> Inspection:
-        """Look at an environment after its tests; compiled files are no change."""
+    def inspect(self, environment: Environment) -> Look:
+        """Look at an environment after its tests; `compiled` names what a new one did not begin with."""
         marker = read_marker(environment.path)
         if marker is None:
-            return Inspection(changed=(MARKER,))
-        now, inside = self._look(environment.path, environment.site, marker)
-        prefix = layout.prefix_of(environment.path, environment.site)
-        poisoned = self.trees.changed(marker["links"], environment.site, inside)
-        linked = {prefix + name for names in poisoned.values() for name in names}
+            return Look(changed=(MARKER,))
+        seen = look(environment.path, environment.site, marker["manifest"], marker["links"], self.trees)
         is_new = environment.detail == "built"
-        imported = {name for name in inside if name.endswith(COMPILED)} - environment.compiled if is_new else set()
-        return Inspection(
-            changed=tuple(sorted(linked.union(differences(marker["manifest"], now)))),
-            poisoned=frozenset(poisoned),
-            imported=frozenset(imported),
-        )
+        return replace(seen, compiled=seen.compiled - environment.compiled if is_new else frozenset())
 
     def is_there(self, environment: Environment) -> bool:
         """Whether an environment that was built has not been given up since."""
@@ -195,10 +174,10 @@ class Store:
         """Make sure of what an environment shares, before it is gone and nobody can tell that it was written into."""
         marker = read_marker(path)
         if marker is not None and marker["links"]:
-            site = path / marker["site"]
-            _, inside = self._look(path, site, marker)
-            for key in self.trees.changed(marker["links"], site, inside):
-                self.trees.drop_damaged(key)
+            for key in look(path, path / marker["site"], marker["manifest"], marker["links"], self.trees).poisoned:
+                tree = self.trees.by_key(key)
+                if tree is not None and not tree.is_whole():
+                    self.trees.drop(tree)
 
     def _usable(self, path: Path, entry: LockEntry, *, may_link: bool) -> dict[str, Any] | None:
         """Give the marker of an environment that is whole, but perhaps for the project."""
@@ -211,17 +190,7 @@ class Store:
         ):
             return None
         site = layout.site_of(path, entry.interpreter, self.platform)
-        now, inside = self._look(path, site, marker)
-        is_whole = not differences(marker["manifest"], now) and not self.trees.changed(marker["links"], site, inside)
-        return marker if is_whole else None
-
-    def _look(self, path: Path, site: Path, marker: dict[str, Any]) -> tuple[Manifest, dict[str, int]]:
-        """Give the manifest of an environment as it is now, and the ctimes of its files in site-packages."""
-        prefix = layout.prefix_of(path, site)
-        linked = {prefix + name for names in marker["links"].values() for name in names}
-        ctimes: dict[str, int] = {}
-        now = take(path, linked, ctimes)
-        return now, {name.removeprefix(prefix): when for name, when in ctimes.items() if name.startswith(prefix)}
+        return marker if not look(path, site, marker["manifest"], marker["links"], self.trees).changed else None
 
     def _finish(self, path: Path, entry: LockEntry, wheel: Wheel | None, detail: str, filled: Filled) -> Environment:
         marker = {

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from venvgrid import installed
 from venvgrid.bytecode import SOURCE_TIME, shares_bytecode
-from venvgrid.cloning import FileFacts, facts_of, seal_of, write_new
-from venvgrid.trees import HERE, Given, Tree, has_short_first_line
+from venvgrid.cloning import FileFacts, facts_of, write_new
+from venvgrid.filling import Given
+from venvgrid.trees import HERE, Tree, has_short_first_line, keeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +42,7 @@ def keep(
     interpreter: Interpreter,
     wanted: Iterable[Distribution],
 ) -> Given:
-    """Make trees of the distributions that have none; gives which files of the environment are links to them now."""
+    """Make trees of the distributions that have none; gives what the environment shares with them now."""
     given = Given()
     there = installed.distributions(site)
     shared = installed.owned_twice(there)
@@ -71,10 +72,11 @@ class _Harvest:
         place.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
         try:
-            links: list[str] = []
+            apart: list[str] = []
             self.may_link = self.trees.should_link(place, self.environment)
             outside = self._outside(found, partial)
-            inside = self._inside(found, partial, links)
+            inside = self._inside(found, partial, apart)
+            inner, outer = keeper(place)
             tree = Tree(
                 path=place,
                 site=inside,
@@ -82,19 +84,21 @@ class _Harvest:
                 compiled={},
                 record=found.record,
                 short=has_short_first_line(self.python),
+                inner=inner,
+                outer=outer,
             )
             self._make_room(tree, distribution)
             partial.rename(place)
+            for kept, files in ((inner, inside), (outer, outside)):
+                for path in files:
+                    kept.seal(path)
             self.trees.save(tree)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        for path in [*inside, *outside]:
-            kept = str(place / ("site" if path in inside else "outside") / path)
-            self.trees.cloner.seals[kept] = seal_of(os.lstat(kept))
-        self.trees.touched.add(place)
         given.trees[tree.key] = tree
-        given.links[tree.key] = links
+        if self.may_link:
+            given.links[tree.key] = apart
 
     def _make_room(self, tree: Tree, distribution: Distribution) -> None:
         if self.trees.find(self.interpreter, distribution) is not None:
@@ -102,8 +106,8 @@ class _Harvest:
         if tree.path.exists():
             self.trees.drop(tree)
 
-    def _inside(self, found: Installed, partial: Path, links: list[str]) -> dict[str, FileFacts]:
-        """Take what is in site-packages, as links where that may be."""
+    def _inside(self, found: Installed, partial: Path, apart: list[str]) -> dict[str, FileFacts]:
+        """Take what is in site-packages, as links where that may be; what is not one file goes into `apart`."""
         facts = {}
         folders: set[Path] = set()
         for path, digest in found.files.items():
@@ -118,10 +122,9 @@ class _Harvest:
             if target.parent not in folders:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(target.parent)
-            if self.may_link and _is_linked(source, str(target)):
-                links.append(path)
-            else:
+            if not (self.may_link and _is_linked(source, str(target))):
                 write_new(str(target), Path(source).read_bytes(), facts[path])
+                apart.append(path)
         return facts
 
     def _outside(self, found: Installed, partial: Path) -> dict[str, FileFacts]:

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 MARKER = "venvgrid.json"
@@ -15,14 +15,14 @@ COMPILED = (".pyc", ".pyo")
 Manifest = dict[str, list[object]]
 
 
-def take(path: Path, linked: Collection[str] = (), ctimes: dict[str, int] | None = None) -> Manifest:
+def take(path: Path, without: Path | None = None) -> Manifest:
     """Map every file below `path` to its size, mtime, mode and ctime (see `entry_of`), or its link's target.
 
-    Compiled Python files are left out. The ctime of files that are `linked` into other environments is none of the
-    manifest: it changes with every link. The ctimes (ns) of all plain files, compiled ones too, go into `ctimes`.
+    Compiled Python files are left out, and so is what is below `without`.
     """
     found: Manifest = {}
     pending = [""]
+    passed_over = os.path.relpath(without, path).replace(os.sep, "/") if without is not None else None
     while pending:
         prefix = pending.pop()
         with os.scandir(path / prefix) as entries:
@@ -31,23 +31,16 @@ def take(path: Path, linked: Collection[str] = (), ctimes: dict[str, int] | None
                 if item.is_symlink():
                     found[name] = [os.readlink(item.path)]  # noqa: PTH115  (thousands of files: no Path for each)
                 elif item.is_dir():
-                    if item.name != "__pycache__" or ctimes is not None:
+                    if item.name != "__pycache__" and name != passed_over:
                         pending.append(f"{name}/")
-                else:
-                    is_compiled = name.endswith(COMPILED)
-                    if (is_compiled and ctimes is None) or name == MARKER:
-                        continue
-                    status = item.stat(follow_symlinks=False)
-                    if ctimes is not None:
-                        ctimes[name] = status.st_ctime_ns
-                    if not is_compiled and not prefix.endswith("__pycache__/"):
-                        found[name] = entry_of(status, is_linked=name in linked)
+                elif name != MARKER and not name.endswith(COMPILED):
+                    found[name] = entry_of(item.stat(follow_symlinks=False))
     return found
 
 
-def entry_of(status: os.stat_result, *, is_linked: bool = False) -> list[object]:
-    """Give what a manifest says of a plain file: bytes, mtime in ns, permission bits, and ctime in ns or 0."""
-    ctime = 0 if is_linked or os.name == "nt" else status.st_ctime_ns  # on Windows it is the time of birth
+def entry_of(status: os.stat_result) -> list[object]:
+    """Give what a manifest says of a plain file: bytes, mtime in ns, permission bits, and ctime in ns."""
+    ctime = 0 if os.name == "nt" else status.st_ctime_ns  # on Windows it is the time of birth
     return [status.st_size, status.st_mtime_ns, stat.S_IMODE(status.st_mode), ctime]
 
 

@@ -214,7 +214,7 @@ class Steps:
         seen = self.store.inspect(work.environment)
         changed = seen.changed
         if not changed:
-            return Tested(result=result, imported=seen.imported)
+            return Tested(result=result, imported=seen.compiled)
         self.store.drop(work.environment, seen.poisoned)
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         note = f"the tests changed the environment ({changed[0]}{more}): it is built anew before its next use"

@@ -2,7 +2,7 @@
 
 What the installer made of a distribution in one environment is kept as a tree of files, for this interpreter and these
 hashes, and later environments get it file by file, without the installer: see `cloning`. With it are kept its compiled
-files (see `bytecode`). A distribution is kept only if every file is what its RECORD says.
+files (see `bytecode`). A distribution is kept only if every file is what its RECORD says (see `harvest`).
 
     trees/cpython-312-3.12.1-a1b2c3d4/numpy-2.2.6-HASH/tree.json    what is in it
                                                        seals.json   how each file was when it was last known to be right
@@ -24,28 +24,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.cloning import Cloner, DamagedError, FileFacts, write_new
+from venvgrid.cloning import FileFacts, Kept, can_reflink
 from venvgrid.durable import write_whole
-from venvgrid.manifest import entry_at, identity
+from venvgrid.manifest import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from venvgrid.manifest import Manifest
     from venvgrid.model import Distribution, Interpreter
 
 FORMAT = "venvgrid-tree-1"
+PARTS = ("site", "outside", "compiled")
 HERE = b"\0venvgrid: path of the environment\0"  # stands in scripts for what differs between environments
 LONGEST_FIRST_LINE = 127  # bytes of a script's "#!" line that every kernel reads
 UNUSED_FOR = 30 * 86400.0  # seconds after which a tree that nothing used is deleted
 UNFINISHED_FOR = 86400.0
-NOT_SEALED = (0, 0)
 COPIED = ".copied"  # beside a tree: a test wrote into it once, so it is no longer linked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """One distribution for one interpreter. Paths are relative to `site` and `outside`, and written with "/"."""
+    """One distribution for one interpreter. Paths are relative to `site` and `outside`, and written with "/".
+
+    `inner` keeps the files of `site` and `compiled`, `outer` those of `outside`.
+    """
 
     path: Path
     site: Mapping[str, FileFacts]
@@ -53,25 +55,34 @@ class Tree:
     compiled: Mapping[str, FileFacts]
     record: str
     short: bool  # whether its scripts name their interpreter in the "#!" line: not every path fits there
+    inner: Kept
+    outer: Kept
 
     @property
     def key(self) -> str:
         """Its name: KIND/NAME-VERSION-HASH."""
         return f"{self.path.parent.name}/{self.path.name}"
 
+    def is_right(self, name: str, site: Path) -> bool:
+        """Whether one of its files is what it was, and one with the file of that name in an environment."""
+        facts = self.site.get(name) or self.compiled.get(name)
+        with suppress(OSError):
+            return (
+                facts is not None
+                and os.path.samefile(self.inner.base + name, site / name)  # noqa: PTH121  (many)
+                and self.inner.is_unchanged(name, facts)
+            )
+        return False
 
-@dataclass(kw_only=True)
-class Given:
-    """What an environment got: the trees by the distributions they hold, its new files, and which of these are links.
+    def is_whole(self) -> bool:
+        """Whether all files that environments share are what they were."""
+        files = (*self.site.items(), *self.compiled.items())
+        return all(self.inner.is_unchanged(name, facts) for name, facts in files)
 
-    `links` maps the keys of trees to their files that are one with the environment's; `compiled` is relative to
-    site-packages, too.
-    """
 
-    trees: dict[str, Tree] = field(default_factory=dict)
-    manifest: Manifest = field(default_factory=dict)
-    links: dict[str, list[str]] = field(default_factory=dict)
-    compiled: set[str] = field(default_factory=set)
+def keeper(path: Path) -> tuple[Kept, Kept]:
+    """Give what keeps the files of the tree at `path`: `inner` and `outer`."""
+    return Kept(base=f"{path}{os.sep}site{os.sep}"), Kept(base=f"{path}{os.sep}outside{os.sep}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +90,27 @@ class Trees:
     """The trees of a user's cache. Used by several threads and processes at once: trees only ever appear whole."""
 
     folder: Path
-    cloner: Cloner = field(default_factory=Cloner)
     known: dict[Path, Tree] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)  # trees whose seals are to be written down
+    reflinks: dict[int, bool] = field(default_factory=dict)  # whether the file system of a device shares blocks
 
     def find(self, interpreter: Interpreter, distribution: Distribution) -> Tree | None:
-        """Give the tree of a distribution; None if there is none, or if it was damaged and is now deleted."""
+        """Give the tree of a distribution; None if there is none."""
         path = self.place(interpreter, distribution)
-        if path is None:
-            return None
+        return None if path is None else self.known.get(path) or self._read(path)
+
+    def by_key(self, key: str) -> Tree | None:
+        """Give the tree of that key; None if there is none."""
+        path = self.folder / key
         return self.known.get(path) or self._read(path)
 
     def reload(self, tree: Tree) -> Tree | None:
         """Give a tree as it is now; None if it was deleted."""
-        self.known.pop(tree.path, None)
-        return self._read(tree.path)
+        earlier = self.known.pop(tree.path, None)
+        current = self._read(tree.path)
+        if earlier is not None and current is not None:
+            current.inner.seals.update(earlier.inner.seals)
+        return current
 
     def place(self, interpreter: Interpreter, distribution: Distribution) -> Path | None:
         """Give where the tree of a distribution is or would be; None for what is not told by hashes what it is."""
@@ -103,100 +120,34 @@ class Trees:
         name = f"{distribution.name}-{distribution.version}-{_digest(contents)}"
         return self.folder / kind_of(interpreter) / name
 
-    def give(self, tree: Tree, environment: Path, site: Path, given: Given, *, may_link: bool) -> None:
-        """Put a tree into an environment.
+    def should_link(self, path: Path, environment: Path) -> bool:
+        """Whether the files of the tree at `path` are to be one with those of an environment.
 
-        Raises:
-            DamagedError: a file is not what it was; the tree is deleted.
-            FileExistsError: the environment has one of the files already.
-            OSError: it cannot be written.
+        Both have to be on one file system, and it cannot share blocks; and no test has ever written into the tree.
         """
-        try:
-            linking = may_link and self.should_link(tree.path, environment)
-            self._give(tree, environment, site, given, may_link=linking)
-        except DamagedError:
-            self.drop(tree)
-            raise
-        given.trees[tree.key] = tree
-        self.touched.add(tree.path)
-
-    def fits(self, tree: Tree, python: Path) -> bool:
-        """Whether the scripts of a tree can be made for an environment's interpreter."""
-        return not tree.outside or tree.short == has_short_first_line(python)
+        device = path.parent.stat().st_dev
+        if device != environment.stat().st_dev or path.with_name(f"{path.name}{COPIED}").exists():
+            return False
+        if device not in self.reflinks:
+            self.reflinks[device] = can_reflink(path.parent, environment)
+        return not self.reflinks[device]
 
     def settle(self) -> None:
         """Write down, for later runs, how the files of the trees that were used are when they are right."""
         while self.touched:
-            path = self.touched.pop()
-            tree = self.known.get(path)
-            if tree is None:
-                continue
-            prefix, seals = len(str(path)) + 1, self.cloner.seals
-            known = {file[prefix:]: seals[file] for file in self._paths(tree) if file in seals}
-            with suppress(OSError):
-                write_whole(path / "seals.json", json.dumps(known))
-
-    def changed(
-        self, links: Mapping[str, Iterable[str]], site: Path, ctimes: Mapping[str, int]
-    ) -> dict[str, list[str]]:
-        """Give those of an environment's links that are not what they were, by the keys of their trees.
-
-        `ctimes` are those of the environment's files just now, by their path relative to site-packages.
-        """
-        found = {}
-        for key, names in links.items():
-            path = self.folder / key
-            tree = self.known.get(path) or self._read(path)
-            kept, seals = f"{path}{os.sep}site{os.sep}", self.cloner.seals
-            wrong = [
-                name
-                for name in names
-                if tree is None
-                or (
-                    (name not in ctimes or ctimes[name] != seals.get(kept + name, NOT_SEALED)[0])
-                    and not self.is_right(tree, site, name)
-                )
-            ]
-            if wrong:
-                found[key] = wrong
-        return found
-
-    def is_right(self, tree: Tree, site: Path, name: str) -> bool:
-        """Whether a file of a tree is what it was, and one with the file of that name in an environment."""
-        facts = tree.site.get(name) or tree.compiled.get(name)
-        kept = f"{tree.path}{os.sep}site{os.sep}{name}"
-        with suppress(OSError):
-            return (
-                facts is not None
-                and os.path.samefile(kept, site / name)  # noqa: PTH121  (many)
-                and self.cloner.is_unchanged(kept, facts)
-            )
-        return False
+            tree = self.known.get(self.touched.pop())
+            if tree is not None:
+                with suppress(OSError):
+                    write_whole(tree.path / "seals.json", json.dumps([tree.inner.seals, tree.outer.seals]))
 
     def poison(self, key: str) -> None:
         """Delete a tree into which a test wrote through a link; when it is made again, it is copied, never linked."""
         path = self.folder / key
         with suppress(OSError):
             path.with_name(f"{path.name}{COPIED}").touch()
-        tree = self.known.get(path) or self._load(path)
+        tree = self.by_key(key)
         if tree is not None:
             self.drop(tree)
-
-    def drop_damaged(self, key: str) -> None:
-        """Delete a tree if any of its files is not what it was."""
-        path = self.folder / key
-        tree = self.known.get(path) or self._read(path)
-        if tree is not None and not all(
-            self.cloner.is_unchanged(f"{path}{os.sep}site{os.sep}{name}", facts)
-            for files in (tree.site, tree.compiled)
-            for name, facts in files.items()
-        ):
-            self.drop(tree)
-
-    def should_link(self, path: Path, environment: Path) -> bool:
-        """Whether the files of a tree are to be one with those of an environment."""
-        is_copied = path.with_name(f"{path.name}{COPIED}").exists()
-        return not is_copied and self.cloner.should_link(path.parent, environment)
 
     def save(self, tree: Tree) -> None:
         """Write down what is in a tree.
@@ -206,17 +157,16 @@ class Trees:
         """
         parts = {
             name: [[path, facts.size, facts.mtime, facts.mode, facts.digest] for path, facts in files.items()]
-            for name, files in (("site", tree.site), ("outside", tree.outside), ("compiled", tree.compiled))
+            for name, files in zip(PARTS, (tree.site, tree.outside, tree.compiled), strict=True)
         }
         data = {"format": FORMAT, "record": tree.record, "short": tree.short, **parts}
         write_whole(tree.path / "tree.json", json.dumps(data))
         self.known[tree.path] = tree
+        self.touched.add(tree.path)
 
     def drop(self, tree: Tree) -> None:
         """Delete a tree: it is out of the way at once."""
         self.known.pop(tree.path, None)
-        for path in self._paths(tree):
-            self.cloner.seals.pop(path, None)
         with suppress(OSError):
             trash = Path(tempfile.mkdtemp(prefix=".partial-", dir=tree.path.parent))
             tree.path.rename(trash / "tree")
@@ -232,72 +182,21 @@ class Trees:
                     shutil.rmtree(place, ignore_errors=True)
 
     def _read(self, path: Path) -> Tree | None:
-        tree = self._load(path)
-        if tree is not None:
-            self.known[path] = tree
-        return tree
-
-    def _load(self, path: Path) -> Tree | None:
         try:
             data = json.loads((path / "tree.json").read_text(encoding="utf-8"))
             if data["format"] != FORMAT:
                 return None
-            parts = {
-                name: {row[0]: FileFacts(*row[1:]) for row in data[name]} for name in ("site", "outside", "compiled")
-            }
-            tree = Tree(path=path, record=data["record"], short=data["short"], **parts)
+            parts = {name: {row[0]: FileFacts(*row[1:]) for row in data[name]} for name in PARTS}
+            inner, outer = keeper(path)
+            tree = Tree(path=path, record=data["record"], short=data["short"], inner=inner, outer=outer, **parts)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        seals = self.cloner.seals
-        with suppress(OSError, ValueError, AttributeError, TypeError):
-            for name, (ctime, names) in json.loads((path / "seals.json").read_text(encoding="utf-8")).items():
-                file = f"{path}{os.sep}{name}"
-                seals[file] = max((ctime, names), seals.get(file, NOT_SEALED))
+        with suppress(OSError, ValueError, TypeError, AttributeError):
+            known = json.loads((path / "seals.json").read_text(encoding="utf-8"))
+            for kept, seals in zip((inner, outer), known, strict=True):
+                kept.seals.update({name: (ctime, names) for name, (ctime, names) in seals.items()})
+        self.known[path] = tree
         return tree
-
-    def _paths(self, tree: Tree) -> Iterator[str]:
-        base = str(tree.path)
-        for part, files in (("site", tree.site), ("site", tree.compiled), ("outside", tree.outside)):
-            yield from (os.path.join(base, part, path) for path in files)  # noqa: PTH118  (many)
-
-    def _give(self, tree: Tree, environment: Path, site: Path, given: Given, *, may_link: bool) -> None:
-        prefix = site.relative_to(environment).as_posix() + "/"
-        source, target = os.path.join(str(tree.path), "site", ""), f"{environment}{os.sep}{prefix}"  # noqa: PTH118
-        links: list[str] = []
-        for files in (tree.site, tree.compiled):
-            for folder in sorted({path.rpartition("/")[0] for path in files}):
-                os.makedirs(target + folder, exist_ok=True)  # noqa: PTH103  (many)
-            links += self.cloner.put_all(source, target, files, may_link=may_link)
-        linked = frozenset(links)
-        given.manifest |= {
-            prefix + path: [facts.size, facts.mtime, facts.mode, 0] if path in linked else entry_at(target + path)
-            for path, facts in tree.site.items()
-        }
-        given.compiled.update(tree.compiled)
-        if tree.outside:
-            self._give_outside(tree, environment, prefix, given)
-            links = [path for path in links if path != tree.record]
-        if links:
-            given.links[tree.key] = links
-
-    def _give_outside(self, tree: Tree, environment: Path, prefix: str, given: Given) -> None:
-        """Put scripts and data into an environment, with its own path, and their new hashes into RECORD."""
-        changed = {}
-        for path, facts in tree.outside.items():
-            source = tree.path / "outside" / path
-            if not self.cloner.is_unchanged(str(source), facts):
-                raise DamagedError(str(source))
-            content = source.read_bytes().replace(HERE, os.fsencode(environment))
-            (environment / path).parent.mkdir(parents=True, exist_ok=True)
-            write_new(str(environment / path), content, facts)
-            given.manifest[path] = entry_at(str(environment / path))
-            changed[path] = content
-        name, facts = prefix + tree.record, tree.site[tree.record]
-        place = environment / name
-        content = with_hashes(place.read_bytes(), prefix, changed)
-        place.unlink()
-        write_new(str(place), content, facts)
-        given.manifest[name] = entry_at(str(place))
 
 
 def kind_of(interpreter: Interpreter) -> str:
@@ -311,22 +210,6 @@ def has_short_first_line(python: Path) -> bool:
     """Whether a script can name this interpreter in its "#!" line; else installers write a shell's line or two."""
     text = os.fsencode(python)
     return b" " not in text and len(b"#!" + text + b"\n") <= LONGEST_FIRST_LINE
-
-
-def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> bytes:
-    """Give a RECORD with the hashes and sizes of what is now in the files outside of site-packages."""
-    from base64 import urlsafe_b64encode  # noqa: PLC0415
-
-    up = "../" * prefix.count("/")
-    lines = []
-    for line in record.decode("utf-8").splitlines(keepends=True):
-        path = line.split(",", 1)[0]
-        content = changed.get(path.removeprefix(up)) if path.startswith(up) else None
-        if content is not None and ",sha256=" in line:
-            digest = urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-            line = f"{path},sha256={digest},{len(content)}{line[len(line.rstrip()) :]}"  # noqa: PLW2901
-        lines.append(line)
-    return "".join(lines).encode("utf-8")
 
 
 def _digest(data: object) -> str:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid import command, harvest, process, testing
+from venvgrid import command, filling, harvest, process, testing
 from venvgrid.bytecode import SOURCE_TIME, Bytecode
 from venvgrid.cloning import DamagedError
-from venvgrid.trees import Given, Trees
+from venvgrid.filling import Given
+from venvgrid.trees import Trees
 
 if TYPE_CHECKING:
     from venvgrid.model import Interpreter
@@ -49,7 +50,7 @@ class Shared:
         if tree is None:
             return 0
         given = Given()
-        self.trees.give(tree, env, env / "site", given, may_link=True)
+        filling.give(self.trees, tree, env, env / "site", given, may_link=True)
         return len(given.compiled)
 
     def collect(self, env: Path, interpreter: Interpreter = HERE) -> int:

@@ -23,7 +23,7 @@ LAYERS = (
     ("journal", "supervisor", "children", "winjob", "process", "probe"),
     ("reporters.*",),
     ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
-    ("resolve", "lockfile", "installed", "cloning", "trees", "bytecode", "harvest"),
+    ("resolve", "lockfile", "installed", "cloning", "trees", "filling", "checking", "bytecode", "harvest"),
     ("skeletons", "builder", "environments", "inventory", "unchanged"),
     ("engine", "pythons"),
     ("watching", "steps", "tasks", "supply", "jobs"),

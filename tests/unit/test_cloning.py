@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from venvgrid import cloning
-from venvgrid.cloning import SMALL, Cloner, DamagedError, facts_of
+from venvgrid.cloning import SMALL, DamagedError, Kept, facts_of
 
 SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL]
+
+
+def cache(tmp_path: Path) -> Kept:
+    return Kept(base=f"{tmp_path}/cache/")
 
 
 def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, cloning.FileFacts]:
@@ -23,10 +27,10 @@ def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, cloning.FileFacts]:
     return str(path), facts_of(str(path))
 
 
-def put(cloner: Cloner, tmp_path: Path, name: str, facts: cloning.FileFacts, *, may_link: bool) -> Path:
+def put(kept: Kept, tmp_path: Path, name: str, facts: cloning.FileFacts, *, may_link: bool) -> Path:
     there = tmp_path / name
     there.mkdir()
-    cloner.put_all(f"{tmp_path}/cache/", f"{there}/", {"file": facts}, may_link=may_link)
+    kept.put_all(f"{there}/", {"file": facts}, may_link=may_link)
     return there / "file"
 
 
@@ -35,7 +39,7 @@ def put(cloner: Cloner, tmp_path: Path, name: str, facts: cloning.FileFacts, *, 
 def test_what_is_put_is_what_was_kept(tmp_path: Path, size: int, may_link: bool) -> None:  # noqa: FBT001
     """Content, mtime and mode are the same, linked or copied, whatever the size."""
     path, facts = kept_file(tmp_path, size)
-    made = put(Cloner(), tmp_path, "env", facts, may_link=may_link)
+    made = put(cache(tmp_path), tmp_path, "env", facts, may_link=may_link)
     assert facts == facts_of(str(made))
     assert made.samefile(path) is may_link
 
@@ -43,18 +47,18 @@ def test_what_is_put_is_what_was_kept(tmp_path: Path, size: int, may_link: bool)
 def test_a_copy_is_a_file_of_its_own(tmp_path: Path) -> None:
     """Who writes into it changes nothing else."""
     path, facts = kept_file(tmp_path)
-    put(Cloner(), tmp_path, "env", facts, may_link=False).write_bytes(b"changed")
+    put(cache(tmp_path), tmp_path, "env", facts, may_link=False).write_bytes(b"changed")
     assert facts == facts_of(path)
 
 
 def test_a_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
     """Two distributions that both have a file: the caller is told."""
     _, facts = kept_file(tmp_path)
-    cloner = Cloner()
-    put(cloner, tmp_path, "env", facts, may_link=True)
+    kept = cache(tmp_path)
+    put(kept, tmp_path, "env", facts, may_link=True)
     for may_link in (True, False):
         with pytest.raises(FileExistsError):
-            cloner.put_all(f"{tmp_path}/cache/", f"{tmp_path}/env/", {"file": facts}, may_link=may_link)
+            kept.put_all(f"{tmp_path}/env/", {"file": facts}, may_link=may_link)
 
 
 def forge(path: Path, content: bytes) -> None:
@@ -74,22 +78,22 @@ def test_what_was_written_into_is_noticed_though_size_and_mtime_say_nothing(
 ) -> None:
     """A write through a link with its mtime set back: the ctime gives it away, and the content proves it."""
     path, facts = kept_file(tmp_path, size)
-    cloner = Cloner()
-    assert cloner.is_unchanged(path, facts)
-    made = put(cloner, tmp_path, "env", facts, may_link=may_link)
+    kept = cache(tmp_path)
+    assert kept.is_unchanged("file", facts)
+    made = put(kept, tmp_path, "env", facts, may_link=may_link)
     forge(made if may_link else Path(path), b"y")
     assert facts.size == Path(path).stat().st_size
-    assert not cloner.is_unchanged(path, facts)
+    assert not kept.is_unchanged("file", facts)
     with pytest.raises(DamagedError):
-        put(cloner, tmp_path, "other", facts, may_link=may_link)
+        put(kept, tmp_path, "other", facts, may_link=may_link)
 
 
 @pytest.mark.parametrize("change", ["truncate", "append", "touch", "chmod", "delete", "link"])
 def test_every_other_change_is_noticed(tmp_path: Path, change: str) -> None:
     """Cut off, grown, touched, with other permissions, gone, or a symbolic link in its place."""
     path, facts = kept_file(tmp_path)
-    cloner, file = Cloner(), Path(path)
-    assert cloner.is_unchanged(path, facts)
+    kept, file = cache(tmp_path), Path(path)
+    assert kept.is_unchanged("file", facts)
     if change == "truncate":
         file.write_bytes(b"")
     elif change == "append":
@@ -102,17 +106,17 @@ def test_every_other_change_is_noticed(tmp_path: Path, change: str) -> None:
         file.rename(file.with_name("elsewhere"))
         if change == "link":
             file.symlink_to("elsewhere")
-    assert not cloner.is_unchanged(path, facts)
+    assert not kept.is_unchanged("file", facts)
 
 
 def test_links_that_come_and_go_are_no_change(tmp_path: Path) -> None:
     """An environment more or less changes the ctime, not the content."""
-    path, facts = kept_file(tmp_path)
-    cloner = Cloner()
-    made = [put(cloner, tmp_path, name, facts, may_link=True) for name in "abc"]
+    _, facts = kept_file(tmp_path)
+    kept = cache(tmp_path)
+    made = [put(kept, tmp_path, name, facts, may_link=True) for name in "abc"]
     for one in made:
         one.unlink()
-        assert cloner.is_unchanged(path, facts)
+        assert kept.is_unchanged("file", facts)
 
 
 def test_content_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,12 +130,12 @@ def test_content_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return digest_of(name)
 
     monkeypatch.setattr(cloning, "digest_of", count)
-    cloner = Cloner()
+    kept = cache(tmp_path)
     for name in "abc":
-        put(cloner, tmp_path, name, facts, may_link=True)
+        put(kept, tmp_path, name, facts, may_link=True)
     for name in "abc":
         (tmp_path / name / "file").unlink()
-    assert cloner.is_unchanged(path, facts)
+    assert kept.is_unchanged("file", facts)
     assert read == [path]
 
 
@@ -143,7 +147,7 @@ def test_a_file_system_that_cannot_link_gets_copies(tmp_path: Path, monkeypatch:
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    made = put(Cloner(), tmp_path, "env", facts, may_link=True)
+    made = put(cache(tmp_path), tmp_path, "env", facts, may_link=True)
     assert facts == facts_of(str(made))
     assert not made.samefile(path)
 
@@ -156,5 +160,6 @@ def test_libraries_are_not_linked_on_windows(tmp_path: Path) -> None:
     for name in ("a.pyd", "b.DLL", "c.py"):
         (tmp_path / "cache" / name).write_bytes(b"x")
         files[name] = facts_of(str(tmp_path / "cache" / name))
-    linked = Cloner(platform="nt").put_all(f"{tmp_path}/cache/", f"{tmp_path}/env/", files, may_link=True)
-    assert linked == ["c.py"]
+    kept = Kept(base=f"{tmp_path}/cache/", platform="nt")
+    assert kept.put_all(f"{tmp_path}/env/", files, may_link=True) == ["a.pyd", "b.DLL"]
+    assert (tmp_path / "env" / "c.py").samefile(tmp_path / "cache" / "c.py")

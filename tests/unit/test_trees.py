@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid import harvest, installed, testing
+from venvgrid import filling, harvest, installed, testing
+from venvgrid.checking import look
 from venvgrid.cloning import DamagedError
+from venvgrid.filling import Given, fits, with_hashes
 from venvgrid.manifest import take
-from venvgrid.trees import Given, Tree, Trees, kind_of, with_hashes
+from venvgrid.trees import Tree, Trees, kind_of
 
 if TYPE_CHECKING:
     from venvgrid.model import Distribution
@@ -64,7 +66,7 @@ def give(trees: Trees, env: Path, *, may_link: bool = True, wanted: Distribution
     tree = trees.find(PYTHON, wanted)
     assert tree is not None
     given = Given()
-    trees.give(tree, env, env / SITE, given, may_link=may_link)
+    filling.give(trees, tree, env, env / SITE, given, may_link=may_link)
     return given
 
 
@@ -100,19 +102,18 @@ def test_the_manifest_says_what_is_there(trees: Trees, tmp_path: Path, may_link:
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     given = give(trees, tmp_path / "two", may_link=may_link)
-    linked = {f"{SITE}/{name}" for names in given.links.values() for name in names}
-    assert take(tmp_path / "two", linked) == given.manifest
-    assert bool(linked) is may_link
+    shared = {f"{SITE}/demo/__init__.py", f"{SITE}/demo/data.txt"} if may_link else set()
+    assert {name: entry for name, entry in take(tmp_path / "two").items() if name not in shared} == given.manifest
+    assert look(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees).changed == ()
 
 
-def test_links_are_named(trees: Trees, tmp_path: Path) -> None:
+def test_what_is_not_shared_is_named(trees: Trees, tmp_path: Path) -> None:
     """Everything in site-packages but RECORD, which has the script's hash, is one file with the tree's."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     given = give(trees, tmp_path / "two")
-    (names,) = given.links.values()
-    assert sorted(names) == ["demo/__init__.py", "demo/data.txt"]
-    assert trees.changed(given.links, tmp_path / "two" / SITE, {}) == {}
+    assert given.links == {found(trees).key: ["demo-1.0.dist-info/RECORD"]}
+    assert (tmp_path / "two" / SITE / "demo/data.txt").samefile(found(trees).path / "site/demo/data.txt")
 
 
 def test_another_interpreter_or_other_hashes_get_nothing(trees: Trees, tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_trees_that_do_not_go_together_are_noticed(trees: Trees, tmp_path: Path)
     tree = trees.find(PYTHON, other)
     assert tree is not None
     with pytest.raises(FileExistsError):
-        trees.give(tree, tmp_path / "three", tmp_path / "three" / SITE, Given(), may_link=True)
+        filling.give(trees, tree, tmp_path / "three", tmp_path / "three" / SITE, Given(), may_link=True)
 
 
 @pytest.mark.parametrize("name", ["site/demo/data.txt", "outside/bin/demo", "site/demo-1.0.dist-info/RECORD"])
@@ -230,9 +231,18 @@ def test_seals_are_known_to_the_next_run(trees: Trees, tmp_path: Path) -> None:
     give(trees, tmp_path / "two")
     trees.settle()
     later = Trees(folder=trees.folder)
-    found(later)
-    assert trees.cloner.seals == later.cloner.seals
-    assert len(later.cloner.seals) == 4
+    assert found(trees).inner.seals == found(later).inner.seals
+    assert len(found(later).inner.seals) == 3
+    assert len(found(later).outer.seals) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[1, 2]", '{"a": 1, "b": 2}', '[{"a": 1}, {}]', '[{"a": "b"}, {}]'])
+def test_damaged_seals_are_none(trees: Trees, tmp_path: Path, text: str) -> None:
+    """Without them every file is read once more; the tree is as good as before."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    (found(trees).path / "seals.json").write_text(text, encoding="utf-8")
+    assert give(Trees(folder=trees.folder), tmp_path / "two").trees
 
 
 def test_a_poisoned_tree_is_copied_from_then_on(trees: Trees, tmp_path: Path) -> None:
@@ -242,15 +252,53 @@ def test_a_poisoned_tree_is_copied_from_then_on(trees: Trees, tmp_path: Path) ->
     given = give(trees, tmp_path / "two")
     other = tmp_path / "two" / SITE
     (other / "demo/data.txt").write_text("DATA", encoding="utf-8")
-    changed = trees.changed(given.links, other, {})
-    assert {name for names in changed.values() for name in names} == {"demo/data.txt"}
-    for key in changed:
+    seen = look(tmp_path / "two", other, given.manifest, given.links, trees)
+    assert seen.changed == (f"{SITE}/demo/data.txt",)
+    for key in seen.poisoned:
         trees.poison(key)
     assert trees.find(PYTHON, DEMO) is None
     assert (site / "demo/data.txt").read_text(encoding="utf-8") == "DATA"
     install(tmp_path / "three")
-    assert keep(trees, tmp_path / "three").links == {found(trees).key: []}
+    assert keep(trees, tmp_path / "three").links == {}
     assert give(trees, tmp_path / "four").links == {}
+
+
+@pytest.mark.parametrize("change", ["edit", "forge", "delete", "replace", "add", "chmod", "own", "link", "compiled"])
+def test_a_look_sees_every_change(trees: Trees, tmp_path: Path, change: str) -> None:
+    """Of shared files and of the environment's own; a compiled file that Python wrote is none."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    env = tmp_path / "two"
+    given = give(trees, env)
+    file = env / SITE / "demo/data.txt"
+    before = file.stat()
+    if change in {"edit", "forge"}:
+        with file.open("r+", encoding="utf-8") as stream:
+            stream.write("D")
+        if change == "forge":
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif change in {"delete", "replace"}:
+        file.unlink()
+        if change == "replace":
+            file.write_text("data", encoding="utf-8")
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif change == "chmod":
+        file.chmod(0o600)
+    elif change == "own":
+        (env / "bin/demo").write_text("#!x", encoding="utf-8")
+    elif change == "link":
+        (env / SITE / "demo/new").symlink_to("data.txt")
+    elif change == "compiled":
+        (env / SITE / "demo/__pycache__").mkdir()
+        (env / SITE / "demo/__pycache__/a.cpython-312.pyc").write_bytes(b"x")
+    else:
+        (env / SITE / "demo/new.py").touch()
+    seen = look(env, env / SITE, given.manifest, given.links, trees)
+    names = {"own": "bin/demo", "add": f"{SITE}/demo/new.py", "link": f"{SITE}/demo/new"}
+    expected = () if change == "compiled" else (names.get(change, f"{SITE}/demo/data.txt"),)
+    assert expected == seen.changed
+    assert bool(seen.poisoned) is (change in {"edit", "forge", "chmod"})
+    assert bool(seen.compiled) is (change == "compiled")
 
 
 def test_an_environment_whose_tree_is_gone_has_changed(trees: Trees, tmp_path: Path) -> None:
@@ -259,7 +307,9 @@ def test_an_environment_whose_tree_is_gone_has_changed(trees: Trees, tmp_path: P
     keep(trees, tmp_path / "one")
     given = give(trees, tmp_path / "two")
     trees.drop(found(trees))
-    assert list(trees.changed(given.links, tmp_path / "two" / SITE, {})) == list(given.links)
+    seen = look(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees)
+    assert seen.poisoned == set(given.links)
+    assert seen.changed
 
 
 def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(trees: Trees, tmp_path: Path) -> None:
@@ -267,10 +317,10 @@ def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(trees: Trees, tm
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     tree = found(trees)
-    assert trees.fits(tree, Path("/short/bin/python")) is tree.short
-    assert trees.fits(replace(tree, short=True), Path("/" + "x" * 200)) is False
-    assert trees.fits(replace(tree, short=True), Path("/with space/bin/python")) is False
-    assert trees.fits(replace(tree, short=True, outside={}), Path("/with space/bin/python")) is True
+    assert fits(tree, Path("/short/bin/python")) is tree.short
+    assert fits(replace(tree, short=True), Path("/" + "x" * 200)) is False
+    assert fits(replace(tree, short=True), Path("/with space/bin/python")) is False
+    assert fits(replace(tree, short=True, outside={}), Path("/with space/bin/python")) is True
 
 
 def test_what_was_not_used_for_long_is_swept(trees: Trees, tmp_path: Path) -> None:
