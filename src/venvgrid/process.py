@@ -30,8 +30,9 @@ __all__ = ["Cancellation", "Command", "Completed", "Runner", "attach", "run"]
 
 POLL_INTERVAL = 0.05
 CANCEL_GRACE = 1.0
-DRAIN_LIMIT = 1.0  # seconds for what is still in the pipe after the end, should someone keep on writing
 CHUNK = 64 * 1024
+DRAIN_LIMIT = 1024 * 1024  # bytes that are read after the end: as much as a pipe holds, should someone keep on writing
+DRAIN_PATIENCE = 60.0  # seconds for a machine that is too busy, or a disk too slow, to take them
 
 # All that the supervisor's own Python may need. Its environment can be read by the tests, so it holds nothing else.
 _SUPERVISOR_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
@@ -70,16 +71,18 @@ def run(
         texts = [pump.finish() for pump in started.pumps]
     if poll is not None:
         poll()
+    is_lost = any(text is None for text in texts)
+    lost = f"the output of {command.argv[0]} could not be read to its end" if is_lost else ""
     return Completed(
         argv=command.argv,
-        exit_code=ending.exit_code,
+        exit_code=None if is_lost else ending.exit_code,
         signal=ending.signal,
         timed_out=timed_out,
         cancelled=cancelled,
         duration=time.monotonic() - began,
-        stdout=texts[0],
-        stderr=texts[1] if len(texts) > 1 else "",
-        error=explain(command.argv[0], command.cwd, ending.error) if ending.error else "",
+        stdout=texts[0] or "",
+        stderr=(texts[1] or "") if len(texts) > 1 else "",
+        error=explain(command.argv[0], command.cwd, ending.error) if ending.error else lost,
         leaked=ending.leaked,
     )
 
@@ -117,15 +120,20 @@ class _NotStartedError(Exception):
     """Why a command could not be started, in one line."""
 
 
-class _Pump(threading.Thread):
-    """Moves what comes through a pipe into a sink, however fast or slow the rest of us is."""
+class Pump(threading.Thread):
+    """Moves what comes through a pipe into a sink, however fast or slow the rest of us is.
+
+    `text` is what the sink knows of it when all has been read, None until then.
+    """
 
     def __init__(self, stream: IO[bytes], sink: capture.Sink) -> None:
+        """Read from `stream` once it is started."""
         super().__init__(name="venvgrid-output", daemon=True)
         self._stream = stream
         self._sink = sink
-        self._text = ""
-        self._stop_at = float("inf")
+        self.text: str | None = None
+        self._is_over = False
+        self._drained = 0  # bytes since the end
 
     def run(self) -> None:
         """Read until the pipe ends, or until it is empty and nobody waits for more."""
@@ -133,29 +141,37 @@ class _Pump(threading.Thread):
             descriptor = self._stream.fileno()
             while self._may_read(descriptor) and (data := os.read(descriptor, CHUNK)):
                 self._sink.write(data)
-        self._text = self._sink.finish()
+                self._drained += len(data) if self._is_over else 0
+        self.text = self._sink.finish()
 
     def _may_read(self, descriptor: int) -> bool:
+        """Wait for output; False if the command has ended and there is none."""
         if os.name != "posix":
             return True  # reading blocks: the job is closed before `finish`, so that the pipe does end
         poller = select.poll()
         poller.register(descriptor, select.POLLIN)
-        while not poller.poll(0 if self._stop_at < float("inf") else 100):
-            if self._stop_at < float("inf"):
+        while True:
+            is_over = self._is_over  # before the look at the pipe: what was printed last must not be lost between
+            if poller.poll(0 if is_over else 100):
+                return self._drained < DRAIN_LIMIT
+            if is_over:
                 return False
-        return time.monotonic() < self._stop_at
 
-    def finish(self) -> str:
-        """Take what is still there and give the text."""
-        self._stop_at = time.monotonic() + DRAIN_LIMIT
-        self.join(2 * DRAIN_LIMIT)
-        return self._text
+    def command_ended(self) -> None:
+        """Say that nobody waits for more than what is in the pipe now."""
+        self._is_over = True
+
+    def finish(self) -> str | None:
+        """Take what is still there and give the text; None if that cannot be done."""
+        self.command_ended()
+        self.join(DRAIN_PATIENCE)
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
 class _Started:
     child: Child
-    pumps: list[_Pump]
+    pumps: list[Pump]
 
 
 def _start(command: Command) -> _Started:
@@ -174,7 +190,7 @@ def _start(command: Command) -> _Started:
         _discard(sinks)
         raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
     streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
-    pumps = [_Pump(stream, sink) for stream, sink in zip(streams, sinks, strict=True)]
+    pumps = [Pump(stream, sink) for stream, sink in zip(streams, sinks, strict=True)]
     try:
         for pump in pumps:
             pump.start()

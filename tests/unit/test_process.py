@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid import supervisor
+from venvgrid import capture, process, supervisor
 from venvgrid.children import Ending, ending_of, explain, find_executable, wait_until
 from venvgrid.process import Cancellation, Command, Completed, run
 
@@ -160,3 +160,46 @@ def test_waiting_ends_with_the_condition_or_the_time() -> None:
         wait_until(lambda: True, 0.0),
         wait_until(lambda: False, 0.0),
     )
+
+
+@posix
+def test_what_is_printed_just_before_the_end_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the pipe finds nothing; then the command prints and ends: its output is read all the same."""
+    reading, writing = os.pipe()
+
+    class Poller:
+        """Once too early; then as it is."""
+
+        looks = 0
+
+        def register(self, _descriptor: int, _mask: int) -> None:
+            """Take what is to be looked at."""
+
+        def poll(self, _timeout: float) -> list[int]:
+            """Say whether there is output."""
+            Poller.looks += 1
+            if Poller.looks == 1:
+                os.write(writing, b"the last words")
+                os.close(writing)
+                pump.command_ended()
+                return []
+            return [reading]
+
+    pump = process.Pump(os.fdopen(reading, "rb", buffering=0), capture.Memory())
+    monkeypatch.setattr("venvgrid.process.select.poll", Poller)
+    pump.run()
+    assert ("the last words", 3) == (pump.text, Poller.looks)
+
+
+@posix
+@pytest.mark.parametrize("size", [1, 1000])
+def test_all_that_is_in_the_pipe_at_the_end_is_read(size: int) -> None:
+    """However small the pieces are in which it was written."""
+    reading, writing = os.pipe()
+    for _ in range(60):
+        os.write(writing, b"x" * size)
+    pump = process.Pump(os.fdopen(reading, "rb", buffering=0), capture.Memory())
+    pump.command_ended()
+    pump.run()
+    os.close(writing)
+    assert "x" * 60 * size == pump.text

@@ -73,7 +73,7 @@ class Uv:
             (here / "constraints.txt").write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
-            return Resolved(distributions=read_pylock(completed.stdout))
+            return _resolved(completed.stdout)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
         return reasons.from_uv(request, completed.stderr)
@@ -118,13 +118,24 @@ class Uv:
         return self.run(command)
 
 
+def _resolved(text: str) -> Answer:
+    """Read what uv printed; an answer that is not all there is none."""
+    try:
+        return Resolved(distributions=read_pylock(text))
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        return ResolveFailed(reason=f"uv pip compile printed no pylock.toml: {error!r}")
+
+
 def read_pylock(text: str) -> tuple[Distribution, ...]:
     """Give the distributions of a pylock.toml, by name; wheels of our own (file URLs and paths) are left out.
 
     Raises:
         tomllib.TOMLDecodeError: it is not TOML.
+        KeyError: it says no `lock-version`, as an empty text; or lacks what a package must have.
     """
-    packages = tomllib.loads(text).get("packages", [])
+    data = tomllib.loads(text)
+    _ = data["lock-version"]
+    packages = data.get("packages", [])
     return tuple(distribution for package in packages if (distribution := _distribution(package)) is not None)
 
 
@@ -140,6 +151,7 @@ def _distribution(package: dict[str, Any]) -> Distribution | None:
         return Distribution(name=package["name"], version=package.get("version", ""), hashes=hashes, direct=direct)
     files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())]
     if not files:
+        _ = package["directory"]
         return None
     uploads = sorted(file["upload-time"].isoformat() for file in files if "upload-time" in file)
     return Distribution(
