@@ -27,7 +27,8 @@ ENV_ACTIONS = {
     "freeze": "a requirements.txt, with hashes, that recreates it",
     "prune": "delete the environments that no cell uses",
 }
-FORMATS = ("table", "json", "junit", "markdown")
+# As in reporters.render, which takes longer to import.
+FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "badge", "shields")
 EPILOG = """\
 exit status: 0 every cell that can exist passed; 1 a test outcome is red; 2 usage or configuration;
 3 no test is red, but a cell could not be built or resolved, or lacks its interpreter; 4 nothing to run;
@@ -154,7 +155,7 @@ def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="FORMAT=FILE",
-        help=f"also write a report: {', '.join(FORMATS)}",
+        help=f"also write a report: {', '.join(FORMATS)}; github alone: the step's summary and annotations",
     )
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy",)
 INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
-TEST = ("command", "reports", "smoke", "timeout", "grace-period", "retries", "pass-env", "env")
+TEST = ("command", "reports", "smoke", "timeout", "grace-period", "retries", "coverage", "pass-env", "env")
 
 FULL = "full"
 LATER_STRATEGIES = ("pairwise", "one-at-a-time", "t=2", "t=3", "t=4", "random", "budget")
@@ -122,6 +122,7 @@ def read_test(table: Table, axis_names: Collection[str]) -> RunOptions:
         timeout=table.take("timeout", limit, default.timeout),
         grace_period=table.take("grace-period", duration, default.grace_period),
         retries=table.take("retries", retries, default.retries),
+        coverage=table.take("coverage", flag, default.coverage),
         pass_env=_unique(table.take_all("pass-env", variable_pattern)),
         env=_variables(table),
     )

@@ -12,10 +12,12 @@ import itertools
 import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from venvgrid.events import StageStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -132,7 +134,7 @@ class _Loop:
         self.inbox: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
         self.pool = ThreadPoolExecutor(max_workers=limits.cpu + limits.network, thread_name_prefix="venvgrid")
         self.ready: list[tuple[Lane, float, int, Task]] = []
-        self.running: dict[str, Lane] = {}
+        self.running: dict[str, tuple[Lane, int]] = {}  # by the task's key, with the number of its worker
         self._sequence = itertools.count()
 
     def enqueue(self, tasks: Iterable[Task]) -> None:
@@ -146,22 +148,31 @@ class _Loop:
             item = heapq.heappop(self.ready)
             task = item[3]
             if self._is_free(task.lane):
-                self.running[task.key] = task.lane
-                self.pool.submit(self._work, task)
+                worker = self._free_worker(task.lane)
+                self.running[task.key] = (task.lane, worker)
+                self.pool.submit(self._work, task, worker)
             else:
                 held.append(item)
         for item in held:
             heapq.heappush(self.ready, item)
 
     def _is_free(self, lane: Lane) -> bool:
-        resolving = sum(other is Lane.RESOLVE for other in self.running.values())
+        resolving = sum(other is Lane.RESOLVE for other, _ in self.running.values())
         if lane is Lane.RESOLVE:
             return resolving < self.limits.network
         return len(self.running) - resolving < self.limits.cpu
 
-    def _work(self, task: Task) -> None:
+    def _free_worker(self, lane: Lane) -> int:
+        """Give the lowest number that no task has; those that resolve and the others are counted apart."""
+        taken = {number for other, number in self.running.values() if (other is Lane.RESOLVE) is (lane is Lane.RESOLVE)}
+        return next(number for number in itertools.count(1) if number not in taken)
+
+    def _work(self, task: Task, worker: int) -> None:
+        def post(event: Event) -> None:
+            self.inbox.put(replace(event, worker=worker) if isinstance(event, StageStarted) else event)
+
         try:
-            self.inbox.put(_Ended(task, task.work(self.inbox.put)))
+            self.inbox.put(_Ended(task, task.work(post)))
         except Exception as error:  # noqa: BLE001  (handed to the director, which raises what is a bug)
             self.inbox.put(_Ended(task, None, error))
 

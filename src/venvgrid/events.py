@@ -54,7 +54,7 @@ class StageStarted:
     cell: str
     stage: Stage
     at: float
-    worker: int = 0
+    worker: int = 0  # from 1: those that resolve and those that build and test are counted apart; 0 unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,10 @@ class _Harvest:
             outside = self._outside(found, partial)
             inside = self._inside(found, partial, apart)
             inner, outer = keeper(place)
+            for kept, made, files in zip((inner, outer), keeper(partial), (inside, outside), strict=True):
+                for path in files:
+                    made.seal(path)
+                kept.seals.update(made.seals)
             tree = Tree(
                 path=place,
                 site=inside,
@@ -87,12 +91,8 @@ class _Harvest:
                 inner=inner,
                 outer=outer,
             )
-            self._make_room(tree, distribution)
-            partial.rename(place)
-            for kept, files in ((inner, inside), (outer, outside)):
-                for path in files:
-                    kept.seal(path)
-            self.trees.save(tree)
+            self.trees.save(tree, partial)
+            self._move(partial, tree, distribution)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -100,11 +100,18 @@ class _Harvest:
         if self.may_link:
             given.links[tree.key] = apart
 
-    def _make_room(self, tree: Tree, distribution: Distribution) -> None:
-        if self.trees.find(self.interpreter, distribution) is not None:
-            raise NotKeptError("it was made meanwhile")
-        if tree.path.exists():
-            self.trees.drop(tree)
+    def _move(self, partial: Path, tree: Tree, distribution: Distribution) -> None:
+        """Move a whole tree to its place, in one step: another thread or process may be about to do the same."""
+        for is_last in (False, True):
+            try:
+                partial.rename(tree.path)
+            except OSError:
+                if is_last or self.trees.find(self.interpreter, distribution) is not None:
+                    raise NotKeptError("it was made meanwhile") from None
+                self.trees.drop(tree)  # what is there is none
+            else:
+                self.trees.take_in(tree)
+                return
 
     def _inside(self, found: Installed, partial: Path, apart: list[str]) -> dict[str, FileFacts]:
         """Take what is in site-packages, as links where that may be; what is not one file goes into `apart`."""

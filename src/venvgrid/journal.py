@@ -17,6 +17,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from venvgrid import serial
@@ -25,7 +26,8 @@ from venvgrid.events import CellFinished, Event, Message, RunFinished, RunStarte
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from venvgrid.model import CellResult
 
 __all__ = ["Journal", "RunFolder", "create", "find", "latest", "prune", "read", "runs", "write_atomic"]
 
@@ -34,6 +36,7 @@ EVENTS = "events.jsonl"
 LONGEST_LINE = 64 * 1024 * 1024
 
 _ID = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{4})")
+MOST_OF_A_LOG = 400_000  # bytes that are read for a report
 _STAMP = "%Y%m%d-%H%M%S"
 _DURABLE = (RunStarted, CellFinished, RunFinished)
 
@@ -54,6 +57,16 @@ class RunFolder:
     def logs(self) -> Path:
         """The folder of the cells' logs."""
         return self.path / "logs"
+
+    def log_of(self, result: CellResult) -> str:
+        """Read the end of what a cell printed; "" if there is nothing."""
+        try:
+            with (self.logs / Path(result.log).name).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - MOST_OF_A_LOG))
+                return file.read(MOST_OF_A_LOG).decode("utf-8", "replace")
+        except OSError:  # also for a cell without a log: a folder
+            return ""
 
 
 def create(root: Path, *, now: datetime) -> RunFolder:

@@ -27,6 +27,7 @@ from venvgrid.observed import worst
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from venvgrid.compare import Earlier
     from venvgrid.grouping import FailureGroup, ReasonGroup
 
 GREEN, RED, INFRASTRUCTURE, NOTHING, INTERRUPTED = 0, 1, 3, 4, 130
@@ -54,11 +55,23 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """When a stage of a cell ran, in seconds since the run began, and on which worker; `ended` 0.0 if it did not."""
+
+    cell: str
+    stage: Stage
+    worker: int
+    began: float
+    ended: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that is known of a run.
 
     `cells` are in the order of the plan, all but the excluded ones, each with a result. `tests` maps cells to their
-    tests, in the order in which they ended; a cell whose tests were not watched one by one is not there.
+    tests, in the order in which they ended; a cell whose tests were not watched one by one is not there. `before` maps
+    cells to what is known of them from earlier runs.
     """
 
     run: str = ""
@@ -75,6 +88,8 @@ class Report:
     excluded: tuple[PlannedCell, ...] = ()
     warnings: tuple[str, ...] = ()
     tests: Mapping[str, Mapping[str, Case]] = field(default_factory=lambda: MappingProxyType({}))
+    spans: tuple[Span, ...] = ()
+    before: Mapping[str, Earlier] = field(default_factory=lambda: MappingProxyType({}))
     finished: bool = False
 
 
@@ -114,6 +129,7 @@ class Folder:
         self._ended: RunFinished | None = None
         self._seen: dict[str, _Seen] = {}
         self._names: dict[str, str] = {}  # one copy of each test's name: cells share most of them
+        self._spans: dict[tuple[str, Stage], Span] = {}
         self._warnings: list[str] = []
         self._at = 0.0
 
@@ -124,11 +140,8 @@ class Folder:
                 self._cell(event.cell).add(event, self._names.setdefault(event.test, event.test))
             case TestsCollected():
                 self._cell(event.cell).collected = event.collected
-            case StageStarted():
-                self._cell(event.cell).stage = event.stage
-            case StageFinished():
-                self._cell(event.cell).stage = None
-                self._cell(event.cell).durations[event.stage.value] = event.duration
+            case StageStarted() | StageFinished():
+                self._stage(event)
             case CellPlanned():
                 self._cell(event.cell).planned = event
             case CellFinished():
@@ -141,6 +154,17 @@ class Folder:
             case RunFinished():
                 self._ended = event
         self._at = max(self._at, event.at)
+
+    def _stage(self, event: StageStarted | StageFinished) -> None:
+        seen, key = self._cell(event.cell), (event.cell, event.stage)
+        if isinstance(event, StageStarted):
+            seen.stage = event.stage
+            self._spans[key] = Span(cell=event.cell, stage=event.stage, worker=event.worker, began=event.at)
+            return
+        seen.stage = None
+        seen.durations[event.stage.value] = event.duration
+        if key in self._spans:
+            self._spans[key] = replace(self._spans[key], ended=event.at)
 
     def report(self) -> Report:
         """Give the report of what was seen so far."""
@@ -169,6 +193,7 @@ class Folder:
             tests=MappingProxyType(
                 {name: MappingProxyType(dict(seen.cases)) for name, seen in self._seen.items() if seen.cases}
             ),
+            spans=tuple(self._spans.values()),
             finished=end is not None,
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid import junit_input, plan, probe, signatures, variables, verdict
+from venvgrid import coverage_data, junit_input, plan, probe, signatures, variables, verdict
 from venvgrid.events import Stage, StageFinished, StageStarted
 from venvgrid.model import AxisKind, CellResult, Failure, InstallMode, Outcome
 from venvgrid.names import normalise
@@ -158,6 +158,8 @@ class Steps:
     def _attempt(self, work: CellWork, post: Post, scratch: Path, attempt: int) -> verdict.Judgement:
         scratch.mkdir(parents=True)
         child = self._variables(work, scratch)
+        if self.config.test.coverage:  # of an earlier run
+            shutil.rmtree(self._measured(work.cell), ignore_errors=True)
         before = installed_versions(work.environment.site, self._axis_names())
         stream = None
         if self.config.test.reports == verdict.PYTEST:
@@ -245,7 +247,7 @@ class Steps:
         private.mkdir(parents=True, exist_ok=True)
         own = {"TMPDIR": str(private), "TEMP": str(private), "TMP": str(private)}
         own |= {"PYTEST_XDIST_AUTO_NUM_WORKERS": str(self.cpus)}
-        own |= {"COVERAGE_FILE": str(self._private(work.cell) / "coverage"), "VENVGRID_CELL": work.cell.id}
+        own |= {"COVERAGE_FILE": str(self._measured(work.cell) / coverage_data.FILE), "VENVGRID_CELL": work.cell.id}
         return variables.child_environment(
             self.environ,
             pass_env=self.config.test.pass_env,
@@ -257,6 +259,12 @@ class Steps:
         """Give the folder of a cell for what must not be shared between cells that run at once."""
         place = self.store.root / "cells" / cell.id
         place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def _measured(self, cell: Cell) -> Path:
+        """Give the folder of a cell's coverage data."""
+        place = coverage_data.folder_of(self._private(cell))
+        place.mkdir(exist_ok=True)
         return place
 
     def _axis_names(self) -> tuple[str, ...]:

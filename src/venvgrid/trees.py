@@ -39,6 +39,7 @@ HERE = b"\0venvgrid: path of the environment\0"  # stands in scripts for what di
 LONGEST_FIRST_LINE = 127  # bytes of a script's "#!" line that every kernel reads
 UNUSED_FOR = 30 * 86400.0  # seconds after which a tree that nothing used is deleted
 UNFINISHED_FOR = 86400.0
+SWEPT_EVERY = 86400.0
 COPIED = ".copied"  # beside a tree: a test wrote into it once, so it is no longer linked
 
 
@@ -149,8 +150,13 @@ class Trees:
         if tree is not None:
             self.drop(tree)
 
-    def save(self, tree: Tree) -> None:
-        """Write down what is in a tree.
+    def take_in(self, tree: Tree) -> None:
+        """Know a tree that is in its place now."""
+        self.known[tree.path] = tree
+        self.touched.add(tree.path)
+
+    def save(self, tree: Tree, place: Path | None = None) -> None:
+        """Write down what is in a tree, in its own folder or in `place`.
 
         Raises:
             OSError: it cannot be written.
@@ -160,9 +166,9 @@ class Trees:
             for name, files in zip(PARTS, (tree.site, tree.outside, tree.compiled), strict=True)
         }
         data = {"format": FORMAT, "record": tree.record, "short": tree.short, **parts}
-        write_whole(tree.path / "tree.json", json.dumps(data))
-        self.known[tree.path] = tree
-        self.touched.add(tree.path)
+        write_whole((place or tree.path) / "tree.json", json.dumps(data))
+        if place is None:
+            self.take_in(tree)
 
     def drop(self, tree: Tree) -> None:
         """Delete a tree: it is out of the way at once."""
@@ -171,6 +177,16 @@ class Trees:
             trash = Path(tempfile.mkdtemp(prefix=".partial-", dir=tree.path.parent))
             tree.path.rename(trash / "tree")
             shutil.rmtree(trash, ignore_errors=True)
+
+    def tidy(self, now: float) -> None:
+        """Sweep once a day; `now` is seconds since the epoch."""
+        stamp = self.folder / ".swept"
+        with suppress(OSError):
+            if stamp.exists() and 0 <= now - stamp.stat().st_mtime < SWEPT_EVERY:
+                return
+            stamp.touch()
+            os.utime(stamp, (now, now))
+            self.sweep(now)
 
     def sweep(self, now: float) -> None:
         """Delete what was not used for long, and what was being made or deleted when its process was killed."""
@@ -195,8 +211,7 @@ class Trees:
             known = json.loads((path / "seals.json").read_text(encoding="utf-8"))
             for kept, seals in zip((inner, outer), known, strict=True):
                 kept.seals.update({name: (ctime, names) for name, (ctime, names) in seals.items()})
-        self.known[path] = tree
-        return tree
+        return self.known.setdefault(path, tree)  # another thread may have read it meanwhile
 
 
 def kind_of(interpreter: Interpreter) -> str:

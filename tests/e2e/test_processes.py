@@ -261,6 +261,8 @@ def test_signals_are_at_their_defaults(supervised: bool) -> None:
     """Started under `nohup` or with blocked signals, venvgrid does not hand that on to commands that it supervises."""
     code = "print([l.split()[1] for l in open('/proc/self/status') if l.startswith(('SigBlk', 'SigIgn'))])"
     code = "import os, signal; signal.signal(13, 0); signal.signal(25, 0); " + code  # Python itself ignores these two
+    # SIGINT and SIGQUIT are ignored in what a shell without job control starts with "&": this test run, perhaps.
+    others = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGQUIT)}
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if supervised else signal.SIG_DFL)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1] if supervised else [])
     try:
@@ -268,6 +270,8 @@ def test_signals_are_at_their_defaults(supervised: bool) -> None:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGHUP, before)
+        for number, handler in others.items():
+            signal.signal(number, handler)
     assert f"['{0:016x}', '{0:016x}']\n" == done.stdout
 
 

@@ -6,10 +6,12 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+import coverage
 import pytest
-from conftest import HERE, Command, Write, cell, outcomes, results
+from conftest import DEMO, HERE, Command, Write, cell, outcomes, results
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
@@ -276,3 +278,45 @@ def test_a_result_has_the_seconds_of_each_stage(venvgrid: Command, project: Writ
     durations = cell(root)["durations"]
     assert set(durations) == {"resolve", "build", "test"}
     assert all(seconds >= 0 for seconds in durations.values())
+
+
+def test_coverage_of_all_cells_together(venvgrid: Command, project: Write, needs: Callable[..., None]) -> None:
+    """Lines that only one Python runs are covered in the combined report, with the cell as their context."""
+    needs("3.10", "3.12")
+    matrix = """
+        [axes]
+        python = ["3.10", "3.12"]
+        [install]
+        requires = ["pytest", "pytest-cov"]
+        [test]
+        command = ["pytest", "--cov=demo", "--cov-branch", "--cov-report="]
+        coverage = true
+    """
+    files = {
+        "src/demo/__init__.py": """
+            import sys
+
+            def which():
+                if sys.version_info < (3, 11):
+                    return "old"
+                return "new"
+        """,
+        "tests/test_demo.py": "import demo\n\ndef test_it():\n    assert demo.which()\n",
+    }
+    root = project(matrix, {**DEMO, **files})
+    ended = venvgrid("run", cwd=root)
+    assert ended.status == 0, ended.err
+    assert "Coverage of 2 cells together: 100.0 % (.venvgrid/coverage/html/index.html)" in ended.out
+    data = coverage.CoverageData(str(root / ".venvgrid/coverage/data"))
+    data.read()
+    assert data.measured_files() == {str(root / "src/demo/__init__.py")}
+    assert data.measured_contexts() == {"py3.10", "py3.12"}
+    assert "src/demo/__init__.py" in (root / ".venvgrid/coverage/coverage.xml").read_text()
+
+
+def test_coverage_that_nobody_measures(venvgrid: Command, project: Write) -> None:
+    """Asked for coverage of a command that measures none, venvgrid says what is missing."""
+    root = project(f'[axes]\npython = ["{HERE}"]\n[test]\ncoverage = true\n', DEMO)
+    ended = venvgrid("run", cwd=root)
+    assert ended.status == 0, ended.err
+    assert "the test command has to measure" in ended.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import TYPE_CHECKING
 
 import factories as make
 import hostile
@@ -16,6 +17,9 @@ from rich.console import Console
 from venvgrid.events import Event, Message, Stage, StageFinished, StageStarted, TestsCollected
 from venvgrid.model import Outcome, Verdict
 from venvgrid.reporters.live import LiveReporter, Screen
+
+if TYPE_CHECKING:
+    from venvgrid.model import Cell
 
 CONTROL = re.compile(r"\x1b\[(\??)(\d*)([A-Za-z])|(\r)|(\n)|([^\x1b\r\n]+)")
 
@@ -113,8 +117,13 @@ def test_running_cells_have_a_line_and_the_count_is_below() -> None:
         later=3.4,
     )
     assert lines == [
-        "  py3.10  test          3.4 s  2 of 40, 1 failed",
-        "  py3.11  build         3.4 s",
+        "py3.9   ✓",
+        "py3.10  ▸",
+        "py3.11  b",
+        "py3.12  ·",
+        "",
+        "  py3.10  test                  3.4 s  2 of 40, 1 failed",
+        "  py3.11  build                 3.4 s",
         "━━━━━─────────────── 1 of 4 cells: 1 passed, 2 running, 1 waiting, 3.4 s",
     ]
 
@@ -154,7 +163,77 @@ def test_an_encoding_without_signs_gets_letters() -> None:
     """The bar, too."""
     cells = [make.cell("py3.9"), make.cell("py3.10")]
     lines = drawn(make.started(cells), make.finished(make.result("py3.9"), at=0.0), encoding="ascii")
-    assert lines == ["##########.......... 1 of 2 cells: 1 passed, 1 waiting, 0.0 s"]
+    assert lines == [
+        "py3.9   +",
+        "py3.10  .",
+        "",
+        "##########.......... 1 of 2 cells: 1 passed, 1 waiting, 0.0 s",
+    ]
+
+
+def two_axes(rows: int = 2) -> list[Cell]:
+    """Make cells of two Pythons and as many numpys as there are to be rows."""
+    return [
+        make.cell(f"py{python}-numpy{numpy}.0", {"python": python, "numpy": f"{numpy}.0"})
+        for python in ("3.9", "3.10")
+        for numpy in range(rows)
+    ]
+
+
+def test_the_grid_fills_in() -> None:
+    """Where two axes vary: rows and columns, a sign for what each cell is doing or became."""
+    cells = two_axes()
+    lines = drawn(
+        make.started(cells),
+        make.finished(make.result(cells[0]), at=0.0),
+        make.finished(make.result(cells[1], Outcome.FAILED), at=0.0),
+        StageStarted(cell=cells[2].id, stage=Stage.TEST, at=0.0),
+    )
+    assert lines[:4] == ["numpy  3.9  3.10", "0.0     ✓    ▸", "1.0     ✗    ·", ""]
+
+
+@pytest.mark.parametrize(("width", "height"), [(10, 30), (100, 8), (100, 3)])
+def test_a_grid_that_does_not_fit_is_left_out(width: int, height: int) -> None:
+    """The cells that run and the count are shown all the same."""
+    cells = two_axes(8)
+    lines = drawn(
+        make.started(cells), StageStarted(cell=cells[0].id, stage=Stage.TEST, at=0.0), width=width, height=height
+    )
+    assert len(lines) == 2
+    assert "0 of 16 cells" in lines[1]
+
+
+def test_two_hundred_cells() -> None:
+    """Ten Pythons and twenty versions fit a common terminal; a hundred rows do not, and never scroll it."""
+    many = [
+        make.cell(f"py3.{python}-numpy{numpy}.0", {"python": f"3.{python}", "numpy": f"{numpy}.0"})
+        for python in range(4, 14)
+        for numpy in range(20)
+    ]
+    lines = drawn(make.started(many), height=40)
+    assert len(lines) == 1 + 20 + 1 + 1
+    assert len(drawn(make.started(two_axes(100)), height=24)) == 1
+
+
+def test_expected_time_is_that_of_the_last_run() -> None:
+    """A cell that was seen before says how long it takes."""
+    clock = Clock()
+    screen = Screen(clock, {"py3.9": 75.0})
+    for event in (make.started([make.cell("py3.9")]), StageStarted(cell="py3.9", stage=Stage.TEST, at=0.0)):
+        screen.add(event)
+    clock.now += 2
+    assert [line.plain for line in screen.lines(100, 30, "utf-8")][2] == "  py3.9  test     2.0 s of 1 min 15 s"
+
+
+def test_the_first_failure_is_told_as_it_happens() -> None:
+    """Its cell goes on; later failures are told with their cells."""
+    stream = Tty()
+    with LiveReporter(stream, console=console(stream), clock=Clock()) as live:
+        live(make.started([make.cell("py3.9")]))
+        live(make.one_test("py3.9", "t::a", Verdict.PASSED))
+        live(make.one_test("py3.9", "t::b", Verdict.FAILED, message="ValueError: one"))
+        live(make.one_test("py3.9", "t::c", Verdict.FAILED, message="ValueError: two"))
+    assert final_screen(stream.getvalue())[0] == ["first failure: py3.9: t::b: ValueError: one"]
 
 
 def test_bad_cells_stay_on_the_screen_and_everything_else_is_erased() -> None:

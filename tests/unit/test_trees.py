@@ -363,3 +363,49 @@ def test_record_keeps_its_other_lines() -> None:
 def test_where_a_record_leads(path: str, expected: str) -> None:
     """Below the environment, or nowhere."""
     assert installed.below_environment(path, 3) == expected
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", ["save", "take_in"])
+def test_two_that_make_the_same_tree_at_once(
+    trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+) -> None:
+    """At whatever moment the second one comes: one tree is left, and neither environment seems changed by it."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    givens: dict[Path, Given] = {}
+    install(one)
+    install(two)
+    ordinary = getattr(Trees, step)
+
+    def interrupted(self: Trees, tree: Tree, *arguments: Path) -> None:
+        if when == "after":
+            ordinary(self, tree, *arguments)
+        if two not in givens:
+            givens[two] = Given()
+            givens[two] = keep(trees, two)
+        if when == "before":
+            ordinary(self, tree, *arguments)
+
+    monkeypatch.setattr(Trees, step, interrupted)
+    givens[one] = keep(trees, one)
+    for env, given in givens.items():
+        shared = {f"{SITE}/{name}" for key in given.links for name in found(trees).site if key == found(trees).key}
+        manifest = {name: entry for name, entry in take(env).items() if name not in shared}
+        assert look(env, env / SITE, manifest, given.links, trees).changed == ()
+    assert sum(bool(given.links) for given in givens.values()) == 1
+    assert found(trees).is_whole()
+    assert [path.name for path in trees.folder.glob("*/.partial-*")] == []
+
+
+def test_sweeping_is_done_once_a_day(trees: Trees, tmp_path: Path) -> None:
+    """A run does not look through the whole cache each time."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    now = (found(trees).path / "tree.json").stat().st_mtime + 40 * 86400
+    trees.tidy(now - 3600)
+    assert list(trees.folder.glob("*/demo-*")) == []
+    install(tmp_path / "two")
+    fresh = Trees(folder=trees.folder)
+    keep(fresh, tmp_path / "two")
+    fresh.tidy(now)
+    assert len(list(trees.folder.glob("*/demo-*"))) == 1

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from venvgrid import config, plan, selection
 from venvgrid.errors import NothingToRunError, UsageError
 from venvgrid.model import Status
+from venvgrid.reporters import render
 from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
     from venvgrid.model import Config, Plan
     from venvgrid.process import Cancellation
+    from venvgrid.report import Report
     from venvgrid.terminal import Terminal
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -86,6 +88,23 @@ def one_cell(loaded: Config, cell: str) -> Plan:
         hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (venvgrid plan)"
         raise UsageError(f"there is no cell {cell!r}{hint}")
     return chosen
+
+
+def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal) -> str:
+    """Render the end of a run for this terminal; the commands in it name the configuration as this one did."""
+    options = ("-c", arguments.config) if arguments.config else ()
+    return render.table(
+        finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding, options=options
+    )
+
+
+def inside_repository(environ: Mapping[str, str], place: Path) -> str:
+    """Give what leads from the checkout of a CI service to a folder: "" or "sub/"."""
+    for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+        root = Path(environ.get(name) or place.anchor)
+        if environ.get(name) and place.is_relative_to(root) and place != root:
+            return place.relative_to(root).as_posix() + "/"
+    return ""
 
 
 @contextmanager

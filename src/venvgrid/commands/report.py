@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import journal, report, unchanged
+from venvgrid import history, journal, report, unchanged
 from venvgrid.commands import common
 from venvgrid.errors import UsageError
 from venvgrid.reporters import render
@@ -26,10 +27,12 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             f"there is no run{' ' + arguments.run if arguments.run else ''} in {root / 'runs'}; type: venvgrid run"
         )
     finished = unchanged.with_tests(report.fold(journal.read(folder.events)), root / unchanged.FOLDER)
+    finished = replace(finished, before=history.before(root, finished))
+    inside = common.inside_repository(terminal.environ, loaded.project.path)
     if arguments.format == "table" and not arguments.output:
-        text = render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
+        text = common.table(arguments, finished, terminal)
     else:
-        text = render.text(arguments.format, finished)
+        text = render.text(arguments.format, finished, folder.log_of, inside)
     if arguments.output:
         journal.write_atomic(Path(arguments.output).absolute(), text)
     else:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack, contextmanager, suppress
+import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from venvgrid import journal, places, report, unchanged
+from venvgrid import coverage_data, history, journal, places, report, unchanged
 from venvgrid.commands import common
 from venvgrid.errors import InfrastructureError, NothingToRunError, UsageError
 from venvgrid.events import Stage
@@ -23,7 +24,7 @@ from venvgrid.workbench import choose_cells
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from venvgrid.events import Event
     from venvgrid.model import Plan
@@ -39,31 +40,42 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the grid and give the exit status."""
     wanted = [_report_file(text) for text in arguments.report]
     loaded = common.load(arguments)
+    if loaded.test.coverage:
+        coverage_data.check()
     planned = common.expand(arguments, loaded, terminal)
     cancellation = Cancellation()
     bench = common.bench(arguments, loaded, terminal, cancellation)
     if arguments.failed:
         planned = _failed_last_time(planned, bench)
-    goal = bench.goal(planned, run="", until=Stage.TEST, order=_durations(bench))
+    goal = bench.goal(planned, run="", until=Stage.TEST, order=history.durations(bench.root))
     places.prepare(bench.root, bench.store.folder)
     with one_run_at_a_time(bench.root, terminal):
         bench.store.sweep()
-        finished = _run(arguments, bench, goal, terminal)
+        finished, folder = _run(arguments, bench, goal, terminal)
         bench.trees.settle()
-    terminal.data(render.table(finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding))
+        bench.trees.tidy(time.time())
+    terminal.data(common.table(arguments, finished, terminal))
+    if loaded.test.coverage:
+        _tell_coverage(finished, bench, terminal)
+    inside = common.inside_repository(terminal.environ, loaded.project.path)
     for format_, file in wanted:
-        journal.write_atomic(file, render.text(format_, finished))
+        if file is None:
+            _publish(finished, terminal, inside)
+        else:
+            journal.write_atomic(file, render.text(format_, finished, folder.log_of, inside))
     return finished.exit_status
 
 
-def _run(arguments: argparse.Namespace, bench: Workbench, goal: Goal, terminal: Terminal) -> report.Report:
+def _run(
+    arguments: argparse.Namespace, bench: Workbench, goal: Goal, terminal: Terminal
+) -> tuple[report.Report, journal.RunFolder]:
     folder = journal.create(bench.root, now=datetime.now(UTC))
     director, events = bench.direct(replace(goal, run=folder.id), folder.path)
 
     folded = report.Folder()
     with ExitStack() as stack:
         write = stack.enter_context(journal.Journal(folder.events))
-        show = stack.enter_context(_progress(arguments, terminal))
+        show = stack.enter_context(_progress(arguments, terminal, goal.order))
         stack.enter_context(common.signals(director.stop))
         for event in events:
             write(event)
@@ -72,20 +84,23 @@ def _run(arguments: argparse.Namespace, bench: Workbench, goal: Goal, terminal: 
     finished = folded.report()
     bench.keep_verdicts(finished)
     finished = unchanged.with_tests(finished, bench.root / unchanged.FOLDER)
+    finished = replace(finished, before=history.before(bench.root, finished))
     journal.write_atomic(folder.path / "results.json", json.dumps(render.results(finished), indent=1) + "\n")
     journal.prune(bench.root, keep=KEEP_RUNS)
-    return finished
+    return finished, folder
 
 
 @contextmanager
-def _progress(arguments: argparse.Namespace, terminal: Terminal) -> Iterator[Callable[[Event], None]]:
+def _progress(
+    arguments: argparse.Namespace, terminal: Terminal, expected: Mapping[str, float]
+) -> Iterator[Callable[[Event], None]]:
     """Give what shows events while they happen."""
     if arguments.quiet:
         yield lambda _event: None
     elif terminal.is_live:
         from venvgrid.reporters.live import LiveReporter  # noqa: PLC0415  (rich takes 100 ms)
 
-        with LiveReporter(terminal.err) as live:
+        with LiveReporter(terminal.err, expected=expected) as live:
             yield live
     else:
         from venvgrid.reporters.lines import LinesReporter  # noqa: PLC0415
@@ -118,37 +133,50 @@ def one_run_at_a_time(root: Path, terminal: Terminal) -> Iterator[None]:
         lock.release()
 
 
-def _report_file(text: str) -> tuple[str, Path]:
+def _report_file(text: str) -> tuple[str, Path | None]:
     format_, equals, file = text.partition("=")
+    if format_ == "github" and not equals:
+        return format_, None
     if not equals or not file or format_ not in render.FORMATS:
-        raise UsageError(f"--report {text!r}: write FORMAT=FILE with one of {', '.join(render.FORMATS)}")
+        raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(render.FORMATS)}")
     path = Path(file).absolute()
     if not path.parent.is_dir():
         raise UsageError(f"--report {text!r}: there is no folder {path.parent}")
     return format_, path
 
 
+def _tell_coverage(finished: report.Report, bench: Workbench, terminal: Terminal) -> None:
+    cells = [cell.id for cell in finished.cells if cell.outcome.is_green or cell.outcome.is_red]
+    combined = coverage_data.combine(bench.root, bench.config.project.path, cells)
+    if combined is None:
+        terminal.message(
+            "no coverage data: the test command has to measure, e.g. pytest --cov, with pytest-cov in install.requires"
+        )
+        return
+    place = combined.page.relative_to(bench.config.root)
+    terminal.data(f"Coverage of {combined.cells} cells together: {combined.percent:.1f} % ({place.as_posix()})\n")
+
+
+def _publish(finished: report.Report, terminal: Terminal, inside: str) -> None:
+    """Give GitHub Actions the step's summary and its annotations; other steps may have written there before."""
+    summary = terminal.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(render.text("markdown", finished) + "\n")
+        except OSError as error:
+            terminal.message(f"warning: the step's summary {summary} cannot be written: {error.strerror or error}")
+    terminal.data(render.text("github", finished, folder=inside))
+
+
 def _failed_last_time(planned: Plan, bench: Workbench) -> Plan:
-    last = journal.latest(bench.root)
-    if last is None:
+    last = history.last(bench.root)
+    if not last:
         raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
     fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
-    bad = {cell["id"] for cell in _last_cells(last) if cell["outcome"] not in fine}
+    bad = {name for name, earlier in last.items() if earlier.outcome not in fine}
     chosen = choose_cells(planned, lambda cell: cell.id in bad)
     if not chosen.cells:
-        raise NothingToRunError(f"--failed: no cell of the last run ({last.id}) was red")
+        run = next(iter(last.values())).run
+        raise NothingToRunError(f"--failed: no cell of the last run ({run}) was red")
     return chosen
-
-
-def _durations(bench: Workbench) -> dict[str, float]:
-    """Give how long each cell's tests took in the last run, so that long ones start first."""
-    last = journal.latest(bench.root)
-    return {cell["id"]: cell["durations"].get("test", 0.0) for cell in _last_cells(last)} if last else {}
-
-
-def _last_cells(last: journal.RunFolder) -> list[dict[str, Any]]:
-    """Give the cells of results.json; of a run that was killed before it wrote any, those of its journal."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        cells: list[dict[str, Any]] = json.loads((last.path / "results.json").read_text(encoding="utf-8"))["cells"]
-        return cells
-    return list(render.results(report.fold(journal.read(last.events)))["cells"])

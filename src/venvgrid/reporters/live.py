@@ -1,4 +1,6 @@
-"""Progress on a terminal: a line a running cell and the count of what is done, redrawn in place; red cells stay above.
+"""Progress on a terminal, redrawn in place: the grid, a line a running cell, and the count; red cells stay above.
+
+Where the grid does not fit, running cells and the count are what is shown of it.
 
 rich draws from a thread of its own. What it reads is changed by the events' thread alone, one simple value at a time.
 """
@@ -6,21 +8,24 @@ rich draws from a thread of its own. What it reads is changed by the events' thr
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from venvgrid.events import CellFinished, Event, Message, Stage
+from venvgrid.events import CellFinished, Event, Message, Stage, TestFinished
 from venvgrid.model import Outcome
+from venvgrid.report import BAD
 from venvgrid.reporters import text
 from venvgrid.reporters.lines import finished
+from venvgrid.reporters.picture import Picture
 from venvgrid.reporters.progress import Progress, Running
 from venvgrid.reporters.streams import Quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from rich.console import ConsoleOptions, RenderResult
@@ -29,6 +34,8 @@ PER_SECOND = 8
 # Short lines stay one line when the terminal is made narrower; else what they become would not be erased.
 WIDEST = 100
 SILENT = frozenset({Outcome.PASSED, Outcome.IMPOSSIBLE, Outcome.CANCELLED})  # told by the count, and at the end
+NOTHING_EXPECTED: Mapping[str, float] = MappingProxyType({})
+ROOM_FOR_EXPECTED = 60  # columns
 MOST_ROWS = 16  # of running cells: what stays above is to be seen, too
 _BAR = 20
 
@@ -37,12 +44,21 @@ class LiveReporter:
     """A context manager, called with events; when it is left, the screen holds only what stays."""
 
     def __init__(
-        self, stream: TextIO, *, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        *,
+        expected: Mapping[str, float] = NOTHING_EXPECTED,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Draw on `stream`, a terminal. `console` and `clock` (seconds) are others in tests."""
+        """Draw on `stream`, a terminal; `expected` maps cells to the seconds that their tests took last time.
+
+        `console` and `clock` (seconds) are others in tests.
+        """
         quiet = cast("TextIO", Quiet(stream))
         self._console = console or Console(file=quiet, highlight=False, emoji=False, markup=False)
-        self._screen = Screen(clock)
+        self._screen = Screen(clock, expected)
+        self._has_failed = False
         self._live = Live(
             self._screen,
             console=self._console,
@@ -68,6 +84,10 @@ class LiveReporter:
         """Take in an event; it is drawn at the next refresh."""
         self._screen.add(event)
         match event:
+            case TestFinished() if event.verdict in BAD and not self._has_failed:
+                self._has_failed = True
+                told = f"first failure: {text.line(event.cell)}: {text.line(event.test)}: {text.line(event.message)}"
+                self._print(Text(told, style="red"))
             case CellFinished() if event.result.outcome not in SILENT:
                 first, *rest = finished(event.result, self._screen.progress.run, self._console.encoding)
                 self._print(Text(first, style=text.colour(event.result.outcome)))
@@ -85,9 +105,11 @@ class LiveReporter:
 class Screen:
     """What is drawn: rows of running cells, as many as there is room for, and the count below."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], expected: Mapping[str, float] = NOTHING_EXPECTED) -> None:
         """Know nothing yet. `clock` gives seconds, from any beginning."""
         self.progress = Progress()
+        self._expected = expected
+        self._picture: Picture | None = None
         self._clock = clock
         self._began = clock()  # what the clock showed when the run began
 
@@ -110,11 +132,20 @@ class Screen:
         room = min(height - 1, MOST_ROWS)
         shown = running if len(running) <= room else running[: max(0, room - 1)]
         wide = max((len(row.cell) for row in shown), default=0)
+        yield from self._drawn(width, height - 2 - min(len(running), room), encoding)
         for row in shown:
-            yield _row(row, now, wide, width)
+            yield _row(row, now, wide, width, self._expected.get(row.cell, 0.0))
         if len(running) > len(shown) and room:
             yield Text(f"  and {len(running) - len(shown)} more", style="bright_black")
         yield self._count(now, len(running), width, encoding)
+
+    def _drawn(self, width: int, height: int, encoding: str) -> list[Text]:
+        """Give the grid with an empty line below, if it fits."""
+        if self._picture is None and self.progress.cells:
+            self._picture = Picture(self.progress.cells)
+        if self._picture is None or self._picture.height > height or self._picture.width > width:
+            return []
+        return [*self._picture.lines(self.progress, encoding), Text()]
 
     def _count(self, now: float, running: int, width: int, encoding: str) -> Text:
         progress = self.progress
@@ -129,9 +160,11 @@ class Screen:
         return parts.append(f", {text.seconds(now)}")
 
 
-def _row(row: Running, now: float, wide: int, width: int) -> Text:
-    """Draw "  py3.9-matplotlib3.5  test      12 of 40, 1 failed    3.4 s"."""
+def _row(row: Running, now: float, wide: int, width: int, expected: float) -> Text:
+    """Draw "  py3.9-matplotlib3.5  test      3.4 s of 12.0 s  12 of 40, 1 failed"."""
     took = text.seconds(max(0.0, now - row.since))
+    if row.stage is Stage.TEST and expected and width >= ROOM_FOR_EXPECTED:
+        took += f" of {text.seconds(expected)}"
     told = ""
     if row.stage is Stage.TEST and (row.collected or row.done):
         told = f"{row.done} of {row.collected}" if row.collected else str(row.done)
@@ -139,7 +172,7 @@ def _row(row: Running, now: float, wide: int, width: int) -> Text:
     name = text.line(row.cell)
     room = min(wide, max(8, width - 36))
     shown = name if len(name) <= room else f"{name[: room - 1]}~"
-    line = Text(f"  {shown:<{room}}  {row.stage.value:<7}  {took:>10}  {told}".rstrip())
+    line = Text(f"  {shown:<{room}}  {row.stage.value:<7}  {took:>18}  {told}".rstrip())
     return line.append(failed, style="red")
 
 

@@ -9,7 +9,8 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from venvgrid import grid_layout, grouping
+from venvgrid import explain, grid_layout, grouping
+from venvgrid.analysis import Analysis
 from venvgrid.model import Outcome
 from venvgrid.report import BAD
 from venvgrid.reporters import text
@@ -17,7 +18,8 @@ from venvgrid.reporters import text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from venvgrid.grouping import FailureGroup, ReasonGroup
+    from venvgrid.analysis import Finding
+    from venvgrid.grouping import ReasonGroup
     from venvgrid.model import CellResult
     from venvgrid.report import Report
 
@@ -59,7 +61,9 @@ def render(report: Report) -> str:
         found = [group for group in grouping.by_reason(report.cells) if group.outcome is outcome]
         cells = sum(len(group.cells) for group in found)
         page.folded(f"{text.count(cells, 'cell')} {title}", [_reason(group) for group in found], "reasons")
-    _add_failures(page, report)
+    analysis = Analysis(report)
+    _add_changes(page, analysis)
+    _add_failures(page, analysis)
     page.folded("Flaky tests", list(_flaky(report)), "tests")
     page.folded("Notes", list(_notes(report)), "notes")
     return page.text()
@@ -174,23 +178,42 @@ def _reason(group: ReasonGroup) -> str:
     return f"- {code(group.reason or 'no reason was given')} ({which})\n"
 
 
-def _add_failures(page: _Page, report: Report) -> None:
-    found = grouping.by_signature(report.cells)
-    if found:
-        page.add(f"#### {text.count(len(found), 'failure')}\n\n")
-        page.add_all((_failure(group, report) for group in found), len(found), "failures", LIMIT)
+def _add_changes(page: _Page, analysis: Analysis) -> None:
+    changes = analysis.changes
+    told = {
+        "❌ regressed": changes.regressed,
+        "✅ fixed": changes.fixed,
+        "newly impossible": changes.newly_impossible,
+        "newly possible": changes.newly_possible,
+        "in all that regressed": changes.moved,
+    }
+    if changes:
+        page.add("#### Since the last run\n\n")
+        lines = [f"- {word}: {_names(names)}\n" for word, names in told.items() if names]
+        page.add_all(lines, len(lines), "changes", LIMIT)
         page.add("\n")
 
 
-def _failure(group: FailureGroup, report: Report) -> str:
+def _add_failures(page: _Page, analysis: Analysis) -> None:
+    found = analysis.findings
+    if found:
+        page.add(f"#### {text.count(len(found), 'failure')}\n\n")
+        page.add_all((_failure(finding, analysis.report) for finding in found), len(found), "failures", LIMIT)
+        page.add("\n")
+
+
+def _failure(finding: Finding, report: Report) -> str:
+    group = finding.group
     what = ": ".join(filter(None, (group.kind, group.message))) or group.outcome.value
     where = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
     tests = f"{text.count(len(group.tests), 'test')} in " if group.tests else f"{group.outcome.value} in "
     may = " (may fail)" if group.allowed else ""
     lines = [
         f"<details><summary>❌ <code>{escaped(text.line(what))}</code> — {tests}{where}{may}</summary>\n",
+        *(f"- {prose(told)}" for told in explain.told(finding.explanation)),
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",
+        f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
         *([f"- log: {code(f'.venvgrid/runs/{report.run}/{group.log}')}"] if group.log else []),
         "",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from venvgrid.events import (
     CellFinished,
@@ -16,6 +17,9 @@ from venvgrid.events import (
     TestsCollected,
 )
 from venvgrid.model import Outcome, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +44,8 @@ class Progress:
     run: str = ""
     done: Counter[Outcome] = field(default_factory=Counter)
     running: dict[str, Running] = field(default_factory=dict)  # by cell, those that began first come first
-    _ended: dict[str, Outcome] = field(default_factory=dict)
+    cells: dict[str, Mapping[str, str]] = field(default_factory=dict)  # id → axes, in the plan's order
+    ended: dict[str, Outcome] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Take in an event. Those of cells that nothing is known of are taken as they are."""
@@ -58,16 +63,18 @@ class Progress:
                 self._end(event.result.id, event.result.outcome)
             case RunStarted():
                 self.run = event.run
-                self.total = sum(item.status is not Status.EXCLUDED for item in event.plan.cells)
+                wanted = [item.cell for item in event.plan.cells if item.status is not Status.EXCLUDED]
+                self.cells = {cell.id: cell.axes for cell in wanted}
+                self.total = len(wanted)
                 return
             case _:
                 pass
         self.now = max(self.now, event.at)
 
     def _end(self, cell: str, outcome: Outcome) -> None:
-        if cell in self._ended:
-            self.done[self._ended[cell]] -= 1
-        self._ended[cell] = outcome
+        if cell in self.ended:
+            self.done[self.ended[cell]] -= 1
+        self.ended[cell] = outcome
         self.done[outcome] += 1
 
     def _testing(self, cell: str, at: float) -> Running:
@@ -83,4 +90,4 @@ class Progress:
     @property
     def finished(self) -> int:
         """How many cells have their outcome."""
-        return len(self._ended)
+        return len(self.ended)

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from venvgrid.model import CellResult
     from venvgrid.report import Report
 
-FORMATS = ("table", "json", "junit", "markdown")
+FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "badge", "shields")
 
 
-def text(format_: str, report: Report) -> str:
+def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda _cell: "", folder: str = "") -> str:
     """Render a report for a file.
+
+    `log` reads what a cell printed; `folder` leads from the repository to where the tests run ("" or "sub/").
 
     Raises:
         UsageError: there is no such format.
     """
-    if format_ == "table":
-        return table(report, width=120, colour=False, encoding="utf-8")
-    if format_ == "json":
-        return json.dumps(results(report), indent=1) + "\n"
-    if format_ == "junit":
-        from venvgrid.reporters import junit  # noqa: PLC0415
+    if format_ not in FORMATS:
+        raise UsageError(f"there is no format {format_!r}; the formats are {', '.join(FORMATS)}")
+    renderers: dict[str, Callable[[], str]] = {
+        "table": lambda: table(report, width=120, colour=False, encoding="utf-8"),
+        "json": lambda: json.dumps(results(report), indent=1) + "\n",
+        "junit": lambda: _reporter("junit").render(report),
+        "markdown": lambda: _reporter("markdown").render(report),
+        "html": lambda: _reporter("html").render(report, log),
+        "github": lambda: _reporter("ci").github(report, folder),
+        "gitlab": lambda: _reporter("ci").gitlab(report, folder),
+        "badge": lambda: _reporter("badge").svg(report),
+        "shields": lambda: _reporter("badge").shields(report),
+    }
+    return renderers[format_]()
 
-        return junit.render(report)
-    if format_ == "markdown":
-        from venvgrid.reporters import markdown  # noqa: PLC0415
 
-        return markdown.render(report)
-    raise UsageError(f"there is no format {format_!r}; the formats are {', '.join(FORMATS)}")
+def _reporter(name: str) -> Any:
+    """Import a renderer when it is asked for: none is needed for the others."""
+    return importlib.import_module(f"venvgrid.reporters.{name}")
 
 
-def table(report: Report, *, width: int, colour: bool, encoding: str) -> str:
-    """Render the grid and what stands below it, for a terminal."""
+def table(report: Report, *, width: int, colour: bool, encoding: str, options: tuple[str, ...] = ()) -> str:
+    """Render the grid and what stands below it, for a terminal; `options` come with every command that it names."""
     from venvgrid.reporters import table as grid  # noqa: PLC0415  (rich takes 100 ms)
 
-    return grid.render(report, width=width, colour=colour, encoding=encoding)
+    return grid.render(report, width=width, colour=colour, encoding=encoding, options=options)
 
 
 def results(report: Report) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.analysis import Analysis
 from venvgrid.model import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from venvgrid.analysis import Finding
+    from venvgrid.compare import Changes
     from venvgrid.model import CellResult, Failure
     from venvgrid.report import Report
 
@@ -19,6 +22,7 @@ STAGES = ("resolve", "build", "test")
 
 def to_results(report: Report) -> dict[str, Any]:
     """Give the report as plain data that every JSON parser takes. Durations are seconds."""
+    analysis = Analysis(report)
     return {
         "format": FORMAT,
         "venvgrid": _text(report.venvgrid),
@@ -36,7 +40,34 @@ def to_results(report: Report) -> dict[str, Any]:
             {"id": _text(item.cell.id), "axes": _texts(item.cell.axes), "reason": _text(item.reason)}
             for item in report.excluded
         ],
+        "failure_groups": [_group(finding) for finding in analysis.findings],
+        "changes": _changes(analysis.changes),
         "warnings": [_text(warning) for warning in report.warnings],
+    }
+
+
+def _group(finding: Finding) -> dict[str, Any]:
+    group, why = finding.group, finding.explanation
+    return {
+        "signature": _text(group.signature),
+        "kind": _text(group.kind),
+        "message": _text(group.message),
+        "cells": [_text(cell) for cell in group.cells],
+        "tests": [_text(test) for test in group.tests],
+        "rule": [_text(condition.text) for condition in why.rule],
+        "exact": why.is_exact,
+        "support": {"failed": why.failed, "meeting": why.meeting, "others": why.others},
+        "alternatives": [[_text(condition.text) for condition in rule] for rule in why.alternatives],
+    }
+
+
+def _changes(changes: Changes) -> dict[str, list[str]]:
+    return {
+        "regressed": [_text(cell) for cell in changes.regressed],
+        "fixed": [_text(cell) for cell in changes.fixed],
+        "newly_impossible": [_text(cell) for cell in changes.newly_impossible],
+        "newly_possible": [_text(cell) for cell in changes.newly_possible],
+        "moved": [_text(line) for line in changes.moved],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -13,24 +12,20 @@ from rich.text import Text
 from venvgrid import grid_layout, grouping
 from venvgrid.model import Outcome
 from venvgrid.report import BAD
-from venvgrid.reporters import text
+from venvgrid.reporters import after, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from venvgrid.grid_layout import Grid
-    from venvgrid.grouping import FailureGroup, ReasonGroup
+    from venvgrid.grouping import ReasonGroup
     from venvgrid.model import CellResult
     from venvgrid.report import Report
 
-MOST_GROUPS = 20
-MOST_TESTS = 5  # of a failure group
 MOST_CELLS = 8
 MOST_FLAKY = 10
 GAP = "  "
 DIM = "bright_black"
-
-_PLACE = re.compile(r" @ (\S+(?: > \S+)?)$")  # how a signature ends
 
 # Sections of reasons in the order in which they are printed: what one looks for first stands last, above the prompt.
 _TITLES = {
@@ -42,10 +37,13 @@ _TITLES = {
 _PLANNED = {Outcome.PASSED: "runnable", Outcome.BUILD_FAILED: "not found out"}
 
 
-def render(report: Report, *, width: int, colour: bool, encoding: str, planned: bool = False) -> str:
+def render(
+    report: Report, *, width: int, colour: bool, encoding: str, planned: bool = False, options: tuple[str, ...] = ()
+) -> str:
     """Render the report for a terminal of `width` columns that takes `encoding`.
 
-    `planned`: nothing has run yet; cells that are marked as passed are runnable.
+    `planned`: nothing has run yet; cells that are marked as passed are runnable. `options` come with every command
+    that is named.
     """
     out = io.StringIO()
     console = Console(
@@ -60,7 +58,7 @@ def render(report: Report, *, width: int, colour: bool, encoding: str, planned: 
         legacy_windows=False,
         _environ={},
     )
-    for item in _lines(report, width, encoding, planned=planned):
+    for item in _lines(report, width, encoding, planned=planned, options=options):
         console.print(item, soft_wrap=True)
     return text.guard(text.encodable(out.getvalue(), encoding))
 
@@ -72,7 +70,7 @@ def summary(report: Report, *, planned: bool = False) -> str:
     return f"{told}{excluded}" if planned else f"{told}{excluded} in {text.seconds(report.duration)}"
 
 
-def _lines(report: Report, width: int, encoding: str, *, planned: bool) -> Iterator[Text]:
+def _lines(report: Report, width: int, encoding: str, *, planned: bool, options: tuple[str, ...]) -> Iterator[Text]:
     if report.cells:
         yield from _cells(report, width, encoding, planned=planned)
         yield Text()
@@ -84,11 +82,13 @@ def _lines(report: Report, width: int, encoding: str, *, planned: bool) -> Itera
             name = "Not found out" if planned and outcome is Outcome.BUILD_FAILED else title
             yield from _reasons(name, found, report, encoding)
     yield from _flaky(report)
-    yield from _failures(report, encoding)
+    yield from after.lines(report, width, encoding, options)
     yield from _notes(report)
     if not report.finished:
         yield Text("The run did not finish; run it again: venvgrid run", style="bold red")
     yield Text(summary(report, planned=planned), style="bold")
+    if not planned:
+        yield from after.what_next(report, options)
 
 
 # the grid
@@ -178,43 +178,8 @@ def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str
         if group.outcome is not Outcome.IMPOSSIBLE and not single:
             yield Text(f"    {text.some(group.cells, MOST_CELLS)}", style=DIM)
         if group.log:
-            yield Text(f"    log: {_log(report, group.log)}", style=DIM)
+            yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
     yield Text()
-
-
-def _failures(report: Report, encoding: str) -> Iterator[Text]:
-    results = {cell.id: cell for cell in report.cells}
-    found = grouping.by_signature(report.cells)
-    for group in found[:MOST_GROUPS]:
-        yield from _failure(group, report, results, encoding)
-        yield Text()
-    if len(found) > MOST_GROUPS:
-        more = f"and {len(found) - MOST_GROUPS} more failures: venvgrid report --format json"
-        yield Text(f"{text.ELLIPSIS[text.is_plain(encoding)]} {more}", style="bold red")
-        yield Text()
-
-
-def _failure(group: FailureGroup, report: Report, results: Mapping[str, CellResult], encoding: str) -> Iterator[Text]:
-    known = group.kind.replace("-", " ") == group.outcome.value.replace("-", " ")
-    what = [] if group.tests else [group.outcome.value]
-    what += [group.kind] if group.kind and not (known and what) else []
-    head = ": ".join([*what, *([group.message] if group.message else [])]) or "failed"
-    sign = text.symbol(group.outcome if not group.tests else Outcome.FAILED, encoding)
-    yield Text.assemble((f"{sign} {text.line(head, 500)}", "bold red"), " (may fail)" if group.allowed else "")
-    place = _PLACE.search(group.signature) if group.tests else None
-    if place:
-        yield Text(f"    at {text.line(place[1])}", style=DIM)
-    for test in group.tests[:MOST_TESTS]:
-        yield Text(f"    {text.line(test)}")
-    if len(group.tests) > MOST_TESTS:
-        yield Text(f"    and {len(group.tests) - MOST_TESTS} more tests")
-    many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
-    yield Text(f"    in {many}: {text.some(group.cells, MOST_CELLS)}", style=DIM)
-    first = results[group.cells[0]]
-    if not group.tests and first.reason and group.message not in first.reason:
-        yield Text(f"    {text.line(first.reason, 500)}")
-    if group.log:
-        yield Text(f"    log: {_log(report, group.log)}", style=DIM)
 
 
 def _flaky(report: Report) -> Iterator[Text]:
@@ -245,7 +210,3 @@ def _notes(report: Report) -> Iterator[Text]:
         yield Text(f"warning: {text.line(warning, 500)}", style="yellow")
     if found or report.warnings:
         yield Text()
-
-
-def _log(report: Report, log: str) -> str:
-    return text.line(f".venvgrid/runs/{report.run}/{log}")

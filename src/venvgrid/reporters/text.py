@@ -6,7 +6,9 @@ What a reporter writes for a terminal or a CI log passes `line` piece by piece, 
 from __future__ import annotations
 
 import math
+import os
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Outcome, Verdict
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from venvgrid.model import CellResult
+    from venvgrid.report import Report
 
 LONGEST = 300  # characters of a line of somebody else's text
 
@@ -49,6 +52,7 @@ SYMBOLS = {
 }
 CACHED = ("↻", "*")
 ELLIPSIS = ("…", "...")
+ASCII = (("≥", ">="), ("≤", "<="), ("→", "->"))
 COLOURS = {
     Outcome.PASSED: "green",
     Outcome.FLAKY: "yellow",
@@ -85,7 +89,8 @@ def encodable(text: str, encoding: str) -> str:
     """Spell out what cannot be written in `encoding`."""
     if can_encode(text, encoding):
         return text
-    text = text.replace(*ELLIPSIS)
+    for sign, plain in (ELLIPSIS, *ASCII):
+        text = text.replace(sign, plain)
     try:
         return text.encode(encoding, "backslashreplace").decode(encoding)
     except LookupError:
@@ -165,3 +170,15 @@ def tally(cells: Iterable[CellResult], words: Mapping[Outcome, str]) -> str:
             told = f"{len(alike)} {words.get(outcome, outcome.value)}"
             parts.append(f"{told} ({again} from an earlier run)" if again else told)
     return f"{count(len(every), 'cell')}: {', '.join(parts)}" if parts else "no cells"
+
+
+def log(report: Report, name: str) -> str:
+    """Give the path of a cell's log as seen from the configuration."""
+    return line(f".venvgrid/runs/{report.run}/{name}")
+
+
+def command(*words: str) -> str:
+    """Write a command so that it can be typed, in a shell of this platform."""
+    if os.name == "nt":
+        return " ".join(f'"{word}"' if not word or " " in word else word for word in words)
+    return shlex.join(words)

@@ -1,0 +1,82 @@
+"""What has changed since the last run of each cell: worse, better, possible now or no longer. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvgrid.model import NOTHING, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from venvgrid.model import CellResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What is known of a cell from an earlier run: its outcome, the versions installed, the seconds of its tests."""
+
+    run: str
+    outcome: Outcome
+    seconds: float = 0.0
+    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Ids of cells: green before and red now; the other way round; impossible now and not before; the other way.
+
+    `moved` says which versions all cells that regressed have now and did not have: "pytest 8.4.2 → 9.0.0".
+    """
+
+    regressed: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    newly_impossible: tuple[str, ...] = ()
+    newly_possible: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.regressed or self.fixed or self.newly_impossible or self.newly_possible)
+
+
+def changes(before: Mapping[str, Earlier], cells: Iterable[CellResult]) -> Changes:
+    """Compare results with what is known of the same cells; a cell that is new tells nothing."""
+    pairs = [(cell, before[cell.id]) for cell in cells if cell.id in before]
+    regressed = [(cell, old) for cell, old in pairs if old.outcome.is_green and cell.outcome.is_red]
+    return Changes(
+        regressed=tuple(cell.id for cell, _ in regressed),
+        fixed=tuple(cell.id for cell, old in pairs if old.outcome.is_red and cell.outcome.is_green),
+        newly_impossible=tuple(
+            cell.id
+            for cell, old in pairs
+            if cell.outcome is Outcome.IMPOSSIBLE and (old.outcome.is_green or old.outcome.is_red)
+        ),
+        newly_possible=tuple(
+            cell.id
+            for cell, old in pairs
+            if old.outcome is Outcome.IMPOSSIBLE and (cell.outcome.is_green or cell.outcome.is_red)
+        ),
+        moved=_moved(regressed),
+    )
+
+
+def _moved(pairs: Iterable[tuple[CellResult, Earlier]]) -> tuple[str, ...]:
+    """Say what has another version in all of the cells."""
+    each = [set(moves(old.packages, cell.packages)) for cell, old in pairs]
+    return tuple(sorted(set.intersection(*each))) if each else ()
+
+
+def moves(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
+    """Say how two sets of packages differ, by name: "numpy 1.26 → 2.0", "six 1.16 gone", "tomli 2.0 new"."""
+    told = []
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        if before and after and before != after:
+            told.append(f"{name} {before} → {after}")
+        elif before and not after:
+            told.append(f"{name} {before} gone")
+        elif after and not before:
+            told.append(f"{name} {after} new")
+    return tuple(told)

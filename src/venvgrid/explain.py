@@ -1,0 +1,265 @@
+"""Which versions a failure goes with: the smallest rule over axes and resolved versions that tells failing cells apart.
+
+A rule is one condition, or up to three that hold together. It is exact for the cells that ran: every cell that meets it
+failed so, and no other did. What is said is that and no more: how many cells it rests on, and which other rules of the
+same size fit as well, for two things that always change together cannot be told apart. Pure.
+
+Method: every condition is a set of cells, kept as the bits of a number; a rule is an intersection that equals the set
+of failing cells. All conditions that hold for every failing cell are tried, alone, then in pairs, then in threes.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from venvgrid.model import CellResult
+
+LARGEST_RULE = 3  # conditions
+MOST_CONDITIONS = 50  # that are combined: of those that hold for the same cells one is enough
+MOST_ALTERNATIVES = 3
+MOST_ALIKE = 5
+ENOUGH = 2 / 3  # of the cells that meet an inexact rule have to fail
+Order = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition on a cell: `text` as people write it, "numpy ≥ 2.0"; `is_axis`: on an axis of the configuration.
+
+    `beyond` is the nearest value of `subject` in the run that does not meet it; "" where there is no order.
+    """
+
+    text: str
+    subject: str
+    beyond: str = ""
+    is_axis: bool
+    cost: int  # the simpler the smaller
+    cells: int  # those that meet it, one bit a cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What tells the failing cells apart.
+
+    `rule` is empty where nothing does. `failed` of the `meeting` cells that meet it failed so, and none of the `others`
+    that ran and do not meet it. `alternatives` are further rules that fit exactly as well; `more` counts those that
+    are left out.
+    """
+
+    rule: tuple[Condition, ...] = ()
+    failed: int = 0
+    meeting: int = 0
+    others: int = 0
+    alternatives: tuple[tuple[Condition, ...], ...] = ()
+    more: int = 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the rule holds for all failing cells and for no other."""
+        return bool(self.rule) and self.failed == self.meeting
+
+
+class Evidence:
+    """The cells of a run that say something about versions: those whose tests ran to the end."""
+
+    def __init__(self, cells: Iterable[CellResult]) -> None:
+        """Take the cells; what they differ in is looked for when it is asked for."""
+        self.cells = tuple(cells)
+        self._known: dict[tuple[str, ...], tuple[Condition, ...]] = {}
+
+    def explain(self, failing: Collection[str], others: Collection[str]) -> Explanation:
+        """Find what tells `failing` cells from `others`; both are ids. No other cell is looked at."""
+        cells = [cell for cell in self.cells if cell.id in failing or cell.id in others]
+        bad = _union(1 << number for number, cell in enumerate(cells) if cell.id in failing)
+        known = (1 << len(cells)) - 1
+        if not bad or bad == known:
+            return Explanation(failed=_count(bad), meeting=_count(bad))
+        found = _best_of_each(condition for condition in self._conditions(cells) if condition.cells & bad == bad)
+        for size in range(1, LARGEST_RULE + 1):
+            rules = sorted(_rules(found, bad, size), key=_cost)
+            if rules:
+                return _explanation(rules, found, bad, known & ~bad)
+        return _nearly(found, bad, known & ~bad)
+
+    def _conditions(self, cells: Sequence[CellResult]) -> tuple[Condition, ...]:
+        names = tuple(cell.id for cell in cells)
+        if names not in self._known:  # most failures are seen by the same cells
+            self._known[names] = tuple(_conditions(cells))
+        return self._known[names]
+
+
+Found = dict[int, list[Condition]]  # the cells → the conditions that just they meet, best first
+
+
+def _best_of_each(conditions: Iterable[Condition]) -> Found:
+    found: Found = {}
+    for condition in conditions:
+        found.setdefault(condition.cells, []).append(condition)
+    for alike in found.values():
+        alike.sort(key=lambda condition: (not condition.is_axis, condition.cost, condition.text))
+        alike[:] = {condition.subject: condition for condition in reversed(alike)}.values()
+        alike.sort(key=lambda condition: (not condition.is_axis, condition.cost, condition.text))
+    return found
+
+
+def _rules(found: Found, bad: int, size: int) -> Iterator[tuple[int, ...]]:
+    """Give the smallest sets of cells, by their conditions, whose intersection is just the failing cells."""
+    if size == 1:
+        if bad in found:
+            yield (bad,)
+        return
+    # The more a condition leaves out the sooner it is part of a small rule; axes first.
+    masks = sorted(found, key=lambda cells: (not found[cells][0].is_axis, _count(cells)))[:MOST_CONDITIONS]
+    for chosen in itertools.combinations(masks, size):
+        if functools.reduce(int.__and__, chosen) == bad:
+            yield chosen
+
+
+def _explanation(rules: Sequence[tuple[int, ...]], found: Found, bad: int, good: int) -> Explanation:
+    every = [rule for chosen in rules for rule in itertools.product(*(found[cells][:MOST_ALIKE] for cells in chosen))]
+    every.sort(key=_rule_cost)
+    total = sum(math.prod(len(found[cells]) for cells in chosen) for chosen in rules)
+    return Explanation(
+        rule=_ordered(every[0]),
+        failed=_count(bad),
+        meeting=_count(bad),
+        others=_count(good),
+        alternatives=tuple(_ordered(rule) for rule in every[1 : 1 + MOST_ALTERNATIVES]),
+        more=max(0, total - 1 - MOST_ALTERNATIVES),
+    )
+
+
+def _nearly(found: Found, bad: int, good: int) -> Explanation:
+    """Give the condition that all failing cells meet and fewest others do, if most of those that meet it fail."""
+    everything = Explanation(failed=_count(bad), meeting=_count(bad | good))
+    best = min(found, key=_count, default=0)
+    if not best or _count(bad) < ENOUGH * _count(best):
+        return everything
+    return Explanation(
+        rule=(found[best][0],), failed=_count(bad), meeting=_count(best), others=_count((bad | good) & ~best)
+    )
+
+
+def _cost(chosen: tuple[int, ...]) -> int:
+    return sum(_count(cells) for cells in chosen)
+
+
+def _rule_cost(rule: tuple[Condition, ...]) -> tuple[int, int, str]:
+    named = " ".join(sorted(condition.text for condition in rule))
+    return sum(not condition.is_axis for condition in rule), sum(condition.cost for condition in rule), named
+
+
+def _ordered(rule: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return tuple(sorted(rule, key=lambda condition: (not condition.text.startswith("Python"), condition.text)))
+
+
+def _count(cells: int) -> int:
+    return cells.bit_count()
+
+
+# what cells can differ in
+
+
+def _conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
+    axes = dict.fromkeys(name for cell in cells for name in cell.axes)
+    for name in axes:
+        values = [cell.axes.get(name, "") for cell in cells]
+        yield from _on("Python" if name == "python" else name, values, is_axis=True, is_version=_is_versioned(name))
+    for name in sorted({name for cell in cells for name in cell.packages}):
+        yield from _on(name, [cell.packages.get(name, "") for cell in cells], is_axis=False, is_version=True)
+
+
+def _is_versioned(axis: str) -> bool:
+    return not axis.startswith("env.") and axis not in {"resolution", "as-of", "extras"}
+
+
+def _on(name: str, values: Sequence[str], *, is_axis: bool, is_version: bool) -> Iterator[Condition]:
+    """Give the conditions on one axis or package, by its value in each cell; a package that is not there has ""."""
+    masks: dict[str, int] = {}
+    for number, value in enumerate(values):
+        masks[value] = masks.get(value, 0) | 1 << number
+    if len(masks) == 1:
+        return
+    condition = functools.partial(Condition, subject=name.lower(), is_axis=is_axis)
+    without = 0 if is_axis else masks.pop("", 0)
+    if without:
+        yield condition(text=f"{name} installed", cost=1, cells=_union(masks.values()))
+        yield condition(text=f"{name} not installed", cost=2, cells=without)
+        if len(masks) == 1:
+            return
+    many = len(masks) + bool(without) > len((True, False))  # of two values one is not the other
+    for value, cells in masks.items():
+        yield condition(text=f"{name} {value}" if is_version and value else f"{name} = {value}", cost=1, cells=cells)
+        if many and is_axis:
+            rest = _union(other for key, other in masks.items() if key != value)
+            yield condition(text=f"{name} other than {value}", cost=3, cells=rest)
+    if is_version:
+        ordered = sorted(masks, key=_version)
+        for low, high in itertools.pairwise(range(len(ordered))):
+            below, above = (
+                _union(masks[value] for value in ordered[:high]),
+                _union(masks[value] for value in ordered[high:]),
+            )
+            yield condition(text=f"{name} ≥ {ordered[high]}", cost=0, cells=above, beyond=ordered[low])
+            yield condition(text=f"{name} ≤ {ordered[low]}", cost=0, cells=below, beyond=ordered[high])
+
+
+def _union(masks: Iterable[int]) -> int:
+    return functools.reduce(int.__or__, masks, 0)
+
+
+@functools.cache
+def _version(text: str) -> Order:
+    """Give what sorts versions: numbers as numbers, pre-releases before their release; other text comes last."""
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+
+    found = re.search(r"\d[\w.+!-]*", text)
+    try:
+        return (0, text[: found.start()], Version(found[0].rstrip("t"))) if found else (1, text)
+    except InvalidVersion:
+        return (1, text)
+
+
+# in words
+
+
+def told(explanation: Explanation) -> tuple[str, ...]:
+    """Say it in a few lines, with what it rests on."""
+    failed, others = explanation.failed, explanation.others
+    if not explanation.rule:
+        passed = explanation.meeting - failed
+        if not passed:
+            return (f"fails in every cell that ran it ({failed})",) if failed > 1 else ()
+        return (f"no rule over axes and resolved versions tells {_cells(failed)} from the {passed} without it",)
+    rule = _joined(explanation.rule)
+    support = f"fails in {failed} of {_cells(explanation.meeting)} with {rule}, in 0 of {others} without"
+    if not explanation.is_exact:
+        return (f"{support}; no rule over axes and resolved versions fits exactly",)
+    lines = [support]
+    beyond = [f"{_name(item)} {item.beyond}" for item in explanation.rule if item.beyond]
+    if beyond:
+        lines.append(f"next tried: {', '.join(beyond)}")
+    if explanation.alternatives:
+        more = f" and {explanation.more} more" if explanation.more else ""
+        lines.append(f"fits as well: {'; '.join(map(_joined, explanation.alternatives))}{more}")
+    return tuple(lines)
+
+
+def _joined(rule: Sequence[Condition]) -> str:
+    return " and ".join(condition.text for condition in rule)
+
+
+def _name(condition: Condition) -> str:
+    return re.split(" [≥≤] ", condition.text)[0]
+
+
+def _cells(number: int) -> str:
+    return f"{number} cell" if number == 1 else f"{number} cells"

@@ -1,0 +1,239 @@
+"""The HTML report in a real browser: Debian's chromium, without a screen and without a network."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+import factories
+import hostile
+
+from venvgrid.compare import Earlier
+from venvgrid.model import Outcome, Verdict
+from venvgrid.reporters import html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from venvgrid.report import Report
+
+pytestmark = pytest.mark.e2e
+WAIT = 60.0  # seconds for a page on a busy machine
+Open = Any
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Give the browser; every test opens a page of its own in it."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("chromium and its chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    started = webdriver.Chrome(options=options, service=service)
+    yield started
+    started.quit()
+    # selenium leaves the pipe of its driver to the garbage collector
+    for stream in (service.process.stdin, service.process.stdout, service.process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Open the page of a report and wait until its script has run; at the end nothing may have been complained of."""
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    def opened(report: Report, log: str = "", fragment: str = "") -> Any:
+        page = tmp_path / "report.html"
+        page.write_text(html.render(report, lambda _cell: log), encoding="utf-8")
+        browser.get(page.as_uri() + fragment)
+        WebDriverWait(browser, WAIT).until(
+            lambda page: page.execute_script("return document.documentElement.dataset.ready") == "1"
+        )
+        return browser
+
+    yield opened
+    complaints = browser.get_log("browser")
+    browser.get("about:blank")
+    assert complaints == []
+
+
+def texts(browser: Any, selector: str) -> list[str]:
+    """Give the text of every element that can be seen."""
+    script = """return [...document.querySelectorAll(arguments[0])].filter((item) => item.offsetParent !== null)
+        .map((item) => item.innerText.trim())"""
+    found: list[str] = browser.execute_script(script, selector)
+    return found
+
+
+def big(cells: int, tests: int) -> Report:
+    """Make a report of so many cells and tests; the last cell fails one in ten."""
+    results, events = [], []
+    names = [f"tests/test_{number % 50}.py::test_{number}" for number in range(tests)]
+    for number in range(cells):
+        axes = {"python": f"3.{number % 10 + 4}", "numpy": f"{number // 10}.0"}
+        bad = number == cells - 1
+        verdicts = {name: Verdict.FAILED if bad and not at % 10 else Verdict.PASSED for at, name in enumerate(names)}
+        failures = tuple(factories.failure(name) for name, verdict in verdicts.items() if verdict is Verdict.FAILED)
+        result = factories.result(
+            factories.cell(f"py{axes['python']}-numpy{axes['numpy']}", axes),
+            Outcome.FAILED if bad else Outcome.PASSED,
+            failures=failures,
+        )
+        results.append(result)
+        events += factories.tested(result, verdicts)
+    return factories.report(*results, extra=events)
+
+
+def test_grid_leads_to_its_cells(show: Callable[..., Any]) -> None:
+    """A click on a sign of the grid opens the cell, with its packages and its log in colours."""
+    page = show(factories.matplotlib_grid(), log="plain \x1b[31mred\x1b[0m plain")
+    page.find_element("css selector", "[data-cell='py3.9-matplotlib3.5']").click()
+    page.execute_script("window.dispatchEvent(new HashChangeEvent('hashchange'))")
+    shown = texts(page, "#cell-py3\\.9-matplotlib3\\.5 > div")[0]
+    assert "numpy" in shown
+    assert "packages" in shown
+    assert texts(page, "#cell-py3\\.9-matplotlib3\\.5 .a31") == ["red"]
+
+
+def test_a_link_to_a_cell_opens_it(show: Callable[..., Any]) -> None:
+    """report.html#cell-ID, as it is sent to somebody, shows that cell."""
+    page = show(factories.matplotlib_grid(), fragment="#cell-py3.9-matplotlib3.5")
+    assert page.execute_script(
+        "return [...document.querySelectorAll('.cell[open]')].map((cell) => cell.dataset.id)"
+    ) == ["py3.9-matplotlib3.5"]
+    assert "numpy" in texts(page, "#cell-py3\\.9-matplotlib3\\.5 > div")[0]
+
+
+def test_filters(show: Callable[..., Any]) -> None:
+    """Text, outcome and an axis leave the cells that match; the others stay in the grid, paler."""
+    page = show(factories.matplotlib_grid())
+    every = len(texts(page, ".cell"))
+    page.find_element("id", "filter-text").send_keys("has no attribute")
+    found = texts(page, ".cell")
+    assert 0 < len(found) < every
+    assert all("failed" in text for text in found)
+    assert texts(page, "#shown") == [f"{len(found)} of {every} cells"]
+    assert len(page.find_elements("css selector", ".grid .off")) == every - len(found)
+
+
+def test_tests_table(show: Callable[..., Any]) -> None:
+    """First come the tests that differ between cells; all of them, by name too, can be asked for, in steps."""
+    page = show(big(20, 250))
+    assert texts(page, "#tests-shown") == ["25 of 25 tests"]
+    page.execute_script(
+        "const kind = document.getElementById('test-kind'); kind.value = 'all'; kind.dispatchEvent(new Event('change'))"
+    )
+    assert texts(page, "#tests-shown") == ["100 of 250 tests"]
+    page.find_element("id", "more-tests").click()
+    assert texts(page, "#tests-shown") == ["200 of 250 tests"]
+    page.find_element("id", "test-text").send_keys("test_249")
+    assert texts(page, "#tests-table tbody th") == ["tests/test_49.py::test_249"]
+
+
+def test_packages_of_two_cells(show: Callable[..., Any]) -> None:
+    """What differs between two cells is shown, and nothing else."""
+    cells = [
+        factories.result("py3.9", Outcome.FAILED, packages={"numpy": "2.0", "six": "1.16"}),
+        factories.result("py3.10", packages={"numpy": "1.26", "six": "1.16"}),
+    ]
+    failing = replace(cells[0], failures=(factories.failure(),))
+    page = show(factories.report(failing, cells[1]))
+    assert texts(page, "#compare-table tbody tr") == ["python\t3.9\t3.10", "numpy\t2.0\t1.26"]
+
+
+def test_timeline(show: Callable[..., Any]) -> None:
+    """Every stage that ran is a bar on the line of its worker."""
+    report = factories.matplotlib_grid()
+    page = show(report)
+    bars = page.find_elements("css selector", ".track a")
+    assert len(bars) == sum(span.ended > span.began for span in report.spans)
+
+
+def test_nothing_is_executed(show: Callable[..., Any]) -> None:
+    """Payloads in every text that others write stay text: no alert, no element, no attribute, no request."""
+    payload = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">" + "".join(
+        text.encode("utf-8", "replace").decode() for text in hostile.NASTY
+    )
+    cell = factories.cell("py3.9", {"python": "3.9", "env.A": payload})
+    result = factories.result(
+        cell,
+        Outcome.FAILED,
+        reason=payload,
+        failures=(factories.failure(payload, kind=payload, message=payload, longrepr=payload),),
+        packages={payload: payload},
+        notes=(payload,),
+    )
+    report = factories.report(result, extra=factories.tested(result, {payload: Verdict.FAILED}))
+    before = {"py3.9": Earlier(run="r0", outcome=Outcome.PASSED, packages={payload: "1"})}
+    page = show(replace(report, project=payload, before=before), log=payload, fragment="#cell-py3.9")
+    assert "owned" not in page.title.split(":")[-1]
+    assert page.execute_script("return document.images.length") == 0
+    assert page.execute_script("return document.querySelectorAll('[onerror],[onload]').length") == 0
+    assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert "<img src=x" in texts(page, "#cell-py3\\.9 pre")[0]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_fits_the_screen(show: Callable[..., Any], width: int) -> None:
+    """On a phone and on a desk the page itself never scrolls sideways; wide tables do, within themselves."""
+    page = show(big(30, 40))
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast(show: Callable[..., Any], scheme: str) -> None:
+    """In light and dark, signs can be read: at least 4.5 to 1 against their ground (WCAG AA)."""
+    page = show(factories.matplotlib_grid())
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    script = """
+        const light = (colour) => { const [r, g, b] = colour.match(/[\\d.]+/g).map((value) => value / 255)
+            .map((value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+        return [...document.querySelectorAll('.tag, .grid a, body')].map((item) => {
+            const style = getComputedStyle(item);
+            const [a, b] = [light(style.color), light(style.backgroundColor)].sort((x, y) => y - x);
+            return (a + 0.05) / (b + 0.05); });
+    """
+    assert min(page.execute_script(script)) >= 4.5
+
+
+def test_everything_can_be_reached_by_keyboard(show: Callable[..., Any]) -> None:
+    """Filters, signs, cells and logs take the focus, in the order in which they are read."""
+    page = show(factories.matplotlib_grid(), log="said")
+    tabbable = "a[href], input, select, button:not(.hidden), summary, pre"
+    script = f"return [...document.querySelectorAll('{tabbable}')].every((item) => item.tabIndex >= 0)"
+    assert page.execute_script(script)
+    assert page.execute_script(
+        "return [...document.querySelectorAll('input, select')].every((item) => item.labels.length)"
+    )
+
+
+def test_on_paper(show: Callable[..., Any]) -> None:
+    """Printed, the page is several sheets without the controls."""
+    page = show(factories.matplotlib_grid())
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert texts(page, ".filters") == []
+    assert texts(page, ".failure h3")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
