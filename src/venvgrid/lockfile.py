@@ -19,7 +19,7 @@ from venvgrid.model import Distribution, LockEntry, Status
 from venvgrid.resolve import lock_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from venvgrid.model import Config, Interpreter, PlannedCell
@@ -72,6 +72,20 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
         declared,
     ]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
+    """Say why the lock does not fit, "" if it does; `digest` is of the configuration, `runnable` names its cells."""
+    path = path_for(config)
+    if not path.is_file():
+        return f"there is no {path.name}"
+    lock = read(path)
+    if lock.digest != digest:
+        return f"{path.name} is not of this configuration: axes, requirements or the project have changed"
+    known = lock.cells.keys() | lock.impossible.keys() | lock.open.keys()
+    missing = [cell for cell in runnable if cell not in known]
+    more = f" and {len(missing) - 1} more cells" if missing[1:] else ""
+    return f"{path.name} lacks {missing[0]}{more}" if missing else ""
 
 
 def make(digest: str, planned: Mapping[str, PlannedCell], entries: Mapping[str, LockEntry]) -> Lock:

@@ -367,9 +367,10 @@ def test_nothing_survives_venvgrid(marker: str, number: signal.Signals, tmp_path
     """When the process that called `run` is killed, whatever kills it, no descendant of the command is left."""
     ready = tmp_path / "ready"
     code = """
-        import os, sys
+        import os, signal, sys
         from pathlib import Path
         from venvgrid.process import Command, run
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests were started under nohup
         run(Command(argv=tuple(sys.argv[1:]), cwd=Path.cwd(), env=dict(os.environ), supervised=True))
     """
     family = python(FAMILY, marker, str(ready), "stubborn")

@@ -29,8 +29,9 @@ LAYERS = (
     ("watching", "steps", "tasks", "supply", "jobs"),
     ("director", "work", "testing"),
     ("workbench", "terminal"),
+    ("session", "api"),
     ("commands.*",),
-    ("cli",),
+    ("parsers", "cli"),
     ("__main__",),
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import cli, config, plan
+from venvgrid import config, parsers, plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -30,7 +30,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
-    (commands,) = [item for item in cli._parser()._actions if isinstance(item, argparse._SubParsersAction)]
+    (commands,) = [item for item in parsers.build()._actions if isinstance(item, argparse._SubParsersAction)]
     return commands.choices
 
 
@@ -64,7 +64,7 @@ def test_every_command_in_the_docs_is_accepted(page: str, text: str) -> None:
             words = shlex.split(command)
             if words and words[0] == "venvgrid":
                 arguments = words[1 : words.index("--")] if "--" in words else words[1:]
-                assert cli._parser().parse_args(arguments).command
+                assert parsers.build().parse_args(arguments).command
 
 
 def test_every_option_is_in_the_reference() -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from venvgrid import environments, inventory
 from venvgrid.commands import common
-from venvgrid.commands.run import one_run_at_a_time
 from venvgrid.errors import UsageError
 from venvgrid.process import Cancellation
+from venvgrid.session import one_run_at_a_time
 
 if TYPE_CHECKING:
     import argparse
@@ -70,7 +70,7 @@ def _prune(store: Store, terminal: Terminal) -> None:
     freed = 0
     if not store.root.is_dir():
         return
-    with one_run_at_a_time(store.root, terminal):
+    with one_run_at_a_time(store.root, terminal.message):
         linked = set(store.linked().values())
         for key in store.kept():
             if key not in linked or environments.read_marker(store.folder / key) is None:

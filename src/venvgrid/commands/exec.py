@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from venvgrid import places, process, variables
 from venvgrid.commands import common
-from venvgrid.commands.run import one_run_at_a_time
 from venvgrid.errors import InfrastructureError, UsageError
 from venvgrid.events import Stage
 from venvgrid.model import AxisKind
 from venvgrid.process import Cancellation
+from venvgrid.session import one_run_at_a_time
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +41,10 @@ def enter(
     planned = common.one_cell(loaded, arguments.cell)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
     places.prepare(bench.root, bench.store.folder)
-    with one_run_at_a_time(bench.root, terminal), tempfile.TemporaryDirectory(prefix="venvgrid-exec-") as folder:
+    with (
+        one_run_at_a_time(bench.root, terminal.message),
+        tempfile.TemporaryDirectory(prefix="venvgrid-exec-") as folder,
+    ):
         director, events = bench.direct(bench.goal(planned, run="exec", until=Stage.BUILD), Path(folder))
         for _ in events:
             pass

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import plan
+from venvgrid import lockfile, plan
 from venvgrid.commands import common
 from venvgrid.events import Stage
 from venvgrid.model import Status
@@ -29,6 +29,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     loaded = common.load(arguments)
     planned = common.expand(arguments, loaded, terminal)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
+    if arguments.check:
+        return _check(bench, planned, terminal)
     director = resolve(bench, planned)
     known = replace(planned, cells=tuple(director.planned[item.cell.id] for item in planned.cells))
     if arguments.json:
@@ -38,6 +40,15 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
         )
     return exit_status(known, strict=arguments.strict, skip_missing=arguments.skip_missing_interpreters)
+
+
+def _check(bench: Workbench, planned: Plan, terminal: Terminal) -> int:
+    """Say whether matrix.lock fits, without network and without resolving anything."""
+    names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
+    why = lockfile.stale(bench.config, bench.lock_digest(bench.metadata), names)
+    if why:
+        terminal.error(f"venvgrid: {why}; type: venvgrid lock")
+    return 1 if why else 0
 
 
 def resolve(bench: Workbench, planned: Plan, *, refresh: bool = False) -> GridDirector:

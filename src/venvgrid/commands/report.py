@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import history, journal, report, unchanged
+from venvgrid import journal, session
 from venvgrid.commands import common
 from venvgrid.errors import UsageError
 from venvgrid.reporters import render
@@ -26,8 +25,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError(
             f"there is no run{' ' + arguments.run if arguments.run else ''} in {root / 'runs'}; type: venvgrid run"
         )
-    finished = unchanged.with_tests(report.fold(journal.read(folder.events)), root / unchanged.FOLDER)
-    finished = replace(finished, before=history.before(root, finished))
+    finished = session.load(root, folder)
     inside = common.inside_repository(terminal.environ, loaded.project.path)
     if arguments.format == "table" and not arguments.output:
         text = common.table(arguments, finished, terminal)

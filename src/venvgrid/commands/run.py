@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from venvgrid import coverage_data, history, journal, places, report, unchanged
+from venvgrid import coverage_data, history, journal, session
 from venvgrid.commands import common
-from venvgrid.errors import InfrastructureError, NothingToRunError, UsageError
+from venvgrid.errors import NothingToRunError, UsageError
 from venvgrid.events import Stage
 from venvgrid.model import Outcome
 from venvgrid.process import Cancellation
@@ -28,12 +21,9 @@ if TYPE_CHECKING:
 
     from venvgrid.events import Event
     from venvgrid.model import Plan
-    from venvgrid.tasks import Goal
+    from venvgrid.report import Report
     from venvgrid.terminal import Terminal
     from venvgrid.workbench import Workbench
-
-PATIENCE = 2.0  # seconds until a waiting run says what it waits for
-KEEP_RUNS = 10
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -48,12 +38,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.failed:
         planned = _failed_last_time(planned, bench)
     goal = bench.goal(planned, run="", until=Stage.TEST, order=history.durations(bench.root))
-    places.prepare(bench.root, bench.store.folder)
-    with one_run_at_a_time(bench.root, terminal):
-        bench.store.sweep()
-        finished, folder = _run(arguments, bench, goal, terminal)
-        bench.trees.settle()
-        bench.trees.tidy(time.time())
+    with _progress(arguments, terminal, goal.order) as show:
+        finished, folder = session.execute(bench, goal, show=show, say=terminal.message, listening=common.signals)
     terminal.data(common.table(arguments, finished, terminal))
     if loaded.test.coverage:
         _tell_coverage(finished, bench, terminal)
@@ -64,30 +50,6 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         else:
             journal.write_atomic(file, render.text(format_, finished, folder.log_of, inside))
     return finished.exit_status
-
-
-def _run(
-    arguments: argparse.Namespace, bench: Workbench, goal: Goal, terminal: Terminal
-) -> tuple[report.Report, journal.RunFolder]:
-    folder = journal.create(bench.root, now=datetime.now(UTC))
-    director, events = bench.direct(replace(goal, run=folder.id), folder.path)
-
-    folded = report.Folder()
-    with ExitStack() as stack:
-        write = stack.enter_context(journal.Journal(folder.events))
-        show = stack.enter_context(_progress(arguments, terminal, goal.order))
-        stack.enter_context(common.signals(director.stop))
-        for event in events:
-            write(event)
-            folded.add(event)
-            show(event)
-    finished = folded.report()
-    bench.keep_verdicts(finished)
-    finished = unchanged.with_tests(finished, bench.root / unchanged.FOLDER)
-    finished = replace(finished, before=history.before(bench.root, finished))
-    journal.write_atomic(folder.path / "results.json", json.dumps(render.results(finished), indent=1) + "\n")
-    journal.prune(bench.root, keep=KEEP_RUNS)
-    return finished, folder
 
 
 @contextmanager
@@ -108,31 +70,6 @@ def _progress(
         yield LinesReporter(terminal.err, verbose=arguments.verbose)
 
 
-@contextmanager
-def one_run_at_a_time(root: Path, terminal: Terminal) -> Iterator[None]:
-    """Hold the lock of `.venvgrid`: a second run waits, and says for whom."""
-    lock = FileLock(root / "lock")
-    owner = root / "lock.owner"
-    try:
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
-            terminal.message(f"waiting for {who}, which runs in {root}")
-            lock.acquire()
-    except OSError as error:
-        message = f"{root} cannot be locked: {error.strerror or error}"
-        raise InfrastructureError(message) from error
-    try:
-        owner.write_text(
-            f"process {os.getpid()}, started {datetime.now(UTC).isoformat(timespec='seconds')}", encoding="utf-8"
-        )
-        yield
-    finally:
-        owner.unlink(missing_ok=True)
-        lock.release()
-
-
 def _report_file(text: str) -> tuple[str, Path | None]:
     format_, equals, file = text.partition("=")
     if format_ == "github" and not equals:
@@ -145,7 +82,7 @@ def _report_file(text: str) -> tuple[str, Path | None]:
     return format_, path
 
 
-def _tell_coverage(finished: report.Report, bench: Workbench, terminal: Terminal) -> None:
+def _tell_coverage(finished: Report, bench: Workbench, terminal: Terminal) -> None:
     cells = [cell.id for cell in finished.cells if cell.outcome.is_green or cell.outcome.is_red]
     combined = coverage_data.combine(bench.root, bench.config.project.path, cells)
     if combined is None:
@@ -157,7 +94,7 @@ def _tell_coverage(finished: report.Report, bench: Workbench, terminal: Terminal
     terminal.data(f"Coverage of {combined.cells} cells together: {combined.percent:.1f} % ({place.as_posix()})\n")
 
 
-def _publish(finished: report.Report, terminal: Terminal, inside: str) -> None:
+def _publish(finished: Report, terminal: Terminal, inside: str) -> None:
     """Give GitHub Actions the step's summary and its annotations; other steps may have written there before."""
     summary = terminal.environ.get("GITHUB_STEP_SUMMARY")
     if summary:

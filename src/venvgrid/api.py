@@ -1,0 +1,85 @@
+"""The Python interface: `venvgrid.run` does what `venvgrid run` does, and gives the report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import config, plan, selection, session
+from venvgrid.errors import NothingToRunError
+from venvgrid.events import Stage
+from venvgrid.process import Cancellation
+from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from venvgrid.events import Event
+    from venvgrid.report import Report
+
+
+def run(  # noqa: PLR0913  (each is an option of the command)
+    file: str | os.PathLike[str] | None = None,
+    *,
+    cells: str = "",
+    arguments: Sequence[str] = (),
+    workers: int | None = None,
+    cache: bool = True,
+    fresh: bool = False,
+    locked: bool = False,
+    offline: bool = False,
+    fail_fast: bool = False,
+    strict: bool = False,
+    on_event: Callable[[Event], None] | None = None,
+) -> Report:
+    """Run the grid of a configuration and give its report; nothing is printed.
+
+    Args:
+        file: matrix.toml or pyproject.toml; None looks for one in the current folder, as the command does.
+        cells: an expression as for `-k`; "" for all cells.
+        arguments: appended to the test command.
+        workers: how many cells at once; None for as many as there are usable CPUs.
+        cache: whether cells that passed and have not changed keep their result.
+        fresh: resolve and build everything anew.
+        locked: install exactly what matrix.lock says.
+        offline: use nothing that is not in the caches.
+        fail_fast: stop at the first red cell.
+        strict: an impossible cell is a failure.
+        on_event: called with each event of `venvgrid.events` as it happens, from this thread.
+
+    Returns:
+        The report; its `exit_status` is what the command would end with, and `.venvgrid/runs` has the run.
+
+    Raises:
+        venvgrid.errors.VenvgridError: the configuration, the lock or the project is wrong, or nothing is to be run.
+    """
+    loaded = config.load(Path(file) if file is not None else None, cwd=Path.cwd())
+    planned = plan.expand(loaded)
+    if cells:
+        planned = choose_cells(planned, selection.compile(cells, [axis.name for axis in loaded.axes]))
+    if not planned.cells:
+        raise NothingToRunError(f"cells={cells!r} matches no cell")
+    wishes = Wishes(
+        workers=workers or default_workers(),
+        arguments=tuple(arguments),
+        fresh=fresh,
+        locked=locked,
+        offline=offline,
+        fail_fast=fail_fast,
+        strict=strict,
+        run_unchanged=not cache,
+    )
+    bench = Workbench(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation())
+    goal = bench.goal(planned, run="", until=Stage.TEST)
+    finished, _ = session.execute(bench, goal, show=on_event or _ignore, say=_say)
+    return finished
+
+
+def _ignore(event: Event) -> None:
+    """Do nothing."""
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
