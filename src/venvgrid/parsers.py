@@ -16,7 +16,7 @@ ENV_ACTIONS = {
     "prune": "delete the environments that no cell uses",
 }
 # As in reporters.render, which takes longer to import.
-FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "badge", "shields")
+FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
 SCHEMAS = ("config", "results", "events", "plan")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 EPILOG = """\

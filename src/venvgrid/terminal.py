@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+FIRST_VTE_WITH_LINKS = 5000  # 0.50: GNOME Terminal, Tilix, xfce4-terminal and others
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:
     """The streams and variables of the process, or of a test."""
@@ -40,6 +43,20 @@ class Terminal:
     def is_coloured(self) -> bool:
         """Whether stdout takes colours."""
         return not self.environ.get("NO_COLOR") and self.environ.get("TERM") != "dumb" and self.out.isatty()
+
+    @property
+    def has_links(self) -> bool:
+        """Whether stdout is a terminal that is known to take hyperlinks (OSC 8); others might show them as text."""
+        names = {"iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio"}
+        kinds = ("xterm-kitty", "alacritty", "foot", "xterm-ghostty", "wezterm")
+        vte = self.environ.get("VTE_VERSION", "")
+        known = (
+            self.environ.get("TERM_PROGRAM") in names
+            or self.environ.get("TERM", "").startswith(kinds)
+            or any(self.environ.get(name) for name in ("WT_SESSION", "KONSOLE_VERSION", "DOMTERM"))
+            or (vte.isdigit() and int(vte) >= FIRST_VTE_WITH_LINKS)
+        )
+        return known and self.is_coloured and not self.environ.get("TMUX")
 
     @property
     def width(self) -> int:

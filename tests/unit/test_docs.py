@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.resources
+import importlib.util
 import json
 import re
 import shlex
@@ -96,3 +97,15 @@ def test_files_that_the_docs_name_exist() -> None:
     assert {name for name in named if not list(package.rglob(name))} == set()
     modules = {path.name for path in package.glob("*.py")} - {"__init__.py", "__main__.py"}
     assert {name for name in modules if not any(Path(name).match(pattern) for pattern in named)} == set()
+
+
+@pytest.mark.parametrize("name", ["options.md", "keys.md"])
+def test_the_pages_that_follow_from_the_code_are_current(name: str) -> None:
+    """Whoever changes an option or a key runs docs/scripts/reference.py."""
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs/scripts/reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    made = script.PAGES[name]()
+    assert made == (ROOT / "docs/reference" / name).read_text(encoding="utf-8")

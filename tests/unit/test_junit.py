@@ -18,6 +18,7 @@ from venvgrid.model import CellResult, Outcome, Verdict
 from venvgrid.reporters import junit
 
 if TYPE_CHECKING:
+    from venvgrid.events import Event
     from venvgrid.report import Report
 
 
@@ -79,9 +80,13 @@ def test_names_are_split_as_pytest_does_it_and_begin_with_the_cell(
     test: str, classname: str, name: str, file: str | None
 ) -> None:
     """Readers keep one of two tests of the same classname and name: the cell tells them apart."""
-    case = suite_of(make.one_test("py3.9", test, Verdict.PASSED)).find("testcase")
-    assert case is not None
-    assert (case.get("classname"), case.get("name"), case.get("file")) == (f"py3.9{classname}", name, file)
+    result = make.result("py3.9")
+    report = make.report(result, extra=make.tested(result, {test: Verdict.PASSED}))
+    for files in (True, False):
+        case = ET.fromstring(junit.render(report, files=files)).find("testsuite/testcase")
+        assert case is not None
+        assert (case.get("classname"), case.get("name")) == (f"py3.9{classname}", name)
+        assert case.get("file") == (file if files else None)
 
 
 def test_every_verdict_has_its_element() -> None:
@@ -250,7 +255,8 @@ def test_any_run_gives_well_formed_xml_whose_counts_are_right(
     for element in root.iter():
         if element.tag in {"testsuites", "testsuite"}:
             counted = [len(list(element.iter(tag))) for tag in ("testcase", "failure", "error", "skipped")]
-            assert [int(element.get(tag, "")) for tag in ("tests", "failures", "errors", "skipped")] == counted
+            names = ("tests", "failures", "errors", *(("skipped",) if element.tag == "testsuite" else ()))
+            assert [int(element.get(name, "")) for name in names] == counted[: len(names)]
         if "time" in element.attrib:
             assert float(element.get("time", "")) >= 0
     rendered = junit.render(report)
@@ -273,3 +279,57 @@ def test_a_suite_is_bad_just_where_its_cell_is(cells: list[tuple[Outcome, list[V
         is_bad = suite.get("failures") != "0" or suite.get("errors") != "0"
         assert is_bad == (not result.outcome.is_green and result.outcome is not Outcome.IMPOSSIBLE)
         assert suite.get("tests") != "0"
+
+
+# What junit-10.xsd of Jenkins' xunit plugin allows: attributes (those with ! must be there), and elements inside.
+PROBLEM = ("type", "message")
+SCHEMA: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "testsuites": (("name", "time", "tests", "failures", "errors"), ("testsuite",)),
+    "testsuite": (
+        ("name!", "tests!", "failures!", "errors!", "time", "skipped", "timestamp", "hostname", "id", "package"),
+        ("properties", "testcase"),
+    ),
+    "properties": ((), ("property",)),
+    "property": (("name!", "value!"), ()),
+    "testcase": (("name!", "time", "classname", "group"), ("skipped", "error", "failure", "flakyFailure")),
+    "skipped": (PROBLEM, ()),
+    "error": (PROBLEM, ()),
+    "failure": (PROBLEM, ()),
+    "flakyFailure": (("type!", "message"), ()),
+}
+
+
+def faults(element: ET.Element) -> list[str]:
+    """Say what the schema does not allow, in an element and all that is in it."""
+    attributes, inside = SCHEMA[element.tag]
+    needed = {name.removesuffix("!") for name in attributes if name.endswith("!")}
+    allowed = {name.removesuffix("!") for name in attributes}
+    found = [f"{element.tag} lacks {name}" for name in needed - set(element.keys())]
+    found += [f"{element.tag} has {name}" for name in set(element.keys()) - allowed]
+    found += [f"{child.tag} in {element.tag}" for child in element if child.tag not in inside]
+    if "time" in element.keys() and not re.fullmatch(r"\d*\.\d*", element.attrib["time"]):  # noqa: SIM118
+        found.append(f"time {element.attrib['time']}")
+    return found + [fault for child in element for fault in (faults(child) if child.tag in SCHEMA else [child.tag])]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Outcome), st.lists(st.sampled_from(Verdict), max_size=6), st.booleans()), max_size=5
+    )
+)
+def test_every_report_is_valid_against_the_common_schema(
+    cells: list[tuple[Outcome, list[Verdict], bool]],
+) -> None:
+    """Law: whatever became of cells and tests, there is nothing that a strict reader refuses."""
+    results: list[CellResult] = []
+    events: list[Event] = []
+    for number, (outcome, verdicts, flaky) in enumerate(cells):
+        result = make.result(f"py3.{number}", outcome)
+        results.append(result)
+        tests = {f"tests/test_a.py::test_{at}": verdict for at, verdict in enumerate(verdicts)}
+        if flaky:
+            events += [make.one_test(result.id, test, Verdict.FAILED, message="once") for test in tests]
+            events += [make.one_test(result.id, test, verdict, attempt=2) for test, verdict in tests.items()]
+        else:
+            events += make.tested(result, tests)
+    assert faults(ET.fromstring(junit.render(make.report(*results, extra=events)))) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from venvgrid.report import Report
     from venvgrid.terminal import Terminal
 
+LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
@@ -93,9 +95,19 @@ def one_cell(loaded: Config, cell: str) -> Plan:
 def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal) -> str:
     """Render the end of a run for this terminal; the commands in it name the configuration as this one did."""
     options = ("-c", arguments.config) if arguments.config else ()
-    return render.table(
+    shown = render.table(
         finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding, options=options
     )
+    return linked(shown, Path(finished.config).parent) if terminal.has_links and finished.config else shown
+
+
+def linked(shown: str, root: Path) -> str:
+    """Make a hyperlink of every path of a log in what is shown; they are relative to `root`, an absolute path."""
+
+    def link(match: re.Match[str]) -> str:
+        return f"\x1b]8;;{(root / match[0]).as_uri()}\x1b\\{match[0]}\x1b]8;;\x1b\\"
+
+    return LOG.sub(link, shown)
 
 
 def inside_repository(environ: Mapping[str, str], place: Path) -> str:

@@ -1,5 +1,8 @@
 """JUnit XML: a test suite a cell, for GitHub's, GitLab's and Jenkins' readers. Always well-formed XML 1.0.
 
+It is valid against the schema that Jenkins' xunit plugin checks with (junit-10.xsd), which has no place for a test's
+file; GitLab links to the file where there is one, so for GitLab it can be asked for.
+
 A test's `classname` begins with its cell: GitLab shows it as the suite, and of two tests of one job with the same
 classname and name it keeps only the first.
 """
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 20_000  # characters of one test's failure
 CELL = "cell"  # the name of the test case that stands for a cell as a whole
 TESTS, FAILURES, ERRORS, SKIPPED = "tests", "failures", "errors", "skipped"
+ALL = (TESTS, FAILURES, ERRORS)
 
 _TEXT = {ord(sign): f"&{name};" for sign, name in (("&", "amp"), ("<", "lt"), (">", "gt"), ("\r", "#13"))}
 _ATTRIBUTE = _TEXT | {ord(sign): f"&{name};" for sign, name in (('"', "quot"), ("\n", "#10"), ("\t", "#9"))}
@@ -31,22 +35,34 @@ _ATTRIBUTE = _TEXT | {ord(sign): f"&{name};" for sign, name in (('"', "quot"), (
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(report: Report) -> str:
-    """Give the report as JUnit XML."""
-    names: dict[str, str] = {}  # tests' attributes: cells share most of them
+def render(report: Report, *, files: bool = False) -> str:
+    """Give the report as JUnit XML; `files`: with the file of each test, for GitLab."""
+    names = _Names(files=files)
     suites = [_Suite(report, cell, names) for cell in report.cells]
     counts: Counter[str] = Counter()
     for suite in suites:
         counts.update(suite.counts)
-    head = f"<testsuites{_attribute('name', report.project or 'venvgrid')}{_counts(counts, report.duration)}>\n"
+    head = f"<testsuites{_attribute('name', report.project or 'venvgrid')}{_counts(counts, report.duration, ALL)}>\n"
     bodies = [line for suite in suites for line in suite.lines()]
     return "".join(['<?xml version="1.0" encoding="utf-8"?>\n', head, *bodies, "</testsuites>\n"])
+
+
+class _Names(dict[str, str]):
+    """The attributes that name a test, made once: cells share most of them."""
+
+    def __init__(self, *, files: bool) -> None:
+        super().__init__()
+        self._files = files
+
+    def __missing__(self, test: str) -> str:
+        made = self[test] = _named(test, with_file=self._files)
+        return made
 
 
 class _Suite:
     """The test cases of one cell, rendered, and how many there are of each kind."""
 
-    def __init__(self, report: Report, cell: CellResult, names: dict[str, str]) -> None:
+    def __init__(self, report: Report, cell: CellResult, names: _Names) -> None:
         self._report, self._cell, self._names = report, cell, names
         self._classname = _escaped(cell.id)
         self._limit = _finite(cell.durations.get("test", 0.0)) or math.inf  # no test takes longer than its cell
@@ -60,7 +76,8 @@ class _Suite:
         cell, report = self._cell, self._report
         started = _attribute("timestamp", report.started) if report.started else ""
         took = sum(map(_finite, cell.durations.values()))
-        yield f"<testsuite{_attribute('name', cell.id)}{_counts(self.counts, took)}{started}>\n<properties>\n"
+        counts = _counts(self.counts, took, (*ALL, SKIPPED))
+        yield f"<testsuite{_attribute('name', cell.id)}{counts}{started}>\n<properties>\n"
         for name, value in _properties(cell):
             yield f"<property{_attribute('name', name)}{_attribute('value', value)}/>\n"
         yield "</properties>\n"
@@ -71,11 +88,11 @@ class _Suite:
         failures = {failure.test: failure for failure in self._cell.failures if failure.test}
         cases = self._report.tests.get(self._cell.id, {})
         for test, case in cases.items():
-            self._add(self._name(test), case, failures.get(test))
+            self._add(self._names[test], case, failures.get(test))
         for test, failure in failures.items():
             if test not in cases:  # it did not end, or tests were counted from a report that names only these
                 case = Case(verdict=Verdict.FAILED, duration=failure.duration, message=failure.message)
-                self._add(self._name(test), case, failure)
+                self._add(self._names[test], case, failure)
 
     def _add_cell(self) -> None:
         """Add a case for the cell as a whole where its tests do not say what became of it."""
@@ -93,12 +110,6 @@ class _Suite:
             verdict = Verdict.SKIPPED if _is_waived(cell, self._report) else Verdict.ERROR
             self._add(name, Case(verdict=verdict, message=cell.reason), failure)
 
-    def _name(self, test: str) -> str:
-        known = self._names.get(test)
-        if known is None:
-            known = self._names[test] = _named(test)
-        return known
-
     def _add(self, name: str, case: Case, failure: Failure | None) -> None:
         """Add a test case; `name` continues the classname that begins with the cell."""
         took = min(_finite(case.duration), self._limit)
@@ -106,7 +117,7 @@ class _Suite:
         self.counts[TESTS] += 1
         match case.verdict:
             case Verdict.PASSED | Verdict.XPASSED:
-                body = _problem("flakyFailure", "", case.earlier, "") if case.earlier else ""
+                body = _problem("flakyFailure", "flaky", case.earlier, "") if case.earlier else ""
             case Verdict.SKIPPED | Verdict.XFAILED:
                 self.counts[SKIPPED] += 1
                 kind = "pytest.skip" if case.verdict is Verdict.SKIPPED else "pytest.xfail"
@@ -140,7 +151,7 @@ def _properties(cell: CellResult) -> Iterator[tuple[str, str]]:
     yield from (("note", note) for note in cell.notes)
 
 
-def _named(test: str) -> str:
+def _named(test: str, *, with_file: bool) -> str:
     """Continue a classname: "tests/test_a.py::TestB::test_c[1]" is ".tests.test_a.TestB", and the name "test_c[1]"."""
     address, bracket, parameters = test.partition("[")
     names = address.split("::")
@@ -148,7 +159,7 @@ def _named(test: str) -> str:
     names[0] = re.sub(r"\.py$", "", path.replace("/", "."))
     *classes, name = names
     classname = "".join(f".{part}" for part in classes)
-    file = _attribute("file", path) if path.endswith(".py") else ""
+    file = _attribute("file", path) if with_file and path.endswith(".py") else ""
     # What follows closes the last attribute: the caller writes its quotation mark.
     return f'{_escaped(classname)}"{_attribute("name", name + bracket + parameters)}{file}'.removesuffix('"')
 
@@ -159,8 +170,8 @@ def _problem(tag: str, kind: str, message: str, body: str) -> str:
     return f"<{tag}{attributes}>{_content(body or message)}</{tag}>"
 
 
-def _counts(counts: Counter[str], took: float) -> str:
-    numbers = "".join(f' {name}="{counts[name]}"' for name in (TESTS, FAILURES, ERRORS, SKIPPED))
+def _counts(counts: Counter[str], took: float, names: tuple[str, ...]) -> str:
+    numbers = "".join(f' {name}="{counts[name]}"' for name in names)
     return f'{numbers} time="{_finite(took):.3f}"'
 
 

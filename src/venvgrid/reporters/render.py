@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from venvgrid.model import CellResult
     from venvgrid.report import Report
 
-FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "badge", "shields")
+FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
 
 
 def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda _cell: "", folder: str = "") -> str:
@@ -35,6 +35,7 @@ def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda
         "html": lambda: _reporter("html").render(report, log),
         "github": lambda: _reporter("ci").github(report, folder),
         "gitlab": lambda: _reporter("ci").gitlab(report, folder),
+        "gitlab-junit": lambda: _reporter("junit").render(report, files=True),
         "badge": lambda: _reporter("badge").svg(report),
         "shields": lambda: _reporter("badge").shields(report),
     }
