@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ class Command:
     grace_period: float = 5.0  # between SIGTERM to the group and SIGKILL to all
     log: Path | None = None  # takes stdout and stderr together, appended and bounded
     supervised: bool = False  # nothing that it starts survives it, nor venvgrid's own death
+    # Given what is printed as it comes, in any pieces, from a thread of each stream's own.
+    listen: Callable[[bytes], None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

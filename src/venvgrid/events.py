@@ -58,6 +58,16 @@ class StageStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageProgress:
+    """A stage of a cell takes its time: what is being downloaded or built."""
+
+    cell: str
+    stage: Stage
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageFinished:
     """A worker ended a stage of a cell."""
 
@@ -124,6 +134,7 @@ Event = (
     RunStarted
     | CellPlanned
     | StageStarted
+    | StageProgress
     | StageFinished
     | TestsCollected
     | TestFinished
@@ -138,6 +149,7 @@ KINDS: dict[str, type] = {
         RunStarted,
         CellPlanned,
         StageStarted,
+        StageProgress,
         StageFinished,
         TestsCollected,
         TestFinished,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
+from venvgrid import hearing
 from venvgrid.engine import Lane, Task
 from venvgrid.environments import Environment
-from venvgrid.events import Stage, StageFinished, StageStarted
+from venvgrid.events import Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.tasks import Built, Resolution
 
 if TYPE_CHECKING:
@@ -54,7 +54,13 @@ class Jobs:
         """
 
         def work(post: Post) -> object:
-            build = functools.partial(self._work.build, entry, wheel, cells, alone=alone)
+            def say(text: str) -> None:
+                post(StageProgress(cell=cells[0].id, stage=Stage.BUILD, text=text, at=self._now()))
+
+            def build() -> Environment:
+                with hearing.heard_by(say):
+                    return self._work.build(entry, wheel, cells, alone=alone)
+
             environment, took = self._timed(post, cells, Stage.BUILD, build)
             return Built(environment=environment, took=took)
 

@@ -126,11 +126,12 @@ class Pump(threading.Thread):
     `text` is what the sink knows of it when all has been read, None until then.
     """
 
-    def __init__(self, stream: IO[bytes], sink: capture.Sink) -> None:
-        """Read from `stream` once it is started."""
+    def __init__(self, stream: IO[bytes], sink: capture.Sink, listen: Callable[[bytes], None] | None = None) -> None:
+        """Read from `stream` once it is started; `listen` hears what is read."""
         super().__init__(name="venvgrid-output", daemon=True)
         self._stream = stream
         self._sink = sink
+        self._listen = listen
         self.text: str | None = None
         self._is_over = False
         self._drained = 0  # bytes since the end
@@ -141,6 +142,8 @@ class Pump(threading.Thread):
             descriptor = self._stream.fileno()
             while self._may_read(descriptor) and (data := os.read(descriptor, CHUNK)):
                 self._sink.write(data)
+                if self._listen is not None:
+                    self._listen(data)
                 self._drained += len(data) if self._is_over else 0
         self.text = self._sink.finish()
 
@@ -190,7 +193,7 @@ def _start(command: Command) -> _Started:
         _discard(sinks)
         raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
     streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
-    pumps = [Pump(stream, sink) for stream, sink in zip(streams, sinks, strict=True)]
+    pumps = [Pump(stream, sink, command.listen) for stream, sink in zip(streams, sinks, strict=True)]
     try:
         for pump in pumps:
             pump.start()

@@ -17,6 +17,7 @@ from venvgrid.events import (
     RunStarted,
     Stage,
     StageFinished,
+    StageProgress,
     StageStarted,
     TestFinished,
     TestsCollected,
@@ -146,6 +147,8 @@ class Folder:
                 self._cell(event.cell).planned = event
             case CellFinished():
                 self._cell(event.result.id).result = event.result
+            case StageProgress():
+                pass
             case Message():
                 self._warnings += [event.text] if event.level == "warning" else []
             case RunStarted():

@@ -16,7 +16,7 @@ NOT_IMPORTED = ("inside/",)
 THREADS = {"engine.py", "process.py"}
 # From the bottom to the top: a module imports only from its own layer and those before it.
 LAYERS = (
-    ("names", "exits", "errors", "durable", "model", "events", "serial"),
+    ("names", "exits", "errors", "durable", "hearing", "model", "events", "serial"),
     ("command", "capture", "variables", "signatures", "records", "observed", "mismatch", "verdict", "junit_input"),
     ("axes", "cell_ids", "placeholders", "matching", "config_*", "config", "plan", "selection", "initialise"),
     ("grid_layout", "grouping", "explain", "compare", "report", "analysis"),

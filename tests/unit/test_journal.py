@@ -108,6 +108,7 @@ KINDS = {
         events.CellPlanned, cell=text, status=st.sampled_from(Status), reason=text, at=seconds, environment=text
     ),
     events.StageStarted: values(events.StageStarted, cell=text, stage=stages, at=seconds, worker=st.integers(0, 9)),
+    events.StageProgress: values(events.StageProgress, cell=text, stage=stages, text=text, at=seconds),
     events.StageFinished: values(
         events.StageFinished, cell=text, stage=stages, at=seconds, duration=seconds, detail=text
     ),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from venvgrid.events import Event, Message, Stage, StageFinished, StageStarted, TestsCollected
+from venvgrid.events import Event, Message, Stage, StageFinished, StageProgress, StageStarted, TestsCollected
 from venvgrid.model import Outcome, Verdict
 from venvgrid.reporters.live import LiveReporter, Screen
 
@@ -296,3 +296,13 @@ def test_text_of_others_moves_no_cursor(values: list[str]) -> None:
         live(Message(level="warning", text=message))
     final_screen(stream.getvalue())  # fails at any other control sequence
     assert not re.search(r"[\x00-\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]", stream.getvalue())
+
+
+def test_what_is_being_downloaded_is_told() -> None:
+    """A long build says what it is at."""
+    lines = drawn(
+        make.started([make.cell("py3.9")]),
+        StageStarted(cell="py3.9", stage=Stage.BUILD, at=0.0),
+        StageProgress(cell="py3.9", stage=Stage.BUILD, text="Downloading torch (2.1GiB)", at=0.0),
+    )
+    assert lines[2].endswith("Downloading torch (2.1GiB)")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid import hearing
 from venvgrid.installers import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
@@ -162,7 +163,15 @@ class Pip:
         supervised: bool = False,
     ) -> Completed:
         argv = (python, str(self.folder_for(interpreter) / "pip"), *arguments)
-        return self.run(Command(argv=argv, cwd=cwd, env=self.environ, timeout=timeout, supervised=supervised))
+        command = Command(
+            argv=argv,
+            cwd=cwd,
+            env=self.environ,
+            timeout=timeout,
+            supervised=supervised,
+            listen=hearing.listener(),
+        )
+        return self.run(command)
 
 
 def pip_version(folder: Path) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from venvgrid import hearing
 from venvgrid.installers import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
@@ -114,6 +115,7 @@ class Uv:
             env=self.environ,
             timeout=timeout,
             supervised=supervised,
+            listen=hearing.listener(),
         )
         return self.run(command)
 

@@ -35,6 +35,7 @@ PER_SECOND = 8
 WIDEST = 100
 SILENT = frozenset({Outcome.PASSED, Outcome.IMPOSSIBLE, Outcome.CANCELLED})  # told by the count, and at the end
 NOTHING_EXPECTED: Mapping[str, float] = MappingProxyType({})
+LONGEST_DOING = 60  # characters
 ROOM_FOR_EXPECTED = 60  # columns
 MOST_ROWS = 16  # of running cells: what stays above is to be seen, too
 _BAR = 20
@@ -168,6 +169,8 @@ def _row(row: Running, now: float, wide: int, width: int, expected: float) -> Te
     told = ""
     if row.stage is Stage.TEST and (row.collected or row.done):
         told = f"{row.done} of {row.collected}" if row.collected else str(row.done)
+    elif row.doing:
+        told = text.line(row.doing, LONGEST_DOING)
     failed = f", {row.failed} failed" if row.failed else ""
     name = text.line(row.cell)
     room = min(wide, max(8, width - 36))

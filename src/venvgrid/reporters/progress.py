@@ -12,6 +12,7 @@ from venvgrid.events import (
     RunStarted,
     Stage,
     StageFinished,
+    StageProgress,
     StageStarted,
     TestFinished,
     TestsCollected,
@@ -33,6 +34,7 @@ class Running:
     done: int = 0
     failed: int = 0
     attempt: int = 1
+    doing: str = ""  # what is being downloaded or built
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,6 +58,9 @@ class Progress:
                 self._testing(event.cell, event.at).collected = event.collected
             case StageStarted():
                 self.running[event.cell] = Running(cell=event.cell, stage=event.stage, since=event.at)
+            case StageProgress():
+                if event.cell in self.running:
+                    self.running[event.cell].doing = event.text
             case StageFinished():
                 self.running.pop(event.cell, None)
             case CellFinished():
