@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, plan, selection, session
+from venvgrid import config, history, learning, ordering, selection, session
 from venvgrid.errors import NothingToRunError
 from venvgrid.events import Stage
 from venvgrid.process import Cancellation
@@ -56,11 +56,6 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         venvgrid.errors.VenvgridError: the configuration, the lock or the project is wrong, or nothing is to be run.
     """
     loaded = config.load(Path(file) if file is not None else None, cwd=Path.cwd())
-    planned = plan.expand(loaded)
-    if cells:
-        planned = choose_cells(planned, selection.compile(cells, [axis.name for axis in loaded.axes]))
-    if not planned.cells:
-        raise NothingToRunError(f"cells={cells!r} matches no cell")
     wishes = Wishes(
         workers=workers or default_workers(),
         arguments=tuple(arguments),
@@ -72,7 +67,13 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         run_unchanged=not cache,
     )
     bench = Workbench(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation())
-    goal = bench.goal(planned, run="", until=Stage.TEST)
+    planned = learning.plan_for(bench, listening=None)
+    if cells:
+        planned = choose_cells(planned, selection.compile(cells, [axis.name for axis in loaded.axes]))
+    if not planned.cells:
+        raise NothingToRunError(f"cells={cells!r} matches no cell")
+    order = ordering.ranks([item.cell for item in planned.cells], history.last(bench.root))
+    goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
     finished, _ = session.execute(bench, goal, show=on_event or _ignore, say=_say)
     return finished
 

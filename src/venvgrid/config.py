@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid import axes, serial
 from venvgrid.config_axes import read_axes, read_rules
 from venvgrid.config_reader import Mistakes, Table
-from venvgrid.config_sections import read_install, read_project, read_strategy, read_test
+from venvgrid.config_sections import read_install, read_planning, read_project, read_test
 from venvgrid.config_values import shown
 from venvgrid.errors import ConfigError
 from venvgrid.model import AxisKind, Config
@@ -114,9 +114,10 @@ def from_table(table: Mapping[str, Any], *, file: Path, prefix: str = "", runnin
         test=read_test(top.table("test"), [axis.name for axis in found]),
         excludes=read_rules(top.tables("exclude"), found, root, include=False),
         includes=read_rules(top.tables("include"), found, root, include=True),
-        strategy=read_strategy(top.table("plan")),
     )
-    if (cells := axes.count(found)) > MOST_CELLS:
+    name, planning = read_planning(top.table("plan"), found)
+    config = replace(config, strategy=name, planning=planning)
+    if planning.kind == "full" and (cells := axes.count(found)) > MOST_CELLS:
         sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in found)
         top.wrong("axes", too_many(cells, sizes))
     if mistakes.found:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,21 +29,22 @@ from venvgrid.config_values import (
     text,
     variable_name,
     variable_pattern,
+    whole_number,
 )
-from venvgrid.model import InstallMode, InstallOptions, ProjectOptions, Resolution, RunOptions
+from venvgrid.model import NOTHING, InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, RunOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from venvgrid.config_reader import Table
+    from venvgrid.model import Axis
 
 PROJECT = ("path", "install", "extras", "groups")
-PLAN = ("strategy",)
+PLAN = ("strategy", "seed", "baseline", "must", "optimise")
 INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
 TEST = ("command", "reports", "smoke", "timeout", "grace-period", "retries", "coverage", "pass-env", "env")
 
-FULL = "full"
-LATER_STRATEGIES = ("pairwise", "one-at-a-time", "t=2", "t=3", "t=4", "random", "budget")
+FULL, COVER = "full", "cover"
 JUNIT = "junit:"
 
 
@@ -64,19 +67,65 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
     )
 
 
-def read_strategy(table: Table) -> str:
-    """Give the strategy of [plan]."""
+def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
+    """Give the strategy of [plan] as it is written, and what it means."""
     table.only(PLAN)
+    name, planning = table.take("strategy", strategy, (FULL, Planning()))
+    planning = replace(
+        planning,
+        seed=table.take("seed", whole_number, 0),
+        optimise=table.take("optimise", duration, 0.0),
+        baseline=_combination(table.table("baseline"), axes) if "baseline" in table.values else NOTHING,
+        must=tuple(_combination(item, axes) for item in table.tables("must")),
+    )
+    return name, planning
 
-    def strategy(raw: object) -> str:
-        value = text(raw)
-        if value in LATER_STRATEGIES:
-            raise BadValueError(f"the strategy {shown(value)} is not available yet (allowed: 'full')")
-        if value != FULL:
-            raise BadValueError(f"{shown(value)} is no strategy{nearest(value, [FULL])} (allowed: 'full')")
-        return value
 
-    return table.take("strategy", strategy, FULL)
+def strategy(raw: object) -> tuple[str, Planning]:
+    """Read the name of a strategy, from the file or the command line."""
+    value = text(raw)
+    known = {
+        FULL: Planning(),
+        "pairwise": Planning(kind=COVER, strength=2),
+        "one-at-a-time": Planning(kind="one-at-a-time"),
+        "corners": Planning(kind="corners"),
+    }
+    if value in known:
+        return value, known[value]
+    found = re.fullmatch(r"t\s*=\s*([1-6])", value)
+    if found:
+        return value, Planning(kind=COVER, strength=int(found[1]))
+    found = re.fullmatch(r"budget\s*=\s*([1-9][0-9]{0,5})", value)
+    if found:
+        return value, Planning(kind=COVER, strength=2, budget=int(found[1]))
+    allowed = [*known, "t=3", "budget=20"]
+    raise BadValueError(
+        f"{shown(value)} is no strategy{nearest(value, allowed)} "
+        "(allowed: 'full', 'pairwise', 't=1' to 't=6', 'one-at-a-time', 'corners', 'budget=N')"
+    )
+
+
+def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
+    """Give values of axes: one each, and one that the axis has."""
+    names = {axis.name: axis for axis in axes}
+    table.only(tuple(names))
+    found: dict[str, str] = {}
+    for name in table.values:
+        if name not in names:
+            continue
+
+        def value(raw: object, axis: Axis = names[name]) -> str:
+            wanted = text(raw)
+            if wanted not in axis.values:
+                allowed = ", ".join(map(shown, axis.values[:20]))
+                raise BadValueError(
+                    f"{shown(wanted)} is no value of the axis{nearest(wanted, axis.values)} (allowed: {allowed})"
+                )
+            return wanted
+
+        if (taken := table.take(name, value, "")) or "" in names[name].values:
+            found[name] = taken
+    return MappingProxyType(found)
 
 
 def read_install(table: Table) -> InstallOptions:

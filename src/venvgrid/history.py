@@ -26,12 +26,6 @@ def last(root: Path) -> dict[str, Earlier]:
     return dict(_cells(folder)) if folder else {}
 
 
-def durations(root: Path) -> dict[str, float]:
-    """Give the seconds that the tests of each cell took in the last run."""
-    folder = journal.latest(root)
-    return {name: item.seconds for name, item in _cells(folder)} if folder else {}
-
-
 def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
     """Give the last verdict of each cell of a run, from the runs before it that are still there."""
     wanted = {cell.id for cell in finished.cells}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid import hearing
@@ -31,12 +30,12 @@ Cells = tuple["Cell", ...]
 
 
 class Jobs:
-    """Makes tasks. `expected` maps cells to the seconds that they took last time: long ones go first."""
+    """Makes tasks. `order` maps cells to their places: the lowest goes first (see `ordering`)."""
 
-    def __init__(self, work: Work, now: Callable[[], float], expected: Mapping[str, float]) -> None:
+    def __init__(self, work: Work, now: Callable[[], float], order: Mapping[str, float]) -> None:
         """Begin with no task made."""
-        self._work, self._now, self._expected = work, now, expected
-        self._ranks: defaultdict[str, int] = defaultdict(int)  # builds that were asked for, by interpreter
+        self._work, self._now, self._order = work, now, order
+        self._interpreters: set[str] = set()  # for which a build was asked for
 
     def resolve(self, key: str, cells: Cells, to: Interpreter, metadata: Metadata | None, *, stand_in: bool) -> Task:
         """Resolve cells that differ in nothing that a resolver sees, for the interpreter `to`."""
@@ -50,7 +49,7 @@ class Jobs:
     def build(self, entry: LockEntry, wheel: Wheel | None, cells: Cells, *, alone: bool = False) -> Task:
         """Build the environment of a lock entry; `alone`: for one cell at a time, and with no file shared.
 
-        The first environment of each interpreter goes before the second of any: it leaves bytecode for the others.
+        Of cells in the same place the first environment of each interpreter goes first: it leaves bytecode for others.
         """
 
         def work(post: Post) -> object:
@@ -64,14 +63,14 @@ class Jobs:
             environment, took = self._timed(post, cells, Stage.BUILD, build)
             return Built(environment=environment, took=took)
 
-        rank = self._ranks[entry.interpreter.executable]
-        self._ranks[entry.interpreter.executable] += 1
-        order = rank * 1e-3 - max(self._expected.get(cell.id, 0.0) for cell in cells)
+        is_first = entry.interpreter.executable not in self._interpreters
+        self._interpreters.add(entry.interpreter.executable)
+        order = min(self._order.get(cell.id, 0.0) for cell in cells) - is_first / 2
         return Task(key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=order)
 
     def test(self, job: CellWork) -> Task:
         """Test a cell."""
-        order = -self._expected.get(job.cell.id, 0.0)
+        order = self._order.get(job.cell.id, 0.0)
         return Task(
             key=f"{TEST}{job.cell.id}",
             lane=Lane.TEST,

@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid import serial
 from venvgrid.errors import LockError
 from venvgrid.installers import Resolved, Unresolvable
-from venvgrid.model import Distribution, LockEntry, Status
+from venvgrid.model import Distribution, Learnt, LockEntry, Status
 from venvgrid.resolve import lock_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from venvgrid.model import Config, Interpreter, PlannedCell
+    from venvgrid.model import Config, Interpreter, Plan, PlannedCell
     from venvgrid.project import Metadata
 
 FORMAT = "venvgrid-lock-1"
@@ -52,6 +52,8 @@ class Lock:
     impossible: Mapping[str, str] = field(default_factory=dict)
     open: Mapping[str, str] = field(default_factory=dict)
     environments: Mapping[str, LockedEnvironment] = field(default_factory=dict)
+    chosen: tuple[Mapping[str, str], ...] = ()  # by a strategy: the values of each cell
+    learnt: tuple[Learnt, ...] = ()
 
 
 def path_for(config: Config) -> Path:
@@ -71,6 +73,8 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
         serial.to_plain(config.install),
         declared,
     ]
+    if config.planning.kind != "full":
+        parts.append([config.strategy, serial.to_plain(replace(config.planning, optimise=0.0))])
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -88,8 +92,10 @@ def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
     return f"{path.name} lacks {missing[0]}{more}" if missing else ""
 
 
-def make(digest: str, planned: Mapping[str, PlannedCell], entries: Mapping[str, LockEntry]) -> Lock:
-    """Make a lock of what a run resolved."""
+def make(
+    digest: str, planned: Mapping[str, PlannedCell], entries: Mapping[str, LockEntry], plan: Plan | None = None
+) -> Lock:
+    """Make a lock of what a run resolved; of a `plan` whose cells were chosen it keeps which ones."""
     cells, environments = {}, {}
     for cell, entry in entries.items():
         interpreter = entry.interpreter
@@ -110,7 +116,13 @@ def make(digest: str, planned: Mapping[str, PlannedCell], entries: Mapping[str, 
     }
     missing = {**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]}
     return Lock(
-        digest=digest, cells=cells, impossible=others[Status.IMPOSSIBLE], open=missing, environments=environments
+        digest=digest,
+        cells=cells,
+        impossible=others[Status.IMPOSSIBLE],
+        open=missing,
+        environments=environments,
+        chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
+        learnt=plan.learnt if plan else (),
     )
 
 
@@ -122,6 +134,12 @@ def render(lock: Lock) -> str:
         f'fits = "{lock.digest}"',
         "",
     ]
+    if lock.chosen:
+        lines += ["[plan]", "chosen = [", *(f"    {_table(values)}," for values in lock.chosen), "]"]
+        lines += ["learnt = ["] if lock.learnt else []
+        for item in lock.learnt:
+            lines += [f"    {{ values = {_table(item.values)}, reason = {_text(item.reason)} }},"]
+        lines += ["]", ""] if lock.learnt else [""]
     for title, table in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
         if table:
             lines += [f"[{title}]", *(f"{_text(name)} = {_text(value)}" for name, value in sorted(table.items())), ""]
@@ -151,6 +169,11 @@ def read(path: Path) -> Lock:
             impossible=_strings(data.get("impossible", {})),
             open=_strings(data.get("open", {})),
             environments={name: _environment(table) for name, table in data.get("environments", {}).items()},
+            chosen=tuple(_strings(item) for item in data.get("plan", {}).get("chosen", ())),
+            learnt=tuple(
+                Learnt(values=_strings(item["values"]), reason=str(item["reason"]))
+                for item in data.get("plan", {}).get("learnt", ())
+            ),
         )
     except FileNotFoundError as error:
         message = f"{path} does not exist; make it with: venvgrid lock"
@@ -209,6 +232,10 @@ def _distribution(item: Distribution) -> str:
     parts = [f"name = {_text(item.name)}", f"version = {_text(item.version)}"]
     parts += [f"direct = {_text(item.direct)}"] if item.direct else []
     return "{ " + ", ".join([*parts, f"hashes = [{', '.join(map(_text, item.hashes))}]"]) + " }"
+
+
+def _table(values: Mapping[str, str]) -> str:
+    return "{ " + ", ".join(f"{_text(name)} = {_text(value)}" for name, value in values.items()) + " }"
 
 
 def _environment(table: dict[str, Any]) -> LockedEnvironment:

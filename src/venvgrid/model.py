@@ -98,6 +98,23 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planning:
+    """`[plan]`: which combinations become cells. `kind` is "full", "cover", "one-at-a-time" or "corners".
+
+    `strength` is that of "cover", else 0; `budget` the most cells, 0 for as many as it takes; `optimise` seconds to
+    make them fewer; `must` combinations that are always in; `baseline` the values that "one-at-a-time" starts from.
+    """
+
+    kind: str = "full"
+    strength: int = 0
+    budget: int = 0
+    optimise: float = 0.0
+    seed: int = 0
+    baseline: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    must: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything that the configuration says, checked. `file` is where it stands, `root` the folder of that file."""
 
@@ -110,6 +127,7 @@ class Config:
     excludes: tuple[Rule, ...] = ()
     includes: tuple[Rule, ...] = ()
     strategy: str = "full"
+    planning: Planning = field(default_factory=Planning)  # what the strategy means
     digest: str = ""  # of the configuration's meaning: equal for equal values, whatever the layout of the file
 
 
@@ -143,12 +161,38 @@ class PlannedCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """Values that cannot be together, as a resolver found, and why."""
+
+    values: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What the cells of a plan cover, checked apart from what chose them: combinations of `strength` values.
+
+    `feasible` can be, `covered` of them are in a cell; `infeasible` counts those that cannot be, by who says so;
+    `missing` names combinations that can be and are in no cell (the first of them).
+    """
+
+    strength: int
+    feasible: int
+    covered: int
+    infeasible: Mapping[str, int]
+    missing: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The cells in order. `warnings` are about the plan as a whole (an exclude that matches nothing)."""
 
     cells: tuple[PlannedCell, ...]
     strategy: str = "full"
     warnings: tuple[str, ...] = ()
+    certificate: Certificate | None = None
+    learnt: tuple[Learnt, ...] = ()
+    combinations: int = 0  # of the values of all axes, where not all of them are cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

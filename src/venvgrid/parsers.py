@@ -127,6 +127,10 @@ def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
         "-j", dest="workers", metavar="N", type=_workers, help="how many at once (default: the usable CPUs)"
     )
+    parser.add_argument(
+        "--strategy", metavar="S", help="full, pairwise, t=3, one-at-a-time, corners or budget=20, for plan.strategy"
+    )
+    parser.add_argument("--optimise", metavar="TIME", help="look so long for fewer cells ('20s')")
     parser.add_argument("--offline", action="store_true", help="use nothing that is not in the caches")
     parser.add_argument("--skip-missing-interpreters", action="store_true", help="a missing interpreter is no failure")
     parser.add_argument("--strict", action="store_true", help="an impossible cell is a failure")

@@ -18,14 +18,18 @@ from venvgrid.model import Cell, Plan, PlannedCell, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from venvgrid.model import Axis, Config, Rule
+    from venvgrid.model import Axis, Config, Learnt, Rule
 
 FORMAT = "venvgrid-plan-1"
+LARGEST = 2**53 - 1  # that every JSON parser takes as it is
 MOST_COLLISIONS = 20  # of ids, that a message lists
 
 
-def expand(config: Config) -> Plan:
+def expand(config: Config, learnt: tuple[Learnt, ...] = (), chosen: tuple[Mapping[str, str], ...] = ()) -> Plan:
     """Give every cell of `config`: the full product, the first axis slowest, then what [[include]] adds.
+
+    With another strategy than "full" only the combinations that it chooses, so that what is `learnt` to be impossible
+    is covered otherwise; or those that are `chosen` already, by a lock.
 
     Cells that an [[exclude]] matches are there with Status.EXCLUDED. An [[include]] comes after them: each combination
     of its values sets the options of the cells that it matches, or adds its cells when there are none, which take all
@@ -37,12 +41,18 @@ def expand(config: Config) -> Plan:
     """
     _check_size(config)
     kinds = {axis.name: axis.kind for axis in config.axes}
-    cells = [
-        _runnable(config.axes, dict(zip(kinds, values, strict=True)))
-        for values in itertools.product(*(axis.values for axis in config.axes))
-    ]
     warnings: list[str] = []
-    for rule in config.excludes:
+    certificate = None
+    if config.planning.kind == "full":
+        product = itertools.product(*(axis.values for axis in config.axes))
+        cells = [_runnable(config.axes, dict(zip(kinds, values, strict=True))) for values in product]
+    else:
+        from venvgrid import strategies  # noqa: PLC0415  (the full product needs none of it)
+
+        choice = strategies.choose(config, config.planning, learnt, chosen)
+        cells = [_runnable(config.axes, values) for values in choice.cells]
+        warnings, certificate = list(choice.warnings), choice.certificate
+    for rule in config.excludes if config.planning.kind == "full" else ():
         hits = [index for index, planned in enumerate(cells) if rule_fits(rule, kinds, planned.cell.axes)]
         for index in hits:
             if cells[index].status is Status.RUNNABLE:
@@ -54,7 +64,14 @@ def expand(config: Config) -> Plan:
         for wanted in _combinations(rule.keys):
             _include(cells, config.axes, wanted, allow_failure=rule.allow_failure)
     _check_ids(config, cells)
-    return Plan(cells=tuple(cells), strategy=config.strategy, warnings=tuple(warnings))
+    return Plan(
+        cells=tuple(cells),
+        strategy=config.strategy,
+        warnings=tuple(warnings),
+        certificate=certificate,
+        learnt=learnt,
+        combinations=axes.count(config.axes) if config.planning.kind != "full" else 0,
+    )
 
 
 def requirement(axis_name: str, value: str) -> str | None:
@@ -77,7 +94,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     """Give `plan` as the data of `plan --json`; its JSON Schema is schemas/plan.schema.json."""
     return {
         "format": FORMAT,
-        "strategy": {"name": plan.strategy},
+        "strategy": _strategy_json(plan),
         "cells": [
             {
                 "id": planned.cell.id,
@@ -90,6 +107,24 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         ],
         "warnings": list(plan.warnings),
     }
+
+
+def _strategy_json(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": plan.strategy}
+    if plan.learnt:
+        found["learnt"] = [{"values": dict(item.values), "reason": item.reason} for item in plan.learnt]
+    if plan.combinations:
+        found["combinations"] = min(plan.combinations, LARGEST)
+    if plan.certificate is not None:
+        proof = plan.certificate
+        found |= {
+            "strength": proof.strength,
+            "feasible": proof.feasible,
+            "covered": proof.covered,
+            "infeasible": dict(proof.infeasible),
+            "missing": [dict(item) for item in proof.missing],
+        }
+    return found
 
 
 def _runnable(all_axes: tuple[Axis, ...], values: dict[str, str], **options: bool) -> PlannedCell:
@@ -136,7 +171,7 @@ def _said(rule: Rule) -> str:
 
 def _check_size(config: Config) -> None:
     """Count before anything is expanded, so that no configuration can fill the memory."""
-    total = axes.count(config.axes)
+    total = axes.count(config.axes) if config.planning.kind == "full" else 0
     for rule in config.includes:
         total += axes.count(
             replace(axis, values=rule.keys[axis.name]) if axis.name in rule.keys else axis for axis in config.axes

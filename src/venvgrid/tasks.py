@@ -101,7 +101,7 @@ class Goal:
     fail_fast: bool = False
     strict: bool = False
     skip_missing: bool = False
-    order: Mapping[str, float] = field(default_factory=dict)  # seconds that a cell took last time
+    order: Mapping[str, float] = field(default_factory=dict)  # by cell: the lowest goes first
 
 
 def headline(text: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import signal
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, plan, selection
+from venvgrid import config, learning, plan, selection
+from venvgrid.config_sections import strategy
+from venvgrid.config_values import BadValueError, duration
 from venvgrid.errors import NothingToRunError, UsageError
 from venvgrid.model import Status
 from venvgrid.reporters import render
@@ -29,8 +32,18 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 def load(arguments: argparse.Namespace) -> Config:
-    """Read the configuration that the command line names, or the one of this folder."""
-    return config.load(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+    """Read the configuration that the command line names, or the one of this folder; its options come before it."""
+    loaded = config.load(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+    name, planning = loaded.strategy, loaded.planning
+    try:
+        if getattr(arguments, "strategy", None):
+            name, chosen = strategy(arguments.strategy)
+            planning = replace(planning, kind=chosen.kind, strength=chosen.strength, budget=chosen.budget)
+        if getattr(arguments, "optimise", None):
+            planning = replace(planning, optimise=duration(arguments.optimise))
+    except BadValueError as error:
+        raise UsageError(f"--strategy or --optimise: {error}") from error
+    return replace(loaded, strategy=name, planning=planning)
 
 
 def bench(arguments: argparse.Namespace, loaded: Config, terminal: Terminal, cancellation: Cancellation) -> Workbench:
@@ -55,13 +68,17 @@ def _use_cache(arguments: argparse.Namespace, terminal: Terminal) -> bool:
     return asked if asked is not None else terminal.environ.get("CI", "").lower() in {"", "0", "false"}
 
 
-def expand(arguments: argparse.Namespace, loaded: Config, terminal: Terminal) -> Plan:
+def expand(arguments: argparse.Namespace, bench: Workbench, terminal: Terminal) -> Plan:
     """Expand the configuration and keep the cells that -k asks for.
+
+    With another strategy than "full", what resolution finds impossible is learnt and covered otherwise, unless the
+    lock says it all.
 
     Raises:
         NothingToRunError: no cell is left.
     """
-    planned = plan.expand(loaded)
+    loaded = bench.config
+    planned = learning.plan_for(bench, signals, locked=getattr(arguments, "check", False))
     for warning in planned.warnings:
         terminal.message(f"warning: {warning}")
     if arguments.expression:

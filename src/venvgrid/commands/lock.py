@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Resolve every cell anew and write the lock; one that could not be resolved leaves the old lock as it is."""
     loaded = common.load(arguments)
-    planned = common.expand(arguments, loaded, terminal)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
+    planned = common.expand(arguments, bench, terminal)
     director = plan.resolve(bench, planned, refresh=True)
     failed = [item for item in director.planned.values() if item.status is Status.FAILED]
     path = lockfile.path_for(loaded)
     if failed:
         message = f"{path.name} was not written: {failed[0].cell.id}: {failed[0].reason}"
         raise InfrastructureError(message + (f" (and {len(failed) - 1} more cells)" if len(failed) > 1 else ""))
-    lock = lockfile.make(bench.lock_digest(bench.metadata), director.planned, director.entries)
+    lock = lockfile.make(bench.lock_digest(bench.metadata), director.planned, director.entries, planned)
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     after = lockfile.render(lock)
     journal.write_atomic(path, after)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the plan and give the exit status."""
     loaded = common.load(arguments)
-    planned = common.expand(arguments, loaded, terminal)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
+    planned = common.expand(arguments, bench, terminal)
     if arguments.check:
         return _check(bench, planned, terminal)
     director = resolve(bench, planned)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import coverage_data, history, journal, session
+from venvgrid import coverage_data, history, journal, ordering, session
 from venvgrid.commands import common
 from venvgrid.errors import NothingToRunError, UsageError
 from venvgrid.events import Stage
@@ -32,13 +32,16 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     loaded = common.load(arguments)
     if loaded.test.coverage:
         coverage_data.check()
-    planned = common.expand(arguments, loaded, terminal)
     cancellation = Cancellation()
     bench = common.bench(arguments, loaded, terminal, cancellation)
+    planned = common.expand(arguments, bench, terminal)
     if arguments.failed:
         planned = _failed_last_time(planned, bench)
-    goal = bench.goal(planned, run="", until=Stage.TEST, order=history.durations(bench.root))
-    with _progress(arguments, terminal, goal.order) as show:
+    last = history.last(bench.root)
+    order = ordering.ranks([item.cell for item in planned.cells], last)
+    goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
+    expected = {name: earlier.seconds for name, earlier in last.items()}
+    with _progress(arguments, terminal, expected) as show:
         finished, folder = session.execute(bench, goal, show=show, say=terminal.message, listening=common.signals)
     terminal.data(common.table(arguments, finished, terminal))
     if loaded.test.coverage:

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import CellResult, Outcome, Status
 from venvgrid.report import Report
+from venvgrid.reporters import text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from venvgrid.model import Plan
 
+MOST_MISSING = 5
+MOST_REASONS = 12
 OUTCOMES = {
     Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
     Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
@@ -34,4 +39,24 @@ def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
     )
     excluded = tuple(item for item in plan.cells if item.status is Status.EXCLUDED)
     report = replace(Report(cells=cells, finished=True), excluded=excluded)
-    return table.render(report, width=width, colour=colour, encoding=encoding, planned=True)
+    shown = table.render(report, width=width, colour=colour, encoding=encoding, planned=True)
+    return shown + "".join(f"{text.encodable(line, encoding)}\n" for line in certified(plan))
+
+
+def certified(plan: Plan) -> Iterator[str]:
+    """Say what the cells of a strategy cover, and what is not run; nothing of a plan with all combinations."""
+    proof = plan.certificate
+    if proof is None:
+        return
+    what = {1: "values", 2: "pairs", 3: "triples"}.get(proof.strength, f"combinations of {proof.strength} values")
+    if proof.covered == proof.feasible:
+        yield f"{plan.strategy}: all {proof.feasible} {what} that can be are covered (checked)"
+    else:
+        yield f"{plan.strategy}: {proof.covered} of the {proof.feasible} {what} that can be are covered (checked)"
+        shown = [", ".join(f"{name} {value}" for name, value in item.items()) for item in proof.missing[:MOST_MISSING]]
+        more = proof.feasible - proof.covered - len(shown)
+        yield f"  not covered: {text.some(shown, MOST_MISSING)}{f' and {more} more' if more > 0 else ''}"
+    for why, number in list(proof.infeasible.items())[:MOST_REASONS]:
+        yield f"  {number} cannot be: {text.line(why)}"
+    if plan.combinations:
+        yield f"  not run: {plan.combinations - len(plan.cells):,} of {plan.combinations:,} combinations of all axes"
