@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, history, learning, ordering, selection, session
+from venvgrid import config_file, history, learning, ordering, policies, selection, session
 from venvgrid.errors import NothingToRunError
 from venvgrid.events import Stage
 from venvgrid.process import Cancellation
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def run(  # noqa: PLR0913  (each is an option of the command)
     file: str | os.PathLike[str] | None = None,
     *,
+    grid: str = "",
     cells: str = "",
     arguments: Sequence[str] = (),
     workers: int | None = None,
@@ -38,6 +39,7 @@ def run(  # noqa: PLR0913  (each is an option of the command)
 
     Args:
         file: matrix.toml or pyproject.toml; None looks for one in the current folder, as the command does.
+        grid: the name of a [grid.NAME]; "" for the one outside of them.
         cells: an expression as for `-k`; "" for all cells.
         arguments: appended to the test command.
         workers: how many cells at once; None for as many as there are usable CPUs.
@@ -55,7 +57,8 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     Raises:
         venvgrid.errors.VenvgridError: the configuration, the lock or the project is wrong, or nothing is to be run.
     """
-    loaded = config.load(Path(file) if file is not None else None, cwd=Path.cwd())
+    source = config_file.find(Path(file) if file is not None else None, cwd=Path.cwd())
+    loaded = policies.of_user(source, os.environ, grid=grid, offline=offline).config
     wishes = Wishes(
         workers=workers or default_workers(),
         arguments=tuple(arguments),
@@ -68,11 +71,13 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     )
     bench = Workbench(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation())
     planned = learning.plan_for(bench, listening=None)
+    last = history.last(bench.root, grid)
     if cells:
-        planned = choose_cells(planned, selection.compile(cells, [axis.name for axis in loaded.axes]))
+        outcomes = {name: earlier.outcome for name, earlier in last.items()}
+        planned = choose_cells(planned, selection.compile(cells, [axis.name for axis in loaded.axes], outcomes))
     if not planned.cells:
         raise NothingToRunError(f"cells={cells!r} matches no cell")
-    order = ordering.ranks([item.cell for item in planned.cells], history.last(bench.root))
+    order = ordering.order([item.cell for item in planned.cells], last)
     goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
     finished, _ = session.execute(bench, goal, show=on_event or _ignore, say=_say)
     return finished

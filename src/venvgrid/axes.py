@@ -35,10 +35,11 @@ SPECIAL_AXES = {
     "resolution": AxisKind.RESOLUTION,
     "extras": AxisKind.EXTRAS,
 }
-# Policies that later versions turn into versions; named so that nobody takes them for a typing mistake.
-LATER = frozenset(
-    {"latest-minors", "latest-majors", "latest-patches", "lowest", "highest", "oldest", "newest", "minimum", "declared"}
-    | {"spec0", "nightly", "pre", "requires-python", "supported", "all"}
+# Policies stand alone, as a string, for all values of an axis; see `releases` for what they mean.
+PYTHON_POLICY = re.compile(r"requires-python|supported|classifiers|spec0")
+PACKAGE_POLICY = re.compile(
+    r"(?:declared|latest-minors|latest-majors|spec0|max|\d+(?:\.\d+)*\s*\.\.\s*\d+(?:\.\d+)*)(?::[1-9]\d{0,2})?(?:\+pre)?"
+    r"|latest\+pre"
 )
 
 PYTHON = re.compile(
@@ -99,6 +100,15 @@ def values(axis_kind: AxisKind, raw: object, root: Path) -> list[str]:
             return [_extras(raw)]
 
 
+def policy(axis_kind: AxisKind, raw: object) -> str:
+    """Give the policy that stands for the values of an axis, "" if they are written out."""
+    if not isinstance(raw, str) or axis_kind not in {AxisKind.PYTHON, AxisKind.DEPENDENCY}:
+        return ""
+    value = raw.strip()
+    names = PYTHON_POLICY if axis_kind is AxisKind.PYTHON else PACKAGE_POLICY
+    return value if names.fullmatch(value) else ""
+
+
 def count(axes: Iterable[Axis]) -> int:
     """Give the number of cells of the full product."""
     return math.prod(len(axis.values) for axis in axes)
@@ -154,15 +164,15 @@ def _utc(time: dt.datetime) -> str:
         raise BadValueError(f"{shown(time)} is no time of the calendar") from None
 
 
-def _not_yet(value: str) -> BadValueError:
-    return BadValueError(f"the policy {shown(value)} is not available yet; write the versions out")
+def _stands_alone(value: str) -> BadValueError:
+    return BadValueError(f"the policy {shown(value)} stands for all values of an axis: write it alone, not in a list")
 
 
 def _dependency(value: str) -> str:
     if value in {ABSENT, LATEST}:
         return value
-    if value in LATER:
-        raise _not_yet(value)
+    if PACKAGE_POLICY.fullmatch(value):
+        raise _stands_alone(value)
     allowed = 'a version such as "2.2" (any 2.2.x), a specifier such as ">=1,<2", "absent" or "latest"'
     if is_specifier(value):
         _specifier(value)
@@ -187,8 +197,8 @@ def _specifier(value: str) -> None:
 
 
 def _pythons(value: str, root: Path) -> list[str]:
-    if value in LATER:
-        raise _not_yet(value)
+    if PYTHON_POLICY.fullmatch(value):
+        raise _stands_alone(value)
     if "/" in value or "\\" in value:
         return [os.path.normpath(root / os.path.expanduser(value))]  # noqa: PTH111 - Path.expanduser raises without a home
     if is_specifier(value):

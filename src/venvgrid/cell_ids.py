@@ -35,10 +35,13 @@ _WORDS = {"===": "is", "~=": "compat", "==": "eq", "!=": "ne", "<=": "le", ">=":
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 
 
-def cell_id(axes: Sequence[Axis], values: Mapping[str, str]) -> str:
-    """Give the id of the cell that has `values` (axis name → value) on `axes`."""
+def cell_id(axes: Sequence[Axis], values: Mapping[str, str], grid: str = "") -> str:
+    """Give the id of the cell that has `values` (axis name → value) on `axes`.
+
+    In a named grid it begins with the name of the grid.
+    """
     ordered = sorted(axes, key=lambda axis: (_ORDER.index(axis.kind), canonicalize_name(axis.name), axis.name))
-    full = "-".join(_part(axis, values[axis.name]) for axis in ordered)
+    full = "-".join(filter(None, [grid, *(_part(axis, values[axis.name]) for axis in ordered)]))
     if _RESERVED.match(full):
         full = f"cell-{full}"
     if len(full) <= LONGEST:

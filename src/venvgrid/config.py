@@ -1,37 +1,33 @@
-"""The configuration: found, read, checked, and turned into one immutable value."""
+"""The configuration: checked, and turned into one immutable value."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import re
-import stat
 import sys
 import sysconfig
-import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from venvgrid import axes, serial
+from venvgrid import axes, config_file, grids, serial
 from venvgrid.config_axes import read_axes, read_rules
 from venvgrid.config_reader import Mistakes, Table
 from venvgrid.config_sections import read_install, read_planning, read_project, read_test
-from venvgrid.config_values import shown
+from venvgrid.config_values import nearest, shown
 from venvgrid.errors import ConfigError
-from venvgrid.model import AxisKind, Config
+from venvgrid.model import AxisKind, Config, Frozen, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-FILE_NAME = "matrix.toml"
-PYPROJECT = "pyproject.toml"
-SECTIONS = ("project", "axes", "plan", "exclude", "include", "install", "test")
-LARGEST_FILE = 1_000_000  # bytes
+    from venvgrid.config_file import Source
+    from venvgrid.grids import Section
+
 MOST_CELLS = 10_000
-
-_PLACE = re.compile(r" ?\(at (?:line (\d+), column (\d+)|end of document)\)$")
+NOT_SETTLED: Mapping[str, Frozen] = MappingProxyType({})
 
 
 def running_python() -> str:
@@ -42,87 +38,79 @@ def running_python() -> str:
     return f"{minor}t" if sysconfig.get_config_var("Py_GIL_DISABLED") else minor
 
 
-def load(file: Path | None, *, cwd: Path, running: str | None = None) -> Config:
-    """Find, read and check the configuration.
-
-    Args:
-        file: what -c gave, relative to `cwd`: any TOML file, or a pyproject.toml. None: look for it.
-        cwd: where to look for matrix.toml, then [tool.venvgrid] of pyproject.toml; inside a git checkout also in
-            the folders above, up to the checkout's.
-        running: the value of the python axis where the configuration has none; default: this Python.
+def load(file: Path | None, *, cwd: Path, running: str | None = None, grid: str = "") -> Config:
+    """Find, read and check the configuration; see `config_file.find` for `file` and `cwd`, `build` for the others.
 
     Raises:
         ConfigError: there is none, it cannot be read, or it has mistakes (all of them).
     """
-    cwd = Path(os.path.abspath(cwd))  # noqa: PTH100 - resolve() would follow links that the user did not write
-    if file is not None:
-        path = Path(os.path.normpath(cwd / file))
-        return parse(_text(path), file=path, running=running)
-    looked: list[str] = []
-    for folder in _folders(cwd):
-        for path in (folder / FILE_NAME, folder / PYPROJECT):
-            looked.append(str(path))
-            if os.path.lexists(path):
-                text = _text(path)
-                if path.name == FILE_NAME or _is_ours(text, path):
-                    return parse(text, file=path, running=running)
-                looked[-1] += " (it has no [tool.venvgrid])"
-    raise ConfigError(
-        [f"no configuration found. Looked for: {', '.join(looked)}. Type `venvgrid init` to write a first {FILE_NAME}"]
-    )
+    return build(config_file.find(file, cwd=cwd), running=running, grid=grid)
 
 
-def parse(text: str, *, file: Path, running: str | None = None) -> Config:
+def parse(text: str, *, file: Path, running: str | None = None, grid: str = "") -> Config:
     """Turn the text of `file` into a Config; only the existence of the project's folder is looked at on the disk.
-
-    A file named pyproject.toml holds it in [tool.venvgrid].
 
     Raises:
         ConfigError: broken TOML, or one or more mistakes.
     """
-    table = _toml(text, file)
-    prefix = ""
-    if file.name == PYPROJECT:
-        prefix = "tool.venvgrid"
-        tool = table.get("tool")
-        if not isinstance(tool, dict) or "venvgrid" not in tool:
-            raise ConfigError([f"{file}: has no [tool.venvgrid]. Type `venvgrid init` to write a first {FILE_NAME}"])
-        table = tool["venvgrid"]
-        if not isinstance(table, dict):
-            raise ConfigError([f"{file.name}: {prefix}: expected a table, [{prefix}], got {shown(table)}"])
-    return from_table(table, file=file, prefix=prefix, running=running)
+    return build(config_file.understood(text, file), running=running, grid=grid)
 
 
-def from_table(table: Mapping[str, Any], *, file: Path, prefix: str = "", running: str | None = None) -> Config:
-    """Turn the configuration's table, as tomllib gives it, into a Config; `prefix` begins the key paths of messages.
+def build(
+    source: Source, *, running: str | None = None, grid: str = "", settled: Mapping[str, Frozen] = NOT_SETTLED
+) -> Config:
+    """Turn the table of a configuration into a Config.
+
+    Args:
+        source: the table. All of its grids are checked, whichever is asked for.
+        running: the value of the python axis where the configuration has none; default: this Python.
+        grid: the name of a [grid.NAME]; "" for what stands outside of them.
+        settled: values for the axes that have a policy, by axis; without them such an axis has none yet.
 
     Raises:
-        ConfigError: one or more mistakes, each with its key path and what is allowed.
+        ConfigError: one or more mistakes, each with its key path and what is allowed; or there is no such grid.
     """
-    file = Path(os.path.abspath(file))  # noqa: PTH100 - as above
-    mistakes = Mistakes(file=file.name)
-    top = Table(values=table, path=prefix, mistakes=mistakes)
-    root = file.parent
-    top.only(SECTIONS, "section")
-    found = read_axes(top.table("axes"), root, running or running_python())
-    config = Config(
-        file=file,
-        root=root,
-        axes=found,
-        project=read_project(top.table("project"), root),
-        install=read_install(top.table("install")),
-        test=read_test(top.table("test"), [axis.name for axis in found]),
-        excludes=read_rules(top.tables("exclude"), found, root, include=False),
-        includes=read_rules(top.tables("include"), found, root, include=True),
+    mistakes = Mistakes(file=source.file.name)
+    top = Table(values=source.table, path=source.prefix, mistakes=mistakes)
+    found = {
+        section.name: _config(section, source, running or running_python(), settled if section.name == grid else {})
+        for section in grids.sections(top)
+    }
+    if mistakes.found:
+        raise ConfigError(grids.distinct(mistakes.listed()))
+    if grid not in found:
+        known = [name for name in found if name]
+        hint = f"{nearest(grid, known)} (there are: {', '.join(known)})" if known else "; there is no [grid.NAME]"
+        raise ConfigError([f"{source.file.name}: no grid is named {shown(grid)}{hint}"])
+    return replace(found[grid], digest=digest(found[grid]))
+
+
+def _config(section: Section, source: Source, running: str, settled: Mapping[str, Frozen]) -> Config:
+    root, table = source.file.parent, section.table
+    found = read_axes(table.table("axes"), root, running, settled)
+    may_fail = tuple(
+        Rule(path=f"axes.{name} (+pre)", keys=MappingProxyType({name: (item.pre,)}), allow_failure=True)
+        for name, item in settled.items()
+        if item.pre
     )
-    name, planning = read_planning(top.table("plan"), found)
-    config = replace(config, strategy=name, planning=planning)
+    name, planning = read_planning(table.table("plan"), found)
+    config = Config(
+        file=source.file,
+        root=root,
+        grid=section.name,
+        axes=found,
+        project=read_project(table.table("project"), root),
+        install=read_install(table.table("install")),
+        test=read_test(table.table("test"), [axis.name for axis in found]),
+        excludes=read_rules(section.excludes, found, root, include=False, inherited=section.has_excludes_of_top),
+        includes=(*read_rules(section.includes, found, root, include=True), *may_fail),
+        strategy=name,
+        planning=planning,
+    )
     if planning.kind == "full" and (cells := axes.count(found)) > MOST_CELLS:
         sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in found)
-        top.wrong("axes", too_many(cells, sizes))
-    if mistakes.found:
-        raise ConfigError(mistakes.listed())
-    return replace(config, digest=digest(config))
+        table.wrong("axes", too_many(cells, sizes))
+    return config
 
 
 def too_many(cells: int, sizes: str) -> str:
@@ -174,58 +162,3 @@ def _relative(path: Path, root: Path) -> str:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:  # another drive
         return path.as_posix()
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Give the content of a TOML file of at most LARGEST_FILE bytes; raises ConfigError."""
-    return _toml(_text(path), path)
-
-
-def _folders(cwd: Path) -> Iterator[Path]:
-    """Give `cwd`, then the folders above it up to the one that holds .git; only `cwd` outside of a checkout."""
-    above = [cwd, *cwd.parents]
-    checkout = next((depth for depth, folder in enumerate(above) if os.path.lexists(folder / ".git")), 0)
-    yield from above[: checkout + 1]
-
-
-def _is_ours(text: str, path: Path) -> bool:
-    tool = _toml(text, path).get("tool")
-    return isinstance(tool, dict) and "venvgrid" in tool
-
-
-def _text(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise ConfigError([f"{path}: is a folder; give the file, such as {path / FILE_NAME}"])
-        if not stat.S_ISREG(mode):  # reading a pipe could wait for ever
-            raise ConfigError([f"{path}: is no regular file"])
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file. Type `venvgrid init` to write a first {FILE_NAME}"]) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise ConfigError([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
-    if len(data) > LARGEST_FILE:
-        raise ConfigError([f"{path}: is larger than {LARGEST_FILE:,} bytes: this is no configuration"])
-    try:
-        return data.decode("utf-8-sig")  # some editors on Windows write a byte order mark
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{path}: line {line} is not UTF-8; save the file as UTF-8"]) from None
-
-
-def _toml(text: str, file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise ConfigError([f"{file.name}: not valid TOML: nested too deeply"]) from None
-    except ValueError as error:  # TOMLDecodeError; a plain one for an integer of more than 4,300 digits
-        place = _PLACE.search(str(error))
-        line, column = place.groups() if place else (None, None)
-        if place and line is None:
-            line, column = str(text.count("\n") + 1), str(len(text) - text.rfind("\n"))
-        at = f":{line}:{column}" if line else ""
-        where = f" (line {line}, column {column})" if line else ""
-        problem = _PLACE.sub("", str(error))
-        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {problem}"]) from None

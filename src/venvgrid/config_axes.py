@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid import axes
 from venvgrid.config_reader import Table, joined
-from venvgrid.config_values import BadValueError, flag, nearest, shown
+from venvgrid.config_values import BadValueError, flag, label, nearest, shown
 from venvgrid.model import Axis, AxisKind, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from venvgrid.model import Frozen
+
 ENV = "env"
+LABELS = "labels"
 
 
-def read_axes(table: Table, root: Path, running: str) -> tuple[Axis, ...]:
+def read_axes(table: Table, root: Path, running: str, settled: Mapping[str, Frozen]) -> tuple[Axis, ...]:
     """Give the axes of [axes], python first: without one, it has the value `running`.
+
+    An axis with a policy has the values that it is `settled` on, none before that.
 
     An axis whose values are wrong is there with the values that are right, so that rules can be checked against it.
     """
@@ -33,9 +39,15 @@ def read_axes(table: Table, root: Path, running: str) -> tuple[Axis, ...]:
         if (earlier := found.get(axes.key(name))) is not None:
             table.mistakes.add(path, f"the same axis as {earlier.name!r}; write its values into one list")
             continue
-        found[axes.key(name)] = Axis(name=name, kind=kind, values=_distinct(table, path, kind, raw, root))
+        policy = axes.policy(kind, raw)
+        values = _frozen(settled.get(name)) if policy else _distinct(table, path, kind, raw, root)
+        found[axes.key(name)] = Axis(name=name, kind=kind, values=values, policy=policy)
     python = found.pop("python", Axis(name="python", kind=AxisKind.PYTHON, values=(running,)))
     return (python, *found.values())
+
+
+def _frozen(known: Frozen | None) -> tuple[str, ...]:
+    return (*known.values, *filter(None, [known.pre])) if known else ()
 
 
 def _flat(table: Table) -> Iterator[tuple[str, object, str]]:
@@ -93,15 +105,18 @@ def _values(table: Table, path: str, kind: AxisKind, raw: object, root: Path) ->
             table.mistakes.add(at, str(error))
 
 
-def read_rules(tables: list[Table], known: tuple[Axis, ...], root: Path, *, include: bool) -> tuple[Rule, ...]:
-    """Give the rules of [[exclude]] or, with `include`, of [[include]]."""
+def read_rules(
+    tables: list[Table], known: tuple[Axis, ...], root: Path, *, include: bool, inherited: bool = False
+) -> tuple[Rule, ...]:
+    """Give the rules of [[exclude]] or, with `include`, of [[include]]; those `inherited` may match nothing."""
     by_key = {axes.key(axis.name): axis for axis in known}
-    return tuple(_rule(table, by_key, root, include=include) for table in tables)
+    rules = tuple(_rule(table, by_key, root, include=include) for table in tables)
+    return tuple(replace(rule, inherited=True) for rule in rules) if inherited else rules
 
 
 def _rule(table: Table, known: Mapping[str, Axis], root: Path, *, include: bool) -> Rule:
     keys: dict[str, tuple[str, ...]] = {}
-    options = {axes.ALLOW_FAILURE} if include else set()
+    options = {axes.ALLOW_FAILURE, LABELS} if include else set()
     entries = Table(
         values={key: raw for key, raw in table.values.items() if key not in options},
         path=table.path,
@@ -123,4 +138,5 @@ def _rule(table: Table, known: Mapping[str, Axis], root: Path, *, include: bool)
     if not table.values.keys() - options:
         table.mistakes.add(table.path, "names no axis: it would match every cell")
     allow_failure = table.take(axes.ALLOW_FAILURE, flag, default=False) if include else False
-    return Rule(path=table.path, keys=MappingProxyType(keys), allow_failure=allow_failure)
+    labels = table.take_all(LABELS, label) if include else ()
+    return Rule(path=table.path, keys=MappingProxyType(keys), allow_failure=allow_failure, labels=labels)

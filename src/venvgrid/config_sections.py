@@ -116,7 +116,7 @@ def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
 
         def value(raw: object, axis: Axis = names[name]) -> str:
             wanted = text(raw)
-            if wanted not in axis.values:
+            if wanted not in axis.values and (axis.values or not axis.policy):
                 allowed = ", ".join(map(shown, axis.values[:20]))
                 raise BadValueError(
                     f"{shown(wanted)} is no value of the axis{nearest(wanted, axis.values)} (allowed: {allowed})"

@@ -169,6 +169,14 @@ def normal_name(raw: object) -> str:
     return canonicalize_name(distribution_name(raw))
 
 
+def label(raw: object) -> str:
+    """Take a word that cells can be selected by."""
+    value = text(raw)
+    if not _NAME.fullmatch(value) or value.lower() in {"and", "or", "not"}:
+        raise BadValueError(f"{shown(value)} is no label (letters, digits, '.', '-' and '_' in between)")
+    return value
+
+
 def variable_name(raw: object) -> str:
     """Take the name of an environment variable."""
     value = text(raw)

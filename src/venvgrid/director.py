@@ -81,6 +81,7 @@ class GridDirector:
                 plan=goal.plan,
                 command=goal.command,
                 workers=goal.workers,
+                grid=goal.config.grid,
             ),
         ]
         groups: defaultdict[str, list[Cell]] = defaultdict(list)

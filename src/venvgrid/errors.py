@@ -4,6 +4,7 @@
     ├── UsageError                        2   the command line
     ├── ConfigError                       2   one or more mistakes in the configuration, all of them
     ├── LockError                         2   matrix.lock is missing, damaged, or does not fit the configuration
+    ├── PolicyError                       2   a policy of an axis gives no version
     ├── NothingToRunError                 4   no cell is left to run
     └── InfrastructureError               3   disk, permissions, a tool that is missing
 
@@ -44,6 +45,12 @@ class ConfigError(VenvgridError):
 
 class LockError(VenvgridError):
     """`matrix.lock` is missing, damaged, or does not fit the configuration."""
+
+    exit_status = 2
+
+
+class PolicyError(VenvgridError):
+    """A policy of an axis gives no version, or goes by what the project or the index does not tell."""
 
     exit_status = 2
 

@@ -34,6 +34,7 @@ class RunStarted:
     plan: Plan
     command: tuple[str, ...] = ()
     workers: int = 1
+    grid: str = ""  # the NAME of [grid.NAME]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from venvgrid.errors import InfrastructureError
 from venvgrid.model import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from venvgrid.report import Report
@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 TELLS_NOTHING = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER})
 
 
-def last(root: Path) -> dict[str, Earlier]:
-    """Give what the last run found for each of its cells; nothing if there is none. `root` is `.venvgrid`."""
-    folder = journal.latest(root)
-    return dict(_cells(folder)) if folder else {}
+def last(root: Path, grid: str = "") -> dict[str, Earlier]:
+    """Give what became of each cell of a grid when it last ran, in whichever of the runs that are still there.
+
+    `root` is `.venvgrid`.
+    """
+    found: dict[str, Earlier] = {}
+    for folder in journal.runs(root):
+        name, cells = _read(folder)
+        found |= cells if name == grid else {}
+    return found
 
 
 def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
@@ -35,30 +41,35 @@ def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
             continue
         if wanted <= found.keys():
             break
-        for name, earlier in _cells(folder):
+        for name, earlier in _read(folder)[1].items():
             if name in wanted and name not in found and earlier.outcome not in TELLS_NOTHING:
                 found[name] = earlier
     return found
 
 
-def _cells(folder: journal.RunFolder) -> Iterator[tuple[str, Earlier]]:
+def _read(folder: journal.RunFolder) -> tuple[str, dict[str, Earlier]]:
+    """Give the name of the grid that ran, and what became of its cells; nothing of a run that cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         data = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))
-        cells = [
-            (
-                cell["id"],
-                Earlier(
-                    run=folder.id,
-                    outcome=Outcome(cell["outcome"]),
-                    packages=dict(cell["packages"]),
-                    seconds=float(cell["durations"].get("test", 0.0)),
-                ),
+        cells = {
+            cell["id"]: Earlier(
+                run=folder.id,
+                outcome=Outcome(cell["outcome"]),
+                packages=dict(cell["packages"]),
+                seconds=float(cell["durations"].get("test", 0.0)),
             )
             for cell in data["cells"]
-        ]
-        yield from cells
-        return
+        }
+        return data.get("grid", ""), cells
     with suppress(InfrastructureError):
-        for cell in report.fold(journal.read(folder.events)).cells:
-            seconds = cell.durations.get("test", 0.0)
-            yield cell.id, Earlier(run=folder.id, outcome=cell.outcome, packages=cell.packages, seconds=seconds)
+        folded = report.fold(journal.read(folder.events))
+        return folded.grid, {
+            cell.id: Earlier(
+                run=folder.id,
+                outcome=cell.outcome,
+                packages=cell.packages,
+                seconds=cell.durations.get("test", 0.0),
+            )
+            for cell in folded.cells
+        }
+    return "", {}

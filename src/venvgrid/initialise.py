@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from venvgrid import config
+from venvgrid import config_file
 from venvgrid.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def write(folder: Path) -> Path:
         ConfigError: pyproject.toml is no valid TOML.
         InfrastructureError: it cannot be written.
     """
-    target = folder / config.FILE_NAME
-    source = folder / config.PYPROJECT
-    pyproject = config.read_toml(source) if os.path.lexists(source) else {}
+    target = folder / config_file.FILE_NAME
+    source = folder / config_file.PYPROJECT
+    pyproject = config_file.read_toml(source) if os.path.lexists(source) else {}
     if "venvgrid" in _table(pyproject, "tool"):
         raise UsageError(f"{source} has [tool.venvgrid] already; nothing was written. Edit it, or remove it first")
     installable = bool({"project", "build-system"} & pyproject.keys()) or any(

@@ -11,10 +11,11 @@ from venvgrid.events import Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.tasks import Built, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from venvgrid.engine import Post
     from venvgrid.model import Cell, Interpreter, LockEntry
+    from venvgrid.ordering import Order
     from venvgrid.project import Metadata
     from venvgrid.steps import CellWork
     from venvgrid.tasks import Work
@@ -30,9 +31,9 @@ Cells = tuple["Cell", ...]
 
 
 class Jobs:
-    """Makes tasks. `order` maps cells to their places: the lowest goes first (see `ordering`)."""
+    """Makes tasks. `order` says which go first (see `ordering`)."""
 
-    def __init__(self, work: Work, now: Callable[[], float], order: Mapping[str, float]) -> None:
+    def __init__(self, work: Work, now: Callable[[], float], order: Order) -> None:
         """Begin with no task made."""
         self._work, self._now, self._order = work, now, order
         self._interpreters: set[str] = set()  # for which a build was asked for
@@ -65,12 +66,12 @@ class Jobs:
 
         is_first = entry.interpreter.executable not in self._interpreters
         self._interpreters.add(entry.interpreter.executable)
-        order = min(self._order.get(cell.id, 0.0) for cell in cells) - is_first / 2
+        order = min(self._order.of(cell.id, entry.distributions) for cell in cells) - is_first / 2
         return Task(key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=order)
 
     def test(self, job: CellWork) -> Task:
         """Test a cell."""
-        order = self._order.get(job.cell.id, 0.0)
+        order = self._order.of(job.cell.id, job.entry.distributions)
         return Task(
             key=f"{TEST}{job.cell.id}",
             lane=Lane.TEST,

@@ -83,7 +83,7 @@ def _smallest(bench: Workbench, item: PlannedCell, listening: Listening | None) 
             config, values = _without(config, values, axis.name)
         elif axis.kind is AxisKind.DEPENDENCY and len(values) > 1:
             fewer, left = _without(config, values, axis.name)
-            cell = Cell(id=cell_id(fewer.axes, left), axes=left)
+            cell = Cell(id=cell_id(fewer.axes, left, fewer.grid), axes=left)
             planned = Plan(cells=(PlannedCell(cell=cell, status=Status.RUNNABLE),))
             (known,) = _resolve(replace(bench, config=fewer), planned, listening)
             if known.status is Status.IMPOSSIBLE:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid import serial
 from venvgrid.errors import LockError
 from venvgrid.installers import Resolved, Unresolvable
-from venvgrid.model import Distribution, Learnt, LockEntry, Status
+from venvgrid.model import Distribution, Frozen, Learnt, LockEntry, Status
 from venvgrid.resolve import lock_entry
 
 if TYPE_CHECKING:
@@ -54,12 +54,16 @@ class Lock:
     environments: Mapping[str, LockedEnvironment] = field(default_factory=dict)
     chosen: tuple[Mapping[str, str], ...] = ()  # by a strategy: the values of each cell
     learnt: tuple[Learnt, ...] = ()
+    frozen: Mapping[str, Frozen] = field(default_factory=dict)  # by axis
 
 
 def path_for(config: Config) -> Path:
-    """Give the lock's place: `matrix.lock` beside the configuration, or NAME.lock for another `-c NAME.toml`."""
+    """Give the lock's place: `matrix.lock` beside the configuration, NAME.lock for another `-c NAME.toml`.
+
+    Each grid has its own: `matrix.lowest.lock` for [grid.lowest].
+    """
     name = "matrix" if config.file.name == "pyproject.toml" else config.file.stem
-    return config.root / f"{name}.lock"
+    return config.root / (f"{name}.{config.grid}.lock" if config.grid else f"{name}.lock")
 
 
 def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]) -> str:
@@ -93,7 +97,11 @@ def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
 
 
 def make(
-    digest: str, planned: Mapping[str, PlannedCell], entries: Mapping[str, LockEntry], plan: Plan | None = None
+    digest: str,
+    planned: Mapping[str, PlannedCell],
+    entries: Mapping[str, LockEntry],
+    plan: Plan | None = None,
+    frozen: Mapping[str, Frozen] | None = None,
 ) -> Lock:
     """Make a lock of what a run resolved; of a `plan` whose cells were chosen it keeps which ones."""
     cells, environments = {}, {}
@@ -123,6 +131,7 @@ def make(
         environments=environments,
         chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
         learnt=plan.learnt if plan else (),
+        frozen=frozen or {},
     )
 
 
@@ -140,6 +149,10 @@ def render(lock: Lock) -> str:
         for item in lock.learnt:
             lines += [f"    {{ values = {_table(item.values)}, reason = {_text(item.reason)} }},"]
         lines += ["]", ""] if lock.learnt else [""]
+    for name, axis in sorted(lock.frozen.items()):
+        values = ", ".join(map(_text, axis.values))
+        lines += [f"[axes.{_text(name)}]", f"policy = {_text(axis.policy)}", f"values = [{values}]"]
+        lines += [f"pre = {_text(axis.pre)}", ""] if axis.pre else [""]
     for title, table in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
         if table:
             lines += [f"[{title}]", *(f"{_text(name)} = {_text(value)}" for name, value in sorted(table.items())), ""]
@@ -160,7 +173,19 @@ def read(path: Path) -> Lock:
         LockError: it is missing or damaged.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"), path)
+    except FileNotFoundError as error:
+        message = f"{path} does not exist; make it with: venvgrid lock"
+        raise LockError(message) from error
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
+        raise LockError(message) from error
+
+
+def parse(text: str, path: Path) -> Lock:
+    """Understand the text of a lock; raises LockError."""
+    try:
+        data = tomllib.loads(text)
         if data.get("format") != FORMAT:
             raise ValueError(f"its format is {data.get('format')!r}, not {FORMAT!r}")  # noqa: TRY301
         return Lock(
@@ -169,18 +194,32 @@ def read(path: Path) -> Lock:
             impossible=_strings(data.get("impossible", {})),
             open=_strings(data.get("open", {})),
             environments={name: _environment(table) for name, table in data.get("environments", {}).items()},
+            frozen={
+                name: Frozen(
+                    policy=str(item["policy"]), values=tuple(map(str, item["values"])), pre=item.get("pre", "")
+                )
+                for name, item in data.get("axes", {}).items()
+            },
             chosen=tuple(_strings(item) for item in data.get("plan", {}).get("chosen", ())),
             learnt=tuple(
                 Learnt(values=_strings(item["values"]), reason=str(item["reason"]))
                 for item in data.get("plan", {}).get("learnt", ())
             ),
         )
-    except FileNotFoundError as error:
-        message = f"{path} does not exist; make it with: venvgrid lock"
-        raise LockError(message) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
         raise LockError(message) from error
+
+
+def changed(before: Lock | None, after: Lock) -> frozenset[str]:
+    """Give the cells of a lock that another lock does not have, or has with other content."""
+    if before is None:
+        return frozenset(after.cells)
+    return frozenset(
+        cell
+        for cell, name in after.cells.items()
+        if cell not in before.cells or before.environments.get(before.cells[cell]) != after.environments.get(name)
+    )
 
 
 def answers(

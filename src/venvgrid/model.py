@@ -27,11 +27,24 @@ class AxisKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """A named list of values. `name` is as written: `python`, `matplotlib`, `env.MPLBACKEND`, `as-of`, and so on."""
+    """A named list of values. `name` is as written: `python`, `matplotlib`, `env.MPLBACKEND`, `as-of`, and so on.
+
+    An axis with a `policy` ("latest-minors:3") has no values until the policy is settled (see `policies`).
+    """
 
     name: str
     kind: AxisKind
     values: tuple[str, ...]
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The values that a policy stood for when it was settled; `pre` is a pre-release that may fail, "" for none."""
+
+    policy: str
+    values: tuple[str, ...]
+    pre: str = ""
 
 
 class Resolution(StrEnum):
@@ -90,11 +103,16 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An `[[exclude]]` or `[[include]]` entry: all of `keys` must match. A key may list several values: any."""
+    """An `[[exclude]]` or `[[include]]` entry: all of `keys` must match. A key may list several values: any.
+
+    One that a grid has `inherited` was written for others too, and may match nothing.
+    """
 
     path: str  # its key path in the file, e.g. "exclude[0]"
     keys: Mapping[str, tuple[str, ...]]
     allow_failure: bool = False
+    labels: tuple[str, ...] = ()
+    inherited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +140,7 @@ class Config:
     root: Path
     axes: tuple[Axis, ...]
     project: ProjectOptions
+    grid: str = ""  # the NAME of [grid.NAME]
     install: InstallOptions = field(default_factory=InstallOptions)
     test: RunOptions = field(default_factory=RunOptions)
     excludes: tuple[Rule, ...] = ()
@@ -139,6 +158,7 @@ class Cell:
     axes: Mapping[str, str]
     allow_failure: bool = False
     named: bool = False  # an include asked for it by name: if it is impossible, that is a failure
+    labels: tuple[str, ...] = ()  # that includes gave it, to select it by
 
 
 class Status(StrEnum):

@@ -1,15 +1,15 @@
 """In which order cells go, so that a break shows early. Pure.
 
-First what was red in its last run, then what nobody knows yet or what has other versions than then; of the rest each
-next cell is the one that has most pairs of values which no cell before it has. The newest and the oldest values of all
-axes together stand first among equals: what is about to break is mostly at an end.
+First what was red in its last run, then what nobody knows yet or what has other versions than then (which shows when it
+is resolved). Of the rest each next cell is the one that has most pairs of values which no cell before it has; the two
+ends, newest and oldest values of all axes together, stand first among equals: what is about to break is mostly there.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-import statistics
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from venvgrid import grid_layout
@@ -18,27 +18,56 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from venvgrid.compare import Earlier
-    from venvgrid.model import Cell
+    from venvgrid.model import Cell, Distribution
 
 MUCH_LONGER = 2.0  # times the typical duration
+
+CHANGED = 1_000_000.0  # by so much a cell goes before its place if it has other versions than in its last run
 
 Pair = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The places of cells, the lowest goes first, and the packages that each had in its last run."""
+
+    places: Mapping[str, float] = field(default_factory=dict)
+    packages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, cell: str, distributions: Iterable[Distribution]) -> float:
+        """Give the place of a cell that will have these distributions."""
+        place, before = self.places.get(cell, 0.0), self.packages.get(cell)
+        has_others = before is not None and any(before.get(item.name) != item.version for item in distributions)
+        return place - CHANGED if has_others and place >= 2 * CHANGED else place
+
+
+def order(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> Order:
+    """Order cells; `last` is what is known of earlier runs."""
+    packages = {name: earlier.packages for name, earlier in last.items() if earlier.packages}
+    return Order(places=ranks(cells, last), packages=packages)
+
+
 def ranks(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> dict[str, float]:
-    """Give each cell its place, the lowest goes first; `last` is what is known of earlier runs."""
+    """Give each cell its place, the lowest goes first; those that may go before theirs are 2 * CHANGED or more."""
     red = [cell for cell in cells if cell.id in last and last[cell.id].outcome.is_red]
     unknown = [cell for cell in cells if cell.id not in last]
     known = [cell for cell in cells if cell.id in last and not last[cell.id].outcome.is_red]
-    typical = statistics.median([last[cell.id].seconds for cell in known] or [0.0])
+    durations = sorted(last[cell.id].seconds for cell in known)
+    typical = durations[len(durations) // 2] if durations else 0.0
     # What takes much longer than the others must not be alone at the end.
     slow = [cell for cell in known if last[cell.id].seconds > MUCH_LONGER * typical]
     slow.sort(key=lambda cell: -last[cell.id].seconds)
     ends = _ends(cells)
     seen: set[Pair] = set()
     quick = [cell for cell in known if cell not in slow]
-    groups = [_spread(red, seen, ends), _spread(unknown, seen, ends), slow, _spread(quick, seen, ends)]
-    return {cell.id: float(place) for place, cell in enumerate(itertools.chain(*groups))}
+    first = _spread(red, seen, ends)
+    second = _spread(unknown, seen, ends)
+    third = [*slow, *_spread(quick, seen, ends)]
+    return {
+        cell.id: group * CHANGED + place
+        for group, some in enumerate((first, second, third))
+        for place, cell in enumerate(some)
+    }
 
 
 def _spread(some: Iterable[Cell], seen: set[Pair], ends: Mapping[str, int]) -> list[Cell]:

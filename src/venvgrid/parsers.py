@@ -36,6 +36,8 @@ expressions of -k:
   py3.12-numpy2.0                    one cell, by its id
   'py3.1?-*'                         globs over ids
   python>=3.12                       compare an axis: == != < <= > >=
+  outcome==failed                    what the last run found; also red, green, none (not in it)
+  nightly, label==nightly            cells that an [[include]] gave the label
   'python>=3.9 and not numpy==2.2'   and, or, not, parentheses
 """
 RUN_EXAMPLES = f"""\
@@ -118,6 +120,11 @@ def _configured(parser: argparse.ArgumentParser, default: str | None = None) -> 
 def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     _configured(parser)
     option = parser.add_argument(
+        "grids", nargs="*", metavar="GRID", help="the [grid.NAME] of these names (default: the grid outside of them)"
+    )
+    _completed(option, "grids_of")
+    parser.add_argument("--all-grids", action="store_true", help="every grid of the file, one after the other")
+    option = parser.add_argument(
         "-k",
         dest="expression",
         metavar="EXPR",
@@ -143,6 +150,11 @@ def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
     parser = _planned(_command(commands, "run", summary, RUN_EXAMPLES))
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
+    parser.add_argument(
+        "--changed",
+        metavar="REF",
+        help="only the cells whose lock differs from that of a git revision; implies --locked",
+    )
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first red cell")
     parser.add_argument("--fresh", action="store_true", help="resolve and build everything anew")
     parser.add_argument(
@@ -167,7 +179,8 @@ def _add_plan(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--check", action="store_true", help="only say whether matrix.lock fits; exit status 1 if it does not"
     )
-    _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
+    parser = _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
+    parser.add_argument("--update", action="store_true", help="let the policies of axes choose their versions anew")
 
 
 def _add_report(commands: Commands[argparse.ArgumentParser]) -> None:

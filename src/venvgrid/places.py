@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
+CACHE = "VENVGRID_CACHE_DIR"
 CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
 # The first line of a script in an environment holds the path of its interpreter, and what installers do about quotes in
 # it does not work.
@@ -49,3 +51,12 @@ def prepare(root: Path, environments: Path) -> None:
     except OSError as error:
         message = f"{error.filename or root} cannot be written: {error.strerror or error}"
         raise InfrastructureError(message) from error
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Give venvgrid's folder in the user's cache."""
+    if environ.get(CACHE):
+        return Path(environ[CACHE]).absolute()
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("venvgrid")

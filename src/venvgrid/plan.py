@@ -18,7 +18,7 @@ from venvgrid.model import Cell, Plan, PlannedCell, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from venvgrid.model import Axis, Config, Learnt, Rule
+    from venvgrid.model import Config, Learnt, Rule
 
 FORMAT = "venvgrid-plan-1"
 LARGEST = 2**53 - 1  # that every JSON parser takes as it is
@@ -45,12 +45,12 @@ def expand(config: Config, learnt: tuple[Learnt, ...] = (), chosen: tuple[Mappin
     certificate = None
     if config.planning.kind == "full":
         product = itertools.product(*(axis.values for axis in config.axes))
-        cells = [_runnable(config.axes, dict(zip(kinds, values, strict=True))) for values in product]
+        cells = [_runnable(config, dict(zip(kinds, values, strict=True))) for values in product]
     else:
         from venvgrid import strategies  # noqa: PLC0415  (the full product needs none of it)
 
         choice = strategies.choose(config, config.planning, learnt, chosen)
-        cells = [_runnable(config.axes, values) for values in choice.cells]
+        cells = [_runnable(config, values) for values in choice.cells]
         warnings, certificate = list(choice.warnings), choice.certificate
     for rule in config.excludes if config.planning.kind == "full" else ():
         hits = [index for index, planned in enumerate(cells) if rule_fits(rule, kinds, planned.cell.axes)]
@@ -58,11 +58,11 @@ def expand(config: Config, learnt: tuple[Learnt, ...] = (), chosen: tuple[Mappin
             if cells[index].status is Status.RUNNABLE:
                 reason = f"excluded by {rule.path} ({_said(rule)})"
                 cells[index] = replace(cells[index], status=Status.EXCLUDED, reason=reason)
-        if not hits:
+        if not hits and not rule.inherited:
             warnings.append(f"{config.file.name}: {rule.path} ({_said(rule)}) matches no cell")
     for rule in config.includes:
         for wanted in _combinations(rule.keys):
-            _include(cells, config.axes, wanted, allow_failure=rule.allow_failure)
+            _include(cells, config, wanted, rule)
     _check_ids(config, cells)
     return Plan(
         cells=tuple(cells),
@@ -127,8 +127,8 @@ def _strategy_json(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def _runnable(all_axes: tuple[Axis, ...], values: dict[str, str], **options: bool) -> PlannedCell:
-    cell = Cell(id=cell_id(all_axes, values), axes=MappingProxyType(values), **options)
+def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:
+    cell = Cell(id=cell_id(config.axes, values, config.grid), axes=MappingProxyType(dict(values)))
     return PlannedCell(cell=cell, status=Status.RUNNABLE)
 
 
@@ -137,32 +137,36 @@ def _combinations(keys: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str
         yield dict(zip(keys, values, strict=True))
 
 
-def _include(
-    cells: list[PlannedCell], all_axes: tuple[Axis, ...], wanted: dict[str, str], *, allow_failure: bool
-) -> None:
+def _include(cells: list[PlannedCell], config: Config, wanted: dict[str, str], rule: Rule) -> None:
     """Set the options of the cells that `wanted` matches, or add its cells."""
-    kinds = {axis.name: axis.kind for axis in all_axes}
+    kinds = {axis.name: axis.kind for axis in config.axes}
     matches = [
         index
         for index, planned in enumerate(cells)
         if all(fits(kinds[name], value, planned.cell.axes[name]) for name, value in wanted.items())
     ]
     if not matches:
-        open_values = {axis.name: (wanted[axis.name],) if axis.name in wanted else axis.values for axis in all_axes}
-        cells += [
-            _runnable(all_axes, values, allow_failure=allow_failure, named=True)
-            for values in _combinations(open_values)
-        ]
+        open_values = {axis.name: (wanted[axis.name],) if axis.name in wanted else axis.values for axis in config.axes}
+        added = (_runnable(config, values) for values in _combinations(open_values))
+        cells += [replace(item, cell=_with_options(item.cell, rule, named=True)) for item in added]
         return
     # An axis with one value need not be mentioned for a cell to be named.
-    exact = all(axis.name in wanted or len(axis.values) == 1 for axis in all_axes)
+    exact = all(axis.name in wanted or len(axis.values) == 1 for axis in config.axes)
     live = [index for index in matches if cells[index].status is not Status.EXCLUDED]
     for index in matches:
         cell = cells[index].cell
         named = exact and wanted.items() <= cell.axes.items()
         if named or not live or index in live:
-            cell = replace(cell, allow_failure=cell.allow_failure or allow_failure, named=cell.named or named)
-            cells[index] = PlannedCell(cell=cell, status=Status.RUNNABLE)
+            cells[index] = PlannedCell(cell=_with_options(cell, rule, named=named), status=Status.RUNNABLE)
+
+
+def _with_options(cell: Cell, rule: Rule, *, named: bool) -> Cell:
+    return replace(
+        cell,
+        allow_failure=cell.allow_failure or rule.allow_failure,
+        named=cell.named or named,
+        labels=tuple(dict.fromkeys((*cell.labels, *rule.labels))),
+    )
 
 
 def _said(rule: Rule) -> str:

@@ -83,6 +83,7 @@ class Report:
     project: str = ""
     project_version: str = ""
     config: str = ""
+    grid: str = ""  # the NAME of [grid.NAME]
     config_digest: str = ""
     command: tuple[str, ...] = ()
     cells: tuple[CellResult, ...] = ()
@@ -188,6 +189,7 @@ class Folder:
             project=start.project if start else "",
             project_version=start.project_version if start else "",
             config=start.config if start else "",
+            grid=start.grid if start else "",
             config_digest=start.config_digest if start else "",
             command=start.command if start else (),
             cells=cells,

@@ -2,11 +2,14 @@
 
     expression  = both ("or" both)*
     both        = term ("and" term)*
-    term        = "not" term | "(" expression ")" | AXIS OPERATOR VALUE | ID-OR-GLOB
+    term        = "not" term | "(" expression ")" | AXIS OPERATOR VALUE | OUTCOME | LABEL | ID-OR-GLOB
+    OUTCOME     = "outcome" ("==" | "!=") ("failed" | … | "green" | "red" | "none")
+    LABEL       = "label" ("==" | "!=") WORD, or the word alone
     OPERATOR    = "==" | "!=" | "<" | "<=" | ">" | ">="
 
 `==` is true for the value as written, for a version that it is the beginning of (3.9 and 3.9.18), and for a glob.
-The others compare versions as PEP 440 does, and are false for a value that is no version.
+The others compare versions as PEP 440 does, and are false for a value that is no version. The outcome is that of the
+last run, "none" for a cell that was not in it. An axis of the name "outcome" or "label" goes before these meanings.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from venvgrid import axes as axis_names
 from venvgrid.config_values import nearest
 from venvgrid.errors import UsageError
 from venvgrid.matching import satisfies, version
+from venvgrid.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 
     Predicate = Callable[[Cell], bool]
 
+OUTCOME, LABEL, NONE = "outcome", "label", "none"
+NO_OUTCOMES: Mapping[str, Outcome] = MappingProxyType({})
 LONGEST = 4_000  # characters
 DEEPEST = 50  # parentheses and "not" within one another: the parser calls itself
 
@@ -40,6 +47,10 @@ _TOKEN = re.compile(
     |(?P<word>(?:\[[^\]\s]*\]|(?!~=|&&|\|\|)[^\s()<>=!"'\[])+)""",
     re.VERBOSE,
 )
+_GROUPS = {
+    "green": frozenset(item for item in Outcome if item.is_green),
+    "red": frozenset(item for item in Outcome if item.is_red),
+}
 _KEYWORDS = frozenset({"and", "or", "not"})
 _HINTS = {
     "=": "write '=='",
@@ -53,15 +64,20 @@ _ID_OR_GLOB = re.compile(r"[A-Za-z0-9._*?!\[\]-]+")
 _GLOB = re.compile(r"[*?\[]")
 
 
-def compile(text: str, axes: Iterable[str]) -> Predicate:  # noqa: A001 - called as selection.compile, like re.compile
-    """Turn `text` into a function that says whether a cell is selected; `axes` are the names of all axes.
+def compile(  # noqa: A001 - called as selection.compile, like re.compile
+    text: str, axes: Iterable[str], outcomes: Mapping[str, Outcome] = NO_OUTCOMES
+) -> Predicate:
+    """Turn `text` into a function that says whether a cell is selected.
+
+    `axes` are the names of all axes, `outcomes` those of cells in the last run, by id.
 
     Raises:
         UsageError: `text` is no valid expression; the message shows where, and the nearest name for an unknown axis.
     """
     if len(text) > LONGEST:
         raise UsageError(f"-k: the expression has {len(text):,} characters; at most {LONGEST:,} are possible")
-    parser = _Parser(text=text, tokens=_tokens(text), axes={axis_names.key(name): name for name in axes})
+    names = {axis_names.key(name): name for name in axes}
+    parser = _Parser(text=text, tokens=_tokens(text), axes=names, outcomes=outcomes)
     predicate = parser.expression(0)
     if parser.position < len(parser.tokens):
         token = parser.tokens[parser.position]
@@ -111,6 +127,7 @@ class _Parser:
     text: str
     tokens: list[_Token]
     axes: Mapping[str, str]
+    outcomes: Mapping[str, Outcome]
     position: int = field(default=0)
 
     def expression(self, depth: int) -> Predicate:
@@ -147,14 +164,33 @@ class _Parser:
                 _fail(self.text, token.at, f"{token.text!r} is an axis: compare it, such as {token.text}==VALUE")
             if not _ID_OR_GLOB.fullmatch(token.text):
                 _fail(self.text, token.at, f"{token.text!r} is no cell's id, glob or comparison such as python>=3.9")
-            return lambda cell: fnmatchcase(cell.id, token.text)
+            return lambda cell: fnmatchcase(cell.id, token.text) or token.text in cell.labels
         name = self.axes.get(axis_names.key(token.text))
+        if name is None and token.text in {OUTCOME, LABEL}:
+            self.position += 1
+            return self.fact(token, operator, self.word(f"a value after {operator.text!r}"))
         if name is None:
             known = list(self.axes.values())
             _fail(self.text, token.at, f"no axis {token.text!r}{nearest(token.text, known)} (axes: {', '.join(known)})")
         self.position += 1
         value = self.word(f"a value after {operator.text!r}")
         return self.compared(name, operator, value)
+
+    def fact(self, name: _Token, operator: _Token, value: _Token) -> Predicate:
+        """Read a comparison of the last outcome, or of labels."""
+        if operator.text not in {"==", "!="}:
+            _fail(self.text, operator.at, f"{name.text!r} is compared by '==' or '!='")
+        wanted, is_equal = value.text, operator.text == "=="
+        if name.text == LABEL:
+            return lambda cell: (wanted in cell.labels) is is_equal
+        outcomes = self.outcomes
+        if wanted == NONE:
+            return lambda cell: (cell.id not in outcomes) is is_equal
+        meant = _GROUPS.get(wanted) or frozenset(item for item in Outcome if item.value == wanted)
+        if not meant:
+            known = [*(item.value for item in Outcome), *_GROUPS, NONE]
+            _fail(self.text, value.at, f"no outcome {wanted!r}{nearest(wanted, known)} (outcomes: {', '.join(known)})")
+        return lambda cell: (outcomes.get(cell.id) in meant) is is_equal
 
     def compared(self, name: str, operator: _Token, value: _Token) -> Predicate:
         wanted = value.text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from venvgrid.events import Stage
 from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.model import LockEntry
+from venvgrid.ordering import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +102,7 @@ class Goal:
     fail_fast: bool = False
     strict: bool = False
     skip_missing: bool = False
-    order: Mapping[str, float] = field(default_factory=dict)  # by cell: the lowest goes first
+    order: Order = field(default_factory=Order)
 
 
 def headline(text: str) -> str:

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid import __version__, engine, lockfile, places, probe, process, project, unchanged, variables
@@ -22,6 +21,7 @@ from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
 from venvgrid.model import InstallMode, Status
 from venvgrid.names import normalise
+from venvgrid.ordering import Order
 from venvgrid.pythons import Pythons
 from venvgrid.resolve import Resolver
 from venvgrid.skeletons import Skeletons
@@ -35,6 +35,7 @@ from venvgrid.work import GridWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from venvgrid.events import Event
     from venvgrid.installers import Installer
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from venvgrid.tasks import Answer
 
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: which one to use, for those who must
-CACHE = "VENVGRID_CACHE_DIR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +63,6 @@ class Wishes:
     run_unchanged: bool = False  # run cells again although nothing has changed since they passed
 
 
-def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Give venvgrid's folder in the user's cache."""
-    if environ.get(CACHE):
-        return Path(environ[CACHE]).absolute()
-    from platformdirs import user_cache_path  # noqa: PLC0415
-
-    return user_cache_path("venvgrid")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
     """Everything that a run of one configuration works with, made when it is first needed."""
@@ -84,7 +75,7 @@ class Workbench:
     @cached_property
     def cache(self) -> Path:
         """The folder in the user's cache."""
-        return cache_folder(self.environ)
+        return places.cache_folder(self.environ)
 
     @cached_property
     def root(self) -> Path:
@@ -201,7 +192,7 @@ class Workbench:
         """The distributions that environments are filled from."""
         return Trees(folder=self.cache / "trees")
 
-    def goal(self, planned: Plan, *, run: str, until: Stage, order: Mapping[str, float] | None = None) -> Goal:
+    def goal(self, planned: Plan, *, run: str, until: Stage, order: Order | None = None) -> Goal:
         """Say what is asked of a run over `planned`.
 
         Raises:
@@ -229,7 +220,7 @@ class Workbench:
             fail_fast=self.wishes.fail_fast,
             strict=self.wishes.strict,
             skip_missing=self.wishes.skip_missing,
-            order=order or {},
+            order=order or Order(),
         )
 
     def direct(self, goal: Goal, folder: Path, *, refresh: bool = False) -> tuple[GridDirector, Iterator[Event]]:

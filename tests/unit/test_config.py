@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 
-from venvgrid import config, config_sections
+from venvgrid import config, config_sections, grids
 from venvgrid.errors import ConfigError
 from venvgrid.model import AxisKind, Config, InstallMode, Resolution
 
@@ -264,7 +264,8 @@ def test_the_json_schema_refuses_what_the_parser_refuses(text: str) -> None:
 def test_the_json_schema_knows_the_parsers_keys() -> None:
     """Parser and schema have the same sections and keys, each with a description."""
     sections = config_schema()["properties"]
-    assert set(config.SECTIONS) == set(sections)
+    assert {*grids.SECTIONS, grids.GRID} == set(sections)
+    assert set(grids.SECTIONS) == set(sections[grids.GRID]["additionalProperties"]["properties"])
     for name, keys in {
         "project": config_sections.PROJECT,
         "plan": config_sections.PLAN,

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid import config
+from venvgrid.config_file import Source
 from venvgrid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -210,4 +211,4 @@ def toml(value: Any) -> str:
 def test_the_order_of_keys_means_nothing(chance: random.Random) -> None:
     """Any order of the keys, written as TOML and read back, has the same digest."""
     text = "\n".join(f"{key} = {toml(value)}" for key, value in reordered(VALID, chance).items())
-    assert config.from_table(VALID, file=FILE, running="3.11").digest == read(text).digest
+    assert config.build(Source(table=VALID, file=FILE), running="3.11").digest == read(text).digest

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid import config, config_sections
+from venvgrid import config, config_sections, grids
+from venvgrid.config_file import Source
 from venvgrid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def mistakes(text: str) -> list[str]:
     ("text", "message"),
     [
         ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: command, reports, smoke, timeout, grace-period, retries, coverage, pass-env, env)"),
-        ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, exclude, include, install, test)"),
+        ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, exclude, include, install, test, grid)"),
         ("test = 1", "test: expected a table, [test], got the number 1"),
         ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),
         ("[axes]\npython = [3.10]", "axes.python[0]: expected a string, got the number 3.1 (put it in quotes; 3.10 as a number is 3.1)"),
@@ -44,8 +45,8 @@ def mistakes(text: str) -> list[str]:
         ("[axes]\nnumpy = []", "axes.numpy: an axis needs at least one value; remove the line for no axis"),
         ('[axes]\nnumpy = ["1", "1"]', "axes.numpy[1]: the value '1' is there twice"),
         ('[axes]\nnumpy = ["1", "==1.*"]', "axes.numpy[1]: the value '==1.*' is there twice, it means the same as '1'"),
-        ('[axes]\nnumpy = "latest-minors"', "axes.numpy: the policy 'latest-minors' is not available yet; write the versions out"),
-        ('[axes]\npython = "requires-python"', "axes.python: the policy 'requires-python' is not available yet; write the versions out"),
+        ('[axes]\nnumpy = ["latest-minors"]', "axes.numpy[0]: the policy 'latest-minors' stands for all values of an axis: write it alone, not in a list"),
+        ('[axes]\npython = ["supported"]', "axes.python[0]: the policy 'supported' stands for all values of an axis: write it alone, not in a list"),
         ('[axes]\npython = ["3.8..3.10", "3.9"]', "axes.python[1]: the value '3.9' is there twice"),
         ('[axes]\npython = "3.10..3.8"', "axes.python: '3.10..3.8' runs backwards; write \"3.8..3.10\""),
         ('[axes]\npython = "3.5"', "axes.python: '3.5' is not supported: venvgrid knows Python 2.7, 3.6 and newer"),
@@ -192,7 +193,7 @@ def table_like() -> st.SearchStrategy[dict[str, Any]]:
     )
     keys = st.one_of(
         st.sampled_from(
-            [*config.SECTIONS, *config_sections.PROJECT, *config_sections.INSTALL, *config_sections.TEST, *OTHER_KEYS]
+            [*grids.SECTIONS, *config_sections.PROJECT, *config_sections.INSTALL, *config_sections.TEST, *OTHER_KEYS]
         ),
         st.text(max_size=10),
     )
@@ -203,9 +204,12 @@ def table_like() -> st.SearchStrategy[dict[str, Any]]:
     )
     sections = st.dictionaries(keys, values, max_size=5)
     known = st.fixed_dictionaries(
-        {}, optional={name: st.one_of(sections, st.lists(sections, max_size=2), values) for name in config.SECTIONS}
+        {}, optional={name: st.one_of(sections, st.lists(sections, max_size=2), values) for name in grids.SECTIONS}
     )
-    return st.one_of(known, sections)
+    several = st.builds(
+        lambda top, named: {**top, "grid": named}, known, st.dictionaries(st.sampled_from(["a", "b c", "x-1"]), known)
+    )
+    return st.one_of(known, sections, several)
 
 
 @settings(max_examples=300, deadline=None)
@@ -213,11 +217,11 @@ def table_like() -> st.SearchStrategy[dict[str, Any]]:
 def test_any_table_gives_a_config_or_mistakes(table: dict[str, Any]) -> None:
     """No content makes a traceback, and each mistake names the file and fits on a line."""
     try:
-        got = config.from_table(table, file=FILE, running="3.11")
+        got = config.build(Source(table=table, file=FILE), running="3.11")
     except ConfigError as error:
         found = error.mistakes
     else:
-        assert all(axis.values for axis in got.axes)
+        assert all(axis.values or axis.policy for axis in got.axes)
         assert 64 == len(got.digest)
         return
     assert found

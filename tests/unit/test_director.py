@@ -13,6 +13,7 @@ from venvgrid.engine import Slots
 from venvgrid.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.model import Config, Outcome
+from venvgrid.ordering import Order
 from venvgrid.process import Cancellation
 from venvgrid.project import Metadata
 from venvgrid.tasks import Goal, headline
@@ -212,7 +213,7 @@ def test_cells_are_tested_in_their_order() -> None:
     work = testing.FakeWork()
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
     first, second, third = (item.cell.id for item in plan.expand(parse(text)).cells)
-    run(goal(text, order={first: 2.0, second: 0.0, third: 1.0}), work)
+    run(goal(text, order=Order(places={first: 2.0, second: 0.0, third: 1.0})), work)
     assert [name[-1] for step, name in work.calls if step == "test"] == ["2", "3", "1"]
 
 

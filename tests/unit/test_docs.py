@@ -10,11 +10,12 @@ import importlib.util
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from venvgrid import config, parsers, plan
+from venvgrid import config, grids, parsers, plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -37,9 +38,11 @@ def subparsers() -> dict[str, argparse.ArgumentParser]:
 
 @pytest.mark.parametrize(("page", "text"), blocks("toml"))
 def test_every_configuration_in_the_docs_parses(page: str, text: str) -> None:
-    """Each TOML block is a configuration that venvgrid takes, and gives cells."""
+    """Each TOML block is a configuration that venvgrid takes, and each of its grids gives cells."""
     assert page
-    assert plan.expand(config.parse(text, file=ROOT / "matrix.toml")).cells
+    for grid in ("", *grids.names(tomllib.loads(text))):
+        made = config.parse(text, file=ROOT / "matrix.toml", grid=grid)
+        assert plan.expand(made).cells or any(axis.policy for axis in made.axes)
 
 
 def test_the_example_parses() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from venvgrid import selection
 from venvgrid.errors import UsageError
-from venvgrid.model import Cell
+from venvgrid.model import Cell, Outcome
 
 AXES = ("python", "matplotlib", "env.X")
 
@@ -177,3 +178,51 @@ def test_the_laws_of_and_or_not(left: str, right: str) -> None:
     assert selected(f"not ({left} and {right})") == selected(f"not {left} or not {right}")
     assert selected(f"{left} or {right}") == [name for name in ALL if name in selected(left) or name in selected(right)]
     assert selected(f"{left} and {right}") == [name for name in selected(left) if name in selected(right)]
+
+
+def marked() -> list[Cell]:
+    names = {"a": ("nightly",), "b": ("slow", "nightly"), "c": ()}
+    return [Cell(id=name, axes=MappingProxyType({"python": "3.12"}), labels=labels) for name, labels in names.items()]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("outcome==failed", "a"),
+        ("outcome!=failed", "b c"),
+        ("outcome==red", "a"),
+        ("outcome==green", "b"),
+        ("outcome==none", "c"),
+        ("outcome!=none and not outcome==passed", "a"),
+        ("label==nightly", "a b"),
+        ("label!=slow", "a c"),
+        ("nightly and not slow", "a"),
+        ("slow or c", "b c"),
+    ],
+)
+def test_outcomes_and_labels_select(text: str, expected: str) -> None:
+    """The outcome is that of the last run; a word alone is an id or a label."""
+    outcomes = {"a": Outcome.FAILED, "b": Outcome.PASSED}
+    chosen = selection.compile(text, ("python",), outcomes)
+    assert expected.split() == [cell.id for cell in marked() if chosen(cell)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("outcome>=failed", "'outcome' is compared by '==' or '!='"),
+        ("outcome==fialed", "no outcome 'fialed'; did you mean 'failed'?"),
+        ("label==", "expected a value after '=='"),
+    ],
+)
+def test_bad_questions_about_outcomes_are_located(text: str, problem: str) -> None:
+    """As every other mistake of the language."""
+    with pytest.raises(UsageError, match=re.escape(problem)):
+        selection.compile(text, ("python",))
+
+
+def test_an_axis_of_the_name_goes_before_the_meaning() -> None:
+    """A distribution may be named "label"."""
+    cells = [Cell(id=value, axes=MappingProxyType({"label": value})) for value in ("1.0", "2.0")]
+    chosen = selection.compile("label>=2", ("label",))
+    assert ["2.0"] == [cell.id for cell in cells if chosen(cell)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import signal
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, learning, plan, selection
+from venvgrid import config, config_file, grids, history, learning, plan, policies, selection
 from venvgrid.config_sections import strategy
 from venvgrid.config_values import BadValueError, duration
 from venvgrid.errors import NothingToRunError, UsageError
@@ -22,18 +22,93 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
+    from venvgrid.config_file import Source
     from venvgrid.model import Config, Plan
+    from venvgrid.policies import Settled
     from venvgrid.process import Cancellation
     from venvgrid.report import Report
     from venvgrid.terminal import Terminal
 
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
+SEVEREST_FIRST = (1, 3, 2, 0, 4)  # exit statuses; 4, nothing to run, only where no grid had anything
+INTERRUPTED = 130
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
+def find(arguments: argparse.Namespace) -> Source:
+    """Read the file that the command line names, or the one of this folder."""
+    return config_file.find(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+
+
 def load(arguments: argparse.Namespace) -> Config:
-    """Read the configuration that the command line names, or the one of this folder; its options come before it."""
-    loaded = config.load(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+    """Check the configuration, for what needs no cells; policies are left as they are."""
+    return config.build(find(arguments))
+
+
+def settled(
+    arguments: argparse.Namespace, source: Source, terminal: Terminal, *, grid: str = "", update: bool = False
+) -> Settled:
+    """Give the configuration of a grid, its policies settled; options of the command line come before it.
+
+    Raises:
+        UsageError: an option is wrong.
+        ConfigError, PolicyError, InfrastructureError: see `policies.of_user`.
+    """
+    offline = getattr(arguments, "offline", False)
+    found = policies.of_user(source, terminal.environ, grid=grid, update=update, offline=offline)
+    for note in found.notes:
+        terminal.message(f"note: {note}")
+    return replace(found, config=_with_options(arguments, found.config))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The grids of a file that a command is about; "" is the one outside of all [grid.NAME]."""
+
+    source: Source
+    grids: tuple[str, ...]
+
+
+def chosen_grids(arguments: argparse.Namespace) -> Chosen:
+    """Give the grids that the command line names; else the unnamed one, or all where the file has only named ones.
+
+    Raises:
+        UsageError, ConfigError: there is no such grid.
+    """
+    source = find(arguments)
+    named = grids.names(source.table)
+    has_main = "axes" in source.table or not named
+    every = (*([""] if has_main else []), *named)
+    if arguments.all_grids:
+        if arguments.grids:
+            raise UsageError("--all-grids and the name of a grid: leave out one of them")
+        return Chosen(source=source, grids=every)
+    wanted = tuple(dict.fromkeys(arguments.grids)) or (("",) if has_main else every)
+    for name in wanted:
+        config.build(source, grid=name)  # a mistake of typing shows before the first one runs
+    return Chosen(source=source, grids=wanted)
+
+
+def in_each(chosen: Chosen, terminal: Terminal, do: Callable[[str], int]) -> int:
+    """Do one grid after the other and give the worst exit status; an interruption ends it."""
+    if len(chosen.grids) == 1:
+        return do(chosen.grids[0])
+    found = set()
+    for name in chosen.grids:
+        terminal.data(f"Grid {name or '(main)'}\n")
+        terminal.flush()
+        try:
+            status = do(name)
+        except NothingToRunError as error:
+            terminal.message(f"{name or '(main)'}: {error}")
+            status = error.exit_status
+        if status >= INTERRUPTED:
+            return status
+        found.add(status)
+    return next((status for status in SEVEREST_FIRST if status in found), 0)
+
+
+def _with_options(arguments: argparse.Namespace, loaded: Config) -> Config:
     name, planning = loaded.strategy, loaded.planning
     try:
         if getattr(arguments, "strategy", None):
@@ -52,7 +127,7 @@ def bench(arguments: argparse.Namespace, loaded: Config, terminal: Terminal, can
         workers=getattr(arguments, "workers", None) or default_workers(),
         arguments=getattr(arguments, "rest", ()) if arguments.command == "run" else (),
         fresh=getattr(arguments, "fresh", False),
-        locked=getattr(arguments, "locked", False),
+        locked=getattr(arguments, "locked", False) or bool(getattr(arguments, "changed", None)),
         offline=arguments.offline,
         fail_fast=getattr(arguments, "fail_fast", False),
         strict=getattr(arguments, "strict", False),
@@ -82,7 +157,8 @@ def expand(arguments: argparse.Namespace, bench: Workbench, terminal: Terminal) 
     for warning in planned.warnings:
         terminal.message(f"warning: {warning}")
     if arguments.expression:
-        keep = selection.compile(arguments.expression, [axis.name for axis in loaded.axes])
+        outcomes = {name: earlier.outcome for name, earlier in history.last(bench.root, loaded.grid).items()}
+        keep = selection.compile(arguments.expression, [axis.name for axis in loaded.axes], outcomes)
         planned = choose_cells(planned, keep)
         if not planned.cells:
             raise NothingToRunError(f"-k {arguments.expression!r} matches no cell; see them all with: venvgrid plan")
@@ -91,22 +167,28 @@ def expand(arguments: argparse.Namespace, bench: Workbench, terminal: Terminal) 
     return planned
 
 
-def one_cell(loaded: Config, cell: str) -> Plan:
-    """Give a plan of the one cell that is named.
+def one_cell(arguments: argparse.Namespace, cell: str, terminal: Terminal) -> tuple[Config, Plan]:
+    """Give the configuration of the grid that has a cell, and a plan of the cell alone.
 
     Raises:
         UsageError: there is none of that name.
     """
     import difflib  # noqa: PLC0415
 
-    planned = plan.expand(loaded)
-    chosen = choose_cells(planned, lambda item: item.id == cell)
-    if not chosen.cells:
-        ids = [item.cell.id for item in planned.cells]
-        close = difflib.get_close_matches(cell, ids, n=1)
-        hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (venvgrid plan)"
-        raise UsageError(f"there is no cell {cell!r}{hint}")
-    return chosen
+    source = find(arguments)
+    ids: list[str] = []
+    for name in sorted((*grids.names(source.table), ""), key=len, reverse=True):
+        if not cell.startswith(f"{name}-") and name:
+            continue
+        loaded = settled(arguments, source, terminal, grid=name).config
+        planned = plan.expand(loaded)
+        chosen = choose_cells(planned, lambda item: item.id == cell)
+        if chosen.cells:
+            return loaded, chosen
+        ids += [item.cell.id for item in planned.cells]
+    close = difflib.get_close_matches(cell, ids, n=1)
+    hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (venvgrid plan)"
+    raise UsageError(f"there is no cell {cell!r}{hint}")
 
 
 def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal) -> str:

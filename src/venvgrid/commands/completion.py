@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import config, journal, plan
+from venvgrid import config, config_file, grids, journal, plan, policies
 from venvgrid.errors import VenvgridError
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Give the ids of all cells of the configuration; nothing where there is none, or too many."""
     try:
         given = getattr(parsed_args, "config", None)
-        loaded = config.load(Path(given) if given else None, cwd=Path.cwd())
-        found = [item.cell.id for item in plan.expand(loaded).cells]
+        source = config_file.find(Path(given) if given else None, cwd=Path.cwd())
+        found = []
+        for name in ("", *grids.names(source.table)):
+            loaded = policies.of_user(source, os.environ, grid=name, offline=True).config
+            found += [item.cell.id for item in plan.expand(loaded).cells]
     except (VenvgridError, OSError):
         return []
     return found if len(found) <= MOST_CELLS else []
@@ -50,3 +54,12 @@ def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     except (VenvgridError, OSError):
         return []
     return [run.id for run in journal.runs(loaded.root / ".venvgrid")]
+
+
+def grids_of(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Give the names of the grids of the configuration."""
+    try:
+        given = getattr(parsed_args, "config", None)
+        return list(grids.names(config_file.find(Path(given) if given else None, cwd=Path.cwd()).table))
+    except (VenvgridError, OSError):
+        return []

@@ -37,8 +37,7 @@ def enter(
 
     `argv` gives the command, for the environment's place and a folder of the cell's own.
     """
-    loaded = common.load(arguments)
-    planned = common.one_cell(loaded, arguments.cell)
+    loaded, planned = common.one_cell(arguments, arguments.cell, terminal)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
     places.prepare(bench.root, bench.store.folder)
     with (

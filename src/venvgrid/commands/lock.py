@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from venvgrid import journal, lockfile
+from venvgrid import journal, lockfile, releases
 from venvgrid.commands import common, plan
 from venvgrid.errors import InfrastructureError
 from venvgrid.model import Status
@@ -13,13 +13,23 @@ from venvgrid.process import Cancellation
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+    from venvgrid.config_file import Source
+    from venvgrid.model import Frozen
     from venvgrid.terminal import Terminal
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Resolve every cell anew and write the lock; one that could not be resolved leaves the old lock as it is."""
-    loaded = common.load(arguments)
+    chosen = common.chosen_grids(arguments)
+    return common.in_each(chosen, terminal, lambda grid: _lock(arguments, terminal, chosen.source, grid))
+
+
+def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
+    settled = common.settled(arguments, source, terminal, grid=grid, update=arguments.update)
+    loaded = settled.config
     bench = common.bench(arguments, loaded, terminal, Cancellation())
     planned = common.expand(arguments, bench, terminal)
     director = plan.resolve(bench, planned, refresh=True)
@@ -28,8 +38,10 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if failed:
         message = f"{path.name} was not written: {failed[0].cell.id}: {failed[0].reason}"
         raise InfrastructureError(message + (f" (and {len(failed) - 1} more cells)" if len(failed) > 1 else ""))
-    lock = lockfile.make(bench.lock_digest(bench.metadata), director.planned, director.entries, planned)
+    lock = lockfile.make(bench.lock_digest(bench.metadata), director.planned, director.entries, planned, settled.frozen)
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for line in _moved(path, settled.frozen):
+        terminal.message(line)
     after = lockfile.render(lock)
     journal.write_atomic(path, after)
     terminal.message(f"{path}: {_changes(before, after)}")
@@ -39,6 +51,17 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for cell, reason in lock.open.items():
         terminal.message(f"not locked: {cell}: {reason}")
     return 3 if lock.open and not arguments.skip_missing_interpreters else 0
+
+
+def _moved(path: Path, frozen: Mapping[str, Frozen]) -> Iterator[str]:
+    """Say how the values of policies differ from those of the lock that is there."""
+    known = lockfile.read(path).frozen if path.is_file() else {}
+    for name, item in frozen.items():
+        before = known.get(name)
+        now = (*item.values, item.pre)
+        told = releases.changes((*before.values, before.pre), now) if before else ", ".join(filter(None, now))
+        if told:
+            yield f"axes.{name} ({item.policy}): {told}"
 
 
 def _changes(before: str, after: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid import lockfile, plan
 from venvgrid.commands import common
+from venvgrid.errors import UsageError
 from venvgrid.events import Stage
 from venvgrid.model import Status
 from venvgrid.process import Cancellation
@@ -18,6 +19,7 @@ from venvgrid.reporters import plan_table
 if TYPE_CHECKING:
     import argparse
 
+    from venvgrid.config_file import Source
     from venvgrid.director import GridDirector
     from venvgrid.model import Plan
     from venvgrid.terminal import Terminal
@@ -26,7 +28,14 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the plan and give the exit status."""
-    loaded = common.load(arguments)
+    chosen = common.chosen_grids(arguments)
+    if arguments.json and len(chosen.grids) > 1:
+        raise UsageError(f"--json gives one grid; name one of {', '.join(name or 'main' for name in chosen.grids)}")
+    return common.in_each(chosen, terminal, lambda grid: _plan(arguments, terminal, chosen.source, grid))
+
+
+def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
+    loaded = common.settled(arguments, source, terminal, grid=grid).config
     bench = common.bench(arguments, loaded, terminal, Cancellation())
     planned = common.expand(arguments, bench, terminal)
     if arguments.check:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid import interpreters, process
+from venvgrid.places import cache_folder
 from venvgrid.pythons import Pythons
-from venvgrid.workbench import cache_folder
 
 if TYPE_CHECKING:
     import argparse

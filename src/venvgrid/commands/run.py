@@ -6,39 +6,57 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import coverage_data, history, journal, ordering, session
+from venvgrid import coverage_data, history, journal, lockfile, ordering, process, revision, session
 from venvgrid.commands import common
-from venvgrid.errors import NothingToRunError, UsageError
+from venvgrid.errors import LockError, NothingToRunError, UsageError
 from venvgrid.events import Stage
-from venvgrid.model import Outcome
+from venvgrid.model import Outcome, Status
 from venvgrid.process import Cancellation
 from venvgrid.reporters import render
 from venvgrid.workbench import choose_cells
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from venvgrid.config_file import Source
     from venvgrid.events import Event
     from venvgrid.model import Plan
     from venvgrid.report import Report
     from venvgrid.terminal import Terminal
     from venvgrid.workbench import Workbench
 
+GRID = "{grid}"  # in the name of a report's file
+
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the grid and give the exit status."""
-    wanted = [_report_file(text) for text in arguments.report]
-    loaded = common.load(arguments)
+    reports = [_report_file(text) for text in arguments.report]
+    chosen = common.chosen_grids(arguments)
+    if len(chosen.grids) > 1 and any(file and GRID not in file.name for _, file in reports):
+        raise UsageError(f"--report: {len(chosen.grids)} grids would write into one file; name it such as {GRID}.xml")
+    return common.in_each(chosen, terminal, lambda grid: _run(arguments, terminal, chosen.source, grid, reports))
+
+
+def _run(
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+    source: Source,
+    grid: str,
+    reports: Sequence[tuple[str, Path | None]],
+) -> int:
+    loaded = common.settled(arguments, source, terminal, grid=grid).config
     if loaded.test.coverage:
         coverage_data.check()
     cancellation = Cancellation()
     bench = common.bench(arguments, loaded, terminal, cancellation)
     planned = common.expand(arguments, bench, terminal)
+    if arguments.changed:
+        planned = _changed(arguments.changed, planned, bench)
     if arguments.failed:
         planned = _failed_last_time(planned, bench)
-    last = history.last(bench.root)
-    order = ordering.ranks([item.cell for item in planned.cells], last)
+    last = history.last(bench.root, grid)
+    order = ordering.order([item.cell for item in planned.cells], last)
     goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
     expected = {name: earlier.seconds for name, earlier in last.items()}
     with _progress(arguments, terminal, expected) as show:
@@ -47,11 +65,14 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if loaded.test.coverage:
         _tell_coverage(finished, bench, terminal)
     inside = common.inside_repository(terminal.environ, loaded.project.path)
-    for format_, file in wanted:
+    for format_, file in reports:
         if file is None:
             _publish(finished, terminal, inside)
         else:
-            journal.write_atomic(file, render.text(format_, finished, folder.log_of, inside))
+            journal.write_atomic(
+                file.with_name(file.name.replace(GRID, grid or "main")),
+                render.text(format_, finished, folder.log_of, inside),
+            )
     return finished.exit_status
 
 
@@ -109,14 +130,24 @@ def _publish(finished: Report, terminal: Terminal, inside: str) -> None:
     terminal.data(render.text("github", finished, folder=inside))
 
 
+def _changed(reference: str, planned: Plan, bench: Workbench) -> Plan:
+    names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
+    if why := lockfile.stale(bench.config, bench.lock_digest(bench.metadata), names):
+        raise LockError(f"--changed: {why}; type: venvgrid lock")
+    cells = revision.changed_cells(bench.config, reference, process.run, bench.environ)
+    chosen = choose_cells(planned, lambda cell: cell.id in cells)
+    if not chosen.cells:
+        raise NothingToRunError(f"--changed: every cell has the lock that it had at {reference}")
+    return chosen
+
+
 def _failed_last_time(planned: Plan, bench: Workbench) -> Plan:
-    last = history.last(bench.root)
+    last = history.last(bench.root, bench.config.grid)
     if not last:
         raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
     fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
     bad = {name for name, earlier in last.items() if earlier.outcome not in fine}
     chosen = choose_cells(planned, lambda cell: cell.id in bad)
     if not chosen.cells:
-        run = next(iter(last.values())).run
-        raise NothingToRunError(f"--failed: no cell of the last run ({run}) was red")
+        raise NothingToRunError("--failed: every cell was green when it last ran")
     return chosen

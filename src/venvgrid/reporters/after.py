@@ -60,13 +60,13 @@ def what_next(report: Report, options: Sequence[str]) -> Iterator[Text]:
     if not report.finished:
         return
     if red:
-        told = text.command("venvgrid", "run", *options, "--failed")
+        told = text.command("venvgrid", "run", *_grid(report), *options, "--failed")
         shell = text.command("venvgrid", "shell", *options, red[0].id)
         yield Text(f"Run what is red again: {told}   Look into a cell: {shell}", style=DIM)
     elif Outcome.MISSING_INTERPRETER in outcomes:
         yield Text(f"See the interpreters that are there: {text.command('venvgrid', 'python')}", style=DIM)
     elif outcomes & {Outcome.BUILD_FAILED, Outcome.CANCELLED}:
-        yield Text(f"Go on with: {text.command('venvgrid', 'run', *options, '--failed')}", style=DIM)
+        yield Text(f"Go on with: {text.command('venvgrid', 'run', *_grid(report), *options, '--failed')}", style=DIM)
 
 
 def _failures(analysis: Analysis, encoding: str) -> Iterator[Text]:
@@ -206,10 +206,14 @@ def _repeat(report: Report, options: Sequence[str]) -> Iterator[Text]:
         return
     yield Text("To repeat just one" if len(red) > 1 else "To repeat it", style="bold")
     for cell in red[:MOST_REPEATS]:
-        yield Text(f"  {text.line(repeat(cell.id, options), 500)}")
+        yield Text(f"  {text.line(repeat(cell.id, (*_grid(report), *options)), 500)}")
     if len(red) > MOST_REPEATS:
         yield Text(f"  and {len(red) - MOST_REPEATS} more, each with its id", style=DIM)
     yield Text()
+
+
+def _grid(report: Report) -> tuple[str, ...]:
+    return (report.grid,) if report.grid else ()
 
 
 def repeat(cell: str, options: Sequence[str] = ()) -> str:

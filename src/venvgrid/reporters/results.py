@@ -33,6 +33,7 @@ def to_results(report: Report) -> dict[str, Any]:
         "exit_status": report.exit_status,
         "project": {"name": _text(report.project), "version": _text(report.project_version)},
         "config": _text(report.config),
+        "grid": _text(report.grid),
         "config_digest": _text(report.config_digest),
         "command": [_text(word) for word in report.command],
         "cells": [_cell(cell) for cell in report.cells],

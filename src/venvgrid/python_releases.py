@@ -1,0 +1,45 @@
+"""The minor versions of CPython: when they were released and when they reach their end of life.
+
+Source: https://devguide.python.org/versions/ and the release schedules (PEP 373, 494, 537, 569, 596, 619, 664, 693,
+719, 745), read in November 2026. A month without a day counts as its last day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+AS_OF = date(2026, 11, 1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Minor:
+    """One minor version, such as "3.12"."""
+
+    release: tuple[int, int]
+    released: date
+    end_of_life: date
+
+    @property
+    def name(self) -> str:
+        """Give "3.12"."""
+        return f"{self.release[0]}.{self.release[1]}"
+
+
+MINORS = (
+    Minor((2, 7), date(2010, 7, 3), date(2020, 1, 1)),
+    Minor((3, 6), date(2016, 12, 23), date(2021, 12, 23)),
+    Minor((3, 7), date(2018, 6, 27), date(2023, 6, 27)),
+    Minor((3, 8), date(2019, 10, 14), date(2024, 10, 7)),
+    Minor((3, 9), date(2020, 10, 5), date(2025, 10, 31)),
+    Minor((3, 10), date(2021, 10, 4), date(2026, 10, 31)),
+    Minor((3, 11), date(2022, 10, 24), date(2027, 10, 31)),
+    Minor((3, 12), date(2023, 10, 2), date(2028, 10, 31)),
+    Minor((3, 13), date(2024, 10, 7), date(2029, 10, 31)),
+    Minor((3, 14), date(2025, 10, 7), date(2030, 10, 31)),
+)
+
+
+def released(today: date) -> tuple[Minor, ...]:
+    """Give those that are released on a day, oldest first."""
+    return tuple(minor for minor in MINORS if minor.released <= today)

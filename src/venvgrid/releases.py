@@ -1,0 +1,198 @@
+"""What a package index says of a distribution, and what the policies of axes make of it. Pure.
+
+Only what could be installed counts: no yanked release, and none without a file. Versions are grouped by minor ("2.2")
+and by major ("2"); a pre-release counts for "+pre" alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from venvgrid.errors import PolicyError
+from venvgrid.python_releases import Minor, released
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+SPEC0_PYTHON = timedelta(days=3 * 365.25)
+SPEC0_PACKAGE = timedelta(days=2 * 365.25)  # https://scientific-python.org/specs/spec-0000/
+POLICY = re.compile(
+    r"(?P<name>requires-python|supported|classifiers|declared|latest-minors|latest-majors|spec0|max"
+    r"|(?P<low>\d+(?:\.\d+)*)\s*\.\.\s*(?P<high>\d+(?:\.\d+)*)|latest)(?::(?P<count>[1-9]\d{0,2}))?(?P<pre>\+pre)?"
+)
+PYTHON_POLICIES = ("requires-python", "supported", "classifiers", "spec0")
+PACKAGE_POLICIES = ("declared", "latest", "latest-minors", "latest-majors", "spec0", "max:5", "1.22..2.2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One version that an index has. `uploaded` is when its first file came, None where the index does not tell."""
+
+    version: str
+    uploaded: datetime | None = None
+    requires_python: str = ""
+    has_wheel: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The values that a policy stands for; `pre` is a pre-release that may fail, "" for none."""
+
+    values: tuple[str, ...]
+    pre: str = ""
+
+
+def of_python(policy: str, *, requires: str, classifiers: Iterable[str], today: date) -> Chosen:
+    """Give the minor versions of Python for a policy of the python axis, oldest first.
+
+    Raises:
+        PolicyError: there is none, or the project does not declare what the policy goes by.
+    """
+    found = _parsed(policy, PYTHON_POLICIES)
+    minors = [minor for minor in released(today) if _allows(requires, minor)]
+    declared = requires or "any Python"
+    if found["name"] == "requires-python":
+        if not requires:
+            raise PolicyError('"requires-python" needs [project] requires-python in pyproject.toml')
+    elif found["name"] == "supported":
+        minors = [minor for minor in minors if minor.end_of_life > today]
+        declared = f"{declared} and not at its end of life on {today}"
+    elif found["name"] == "spec0":
+        minors = [minor for minor in minors if today - minor.released < SPEC0_PYTHON]
+        declared = f"{declared} and released in the three years before {today}"
+    else:
+        listed = {match[1] for line in classifiers if (match := re.fullmatch(r".*:: Python :: (\d+\.\d+)", line))}
+        if not listed:
+            raise PolicyError(
+                '"classifiers" needs classifiers "Programming Language :: Python :: 3.X" in pyproject.toml'
+            )
+        minors = [minor for minor in minors if minor.name in listed]
+        declared = f"{declared} and among the classifiers ({', '.join(sorted(listed))})"
+    if not minors:
+        raise PolicyError(f"{policy!r} gives no version: no released Python is {declared}")
+    return Chosen(values=tuple(minor.name for minor in minors))
+
+
+def of_package(name: str, policy: str, releases: Sequence[Release], *, declared: str | None, today: date) -> Chosen:
+    """Give the values for a policy of a distribution's axis, oldest first.
+
+    `declared` is the specifier that the project asks for, None if it does not depend on the distribution.
+
+    Raises:
+        PolicyError: there is no version, or the index lacks what the policy goes by.
+    """
+    found = _parsed(policy, PACKAGE_POLICIES)
+    allowed = SpecifierSet(declared or "")
+    finals = sorted(
+        (Version(item.version), item)
+        for item in releases
+        if not Version(item.version).is_prerelease and Version(item.version) in allowed
+    )
+    if not finals:
+        bound = f" that {name}{declared} allows" if declared else ""
+        raise PolicyError(f"{policy!r} gives no version: the index has no release of {name}{bound}")
+    values = _values(name, found, [item for _, item in finals], declared=declared, today=today)
+    if found["count"] and found["name"] != "max":
+        values = values[-int(found["count"]) :]
+    if not values:
+        raise PolicyError(f"{policy!r} gives no version of {name}: {_why_none(found, today)}")
+    return Chosen(values=tuple(values), pre=_newest_pre(releases, finals[-1][0]) if found["pre"] else "")
+
+
+def _parsed(policy: str, known: Sequence[str]) -> dict[str, str | None]:
+    match = POLICY.fullmatch(policy.strip())
+    if match is None:
+        raise PolicyError(f"{policy!r} is no policy (there are: {', '.join(known)})")
+    return match.groupdict()
+
+
+def _allows(requires: str, minor: Minor) -> bool:
+    """Whether some patch release of a minor is allowed: `>=3.9.2` allows 3.9."""
+    specifier = SpecifierSet(requires)
+    return any(f"{minor.name}.{patch}" in specifier for patch in (0, 99))
+
+
+def _values(
+    name: str, found: dict[str, str | None], finals: Sequence[Release], *, declared: str | None, today: date
+) -> list[str]:
+    kind = found["name"] or ""
+    minors = list(dict.fromkeys(_minor(item.version) for item in finals))
+    if kind == "declared":
+        if declared is None:
+            raise PolicyError(f'"declared" needs {name} in [project] dependencies of pyproject.toml')
+        return list(dict.fromkeys((finals[0].version, finals[-1].version)))
+    if kind == "latest":
+        return [finals[-1].version]
+    if kind == "latest-minors":
+        return minors
+    if kind == "latest-majors":
+        newest = {_major(minor): minor for minor in minors}
+        return list(newest.values())
+    if kind == "spec0":
+        return _spec0(name, finals, today)
+    if kind == "max":
+        return _spread(minors, int(found["count"] or "5"))
+    low, high = (_numbers(found[end] or "0") for end in ("low", "high"))
+    # The ends are prefixes, as in "2.2" for any 2.2.x: "1.22..2" goes up to the newest 2.x.
+    return [minor for minor in minors if low <= _numbers(minor) and _numbers(minor)[: len(high)] <= high]
+
+
+def _spec0(name: str, finals: Sequence[Release], today: date) -> list[str]:
+    """Give the minors whose first release is less than two years old; the newest in any case."""
+    first: dict[str, datetime] = {}
+    for item in finals:
+        if item.uploaded is None:
+            raise PolicyError(f'"spec0" needs release dates, and the index does not tell those of {name}')
+        minor = _minor(item.version)
+        first[minor] = min(first.get(minor, item.uploaded), item.uploaded)
+    kept = [minor for minor, day in first.items() if today - day.date() < SPEC0_PACKAGE]
+    return kept or list(first)[-1:]
+
+
+def _spread(minors: Sequence[str], most: int) -> list[str]:
+    """Give so many, with the oldest and the newest, at even distances."""
+    if len(minors) <= most:
+        return list(minors)
+    if most == 1:
+        return [minors[-1]]
+    return [minors[round(number * (len(minors) - 1) / (most - 1))] for number in range(most)]
+
+
+def _newest_pre(releases: Iterable[Release], newest: Version) -> str:
+    candidates = [Version(item.version) for item in releases]
+    later = [
+        version for version in candidates if version.is_prerelease and not version.is_devrelease and version > newest
+    ]
+    return str(max(later)) if later else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))[:2]
+
+
+def _minor(version: str) -> str:
+    return ".".join(map(str, (*Version(version).release, 0)[:2]))
+
+
+def _major(minor: str) -> int:
+    return Version(minor).major
+
+
+def _why_none(found: dict[str, str | None], today: date) -> str:
+    if found["low"]:
+        return f"none from {found['low']} to {found['high']} is released and allowed by the project"
+    return f"none is left on {today}"
+
+
+def changes(before: Sequence[str], after: Sequence[str]) -> str:
+    """Say how the values of an axis changed: "+ 2.3, - 1.22"; "" if they did not."""
+    added = [f"+ {value}" for value in after if value and value not in before]
+    removed = [f"- {value}" for value in before if value and value not in after]
+    return ", ".join([*added, *removed])
