@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from configparser import Error as ConfigParserError
+from configparser import RawConfigParser
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,7 +18,7 @@ from venvgrid import config_file
 from venvgrid.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 NEWEST_MINOR = 14  # the newest released CPython is 3.14, as of 2026-11
@@ -25,6 +28,7 @@ OTHER_NAMES = ("dev",)
 
 _MINORS = ["2.7", *(f"3.{minor}" for minor in range(6, NEWEST_MINOR + 1))]
 _LAST_PATCH = 99  # of a minor: no CPython had as many
+CLASSIFIER = re.compile(r"Programming Language :: Python :: ([23]\.\d+)")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
@@ -44,7 +48,7 @@ def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
         "",
         *_project_lines(pyproject, project, installable=installable),
         "[axes]",
-        _python_line(project.get("requires-python")),
+        _python_line(minors(pyproject)),
         *_dependency_lines(project.get("dependencies")),
         _line('# env.NAME = ["a", "b"]', "an environment variable"),
         _line('# as-of = ["release", "today"]', "with the dependencies of the pins' time, and of now"),
@@ -68,8 +72,8 @@ def _line(setting: str, comment: str) -> str:
     return f"{setting:<31} # {comment}"
 
 
-def write(folder: Path) -> Path:
-    """Write matrix.toml into `folder` and give its path.
+def write(folder: Path, text: str | None = None) -> Path:
+    """Write matrix.toml into `folder` and give its path; `text` is what to write, None for what the project declares.
 
     Raises:
         UsageError: there is a configuration already.
@@ -78,13 +82,14 @@ def write(folder: Path) -> Path:
     """
     target = folder / config_file.FILE_NAME
     source = folder / config_file.PYPROJECT
-    pyproject = config_file.read_toml(source) if os.path.lexists(source) else {}
+    pyproject = declared(folder)
     if "venvgrid" in _table(pyproject, "tool"):
         raise UsageError(f"{source} has [tool.venvgrid] already; nothing was written. Edit it, or remove it first")
     installable = bool({"project", "build-system"} & pyproject.keys()) or any(
         (folder / name).exists() for name in ("setup.py", "setup.cfg")
     )
-    text = suggest(pyproject, installable=installable)
+    if text is None:
+        text = suggest(pyproject, installable=installable)
     try:
         with target.open("x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
@@ -93,6 +98,59 @@ def write(folder: Path) -> Path:
     except OSError as error:
         raise InfrastructureError(f"{target}: cannot be written: {error.strerror or error}") from None
     return target
+
+
+def declared(folder: Path) -> Mapping[str, Any]:
+    """Give what pyproject.toml says; where it has no [project], with what setup.cfg says in its place.
+
+    Raises:
+        ConfigError: pyproject.toml is no valid TOML.
+    """
+    source = folder / config_file.PYPROJECT
+    pyproject = config_file.read_toml(source) if os.path.lexists(source) else {}
+    if "project" in pyproject:
+        return pyproject
+    parser = RawConfigParser()
+    with suppress(OSError, ConfigParserError, UnicodeDecodeError):
+        parser.read(folder / "setup.cfg", encoding="utf-8")
+    if not parser.has_section("metadata") and not parser.has_section("options"):
+        return pyproject
+
+    def lines(section: str, key: str) -> list[str]:
+        return [line.strip() for line in parser.get(section, key, fallback="").splitlines() if line.strip()]
+
+    extras = parser.options("options.extras_require") if parser.has_section("options.extras_require") else []
+    project = {
+        "requires-python": parser.get("options", "python_requires", fallback=""),
+        "classifiers": lines("metadata", "classifiers"),
+        "dependencies": lines("options", "install_requires"),
+        "optional-dependencies": {name: lines("options.extras_require", name) for name in extras},
+    }
+    return {**pyproject, "project": project}
+
+
+def dependencies(pyproject: Mapping[str, Any]) -> frozenset[str]:
+    """Name the distributions that the project depends on, normalised."""
+    listed = _table(pyproject, "project").get("dependencies")
+    found = set()
+    for item in listed if isinstance(listed, list) else []:
+        with suppress(InvalidRequirement, TypeError):
+            found.add(canonicalize_name(Requirement(item).name))
+    return frozenset(found)
+
+
+def minors(pyproject: Mapping[str, Any]) -> list[str]:
+    """Give the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
+    project = _table(pyproject, "project")
+    lines = project.get("classifiers")
+    listed = [
+        match[1]
+        for line in (lines if isinstance(lines, list) else [])
+        if isinstance(line, str)
+        and (match := re.fullmatch(r"Programming Language :: Python :: ([23]\.\d+)", line.strip()))
+    ]
+    known = [minor for minor in _MINORS if minor in listed]
+    return allowed_minors(project.get("requires-python")) or known
 
 
 def _project_lines(pyproject: Mapping[str, Any], project: Mapping[str, Any], *, installable: bool) -> list[str]:
@@ -113,27 +171,28 @@ def _for_tests(names: Iterable[str]) -> list[str]:
     return sorted(known & set(TEST_NAMES)) or sorted(known & set(OTHER_NAMES))
 
 
-def _python_line(declared: object) -> str:
-    minors = _allowed_minors(declared)
-    if not minors:
+def _python_line(found: Sequence[str]) -> str:
+    if not found:
         example = f'# python = "3.{NEWEST_MINOR - 3}..3.{NEWEST_MINOR}"'
         return _line(example, "a range, or a list; without it: the Python that runs venvgrid")
-    first, last = minors[0], minors[-1]
-    if minors != _MINORS[_MINORS.index(first) : _MINORS.index(last) + 1]:
-        line = f"python = {json.dumps(minors)}"
-    elif first == last:
-        line = f'python = ["{first}"]'
-    else:
-        line = f'python = "{first}..{last}"'
-    return _line(line, "a range, or a list")
+    return _line(f"python = {range_of(found) or json.dumps(found)}", "a range, or a list")
 
 
-def _allowed_minors(declared: object) -> list[str]:
-    """Give the minor versions of which `declared`, a PEP 440 specifier, allows some patch release."""
-    if not isinstance(declared, str) or not declared.strip():
+def range_of(found: Sequence[str]) -> str:
+    """Give a TOML string of a range that means exactly these minor versions, "" if none does."""
+    if len(found) < 2 or any(minor not in _MINORS for minor in found):  # noqa: PLR2004
+        return ""
+    first, last = found[0], found[-1]
+    between = _MINORS[_MINORS.index(first) : _MINORS.index(last) + 1]
+    return f'"{first}..{last}"' if list(found) == between else ""
+
+
+def allowed_minors(bound: object) -> list[str]:
+    """Give the minor versions of which `bound`, a PEP 440 specifier, allows some patch release."""
+    if not isinstance(bound, str) or not bound.strip():
         return []
     try:
-        allowed = SpecifierSet(declared)
+        allowed = SpecifierSet(bound)
     except InvalidSpecifier:
         return []
     return [minor for minor in _MINORS if any(allowed.contains(f"{minor}.{patch}") for patch in range(_LAST_PATCH + 1))]

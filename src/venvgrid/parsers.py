@@ -62,6 +62,14 @@ examples:
   venvgrid report --format html -o report.html
   venvgrid report 20261121-1430 --format markdown
   venvgrid report --format shields -o badge.json"""
+INIT_EXAMPLES = """\
+examples:
+  venvgrid init
+  venvgrid init --from tox
+  venvgrid init --from noxfile.py
+  venvgrid init --from .github/workflows/ci.yml
+
+What cannot be carried over is said, and stands at the end of the file."""
 SCHEMA_EXAMPLES = """\
 For completion and checks while you type, in editors that use taplo (VS Code's Even Better TOML, Helix, Zed):
   venvgrid schema > .venvgrid/config.schema.json
@@ -216,7 +224,15 @@ def _add_environments(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_helpers(commands: Commands[argparse.ArgumentParser]) -> None:
-    _command(commands, "init", "write a first matrix.toml from what the project declares")
+    summary = "write a first matrix.toml from what the project declares"
+    parser = _command(commands, "init", summary, INIT_EXAMPLES)
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="SOURCE",
+        help="from what another runner does: tox.ini, tox.toml, noxfile.py (read, never executed), pyproject.toml, "
+        "hatch.toml or a workflow's file; or tox, nox, hatch to look for it",
+    )
     parser = _command(commands, "schema", "print the JSON Schema of a file, for editors and programs", SCHEMA_EXAMPLES)
     parser.add_argument("format", nargs="?", choices=SCHEMAS, default="config", help="of which file (default: config)")
     parser = _command(commands, "completion", "print what a shell needs for completion", COMPLETION_EXAMPLES)

@@ -21,6 +21,7 @@ LAYERS = (
     ("axes", "cell_ids", "placeholders", "matching", "config_*", "grids", "config"),
     ("space", "targets", "repair", "covering", "certificate", "strategies", "python_releases", "releases"),
     ("plan", "selection", "initialise"),
+    ("migration", "migration.*"),
     ("grid_layout", "grouping", "explain", "compare", "ordering", "report", "analysis"),
     ("journal", "history", "supervisor", "children", "winjob", "process", "probe"),
     ("reporters.*",),

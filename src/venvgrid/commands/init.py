@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Write matrix.toml into this folder and say what to type next."""
-    del arguments
-    path = initialise.write(Path.cwd())
+    text: str | None = None
+    lost: list[str] = []
+    if arguments.source:
+        from venvgrid.migration import sources  # noqa: PLC0415
+
+        text, lost = sources.translate(arguments.source, Path.cwd())
+    path = initialise.write(Path.cwd(), text)
+    for note in lost:
+        terminal.message(f"not carried over: {note}")
     terminal.message(f"{path} written; look at it, then type: venvgrid run")
     return 0

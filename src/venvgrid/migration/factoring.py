@@ -1,0 +1,72 @@
+"""From a list of cells to the axes and excludes that give exactly these. Pure.
+
+Pairs of values that no cell has become excludes, as few as go; what is left over is excluded one by one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MOST = 5_000  # combinations of the product
+
+Rule = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factored:
+    """The values of each axis, in order of appearance, and the excludes; `is_exact`: together they give the cells."""
+
+    axes: Mapping[str, tuple[str, ...]]
+    excludes: tuple[Mapping[str, Sequence[str]], ...]
+    is_exact: bool = True
+
+
+def factor(cells: Sequence[Mapping[str, str]]) -> Factored:
+    """Find the axes of cells that all have the same ones."""
+    names = list(cells[0]) if cells else []
+    if not names:
+        return Factored(axes={}, excludes=())
+    axes = {name: tuple(dict.fromkeys(cell[name] for cell in cells)) for name in names}
+    if math.prod(map(len, axes.values())) > MOST:
+        return Factored(axes=axes, excludes=(), is_exact=False)
+    wanted = {tuple(cell[name] for name in names) for cell in cells}
+    rules: list[Rule] = []
+    for first, second in itertools.combinations(names, 2):
+        rules += _pairs(axes, first, second, {(cell[first], cell[second]) for cell in cells})
+    left = [
+        values
+        for values in itertools.product(*axes.values())
+        if values not in wanted and not any(_matches(rule, dict(zip(names, values, strict=True))) for rule in rules)
+    ]
+    rules += [
+        {name: [value] for name, value in zip(names, values, strict=True) if len(axes[name]) > 1} for values in left
+    ]
+    return Factored(axes=axes, excludes=tuple(rules))
+
+
+def _pairs(axes: Mapping[str, Sequence[str]], first: str, second: str, seen: set[tuple[str, str]]) -> list[Rule]:
+    """Exclude the pairs of two axes that were not seen, grouped by whichever axis makes fewer rules."""
+    by_first = {a: [b for b in axes[second] if (a, b) not in seen] for a in axes[first]}
+    by_second = {b: [a for a in axes[first] if (a, b) not in seen] for b in axes[second]}
+    one = _merged(first, second, by_first)
+    other = _merged(second, first, by_second)
+    return one if len(one) <= len(other) else other
+
+
+def _merged(key: str, other: str, unseen: Mapping[str, Sequence[str]]) -> list[Rule]:
+    """Put values with the same partners into one rule."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for value, partners in unseen.items():
+        if partners:
+            groups.setdefault(tuple(partners), []).append(value)
+    return [{key: values, other: list(partners)} for partners, values in groups.items()]
+
+
+def _matches(rule: Mapping[str, Iterable[str]], cell: Mapping[str, str]) -> bool:
+    return all(cell[name] in values for name, values in rule.items())

@@ -1,0 +1,30 @@
+"""How other files name a Python, and how the python axis does. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_FACTOR = re.compile(r"(?P<name>py|python|pypy|cpython|)-?(?P<major>[23])\.?(?P<minor>\d{1,2})(?P<threads>t?)")
+_VERSION = re.compile(
+    r"(?P<name>pypy|pypy-|python|py|cpython-|)(?P<major>[23])\.(?P<minor>\d{1,2})(?:\.\d+)?(?P<threads>t?)"
+    r"(?:-dev|\.0-0|-alpha.*|-beta.*|-rc.*|\.0?-.*)?"
+)
+
+
+def of_factor(factor: str) -> str:
+    """Give the value for a factor of tox ("py39", "3.14t", "pypy310"), "" if it names no version."""
+    found = _FACTOR.fullmatch(factor)
+    if found is None or (not found["name"] and "." not in factor):
+        return ""
+    return _value(found)
+
+
+def of_version(text: str) -> str:
+    """Give the value for what nox, hatch and setup-python take ("3.9", "pypy-3.11", "3.14-dev", "~3.14.0-0")."""
+    found = _VERSION.fullmatch(text.strip().lstrip("~"))
+    return _value(found) if found else ""
+
+
+def _value(found: re.Match[str]) -> str:
+    version = f"{found['major']}.{int(found['minor'])}{found['threads']}"
+    return f"pypy{version}" if found["name"].startswith("pypy") else version

@@ -1,0 +1,252 @@
+"""A small reader of Python's syntax tree, for noxfiles: what a literal, a name or an expression over them comes to.
+
+Nothing is executed: there are no imports, of real objects only a few methods of texts, lists and dicts, and all sizes
+are bounded. What cannot be known is UNKNOWN, and so is everything that is made of it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+LARGEST = 100_000  # characters, or items
+DEEPEST = 60
+METHODS: Mapping[type, frozenset[str]] = {
+    str: frozenset({"split", "join", "replace", "strip", "lstrip", "rstrip", "lower", "upper", "startswith"}),
+    dict: frozenset({"keys", "values", "items", "get"}),
+    list: frozenset({"index", "count"}),
+    tuple: frozenset({"index", "count"}),
+}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "list": list, "tuple": tuple, "str": str, "dict": dict, "sorted": sorted, "len": len, "set": set, "int": int,
+    "bool": bool,
+}  # fmt: skip
+PLAIN = (str, int, float, bool, type(None))
+
+
+class Unknown:
+    """What cannot be known without executing the file."""
+
+    def __repr__(self) -> str:
+        """Give what a note can show."""
+        return "…"
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope:
+    """Names and what they stand for; `call` understands further calls, or gives UNKNOWN."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+    call: Callable[[str, list[Any], dict[str, Any]], Any] = lambda _name, _arguments, _options: UNKNOWN
+
+    def inner(self, **more: Any) -> Scope:
+        """Give a scope that knows more."""
+        return Scope(names={**self.names, **more}, call=self.call)
+
+
+def value(node: ast.AST | None, scope: Scope, depth: int = 0) -> Any:  # noqa: C901, PLR0912  (a case a kind of node)
+    """Give what an expression comes to, or UNKNOWN."""
+    if depth > DEEPEST or node is None:
+        return UNKNOWN
+
+    def of(inner: ast.AST | None) -> Any:
+        return value(inner, scope, depth + 1)
+
+    match node:
+        case ast.Constant(value=found):
+            return found if isinstance(found, PLAIN) else UNKNOWN
+        case ast.Name(id=name):
+            return scope.names.get(name, UNKNOWN)
+        case ast.List(elts=items):
+            return list(_items(items, of))
+        case ast.Tuple(elts=items) | ast.Set(elts=items):
+            return tuple(_items(items, of))
+        case ast.Dict(keys=keys, values=values):
+            return _dictionary(keys, values, of)
+        case ast.JoinedStr(values=parts):
+            texts = [of(part) for part in parts]
+            return "".join(texts) if all(isinstance(text, str) for text in texts) else UNKNOWN
+        case ast.FormattedValue(value=inner, format_spec=None):
+            found = of(inner)
+            return str(found) if isinstance(found, str | int) else UNKNOWN
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _added(of(left), of(right))
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            first, second = of(left), of(right)
+            return f"{first}/{second}" if isinstance(first, str) and isinstance(second, str) else UNKNOWN
+        case ast.BoolOp(op=operator, values=values):
+            return _either(operator, [of(item) for item in values])
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            found = of(operand)
+            return UNKNOWN if found is UNKNOWN else not found
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            found = of(operand)
+            return -found if isinstance(found, int) else UNKNOWN
+        case ast.IfExp(test=test, body=body, orelse=other):
+            found = of(test)
+            return UNKNOWN if found is UNKNOWN else of(body if found else other)
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            return _compared(of(left), operator, of(right))
+        case ast.Subscript(value=inner, slice=index):
+            return _item(of(inner), index, of)
+        case ast.ListComp(elt=element, generators=[generator]) | ast.GeneratorExp(elt=element, generators=[generator]):
+            return _comprehended(element, generator, scope, depth)
+        case ast.Attribute(value=inner, attr="parent"):
+            found = of(inner)
+            return found.rpartition("/")[0] or "." if isinstance(found, str) else UNKNOWN
+        case ast.Attribute(value=ast.Name(id=owner), attr=name):
+            return scope.names.get(f"{owner}.{name}", UNKNOWN)
+        case ast.Call():
+            return _called(node, scope, of)
+        case _:
+            return UNKNOWN
+
+
+def _items(items: list[ast.expr], of: Callable[[ast.AST], Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, ast.Starred):
+            found = of(item.value)
+            yield from found if isinstance(found, list | tuple) else (UNKNOWN,)
+        else:
+            yield of(item)
+
+
+def _dictionary(keys: list[ast.expr | None], values: list[ast.expr], of: Callable[[ast.AST], Any]) -> Any:
+    found: dict[Any, Any] = {}
+    for key, item in zip(keys, values, strict=True):
+        known = of(item)
+        if key is None:
+            if not isinstance(known, dict):
+                return UNKNOWN
+            found |= known
+        else:
+            name = of(key)
+            if not isinstance(name, PLAIN):
+                return UNKNOWN
+            found[name] = known
+    return found
+
+
+def _added(left: Any, right: Any) -> Any:
+    if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= LARGEST:
+        return left + right
+    if isinstance(left, list) and isinstance(right, list) and len(left) + len(right) <= LARGEST:
+        return left + right
+    if isinstance(left, tuple) and isinstance(right, tuple) and len(left) + len(right) <= LARGEST:
+        return left + right
+    return UNKNOWN
+
+
+def _either(operator: ast.boolop, values: list[Any]) -> Any:
+    for item in values[:-1]:
+        if item is UNKNOWN:
+            return UNKNOWN
+        if bool(item) is isinstance(operator, ast.Or):
+            return item
+    return values[-1]
+
+
+def _compared(left: Any, operator: ast.cmpop, right: Any) -> Any:
+    if left is UNKNOWN or right is UNKNOWN:
+        return UNKNOWN
+    try:
+        match operator:
+            case ast.Eq():
+                return left == right
+            case ast.NotEq():
+                return left != right
+            case ast.In():
+                return left in right
+            case ast.NotIn():
+                return left not in right
+            case ast.Is():
+                return left is right
+            case ast.IsNot():
+                return left is not right
+            case _:
+                return UNKNOWN
+    except TypeError:
+        return UNKNOWN
+
+
+def _item(found: Any, index: ast.expr, of: Callable[[ast.AST | None], Any]) -> Any:
+    if not isinstance(found, str | list | tuple | dict):
+        return UNKNOWN
+    try:
+        if isinstance(index, ast.Slice):
+            ends = [of(end) if end is not None else None for end in (index.lower, index.upper, index.step)]
+            return UNKNOWN if UNKNOWN in ends or isinstance(found, dict) else found[slice(*ends)]
+        return found[of(index)]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return UNKNOWN
+
+
+def _comprehended(element: ast.expr, generator: ast.comprehension, scope: Scope, depth: int) -> Any:
+    source = value(generator.iter, scope, depth + 1)
+    if not isinstance(source, list | tuple | dict) or len(source) > LARGEST:
+        return UNKNOWN
+    found = []
+    for item in source:
+        names = bound(generator.target, item)
+        if names is None:
+            return UNKNOWN
+        inner = scope.inner(**names)
+        tests = [value(test, inner, depth + 1) for test in generator.ifs]
+        if UNKNOWN in tests:
+            return UNKNOWN
+        if all(tests):
+            found.append(value(element, inner, depth + 1))
+    return found
+
+
+def bound(target: ast.expr, item: Any) -> dict[str, Any] | None:
+    """Give the names that an assignment of an item sets, None if it sets something else."""
+    if isinstance(target, ast.Name):
+        return {target.id: item}
+    if not isinstance(target, ast.Tuple | ast.List):
+        return None
+    parts = item if isinstance(item, list | tuple) and len(item) == len(target.elts) else [UNKNOWN] * len(target.elts)
+    found: dict[str, Any] = {}
+    for inner, part in zip(target.elts, parts, strict=True):
+        names = bound(inner, part)
+        if names is None:
+            return None
+        found |= names
+    return found
+
+
+def _called(node: ast.Call, scope: Scope, of: Callable[[ast.AST | None], Any]) -> Any:
+    arguments = list(_items(node.args, of))
+    options = {item.arg: of(item.value) for item in node.keywords if item.arg}
+    name = ast.unparse(node.func)
+    try:
+        if isinstance(node.func, ast.Attribute):
+            owner = of(node.func.value)
+            if isinstance(owner, str) and node.func.attr in {"resolve", "absolute"}:
+                return owner  # of a path, which is a text here
+            if node.func.attr in METHODS.get(type(owner), ()):
+                if UNKNOWN in arguments:
+                    return UNKNOWN
+                found: Any = getattr(owner, node.func.attr)(*arguments)
+                return list(found) if isinstance(owner, dict) and node.func.attr != "get" else _bounded(found)
+        elif name in FUNCTIONS and not options and UNKNOWN not in arguments:
+            return _bounded(FUNCTIONS[name](*arguments))
+        elif name == "dict" and not arguments:
+            return options
+    except (TypeError, ValueError, KeyError, IndexError):
+        return UNKNOWN
+    return scope.call(name, arguments, options)
+
+
+def _bounded(found: Any) -> Any:
+    if isinstance(found, set):
+        found = tuple(sorted(found, key=str))
+    too_large = isinstance(found, str | list | tuple | dict) and len(found) > LARGEST
+    return found if isinstance(found, (*PLAIN, list, tuple, dict)) and not too_large else UNKNOWN
