@@ -133,11 +133,15 @@ def _name(labels: Sequence[str], others: Sequence[str]) -> str:
 
 def _is_simple(whole: Part, variants: Sequence[Variant]) -> bool:
     """Whether axes tell variants apart without many excludes, and nothing but versions and one setting differs."""
-    settings = {name for name in (whole.cells[0] if whole.cells else {}) if name.startswith("env.") or name == "extras"}
-    alike = all(
-        len({getattr(item, name) for item in variants}) == 1 for name in ("command", "install", "resolution", "groups")
-    )
-    return alike and len(settings) <= 1 and len(factoring.factor(whole.cells).excludes) <= MOST_EXCLUDES
+    names = whole.cells[0] if whole.cells else {}
+    values = {name: {cell[name] for cell in whole.cells} for name in names}
+    settings = [
+        name for name in names if name.startswith("env.") or name == "extras" or values[name] == {ABSENT, LATEST}
+    ]
+    others = ("command", "install", "resolution", "groups")
+    alike = all(len({getattr(item, name) for item in variants}) == 1 for name in others)
+    excludes = factoring.factor(whole.cells).excludes
+    return alike and len(settings) <= 1 and len(excludes) <= (0 if settings else MOST_EXCLUDES)
 
 
 def _like(variant: Variant, plain: Variant) -> Variant:
