@@ -1,8 +1,8 @@
 """How early a break shows, in the order of venvgrid and in plain order: `python benchmarks/order.py`.
 
 Grids of several shapes, each with many seeded faults: a value, or a pair of values, whose cells are red. Counted is
-how many cells finish until the first red one does, as a part of the grid; the mean over the faults. Nothing is run: cells
-are values, and so are their outcomes.
+how many cells finish until the first red one does, as a part of the grid; the mean over the faults. Nothing is run:
+cells are values, and so are their outcomes.
 """
 
 from __future__ import annotations
