@@ -15,7 +15,16 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from venvgrid.config_values import BadValueError, choice, distribution_name, normal_name, shown, text, variable_name
+from venvgrid.config_values import (
+    BadValueError,
+    choice,
+    distribution_name,
+    nearest,
+    normal_name,
+    shown,
+    text,
+    variable_name,
+)
 from venvgrid.model import Axis, AxisKind, Resolution
 
 if TYPE_CHECKING:
@@ -37,6 +46,8 @@ SPECIAL_AXES = {
 }
 # Policies stand alone, as a string, for all values of an axis; see `releases` for what they mean.
 PYTHON_POLICY = re.compile(r"requires-python|supported|classifiers|spec0")
+PYTHON_POLICIES = ("requires-python", "supported", "classifiers", "spec0")
+PACKAGE_POLICIES = ("declared", "latest-minors", "latest-majors", "spec0", "latest+pre", "max:5", "1.22..2.2")
 PACKAGE_POLICY = re.compile(
     r"(?:declared|latest-minors|latest-majors|spec0|max|\d+(?:\.\d+)*\s*\.\.\s*\d+(?:\.\d+)*)(?::[1-9]\d{0,2})?(?:\+pre)?"
     r"|latest\+pre"
@@ -184,7 +195,10 @@ def _dependency(value: str) -> str:
         if candidate != value and (_FULL_VERSION.fullmatch(candidate) or candidate in {ABSENT, LATEST}):
             hint = f"; write {candidate!r}"
             break
-    raise BadValueError(f"{shown(value)} is no version{hint} (allowed: {allowed})")
+    hint = hint or nearest(value, PACKAGE_POLICIES)
+    raise BadValueError(
+        f'{shown(value)} is no version{hint} (allowed: {allowed}, or a policy such as "latest-minors:3")'
+    )
 
 
 def _specifier(value: str) -> None:
@@ -214,8 +228,10 @@ def _pythons(value: str, root: Path) -> list[str]:
         elif PYTHON.fullmatch(bare := re.sub(r"^(cpython|python|py)-?(?=\d)", "", value)):
             hint = f'; write "{bare}"'
         raise BadValueError(
-            f'{shown(value)} is no Python{hint} (allowed: a version such as "3.12", "3.12.1", "3.13t" or '
-            '"pypy3.10", a range such as "3.8..3.13", a specifier such as ">=3.9,<3.12", or a path)'
+            f"{shown(value)} is no Python{hint or nearest(value, PYTHON_POLICIES)} (allowed: a version such as "
+            '"3.12", '
+            '"3.12.1", "3.13t" or "pypy3.10", a range such as "3.8..3.13", a specifier such as ">=3.9,<3.12", a path, or '
+            'a policy such as "supported")'
         )
     major, minor = Version(match["version"]).release[:2]
     _supported(major, minor, value)

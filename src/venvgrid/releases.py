@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from venvgrid.axes import PACKAGE_POLICIES, PYTHON_POLICIES
 from venvgrid.errors import PolicyError
 from venvgrid.python_releases import Minor, released
 
@@ -27,8 +28,6 @@ POLICY = re.compile(
     r"(?P<name>requires-python|supported|classifiers|declared|latest-minors|latest-majors|spec0|max"
     r"|(?P<low>\d+(?:\.\d+)*)\s*\.\.\s*(?P<high>\d+(?:\.\d+)*)|latest)(?::(?P<count>[1-9]\d{0,2}))?(?P<pre>\+pre)?"
 )
-PYTHON_POLICIES = ("requires-python", "supported", "classifiers", "spec0")
-PACKAGE_POLICIES = ("declared", "latest", "latest-minors", "latest-majors", "spec0", "max:5", "1.22..2.2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
