@@ -227,12 +227,12 @@ def _pythons(value: str, root: Path) -> list[str]:
             hint = f'; write "{found[1]}..{found[2]}" for a range'
         elif PYTHON.fullmatch(bare := re.sub(r"^(cpython|python|py)-?(?=\d)", "", value)):
             hint = f'; write "{bare}"'
-        raise BadValueError(
-            f"{shown(value)} is no Python{hint or nearest(value, PYTHON_POLICIES)} (allowed: a version such as "
-            '"3.12", '
-            '"3.12.1", "3.13t" or "pypy3.10", a range such as "3.8..3.13", a specifier such as ">=3.9,<3.12", a path, or '
-            'a policy such as "supported")'
+        allowed = (
+            'a version such as "3.12", "3.12.1", "3.13t" or "pypy3.10", a range such as "3.8..3.13", '
+            'a specifier such as ">=3.9,<3.12", a path, or a policy such as "supported"'
         )
+        hint = hint or nearest(value, PYTHON_POLICIES)
+        raise BadValueError(f"{shown(value)} is no Python{hint} (allowed: {allowed})")
     major, minor = Version(match["version"]).release[:2]
     _supported(major, minor, value)
     if match["threads"] and (match["implementation"] or (major, minor) < (3, 13)):
