@@ -26,6 +26,16 @@ class Sink(Protocol):
         """Write what is still kept back, let go of everything, and give the text that is known of the output."""
 
 
+class Cleaner(Protocol):
+    """Takes out of output what must not be kept, in pieces."""
+
+    def add(self, data: bytes) -> bytes:
+        """Take the next bytes and give those that can be kept."""
+
+    def end(self) -> bytes:
+        """Give what was kept back."""
+
+
 class Tail:
     """The last `size` bytes of what it was given."""
 
@@ -81,17 +91,23 @@ class Log:
         OSError: when it is made: the file cannot be opened. A disk that fills up later only ends the log.
     """
 
-    def __init__(self, path: Path, head: int = LOG_HEAD, tail: int = TAIL, last: int = LAST) -> None:
+    def __init__(
+        self, path: Path, head: int = LOG_HEAD, tail: int = TAIL, last: int = LAST, clean: Cleaner | None = None
+    ) -> None:
         self._path = path
         self._room = head
         self._tail = Tail(tail)
         self._last = Tail(last)
         self._trouble = ""
+        self._clean = clean
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)
 
     def write(self, data: bytes) -> None:
         """Take the next bytes."""
+        self._take(self._clean.add(data) if self._clean else data)
+
+    def _take(self, data: bytes) -> None:
         self._last.add(data)
         kept, rest = data[: self._room], data[self._room :]
         self._room -= len(kept)
@@ -101,6 +117,8 @@ class Log:
 
     def finish(self) -> str:
         """Write the tail, close the file, and give the last of the output."""
+        if self._clean:
+            self._take(self._clean.end())
         tail = self._tail.end()
         self._store(omission(self._tail.dropped) + tail)
         try:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from venvgrid.capture import Cleaner
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -20,6 +22,8 @@ class Command:
     timeout: float | None = None
     grace_period: float = 5.0  # between SIGTERM to the group and SIGKILL to all
     log: Path | None = None  # takes stdout and stderr together, appended and bounded
+    # Makes what takes secrets out of what goes to the log.
+    clean: Callable[[], Cleaner] | None = field(default=None, compare=False, repr=False)
     supervised: bool = False  # nothing that it starts survives it, nor venvgrid's own death
     # Given what is printed as it comes, in any pieces, from a thread of each stream's own.
     listen: Callable[[bytes], None] | None = field(default=None, compare=False, repr=False)

@@ -41,9 +41,16 @@ RUN_AGAIN = "tested again in an environment of its own: another cell may have ch
 class GridDirector:
     """Directs one run; see `engine.Director`. `planned` and `entries` are to be read when it is over."""
 
-    def __init__(self, goal: Goal, work: Work, now: Callable[[], float], cancellation: Cancellation) -> None:
-        """Begin with nothing known but the goal."""
-        self.goal, self._work, self._now, self._cancellation = goal, work, now, cancellation
+    def __init__(
+        self,
+        goal: Goal,
+        work: Work,
+        now: Callable[[], float],
+        cancellation: Cancellation,
+        clean: Callable[[str], str] = redact,
+    ) -> None:
+        """Begin with nothing known but the goal; `clean` takes secrets out of reasons."""
+        self.goal, self._work, self._now, self._cancellation, self._clean = goal, work, now, cancellation, clean
         self.interrupted = False
         self.results: dict[str, CellResult] = {}
         self.planned: dict[str, PlannedCell] = {item.cell.id: item for item in goal.plan.cells}
@@ -304,7 +311,7 @@ class GridDirector:
 
     def _end(self, cell: Cell, status: Status, outcome: Outcome, reason: str, *, log: str = "") -> list[Event]:
         """End a cell that is not tested."""
-        reason = redact(reason)
+        reason = self._clean(reason)
         self.planned[cell.id] = PlannedCell(cell=cell, status=status, reason=reason)
         known = base_result(cell, self.entries.get(cell.id))
         planned = CellPlanned(cell=cell.id, status=status, reason=reason, at=self._now())

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from venvgrid.events import StageStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from venvgrid.events import Event
     from venvgrid.process import Cancellation
@@ -88,7 +88,7 @@ def slots(workers: int) -> Slots:
     return Slots(cpu=workers, network=max(4, workers))
 
 
-def run(director: Director, limits: Slots, cancellation: Cancellation) -> Iterator[Event]:
+def run(director: Director, limits: Slots, cancellation: Cancellation) -> Generator[Event]:
     """Run all tasks of a director and give the events in the order in which they happened.
 
     Raises:

@@ -209,7 +209,7 @@ def _sinks(command: Command) -> list[capture.Sink]:
     if command.log is None:
         return [capture.Memory(), capture.Memory()]
     try:
-        return [capture.Log(command.log)]
+        return [capture.Log(command.log, clean=command.clean() if command.clean else None)]
     except OSError as error:
         if error.errno in {errno.EMFILE, errno.ENFILE}:  # will pass: the cell can be tried again
             raise _NotStartedError(explain(command.argv[0], command.cwd, error)) from error

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, LockEntry
     from venvgrid.process import Completed
     from venvgrid.project import Metadata
+    from venvgrid.redaction import Redactor
 
 
 class PollingRunner(Protocol):
@@ -79,6 +80,7 @@ class Steps:
     environ: Mapping[str, str]
     run: PollingRunner
     now: Callable[[], float]
+    redactor: Redactor
     cpus: int = 1  # that each of the cells which run at once may use
 
     def test(self, work: CellWork, post: Post) -> Tested:
@@ -234,6 +236,7 @@ class Steps:
             timeout=self.config.test.timeout,
             grace_period=self.config.test.grace_period,
             log=self.folder / "logs" / f"{work.cell.id}.log",
+            clean=self.redactor.stream,
             supervised=True,
         )
 

@@ -160,15 +160,20 @@ def redactor(env: Mapping[str, str]) -> Callable[[str], str]:
     A value (of at least 8 characters; each line of it; percent-encoded and in base64, too) becomes `***NAME***`. So do
     passwords in URLs that are values of any variable.
     """
+    names = secrets(env)
+    if not names:
+        return redact
+    pattern = re.compile("|".join(map(re.escape, names)))
+    return lambda text: redact(pattern.sub(lambda found: f"***{names[found[0]]}***", text))
+
+
+def secrets(env: Mapping[str, str]) -> dict[str, str]:
+    """Map every text that is to be masked to the variable that it comes from, the longest first."""
     names: dict[str, str] = {}
     for name, value in sorted(env.items()):
         for secret in _secrets(name, value):
             names.setdefault(secret, name)
-    if not names:
-        return redact
-    longest_first = sorted(names, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, longest_first)))
-    return lambda text: redact(pattern.sub(lambda found: f"***{names[found[0]]}***", text))
+    return dict(sorted(names.items(), key=lambda item: -len(item[0])))
 
 
 def _secrets(name: str, value: str) -> set[str]:

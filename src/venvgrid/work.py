@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.errors import InfrastructureError
-from venvgrid.variables import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,10 +73,10 @@ class GridWork:
 
     def record(self, cell: Cell, text: str) -> str:
         """Write a failed step's output into the cell's log."""
-        return record(self.steps.folder, cell.id, text)
+        return record(self.steps.folder, cell.id, text, self.steps.redactor.text)
 
 
-def record(folder: Path, cell: str, text: str) -> str:
+def record(folder: Path, cell: str, text: str, clean: Callable[[str], str]) -> str:
     """Append text to logs/CELL.log of a run's folder; gives that name.
 
     Raises:
@@ -87,7 +86,7 @@ def record(folder: Path, cell: str, text: str) -> str:
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         with (folder / name).open("a", encoding="utf-8", errors="replace") as stream:
-            stream.write(redact(text).rstrip("\n") + "\n")
+            stream.write(clean(text).rstrip("\n") + "\n")
     except OSError as error:
         message = f"{folder / name} cannot be written: {error.strerror or error}"
         raise InfrastructureError(message) from error

@@ -23,6 +23,7 @@ from venvgrid.model import InstallMode, Status
 from venvgrid.names import normalise
 from venvgrid.ordering import Order
 from venvgrid.pythons import Pythons
+from venvgrid.redaction import Redactor
 from venvgrid.resolve import Resolver
 from venvgrid.skeletons import Skeletons
 from venvgrid.steps import Steps
@@ -76,6 +77,11 @@ class Workbench:
     def cache(self) -> Path:
         """The folder in the user's cache."""
         return places.cache_folder(self.environ)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What takes the secrets of this process's variables out of logs and events."""
+        return Redactor.of(self.environ)
 
     @cached_property
     def root(self) -> Path:
@@ -231,8 +237,9 @@ class Workbench:
             return time.monotonic() - began
 
         work = self._work(folder, now, refresh=refresh)
-        director = GridDirector(goal, work, now, self.cancellation)
-        return director, engine.run(director, engine.slots(self.wishes.workers), self.cancellation)
+        director = GridDirector(goal, work, now, self.cancellation, self.redactor.text)
+        events = engine.run(director, engine.slots(self.wishes.workers), self.cancellation)
+        return director, self.redactor.events(events)
 
     def _work(self, folder: Path, now: Callable[[], float], *, refresh: bool) -> GridWork:
         steps = Steps(
@@ -243,6 +250,7 @@ class Workbench:
             environ=self.environ,
             run=self.run,
             now=now,
+            redactor=self.redactor,
             cpus=max(1, default_workers() // self.wishes.workers),
         )
         shelf = WheelShelf(

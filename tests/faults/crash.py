@@ -1,7 +1,7 @@
 """Gate: a run that is killed at any point leaves nothing that a later run mistakes for good.
 
-`python tests/faults/crash.py --points 500` kills runs at system calls that change the disk (strace) and at random moments,
-runs again without any option, and counts whose verdicts are not those of a clean run. Its figure: "0 broken of 500".
+`python tests/faults/crash.py --points 500` kills runs at system calls that change the disk (strace) and at random
+moments, runs again without any option, and counts those whose verdicts are not the ones of a clean run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import rig
 CALLS = "rename,renameat2,link,linkat,symlink,mkdir,unlink,fsync,fdatasync,rmdir"
 
 
-def broken(seed: int, folder: Path, expected: list[tuple[str, str, dict[str, int]]], trace: bool) -> tuple[bool, str]:
+def broken(
+    seed: int, folder: Path, expected: list[tuple[str, str, dict[str, int]]], *, trace: bool
+) -> tuple[bool, str]:
     """Kill a run at one point and run again; gives whether it was killed, and what is wrong, "" if nothing."""
     chance = random.Random(seed)
     root, cache = rig.project(folder / "project"), folder / "cache"
@@ -57,7 +59,7 @@ def broken(seed: int, folder: Path, expected: list[tuple[str, str, dict[str, int
     return killed, "" if found == expected else f"seed {seed}, killed at {point}: {found}"
 
 
-def sweep(points: int, first: int = 0, workers: int = 1, say: bool = False) -> tuple[int, list[str]]:
+def sweep(points: int, first: int = 0, workers: int = 1, *, say: bool = False) -> tuple[int, list[str]]:
     """Give how many of so many points killed something, and what was wrong."""
     trace = rig.may_trace()
     with tempfile.TemporaryDirectory(prefix="venvgrid-crash-") as temporary:
@@ -70,7 +72,7 @@ def sweep(points: int, first: int = 0, workers: int = 1, say: bool = False) -> t
 
         def one(seed: int) -> tuple[bool, str]:
             with tempfile.TemporaryDirectory(dir=temporary) as folder:
-                killed, wrong = broken(seed, Path(folder), expected, trace)
+                killed, wrong = broken(seed, Path(folder), expected, trace=trace)
             if say:
                 sys.stderr.write(f"{seed} {'killed' if killed else 'not killed'} {wrong or 'whole'}\n")
             return killed, wrong
@@ -91,7 +93,8 @@ def main() -> None:
     killed, found = sweep(arguments.points, arguments.seed, arguments.workers, say=True)
     for line in found:
         print(line)
-    print(f"{len(found)} broken of {arguments.points} crash points, {killed} of which ended a run, in {time.monotonic() - began:.0f} s")
+    took = time.monotonic() - began
+    print(f"{len(found)} broken of {arguments.points} crash points, {killed} of which ended a run, in {took:.0f} s")
     sys.exit(bool(found))
 
 

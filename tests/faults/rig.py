@@ -19,7 +19,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 NOT_PASSED = ("PYTEST_", "COVERAGE_", "COV_", "CI", "VIRTUAL_ENV", "VENVGRID_", "PYTHONDONTWRITEBYTECODE")
 LIMIT = 300.0  # seconds of one command; nothing that works takes so long
 # Every file of every distribution is there, with the content that its RECORD says, and no distribution is missing.
-WHOLE = '''
+WHOLE = """
     import base64, csv, hashlib, os, pathlib, sys
 
     SITE = pathlib.Path(next(p for p in sys.path if p.endswith("site-packages")))
@@ -41,7 +41,7 @@ WHOLE = '''
 
     def test_imports():
         import iniconfig, packaging.version, pluggy, pytest
-'''
+"""
 MATRIX = f"""
     [project]
     install = "none"
@@ -74,7 +74,12 @@ def environment(cache: Path, **more: str) -> dict[str, str]:
 def project(root: Path, matrix: str = MATRIX, files: Mapping[str, str] | None = None) -> Path:
     """Write a project whose tests check their environment; files replace its own."""
     shutil.rmtree(root, ignore_errors=True)
-    for name, text in {"test_whole.py": WHOLE, "matrix.toml": matrix, "pytest.ini": "[pytest]\n", **(files or {})}.items():
+    for name, text in {
+        "test_whole.py": WHOLE,
+        "matrix.toml": matrix,
+        "pytest.ini": "[pytest]\n",
+        **(files or {}),
+    }.items():
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text), encoding="utf-8")

@@ -17,7 +17,18 @@ THREADS = {"engine.py", "process.py"}
 # From the bottom to the top: a module imports only from its own layer and those before it.
 LAYERS = (
     ("names", "exits", "errors", "durable", "hearing", "model", "events", "serial"),
-    ("command", "capture", "variables", "signatures", "records", "observed", "mismatch", "verdict", "junit_input"),
+    (
+        "command",
+        "capture",
+        "variables",
+        "redaction",
+        "signatures",
+        "records",
+        "observed",
+        "mismatch",
+        "verdict",
+        "junit_input",
+    ),
     ("axes", "cell_ids", "placeholders", "matching", "config_*", "grids", "config"),
     ("space", "targets", "repair", "covering", "certificate", "strategies", "python_releases", "releases"),
     ("plan", "selection", "initialise"),

@@ -156,7 +156,7 @@ def test_closing_the_iterator_stops_the_workers() -> None:
     events = engine.run(Script([Task(key="a", lane=Lane.TEST, work=wait)]), Slots(cpu=1, network=1), cancellation)
     assert isinstance(next(events), Message)
     assert isinstance(next(events), Message)
-    events.close()  # type: ignore[attr-defined]  # the iterator is a generator
+    events.close()
     assert cancellation.is_set()
 
 
