@@ -94,4 +94,4 @@ def _slug(value: str) -> str:
 
 
 def _hash(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()[:HASH]
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH]

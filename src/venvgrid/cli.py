@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__, parsers
+from venvgrid import __version__, interruption, parsers
 from venvgrid.errors import VenvgridError
 from venvgrid.terminal import Terminal
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BUG = 70
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_status
     except KeyboardInterrupt:
         terminal.error("venvgrid: interrupted")
-        return INTERRUPTED
+        return interruption.exit_status()
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain once more when it closes stdout at exit.
         with suppress(OSError):

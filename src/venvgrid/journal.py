@@ -65,7 +65,7 @@ class RunFolder:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - MOST_OF_A_LOG))
                 return file.read(MOST_OF_A_LOG).decode("utf-8", "replace")
-        except OSError:  # also for a cell without a log: a folder
+        except (OSError, ValueError):  # also for a cell without a log: a folder; a name that is none
             return ""
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CACHE = "VENVGRID_CACHE_DIR"
+LONGEST_NAME = 60  # characters
 CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
 # The first line of a script in an environment holds the path of its interpreter, and what installers do about quotes in
 # it does not work.
@@ -30,7 +31,10 @@ def of_environments(root: Path, cache: Path) -> Path:
 
 def file_name(text: str) -> str:
     """Make a name of a file or folder that no shell, URL or requirement takes for something else."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "project"
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "project"
+    if len(safe) <= LONGEST_NAME:
+        return safe
+    return safe[:LONGEST_NAME] + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
 def prepare(root: Path, environments: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_missing_interpreter_says_where_it_looked_and_what_to_type(venvgrid: C
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_an_interrupted_run_keeps_its_results(project: Write, cache_dir: Path, number: signal.Signals) -> None:
-    """A signal to venvgrid alone: status 130, the grid so far, results.json, and no process of the tests is left."""
+    """A signal to venvgrid alone: 128 + n, the grid so far, results.json, and no process of the tests is left."""
     body = "    pathlib.Path('began').touch()\n    threading.Event().wait()\n"
     test = f"import pathlib, threading\n\n\ndef test_waits():\n{body}"
     root = project(MATRIX + 'env.A = ["1", "2"]\n', {"tests/test_demo.py": test})
@@ -196,7 +196,7 @@ def test_an_interrupted_run_keeps_its_results(project: Write, cache_dir: Path, n
             time.sleep(0.02)
         running.send_signal(number)
         out, _ = running.communicate(timeout=60)
-        assert running.returncode == 130
+        assert running.returncode == 128 + number
     assert set(outcomes(root).values()) == {"cancelled"}
     assert b"2 cancelled" in out
     assert not [pid for pid in Path("/proc").glob("[0-9]*") if _mentions(pid, str(root))]

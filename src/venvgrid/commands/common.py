@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, config_file, grids, history, learning, plan, policies, selection
+from venvgrid import config, config_file, grids, history, interruption, learning, plan, policies, selection
 from venvgrid.config_sections import strategy
 from venvgrid.config_values import BadValueError, duration
 from venvgrid.errors import NothingToRunError, UsageError
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
 SEVEREST_FIRST = (1, 3, 2, 0, 4)  # exit statuses; 4, nothing to run, only where no grid had anything
-INTERRUPTED = 130
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
@@ -102,7 +101,7 @@ def in_each(chosen: Chosen, terminal: Terminal, do: Callable[[str], int]) -> int
         except NothingToRunError as error:
             terminal.message(f"{name or '(main)'}: {error}")
             status = error.exit_status
-        if status >= INTERRUPTED:
+        if status > interruption.SIGNAL_BASE:
             return status
         found.add(status)
     return next((status for status in SEVEREST_FIRST if status in found), 0)
@@ -223,7 +222,8 @@ def signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` for Ctrl-C and its like while a run goes on, instead of raising KeyboardInterrupt somewhere."""
 
     def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        interruption.received.append(number)
         stop()
 
     earlier = {}

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import coverage_data, history, journal, lockfile, ordering, process, revision, session
+from venvgrid import coverage_data, history, interruption, journal, lockfile, ordering, process, revision, session
 from venvgrid.commands import common
 from venvgrid.errors import LockError, NothingToRunError, UsageError
 from venvgrid.events import Stage
 from venvgrid.model import Outcome, Status
 from venvgrid.process import Cancellation
+from venvgrid.report import INTERRUPTED
 from venvgrid.reporters import render
 from venvgrid.workbench import choose_cells
 
@@ -73,7 +74,7 @@ def _run(
                 file.with_name(file.name.replace(GRID, grid or "main")),
                 render.text(format_, finished, folder.log_of, inside),
             )
-    return finished.exit_status
+    return interruption.exit_status() if finished.exit_status == INTERRUPTED else finished.exit_status
 
 
 @contextmanager

@@ -1,0 +1,212 @@
+"""Gate: nothing that a cell or a build started outlives venvgrid, however that ends: `python tests/faults/left.py`.
+
+Signals, kinds of children, and phases are combined. Counted are processes that are alive two seconds after venvgrid is
+gone, and statuses that are not 128 + n where venvgrid can choose its status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import rig
+
+ENDS = ("INT", "TERM", "HUP", "QUIT", "KILL", "tty ^C", "tty ^C^C")
+KINDS = ("plain", "ignore", "setsid", "double", "closed")
+PHASES = ("build", "test")
+GRACE = 1.0  # seconds, in the configuration
+PATIENCE = 20.0
+
+CHILD = """
+    import os, signal, subprocess, sys, time
+
+    def start(kind, marker):
+        code = "import signal, sys, time\\n"
+        if kind != "plain":
+            code += "for n in (1, 2, 3, 15): signal.signal(n, signal.SIG_IGN)\\n"
+        code += "time.sleep(300)"
+        argv = [sys.executable, "-S", "-c", code, marker]
+        null = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if kind == "setsid":
+            subprocess.Popen(argv, start_new_session=True)
+        elif kind == "double":
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    os.execv(argv[0], argv)
+                os._exit(0)
+        elif kind == "closed":
+            subprocess.Popen(argv, start_new_session=True, **null)
+        else:
+            subprocess.Popen(argv)
+
+    def all_of(kind, marker):
+        start(kind, marker)
+        start(kind, marker)
+        if kind == "ignore":
+            for n in (1, 2, 3, 15):
+                signal.signal(n, signal.SIG_IGN)
+        with open(os.environ["READY"], "a") as ready:
+            ready.write("x")
+        while True:
+            time.sleep(0.1)
+"""
+BACKEND = """
+    import children, os
+
+    def build_wheel(folder, config_settings=None, metadata_directory=None):
+        children.all_of(os.environ["KIND"], os.environ["MARKER"])
+
+    def build_sdist(folder, config_settings=None):
+        raise NotImplementedError
+"""
+FILES = {
+    "children.py": CHILD,
+    "backend.py": BACKEND,
+    "pyproject.toml": """
+        [build-system]
+        requires = []
+        build-backend = "backend"
+        backend-path = ["."]
+        [project]
+        name = "demo"
+        version = "1.0"
+    """,
+    "test_whole.py": """
+        import os, sys
+        sys.path.insert(0, os.path.dirname(__file__))
+        import children
+
+        def test_waits():
+            children.all_of(os.environ["KIND"], os.environ["MARKER"])
+    """,
+}
+MATRIX = f"""
+    [project]
+    install = "%s"
+    [axes]
+    python = ["{rig.HERE}"]
+    env.N = ["1", "2"]
+    [test]
+    command = ["pytest", "-p", "no:cacheprovider"]
+    grace-period = "{GRACE}s"
+    pass-env = ["KIND", "MARKER", "READY"]
+"""
+
+
+def left(folder: Path, cache: Path, end: str, kind: str, phase: str) -> tuple[int, int, float]:
+    """End one run; gives how many processes are left, the status, and the seconds until venvgrid was gone."""
+    marker = f"venvgrid-left-{uuid.uuid4().hex}"
+    matrix = textwrap.dedent(MATRIX) % ("wheel" if phase == "build" else "none")
+    root = rig.project(folder / "project", matrix, FILES)
+    ready = root / "ready"
+    env = rig.environment(cache, KIND=kind, MARKER=marker, READY=str(ready))
+    # The marker is in the environment of venvgrid's own processes too, until they are gone.
+    terminal = os.openpty() if end.startswith("tty") else None
+    command = rig.argv("run", "-j", "2")
+    if terminal:
+        started, master = _on_a_terminal(command, root, env)
+        os.close(terminal[0])
+        os.close(terminal[1])
+    else:
+        with (folder / "out").open("wb") as out:
+            child = subprocess.Popen(command, cwd=root, env=env, stdout=out, stderr=out, start_new_session=True)
+        started, master = child.pid, -1
+        child.returncode = 0  # it is waited for below
+    wanted = 1 if phase == "build" else 2
+    deadline = time.monotonic() + PATIENCE
+    while not ready.exists() or len(ready.read_bytes()) < wanted:
+        if time.monotonic() > deadline:
+            os.kill(started, signal.SIGKILL)
+            raise SystemExit(f"{end}, {kind}, {phase}: the run never came to its {phase}")
+        time.sleep(0.02)
+    began = time.monotonic()
+    if terminal:
+        for _ in range(end.count("^C")):
+            os.write(master, b"\x03")
+            time.sleep(0.2)
+    else:
+        os.kill(started, getattr(signal, f"SIG{end}"))
+    status = _status(started, master)
+    took = time.monotonic() - began
+    deadline = time.monotonic() + 2.0
+    while (found := rig.processes(marker)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for process in found:
+        os.kill(process, signal.SIGKILL)
+    return len(found), status, took
+
+
+def _on_a_terminal(command: list[str], root: Path, env: dict[str, str]) -> tuple[int, int]:
+    """Start a command as the foreground of a new terminal; gives its process and the terminal's other end."""
+    process, master = pty.fork()
+    if process == 0:
+        os.chdir(root)
+        os.execve(command[0], command, env)
+    return process, master
+
+
+def _status(process: int, master: int) -> int:
+    """Wait for a process; what it prints on a terminal has to be read."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if master >= 0:
+            os.set_blocking(master, False)
+            with suppress(OSError):
+                os.read(master, 65536)
+        done, state = os.waitpid(process, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(state)
+        time.sleep(0.01)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return 999
+
+
+def expected(end: str) -> set[int]:
+    """Give the statuses that are right."""
+    if end.startswith("tty"):
+        return {130}
+    number = int(getattr(signal, f"SIG{end}"))
+    return {-number} if end in {"KILL", "QUIT"} else {128 + number}
+
+
+def matrix(ends: tuple[str, ...] = ENDS, kinds: tuple[str, ...] = KINDS, *, say: bool = False) -> list[str]:
+    """Give what is wrong in the whole matrix."""
+    wrong = []
+    with tempfile.TemporaryDirectory(prefix="venvgrid-left-") as temporary:
+        for phase in PHASES:
+            for end in ends:
+                for kind in kinds:
+                    number, status, took = left(Path(temporary), Path(temporary) / "cache", end, kind, phase)
+                    line = f"{phase}, {end}, {kind}: {number} left, status {status}, {took:.2f} s"
+                    if say:
+                        sys.stderr.write(f"{line}\n")
+                    is_late = took > 2.0 + GRACE + (1.0 if end.startswith("tty") else 0.0)
+                    if number or status not in expected(end) or is_late:
+                        wrong.append(line)
+    return wrong
+
+
+def main() -> None:
+    """Print the figure."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    wrong = matrix(say=True)
+    for line in wrong:
+        print(line)
+    print(f"{len(wrong)} wrong of {len(PHASES) * len(ENDS) * len(KINDS)} ways to end a run")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

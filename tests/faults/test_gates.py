@@ -1,0 +1,71 @@
+"""The gates in a short form: what each claims is said where it is, and its long form is run by hand."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import canaries
+import crash
+import flood
+import left
+import lost
+import names
+import powercut
+import pytest
+import rig
+import together
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+
+
+def test_a_killed_run_leaves_nothing_that_is_mistaken_for_good() -> None:
+    """The next run has the verdicts of a clean one, without any option."""
+    killed, broken = crash.sweep(8, first=1000)
+    assert broken == []
+    assert killed >= 4
+
+
+@pytest.mark.parametrize("end", ["INT", "TERM", "HUP", "KILL", "tty ^C^C"])
+def test_nothing_outlives_venvgrid(end: str) -> None:
+    """Whatever ended it and whatever was started, while building and while testing; the status is 128 + n."""
+    assert left.matrix((end,), ("ignore", "double")) == []
+
+
+def test_a_killed_run_loses_no_finished_cell() -> None:
+    """What was printed is in the journal, and every report can be made of it."""
+    cells, wrong = lost.sweep(5)
+    assert wrong == []
+    assert cells > 0
+
+
+def test_no_secret_is_in_anything_that_is_written(tmp_path: Path) -> None:
+    """Variables, index passwords, output, names of tests, encodings, split writes."""
+    assert canaries.hits(tmp_path) == []
+
+
+def test_memory_does_not_grow_with_output(tmp_path: Path) -> None:
+    """Lines, one line without an end, and bytes that are no text."""
+    most, status, logs = flood.peak(tmp_path, 150)
+    assert status == 0
+    assert most < 100
+    assert logs < 60_000_000
+
+
+def test_runs_at_once_do_not_disturb_each_other() -> None:
+    """In one project the others wait and say so; in several projects they share a cold cache."""
+    assert together.sweep(2, runs=4) == []
+
+
+@pytest.mark.skipif(not rig.may_mount(), reason="needs to mount a file system")
+def test_a_power_cut_leaves_no_damage_unnoticed() -> None:
+    """What a disk holds in the middle of a run is enough for the next one to be right."""
+    assert powercut.sweep(3) == []
+
+
+def test_no_name_leads_out_of_its_place() -> None:
+    """Members of wheels, values of axes, projects, runs, logs."""
+    assert names.sweep(3000) == []
