@@ -79,7 +79,7 @@ def create(root: Path, *, now: datetime) -> RunFolder:
     try:
         base.mkdir(parents=True, exist_ok=True)
         while True:
-            folder = base / _next_id([run.id for run in runs(root)], now)
+            folder = base / _next_id(_names(root), now)  # of what was killed before it was a run, too
             with suppress(FileExistsError):
                 folder.mkdir()
                 break
@@ -145,6 +145,21 @@ def prune(root: Path, keep: int = 10) -> None:
                     inside.unlink()
             run.events.unlink()  # last: until then the folder is recognised
             run.path.rmdir()
+    newest = found[-1].id if found else ""
+    for name in _names(root):
+        # A run that was killed while its folder was made holds nothing but an empty folder for logs.
+        if name < newest and not (root / RUNS / name / EVENTS).exists():
+            with suppress(OSError):
+                (root / RUNS / name / "logs").rmdir()
+            with suppress(OSError):
+                (root / RUNS / name).rmdir()
+
+
+def _names(root: Path) -> list[str]:
+    """Give the names of all folders that are, or were to be, those of runs."""
+    with suppress(OSError):
+        return [entry.name for entry in (root / RUNS).iterdir() if _ID.fullmatch(entry.name)]
+    return []
 
 
 class Journal:

@@ -93,6 +93,7 @@ def test_pruning_touches_nothing_else(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     for folder in (outside, base / "my-notes", base / "20261121-120000-abcd", base / "20261121-120001-abcd"):
         folder.mkdir(parents=True)
+    (base / "20261121-120000-abcd" / "notes.txt").touch()
     (outside / "events.jsonl").touch()
     (base / "my-notes" / "events.jsonl").touch()
     (base / "20261121-120001-abcd" / "events.jsonl").symlink_to(outside / "events.jsonl")
@@ -112,3 +113,14 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
         InfrastructureError, match=f"^cannot make a run's folder in {re.escape(str(tmp_path / 'runs'))}: "
     ):
         journal.create(tmp_path, now=NOON)
+
+
+def test_a_run_that_was_killed_at_its_beginning_is_passed_over(tmp_path: Path) -> None:
+    """Later ids sort after what is left of it, and it goes when runs are pruned."""
+    first = journal.create(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC))
+    (first.path / "events.jsonl").unlink()
+    second = journal.create(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert second.id > first.id
+    assert [second.id] == [run.id for run in journal.runs(tmp_path)]
+    journal.prune(tmp_path)
+    assert [second.path] == list((tmp_path / "runs").iterdir())
