@@ -63,6 +63,10 @@ class Ending:
 class Child(Protocol):
     """A running command."""
 
+    @property
+    def number(self) -> int:
+        """Give the process whose descendants, with itself, are all that is known of it."""
+
     def wait(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for its end; give whether it has ended."""
 
@@ -83,6 +87,11 @@ class GroupChild:
         self._process = process
         self._killed = False
         self._poller, self._descriptor = _watch_exit(process.pid)
+
+    @property
+    def number(self) -> int:
+        """See `Child`."""
+        return self._process.pid
 
     def wait(self, timeout: float) -> bool:
         """See `Child`."""
@@ -128,6 +137,11 @@ class SupervisedChild:
         self._said = b""
         self._poller = select.poll()
         self._poller.register(status, select.POLLIN)
+
+    @property
+    def number(self) -> int:
+        """See `Child`."""
+        return self._process.pid
 
     def order(self, request: bytes) -> None:
         """Send the request that starts the command; a supervisor that is gone is noticed by `wait`."""

@@ -24,6 +24,7 @@ class Command:
     log: Path | None = None  # takes stdout and stderr together, appended and bounded
     # Makes what takes secrets out of what goes to the log.
     clean: Callable[[], Cleaner] | None = field(default=None, compare=False, repr=False)
+    memory: int | None = None  # the most bytes that it and its descendants may hold, where that can be known
     supervised: bool = False  # nothing that it starts survives it, nor venvgrid's own death
     # Given what is printed as it comes, in any pieces, from a thread of each stream's own.
     listen: Callable[[bytes], None] | None = field(default=None, compare=False, repr=False)
@@ -38,6 +39,7 @@ class Completed:
     signal: str = ""  # "SIGSEGV"; on Windows the exception, "ACCESS_VIOLATION"
     timed_out: bool = False
     cancelled: bool = False
+    over_memory: bool = False  # it held more than it may, and was killed
     duration: float = 0.0
     stdout: str = ""  # with a log: the last 64 KiB of both streams
     stderr: str = ""
@@ -47,7 +49,7 @@ class Completed:
     @property
     def ok(self) -> bool:
         """Whether it ended by itself and with exit code 0."""
-        return self.exit_code == 0 and not (self.timed_out or self.cancelled or self.error)
+        return self.exit_code == 0 and not (self.timed_out or self.cancelled or self.over_memory or self.error)
 
 
 class Cancellation:

@@ -26,6 +26,7 @@ from venvgrid.config_values import (
     requirement,
     retries,
     shown,
+    size,
     text,
     variable_name,
     variable_pattern,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise")
 INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
-TEST = ("command", "reports", "smoke", "timeout", "grace-period", "retries", "coverage", "pass-env", "env")
+TEST = ("command", "reports", "smoke", "timeout", "grace-period", "retries", "memory", "coverage", "pass-env", "env")
 
 FULL, COVER = "full", "cover"
 JUNIT = "junit:"
@@ -171,6 +172,7 @@ def read_test(table: Table, axis_names: Collection[str]) -> RunOptions:
         timeout=table.take("timeout", limit, default.timeout),
         grace_period=table.take("grace-period", duration, default.grace_period),
         retries=table.take("retries", retries, default.retries),
+        memory=table.take("memory", size, default.memory),
         coverage=table.take("coverage", flag, default.coverage),
         pass_env=_unique(table.take_all("pass-env", variable_pattern)),
         env=_variables(table),

@@ -32,6 +32,8 @@ _CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
+_UNITS = {"m": 1e6, "mb": 1e6, "mib": 2.0**20, "g": 1e9, "gb": 1e9, "gib": 2.0**30, "t": 1e12, "tb": 1e12}
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) *(MB?|MiB|GB?|GiB|TB?)", re.IGNORECASE | re.ASCII)
 _DURATION = re.compile(rf" *(?=\d)(?:{_NUMBER} *h)? *(?:{_NUMBER} *m)? *(?:{_NUMBER} *s)? *", re.ASCII)
 
 
@@ -104,6 +106,19 @@ def retries(raw: object) -> int:
     if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MOST_RETRIES:
         raise BadValueError(f"expected a whole number from 0 to {MOST_RETRIES}, got {shown(raw)}")
     return raw
+
+
+def size(raw: object) -> int | None:
+    """Take "2G", "512 MB" or "none"; give bytes. Units are powers of 1000, "GiB" and its like of 1024."""
+    if raw == "none":
+        return None
+    match = _SIZE.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    found = float(match[1]) * _UNITS[match[2].lower()] if match else 0.0
+    if not 1e6 <= found <= 1e18:  # noqa: PLR2004  (no Python runs with less; more overflows)
+        raise BadValueError(
+            f'expected a size such as "2G" or "512MB", at least 1 MB, got {shown(raw)} ("none" for no limit)'
+        )
+    return int(found)
 
 
 def whole_number(raw: object) -> int:

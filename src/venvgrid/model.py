@@ -96,6 +96,7 @@ class RunOptions:
     timeout: float | None = 3600.0
     grace_period: float = 5.0
     retries: int = 0
+    memory: int | None = None  # bytes
     coverage: bool = False  # whether the data files of all cells are combined
     pass_env: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: NOTHING)

@@ -11,6 +11,8 @@ import json
 import math
 import os
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,9 @@ PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
+STACKS = "stacks"
+STACKS_LIMIT = 20_000  # characters
+MOST_AHEAD = 1.0  # seconds before the time limit
 
 CHUNK = 1 << 18  # bytes
 LINE_LIMIT = 1 << 20  # bytes; the probe's own lines are shorter, what is longer is not its own
@@ -43,14 +48,16 @@ def switch_on(
     project: tuple[str, tuple[str, ...]] | None = None,
     options: str = "",
     user_env: Mapping[str, str] = NOTHING,
+    limit: float | None = None,
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; give the variables to add to the command's environment.
 
     `folder` is for this run alone: the probe's stream is `folder / STREAM_NAME`. `prefix` is the environment's.
     `distributions` are those to attest, `modules` their importable names where they are known; `project` is the name of
     the project under test and its importable names. `options` are further ones for pytest, which nested runs do not see
-    either, as a shell would write them. `user_env` is the environment that the command has otherwise: its
-    PYTEST_ADDOPTS and PYTHONPATH stay in force.
+    either, as a shell would write them. `limit` is the time limit of the command in seconds, from now: shortly before
+    it Python writes where its threads stand (see `stacks`). `user_env` is the environment that the command has
+    otherwise: its PYTEST_ADDOPTS and PYTHONPATH stay in force.
 
     Raises:
         FileExistsError: the folder was used before.
@@ -69,7 +76,10 @@ def switch_on(
         "modules": {key: list(value) for key, value in (modules or {}).items()},
         "project": {"name": name, "modules": list(names)},
         "options": options,
+        "stacks": str(folder / STACKS),
+        "stacks_at": time.time() + limit - min(MOST_AHEAD, limit / 10) if limit else 0,
     }
+    (folder / STACKS).mkdir()
     (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
     variables = {VARIABLE: str(folder / SPECIFICATION_NAME)}
     variables["PYTEST_ADDOPTS"] = " ".join(filter(None, (f"-p {PLUGIN}", options, user_env.get("PYTEST_ADDOPTS", ""))))
@@ -77,6 +87,16 @@ def switch_on(
         entries = [str(path), *filter(None, user_env.get("PYTHONPATH", "").split(os.pathsep))]
         variables["PYTHONPATH"] = os.pathsep.join(entries)
     return variables
+
+
+def stacks(folder: Path) -> str:
+    """Give where the threads of each process stood shortly before the time limit; "" if nobody wrote it."""
+    found = []
+    with suppress(OSError):
+        for file in sorted((folder / STACKS).iterdir()):
+            text = file.read_text(encoding="utf-8", errors="replace")[:STACKS_LIMIT].strip()
+            found += [f"process {file.stem}\n{text}"] if text else []
+    return "\n\n".join(found)[:STACKS_LIMIT]
 
 
 def attest_command(python: Path, folder: Path) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from venvgrid import capture, supervisor
+from venvgrid import capture, memory, supervisor
 from venvgrid.children import Child, GroupChild, SupervisedChild, explain, find_executable
 from venvgrid.command import Cancellation, Command, Completed, Runner
 from venvgrid.errors import InfrastructureError
@@ -61,7 +61,7 @@ def run(
     except _NotStartedError as error:
         return Completed(argv=command.argv, exit_code=None, error=str(error), duration=time.monotonic() - began)
     try:
-        timed_out, cancelled = _watch(started.child, command, cancellation, poll)
+        timed_out, cancelled, over_memory = _watch(started.child, command, cancellation, poll)
     except BaseException:
         started.child.kill()
         started.child.wait(supervisor.GIVE_UP)
@@ -79,6 +79,7 @@ def run(
         signal=ending.signal,
         timed_out=timed_out,
         cancelled=cancelled,
+        over_memory=over_memory,
         duration=time.monotonic() - began,
         stdout=texts[0] or "",
         stderr=(texts[1] or "") if len(texts) > 1 else "",
@@ -92,16 +93,22 @@ def _watch(
     command: Command,
     cancellation: Cancellation,
     poll: Callable[[], None] | None,
-) -> tuple[bool, bool]:
-    """Wait for the end, or bring it about; give whether it timed out and whether it was cancelled."""
+) -> tuple[bool, bool, bool]:
+    """Wait for the end, or bring it about; give whether it timed out, was cancelled, or held too much memory."""
     deadline = time.monotonic() + command.timeout if command.timeout is not None else float("inf")
     kill_at = float("inf")
-    timed_out = cancelled = False
+    look_at = time.monotonic() if command.memory else float("inf")
+    timed_out = cancelled = over_memory = False
     while not child.wait(min(POLL_INTERVAL, max(0.0, min(deadline, kill_at) - time.monotonic()))):
         if poll is not None:
             poll()
         now = time.monotonic()
-        if cancellation.is_set() and not cancelled:
+        if now >= look_at and command.memory:
+            look_at = now + memory.LOOKED_AT_EVERY
+            over_memory = (memory.of_tree(child.number) or 0) > command.memory
+        if over_memory:
+            kill_at = now  # it may be about to take all that the machine has
+        elif cancellation.is_set() and not cancelled:
             cancelled = True
             kill_at = min(kill_at, now + CANCEL_GRACE)
             child.terminate()
@@ -113,7 +120,7 @@ def _watch(
             child.kill()
             child.wait(supervisor.GIVE_UP)
             break
-    return timed_out, cancelled
+    return timed_out, cancelled, over_memory
 
 
 class _NotStartedError(Exception):

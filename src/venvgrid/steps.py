@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -172,14 +173,19 @@ class Steps:
         watched = Watched(work.cell.id, stream, post, self.now, attempt)
         completed = self.run(self._command(work, self._argv(work), child), poll=watched.poll)
         watched.poll()
+        stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""
+        if stacks:
+            self._tell(work, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
         limits = junit_input.Limits(elapsed=completed.duration)
         ended = verdict.Ended(
             exit_code=completed.exit_code,
             signal=completed.signal,
             timed_out=completed.timed_out,
             cancelled=completed.cancelled,
+            over_memory=f"{(self.config.test.memory or 0) / 1e6:,.0f} MB" if completed.over_memory else "",
             error=completed.error,
             limit=self.config.test.timeout,
+            stacks=stacks,
         )
         judged = verdict.judge(
             watched.observed,
@@ -193,6 +199,11 @@ class Steps:
             return replace(judged, reason=with_last_line(judged.reason, completed.stdout))
         return judged
 
+    def _tell(self, work: CellWork, text: str) -> None:
+        """Append to the log of a cell; a full disk is no further trouble."""
+        with suppress(OSError), (self.folder / "logs" / f"{work.cell.id}.log").open("a", encoding="utf-8") as log:
+            log.write(self.redactor.text(text))
+
     def _probe(self, work: CellWork, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
         """Switch the probe on, and give pytest a cache folder of the cell's own: cells run at once."""
         cache = shlex.quote(f"cache_dir={self._private(work.cell) / 'pytest'}")
@@ -203,6 +214,7 @@ class Steps:
             project=(work.project.metadata.name, work.project.modules) if work.project else None,
             options=f"-o {cache}",
             user_env=child,
+            limit=self.config.test.timeout,
         )
 
     def _report_file(self, work: CellWork) -> Path | None:
@@ -235,6 +247,7 @@ class Steps:
             env=env,
             timeout=self.config.test.timeout,
             grace_period=self.config.test.grace_period,
+            memory=self.config.test.memory,
             log=self.folder / "logs" / f"{work.cell.id}.log",
             clean=self.redactor.stream,
             supervised=True,

@@ -7,7 +7,7 @@ be what the cell says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -35,8 +35,10 @@ class Ended:
     signal: str = ""  # "SIGSEGV"
     timed_out: bool = False
     cancelled: bool = False
+    over_memory: str = ""  # the limit that it went over, "2 GB"
     error: str = ""  # why it could not be started
     limit: float | None = None  # the time limit that it had
+    stacks: str = ""  # where its threads stood shortly before that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def judge(
     counts = observed.counts() if report is None else dict.fromkeys(Verdict, 0) | dict(report.counts)
     failures = observed.failures if report is None else report.failures
     if outcome in {Outcome.CRASHED, Outcome.TIMED_OUT}:
-        failures = (*failures, *_unfinished(observed, kind, reason, {item.test for item in failures}))
+        failures = (*failures, *_unfinished(observed, kind, reason, {item.test for item in failures}, ended.stacks))
     if outcome is Outcome.MISMATCH or (outcome.is_red and not failures):
         failures = (_cell_failure(kind, reason), *failures)
     return Judgement(
@@ -93,6 +95,8 @@ def _decide(
     if ended.timed_out:
         limit = f" of {ended.limit:g} s" if ended.limit else ""
         return "timeout", Outcome.TIMED_OUT, f"ran into its time limit{limit} {position}".rstrip()
+    if ended.over_memory:
+        return "memory", Outcome.CRASHED, f"held more than {ended.over_memory} of memory {position}".rstrip()
     crash = _crash(observed, ended, position)
     if crash is not None:
         return crash
@@ -141,14 +145,20 @@ def _position(observed: Observed) -> str:
     return "before the first test" if unfinished[-1].collected is not None else "while pytest collected the tests"
 
 
-def _unfinished(observed: Observed, kind: str, reason: str, known: set[str]) -> tuple[Failure, ...]:
-    """Give a failure for every test that was running, for none is reported."""
+def _unfinished(observed: Observed, kind: str, reason: str, known: set[str], stacks: str) -> tuple[Failure, ...]:
+    """Give a failure for every test that was running, for none is reported; `stacks` is where its threads stood."""
     tests = [test for test in observed.running if test not in known]
     message = "was running when the time limit ended the command" if kind == "timeout" else f"ended by {kind}"
     return tuple(
-        Failure(test=test, kind=kind, message=message, signature=signatures.signature(kind, "", test, ""))
+        Failure(
+            test=test,
+            kind=kind,
+            message=message,
+            signature=signatures.signature(kind, "", test, ""),
+            longrepr=stacks,
+        )
         for test in tests
-    ) or (() if known else (_cell_failure(kind, reason),))
+    ) or (() if known else (replace(_cell_failure(kind, reason), longrepr=stacks),))
 
 
 def _cell_failure(kind: str, reason: str) -> Failure:

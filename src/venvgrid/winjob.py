@@ -120,6 +120,11 @@ class JobChild:
         self._process = process
         self._job = job
 
+    @property
+    def number(self) -> int:
+        """See `Child`."""
+        return int(self._process.pid)
+
     def wait(self, timeout: float) -> bool:
         """See `Child`."""
         return wait_until(lambda: self._process.poll() is not None, timeout)

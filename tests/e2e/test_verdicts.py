@@ -108,6 +108,34 @@ def test_a_test_that_hangs_is_timed_out_with_its_name(venvgrid: Command, project
     found = cell(root)
     assert (ended.status, found["outcome"]) == (1, "timed-out")
     assert "test_hangs" in found["reason"]
+    (failure,) = found["failures"]
+    assert "in test_hangs" in failure["longrepr"], "where its thread stood"
+    log = next((root / ".venvgrid" / "runs").iterdir()) / found["log"]
+    assert "in test_hangs" in log.read_text(encoding="utf-8")
+
+
+def test_where_each_thread_stood_is_known_after_failures_and_in_workers(venvgrid: Command, project: Write) -> None:
+    """Pytest cancels the dump when a test fails; xdist's workers are processes of their own."""
+    test = """
+        import threading, time
+
+        def test_fails():
+            assert 0
+
+        def wait_elsewhere():
+            threading.Event().wait()
+
+        def test_hangs():
+            threading.Thread(target=wait_elsewhere, daemon=True).start()
+            threading.Event().wait()
+    """
+    matrix = f'[axes]\npython = ["{HERE}"]\n[install]\nrequires = ["pytest", "pytest-xdist"]\n'
+    root = project(matrix + '[test]\ntimeout = "5s"\ngrace-period = "1s"\n', {"tests/test_demo.py": test})
+    for options in ((), ("-n", "1")):
+        assert venvgrid("run", "--", *options, cwd=root).status == 1
+        stacks = " ".join(failure["longrepr"] for failure in cell(root)["failures"])
+        assert "in test_hangs" in stacks, options
+        assert "in wait_elsewhere" in stacks, options
 
 
 def test_exit_status_is_enough_where_that_was_asked_for(venvgrid: Command, project: Write) -> None:
@@ -320,3 +348,22 @@ def test_coverage_that_nobody_measures(venvgrid: Command, project: Write) -> Non
     ended = venvgrid("run", cwd=root)
     assert ended.status == 0, ended.err
     assert "the test command has to measure" in ended.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody knows elsewhere")
+def test_a_cell_that_eats_memory_is_ended_and_says_so(venvgrid: Command, project: Write) -> None:
+    """With all of its processes; the cell beside it goes on."""
+    test = """
+        import os, subprocess, sys
+
+        def test_eats():
+            if os.environ["MODE"] == "eat":
+                code = "x = bytearray(400_000_000); import time; time.sleep(60)"
+                subprocess.run([sys.executable, "-c", code])
+    """
+    root = project(MATRIX + 'env.MODE = ["eat", "fast"]\n[test]\nmemory = "200 MB"\n', {"tests/test_demo.py": test})
+    assert venvgrid("run", cwd=root).status == 1
+    eats, fasts = results(root)["cells"]
+    assert (eats["outcome"], fasts["outcome"]) == ("crashed", "passed")
+    assert eats["reason"].startswith("held more than 200 MB of memory in ")
+    assert "test_eats" in eats["reason"]

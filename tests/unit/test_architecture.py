@@ -34,7 +34,7 @@ LAYERS = (
     ("plan", "selection", "initialise"),
     ("migration", "migration.*"),
     ("grid_layout", "grouping", "explain", "compare", "ordering", "report", "analysis"),
-    ("journal", "history", "supervisor", "children", "winjob", "process", "probe"),
+    ("journal", "history", "supervisor", "children", "winjob", "memory", "process", "probe"),
     ("reporters.*",),
     ("interpreters.*", "installers", "installers.*", "tools", "layout", "manifest", "places", "project", "wheels"),
     (

@@ -234,6 +234,8 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         "modules": {"numpy": ["numpy"]},
         "project": {"name": "proj", "modules": ["proj"]},
         "options": "-o x=y",
+        "stacks": str(folder / "stacks"),
+        "stacks_at": 0,
     }
     assert expected == json.loads(Path(variables[VARIABLE]).read_text(encoding="utf-8"))
     files = [path for path in (folder / "path").rglob("*") if path.is_file()]

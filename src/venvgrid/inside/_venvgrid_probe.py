@@ -64,6 +64,7 @@ def pytest_addoption(parser):
             if not switch.is_worker:
                 switch.writer = _Writer(switch.spec["stream"])
                 switch.writer.add(_session(None))
+                switch.stacks = _Stacks(switch.spec)
     except Exception:
         del _armed[:]
 
@@ -89,6 +90,13 @@ class _Worker(object):
         self.name = name
         self.writer = _Writer(spec["stream"], name)
         self.writer.add(_session(name))
+        self.stacks = _Stacks(spec)
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.stacks.start()
+
+    def pytest_runtest_logreport(self, report):
+        self.stacks.report(report)
 
     @hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session, exitstatus):
@@ -134,10 +142,12 @@ class _Run(object):
                 spec.env.update({VARIABLE: WORKER + self.switch.path, "PYTEST_ADDOPTS": str(part + " " + rest)})
 
     def pytest_runtest_logstart(self, nodeid):
+        self.switch.stacks.start()
         self.running[nodeid] = _Test(self.clock())
         self.writer.add({"t": "start", "id": _text(nodeid)})
 
     def pytest_runtest_logreport(self, report):
+        self.switch.stacks.report(report)
         test = self.running.get(report.nodeid)
         if test is None:  # a report of something that never started, such as a worker that crashed
             test = self.running[report.nodeid] = _Test(None)
@@ -293,6 +303,42 @@ def _cap(text, limit):
 # ------------------------------------------------------------------------------------------------------------ the stream
 
 
+class _Stacks(object):
+    """Has Python write where every thread stands, shortly before the time limit ends the command; not on 2.7."""
+
+    def __init__(self, spec):
+        self.file = None
+        self.is_cancelled = False
+        self.clock = time.time
+        self.moment = spec.get("stacks_at") or 0
+        try:
+            import faulthandler
+
+            if self.moment:
+                self.later = faulthandler.dump_traceback_later
+                self.file = open(os.path.join(spec["stacks"], "%d.txt" % os.getpid()), "w")
+                self.arm()
+        except Exception:
+            self.file = None
+
+    def arm(self):
+        left = self.moment - self.clock()
+        if left > 0:
+            self.later(left, exit=False, file=self.file)
+
+    def report(self, report):
+        # pytest cancels what was asked for when a test fails, in case somebody debugs it.
+        self.is_cancelled = self.is_cancelled or report.outcome == "failed"
+
+    def start(self):
+        if self.is_cancelled and self.file is not None:
+            self.is_cancelled = False
+            try:
+                self.arm()
+            except Exception:
+                self.file = None
+
+
 class _Writer(object):
     """Appends lines to a file that belongs to this process alone."""
 
@@ -365,6 +411,7 @@ class _Switch(object):
         self.part = (OPTION + " " + self.options).strip()
         self.is_worker = False
         self.writer = None
+        self.stacks = None
         self.was_option = False
         self.was_path = False
 
