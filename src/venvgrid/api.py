@@ -69,7 +69,7 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         strict=strict,
         run_unchanged=not cache,
     )
-    bench = Workbench(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation())
+    bench = Workbench(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation(), say=_say)
     planned = learning.plan_for(bench, listening=None)
     last = history.last(bench.root, grid)
     if cells:

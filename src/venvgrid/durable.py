@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -54,6 +55,33 @@ def write_whole(path: Path, text: str) -> None:
         with suppress(OSError):
             os.unlink(partial)  # noqa: PTH108
         raise
+
+
+def write_sealed(path: Path, text: str) -> None:
+    """Put `text` into a file as `write_whole` does, with a digest: `read_sealed` notices if it was changed.
+
+    Raises:
+        OSError: it cannot be written; then the old file is as it was.
+    """
+    write_whole(path, f"{text}\n{_digest(text)}\n")
+
+
+def read_sealed(path: Path) -> str:
+    """Give what `write_sealed` put into a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not what was written.
+    """
+    text, _, digest = path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")
+    if digest != _digest(text):
+        message = f"{path} is damaged"
+        raise ValueError(message)
+    return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:

@@ -185,6 +185,7 @@ class Store:
         if (
             marker is None
             or marker["key"] != entry.key
+            or marker.get("path") != str(path)  # its scripts name their old place
             or marker["interpreter"] != identity(entry.interpreter.executable)
             or (marker["links"] and not may_link)
         ):
@@ -196,6 +197,7 @@ class Store:
         marker = {
             "format": FORMAT,
             "key": entry.key,
+            "path": str(path),
             "project": wheel.digest if wheel else "",
             "name": wheel.metadata.name if wheel else "",
             "wheel": str(wheel.path) if wheel else "",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from venvgrid.durable import write_whole
+from venvgrid.durable import read_sealed, write_sealed
 from venvgrid.errors import InfrastructureError
 from venvgrid.names import normalise
 from venvgrid.releases import Release
@@ -137,7 +137,7 @@ class Index:
 
     def _kept(self, name: str) -> tuple[Release, ...] | None:
         with suppress(OSError, ValueError, KeyError, TypeError):
-            data = json.loads(self._file(name).read_text(encoding="utf-8"))
+            data = json.loads(read_sealed(self._file(name)))
             is_fresh = 0 <= self.clock() - data["asked"] < FRESH and not self.refresh
             if data["format"] == FORMAT and (is_fresh or self.offline):
                 return tuple(
@@ -159,7 +159,7 @@ class Index:
         with suppress(OSError):
             file = self._file(name)
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, json.dumps({"format": FORMAT, "asked": self.clock(), "releases": rows}))
+            write_sealed(file, json.dumps({"format": FORMAT, "asked": self.clock(), "releases": rows}))
 
 
 def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:

@@ -15,6 +15,11 @@ ENV_ACTIONS = {
     "freeze": "a requirements.txt, with hashes, that recreates it",
     "prune": "delete the environments that no cell uses",
 }
+CACHE_ACTIONS = {
+    "show": "its folders and their sizes (the default)",
+    "verify": "read all of it, and remove what is damaged",
+    "prune": "delete what was not used for long",
+}
 # As in reporters.render, which takes longer to import.
 FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
 SCHEMAS = ("config", "results", "events", "plan")
@@ -213,6 +218,15 @@ def _add_environments(commands: Commands[argparse.ArgumentParser]) -> None:
         action = _configured(_command(actions, name, summary), default=argparse.SUPPRESS)
         if name in {"path", "freeze"}:
             _completed(action.add_argument("cell", metavar="CELL"), "cells")
+
+    parser = _command(commands, "cache", "what is in the user's cache, whether it is what it was, and less of it")
+    parser.set_defaults(action="show")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    for name, summary in CACHE_ACTIONS.items():
+        action = _command(actions, name, summary)
+        if name == "prune":
+            action.add_argument("--older-than", type=float, metavar="DAYS", help="not used for so many days (30)")
+            action.add_argument("--max-size", metavar="SIZE", help="the longest unused, until so much is left ('5G')")
 
     for name, summary in (
         ("exec", "run a command in a cell's environment: exec CELL -- CMD"),

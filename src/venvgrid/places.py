@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CACHE = "VENVGRID_CACHE_DIR"
 LONGEST_NAME = 60  # characters
@@ -55,6 +58,46 @@ def prepare(root: Path, environments: Path) -> None:
     except OSError as error:
         message = f"{error.filename or root} cannot be written: {error.strerror or error}"
         raise InfrastructureError(message) from error
+
+
+def safe_cache(environ: Mapping[str, str], say: Callable[[str], None]) -> Path:
+    """Give venvgrid's folder in the user's cache, there and ours; a temporary one where it cannot be written.
+
+    Raises:
+        InfrastructureError: somebody else could write into it.
+    """
+    folder = cache_folder(environ)
+    try:
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        check_owner(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        temporary = Path(tempfile.mkdtemp(prefix="venvgrid-cache-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        why = error.strerror or error
+        say(f"warning: the cache {folder} cannot be written ({why}); nothing is kept from one run to the next")
+        return temporary
+    return folder
+
+
+def check_owner(folder: Path) -> None:
+    """Make sure that nobody else can write into the cache: what is in it is executed.
+
+    Raises:
+        InfrastructureError: somebody can.
+    """
+    if os.name == "nt":
+        return
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
+        message = f"the cache {folder} belongs to another user; set {CACHE} to a folder of your own"
+        raise InfrastructureError(message)
+    if status.st_mode & 0o022:
+        message = f"the cache {folder} can be written by other users; type: chmod go-w {folder}"
+        raise InfrastructureError(message)
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid import __version__, plan, project, serial, wheels
+from venvgrid.durable import read_sealed, write_sealed
 from venvgrid.installers import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution
 from venvgrid.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from venvgrid.installers import Installer
     from venvgrid.model import Cell, Config, Interpreter
@@ -209,7 +208,7 @@ def lock_entry(
 
 def _read_answer(file: Path, *, newer_than: float) -> Answer | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(read_sealed(file))
         if data["created"] > newer_than:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
             answer: Answer = serial.from_plain(kind, data["answer"])
@@ -223,10 +222,7 @@ def _write_answer(file: Path, answer: Answer, now: float) -> None:
     text = json.dumps({"created": now, "kind": kind, "answer": serial.to_plain(answer)})
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(partial).replace(file)
+        write_sealed(file, text)
 
 
 def _digest(data: object) -> str:

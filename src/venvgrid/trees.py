@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.cloning import FileFacts, Kept, can_reflink
-from venvgrid.durable import write_whole
+from venvgrid.durable import read_sealed, write_sealed, write_whole
 from venvgrid.manifest import identity
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Trees:
             for name, files in zip(PARTS, (tree.site, tree.outside, tree.compiled), strict=True)
         }
         data = {"format": FORMAT, "record": tree.record, "short": tree.short, **parts}
-        write_whole((place or tree.path) / "tree.json", json.dumps(data))
+        write_sealed((place or tree.path) / "tree.json", json.dumps(data))
         if place is None:
             self.take_in(tree)
 
@@ -199,7 +199,7 @@ class Trees:
 
     def _read(self, path: Path) -> Tree | None:
         try:
-            data = json.loads((path / "tree.json").read_text(encoding="utf-8"))
+            data = json.loads(read_sealed(path / "tree.json"))
             if data["format"] != FORMAT:
                 return None
             parts = {name: {row[0]: FileFacts(*row[1:]) for row in data[name]} for name in PARTS}

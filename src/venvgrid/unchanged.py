@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from venvgrid import __version__, serial, variables
-from venvgrid.durable import write_whole
+from venvgrid.durable import read_sealed, write_sealed
 from venvgrid.manifest import identity
 from venvgrid.model import AxisKind, CellResult, Outcome, Verdict
 from venvgrid.report import Case
@@ -100,7 +100,7 @@ class Verdicts:
         """Write a verdict and forget the oldest ones; a disk that is full costs the next run time, nothing else."""
         with suppress(OSError):
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(place, text)
+            write_sealed(place, text)
             kept = sorted(place.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
             for old in kept[:-KEPT]:
                 old.unlink()
@@ -131,7 +131,7 @@ class Verdicts:
 def read(place: Path) -> dict[str, Any] | None:
     """Read a verdict; None where there is none that can be read."""
     with suppress(OSError, ValueError, AttributeError):
-        data: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+        data: dict[str, Any] = json.loads(read_sealed(place))
         if data.get("format") == FORMAT and {"fingerprint", "since", "result", "tests"} <= data.keys():
             return data
     return None

@@ -64,6 +64,10 @@ class Wishes:
     run_unchanged: bool = False  # run cells again although nothing has changed since they passed
 
 
+def _say_nothing(text: str) -> None:
+    """Be quiet."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
     """Everything that a run of one configuration works with, made when it is first needed."""
@@ -72,11 +76,12 @@ class Workbench:
     wishes: Wishes
     environ: Mapping[str, str]
     cancellation: Cancellation
+    say: Callable[[str], None] = _say_nothing  # what the user should know besides
 
     @cached_property
     def cache(self) -> Path:
         """The folder in the user's cache."""
-        return places.cache_folder(self.environ)
+        return places.safe_cache(self.environ, self.say)
 
     @cached_property
     def redactor(self) -> Redactor:

@@ -51,7 +51,7 @@ LAYERS = (
         "bytecode",
         "harvest",
     ),
-    ("skeletons", "builder", "environments", "inventory", "unchanged", "coverage_data"),
+    ("cache", "skeletons", "builder", "environments", "inventory", "unchanged", "coverage_data"),
     ("engine", "pythons"),
     ("watching", "steps", "tasks", "supply", "jobs"),
     ("director", "work", "testing"),

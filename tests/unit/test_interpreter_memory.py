@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fake_pythons import FakeRun, add
 
+from venvgrid import durable
 from venvgrid.interpreters import Found, Machine, PassedOver, find_one, look
 from venvgrid.interpreters.memory import FAILURE_LASTS, FILE
 from venvgrid.process import Command, Completed, Runner
@@ -125,12 +126,15 @@ def test_a_damaged_or_foreign_memory_is_as_none(tmp_path: Path, kind: str) -> No
     find(tmp_path, FakeRun(), cache=cache)
     file = cache / FILE
     whole = file.read_text(encoding="utf-8")
-    file.write_text(damaged(kind, json.loads(whole)), encoding="utf-8")
+    data = json.loads(durable.read_sealed(file))
+    durable.write_sealed(file, damaged(kind, data))
     run = FakeRun()
     assert [item.version for item in find(tmp_path, run, cache=cache).interpreters] == ["3.12.1"]
     assert len(run.started) == 1
     assert whole == file.read_text(encoding="utf-8")
     assert [path.name for path in cache.iterdir()] == [FILE]
+    file.write_text(whole.replace("3.12.1", "3.12.7"), encoding="utf-8")
+    assert [item.version for item in find(tmp_path, FakeRun(), cache=cache).interpreters] == ["3.12.1"]
 
 
 def test_a_folder_that_takes_no_file_is_no_error(tmp_path: Path) -> None:

@@ -133,7 +133,9 @@ def bench(arguments: argparse.Namespace, loaded: Config, terminal: Terminal, can
         skip_missing=getattr(arguments, "skip_missing_interpreters", False),
         run_unchanged=not _use_cache(arguments, terminal),
     )
-    return Workbench(config=loaded, wishes=wishes, environ=terminal.environ, cancellation=cancellation)
+    return Workbench(
+        config=loaded, wishes=wishes, environ=terminal.environ, cancellation=cancellation, say=terminal.message
+    )
 
 
 def _use_cache(arguments: argparse.Namespace, terminal: Terminal) -> bool:

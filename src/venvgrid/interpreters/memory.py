@@ -13,11 +13,11 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from venvgrid.durable import read_sealed, write_sealed
 from venvgrid.interpreters.asking import SCRIPT, Answer
 from venvgrid.serial import from_plain, to_plain
 
@@ -63,21 +63,13 @@ class Memory:
         text = json.dumps({**self._header, "answers": {**known, **self._new}}, indent=1, sort_keys=True)
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=FILE, dir=self._file.parent)
-            try:
-                with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123  it is open already
-                    file.write(text)
-                os.replace(name, self._file)  # noqa: PTH105  beside its unlink
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(name)  # noqa: PTH108
-                raise
+            write_sealed(self._file, text)
 
     def _read(self) -> dict[str, Any]:
         if self._file is None:
             return {}
         try:
-            data = json.loads(self._file.read_text(encoding="utf-8"))
+            data = json.loads(read_sealed(self._file))
         except (OSError, ValueError):
             return {}
         if not isinstance(data, dict) or any(data.get(key) != value for key, value in self._header.items()):

@@ -44,7 +44,7 @@ def gitlab(report: Report, folder: str = "") -> str:
         entries.append(
             {
                 "description": "; ".join([_headline(finding), *explain.told(finding.explanation), _where(finding)]),
-                "check_name": text.line(finding.group.kind or finding.group.outcome.value),
+                "check_name": text.line(finding.group.kind) or finding.group.outcome.value,
                 "fingerprint": hashlib.sha256(finding.group.signature.encode("utf-8", "replace")).hexdigest(),
                 "severity": "minor" if finding.group.allowed else "major",
                 "location": {"path": f"{folder}{path or 'matrix.toml'}", "lines": {"begin": number or 1}},
@@ -72,7 +72,7 @@ def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
 
 def _headline(finding: Finding) -> str:
     group = finding.group
-    return text.line(": ".join(filter(None, (group.kind, group.message))) or group.outcome.value)
+    return text.line(": ".join(filter(None, (group.kind, group.message)))) or group.outcome.value
 
 
 def _where(finding: Finding) -> str:
