@@ -10,6 +10,7 @@ import configparser
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 import tomllib
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from venvgrid.durable import read_sealed, write_sealed
 from venvgrid.errors import InfrastructureError
@@ -32,7 +33,8 @@ DEFAULT = "https://pypi.org/simple"
 FRESH = 3600.0  # seconds that an answer is good for
 TIMEOUT = 30.0
 ATTEMPTS = 3
-FORMAT = "venvgrid-releases-1"
+FORMAT = "venvgrid-releases-2"
+_HTML = re.compile(r"<(?:!doctype|html|body|a)\b", re.IGNORECASE)
 
 
 class NotThereError(Exception):
@@ -72,6 +74,14 @@ class Index:
             self.known[name] = self._kept(name) or self._asked(name)
         return self.known[name]
 
+    def doubt(self, name: str) -> str:
+        """Say why it cannot be told whether there are releases of a distribution; "" if it can."""
+        try:
+            self.releases(name)
+        except InfrastructureError as error:
+            return f"index failure: {error}"
+        return ""
+
     def _asked(self, name: str) -> tuple[Release, ...]:
         if self.offline:
             raise InfrastructureError(f"offline, and the releases of {name} are not in the cache")
@@ -94,6 +104,8 @@ class Index:
         except (ValueError, KeyError, simple.UnsupportedMIMEType, simple.UnsupportedAPIVersion) as error:
             raise InfrastructureError(f"{_host(address)} gave no page of {name} that can be read: {error}") from error
         found = tuple(_releases(name, details["files"]))
+        if not details["files"] and "html" in page.kind and not _HTML.search(page.text):
+            raise InfrastructureError(f"{_host(address)} gave no page of {name} that can be read")
         if any(item.uploaded is None for item in found):
             found = self._with_dates(address, name, found)
         return found
@@ -190,14 +202,38 @@ def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
     return found.values()
 
 
+def of_user(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
+    """Give the indexes that uv or pip would ask for this user."""
+    return Index(
+        addresses=addresses(environ, Path.home()),
+        cache=cache,
+        get=fetcher(environ),
+        offline=offline,
+        refresh=refresh,
+    )
+
+
 def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
     """Give the indexes that uv or pip would ask, extra ones first, as uv does."""
-    extra = [word.partition("=")[2] or word for word in environ.get("UV_INDEX", "").split()]
+    extra = [_with_credentials(word, environ) for word in environ.get("UV_INDEX", "").split()]
     extra += environ.get("UV_EXTRA_INDEX_URL", environ.get("PIP_EXTRA_INDEX_URL", "")).split()
     default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL")
     if not default:
         default = _from_uv(environ, home, extra) or _from_pip(environ, home) or DEFAULT
     return tuple(dict.fromkeys(item for item in (*extra, default) if item.startswith(("http://", "https://"))))
+
+
+def _with_credentials(word: str, environ: Mapping[str, str]) -> str:
+    """Give the address of "NAME=ADDRESS", with user and password as uv's variables have them for that name."""
+    name, equals, address = word.partition("=")
+    if not equals or "://" in name:
+        return word
+    key = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    user, password = (environ.get(f"UV_INDEX_{key}_{part}", "") for part in ("USERNAME", "PASSWORD"))
+    scheme, _, rest = address.partition("://")
+    if not (user or password) or "@" in rest.split("/")[0]:
+        return address
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
 def _from_uv(environ: Mapping[str, str], home: Path, extra: list[str]) -> str:

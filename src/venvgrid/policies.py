@@ -6,7 +6,6 @@ import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,6 +18,7 @@ from venvgrid.names import normalise
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
+    from pathlib import Path
 
     from venvgrid.config_file import Source
     from venvgrid.index import Index
@@ -46,16 +46,10 @@ def of_user(
     loaded = config.build(source, grid=grid)
     if not any(axis.policy for axis in loaded.axes):
         return Settled(config=loaded, frozen={})
-    from venvgrid.index import Index, addresses, fetcher  # noqa: PLC0415  (most configurations need none)
+    from venvgrid.index import of_user as index_of_user  # noqa: PLC0415  (most configurations need none)
 
     path = lockfile.path_for(loaded)
-    index = Index(
-        addresses=addresses(environ, Path.home()),
-        cache=places.cache_folder(environ),
-        get=fetcher(environ),
-        offline=offline,
-        refresh=update,
-    )
+    index = index_of_user(environ, places.cache_folder(environ), offline=offline, refresh=update)
     known = lockfile.read(path).frozen if path.is_file() else {}
     frozen, notes = settle(loaded, index, known, update=update, today=datetime.now(UTC).date())
     return Settled(config=config.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution
 from venvgrid.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from venvgrid.installers import Installer
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from venvgrid.project import Metadata
 
 # Seconds that an answer is good for: the index changes all the time, the past hardly.
+AGAIN = ".again"  # in place of ".json": what was kept turned out to be wrong
+_LACKS = re.compile(r"(?:no distribution named|no release of|no versions? of) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
 FRESH_TODAY = 3600.0
 FRESH_PAST = 7 * 86400.0
 # An era ends a week after its newest pin was released: what its authors fixed at once belongs to it.
@@ -64,6 +67,17 @@ class Resolver:
     clock: Callable[[], float] = time.time
     refresh: bool = False
     offline: bool = False
+    # Says why it cannot be believed that the index does not have what it is said not to have; "" if it can.
+    doubt: Callable[[str], str] = lambda _name: ""
+    answered: dict[str, Path] = field(default_factory=dict)  # by entry: where the answer is kept
+
+    def forget(self, key: str) -> None:
+        """Do not believe the answer for an entry again, nor what the installer keeps of the index."""
+        file = self.answered.get(key)
+        if file is not None:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+                file.with_suffix(AGAIN).touch()
 
     def resolve(self, cell: Cell, interpreter: Interpreter) -> LockEntry | Unresolvable | ResolveFailed:
         """Give the lock entry of a cell, or why there is none."""
@@ -80,13 +94,15 @@ class Resolver:
         unwanted = [item.name for item in answer.distributions if item.name in wants.absent]
         if unwanted:
             return Unresolvable(reason=f"{', '.join(unwanted)} must be absent, but the project or the tests need it")
-        return lock_entry(
+        entry = lock_entry(
             self.config,
             interpreter,
             replace(answer, notes=(*notes, *answer.notes)),
             as_of="" if any("as-of was not applied" in note for note in answer.notes) else cutoff,
             own=self.metadata.name if self.metadata else "",
         )
+        self.answered[entry.key] = self._file(self._request(wants, interpreter, cutoff), interpreter)
+        return entry
 
     def _era(
         self, wants: Wants, interpreter: Interpreter
@@ -142,18 +158,26 @@ class Resolver:
         return tuple(lines)
 
     def _ask(self, request: ResolveRequest, interpreter: Interpreter) -> Answer:
-        installer = self.installer_for(interpreter)
-        key = _digest([__version__, installer.name, serial.to_plain(request)])
-        file = self.cache / "resolutions" / f"{key}.json"
+        installer, file = self.installer_for(interpreter), self._file(request, interpreter)
+        again = file.with_suffix(AGAIN)
         past = bool(request.cutoff) and datetime.fromisoformat(request.cutoff).timestamp() < self.clock()
         if not self.refresh and (
             known := _read_answer(file, newer_than=self.clock() - (FRESH_PAST if past else FRESH_TODAY))
         ):
             return known
-        answer = installer.resolve(request)
+        answer = installer.resolve(replace(request, refresh=again.exists()))
+        if isinstance(answer, Unresolvable) and not self.offline:
+            doubts = filter(None, (self.doubt(name) for name in _said_to_lack(answer.reason)))
+            answer = next((ResolveFailed(reason=doubt) for doubt in doubts), answer)
         if not isinstance(answer, ResolveFailed):
             _write_answer(file, answer, self.clock())
+            with suppress(OSError):
+                again.unlink(missing_ok=True)
         return answer
+
+    def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
+        key = _digest([__version__, self.installer_for(interpreter).name, serial.to_plain(request)])
+        return self.cache / "resolutions" / f"{key}.json"
 
 
 def wants_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Wants:
@@ -204,6 +228,12 @@ def lock_entry(
         as_of=as_of,
         notes=answer.notes,
     )
+
+
+def _said_to_lack(reason: str) -> Iterator[str]:
+    """Name the distributions of which an index is said to have nothing, or no fitting release."""
+    for match in _LACKS.finditer(reason):
+        yield match["name"].rstrip(".,")
 
 
 def _read_answer(file: Path, *, newer_than: float) -> Answer | None:

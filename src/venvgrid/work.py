@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.builder import BuildError
 from venvgrid.errors import InfrastructureError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class GridWork:
     bytecode: Bytecode
     verdicts: Verdicts
     steps: Steps
+    forget: Callable[[str], None]
     fresh: bool = False
 
     def wheel(self, interpreter: Interpreter) -> Wheel:
@@ -52,9 +54,13 @@ class GridWork:
 
     def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
         """Build or reuse an environment, and make `.venvgrid/envs/CELL` of its cells lead to it."""
-        environment = self.store.ensure(
-            entry, wheel, prompt=cells[0].id, fresh=self.fresh and not alone, may_link=not alone
-        )
+        try:
+            environment = self.store.ensure(
+                entry, wheel, prompt=cells[0].id, fresh=self.fresh and not alone, may_link=not alone
+            )
+        except BuildError:
+            self.forget(entry.key)  # perhaps the index said something that was wrong
+            raise
         for cell in cells:
             self.store.link(cell.id, environment)
         return environment

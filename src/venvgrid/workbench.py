@@ -267,11 +267,14 @@ class Workbench:
         )
         path = self.config.project.path
         digest = functools.cache(lambda: project.source_digest(path, self.snapshot))
+        answered: dict[str, Path] = {}
+        resolver = functools.cache(lambda metadata: self._resolver(metadata, answered, refresh=refresh))
         return GridWork(
             pythons=self.pythons,
             shelf=shelf,
             digest=digest,
-            resolver=functools.cache(lambda metadata: self._resolver(metadata, refresh=refresh)),
+            resolver=resolver,
+            forget=lambda key: resolver(None).forget(key),
             store=self.store,
             verdicts=self.verdicts,
             bytecode=Bytecode(trees=self.trees, environ=self.tool_environ, run=self.run),
@@ -279,7 +282,7 @@ class Workbench:
             fresh=self.wishes.fresh,
         )
 
-    def _resolver(self, metadata: Metadata | None, *, refresh: bool) -> Resolver:
+    def _resolver(self, metadata: Metadata | None, answered: dict[str, Path], *, refresh: bool) -> Resolver:
         return Resolver(
             config=self.config,
             metadata=metadata,
@@ -288,7 +291,15 @@ class Workbench:
             cache=self.cache,
             refresh=refresh or self.wishes.fresh,
             offline=self.wishes.offline,
+            doubt=self._doubt,
+            answered=answered,
         )
+
+    def _doubt(self, name: str) -> str:
+        """Ask the index itself, before a cell is called impossible because it has nothing: say why that is not sure."""
+        from venvgrid.index import of_user  # noqa: PLC0415  (mostly nobody asks)
+
+        return of_user(self.environ, self.cache).doubt(name)
 
     def lock_digest(self, metadata: Metadata | None) -> str:
         """Digest what a lock must fit."""

@@ -65,7 +65,7 @@ class Index:
     """An index of the simple API with hand-made files; `behaviour` says what it does instead of serving.
 
     "ok", "500", "403", "garbage", "drop" (closes in the middle of a file), "slow" (a byte now and then), "hash" (files
-    are not what their hashes say), "loop" (redirects to itself), "flaky" (every other answer is 503).
+    are not what their hashes say), "loop" (redirects to itself), "flaky" (the first two answers are 503).
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Index:
             self._send(request, 401, b"who are you?", {"WWW-Authenticate": 'Basic realm="index"'})
         elif self.behaviour in {"500", "403"}:
             self._send(request, int(self.behaviour), b"no")
-        elif self.behaviour == "flaky" and len(self.asked) % 2:
+        elif self.behaviour == "flaky" and len(self.asked) <= 2:
             self._send(request, 503, b"later")
         elif self.behaviour == "loop":
             self._send(request, 302, b"", {"Location": request.path})
@@ -158,7 +158,7 @@ class Index:
             for byte in data:
                 request.wfile.write(bytes([byte]))
                 request.wfile.flush()
-                time.sleep(0.5)
+                time.sleep(0.01)
         else:
             self._send(request, 200, data, {"Content-Type": "application/octet-stream"})
 

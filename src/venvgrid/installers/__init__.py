@@ -37,6 +37,7 @@ class ResolveRequest:
     cutoff: str = ""
     dependencies: bool = True  # False: only the requirements themselves
     offline: bool = False
+    refresh: bool = False  # whether what the installer keeps of the index may be stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

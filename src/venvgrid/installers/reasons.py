@@ -9,6 +9,7 @@ import re
 
 from venvgrid.installers import Answer, ResolveFailed, ResolveRequest, Unresolvable
 from venvgrid.names import normalise
+from venvgrid.variables import redact
 
 LONGEST = 300  # characters of a reason
 NETWORK = re.compile(
@@ -19,6 +20,9 @@ NETWORK = re.compile(
 )
 _NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)"
 _RANGE = r"(?P<range>(?:[<>=!~][^\s,]*(?:,\s?[<>=!~][^\s,]*)*)?)"
+_UNAUTHORISED = re.compile(
+    r"index URL \(([^)]+)\) could not be queried due to a lack of valid authentication[^(]*\(([^)]+)\)"
+)
 _NO_WHEEL = re.compile(_NAME + _RANGE + r"(?: and \S+)? (?:has|have) no (?:usable )?wheels")
 _NEEDS_PYTHON = re.compile(_NAME + _RANGE + r" depends on Python(?P<python>[<>=!~][^\s]*?)(?:,? |\.?$)")
 _NOT_FOUND = re.compile(_NAME + r" was not found in the package registry")
@@ -98,6 +102,12 @@ def _no_wheel(text: str, request: ResolveRequest, pins: dict[str, str]) -> str:
 def _needs_python(text: str, pins: dict[str, str]) -> str:
     best = _most_telling(list(_NEEDS_PYTHON.finditer(text)), pins)
     return f"{_written(best, pins)} needs Python {best.group('python')}" if best else ""
+
+
+def unanswered(output: str) -> str:
+    """Say which index did not answer, by uv's hints; "" for none."""
+    match = _UNAUTHORISED.search(output)
+    return f"index failure: {redact(match[1])} refused to answer ({match[2]})" if match else ""
 
 
 def _not_found(text: str) -> str:

@@ -77,6 +77,8 @@ class Uv:
             return _resolved(completed.stdout)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
+        if why := reasons.unanswered(completed.stderr):
+            return ResolveFailed(reason=why)
         return reasons.from_uv(request, completed.stderr)
 
     def install(self, request: InstallRequest) -> str:
@@ -178,7 +180,7 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
     arguments += binary_options(request)
     arguments += ["--exclude-newer", request.cutoff] if request.cutoff else []
     arguments += [] if request.dependencies else ["--no-deps"]
-    arguments += ["--offline"] if request.offline else []
+    arguments += ["--offline"] if request.offline else ["--refresh"] if request.refresh else []
     return arguments
 
 

@@ -1,0 +1,135 @@
+"""An index that is slow, lies, or is not there: never `impossible`, and the other cells go on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import rig
+import wheels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+MATRIX = f"""
+    [project]
+    install = "none"
+    [axes]
+    python = ["{rig.HERE}"]
+    toy = ["1.0", "absent"]
+    [test]
+    command = ["pytest", "-q", "-p", "no:cacheprovider"]
+"""
+TEST = {"test_whole.py": "def test_it():\n    pass\n"}
+
+
+def toy_index(**options: object) -> wheels.Index:
+    index = wheels.Index(**options)  # type: ignore[arg-type]
+    index.add("toy", "1.0")
+    return index
+
+
+def run(tmp_path: Path, index: wheels.Index, *arguments: str, **more: str) -> tuple[rig.Ended, dict[str, str]]:
+    root = rig.project(tmp_path / "project", MATRIX, TEST)
+    env = {"UV_INDEX": f"private={index.address}", "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_HTTP_RETRIES": "1", **more}
+    ended = rig.venvgrid(root, tmp_path / "cache", "run", *arguments, **env)
+    return ended, rig.outcomes(root)
+
+
+TOY, OTHER = f"py{rig.HERE}-toy1.0", f"py{rig.HERE}-toy-absent"
+
+
+@pytest.mark.parametrize("behaviour", ["500", "403", "garbage", "drop", "hash", "loop"])
+def test_an_index_that_fails_is_no_impossible_cell(tmp_path: Path, behaviour: str) -> None:
+    """Status 3, the reason says what the index did; the cell that does not need it is tested."""
+    index = toy_index(behaviour=behaviour)
+    with index.serving():
+        ended, outcomes = run(tmp_path, index)
+        assert ended.status == 3, ended.out + ended.err
+        assert outcomes[TOY] == "build-failed", ended.out
+        assert "Traceback" not in ended.err
+        # What failed is not kept: with an index that works the cell is tested.
+        index.behaviour = "ok"
+        again, outcomes = run(tmp_path, index)
+    assert (again.status, outcomes) == (0, {TOY: "passed", OTHER: "passed"}), again.out
+
+
+def test_a_short_trouble_is_waited_out(tmp_path: Path) -> None:
+    """The first answers are 503."""
+    index = toy_index(behaviour="flaky")
+    with index.serving():
+        ended, outcomes = run(tmp_path, index, UV_HTTP_RETRIES="5")
+    assert (ended.status, outcomes[TOY]) == (0, "passed"), ended.out
+
+
+def test_no_name_server(tmp_path: Path) -> None:
+    """A host that nobody knows."""
+    index = wheels.Index(address="http://nobody-knows-this.invalid/simple")
+    ended, outcomes = run(tmp_path, index)
+    assert (ended.status, outcomes[TOY]) == (3, "build-failed"), ended.out
+
+
+def test_a_file_that_comes_byte_by_byte(tmp_path: Path) -> None:
+    """The tool's own time limit ends it."""
+    index = toy_index(behaviour="slow")
+    began = time.monotonic()
+    with index.serving():
+        ended, outcomes = run(tmp_path, index, UV_HTTP_TIMEOUT="2")
+    # uv's limit is for each read: a byte now and then is progress. What matters is that it ends.
+    assert ended.status in {0, 3}, ended.out
+    assert outcomes[TOY] in {"passed", "build-failed"}
+    assert time.monotonic() - began < 600
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not rig.may_mount(), reason="needs a network namespace")
+def test_offline_with_warm_caches_does_a_whole_run(tmp_path: Path) -> None:
+    """In a network namespace without any interface."""
+    index = toy_index()
+    with index.serving():
+        ended, _ = run(tmp_path, index)
+        assert ended.status == 0, ended.out
+        root = tmp_path / "project"
+        env = {"UV_INDEX": f"private={index.address}", "UV_CACHE_DIR": str(tmp_path / "uv")}
+        subprocess.run(["rm", "-rf", str(root / ".venvgrid")], check=True)
+        for extra in (("--offline",), ("--offline", "--fresh")):
+            ended = rig.venvgrid(root, tmp_path / "cache", "run", "--no-cache", *extra, before=("unshare", "-n"), **env)
+            assert ended.status == 0, ended.out + ended.err
+            assert rig.outcomes(root) == {TOY: "passed", OTHER: "passed"}
+
+
+@pytest.mark.parametrize("how", ["address", "netrc", "variables"])
+def test_credentials_work(tmp_path: Path, how: str) -> None:
+    """In the address, in netrc, in uv's variables; without them it is the index that failed."""
+    password = "s3cret-of-the-index"
+    index = toy_index(password=password)
+    with index.serving():
+        refused, outcomes = run(tmp_path, index)
+        assert (refused.status, outcomes[TOY]) == (3, "build-failed"), refused.out
+        netrc = tmp_path / "netrc"
+        netrc.write_text(f"machine 127.0.0.1 login me password {password}\n", encoding="utf-8")
+        netrc.chmod(0o600)
+        more = {
+            "address": {"UV_INDEX": "private=" + index.address.replace("://", f"://me:{password}@")},
+            "netrc": {"NETRC": str(netrc)},
+            "variables": {"UV_INDEX_PRIVATE_USERNAME": "me", "UV_INDEX_PRIVATE_PASSWORD": password},
+        }[how]
+        ended, outcomes = run(tmp_path, index, **more)
+    assert (ended.status, outcomes[TOY]) == (0, "passed"), ended.out
+    assert password not in ended.out + ended.err
+    for file in (tmp_path / "project").rglob("*"):
+        assert not file.is_file() or password.encode() not in file.read_bytes(), file
+
+
+def test_a_public_package_cannot_replace_a_private_one(tmp_path: Path) -> None:
+    """The first index that has the name is believed, though the second has a higher version."""
+    private, public = toy_index(), wheels.Index()
+    public.add("toy", "1.0.9", wheels.wheel("toy", "1.0.9", {"toy.py": b"VALUE = 'evil'\n"}))
+    with private.serving(), public.serving():
+        ended, outcomes = run(tmp_path, private, UV_INDEX=f"private={private.address} public={public.address}")
+        assert (ended.status, outcomes[TOY]) == (0, "passed"), ended.out
+    (cell,) = [item for item in rig.results(tmp_path / "project")["cells"] if item["id"] == TOY]
+    assert cell["packages"]["toy"] == "1.0"
