@@ -19,6 +19,7 @@ from pathlib import Path
 
 import rig
 
+DONE = re.compile(r"^[✓✗] (\S+) (passed|failed)", re.MULTILINE)
 MATRIX = f"""
     [project]
     install = "none"
@@ -34,7 +35,10 @@ MATRIX = f"""
 
 
 def lost(root: Path, cache: Path, wait: float) -> tuple[int, list[str]]:
-    """Kill a run after a while; gives how many cells had finished, and what is wrong."""
+    """Kill a run, so many seconds after its first cell has finished; before 0: after its start.
+
+    Gives how many cells had finished, and what is wrong.
+    """
     errors = root / "stderr"
     with errors.open("wb") as stream:
         started = subprocess.Popen(
@@ -45,12 +49,14 @@ def lost(root: Path, cache: Path, wait: float) -> tuple[int, list[str]]:
             stderr=stream,
             start_new_session=True,
         )
+        while started.poll() is None and not DONE.search(errors.read_text(encoding="utf-8")) and wait > 0:
+            time.sleep(0.01)
         try:
-            started.wait(wait)
+            started.wait(abs(wait))
         except subprocess.TimeoutExpired:
             os.killpg(started.pid, signal.SIGKILL)
             started.wait()
-    printed = dict(re.findall(r"^[✓✗] (\S+) (passed|failed)", errors.read_text(encoding="utf-8"), re.MULTILINE))
+    printed = dict(DONE.findall(errors.read_text(encoding="utf-8")))
     if not (root / ".venvgrid" / "runs").is_dir():
         return 0, []
     report = rig.venvgrid(root, cache, "report", "--format", "json")
@@ -79,7 +85,7 @@ def sweep(kills: int, *, say: bool = False) -> tuple[int, list[str]]:
         longest = time.monotonic() - began
         cells, wrong = 0, []
         for seed in range(kills):
-            number, found = lost(root, cache, random.Random(seed).uniform(0.1, longest))
+            number, found = lost(root, cache, random.Random(seed).uniform(-0.5, longest - 0.4))
             cells += number
             wrong += found
             if say:
