@@ -14,6 +14,7 @@ import names
 import powercut
 import pytest
 import rig
+import soak
 import together
 
 if TYPE_CHECKING:
@@ -69,3 +70,9 @@ def test_a_power_cut_leaves_no_damage_unnoticed() -> None:
 def test_no_name_leads_out_of_its_place() -> None:
     """Members of wheels, values of axes, projects, runs, logs."""
     assert names.sweep(3000) == []
+
+
+def test_random_faults_leave_every_cell_with_its_one_outcome(tmp_path: Path) -> None:
+    """One cell in ten hangs, crashes, floods, or worse; nothing is left, and nothing grows."""
+    wrong, told = soak.soak(tmp_path, 40, 0)
+    assert wrong == [], told

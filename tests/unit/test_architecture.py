@@ -158,3 +158,22 @@ def test_every_test_states_its_claim() -> None:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
     ]
     assert silent == []
+
+
+def test_nothing_is_evaluated() -> None:
+    """No eval, no exec, no pickle, no shell: what others wrote is never code."""
+    wrong = []
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+            names = [item.name for item in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            given = node.keywords if isinstance(node, ast.Call) else []
+            shell = [key for key in given if key.arg == "shell" and isinstance(key.value, ast.Constant)]
+            if (
+                called in {"eval", "exec", "compile", "__import__"}
+                or {"pickle", "marshal", "shelve"} & set(names)
+                or shell
+            ):
+                wrong.append(f"{name}:{getattr(node, 'lineno', 0)}")
+    assert wrong == []
