@@ -91,6 +91,13 @@ def _option(word: str) -> tuple[str, bool, str]:
     return option, bool(equals), value
 
 
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:  # an open quote
+        return line.split()
+
+
 def _local(asked: Asked, target: str, how: str, lost: Lost, where: str) -> None:
     found = _LOCAL.fullmatch(target.strip())
     if found is None:
@@ -133,7 +140,7 @@ def _file(
             constrains = is_constraint or line.startswith(("-c", "--constraint"))
             _file(asked, nested["name"], path.parent, lost, where, is_constraint=constrains, depth=depth + 1)
         elif line.startswith("-"):
-            more = understand(shlex.split(line), path.parent, lost, f"{where}, {name}")
+            more = understand(_split(line), path.parent, lost, f"{where}, {name}")
             asked.extras += more.extras
             asked.project = asked.project or more.project
         elif line:

@@ -1,0 +1,156 @@
+"""Fuzzes what reads text of others, guided by coverage: `python tests/faults/fuzz.py TARGET --seconds 3600`.
+
+Needs atheris (`python -m pip install atheris`). Each target may raise venvgrid's own errors and nothing else, and has
+to answer within ten seconds. Without a target: their names. A corpus is kept in the folder that --corpus names.
+"""
+# ruff: noqa: E501 - seeds on a line
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import config, junit_input, lockfile, plan, selection
+from venvgrid.errors import VenvgridError
+from venvgrid.history import last
+from venvgrid.installers import uv
+from venvgrid.journal import read as read_journal
+from venvgrid.migration import nox, tox, tox_files, variants, workflow, writing
+from venvgrid.migration.requirements import understand
+from venvgrid.migration.values import Carried, Lost
+from venvgrid.redaction import Redactor
+from venvgrid.report import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE = Path(tempfile.gettempdir()) / f"venvgrid-fuzz-{os.getpid()}"
+SEEDS = {
+    "config": b'[axes]\npython = "3.9..3.12"\nnumpy = ["1.26", "latest"]\n[plan]\nstrategy = "t=2"\n[grid.a]\naxes.numpy = false\n',
+    "expression": b"python>=3.9 and not (numpy==2.0 or outcome==failed) or py3.*-x",
+    "lock": b'format = "venvgrid-lock-1"\nfits = "x"\n[cells]\na = "b"\n[environments.b]\npython = "3.12"\n',
+    "journal": b'{"event": "RunFinished", "exit_status": 0, "duration": 1.0, "at": 1.0}\n',
+    "results": b'{"cells": [{"id": "a", "outcome": "passed", "packages": {}, "durations": {}}], "grid": ""}',
+    "junit": b"<testsuite tests='1'><testcase classname='a' name='b' time='0.1'><failure/></testcase></testsuite>",
+    "pylock": b'lock-version = "1.0"\n[[packages]]\nname = "a"\nversion = "1"\nwheels = [{url = "https://x/a.whl"}]\n',
+    "tox": b"[tox]\nenvlist = py3{9,10}-dj{1,2}\n[testenv]\ndeps = dj1: Django<2\ncommands = pytest {posargs:-q}\n",
+    "nox": b"import nox\nP = ['3.9'] + ['3.10']\n@nox.session(python=P)\ndef t(s):\n    s.install('.')\n    s.run('pytest')\n",
+    "workflow": b"jobs:\n  test:\n    strategy: {matrix: {python: ['3.9'], include: [{os: x}]}}\n    steps: [{run: pytest}]\n",
+    "requirements": b"a>=1 # c\n-r b.txt\n-e .[x]\nhttps://x/y.whl\n",
+    "redaction": b"https://me:pass@host and hunter2hunter2 split",
+}
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _config(data: bytes) -> None:
+    made = config.parse(_text(data), file=HERE / "matrix.toml", running="3.12")
+    if not any(axis.policy for axis in made.axes):
+        plan.expand(made)
+
+
+def _expression(data: bytes) -> None:
+    selection.compile(_text(data), ("python", "numpy", "env.X"))
+
+
+def _lock(data: bytes) -> None:
+    lockfile.render(lockfile.parse(_text(data), HERE / "matrix.lock"))
+
+
+def _journal(data: bytes) -> None:
+    (HERE / "events.jsonl").write_bytes(data)
+    fold(read_journal(HERE / "events.jsonl"))
+
+
+def _results(data: bytes) -> None:
+    run = HERE / "root" / "runs" / "20260101-000000-0000"
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "events.jsonl").write_bytes(b"")
+    (run / "results.json").write_bytes(data)
+    last(HERE / "root")
+
+
+def _junit(data: bytes) -> None:
+    (HERE / "r.xml").write_bytes(data)
+    junit_input.read(HERE / "r.xml", None, junit_input.Limits(elapsed=1.0))
+
+
+def _pylock(data: bytes) -> None:
+    uv._resolved(_text(data))  # noqa: SLF001  (what stands behind the door)
+
+
+def _written(carried: Carried) -> None:
+    parts, lost = variants.parts(carried, ())
+    if parts:
+        config.parse(writing.text(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
+
+
+def _tox(data: bytes) -> None:
+    _written(tox.carried(tox_files.read_ini(_text(data), "tox.ini"), HERE, "tox.ini"))
+
+
+def _nox(data: bytes) -> None:
+    _written(nox.read(_text(data), HERE, "noxfile.py"))
+
+
+def _workflow(data: bytes) -> None:
+    _written(workflow.read(_text(data), HERE, "ci.yml", ["3.12"]))
+
+
+def _requirements(data: bytes) -> None:
+    (HERE / "requirements.txt").write_bytes(data)
+    understand(["-r", "requirements.txt"], HERE, Lost(), "x")
+
+
+def _redaction(data: bytes) -> None:
+    redactor = Redactor.of({"A_TOKEN": "hunter2hunter2"})
+    stream = redactor.stream()
+    half = len(data) // 2
+    found = stream.add(data[:half]) + stream.add(data[half:]) + stream.end()
+    assert b"hunter2hunter2" not in found
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "config": _config, "expression": _expression, "lock": _lock, "journal": _journal, "results": _results,
+    "junit": _junit, "pylock": _pylock, "tox": _tox, "nox": _nox, "workflow": _workflow,
+    "requirements": _requirements, "redaction": _redaction,
+}  # fmt: skip
+
+
+def one(target: str, data: bytes) -> None:
+    """Give a target one input; anything but venvgrid's own errors is a finding."""
+    HERE.mkdir(exist_ok=True)
+    with suppress(VenvgridError):
+        TARGETS[target](data)
+
+
+def main() -> None:
+    """Fuzz a target."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", nargs="?", choices=list(TARGETS))
+    parser.add_argument("--seconds", type=int, default=3600)
+    parser.add_argument("--corpus", type=Path)
+    arguments = parser.parse_args()
+    if not arguments.target:
+        print("\n".join(TARGETS))
+        return
+    atheris = importlib.import_module("atheris")  # needed here alone
+    corpus = arguments.corpus or HERE / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    (corpus / "seed").write_bytes(SEEDS[arguments.target])
+    atheris.instrument_all()
+    options = [f"-max_total_time={arguments.seconds}", "-timeout=10", "-rss_limit_mb=2000", "-verbosity=0", str(corpus)]
+    atheris.Setup([sys.argv[0], *options], lambda data: one(arguments.target, data))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
