@@ -5,6 +5,7 @@ Commands are imported when they are called: `--help` and mistakes of typing cost
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{error.filename}: " if error.filename else "standard output: " if error.errno == errno.ENOSPC else ""
         terminal.error(f"venvgrid: {where}{error.strerror or error}")
         return 3
     except Exception:  # noqa: BLE001  (whatever is left is a bug of ours, and is told as one)

@@ -8,15 +8,18 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 CACHE = "VENVGRID_CACHE_DIR"
+SCRATCH = "scratch"  # in .venvgrid: where the temporary files of the run are
+SCRATCH_PREFIX = "venvgrid-"
 LONGEST_NAME = 60  # characters
 CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
 # The first line of a script in an environment holds the path of its interpreter, and what installers do about quotes in
@@ -58,6 +61,36 @@ def prepare(root: Path, environments: Path) -> None:
     except OSError as error:
         message = f"{error.filename or root} cannot be written: {error.strerror or error}"
         raise InfrastructureError(message) from error
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Path]:
+    """Have all temporary files of a run in one folder, and clear away that of a run that was killed.
+
+    To be used while nobody else runs in `root`, which remembers the folder.
+    """
+    record = root / SCRATCH
+    with suppress(OSError, UnicodeDecodeError):
+        _clear(Path(record.read_text(encoding="utf-8").strip()))
+    folder, earlier = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX)), tempfile.tempdir
+    with suppress(OSError):
+        record.write_text(f"{folder}\n", encoding="utf-8")
+    tempfile.tempdir = str(folder)
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = earlier
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            record.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    """Delete a folder that a run has left, if it is one."""
+    if not folder.name.startswith(SCRATCH_PREFIX) or folder.is_symlink() or not folder.is_dir():
+        return
+    if os.name == "nt" or folder.stat().st_uid == os.geteuid():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def safe_cache(environ: Mapping[str, str], say: Callable[[str], None]) -> Path:

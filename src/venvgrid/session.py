@@ -47,7 +47,7 @@ def execute(
     the function that it is given ends the run.
     """
     places.prepare(bench.root, bench.store.folder)
-    with one_run_at_a_time(bench.root, say):
+    with one_run_at_a_time(bench.root, say), places.scratch(bench.root):
         bench.store.sweep()
         folder = journal.create(bench.root, now=datetime.now(UTC))
         director, events = bench.direct(replace(goal, run=folder.id), folder.path)

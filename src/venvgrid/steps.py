@@ -90,7 +90,7 @@ class Steps:
             return Tested(result=base_result(work.cell, work.entry), is_changed=True)
         began = self.now()
         post(StageStarted(cell=work.cell.id, stage=Stage.TEST, at=began))
-        scratch = Path(tempfile.mkdtemp(prefix="venvgrid-"))
+        scratch = Path(tempfile.mkdtemp(prefix="c"))  # short: paths of sockets are
         try:
             result = self._attempts(work, post, scratch)
         finally:
@@ -104,10 +104,11 @@ class Steps:
         broken = self._smoke(work, scratch)
         if broken is not None:
             return broken
-        attempt = 0
+        attempt = leaked = 0
         while True:
             attempt += 1
-            judged = self._attempt(work, post, scratch / str(attempt), attempt)
+            judged, left = self._attempt(work, post, scratch / str(attempt), attempt)
+            leaked += left
             retry = (
                 judged.outcome.is_red and judged.outcome is not Outcome.MISMATCH and attempt <= self.config.test.retries
             )
@@ -116,10 +117,13 @@ class Steps:
         outcome, reason = judged.outcome, judged.reason
         if attempt > 1 and outcome is Outcome.PASSED:
             outcome, reason = Outcome.FLAKY, f"passed at attempt {attempt} of {self.config.test.retries + 1}"
+        known = base_result(work.cell, work.entry)
+        note = f"leaked: {leaked} {'process' if leaked == 1 else 'processes'} outlived the tests and had to be ended"
         return replace(
-            base_result(work.cell, work.entry),
+            known,
             outcome=outcome,
             reason=reason,
+            notes=(*known.notes, note) if leaked else known.notes,
             attempts=attempt,
             tests={name: count for name, count in judged.tests.items() if count},
             failures=judged.failures,
@@ -158,7 +162,8 @@ class Steps:
             log=f"logs/{work.cell.id}.log",
         )
 
-    def _attempt(self, work: CellWork, post: Post, scratch: Path, attempt: int) -> verdict.Judgement:
+    def _attempt(self, work: CellWork, post: Post, scratch: Path, attempt: int) -> tuple[verdict.Judgement, int]:
+        """Run the command once; gives the verdict, and how many processes outlived it."""
         scratch.mkdir(parents=True)
         child = self._variables(work, scratch)
         if self.config.test.coverage:  # of an earlier run
@@ -196,8 +201,8 @@ class Steps:
             after=installed_versions(work.environment.site, self._axis_names()),
         )
         if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
-            return replace(judged, reason=with_last_line(judged.reason, completed.stdout))
-        return judged
+            judged = replace(judged, reason=with_last_line(judged.reason, completed.stdout))
+        return judged, 0 if completed.timed_out or completed.cancelled or completed.over_memory else completed.leaked
 
     def _tell(self, work: CellWork, text: str) -> None:
         """Append to the log of a cell; a full disk is no further trouble."""

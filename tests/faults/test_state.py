@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,71 @@ def test_a_lock_of_a_later_version_is_refused(made: tuple[Path, Path]) -> None:
     assert ended.status == 2
     assert "its format is 'venvgrid-lock-2', not 'venvgrid-lock-1'" in ended.err
     assert "venvgrid lock" in ended.err
+
+
+def test_what_a_killed_run_left_in_the_temporary_folder_goes(tmp_path: Path) -> None:
+    """All of it is in one folder, which the next run clears away; a folder of somebody else stays."""
+    root, cache, temporary = rig.project(tmp_path / "project"), tmp_path / "cache", tmp_path / "tmp"
+    (temporary / "venvgrid-mine").mkdir(parents=True)
+    test = "import time\n\n\ndef test_waits():\n    open('ready', 'w').close()\n    time.sleep(60)\n"
+    (root / "test_whole.py").write_text(test, encoding="utf-8")
+    env = rig.environment(cache, TMPDIR=str(temporary))
+    started = subprocess.Popen(rig.argv(*RUN), cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (root / "ready").exists():
+        assert started.poll() is None
+        time.sleep(0.02)
+    started.kill()
+    started.wait()
+    assert len(list(temporary.iterdir())) > 1
+    rig.project(root.parent / "project2")
+    (root / "test_whole.py").write_bytes((root.parent / "project2" / "test_whole.py").read_bytes())
+    whole(root, cache, TMPDIR=str(temporary))
+    assert [path.name for path in temporary.iterdir()] == ["venvgrid-mine"]
+
+
+@pytest.mark.skipif(not rig.may_trace(), reason="needs strace")
+@pytest.mark.parametrize("error", ["EIO", "EDQUOT"])
+@pytest.mark.parametrize("call", ["rename", "mkdir", "fsync", "openat"])
+def test_a_disk_that_fails_for_a_moment(tmp_path: Path, call: str, error: str) -> None:
+    """Somewhere in the middle: no traceback, no wrong verdict, and the next run is whole."""
+    root, cache = rig.project(tmp_path / "project"), tmp_path / "cache"
+    count = {"openat": 900, "rename": 6, "mkdir": 12, "fsync": 3}[call]
+    before = [
+        "strace",
+        "-qq",
+        "-o",
+        os.devnull,
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={call}:error={error}:when={count}",
+    ]
+    ended = rig.venvgrid(root, cache, *RUN, before=before)
+    assert ended.status in {0, 1, 2, 3}, ended.out
+    assert "this is a bug in venvgrid" not in ended.err, ended.err
+    whole(root, cache)
+
+
+def test_paths_that_are_longer_than_a_first_line(tmp_path: Path) -> None:
+    """A script's "#!" line holds 127 bytes on old kernels; the project is deeper than that."""
+    folder = tmp_path / ("d" * 60) / ("e" * 60) / ("f f" * 20)
+    root, cache = rig.project(folder / "project"), tmp_path / "cache"
+    whole(root, cache)
+    assert rig.venvgrid(root, cache, "exec", f"py{rig.HERE}-packaging24.0", "--", "pytest", "--version").status == 0
+
+
+def test_a_process_that_tests_leave_is_ended_and_told(tmp_path: Path) -> None:
+    """The cell ends when its command does, though the pipe is still held."""
+    test = """
+        import subprocess, sys
+
+        def test_leaves():
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    """
+    root = rig.project(tmp_path / "project", files={"test_whole.py": test})
+    began = time.monotonic()
+    ended = rig.venvgrid(root, tmp_path / "cache", *RUN)
+    assert ended.status == 0, ended.out
+    assert time.monotonic() - began < 120
+    if sys.platform == "linux":
+        assert "leaked: 1 process outlived the tests and had to be ended" in ended.out
