@@ -10,10 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from venvgrid import history, journal, places, report, unchanged
-from venvgrid.errors import InfrastructureError
+from venvgrid import history, journal, locks, places, report, unchanged
 from venvgrid.reporters import render
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 
     Listening = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
-PATIENCE = 2.0  # seconds until a waiting run says what it waits for
 KEEP_RUNS = 10
 
 
@@ -86,25 +82,22 @@ def one_run_at_a_time(root: Path, say: Callable[[str], None]) -> Iterator[None]:
     Raises:
         InfrastructureError: the folder cannot be locked.
     """
-    lock = FileLock(root / "lock")
     owner = root / "lock.owner"
-    try:
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
-            say(f"waiting for {who}, which runs in {root}")
-            lock.acquire()
-    except OSError as error:
-        message = f"{root} cannot be locked: {error.strerror or error}"
-        raise InfrastructureError(message) from error
-    try:
+
+    def waiting() -> None:
+        who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+        say(f"waiting for {who}, which runs in {root}")
+
+    def missing(why: str) -> None:
+        say(f"{root} is on a file system without locks ({why}): make sure that nothing else of venvgrid runs there")
+
+    with locks.held(root / "lock", waiting=waiting, missing=missing):
         since = datetime.now(UTC).isoformat(timespec="seconds")
         owner.write_text(f"process {os.getpid()}, started {since}", encoding="utf-8")
-        yield
-    finally:
-        owner.unlink(missing_ok=True)
-        lock.release()
+        try:
+            yield
+        finally:
+            owner.unlink(missing_ok=True)
 
 
 @contextmanager

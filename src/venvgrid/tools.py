@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
+from venvgrid import locks
 from venvgrid.errors import InfrastructureError
 from venvgrid.process import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from venvgrid.model import Interpreter
     from venvgrid.process import Runner
@@ -52,7 +52,7 @@ class Tools:
         if (target / "virtualenv").is_dir():
             return target
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):
+        with _alone(target):
             if not (target / "virtualenv").is_dir():
                 self._install_old_virtualenv(target)
         return target
@@ -70,7 +70,7 @@ class Tools:
         if (target / "pip").is_dir():
             return target
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):
+        with _alone(target):
             if not (target / "pip").is_dir():
                 partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=self.folder))
                 try:
@@ -124,6 +124,11 @@ class Tools:
         if wheel is None:
             return (sys.executable, "-m", "pip", "install", "--quiet")
         return (sys.executable, str(Path(wheel.path) / "pip"), "install", "--quiet", "--disable-pip-version-check")
+
+
+def _alone(target: Path) -> AbstractContextManager[None]:
+    """Save the work of others that want the same now; the folder appears whole without it too."""
+    return locks.held(Path(f"{target}.lock"), waiting=lambda: None, missing=lambda _: None)
 
 
 def _move(partial: Path, target: Path) -> None:

@@ -291,6 +291,18 @@ def test_a_disk_that_fails_for_a_moment(tmp_path: Path, call: str, error: str) -
     whole(root, cache)
 
 
+@pytest.mark.skipif(not rig.may_trace(), reason="needs strace")
+def test_a_file_system_without_locks(tmp_path: Path) -> None:
+    """As some of NFS: the run says that nothing keeps a second one out, and goes on."""
+    root, cache = rig.project(tmp_path / "project"), tmp_path / "cache"
+    for error in ("ENOLCK", "ENOSYS"):
+        before = ["strace", "-qq", "-o", os.devnull, "-e", "trace=flock", "-e", f"inject=flock:error={error}"]
+        ended = rig.venvgrid(root, cache, *RUN, before=before)
+        assert ended.status == 0, ended.err
+        assert "file system without locks" in ended.err
+        assert rig.outcomes(root) == dict.fromkeys(rig.outcomes(root), "passed")
+
+
 def test_paths_that_are_longer_than_a_first_line(tmp_path: Path) -> None:
     """A script's "#!" line holds 127 bytes on old kernels; the project is deeper than that."""
     folder = tmp_path / ("d" * 60) / ("e" * 60) / ("f f" * 20)

@@ -16,7 +16,7 @@ NOT_IMPORTED = ("inside/",)
 THREADS = {"engine.py", "process.py"}
 # From the bottom to the top: a module imports only from its own layer and those before it.
 LAYERS = (
-    ("names", "exits", "interruption", "errors", "durable", "hearing", "model", "events", "serial"),
+    ("names", "exits", "interruption", "errors", "durable", "locks", "hearing", "model", "events", "serial"),
     (
         "command",
         "capture",
