@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Cancellation", "Command", "Completed", "Runner", "attach", "run"]
 
 POLL_INTERVAL = 0.05
+STOPPED = (
+    2.0  # seconds that a turn may be late on a busy machine; beyond it we were stopped: by ^Z, or with the machine
+)
 CANCEL_GRACE = 1.0
 CHUNK = 64 * 1024
 DRAIN_LIMIT = 1024 * 1024  # bytes that are read after the end: as much as a pipe holds, should someone keep on writing
@@ -61,7 +64,7 @@ def run(
     except _NotStartedError as error:
         return Completed(argv=command.argv, exit_code=None, error=str(error), duration=time.monotonic() - began)
     try:
-        timed_out, cancelled, over_memory = _watch(started.child, command, cancellation, poll)
+        timed_out, cancelled, over_memory = watch(started.child, command, cancellation, poll)
     except BaseException:
         started.child.kill()
         started.child.wait(supervisor.GIVE_UP)
@@ -88,7 +91,7 @@ def run(
     )
 
 
-def _watch(
+def watch(
     child: Child,
     command: Command,
     cancellation: Cancellation,
@@ -99,7 +102,13 @@ def _watch(
     kill_at = float("inf")
     look_at = time.monotonic() if command.memory else float("inf")
     timed_out = cancelled = over_memory = False
-    while not child.wait(min(POLL_INTERVAL, max(0.0, min(deadline, kill_at) - time.monotonic()))):
+    while True:
+        before = time.monotonic()
+        turn = min(POLL_INTERVAL, max(0.0, min(deadline, kill_at) - before))
+        if child.wait(turn):
+            break
+        if (late := time.monotonic() - before - turn) > STOPPED:
+            deadline += late  # nobody read what it printed: it may have stood still as long
         if poll is not None:
             poll()
         now = time.monotonic()

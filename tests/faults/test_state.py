@@ -137,6 +137,27 @@ def test_cache_prune_by_age_and_size(made: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to give files away")
+def test_a_cache_that_is_pruned_while_runs_use_it(tmp_path: Path) -> None:
+    """All of it, over and over: runs make anew what is gone."""
+    root, cache = rig.project(tmp_path / "project"), tmp_path / "cache"
+    over, said = threading.Event(), []
+
+    def prune() -> None:
+        while not over.is_set():
+            ended = rig.venvgrid(root, cache, "cache", "prune", "--max-size", "1MB")
+            said.append(ended.status)
+
+    thread = threading.Thread(target=prune)
+    thread.start()
+    try:
+        for _ in range(3):
+            whole(root, cache, *RUN, "--fresh")
+    finally:
+        over.set()
+        thread.join()
+    assert set(said) == {0}
+
+
 def test_a_cache_that_others_can_write_is_refused(made: tuple[Path, Path]) -> None:
     """What is in it is executed; a new one is ours alone."""
     root, cache = made

@@ -203,3 +203,47 @@ def test_all_that_is_in_the_pipe_at_the_end_is_read(size: int) -> None:
     pump.run()
     os.close(writing)
     assert "x" * 60 * size == pump.text
+
+
+class Clock:
+    """Time that passes only when something waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Waited:
+    """A command that takes 10 seconds; venvgrid itself is stopped in the first second, for as long as is said."""
+
+    number = 0
+
+    def __init__(self, clock: Clock, stopped: float) -> None:
+        self.clock, self.stopped, self.takes = clock, stopped, 10.0
+        self.ended = False
+
+    def wait(self, timeout: float) -> bool:
+        self.clock.now += timeout
+        if self.clock.now > 1.0:
+            self.clock.now, self.stopped = self.clock.now + self.stopped, 0.0
+        return self.ended or self.clock.now >= self.takes
+
+    def terminate(self) -> None:
+        self.ended = True
+
+    kill = terminate
+
+
+@pytest.mark.parametrize(("limit", "stopped", "timed_out"), [(8.0, 3.0, False), (8.0, 0.0, True), (5.0, 3.0, True)])
+def test_time_in_which_venvgrid_was_stopped_is_not_the_commands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, limit: float, stopped: float, timed_out: bool
+) -> None:
+    """Nobody has read its output then; after ^Z and `fg` it gets what is left of its limit."""
+    clock = Clock()
+    monkeypatch.setattr(process, "time", clock)
+    command = Command(argv=("tests",), cwd=tmp_path, env={}, timeout=limit)
+    child = Waited(clock, stopped)
+    found = process.watch(child, command, Cancellation(), None)  # type: ignore[arg-type]
+    assert found == (timed_out, False, False)
