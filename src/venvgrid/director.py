@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid import report
 from venvgrid.builder import BuildError
+from venvgrid.cell_work import CellWork, Installed, Tested, base_result
 from venvgrid.engine import Task
 from venvgrid.errors import InfrastructureError
 from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
@@ -19,7 +20,6 @@ from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.jobs import BYTECODE, RESOLVE, Jobs
 from venvgrid.model import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.project import ProjectError
-from venvgrid.steps import CellWork, Installed, Tested, base_result
 from venvgrid.supply import PYTHON, WHEEL, Supply
 from venvgrid.tasks import Built, Resolution, Trouble, headline
 from venvgrid.variables import redact

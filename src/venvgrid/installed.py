@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import csv
+import os
 import posixpath
+import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -99,3 +101,17 @@ def _hex(text: str) -> str:
         return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
     except (ValueError, binascii.Error):
         return ""
+
+
+def versions(site: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Read the versions of distributions off an environment's site-packages, "" for what is not there."""
+    found = dict.fromkeys(names, "")
+    wanted = {normalise(name): name for name in names}
+    if not wanted:
+        return found
+    with os.scandir(site) as entries:
+        for item in entries:
+            match = re.fullmatch(r"(.+?)-([^-]+)(?:-[^-]*)?\.(?:dist-info|egg-info)", item.name)
+            if match and normalise(match.group(1)) in wanted:
+                found[wanted[normalise(match.group(1))]] = match.group(2)
+    return found

@@ -13,11 +13,11 @@ from venvgrid.tasks import Built, Resolution
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from venvgrid.cell_work import CellWork
     from venvgrid.engine import Post
     from venvgrid.model import Cell, Interpreter, LockEntry
     from venvgrid.ordering import Order
     from venvgrid.project import Metadata
-    from venvgrid.steps import CellWork
     from venvgrid.tasks import Work
     from venvgrid.wheels import Wheel
 

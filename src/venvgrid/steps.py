@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import tempfile
@@ -12,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid import coverage_data, junit_input, plan, probe, signatures, variables, verdict
+from venvgrid import coverage_data, installed, junit_input, plan, probe, signatures, variables, verdict
+from venvgrid.cell_work import Tested, base_result
 from venvgrid.events import Stage, StageFinished, StageStarted
 from venvgrid.model import AxisKind, CellResult, Failure, InstallMode, Outcome
 from venvgrid.names import normalise
@@ -22,11 +22,11 @@ from venvgrid.watching import Watched, last_exception, with_last_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from venvgrid.cell_work import CellWork
     from venvgrid.engine import Post
-    from venvgrid.environments import Environment, Store
-    from venvgrid.model import Cell, Config, LockEntry
+    from venvgrid.environments import Store
+    from venvgrid.model import Cell, Config
     from venvgrid.process import Completed
-    from venvgrid.project import Metadata
     from venvgrid.redaction import Redactor
 
 
@@ -35,39 +35,6 @@ class PollingRunner(Protocol):
 
     def __call__(self, command: Command, *, poll: Callable[[], None] | None = None) -> Completed:
         """Run a command to its end; `poll` is called now and then while it runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """What is known of the installed project: its metadata and the top-level modules that it installs."""
-
-    metadata: Metadata
-    modules: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellWork:
-    """Everything that testing one cell needs."""
-
-    cell: Cell
-    entry: LockEntry
-    environment: Environment
-    project: Installed | None
-    alone: bool = False  # whether nothing else can write into its environment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """What testing a cell gives. `is_changed`: its environment is no longer what it was, and it was not alone in it.
-
-    `is_poisoned`: files that it shares with other environments are among those that changed. `imported` names the
-    compiled files that a new environment did not begin with, relative to site-packages.
-    """
-
-    result: CellResult
-    is_changed: bool = False
-    is_poisoned: bool = False
-    imported: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +135,7 @@ class Steps:
         child = self._variables(work, scratch)
         if self.config.test.coverage:  # of an earlier run
             shutil.rmtree(self._measured(work.cell), ignore_errors=True)
-        before = installed_versions(work.environment.site, self._axis_names())
+        before = installed.versions(work.environment.site, self._axis_names())
         stream = None
         if self.config.test.reports == verdict.PYTEST:
             child |= self._probe(work, scratch, child)
@@ -198,7 +165,7 @@ class Steps:
             self._expected(work),
             report=junit_input.read(report, earlier, limits) if report else None,
             before=before,
-            after=installed_versions(work.environment.site, self._axis_names()),
+            after=installed.versions(work.environment.site, self._axis_names()),
         )
         if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
             judged = replace(judged, reason=with_last_line(judged.reason, completed.stdout))
@@ -306,31 +273,3 @@ class Steps:
             project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
             reports=self.config.test.reports,
         )
-
-
-def base_result(cell: Cell, entry: LockEntry | None) -> CellResult:
-    """Give what a result of the cell always holds; the outcome is to be replaced."""
-    return CellResult(
-        id=cell.id,
-        axes=cell.axes,
-        outcome=Outcome.CANCELLED,
-        allow_failure=cell.allow_failure,
-        named=cell.named,
-        interpreter=entry.interpreter if entry else None,
-        packages={item.name: item.version for item in entry.distributions} if entry else {},
-        notes=entry.notes if entry else (),
-    )
-
-
-def installed_versions(site: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Read the versions of distributions off an environment's site-packages, "" for what is not there."""
-    found = dict.fromkeys(names, "")
-    wanted = {normalise(name): name for name in names}
-    if not wanted:
-        return found
-    with os.scandir(site) as entries:
-        for item in entries:
-            match = re.fullmatch(r"(.+?)-([^-]+)(?:-[^-]*)?\.(?:dist-info|egg-info)", item.name)
-            if match and normalise(match.group(1)) in wanted:
-                found[wanted[normalise(match.group(1))]] = match.group(2)
-    return found

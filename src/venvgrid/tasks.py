@@ -14,11 +14,11 @@ from venvgrid.ordering import Order
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from venvgrid.cell_work import CellWork, Tested
     from venvgrid.engine import Post
     from venvgrid.environments import Environment
     from venvgrid.model import Cell, CellResult, Config, Interpreter, Plan
     from venvgrid.project import Metadata
-    from venvgrid.steps import CellWork, Tested
     from venvgrid.wheels import Wheel
 
 Answer = LockEntry | Unresolvable | ResolveFailed

@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.builder import BuildError
+from venvgrid.cell_work import Tested, base_result
 from venvgrid.environments import Environment
 from venvgrid.installers import Answer, Resolved
 from venvgrid.model import Distribution, Interpreter, LockEntry, Outcome
 from venvgrid.project import Metadata, ProjectError
-from venvgrid.steps import Tested, base_result
 from venvgrid.wheels import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from venvgrid.cell_work import CellWork
     from venvgrid.engine import Post
     from venvgrid.installers import InstallRequest, ResolveRequest
     from venvgrid.model import Cell, CellResult
     from venvgrid.process import Command, Completed
-    from venvgrid.steps import CellWork
     from venvgrid.tasks import Answer as CellAnswer
 
 

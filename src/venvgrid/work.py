@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.bytecode import Bytecode
+    from venvgrid.cell_work import CellWork, Tested
     from venvgrid.engine import Post
     from venvgrid.environments import Environment, Store
     from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
     from venvgrid.project import Metadata
     from venvgrid.pythons import Pythons
     from venvgrid.resolve import Resolver
-    from venvgrid.steps import CellWork, Steps, Tested
+    from venvgrid.steps import Steps
     from venvgrid.tasks import Answer
     from venvgrid.unchanged import Verdicts
     from venvgrid.wheels import Wheel, WheelShelf

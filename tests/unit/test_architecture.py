@@ -53,7 +53,7 @@ LAYERS = (
     ),
     ("cache", "skeletons", "builder", "environments", "inventory", "unchanged", "coverage_data"),
     ("engine", "pythons"),
-    ("watching", "steps", "tasks", "supply", "jobs"),
+    ("watching", "cell_work", "steps", "tasks", "supply", "jobs"),
     ("director", "work", "testing"),
     ("workbench", "terminal"),
     ("session", "learning", "api"),
