@@ -1,7 +1,8 @@
 """Fuzzes what reads text of others, guided by coverage: `python tests/faults/fuzz.py TARGET --seconds 3600`.
 
 Needs atheris (`python -m pip install atheris`). Each target may raise venvgrid's own errors and nothing else, and has
-to answer within ten seconds. Without a target: their names. A corpus is kept in the folder that --corpus names.
+to answer within ten seconds. Without a target: their names. It begins with the kept corpus, and prints how many inputs
+were tried. `--keep FOLDER` adds inputs of a folder to the kept corpus.
 """
 # ruff: noqa: E501 - seeds on a line
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import sys
 import tempfile
@@ -30,6 +32,8 @@ from venvgrid.report import fold
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+CORPUS = Path(__file__).parent / "corpus"  # a file for each target, a JSON string for each input, as latin-1
+KEPT = 150  # inputs for each target, about: short ones and long ones alike
 HERE = Path(tempfile.gettempdir()) / f"venvgrid-fuzz-{os.getpid()}"
 SEEDS = {
     "config": b'[axes]\npython = "3.9..3.12"\nnumpy = ["1.26", "latest"]\n[plan]\nstrategy = "t=2"\n[grid.a]\naxes.numpy = false\n',
@@ -132,23 +136,51 @@ def one(target: str, data: bytes) -> None:
         TARGETS[target](data)
 
 
+def kept(target: str) -> list[bytes]:
+    """Give the inputs that once led somewhere new."""
+    file = CORPUS / f"{target}.jsonl"
+    lines = file.read_text(encoding="ascii").splitlines() if file.is_file() else []
+    return [json.loads(line).encode("latin-1") for line in lines]
+
+
+def keep(target: str, folder: Path) -> None:
+    """Add inputs of a folder to the kept corpus."""
+    found = {file.read_bytes() for file in folder.iterdir()} | set(kept(target))
+    ordered = sorted(found, key=lambda data: (len(data), data))
+    chosen = ordered[:: max(1, round(len(ordered) / KEPT))]
+    text = "".join(json.dumps(data.decode("latin-1")) + "\n" for data in chosen)
+    CORPUS.mkdir(exist_ok=True)
+    (CORPUS / f"{target}.jsonl").write_text(text, encoding="ascii")
+
+
 def main() -> None:
     """Fuzz a target."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", nargs="?", choices=list(TARGETS))
     parser.add_argument("--seconds", type=int, default=3600)
-    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--corpus", type=Path, help="a folder that inputs are added to")
+    parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
     if not arguments.target:
         print("\n".join(TARGETS))
         return
+    if arguments.keep:
+        keep(arguments.target, arguments.keep)
+        return
     atheris = importlib.import_module("atheris")  # needed here alone
     corpus = arguments.corpus or HERE / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    (corpus / "seed").write_bytes(SEEDS[arguments.target])
+    for number, data in enumerate([SEEDS[arguments.target], *kept(arguments.target)]):
+        (corpus / f"seed{number}").write_bytes(data)
     atheris.instrument_all()
-    options = [f"-max_total_time={arguments.seconds}", "-timeout=10", "-rss_limit_mb=2000", "-verbosity=0", str(corpus)]
-    atheris.Setup([sys.argv[0], *options], lambda data: one(arguments.target, data))
+    options = [
+        f"-max_total_time={arguments.seconds}",
+        "-timeout=10",
+        "-rss_limit_mb=2000",
+        "-verbosity=0",
+        "-print_final_stats=1",
+    ]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], lambda data: one(arguments.target, data))
     atheris.Fuzz()
 
 

@@ -95,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuts", type=int, default=100)
     arguments = parser.parse_args()
-    if not rig.may_mount():
+    if not rig.may_loop():
         sys.exit("this needs root, and Linux")
     wrong = sweep(arguments.cuts, say=True)
     for line in wrong:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,14 +146,33 @@ def has(program: str) -> bool:
     return shutil.which(program) is not None
 
 
+def _works(*argv: str) -> bool:
+    return has(argv[0]) and subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
 def may_trace() -> bool:
     """Whether strace works here."""
-    if not has("strace"):
-        return False
-    done = subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True, check=False)
-    return done.returncode == 0
+    return _works("strace", "-f", "-o", os.devnull, "true")
 
 
 def may_mount() -> bool:
-    """Whether file systems can be mounted here."""
-    return sys.platform == "linux" and os.geteuid() == 0 and has("mount")
+    """Whether a file system in memory can be mounted here: containers often refuse."""
+    return sys.platform == "linux" and _works("unshare", "-m", "mount", "-t", "tmpfs", "none", tempfile.gettempdir())
+
+
+def may_loop() -> bool:
+    """Whether the image of a disk can be made and mounted here."""
+    if not (may_mount() and has("mkfs.ext4")):
+        return False
+    with tempfile.TemporaryDirectory(prefix="venvgrid-") as folder:
+        image = Path(folder, "image")
+        with image.open("wb") as file:
+            file.truncate(8 * 2**20)
+        return _works("mkfs.ext4", "-q", "-F", str(image)) and _works(
+            "unshare", "-m", "mount", "-o", "loop", str(image), folder
+        )
+
+
+def may_cut_off() -> bool:
+    """Whether a command can be run without any network."""
+    return sys.platform == "linux" and _works("unshare", "-n", "true")

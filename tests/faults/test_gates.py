@@ -61,7 +61,7 @@ def test_runs_at_once_do_not_disturb_each_other() -> None:
     assert together.sweep(2, runs=4) == []
 
 
-@pytest.mark.skipif(not rig.may_mount(), reason="needs to mount a file system")
+@pytest.mark.skipif(not rig.may_loop(), reason="needs to mount a file system")
 def test_a_power_cut_leaves_no_damage_unnoticed() -> None:
     """What a disk holds in the middle of a run is enough for the next one to be right."""
     assert powercut.sweep(3) == []

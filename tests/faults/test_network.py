@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,7 +45,7 @@ def run(tmp_path: Path, index: wheels.Index, *arguments: str, **more: str) -> tu
 TOY, OTHER = f"py{rig.HERE}-toy1.0", f"py{rig.HERE}-toy-absent"
 
 
-@pytest.mark.parametrize("behaviour", ["500", "403", "garbage", "drop", "hash", "loop"])
+@pytest.mark.parametrize("behaviour", ["500", "403", "garbage", "drop", "hash", "loop", "local"])
 def test_an_index_that_fails_is_no_impossible_cell(tmp_path: Path, behaviour: str) -> None:
     """Status 3, the reason says what the index did; the cell that does not need it is tested."""
     index = toy_index(behaviour=behaviour)
@@ -66,6 +68,53 @@ def test_a_short_trouble_is_waited_out(tmp_path: Path) -> None:
     assert (ended.status, outcomes[TOY]) == (0, "passed"), ended.out
 
 
+@pytest.mark.parametrize("behaviour", ["many", "named"])
+def test_an_index_that_is_only_odd_is_no_failure(tmp_path: Path, behaviour: str) -> None:
+    """A hundred thousand links; files under a name that leads out, which nobody uses."""
+    index = toy_index(behaviour=behaviour)
+    with index.serving():
+        ended, outcomes = run(tmp_path, index)
+    assert (ended.status, outcomes) == (0, {TOY: "passed", OTHER: "passed"}), ended.out
+    assert not list(tmp_path.rglob("out.whl"))
+
+
+def test_the_newest_of_an_index_with_many_links(tmp_path: Path) -> None:
+    """Policies are settled by our own reader."""
+    index = toy_index(behaviour="many")
+    root = rig.project(tmp_path / "project", MATRIX.replace('["1.0", "absent"]', '"latest-minors:1"'), TEST)
+    with index.serving():
+        env = {"UV_INDEX": f"private={index.address}"}
+        ended = rig.venvgrid(root, tmp_path / "cache", "plan", **env)
+    assert ended.status == 0, ended.err
+    assert TOY in ended.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_while_resolving(tmp_path: Path, end: signal.Signals) -> None:
+    """The index never answers; status 128 + n, the cells are cancelled, and the resolver is gone."""
+    index, root, marker = (
+        toy_index(behaviour="hangs"),
+        rig.project(tmp_path / "project", MATRIX, TEST),
+        uuid.uuid4().hex,
+    )
+    with index.serving():
+        env = rig.environment(tmp_path / "cache", UV_INDEX=f"private={index.address}", UV_MARKER=marker)
+        argv = rig.argv("run")
+        started = subprocess.Popen(argv, cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not index.asked:
+            assert started.poll() is None
+            time.sleep(0.02)
+        began = time.monotonic()
+        started.send_signal(end)
+        _, err = started.communicate(timeout=60)
+        took = time.monotonic() - began
+    assert (started.returncode, "Traceback" in err) == (128 + end, False), err
+    assert took < 30  # 2 seconds and the grace period, on a machine that may be very busy
+    assert set(rig.outcomes(root).values()) == {"cancelled"}
+    assert rig.processes(marker) == []
+
+
 def test_no_name_server(tmp_path: Path) -> None:
     """A host that nobody knows."""
     index = wheels.Index(address="http://nobody-knows-this.invalid/simple")
@@ -85,7 +134,7 @@ def test_a_file_that_comes_byte_by_byte(tmp_path: Path) -> None:
     assert time.monotonic() - began < 600
 
 
-@pytest.mark.skipif(sys.platform != "linux" or not rig.may_mount(), reason="needs a network namespace")
+@pytest.mark.skipif(not rig.may_cut_off(), reason="needs a network namespace")
 def test_offline_with_warm_caches_does_a_whole_run(tmp_path: Path) -> None:
     """In a network namespace without any interface."""
     index = toy_index()

@@ -65,7 +65,9 @@ class Index:
     """An index of the simple API with hand-made files; `behaviour` says what it does instead of serving.
 
     "ok", "500", "403", "garbage", "drop" (closes in the middle of a file), "slow" (a byte now and then), "hash" (files
-    are not what their hashes say), "loop" (redirects to itself), "flaky" (the first two answers are 503).
+    are not what their hashes say), "loop" (redirects to itself), "flaky" (the first two answers are 503), "local"
+    (redirects to a file of this machine), "many" (100,000 other links on every page), "named" (files are sent with a
+    name that leads out), "hangs" (never answers).
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Index:
     password: str = ""  # of the user "me": asked for if there is one
     asked: list[str] = field(default_factory=list)
     address: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
 
     def add(self, name: str, version: str, data: bytes | None = None, kind: str = "wheel") -> None:
         """Serve a distribution."""
@@ -106,6 +109,7 @@ class Index:
         try:
             yield self
         finally:
+            self.over.set()
             server.shutdown()
             server.server_close()
 
@@ -119,6 +123,10 @@ class Index:
             self._send(request, 503, b"later")
         elif self.behaviour == "loop":
             self._send(request, 302, b"", {"Location": request.path})
+        elif self.behaviour == "hangs":
+            self.over.wait()
+        elif self.behaviour == "local":
+            self._send(request, 302, b"", {"Location": "file:///etc/hosts"})
         elif self.behaviour == "garbage":
             self._send(request, 200, bytes(range(256)) * 40, {"Content-Type": "text/html"})
         elif request.path.startswith("/files/"):
@@ -138,6 +146,11 @@ class Index:
         for file in found:
             digest = hashlib.sha256(b"x" if self.behaviour == "hash" else self.files[file]).hexdigest()
             rows.append(f'<a href="/files/{file}#sha256={digest}">{file}</a>')
+        if self.behaviour == "many":
+            rows += [
+                f'<a href="/files/{name}-0.{n}-py3-none-any.whl">{name}-0.{n}-py3-none-any.whl</a>'
+                for n in range(100_000)
+            ]
         page = f"<!DOCTYPE html><html><body>{''.join(rows)}</body></html>".encode()
         self._send(request, 200, page, {"Content-Type": "text/html"})
 
@@ -160,7 +173,10 @@ class Index:
                 request.wfile.flush()
                 time.sleep(0.01)
         else:
-            self._send(request, 200, data, {"Content-Type": "application/octet-stream"})
+            named = (
+                {"Content-Disposition": 'attachment; filename="../../../out.whl"'} if self.behaviour == "named" else {}
+            )
+            self._send(request, 200, data, {"Content-Type": "application/octet-stream", **named})
 
     def _send(
         self, request: BaseHTTPRequestHandler, status: int, body: bytes, headers: Mapping[str, str] | None = None

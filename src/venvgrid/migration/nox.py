@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import itertools
 import tomllib
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ class Session:
 def read(text: str, folder: Path, source: str) -> Carried:
     """Read the text of a noxfile; raises UsageError."""
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an odd escape in it, say: nobody runs it here
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"{source}: no Python that can be read: {error}") from error
     reader = _Reader(tree, folder)
