@@ -50,6 +50,12 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(given) if given else tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path) -> dict[str, str]:
+    """Give the variables of a cache that nothing else uses: files in it are damaged on purpose."""
+    return {"VENVGRID_CACHE_DIR": str(tmp_path / "cache")}
+
+
 @pytest.fixture(scope="session")
 def venvgrid(cache_dir: Path) -> Command:
     """Give the command, as a user types it, with an environment like a user's."""

@@ -45,12 +45,14 @@ def test_nothing_changed_does_nothing_and_a_changed_source_only_reinstalls(venvg
 
 
 @pytest.mark.parametrize("damage", ["delete", "append", "no marker", "half"])
-def test_a_damaged_environment_is_built_anew(venvgrid: Command, project: Write, damage: str) -> None:
+def test_a_damaged_environment_is_built_anew(
+    venvgrid: Command, project: Write, own_cache: dict[str, str], damage: str
+) -> None:
     """A missing, changed or half-built environment is never used: the verdict is that of a whole one."""
     root = project(
         MATRIX, {"tests/test_demo.py": "import demo, six\n\n\ndef test_it():\n    assert six.__version__ == '1.16.0'\n"}
     )
-    assert venvgrid("run", cwd=root).status == 0
+    assert venvgrid("run", cwd=root, env=own_cache).status == 0
     environment = (root / ".venvgrid/envs" / CELL).resolve()
     (six,) = environment.rglob("six.py")
     if damage == "delete":
@@ -62,7 +64,7 @@ def test_a_damaged_environment_is_built_anew(venvgrid: Command, project: Write, 
         (environment / "venvgrid.json").unlink()
         if damage == "half":
             six.unlink()
-    ended = venvgrid("run", "-v", "--no-cache", cwd=root)
+    ended = venvgrid("run", "-v", "--no-cache", cwd=root, env=own_cache)
     assert (ended.status, built(ended)) == (0, ["built"])
 
 
@@ -92,7 +94,9 @@ def test_a_killed_build_is_done_again(venvgrid: Command, project: Write, cache_d
     assert (ended.status, built(ended)) == (0, ["built"]), ended.err
 
 
-def test_a_test_that_changes_its_environment_poisons_no_other_run(venvgrid: Command, project: Write) -> None:
+def test_a_test_that_changes_its_environment_poisons_no_other_run(
+    venvgrid: Command, project: Write, own_cache: dict[str, str]
+) -> None:
     """What it wrote is noted, and the environment is built anew; no other environment, made before or later, has it."""
     test = """
         import six
@@ -105,7 +109,7 @@ def test_a_test_that_changes_its_environment_poisons_no_other_run(venvgrid: Comm
     """
     root = project(MATRIX + '[[include]]\npython = "' + HERE + '"\nsix = ["==1.16.0"]\n', {"tests/test_demo.py": test})
     for _ in range(2):
-        ended = venvgrid("run", cwd=root)
+        ended = venvgrid("run", cwd=root, env=own_cache)
         assert ended.status == 0, ended.err
         assert "the tests changed the environment" in " ".join(cell(root, CELL)["notes"])
 

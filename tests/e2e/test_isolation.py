@@ -51,12 +51,6 @@ def module(root: Path, name: str) -> Path:
     return found
 
 
-@pytest.fixture
-def own_cache(tmp_path: Path) -> dict[str, str]:
-    """Give the variables of a cache that nothing else uses: files in it are damaged on purpose."""
-    return {"VENVGRID_CACHE_DIR": str(tmp_path / "cache")}
-
-
 def test_a_write_into_a_shared_file_changes_no_other_verdict(
     venvgrid: Command, project: Write, own_cache: dict[str, str]
 ) -> None:
