@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -150,9 +151,9 @@ def test_offline_with_warm_caches_does_a_whole_run(tmp_path: Path) -> None:
             assert rig.outcomes(root) == {TOY: "passed", OTHER: "passed"}
 
 
-@pytest.mark.parametrize("how", ["address", "netrc", "variables"])
+@pytest.mark.parametrize("how", ["address", "netrc", "variables", "keyring"])
 def test_credentials_work(tmp_path: Path, how: str) -> None:
-    """In the address, in netrc, in uv's variables; without them it is the index that failed."""
+    """In the address, in netrc, in uv's variables, in a keyring; without them it is the index that failed."""
     password = "s3cret-of-the-index"
     index = toy_index(password=password)
     with index.serving():
@@ -161,7 +162,16 @@ def test_credentials_work(tmp_path: Path, how: str) -> None:
         netrc = tmp_path / "netrc"
         netrc.write_text(f"machine 127.0.0.1 login me password {password}\n", encoding="utf-8")
         netrc.chmod(0o600)
+        keyring = tmp_path / "bin" / "keyring"
+        keyring.parent.mkdir()
+        keyring.write_text(f"#!/bin/sh\necho {password}\n", encoding="utf-8")
+        keyring.chmod(0o755)
         more = {
+            "keyring": {
+                "PATH": f"{keyring.parent}{os.pathsep}{os.environ['PATH']}",
+                "UV_KEYRING_PROVIDER": "subprocess",
+                "UV_INDEX": "private=" + index.address.replace("://", "://me@"),
+            },
             "address": {"UV_INDEX": "private=" + index.address.replace("://", f"://me:{password}@")},
             "netrc": {"NETRC": str(netrc)},
             "variables": {"UV_INDEX_PRIVATE_USERNAME": "me", "UV_INDEX_PRIVATE_PASSWORD": password},
