@@ -7,6 +7,7 @@ private one. Answers are kept for an hour; a failure never is. No address is wri
 from __future__ import annotations
 
 import configparser
+import functools
 import hashlib
 import json
 import os
@@ -19,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from venvgrid import process
 from venvgrid.durable import read_sealed, write_sealed
 from venvgrid.errors import InfrastructureError
 from venvgrid.names import normalise
@@ -33,6 +35,7 @@ DEFAULT = "https://pypi.org/simple"
 FRESH = 3600.0  # seconds that an answer is good for
 TIMEOUT = 30.0
 ATTEMPTS = 3
+REFUSED = 401  # HTTP's "unauthorized"
 FORMAT = "venvgrid-releases-2"
 _HTML = re.compile(r"<(?:!doctype|html|body|a)\b", re.IGNORECASE)
 
@@ -139,6 +142,8 @@ class Index:
             if page.status < 400:  # noqa: PLR2004  (HTTP's errors begin there)
                 return page
             problem = f"status {page.status}"
+            if page.status == REFUSED:
+                problem += " (it asks who you are: netrc, UV_INDEX_NAME_USERNAME and _PASSWORD, or a keyring tell it)"
             if page.status < 500 and page.status != 429:  # noqa: PLR2004  (asking again does not help)
                 break
         raise InfrastructureError(f"{_host(address)} did not answer: {problem}")
@@ -273,10 +278,28 @@ def fetcher(environ: Mapping[str, str]) -> Callable[[str, str], Page]:
         names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
         certificates = next((environ[name] for name in names if environ.get(name)), None)
         given = certificates if certificates and os.path.exists(certificates) else True  # noqa: PTH110
-        answer = requests.get(address, headers={"Accept": accept}, timeout=TIMEOUT, verify=given)
+        ask = functools.partial(requests.get, address, headers={"Accept": accept}, timeout=TIMEOUT, verify=given)
+        answer = ask()
+        if answer.status_code == REFUSED and (login := _from_keyring(address, environ)):
+            answer = ask(auth=login)
         return Page(status=answer.status_code, kind=answer.headers.get("content-type", ""), text=answer.text)
 
     return get
+
+
+def _from_keyring(address: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Ask the program keyring, as uv and pip do when they are told to; the address names the user."""
+    parts = urlsplit(address)
+    providers = {environ.get("UV_KEYRING_PROVIDER"), environ.get("PIP_KEYRING_PROVIDER")}
+    if "subprocess" not in providers or not parts.username:
+        return None
+    user, host = unquote(parts.username), parts.netloc.rpartition("@")[2]
+    for service in (f"{parts.scheme}://{host}{parts.path}", host):
+        argv = ("keyring", "get", service, user)
+        done = process.run(process.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
+        if done.exit_code == 0 and done.stdout.strip():
+            return user, done.stdout.strip("\r\n")
+    return None
 
 
 def _host(address: str) -> str:

@@ -177,8 +177,12 @@ def test_credentials_work(tmp_path: Path, how: str) -> None:
             "variables": {"UV_INDEX_PRIVATE_USERNAME": "me", "UV_INDEX_PRIVATE_PASSWORD": password},
         }[how]
         ended, outcomes = run(tmp_path, index, **more)
-    assert (ended.status, outcomes[TOY]) == (0, "passed"), ended.out
-    assert password not in ended.out + ended.err
+        assert (ended.status, outcomes[TOY]) == (0, "passed"), ended.out
+        # Our own reader knows them too.
+        root = rig.project(tmp_path / "policy", MATRIX.replace('["1.0", "absent"]', '"latest-minors:1"'), TEST)
+        planned = rig.venvgrid(root, tmp_path / "cache", "plan", **{"UV_INDEX": f"private={index.address}", **more})
+        assert (planned.status, TOY in planned.out) == (0, True), planned.err
+    assert password not in ended.out + ended.err + planned.out + planned.err
     for file in (tmp_path / "project").rglob("*"):
         assert not file.is_file() or password.encode() not in file.read_bytes(), file
 
