@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CACHE = "VENVGRID_CACHE_DIR"
 SCRATCH = "scratch"  # in .venvgrid: where the temporary files of the run are
 SCRATCH_PREFIX = "venvgrid-"
+SCRATCH_MARK = ".venvgrid-scratch"  # a file in it: what has none is not ours to delete
 LONGEST_NAME = 60  # characters
 CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
 # The first line of a script in an environment holds the path of its interpreter, and what installers do about quotes in
@@ -74,6 +75,7 @@ def scratch(root: Path) -> Iterator[Path]:
         _clear(Path(record.read_text(encoding="utf-8").strip()))
     folder, earlier = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX)), tempfile.tempdir
     with suppress(OSError):
+        (folder / SCRATCH_MARK).touch()
         record.write_text(f"{folder}\n", encoding="utf-8")
     tempfile.tempdir = str(folder)
     try:
@@ -86,8 +88,8 @@ def scratch(root: Path) -> Iterator[Path]:
 
 
 def _clear(folder: Path) -> None:
-    """Delete a folder that a run has left, if it is one."""
-    if not folder.name.startswith(SCRATCH_PREFIX) or folder.is_symlink() or not folder.is_dir():
+    """Delete a folder that a run has left, if it is one: the record may have come with somebody's project."""
+    if not folder.name.startswith(SCRATCH_PREFIX) or folder.is_symlink() or not (folder / SCRATCH_MARK).is_file():
         return
     if os.name == "nt" or folder.stat().st_uid == os.geteuid():
         shutil.rmtree(folder, ignore_errors=True)

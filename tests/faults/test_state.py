@@ -289,6 +289,17 @@ def test_what_a_killed_run_left_in_the_temporary_folder_goes(tmp_path: Path) -> 
     assert [path.name for path in temporary.iterdir()] == ["venvgrid-mine"]
 
 
+def test_a_record_that_came_with_a_project_deletes_nothing(tmp_path: Path) -> None:
+    """Whatever folder it names, also one of the user whose name begins like ours."""
+    root, mine = rig.project(tmp_path / "project"), tmp_path / "venvgrid-mine"
+    mine.mkdir()
+    (mine / "work.txt").touch()
+    (root / ".venvgrid").mkdir()
+    (root / ".venvgrid" / "scratch").write_text(f"{mine}\n", encoding="utf-8")
+    whole(root, tmp_path / "cache")
+    assert (mine / "work.txt").exists()
+
+
 @pytest.mark.skipif(not rig.may_trace(), reason="needs strace")
 @pytest.mark.parametrize("error", ["EIO", "EDQUOT"])
 @pytest.mark.parametrize("call", ["rename", "mkdir", "fsync", "openat"])
