@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config_file, history, learning, ordering, policies, selection, session
+from venvgrid import config_file, learning, ordering, policies, session
 from venvgrid.errors import NothingToRunError
 from venvgrid.events import Stage
 from venvgrid.process import Cancellation
-from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers
+from venvgrid.workbench import Wishes, Workbench, default_workers, matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,13 +71,11 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     )
     bench = Workbench(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation(), say=_say)
     planned = learning.plan_for(bench, listening=None)
-    last = history.last(bench.root, grid)
     if cells:
-        outcomes = {name: earlier.outcome for name, earlier in last.items()}
-        planned = choose_cells(planned, selection.compile(cells, [axis.name for axis in loaded.axes], outcomes))
+        planned = matching(planned, cells, bench)
     if not planned.cells:
         raise NothingToRunError(f"cells={cells!r} matches no cell")
-    order = ordering.order([item.cell for item in planned.cells], last)
+    order = ordering.order([item.cell for item in planned.cells], bench.last)
     goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
     finished, _ = session.execute(bench, goal, show=on_event or _ignore, say=_say)
     return finished

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 WORK = 150_000  # looks at a value that all candidates of an array together may cost
 MOST_CANDIDATES = 60
 FEWEST_CANDIDATES = 3
-EXPECTED_ROWS = 4  # times the product of the two largest factors' logarithm: only to divide the work
 
 
 def array(

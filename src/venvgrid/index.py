@@ -181,7 +181,7 @@ class Index:
 
 def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
     """Group files by version; what is yanked, or has no version in its name, is left out."""
-    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415  # noqa: PLC0415
+    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415
 
     found: dict[str, Release] = {}
     for file in files:

@@ -9,7 +9,19 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__, engine, lockfile, places, probe, process, project, unchanged, variables
+from venvgrid import (
+    __version__,
+    engine,
+    history,
+    lockfile,
+    places,
+    probe,
+    process,
+    project,
+    selection,
+    unchanged,
+    variables,
+)
 from venvgrid.builder import Builder
 from venvgrid.bytecode import Bytecode
 from venvgrid.director import GridDirector
@@ -38,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from venvgrid.compare import Earlier
     from venvgrid.events import Event
     from venvgrid.installers import Installer
     from venvgrid.model import Cell, Config, Interpreter, Plan
@@ -92,6 +105,11 @@ class Workbench:
     def root(self) -> Path:
         """`.venvgrid` beside the configuration."""
         return self.config.root / ".venvgrid"
+
+    @cached_property
+    def last(self) -> Mapping[str, Earlier]:
+        """What became of each cell of the grid when it last ran; read once, before this run."""
+        return history.last(self.root, self.config.grid)
 
     @cached_property
     def run(self) -> functools.partial[process.Completed]:
@@ -340,6 +358,12 @@ class Workbench:
 def choose_cells(planned: Plan, keep: Callable[[Cell], bool]) -> Plan:
     """Leave out of a plan the cells that were not asked for."""
     return replace(planned, cells=tuple(item for item in planned.cells if keep(item.cell)))
+
+
+def matching(planned: Plan, expression: str, bench: Workbench) -> Plan:
+    """Leave out of a plan the cells that an expression of -k does not match; raises UsageError."""
+    outcomes = {name: earlier.outcome for name, earlier in bench.last.items()}
+    return choose_cells(planned, selection.compile(expression, [axis.name for axis in bench.config.axes], outcomes))
 
 
 def default_workers() -> int:

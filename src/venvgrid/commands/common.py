@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, config_file, grids, history, interruption, learning, plan, policies, selection
+from venvgrid import config, config_file, grids, interruption, learning, plan, policies
 from venvgrid.config_sections import strategy
 from venvgrid.config_values import BadValueError, duration
 from venvgrid.errors import NothingToRunError, UsageError
 from venvgrid.model import Status
 from venvgrid.reporters import render
-from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers
+from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers, matching
 
 if TYPE_CHECKING:
     import argparse
@@ -153,14 +153,11 @@ def expand(arguments: argparse.Namespace, bench: Workbench, terminal: Terminal) 
     Raises:
         NothingToRunError: no cell is left.
     """
-    loaded = bench.config
     planned = learning.plan_for(bench, signals, locked=getattr(arguments, "check", False))
     for warning in planned.warnings:
         terminal.message(f"warning: {warning}")
     if arguments.expression:
-        outcomes = {name: earlier.outcome for name, earlier in history.last(bench.root, loaded.grid).items()}
-        keep = selection.compile(arguments.expression, [axis.name for axis in loaded.axes], outcomes)
-        planned = choose_cells(planned, keep)
+        planned = matching(planned, arguments.expression, bench)
         if not planned.cells:
             raise NothingToRunError(f"-k {arguments.expression!r} matches no cell; see them all with: venvgrid plan")
     if not any(item.status is Status.RUNNABLE for item in planned.cells):

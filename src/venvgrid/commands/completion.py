@@ -12,6 +12,7 @@ from venvgrid.errors import VenvgridError
 if TYPE_CHECKING:
     import argparse
 
+    from venvgrid.config_file import Source
     from venvgrid.terminal import Terminal
 
 MOST_CELLS = 2_000
@@ -35,8 +36,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
 def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Give the ids of all cells of the configuration; nothing where there is none, or too many."""
     try:
-        given = getattr(parsed_args, "config", None)
-        source = config_file.find(Path(given) if given else None, cwd=Path.cwd())
+        source = _source(parsed_args)
         found = []
         for name in ("", *grids.names(source.table)):
             loaded = policies.of_user(source, os.environ, grid=name, offline=True).config
@@ -49,8 +49,7 @@ def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Give the ids of the runs that are kept."""
     try:
-        given = getattr(parsed_args, "config", None)
-        loaded = config.load(Path(given) if given else None, cwd=Path.cwd())
+        loaded = config.build(_source(parsed_args))
     except (VenvgridError, OSError):
         return []
     return [run.id for run in journal.runs(loaded.root / ".venvgrid")]
@@ -59,7 +58,11 @@ def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 def grids_of(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Give the names of the grids of the configuration."""
     try:
-        given = getattr(parsed_args, "config", None)
-        return list(grids.names(config_file.find(Path(given) if given else None, cwd=Path.cwd()).table))
+        return list(grids.names(_source(parsed_args).table))
     except (VenvgridError, OSError):
         return []
+
+
+def _source(parsed_args: argparse.Namespace) -> Source:
+    given = getattr(parsed_args, "config", None)
+    return config_file.find(Path(given) if given else None, cwd=Path.cwd())

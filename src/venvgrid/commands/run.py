@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import coverage_data, history, interruption, journal, lockfile, ordering, process, revision, session
+from venvgrid import coverage_data, interruption, journal, lockfile, ordering, process, revision, session
 from venvgrid.commands import common
 from venvgrid.errors import LockError, NothingToRunError, UsageError
 from venvgrid.events import Stage
@@ -56,10 +56,9 @@ def _run(
         planned = _changed(arguments.changed, planned, bench)
     if arguments.failed:
         planned = _failed_last_time(planned, bench)
-    last = history.last(bench.root, grid)
-    order = ordering.order([item.cell for item in planned.cells], last)
+    order = ordering.order([item.cell for item in planned.cells], bench.last)
     goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
-    expected = {name: earlier.seconds for name, earlier in last.items()}
+    expected = {name: earlier.seconds for name, earlier in bench.last.items()}
     with _progress(arguments, terminal, expected) as show:
         finished, folder = session.execute(bench, goal, show=show, say=terminal.message, listening=common.signals)
     terminal.data(common.table(arguments, finished, terminal))
@@ -143,11 +142,10 @@ def _changed(reference: str, planned: Plan, bench: Workbench) -> Plan:
 
 
 def _failed_last_time(planned: Plan, bench: Workbench) -> Plan:
-    last = history.last(bench.root, bench.config.grid)
-    if not last:
+    if not bench.last:
         raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
     fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
-    bad = {name for name, earlier in last.items() if earlier.outcome not in fine}
+    bad = {name for name, earlier in bench.last.items() if earlier.outcome not in fine}
     chosen = choose_cells(planned, lambda cell: cell.id in bad)
     if not chosen.cells:
         raise NothingToRunError("--failed: every cell was green when it last ran")

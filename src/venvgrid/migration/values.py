@@ -14,17 +14,12 @@ MAIN = ("test", "tests")  # how people name the session or job that runs their t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """What one environment of the source installs and runs.
+class Settings:
+    """What is installed and run.
 
-    `python` is as in the python axis, "" for any; `requires` are PEP 508 requirements; `install` is as in [project], ""
-    for the default; `part` names a part of its own. `label` is what its name says besides the Python. `missing` are
-    requirements that cannot be carried over.
+    `requires` are PEP 508 requirements; `install` is as in [project], "" for the default.
     """
 
-    name: str
-    label: str = ""
-    python: str = ""
     requires: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
@@ -34,6 +29,19 @@ class Variant:
     command: tuple[str, ...] = ()  # placeholders as in [test]
     env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     pass_env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant(Settings):
+    """What one environment of the source installs and runs.
+
+    `python` is as in the python axis, "" for any; `part` names a part of its own. `label` is what its name says besides
+    the Python. `missing` are requirements that cannot be carried over.
+    """
+
+    name: str
+    label: str = ""
+    python: str = ""
     axes: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # that the source names itself
     may_fail: bool = False
     part: str = ""
@@ -52,21 +60,12 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Settings):
     """A grid: cells, each with a value of every axis, and what is the same in all of them."""
 
     name: str
     cells: tuple[Mapping[str, str], ...]
     may_fail: tuple[Mapping[str, str], ...] = ()
-    requires: tuple[str, ...] = ()
-    constraints: tuple[str, ...] = ()
-    extras: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    install: str = ""
-    resolution: str = ""
-    command: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    pass_env: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -55,10 +55,6 @@ def parts(carried: Carried, declared: Collection[str]) -> tuple[list[Part], list
     return chosen, list(lost.notes)
 
 
-def _is_like(part: Part, main: Part) -> bool:
-    return replace(part, name=main.name, cells=main.cells) == main
-
-
 def _kinds(variants: Sequence[Variant]) -> frozenset[str]:
     """Give the programs that run tests: pytest where anything runs it, else what most, or a part named so, run."""
     counted = Counter(commands.kind(item.command) for item in variants if item.command)
