@@ -100,16 +100,24 @@ def needs(pythons: dict[str, str]) -> Any:
     return check
 
 
+PYPROJECT = """
+    [build-system]
+    requires = ["flit_core>=3.4"]
+    build-backend = "flit_core.buildapi"
+    [project]
+    name = "demo"
+    version = "1.0"
+    description = "for a test"
+"""
+
+
+def declaring(*dependencies: str) -> str:
+    """Give the pyproject.toml of the project "demo" with dependencies."""
+    return f"{PYPROJECT}    dependencies = {list(dependencies)}\n"
+
+
 DEMO = {
-    "pyproject.toml": """
-        [build-system]
-        requires = ["flit_core>=3.4"]
-        build-backend = "flit_core.buildapi"
-        [project]
-        name = "demo"
-        version = "1.0"
-        description = "for a test"
-    """,
+    "pyproject.toml": PYPROJECT,
     "src/demo/__init__.py": "ANSWER = 42\n",
     "tests/test_demo.py": "import demo\n\n\ndef test_answer():\n    assert demo.ANSWER == 42\n",
     "pytest.ini": "[pytest]\ntestpaths = tests\n",

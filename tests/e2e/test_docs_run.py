@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import DEMO, Command, Write, outcomes
+from conftest import DEMO, Command, Write, declaring, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +29,7 @@ def test_the_tutorial(venvgrid: Command, project: Write, needs: Callable[..., No
     (matrix,) = blocks("tutorial.md", "toml")
     files = {
         **DEMO,
-        "pyproject.toml": """
-            [build-system]
-            requires = ["flit_core>=3.4"]
-            build-backend = "flit_core.buildapi"
-            [project]
-            name = "demo"
-            version = "1.0"
-            description = "of the tutorial"
-            dependencies = ["packaging<24"]
-        """,
+        "pyproject.toml": declaring("packaging<24"),
         "tests/test_demo.py": """
             import packaging
 

@@ -8,7 +8,7 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import HERE, outcomes, results
+from conftest import HERE, declaring, outcomes, results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,16 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-DECLARING = """
-    [build-system]
-    requires = ["flit_core>=3.4"]
-    build-backend = "flit_core.buildapi"
-    [project]
-    name = "demo"
-    version = "1.0"
-    description = "for a test"
-    dependencies = ["packaging>=22,<24.1"]
-"""
+DECLARING = declaring("packaging>=22,<24.1")
 DEAD = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}
 
 

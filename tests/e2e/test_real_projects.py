@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEMO, Command, Write, cell, outcomes, results
+from conftest import DEMO, Command, Write, cell, declaring, outcomes, results
 
 pytestmark = pytest.mark.e2e
 
@@ -179,20 +179,10 @@ def test_a_flask_application_over_flask_2_and_3(venvgrid: Command, project: Writ
 def test_a_pin_that_the_project_forbids_is_impossible(venvgrid: Command, project: Write, needs: Needs) -> None:
     """`packaging<24` in the project and 24 on the axis: impossible, and 23 is attested."""
     needs("3.12")
-    pyproject = """
-        [build-system]
-        requires = ["flit_core>=3.4"]
-        build-backend = "flit_core.buildapi"
-        [project]
-        name = "demo"
-        version = "1.0"
-        description = "for a test"
-        dependencies = ["packaging<24"]
-    """
     test = "import demo, packaging\n\n\ndef test_version():\n    assert packaging.__version__.startswith('23.')\n"
     root = project(
         '[axes]\npython = ["3.12"]\npackaging = ["23", "24"]\n',
-        {"pyproject.toml": pyproject, "tests/test_demo.py": test},
+        {"pyproject.toml": declaring("packaging<24"), "tests/test_demo.py": test},
     )
     for installer in ("uv", "pip"):
         ended = venvgrid("run", "--fresh", cwd=root, env={"VENVGRID_INSTALLER": installer})

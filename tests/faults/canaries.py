@@ -8,7 +8,6 @@ environments, and of both streams, is looked through.
 from __future__ import annotations
 
 import base64
-import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
@@ -118,10 +117,7 @@ def main() -> None:
     """Print the figure."""
     with tempfile.TemporaryDirectory(prefix="venvgrid-secrets-") as folder:
         found = hits(Path(folder))
-    for line in found:
-        print(line)
-    print(f"{len(found)} places with a canary secret, of {len(CANARIES)} planted")
-    sys.exit(bool(found))
+    rig.figure(found, f"places with a canary secret, of {len(CANARIES)} planted")
 
 
 if __name__ == "__main__":

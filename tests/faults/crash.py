@@ -91,11 +91,8 @@ def main() -> None:
     arguments = parser.parse_args()
     began = time.monotonic()
     killed, found = sweep(arguments.points, arguments.seed, arguments.workers, say=True)
-    for line in found:
-        print(line)
     took = time.monotonic() - began
-    print(f"{len(found)} broken of {arguments.points} crash points, {killed} of which ended a run, in {took:.0f} s")
-    sys.exit(bool(found))
+    rig.figure(found, f"broken of {arguments.points} crash points, {killed} of which ended a run, in {took:.0f} s")
 
 
 if __name__ == "__main__":

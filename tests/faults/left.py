@@ -204,10 +204,7 @@ def main() -> None:
     """Print the figure."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     wrong = matrix(say=True)
-    for line in wrong:
-        print(line)
-    print(f"{len(wrong)} wrong of {len(PHASES) * len(ENDS) * len(KINDS)} ways to end a run")
-    sys.exit(bool(wrong))
+    rig.figure(wrong, f"wrong of {len(PHASES) * len(ENDS) * len(KINDS)} ways to end a run")
 
 
 if __name__ == "__main__":

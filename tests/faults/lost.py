@@ -99,10 +99,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     arguments = parser.parse_args()
     cells, wrong = sweep(arguments.kills, say=True)
-    for line in wrong:
-        print(line)
-    print(f"{len(wrong)} lost of {cells} finished cells in {arguments.kills} kills")
-    sys.exit(bool(wrong))
+    rig.figure(wrong, f"lost of {cells} finished cells in {arguments.kills} kills")
 
 
 if __name__ == "__main__":

@@ -98,10 +98,7 @@ def main() -> None:
     if not rig.may_loop():
         sys.exit("this needs root, and Linux")
     wrong = sweep(arguments.cuts, say=True)
-    for line in wrong:
-        print(line)
-    print(f"{len(wrong)} undetected damages in {arguments.cuts} power cuts")
-    sys.exit(bool(wrong))
+    rig.figure(wrong, f"undetected damages in {arguments.cuts} power cuts")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +55,18 @@ MATRIX = f"""
     command = ["pytest", "-q", "-p", "no:cacheprovider"]
     env = {{ EXPECTED = "iniconfig packaging pluggy pygments pytest" }}
 """
+
+# A project that a hand-made distribution "toy" is installed for, or not.
+TOY_MATRIX = f"""
+    [project]
+    install = "none"
+    [axes]
+    python = ["{HERE}"]
+    toy = ["1.0", "absent"]
+    [test]
+    command = ["pytest", "-q", "-p", "no:cacheprovider"]
+"""
+TOY_TEST = {"test_whole.py": "def test_it():\n    pass\n"}
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,14 @@ def processes(marker: str) -> list[int]:
         if marker.encode() in data and state != "Z":
             found.append(int(entry.name))
     return found
+
+
+def figure(wrong: Sequence[str], told: str) -> NoReturn:
+    """Print what a gate found wrong and its figure, and end with status 1 if there was anything."""
+    for line in wrong:
+        print(line)
+    print(f"{len(wrong)} {told}")
+    sys.exit(bool(wrong))
 
 
 def has(program: str) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import random
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -146,10 +145,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="venvgrid-soak-") as folder:
         wrong, told = soak(Path(folder), arguments.cells, arguments.seed)
-    for line in wrong:
-        print(line)
-    print(f"{len(wrong)} wrong: {told}")
-    sys.exit(bool(wrong))
+    rig.figure(wrong, f"wrong: {told}")
 
 
 if __name__ == "__main__":

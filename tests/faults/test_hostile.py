@@ -23,16 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform == "win32", reason="POSIX paths")]
-MATRIX = f"""
-    [project]
-    install = "none"
-    [axes]
-    python = ["{rig.HERE}"]
-    toy = ["1.0", "absent"]
-    [test]
-    command = ["pytest", "-q", "-p", "no:cacheprovider"]
-"""
-TEST = {"test_whole.py": "def test_it():\n    pass\n"}
+MATRIX, TEST = rig.TOY_MATRIX, rig.TOY_TEST
 OTHER = f"py{rig.HERE}-toy-absent"
 UP = "../" * 12
 

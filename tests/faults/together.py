@@ -60,10 +60,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=8)
     arguments = parser.parse_args()
     wrong = sweep(arguments.rounds, arguments.runs, say=True)
-    for line in wrong:
-        print(line)
-    print(f"{len(wrong)} wrong of {arguments.rounds} x {arguments.runs} runs at once")
-    sys.exit(bool(wrong))
+    rig.figure(wrong, f"wrong of {arguments.rounds} x {arguments.runs} runs at once")
 
 
 if __name__ == "__main__":
