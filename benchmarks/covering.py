@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import covering
-from venvgrid.certificate import certify
-from venvgrid.space import Space
+from venvgrid.covering import generator
+from venvgrid.covering.certificate import certify
+from venvgrid.covering.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def measure(sizes: Sequence[int], forbidden: Forbidden, seconds: float) -> tuple
     space = plain.with_clauses(plain.mask(clause) for clause in forbidden)
     deadline = time.monotonic() + seconds
     is_over: Callable[[], bool] | None = (lambda: time.monotonic() >= deadline) if seconds else None
-    rows = covering.array(space, 2, is_over=is_over)
+    rows = generator.array(space, 2, is_over=is_over)
     took = time.perf_counter() - began
     proof = certify(sizes, [tuple(clause) for clause in forbidden], rows, 2)
     return len(rows), took, len(proof.missing) + len(proof.wrong)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from venvgrid import ordering
 from venvgrid.cell_ids import cell_id
 from venvgrid.compare import Earlier
-from venvgrid.model import Axis, AxisKind, Cell, Distribution, Outcome
+from venvgrid.model.result import Axis, AxisKind, Cell, Distribution, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid import compare, grouping
 from venvgrid.explain import Evidence, Explanation
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.report import BAD
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from venvgrid.compare import Changes
     from venvgrid.grouping import FailureGroup
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Case, Report
 
 GOOD = frozenset({Verdict.PASSED, Verdict.XPASSED})

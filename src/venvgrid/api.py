@@ -7,16 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config_file, learning, ordering, policies, session
-from venvgrid.errors import NothingToRunError
-from venvgrid.events import Stage
-from venvgrid.process import Cancellation
+from venvgrid import learning, ordering, policies, session
+from venvgrid.config import config_file
+from venvgrid.model.errors import NothingToRunError
+from venvgrid.model.events import Stage
+from venvgrid.processes.runner import Cancellation
 from venvgrid.workbench import Wishes, Workbench, default_workers, matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from venvgrid.events import Event
+    from venvgrid.model.events import Event
     from venvgrid.report import Report
 
 
@@ -49,7 +50,7 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         offline: use nothing that is not in the caches.
         fail_fast: stop at the first red cell.
         strict: an impossible cell is a failure.
-        on_event: called with each event of `venvgrid.events` as it happens, from this thread.
+        on_event: called with each event of `venvgrid.model.result.events` as it happens, from this thread.
 
     Returns:
         The report; its `exit_status` is what the command would end with, and `.venvgrid/runs` has the run.

@@ -17,8 +17,8 @@ from venvgrid.cloning import DamagedError
 from venvgrid.filling import Given, fits, give
 from venvgrid.installers import InstallRequest
 from venvgrid.manifest import entry_at, take
-from venvgrid.model import Distribution, InstallMode
-from venvgrid.names import normalise
+from venvgrid.model.names import normalise
+from venvgrid.model.result import Distribution, InstallMode
 from venvgrid.skeletons import SkeletonError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from venvgrid.checking import Links
     from venvgrid.installers import Installer
     from venvgrid.manifest import Manifest
-    from venvgrid.model import Config, Interpreter, LockEntry
+    from venvgrid.model.result import Config, Interpreter, LockEntry
     from venvgrid.skeletons import Skeletons
     from venvgrid.trees import Tree, Trees
     from venvgrid.wheels import Wheel

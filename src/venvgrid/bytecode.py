@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.cloning import facts_of
-from venvgrid.process import Command
+from venvgrid.processes.runner import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.model import Interpreter
-    from venvgrid.process import Runner
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Runner
     from venvgrid.trees import Tree, Trees
 
 SOURCE_TIME = 1_577_836_800  # seconds: 2020-01-01; any fixed time will do, if it fits ZIP files and is in the past
 OLDEST = (3, 8)  # of the interpreters whose compiled files are shared
-COMPILER = Path(__file__).parent / "inside" / "compile.py"
+COMPILER = Path(__file__).parent / "guest" / "compile.py"
 TIMEOUT = 600.0
 
 

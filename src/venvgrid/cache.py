@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.cloning import facts_of
-from venvgrid.durable import read_sealed
+from venvgrid.storage.atomic import read_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

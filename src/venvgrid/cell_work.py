@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.model import CellResult, Outcome
+from venvgrid.model.result import CellResult, Outcome
 
 if TYPE_CHECKING:
     from venvgrid.environments import Environment
-    from venvgrid.model import Cell, LockEntry
+    from venvgrid.model.result import Cell, LockEntry
     from venvgrid.project import Metadata
 
 

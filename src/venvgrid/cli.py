@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid import __version__, interruption, parsers
-from venvgrid.errors import VenvgridError
+from venvgrid.model.errors import VenvgridError
 from venvgrid.terminal import Terminal
 
 if TYPE_CHECKING:

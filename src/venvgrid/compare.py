@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model import NOTHING, Outcome
+from venvgrid.model.result import NOTHING, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

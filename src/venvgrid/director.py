@@ -14,24 +14,24 @@ from venvgrid import report
 from venvgrid.builder import BuildError
 from venvgrid.cell_work import CellWork, Installed, Tested, base_result
 from venvgrid.engine import Task
-from venvgrid.errors import InfrastructureError
-from venvgrid.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
 from venvgrid.installers import ResolveFailed, Unresolvable
 from venvgrid.jobs import BYTECODE, RESOLVE, Jobs
-from venvgrid.model import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
+from venvgrid.model.result import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
+from venvgrid.processes.variables import redact
 from venvgrid.project import ProjectError
 from venvgrid.supply import PYTHON, WHEEL, Supply
 from venvgrid.tasks import Built, Resolution, Trouble, headline
-from venvgrid.variables import redact
 from venvgrid.wheels import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvgrid.environments import Environment
-    from venvgrid.events import Event
-    from venvgrid.model import Cell
-    from venvgrid.process import Cancellation
+    from venvgrid.model.events import Event
+    from venvgrid.model.result import Cell
+    from venvgrid.processes.runner import Cancellation
     from venvgrid.tasks import Answer, Goal, Work
 
 Followed = tuple[list["Event"], list[Task]]

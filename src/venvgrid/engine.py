@@ -17,13 +17,13 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from venvgrid.events import StageStarted
+from venvgrid.model.events import StageStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from venvgrid.events import Event
-    from venvgrid.process import Cancellation
+    from venvgrid.model.events import Event
+    from venvgrid.processes.runner import Cancellation
 
     Post = Callable[[Event], None]
 

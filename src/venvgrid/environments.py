@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any
 from venvgrid import journal, layout
 from venvgrid.builder import BuildError, Filled
 from venvgrid.checking import Look, look
-from venvgrid.errors import InfrastructureError
 from venvgrid.manifest import MARKER, identity
-from venvgrid.model import InstallMode
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.result import InstallMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from venvgrid.builder import Builder
-    from venvgrid.model import Config, Interpreter, LockEntry
+    from venvgrid.model.result import Config, Interpreter, LockEntry
     from venvgrid.trees import Tree, Trees
     from venvgrid.wheels import Wheel
 

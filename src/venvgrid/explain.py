@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
 
 LARGEST_RULE = 3  # conditions
 MOST_CONDITIONS = 50  # that are combined: of those that hold for the same cells one is enough

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from venvgrid.installed import Installed
-    from venvgrid.model import Distribution, Interpreter
+    from venvgrid.model.result import Distribution, Interpreter
     from venvgrid.trees import Trees
 
 FIRST_LINES = 3  # of a script, in which it says what runs it

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from venvgrid import journal, report
 from venvgrid.compare import Earlier
-from venvgrid.errors import InfrastructureError
-from venvgrid.model import Outcome
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.result import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

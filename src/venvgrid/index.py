@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from venvgrid import process
-from venvgrid.durable import read_sealed, write_sealed
-from venvgrid.errors import InfrastructureError
-from venvgrid.names import normalise
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.names import normalise
+from venvgrid.processes import runner
 from venvgrid.releases import Release
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -296,7 +296,7 @@ def _from_keyring(address: str, environ: Mapping[str, str]) -> tuple[str, str] |
     user, host = unquote(parts.username), parts.netloc.rpartition("@")[2]
     for service in (f"{parts.scheme}://{host}{parts.path}", host):
         argv = ("keyring", "get", service, user)
-        done = process.run(process.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
+        done = runner.run(runner.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
         if done.exit_code == 0 and done.stdout.strip():
             return user, done.stdout.strip("\r\n")
     return None

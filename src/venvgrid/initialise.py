@@ -14,8 +14,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from venvgrid import config_file
-from venvgrid.errors import InfrastructureError, UsageError
+from venvgrid.config import config_file
+from venvgrid.model.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.names import normalise
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

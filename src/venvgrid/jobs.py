@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from venvgrid import hearing
 from venvgrid.engine import Lane, Task
 from venvgrid.environments import Environment
-from venvgrid.events import Stage, StageFinished, StageProgress, StageStarted
+from venvgrid.model.events import Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.tasks import Built, Resolution
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from venvgrid.cell_work import CellWork
     from venvgrid.engine import Post
-    from venvgrid.model import Cell, Interpreter, LockEntry
+    from venvgrid.model.result import Cell, Interpreter, LockEntry
     from venvgrid.ordering import Order
     from venvgrid.project import Metadata
     from venvgrid.tasks import Work

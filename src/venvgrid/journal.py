@@ -20,14 +20,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from venvgrid import serial
-from venvgrid.durable import sync, sync_folder, trouble, write_atomic
-from venvgrid.events import CellFinished, Event, Message, RunFinished, RunStarted
+from venvgrid.model import serialization
+from venvgrid.model.events import CellFinished, Event, Message, RunFinished, RunStarted
+from venvgrid.storage.atomic import sync, sync_folder, trouble, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
 
 __all__ = ["Journal", "RunFolder", "create", "find", "latest", "prune", "read", "runs", "write_atomic"]
 
@@ -207,7 +207,7 @@ class Journal:
 
 
 def _encode(event: Event) -> bytes:
-    plain = serial.event_to_plain(event)
+    plain = serialization.event_to_plain(event)
     dumps = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
         text = dumps(plain)
@@ -238,7 +238,7 @@ def read(path: Path) -> Iterator[Event]:
         with path.open("rb") as file:
             while line := file.readline(LONGEST_LINE):
                 try:
-                    event = serial.event_from_plain(json.loads(line))
+                    event = serialization.event_from_plain(json.loads(line))
                 except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                     damaged += bool(line.strip()) and line.endswith(b"\n")
                     continue

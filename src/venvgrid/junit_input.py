@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat  # document types, the way to every known attack, are refused below
 
 from venvgrid import signatures
-from venvgrid.model import Failure, Verdict
+from venvgrid.model.result import Failure, Verdict
 from venvgrid.observed import ReportFile
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from venvgrid import lockfile, plan
 from venvgrid.cell_ids import cell_id
-from venvgrid.events import Stage
-from venvgrid.model import AxisKind, Cell, Learnt, Plan, PlannedCell, Status
+from venvgrid.model.events import Stage
+from venvgrid.model.result import AxisKind, Cell, Learnt, Plan, PlannedCell, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from venvgrid.model import Config
+    from venvgrid.model.result import Config
     from venvgrid.workbench import Workbench
 
     Listening = Callable[[Callable[[], None]], AbstractContextManager[None]]

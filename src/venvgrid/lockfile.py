@@ -12,17 +12,17 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import serial
-from venvgrid.errors import LockError
 from venvgrid.installers import Resolved, Unresolvable
-from venvgrid.model import Distribution, Frozen, Learnt, LockEntry, Status
+from venvgrid.model import serialization
+from venvgrid.model.errors import LockError
+from venvgrid.model.result import Distribution, Frozen, Learnt, LockEntry, Status
 from venvgrid.resolve import lock_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from venvgrid.model import Config, Interpreter, Plan, PlannedCell
+    from venvgrid.model.result import Config, Interpreter, Plan, PlannedCell
     from venvgrid.project import Metadata
 
 FORMAT = "venvgrid-lock-1"
@@ -71,14 +71,14 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
     declared = [metadata.requires_python, sorted(metadata.requires)] if metadata else []
     parts = [
         [[axis.name, axis.values] for axis in config.axes],
-        [serial.to_plain(rule.keys) for rule in config.excludes],
-        [serial.to_plain(rule.keys) for rule in config.includes],
+        [serialization.to_plain(rule.keys) for rule in config.excludes],
+        [serialization.to_plain(rule.keys) for rule in config.includes],
         [config.project.install.value, sorted(config.project.extras), sorted(groups)],
-        serial.to_plain(config.install),
+        serialization.to_plain(config.install),
         declared,
     ]
     if config.planning.kind != "full":
-        parts.append([config.strategy, serial.to_plain(replace(config.planning, optimise=0.0))])
+        parts.append([config.strategy, serialization.to_plain(replace(config.planning, optimise=0.0))])
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -284,7 +284,7 @@ def _environment(table: dict[str, Any]) -> LockedEnvironment:
         platform=table["platform"],
         as_of=table.get("as-of", ""),
         notes=tuple(table.get("notes", ())),
-        distributions=tuple(serial.from_plain(Distribution, item) for item in table["distributions"]),
+        distributions=tuple(serialization.from_plain(Distribution, item) for item in table["distributions"]),
     )
 
 

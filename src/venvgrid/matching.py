@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from venvgrid import axes
-from venvgrid.model import AxisKind
+from venvgrid.config import axis_values
+from venvgrid.model.result import AxisKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model import Rule
+    from venvgrid.model.result import Rule
 
 _VERSION_LIKE = re.compile(r"[0-9][0-9a-z.!+]{0,200}")
 
@@ -28,7 +28,7 @@ _VERSION_LIKE = re.compile(r"[0-9][0-9a-z.!+]{0,200}")
 @functools.lru_cache(maxsize=4096)
 def version(value: str) -> Version | None:
     """Give the version in a version-like value, else None."""
-    if python := axes.PYTHON.fullmatch(value):
+    if python := axis_values.PYTHON.fullmatch(value):
         return Version(python["version"])
     if not _VERSION_LIKE.fullmatch(value):
         return None
@@ -54,7 +54,7 @@ def fits(kind: AxisKind, wanted: str, value: str) -> bool:
     if wanted == value:
         return True
     if kind in {AxisKind.PYTHON, AxisKind.DEPENDENCY}:
-        return axes.is_specifier(wanted) and satisfies(value, wanted)
+        return axis_values.is_specifier(wanted) and satisfies(value, wanted)
     return kind is AxisKind.VARIABLE and fnmatchcase(value, wanted)
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model import NOTHING, Attestation
+from venvgrid.model.result import NOTHING, Attestation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid import signatures
-from venvgrid.model import Failure, Verdict
+from venvgrid.model.result import Failure, Verdict
 from venvgrid.records import Attested, Collected, Finished, Record, Reported, Session, Started, Stopped
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from venvgrid.compare import Earlier
-    from venvgrid.model import Cell, Distribution
+    from venvgrid.model.result import Cell, Distribution
 
 MUCH_LONGER = 2.0  # times the typical duration
 

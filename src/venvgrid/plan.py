@@ -8,17 +8,17 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import axes, placeholders
 from venvgrid.cell_ids import cell_id
-from venvgrid.config import MOST_CELLS, too_many
-from venvgrid.errors import ConfigError
+from venvgrid.config import axis_values, placeholders
+from venvgrid.config.loading import MOST_CELLS, too_many
 from venvgrid.matching import fits, rule_fits
-from venvgrid.model import Cell, Plan, PlannedCell, Status
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Cell, Plan, PlannedCell, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from venvgrid.model import Config, Learnt, Rule
+    from venvgrid.model.result import Config, Learnt, Rule
 
 FORMAT = "venvgrid-plan-1"
 LARGEST = 2**53 - 1  # that every JSON parser takes as it is
@@ -70,13 +70,13 @@ def expand(config: Config, learnt: tuple[Learnt, ...] = (), chosen: tuple[Mappin
         warnings=tuple(warnings),
         certificate=certificate,
         learnt=learnt,
-        combinations=axes.count(config.axes) if config.planning.kind != "full" else 0,
+        combinations=axis_values.count(config.axes) if config.planning.kind != "full" else 0,
     )
 
 
 def requirement(axis_name: str, value: str) -> str | None:
     """Give the PEP 508 requirement that a value of a dependency axis stands for; None for "absent"."""
-    specifier = axes.version_specifier(value)
+    specifier = axis_values.version_specifier(value)
     return None if specifier is None else f"{axis_name}{specifier}"
 
 
@@ -175,9 +175,9 @@ def _said(rule: Rule) -> str:
 
 def _check_size(config: Config) -> None:
     """Count before anything is expanded, so that no configuration can fill the memory."""
-    total = axes.count(config.axes) if config.planning.kind == "full" else 0
+    total = axis_values.count(config.axes) if config.planning.kind == "full" else 0
     for rule in config.includes:
-        total += axes.count(
+        total += axis_values.count(
             replace(axis, values=rule.keys[axis.name]) if axis.name in rule.keys else axis for axis in config.axes
         )
     if total > MOST_CELLS:

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from venvgrid import config, lockfile, places, releases
-from venvgrid.errors import InfrastructureError, PolicyError
-from venvgrid.model import AxisKind, Frozen
-from venvgrid.names import normalise
+from venvgrid import lockfile, releases
+from venvgrid.config import loading
+from venvgrid.model.errors import InfrastructureError, PolicyError
+from venvgrid.model.names import normalise
+from venvgrid.model.result import AxisKind, Frozen
+from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
-    from venvgrid.config_file import Source
+    from venvgrid.config.config_file import Source
     from venvgrid.index import Index
-    from venvgrid.model import Axis, Config
+    from venvgrid.model.result import Axis, Config
     from venvgrid.releases import Chosen
 
 
@@ -43,16 +45,16 @@ def of_user(
     Raises:
         ConfigError, PolicyError, InfrastructureError: see `config.build` and `settle`.
     """
-    loaded = config.build(source, grid=grid)
+    loaded = loading.build(source, grid=grid)
     if not any(axis.policy for axis in loaded.axes):
         return Settled(config=loaded, frozen={})
     from venvgrid.index import of_user as index_of_user  # noqa: PLC0415  (most configurations need none)
 
     path = lockfile.path_for(loaded)
-    index = index_of_user(environ, places.cache_folder(environ), offline=offline, refresh=update)
+    index = index_of_user(environ, directories.cache_folder(environ), offline=offline, refresh=update)
     known = lockfile.read(path).frozen if path.is_file() else {}
     frozen, notes = settle(loaded, index, known, update=update, today=datetime.now(UTC).date())
-    return Settled(config=config.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)
+    return Settled(config=loading.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)
 
 
 def settle(

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid import records, signatures
-from venvgrid.model import NOTHING, Verdict
+from venvgrid.model.result import NOTHING, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.records import Record
 
-PROBE_FILE = Path(__file__).parent / "inside" / "_venvgrid_probe.py"  # copied into every environment under this name
+PROBE_FILE = Path(__file__).parent / "guest" / "_venvgrid_probe.py"  # copied into every environment under this name
 PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid import engine, interpreters
-from venvgrid.model import Interpreter
+from venvgrid.model.result import Interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.process import Runner
+    from venvgrid.processes.runner import Runner
 
 
 OLDEST_MINOR = 6  # of the CPython 3 that uv knows the tags of

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from venvgrid.axes import PACKAGE_POLICIES, PYTHON_POLICIES
-from venvgrid.errors import PolicyError
-from venvgrid.python_releases import Minor, released
+from venvgrid.config.axis_values import PACKAGE_POLICIES, PYTHON_POLICIES
+from venvgrid.model.errors import PolicyError
+from venvgrid.model.python_releases import Minor, released
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid import grouping
-from venvgrid.events import (
+from venvgrid.model.events import (
     CellFinished,
     CellPlanned,
     Event,
@@ -22,7 +22,7 @@ from venvgrid.events import (
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model import CellResult, Outcome, PlannedCell, Status, Verdict
+from venvgrid.model.result import CellResult, Outcome, PlannedCell, Status, Verdict
 from venvgrid.observed import worst
 
 if TYPE_CHECKING:

@@ -14,18 +14,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__, plan, project, serial, wheels
-from venvgrid.durable import read_sealed, write_sealed
+from venvgrid import __version__, plan, project, wheels
 from venvgrid.installers import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
-from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution
-from venvgrid.names import normalise
+from venvgrid.model import serialization
+from venvgrid.model.names import normalise
+from venvgrid.model.result import AxisKind, InstallMode, LockEntry, Resolution
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from venvgrid.installers import Installer
-    from venvgrid.model import Cell, Config, Interpreter
+    from venvgrid.model.result import Cell, Config, Interpreter
     from venvgrid.project import Metadata
 
 # Seconds that an answer is good for: the index changes all the time, the past hardly.
@@ -176,7 +177,7 @@ class Resolver:
         return answer
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
-        key = _digest([__version__, self.installer_for(interpreter).name, serial.to_plain(request)])
+        key = _digest([__version__, self.installer_for(interpreter).name, serialization.to_plain(request)])
         return self.cache / "resolutions" / f"{key}.json"
 
 
@@ -241,7 +242,7 @@ def _read_answer(file: Path, *, newer_than: float) -> Answer | None:
         data = json.loads(read_sealed(file))
         if data["created"] > newer_than:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
-            answer: Answer = serial.from_plain(kind, data["answer"])
+            answer: Answer = serialization.from_plain(kind, data["answer"])
             return answer
     return None
 
@@ -249,7 +250,7 @@ def _read_answer(file: Path, *, newer_than: float) -> Answer | None:
 def _write_answer(file: Path, answer: Answer, now: float) -> None:
     """Keep an answer; a cache that cannot be written costs time, nothing else."""
     kind = "resolved" if isinstance(answer, Resolved) else "unresolvable"
-    text = json.dumps({"created": now, "kind": kind, "answer": serial.to_plain(answer)})
+    text = json.dumps({"created": now, "kind": kind, "answer": serialization.to_plain(answer)})
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_sealed(file, text)

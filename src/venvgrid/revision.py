@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvgrid import lockfile
-from venvgrid.command import Command
-from venvgrid.errors import UsageError
+from venvgrid.model.errors import UsageError
+from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.command import Runner
-    from venvgrid.model import Config
+    from venvgrid.model.result import Config
+    from venvgrid.processes.command import Runner
 
 PATIENCE = 60.0  # seconds
 

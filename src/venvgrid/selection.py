@@ -20,16 +20,16 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-from venvgrid import axes as axis_names
-from venvgrid.config_values import nearest
-from venvgrid.errors import UsageError
+from venvgrid.config import axis_values as axis_names
+from venvgrid.config.values import nearest
 from venvgrid.matching import satisfies, version
-from venvgrid.model import Outcome
+from venvgrid.model.errors import UsageError
+from venvgrid.model.result import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from venvgrid.model import Cell
+    from venvgrid.model.result import Cell
 
     Predicate = Callable[[Cell], bool]
 

@@ -10,16 +10,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from venvgrid import history, journal, locks, places, report, unchanged
+from venvgrid import history, journal, report, unchanged
 from venvgrid.reporters import render
+from venvgrid.storage import directories, locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from venvgrid.events import Event
     from venvgrid.journal import RunFolder
+    from venvgrid.model.events import Event
     from venvgrid.report import Report
     from venvgrid.tasks import Goal
     from venvgrid.workbench import Workbench
@@ -42,8 +43,8 @@ def execute(
     `show` is called with every event, `say` with what a waiting user should know; `listening` gives a context in which
     the function that it is given ends the run.
     """
-    places.prepare(bench.root, bench.store.folder)
-    with one_run_at_a_time(bench.root, say), places.scratch(bench.root):
+    directories.prepare(bench.root, bench.store.folder)
+    with one_run_at_a_time(bench.root, say), directories.scratch(bench.root):
         bench.store.sweep()
         folder = journal.create(bench.root, now=datetime.now(UTC))
         director, events = bench.direct(replace(goal, run=folder.id), folder.path)

@@ -6,15 +6,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.process import Command
+from venvgrid.processes.runner import Command
 from venvgrid.tools import OLDEST_FOR_VIRTUALENV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from venvgrid.model import Interpreter
-    from venvgrid.process import Runner
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Runner
     from venvgrid.tools import Tools
 
 TIMEOUT = 120.0  # seconds

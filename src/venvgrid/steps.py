@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid import coverage_data, installed, junit_input, plan, probe, signatures, variables, verdict
+from venvgrid import coverage_data, installed, junit_input, plan, probe, signatures, verdict
 from venvgrid.cell_work import Tested, base_result
-from venvgrid.events import Stage, StageFinished, StageStarted
-from venvgrid.model import AxisKind, CellResult, Failure, InstallMode, Outcome
-from venvgrid.names import normalise
-from venvgrid.process import Command
+from venvgrid.model.events import Stage, StageFinished, StageStarted
+from venvgrid.model.names import normalise
+from venvgrid.model.result import AxisKind, CellResult, Failure, InstallMode, Outcome
+from venvgrid.processes import variables
+from venvgrid.processes.runner import Command
 from venvgrid.watching import Watched, last_exception, with_last_line
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from venvgrid.cell_work import CellWork
     from venvgrid.engine import Post
     from venvgrid.environments import Store
-    from venvgrid.model import Cell, Config
-    from venvgrid.process import Completed
-    from venvgrid.redaction import Redactor
+    from venvgrid.model.result import Cell, Config
+    from venvgrid.processes.redaction import Redactor
+    from venvgrid.processes.runner import Completed
 
 
 class PollingRunner(Protocol):

@@ -7,18 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid import covering
-from venvgrid.certificate import certify
-from venvgrid.errors import ConfigError
+from venvgrid.covering import generator
+from venvgrid.covering.certificate import certify
+from venvgrid.covering.space import Space
 from venvgrid.matching import fits
-from venvgrid.model import Certificate, Learnt
-from venvgrid.space import Space
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Certificate, Learnt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from venvgrid.model import Axis, Config, Planning, Rule
-    from venvgrid.space import Row
+    from venvgrid.covering.space import Row
+    from venvgrid.model.result import Axis, Config, Planning, Rule
 
 MOST_CORNERS = 64
 MOST_CLAUSES = 200_000
@@ -139,7 +139,7 @@ def _rows(config: Config, planning: Planning, space: Space, must: Sequence[Row])
             over = lambda: time.monotonic() >= deadline  # noqa: E731  (a name is needed below)
         limit = max(0, planning.budget - len(must)) if planning.budget else None
         try:
-            rows = covering.array(space, planning.strength, must=must, seed=planning.seed, limit=limit, is_over=over)
+            rows = generator.array(space, planning.strength, must=must, seed=planning.seed, limit=limit, is_over=over)
         except ValueError as error:
             raise ConfigError([f"{config.file.name}: plan.strategy: {error}"]) from error
         return rows, []

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvgrid.engine import Lane, Task
-from venvgrid.events import Stage
-from venvgrid.model import InstallMode
+from venvgrid.model.events import Stage
+from venvgrid.model.result import InstallMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model import Interpreter
+    from venvgrid.model.result import Interpreter
     from venvgrid.tasks import Goal, Work
     from venvgrid.wheels import Wheel
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.events import Stage
 from venvgrid.installers import ResolveFailed, Unresolvable
-from venvgrid.model import LockEntry
+from venvgrid.model.events import Stage
+from venvgrid.model.result import LockEntry
 from venvgrid.ordering import Order
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from venvgrid.cell_work import CellWork, Tested
     from venvgrid.engine import Post
     from venvgrid.environments import Environment
-    from venvgrid.model import Cell, CellResult, Config, Interpreter, Plan
+    from venvgrid.model.result import Cell, CellResult, Config, Interpreter, Plan
     from venvgrid.project import Metadata
     from venvgrid.wheels import Wheel
 

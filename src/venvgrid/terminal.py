@@ -74,7 +74,7 @@ class Terminal:
 
     def message(self, text: str) -> None:
         """Print what the user should know besides."""
-        from venvgrid.variables import redactor  # noqa: PLC0415  (`--help` needs none)
+        from venvgrid.processes.variables import redactor  # noqa: PLC0415  (`--help` needs none)
 
         with suppress(OSError, ValueError):
             text = redactor(self.environ)(text)

@@ -14,7 +14,7 @@ from venvgrid.builder import BuildError
 from venvgrid.cell_work import Tested, base_result
 from venvgrid.environments import Environment
 from venvgrid.installers import Answer, Resolved
-from venvgrid.model import Distribution, Interpreter, LockEntry, Outcome
+from venvgrid.model.result import Distribution, Interpreter, LockEntry, Outcome
 from venvgrid.project import Metadata, ProjectError
 from venvgrid.wheels import Wheel
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from venvgrid.cell_work import CellWork
     from venvgrid.engine import Post
     from venvgrid.installers import InstallRequest, ResolveRequest
-    from venvgrid.model import Cell, CellResult
-    from venvgrid.process import Command, Completed
+    from venvgrid.model.result import Cell, CellResult
+    from venvgrid.processes.runner import Command, Completed
     from venvgrid.tasks import Answer as CellAnswer
 
 

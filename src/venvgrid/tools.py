@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import locks
-from venvgrid.errors import InfrastructureError
-from venvgrid.process import Command
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.processes.runner import Command
+from venvgrid.storage import locks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from venvgrid.model import Interpreter
-    from venvgrid.process import Runner
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Runner
 
 OLD_VIRTUALENV = "20.21.1"
 OLDEST_FOR_VIRTUALENV = (3, 8)  # below it the old virtualenv makes the environment

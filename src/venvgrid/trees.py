@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.cloning import FileFacts, Kept, can_reflink
-from venvgrid.durable import read_sealed, write_sealed, write_whole
 from venvgrid.manifest import identity
+from venvgrid.storage.atomic import read_sealed, write_sealed, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model import Distribution, Interpreter
+    from venvgrid.model.result import Distribution, Interpreter
 
 FORMAT = "venvgrid-tree-1"
 PARTS = ("site", "outside", "compiled")

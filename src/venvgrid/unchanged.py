@@ -16,17 +16,19 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import __version__, serial, variables
-from venvgrid.durable import read_sealed, write_sealed
+from venvgrid import __version__
 from venvgrid.manifest import identity
-from venvgrid.model import AxisKind, CellResult, Outcome, Verdict
+from venvgrid.model import serialization
+from venvgrid.model.result import AxisKind, CellResult, Outcome, Verdict
+from venvgrid.processes import variables
 from venvgrid.report import Case
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from venvgrid.model import Cell, Config, LockEntry
+    from venvgrid.model.result import Cell, Config, LockEntry
     from venvgrid.report import Report
 
 FORMAT = "venvgrid-verdict-1"
@@ -56,7 +58,7 @@ class Verdicts:
         if known is None or known["fingerprint"] != fingerprint:
             return None
         with suppress(TypeError, ValueError, KeyError):
-            result: CellResult = serial.from_plain(CellResult, known["result"])
+            result: CellResult = serialization.from_plain(CellResult, known["result"])
             if result.outcome is Outcome.PASSED:
                 since = known["since"]
                 told = f"unchanged since it passed at {since[:16].replace('T', ' ')} UTC"
@@ -91,7 +93,7 @@ class Verdicts:
                 "format": FORMAT,
                 "fingerprint": self.asked[result.id],
                 "since": report.started,
-                "result": serial.to_plain(result),
+                "result": serialization.to_plain(result),
                 "tests": tests,
             }
             self._write(self.folder / result.id / f"{self.asked[result.id]}.json", json.dumps(data))
@@ -121,7 +123,7 @@ class Verdicts:
         given = {name: value for name, value in given.items() if name not in {"TMPDIR", "TEMP", "TMP"}}
         contents = [
             __version__,
-            [entry.key, serial.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
+            [entry.key, serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
             [self.config.digest, str(self.config.project.path), list(self.arguments)],
             [dict(cell.axes), sorted(given.items()), sorted(self.snapshot().items())],
         ]

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid import exits, mismatch, signatures
+from venvgrid import mismatch, signatures
 from venvgrid.mismatch import Expected
-from venvgrid.model import NOTHING, Attestation, Failure, Outcome, Verdict
+from venvgrid.model.result import NOTHING, Attestation, Failure, Outcome, Verdict
 from venvgrid.observed import WORKER_CRASH, Observed, ReportFile, SessionSeen
+from venvgrid.processes import diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -117,7 +118,7 @@ def _decide(
 
 
 def _crash(observed: Observed, ended: Ended, position: str) -> Decision | None:
-    name = ended.signal or exits.signal_of(ended.exit_code)
+    name = ended.signal or diagnosis.signal_of(ended.exit_code)
     if name:
         hint = " (by `kill -9`, or by the system for want of memory)" if name == "SIGKILL" else ""
         return name, Outcome.CRASHED, f"{name}{hint} {position}".rstrip()
@@ -171,11 +172,11 @@ def _cell_failure(kind: str, reason: str) -> Failure:
 def _by_exit_status(ended: Ended) -> tuple[Outcome, str]:
     if ended.exit_code == 0:
         return Outcome.PASSED, ""
-    return Outcome.FAILED, f"the command exited with status {ended.exit_code}{exits.meaning(ended.exit_code)}"
+    return Outcome.FAILED, f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
 
 
 def _by_report(report: ReportFile | None, ended: Ended, file: str) -> tuple[Outcome, str]:
-    status = f"the command exited with status {ended.exit_code}{exits.meaning(ended.exit_code)}"
+    status = f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
     if report is None or report.missing:
         why = (report.problem if report else "") or f"{file} was not written"
         return (
@@ -198,7 +199,7 @@ def _by_sessions(observed: Observed, ended: Ended) -> tuple[Outcome, str]:
     if not observed.main:
         if ended.exit_code == 0:
             return Outcome.NO_TESTS, f"{status}, but no pytest session was seen: {HINT}"
-        return Outcome.FAILED, f"{status}{exits.meaning(ended.exit_code)} before pytest began"
+        return Outcome.FAILED, f"{status}{diagnosis.meaning(ended.exit_code)} before pytest began"
     counts = observed.counts()
     if counts[Verdict.FAILED] or counts[Verdict.ERROR]:
         return Outcome.FAILED, _failed(counts, observed.failures, ended)
@@ -209,7 +210,7 @@ def _by_sessions(observed: Observed, ended: Ended) -> tuple[Outcome, str]:
         if len(observed.main) > 1 and not seen.verdicts:
             return Outcome.NO_TESTS, f"one of {len(observed.main)} pytest sessions ran no tests"
     if ended.exit_code not in {0, NO_TESTS_COLLECTED} or (ended.exit_code and _executed(counts)):
-        return Outcome.FAILED, f"{_all_passed(counts)}, but {status}{exits.pytest_meaning(ended.exit_code)}"
+        return Outcome.FAILED, f"{_all_passed(counts)}, but {status}{diagnosis.pytest_meaning(ended.exit_code)}"
     if _executed(counts) == 0:
         return Outcome.NO_TESTS, _nothing_ran(counts, "pytest collected no tests", observed.skip_reasons)
     return Outcome.PASSED, ""
@@ -232,7 +233,10 @@ def _incomplete(seen: SessionSeen, ended: Ended) -> tuple[Outcome, str] | None:
         ending = f"the process ended with status {code} before the session finished"
         if code == 0 or seen.running or seen.collected is not None:
             return Outcome.FAILED, f"stopped{_in(seen)}: {ending}"
-        return Outcome.FAILED, f"pytest ended with status {code}{exits.pytest_meaning(code)} before it collected tests"
+        return (
+            Outcome.FAILED,
+            f"pytest ended with status {code}{diagnosis.pytest_meaning(code)} before it collected tests",
+        )
     status = seen.finished.exitstatus
     if status is None:
         return Outcome.NO_TESTS, "pytest ran no tests: it was asked for something else"

@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from venvgrid import records, verdict
-from venvgrid.events import TestFinished, TestsCollected
+from venvgrid.model.events import TestFinished, TestsCollected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from venvgrid import probe
     from venvgrid.engine import Post
-    from venvgrid.process import Completed
+    from venvgrid.processes.runner import Completed
 
 
 class Watched:

@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from venvgrid import project
-from venvgrid.model import InstallMode
+from venvgrid.model.result import InstallMode
 from venvgrid.project import Metadata, ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvgrid.installers import Installer
-    from venvgrid.model import Interpreter
+    from venvgrid.model.result import Interpreter
 
 
 WHEEL_FILE = """\

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.builder import BuildError
-from venvgrid.errors import InfrastructureError
+from venvgrid.model.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from venvgrid.cell_work import CellWork, Tested
     from venvgrid.engine import Post
     from venvgrid.environments import Environment, Store
-    from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
+    from venvgrid.model.result import Cell, CellResult, Interpreter, LockEntry
     from venvgrid.project import Metadata
     from venvgrid.pythons import Pythons
     from venvgrid.resolve import Resolver

@@ -9,36 +9,26 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from venvgrid import (
-    __version__,
-    engine,
-    history,
-    lockfile,
-    places,
-    probe,
-    process,
-    project,
-    selection,
-    unchanged,
-    variables,
-)
+from venvgrid import __version__, engine, history, lockfile, probe, project, selection, unchanged
 from venvgrid.builder import Builder
 from venvgrid.bytecode import Bytecode
 from venvgrid.director import GridDirector
 from venvgrid.environments import Store
-from venvgrid.errors import ConfigError, LockError, UsageError
-from venvgrid.events import Stage
 from venvgrid.installers import uv
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
-from venvgrid.model import InstallMode, Status
-from venvgrid.names import normalise
+from venvgrid.model.errors import ConfigError, LockError, UsageError
+from venvgrid.model.events import Stage
+from venvgrid.model.names import normalise
+from venvgrid.model.result import InstallMode, Status
 from venvgrid.ordering import Order
+from venvgrid.processes import runner, variables
+from venvgrid.processes.redaction import Redactor
 from venvgrid.pythons import Pythons
-from venvgrid.redaction import Redactor
 from venvgrid.resolve import Resolver
 from venvgrid.skeletons import Skeletons
 from venvgrid.steps import Steps
+from venvgrid.storage import directories
 from venvgrid.tasks import Goal
 from venvgrid.tools import Tools
 from venvgrid.trees import Trees
@@ -51,10 +41,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.compare import Earlier
-    from venvgrid.events import Event
     from venvgrid.installers import Installer
-    from venvgrid.model import Cell, Config, Interpreter, Plan
-    from venvgrid.process import Cancellation
+    from venvgrid.model.events import Event
+    from venvgrid.model.result import Cell, Config, Interpreter, Plan
+    from venvgrid.processes.runner import Cancellation
     from venvgrid.project import Metadata
     from venvgrid.report import Report
     from venvgrid.tasks import Answer
@@ -94,7 +84,7 @@ class Workbench:
     @cached_property
     def cache(self) -> Path:
         """The folder in the user's cache."""
-        return places.safe_cache(self.environ, self.say)
+        return directories.safe_cache(self.environ, self.say)
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -112,9 +102,9 @@ class Workbench:
         return history.last(self.root, self.config.grid)
 
     @cached_property
-    def run(self) -> functools.partial[process.Completed]:
+    def run(self) -> functools.partial[runner.Completed]:
         """The door to processes, bound to this run's cancellation."""
-        return functools.partial(process.run, cancellation=self.cancellation)
+        return functools.partial(runner.run, cancellation=self.cancellation)
 
     @cached_property
     def tool_environ(self) -> dict[str, str]:
@@ -190,7 +180,7 @@ class Workbench:
             probe=probe.PROBE_FILE,
             offline=self.wishes.offline,
         )
-        folder = places.of_environments(self.root, self.cache)
+        folder = directories.of_environments(self.root, self.cache)
         return Store(root=self.root, folder=folder, config=self.config, builder=builder, trees=self.trees)
 
     @cached_property
@@ -278,7 +268,7 @@ class Workbench:
         )
         shelf = WheelShelf(
             source=self.config.project.path,
-            folder=self.cache / "projects" / places.file_name(self.config.project.path.name),
+            folder=self.cache / "projects" / directories.file_name(self.config.project.path.name),
             mode=self.config.project.install,
             installer_for=self.installer_for,
             offline=self.wishes.offline,

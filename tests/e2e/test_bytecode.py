@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid import command, filling, harvest, process, testing
+from venvgrid import filling, harvest, testing
 from venvgrid.bytecode import SOURCE_TIME, Bytecode
 from venvgrid.cloning import DamagedError
 from venvgrid.filling import Given
+from venvgrid.processes import command, runner
 from venvgrid.trees import Trees
 
 if TYPE_CHECKING:
-    from venvgrid.model import Interpreter
+    from venvgrid.model.result import Interpreter
 
 pytestmark = pytest.mark.e2e
 
@@ -88,7 +89,7 @@ def imported(env: Path, name: str) -> None:
 def shared(tmp_path: Path) -> Shared:
     """Give an empty cache; compiling starts the interpreter that runs the tests."""
     trees = Trees(folder=tmp_path / "trees")
-    return Shared(trees, Bytecode(trees=trees, environ={}, run=process.run))
+    return Shared(trees, Bytecode(trees=trees, environ={}, run=runner.run))
 
 
 def test_what_was_imported_once_is_there_in_the_next_environment(shared: Shared, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_python_uses_what_it_was_given(shared: Shared, tmp_path: Path) -> None:
     before = compiled(second, "a").stat()
     code = "import sys; sys.path.insert(0, sys.argv[1]); import demo.a; print(demo.a.f.__code__.co_filename)"
     argv = (sys.executable, "-I", "-S", "-c", code, str(second / "site"))
-    done = process.run(command.Command(argv=argv, cwd=tmp_path, env={}))
+    done = runner.run(command.Command(argv=argv, cwd=tmp_path, env={}))
     assert done.stdout.strip() == str(second / "site/demo/a.py")
     assert (before.st_ino, before.st_mtime_ns) == (
         compiled(second, "a").stat().st_ino,
@@ -139,7 +140,7 @@ def test_two_processes_add_to_one_tree(shared: Shared, tmp_path: Path) -> None:
     first = install(tmp_path / "one", a="A = 1\n", b="B = 2\n")
     shared.keep(first)
     trees = Trees(folder=shared.trees.folder)
-    other = Shared(trees, Bytecode(trees=trees, environ={}, run=process.run))
+    other = Shared(trees, Bytecode(trees=trees, environ={}, run=runner.run))
     other.trees.find(HERE, DEMO)
     imported(first, "a")
     shared.collect(first)

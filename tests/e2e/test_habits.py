@@ -13,13 +13,13 @@ import pytest
 from conftest import DEMO, HERE, Command, Write
 
 import venvgrid as package
-from venvgrid.errors import ConfigError, NothingToRunError
-from venvgrid.model import Outcome
+from venvgrid.model.errors import ConfigError, NothingToRunError
+from venvgrid.model.result import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.events import Event
+    from venvgrid.model.events import Event
 
 pytestmark = pytest.mark.e2e
 

@@ -15,7 +15,7 @@ import factories
 import hostile
 
 from venvgrid.compare import Earlier
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.reporters import html
 
 if TYPE_CHECKING:

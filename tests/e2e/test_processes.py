@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.process import Cancellation, Command, Completed, run
+from venvgrid.processes.runner import Cancellation, Command, Completed, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

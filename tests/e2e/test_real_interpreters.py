@@ -19,7 +19,7 @@ from packaging.markers import default_environment
 
 from venvgrid.interpreters import Found, Machine, Missing, PassedOver, discover, find_one, look, resolve_specs
 from venvgrid.interpreters.memory import FILE
-from venvgrid.process import Command, Completed, run
+from venvgrid.processes.runner import Command, Completed, run
 
 pytestmark = pytest.mark.e2e
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from venvgrid.interpreters import Machine, Missing, install, look
-from venvgrid.process import run
+from venvgrid.processes.runner import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.name != "posix", reason="the mirror is made for POSIX")]
 

@@ -18,15 +18,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, junit_input, lockfile, plan, selection
-from venvgrid.errors import VenvgridError
+from venvgrid import junit_input, lockfile, plan, selection
+from venvgrid.config import loading
 from venvgrid.history import last
 from venvgrid.installers import uv
 from venvgrid.journal import read as read_journal
 from venvgrid.migration import nox, tox, tox_files, variants, workflow, writing
 from venvgrid.migration.requirements import understand
 from venvgrid.migration.values import Carried, Lost
-from venvgrid.redaction import Redactor
+from venvgrid.model.errors import VenvgridError
+from venvgrid.processes.redaction import Redactor
 from venvgrid.report import fold
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _text(data: bytes) -> str:
 
 
 def _config(data: bytes) -> None:
-    made = config.parse(_text(data), file=HERE / "matrix.toml", running="3.12")
+    made = loading.parse(_text(data), file=HERE / "matrix.toml", running="3.12")
     if not any(axis.policy for axis in made.axes):
         plan.expand(made)
 
@@ -94,7 +95,7 @@ def _pylock(data: bytes) -> None:
 def _written(carried: Carried) -> None:
     parts, lost = variants.parts(carried, ())
     if parts:
-        config.parse(writing.text(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
+        loading.parse(writing.text(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
 
 
 def _tox(data: bytes) -> None:

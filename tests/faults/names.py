@@ -18,11 +18,13 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from venvgrid import config, installed, journal, places, testing
+from venvgrid import installed, journal, testing
 from venvgrid.cell_ids import cell_id
-from venvgrid.errors import ConfigError
+from venvgrid.config import loading
 from venvgrid.harvest import keep
-from venvgrid.model import Axis, AxisKind, CellResult, Distribution, Outcome
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Axis, AxisKind, CellResult, Distribution, Outcome
+from venvgrid.storage import directories
 from venvgrid.trees import Trees
 
 PIECES = [
@@ -82,8 +84,8 @@ def wrong_with(text: str, folder: Path) -> list[str]:
         path = installed.below_environment(text, depth)
         if path and not _is_below(path):
             found.append(f"below_environment {text!r} at {depth}: {path!r}")
-    if not SAFE_ID.fullmatch(places.file_name(text)):
-        found.append(f"file_name {text!r}: {places.file_name(text)!r}")
+    if not SAFE_ID.fullmatch(directories.file_name(text)):
+        found.append(f"file_name {text!r}: {directories.file_name(text)!r}")
     axes = (
         Axis(name="python", kind=AxisKind.PYTHON, values=("3.12",)),
         Axis(name="env.X", kind=AxisKind.VARIABLE, values=(text,)),
@@ -97,7 +99,7 @@ def wrong_with(text: str, folder: Path) -> list[str]:
         f"[grid.{_toml(text)}]\n",
     ):
         try:
-            loaded = config.parse(section, file=folder / "matrix.toml", running="3.12")
+            loaded = loading.parse(section, file=folder / "matrix.toml", running="3.12")
         except ConfigError:
             continue
         ids = [cell_id(loaded.axes, {axis.name: axis.values[0] for axis in loaded.axes}, loaded.grid)]

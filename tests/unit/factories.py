@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from venvgrid import testing
-from venvgrid.events import (
+from venvgrid.model.events import (
     CellFinished,
     CellPlanned,
     Event,
@@ -20,7 +20,7 @@ from venvgrid.events import (
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model import Cell, CellResult, Failure, Outcome, Plan, PlannedCell, Status, Verdict
+from venvgrid.model.result import Cell, CellResult, Failure, Outcome, Plan, PlannedCell, Status, Verdict
 from venvgrid.report import Report, fold
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.asking import BEGIN, END
-from venvgrid.model import Interpreter
-from venvgrid.process import Completed
+from venvgrid.model.result import Interpreter
+from venvgrid.processes.runner import Completed
 
 if TYPE_CHECKING:
-    from venvgrid.process import Command
+    from venvgrid.processes.runner import Command
 
 
 def interpreter(version: str = "3.12.1", **traits: Any) -> Interpreter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.observed import Observed, ReportFile
 from venvgrid.records import Attested, Collected, Finished, Record, Reported, Session, Started
 from venvgrid.verdict import Ended, Expected, Judgement, judge

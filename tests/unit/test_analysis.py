@@ -10,10 +10,10 @@ import factories
 from venvgrid.analysis import Analysis
 from venvgrid.compare import Earlier, moves
 from venvgrid.explain import told
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 TEST = "tests/test_a.py::test_one"

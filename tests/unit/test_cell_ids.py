@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid import config, plan
-from venvgrid.errors import ConfigError
-from venvgrid.model import Axis, AxisKind, Config, ProjectOptions, Rule, Status
+from venvgrid import plan
+from venvgrid.config import loading
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Axis, AxisKind, Config, ProjectOptions, Rule, Status
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 SAFE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 
 
 def ids(text: str) -> list[str]:
-    made = config.parse(text, file=FILE, running="3.11")
+    made = loading.parse(text, file=FILE, running="3.11")
     return [planned.cell.id for planned in plan.expand(made).cells]
 
 

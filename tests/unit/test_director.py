@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import config, engine, plan, testing
+from venvgrid import engine, plan, testing
+from venvgrid.config import loading
 from venvgrid.director import GridDirector
 from venvgrid.engine import Slots
-from venvgrid.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.installers import ResolveFailed, Unresolvable
-from venvgrid.model import Config, Outcome
+from venvgrid.model.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
+from venvgrid.model.result import Config, Outcome
 from venvgrid.ordering import Order
-from venvgrid.process import Cancellation
+from venvgrid.processes.runner import Cancellation
 from venvgrid.project import Metadata
 from venvgrid.tasks import Goal, headline
 
@@ -28,7 +29,7 @@ PYTHONS = {
 
 
 def parse(text: str) -> Config:
-    return config.parse(text, file=Path.cwd() / "matrix.toml")
+    return loading.parse(text, file=Path.cwd() / "matrix.toml")
 
 
 def goal(text: str, **options: object) -> Goal:

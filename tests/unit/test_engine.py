@@ -8,8 +8,8 @@ import pytest
 
 from venvgrid import engine
 from venvgrid.engine import Lane, Slots, Task
-from venvgrid.events import Event, Message
-from venvgrid.process import Cancellation
+from venvgrid.model.events import Event, Message
+from venvgrid.processes.runner import Cancellation
 
 ONE = Slots(cpu=1, network=1)
 LIMIT = 30.0  # seconds; only a deadlock waits so long

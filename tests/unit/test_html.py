@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.compare import Earlier
-from venvgrid.model import CellResult, Outcome, Verdict
+from venvgrid.model.result import CellResult, Outcome, Verdict
 from venvgrid.reporters import html
 
 TAGS = {

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from venvgrid import index
-from venvgrid.errors import InfrastructureError
 from venvgrid.index import Index, Page
+from venvgrid.model.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from pathlib import Path

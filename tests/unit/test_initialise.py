@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid import config, initialise
-from venvgrid.errors import ConfigError, InfrastructureError, UsageError
+from venvgrid import initialise
+from venvgrid.config import loading
+from venvgrid.model.errors import ConfigError, InfrastructureError, UsageError
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 
 
 def pythons(declared: object) -> tuple[str, ...]:
     text = initialise.suggest({"project": {"requires-python": declared}})
-    return config.parse(text, file=FILE, running="running").axes[0].values
+    return loading.parse(text, file=FILE, running="running").axes[0].values
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ command = ["pytest"]
 )
 def test_groups_and_extras(declared: dict[str, Any], groups: tuple[str, ...], extras: tuple[str, ...]) -> None:
     """Declared groups or extras for tests are used, those named test before dev."""
-    project = config.parse(initialise.suggest(declared), file=FILE).project
+    project = loading.parse(initialise.suggest(declared), file=FILE).project
     assert (groups, extras) == (project.groups, project.extras)
 
 
@@ -100,7 +101,7 @@ def test_commented_settings_work_when_uncommented() -> None:
         {"project": {"requires-python": ">=3.9", "dependencies": ["numpy>=1.22", "zope.interface"]}}
     )
     header, rest = text.split("\n", 1)
-    got = config.parse(rest.replace("\n# ", "\n"), file=FILE)
+    got = loading.parse(rest.replace("\n# ", "\n"), file=FILE)
     assert ["python", "numpy", "zope.interface", "env.NAME", "as-of"] == [axis.name for axis in got.axes]
     assert (600.0, ("your_package",), {"NAME": "value"}) == (got.test.timeout, got.test.smoke, dict(got.test.env))
     assert (1, "#") == (len(got.excludes), header[0])
@@ -139,14 +140,14 @@ def test_any_pyproject_gives_a_valid_file(pyproject: Any, installable: bool) -> 
     """Whatever pyproject.toml holds, the suggestion is a valid configuration."""
     text = initialise.suggest(pyproject, installable=installable)
     assert {"axes", "install", "test"} <= tomllib.loads(text).keys()
-    assert config.parse(text, file=FILE).axes
+    assert loading.parse(text, file=FILE).axes
 
 
 def test_write_makes_a_file_that_load_finds(tmp_path: Path) -> None:
     """What init writes is what plan and run read."""
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nrequires-python = ">=3.12"\n', encoding="utf-8")
     assert tmp_path / "matrix.toml" == initialise.write(tmp_path)
-    got = config.load(None, cwd=tmp_path)
+    got = loading.load(None, cwd=tmp_path)
     assert (("3.12", "3.13", "3.14"), "wheel") == (got.axes[0].values, got.project.install.value)
 
 
@@ -155,7 +156,7 @@ def test_write_without_pyproject(tmp_path: Path, name: str, install: str) -> Non
     """A folder that holds no project gets a configuration that builds none."""
     (tmp_path / name).touch()
     initialise.write(tmp_path)
-    assert install == config.load(None, cwd=tmp_path).project.install.value
+    assert install == loading.load(None, cwd=tmp_path).project.install.value
 
 
 def test_write_overwrites_nothing(tmp_path: Path) -> None:

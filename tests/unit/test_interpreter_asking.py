@@ -10,7 +10,7 @@ import pytest
 from fake_pythons import FakeRun, add
 
 from venvgrid.interpreters import Found, Machine, PassedOver, find_one, look
-from venvgrid.process import Command, Completed, Runner
+from venvgrid.processes.runner import Command, Completed, Runner
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes POSIX modes and links; all layouts are tried on POSIX")
 

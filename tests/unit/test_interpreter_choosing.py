@@ -22,7 +22,7 @@ from venvgrid.interpreters import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model import Interpreter
+    from venvgrid.model.result import Interpreter
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the paths in messages are written as on POSIX")
 FOUND = Found(

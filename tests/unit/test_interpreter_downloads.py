@@ -9,12 +9,12 @@ import pytest
 from fake_pythons import FakeRun, add
 
 from venvgrid.interpreters import Missing, install, switched_off
-from venvgrid.process import Command, Completed
+from venvgrid.processes.runner import Command, Completed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model import Interpreter
+    from venvgrid.model.result import Interpreter
 
 
 class FakeUv:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fake_pythons import FakeRun, add
 
-from venvgrid import durable
 from venvgrid.interpreters import Found, Machine, PassedOver, find_one, look
 from venvgrid.interpreters.memory import FAILURE_LASTS, FILE
-from venvgrid.process import Command, Completed, Runner
+from venvgrid.processes.runner import Command, Completed, Runner
+from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,8 +126,8 @@ def test_a_damaged_or_foreign_memory_is_as_none(tmp_path: Path, kind: str) -> No
     find(tmp_path, FakeRun(), cache=cache)
     file = cache / FILE
     whole = file.read_text(encoding="utf-8")
-    data = json.loads(durable.read_sealed(file))
-    durable.write_sealed(file, damaged(kind, data))
+    data = json.loads(atomic.read_sealed(file))
+    atomic.write_sealed(file, damaged(kind, data))
     run = FakeRun()
     assert [item.version for item in find(tmp_path, run, cache=cache).interpreters] == ["3.12.1"]
     assert len(run.started) == 1

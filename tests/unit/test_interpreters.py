@@ -16,7 +16,7 @@ from venvgrid.interpreters import choose, matches, parse_spec
 from venvgrid.interpreters.specs import TITLES, preference
 
 if TYPE_CHECKING:
-    from venvgrid.model import Interpreter
+    from venvgrid.model.result import Interpreter
 
 versions = st.builds(
     "{}.{}.{}{}".format,

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid import events, journal
-from venvgrid.errors import InfrastructureError
-from venvgrid.model import (
+from venvgrid import journal
+from venvgrid.model import events
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.result import (
     Attestation,
     Cell,
     CellResult,

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model import CellResult, Outcome, Verdict
+from venvgrid.model.result import CellResult, Outcome, Verdict
 from venvgrid.reporters import junit
 
 if TYPE_CHECKING:
-    from venvgrid.events import Event
+    from venvgrid.model.events import Event
     from venvgrid.report import Report
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.junit_input import Limits, read, stamp
-from venvgrid.model import Verdict
+from venvgrid.model.result import Verdict
 from venvgrid.observed import ReportFile
 
 PYTEST = """<?xml version="1.0" encoding="utf-8"?>

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.events import Event, Message, Stage, StageStarted, TestsCollected
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.events import Event, Message, Stage, StageStarted, TestsCollected
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.reporters.lines import LinesReporter, finished
 from venvgrid.reporters.progress import Progress
 from venvgrid.reporters.streams import Quiet

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from venvgrid.events import Event, Message, Stage, StageFinished, StageProgress, StageStarted, TestsCollected
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.events import Event, Message, Stage, StageFinished, StageProgress, StageStarted, TestsCollected
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.reporters.live import LiveReporter, Screen
 
 if TYPE_CHECKING:
-    from venvgrid.model import Cell
+    from venvgrid.model.result import Cell
 
 CONTROL = re.compile(r"\x1b\[(\??)(\d*)([A-Za-z])|(\r)|(\n)|([^\x1b\r\n]+)")
 

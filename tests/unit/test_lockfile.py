@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid import config, lockfile, testing
-from venvgrid.errors import LockError
+from venvgrid import lockfile, testing
+from venvgrid.config import loading
 from venvgrid.installers import Unresolvable
 from venvgrid.lockfile import Lock, LockedEnvironment
-from venvgrid.model import Cell, Distribution, Interpreter, LockEntry, PlannedCell, Status
+from venvgrid.model.errors import LockError
+from venvgrid.model.result import Cell, Distribution, Interpreter, LockEntry, PlannedCell, Status
 
-CONFIG = config.parse('[axes]\npython = ["3.12"]\n[project]\ninstall = "none"\n', file=Path.cwd() / "matrix.toml")
+CONFIG = loading.parse('[axes]\npython = ["3.12"]\n[project]\ninstall = "none"\n', file=Path.cwd() / "matrix.toml")
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 
 

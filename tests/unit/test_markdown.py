@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from venvgrid.events import Event, Message
-from venvgrid.model import CellResult, Outcome, Verdict
+from venvgrid.model.events import Event, Message
+from venvgrid.model.result import CellResult, Outcome, Verdict
 from venvgrid.report import fold
 from venvgrid.reporters import markdown, text
 

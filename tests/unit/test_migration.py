@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid import config, config_file, grids, plan
-from venvgrid.errors import UsageError
+from venvgrid import plan
+from venvgrid.config import config_file, grids, loading
 from venvgrid.migration import sources
 from venvgrid.migration.factoring import factor
-from venvgrid.model import Config, Status
+from venvgrid.model.errors import UsageError
+from venvgrid.model.result import Config, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ def translated(folder: Path, name: str, text: str, source: str = "") -> tuple[di
     made, lost = sources.translate(source or name, folder)
     found = config_file.understood(made, folder / "matrix.toml")
     assert all(f"# - {note}" in made for note in lost)
-    return {grid: config.build(found, grid=grid) for grid in ("", *grids.names(found.table))}, lost
+    return {grid: loading.build(found, grid=grid) for grid in ("", *grids.names(found.table))}, lost
 
 
 def cells(made: Config) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from seen import ATTESTED, CLEAN, EXPECTED, ORIGIN, PREFIX, SESSION, changed, judged, outcome, reports, session
 
-from venvgrid.model import Outcome
+from venvgrid.model.result import Outcome
 from venvgrid.observed import Observed
 from venvgrid.records import Collected, Finished, Record, Session
 from venvgrid.verdict import Ended, Expected, judge

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from venvgrid import ordering
 from venvgrid.compare import Earlier
-from venvgrid.model import Cell, Distribution, Outcome
+from venvgrid.model.result import Cell, Distribution, Outcome
 from venvgrid.ordering import ranks
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12")

@@ -11,15 +11,16 @@ from types import MappingProxyType
 import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 
-from venvgrid import config, plan
-from venvgrid.errors import ConfigError
-from venvgrid.model import Cell, Config, Plan, Status
+from venvgrid import plan
+from venvgrid.config import loading
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Cell, Config, Plan, Status
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 
 
 def read(text: str) -> Config:
-    return config.parse(text, file=FILE, running="3.11")
+    return loading.parse(text, file=FILE, running="3.11")
 
 
 def expand(text: str) -> Plan:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid import config, lockfile, policies
-from venvgrid.errors import InfrastructureError, PolicyError
+from venvgrid import lockfile, policies
+from venvgrid.config import loading
 from venvgrid.index import Index, Page
-from venvgrid.model import Frozen
+from venvgrid.model.errors import InfrastructureError, PolicyError
+from venvgrid.model.result import Frozen
 from venvgrid.releases import Release
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model import Config
+    from venvgrid.model.result import Config
 
 TODAY = date(2026, 11, 21)
 PYPROJECT = """
@@ -36,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def read(project: Path, axes: str) -> Config:
-    return config.parse(f"[axes]\n{axes}", file=project / "matrix.toml", running="3.11")
+    return loading.parse(f"[axes]\n{axes}", file=project / "matrix.toml", running="3.11")
 
 
 def having(project: Path, **versions: str) -> Index:

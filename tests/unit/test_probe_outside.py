@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model import Verdict
+from venvgrid.model.result import Verdict
 from venvgrid.probe import (
     LINE_LIMIT,
     PLUGIN,

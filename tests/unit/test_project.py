@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid import project
-from venvgrid.errors import ConfigError
+from venvgrid.model.errors import ConfigError
 from venvgrid.project import Metadata
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from venvgrid import releases
-from venvgrid.errors import PolicyError
+from venvgrid.model.errors import PolicyError
 from venvgrid.releases import Release
 
 TODAY = date(2026, 11, 21)

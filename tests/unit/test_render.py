@@ -7,8 +7,8 @@ import json
 import factories as make
 import pytest
 
-from venvgrid.errors import UsageError
-from venvgrid.model import Plan, PlannedCell, Status
+from venvgrid.model.errors import UsageError
+from venvgrid.model.result import Plan, PlannedCell, Status
 from venvgrid.reporters import plan_table, render
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid import report
-from venvgrid.events import (
+from venvgrid.model.events import (
     CellFinished,
     CellPlanned,
     Event,
@@ -20,7 +20,7 @@ from venvgrid.events import (
     StageStarted,
     TestsCollected,
 )
-from venvgrid.model import Cell, CellResult, Outcome, PlannedCell, Status, Verdict
+from venvgrid.model.result import Cell, CellResult, Outcome, PlannedCell, Status, Verdict
 from venvgrid.report import exit_status, fold
 
 CELLS = [make.cell("py3.9"), make.cell("py3.10"), make.cell("py3.11")]

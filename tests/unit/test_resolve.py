@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import config, plan, testing
+from venvgrid import plan, testing
+from venvgrid.config import loading
 from venvgrid.installers import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
-from venvgrid.model import Cell, Config, LockEntry, Resolution
+from venvgrid.model.result import Cell, Config, LockEntry, Resolution
 from venvgrid.project import Metadata
 from venvgrid.resolve import Resolver, wants_of
 
@@ -16,7 +17,7 @@ DEMO = Metadata(name="demo", version="1.0", requires=("numpy>=1.20", 'rich>=10; 
 
 
 def parse(text: str) -> Config:
-    return config.parse(text, file=Path.cwd() / "matrix.toml")
+    return loading.parse(text, file=Path.cwd() / "matrix.toml")
 
 
 def resolver(

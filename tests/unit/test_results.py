@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid import events, model, serial
-from venvgrid.events import Event, Message
-from venvgrid.model import Attestation, Interpreter, Outcome, PlannedCell, Status, Verdict
+from venvgrid.model import events, result, serialization
+from venvgrid.model.events import Event, Message
+from venvgrid.model.result import Attestation, Interpreter, Outcome, PlannedCell, Status, Verdict
 from venvgrid.report import fold
 from venvgrid.reporters.results import to_results
 
@@ -118,7 +118,7 @@ def test_results_of_every_outcome_fit_their_schema(outcome: Outcome) -> None:
 
 def test_events_fit_their_schema() -> None:
     """Every kind, as the journal writes it."""
-    written = [strictly(serial.event_to_plain(event)) for event in everything()]
+    written = [strictly(serialization.event_to_plain(event)) for event in everything()]
     assert {line["event"] for line in written} == set(events.KINDS)
     for line in written:
         EVENTS.validate(line)
@@ -148,7 +148,7 @@ def test_the_schema_of_events_describes_every_field(kind: type) -> None:
 
 def test_the_schemas_describe_every_field_of_a_result() -> None:
     """As the journal has it, and as results.json has it under its own names."""
-    fields = {field.name for field in dataclasses.fields(model.CellResult)}
+    fields = {field.name for field in dataclasses.fields(result.CellResult)}
     assert fields == set(EVENTS.schema["$defs"]["result"]["properties"])
     described = RESULTS.schema["$defs"]["cell"]["properties"]
     assert set(to_results(make.matplotlib_grid())["cells"][0]) == set(described)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid import journal
-from venvgrid.errors import InfrastructureError
+from venvgrid.model.errors import InfrastructureError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="symbolic links need no privilege on POSIX")
 

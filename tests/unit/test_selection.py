@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid import selection
-from venvgrid.errors import UsageError
-from venvgrid.model import Cell, Outcome
+from venvgrid.model.errors import UsageError
+from venvgrid.model.result import Cell, Outcome
 
 AXES = ("python", "matplotlib", "env.X")
 

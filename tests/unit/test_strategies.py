@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import config, plan
-from venvgrid.errors import ConfigError
-from venvgrid.model import Config, Learnt, Plan
+from venvgrid import plan
+from venvgrid.config import loading
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Config, Learnt, Plan
 from venvgrid.reporters import plan_table
 
 GRID = """
@@ -23,7 +24,7 @@ env.SPEED = ["x", "y"]
 
 def load(text: str) -> Config:
     """Read a configuration."""
-    return config.parse(text, file=Path("matrix.toml").absolute())
+    return loading.parse(text, file=Path("matrix.toml").absolute())
 
 
 def expand(text: str, *learnt: Learnt) -> Plan:

@@ -20,7 +20,7 @@ from venvgrid.manifest import take
 from venvgrid.trees import Tree, Trees, kind_of
 
 if TYPE_CHECKING:
-    from venvgrid.model import Distribution
+    from venvgrid.model.result import Distribution
 
 DEMO = testing.distribution("demo", "1.0")
 PYTHON = testing.interpreter("3.12.1")

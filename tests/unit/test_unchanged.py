@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid import config, plan, testing
-from venvgrid.model import CellResult, LockEntry, Outcome, Verdict
+from venvgrid import plan, testing
+from venvgrid.config import loading
+from venvgrid.model.result import CellResult, LockEntry, Outcome, Verdict
 from venvgrid.report import Case, Report
 from venvgrid.unchanged import KEPT, Verdicts, with_tests
 
 if TYPE_CHECKING:
-    from venvgrid.model import Cell, Config
+    from venvgrid.model.result import Cell, Config
 
 
 def parse(text: str) -> Config:
-    return config.parse(text, file=Path("/project/matrix.toml"))
+    return loading.parse(text, file=Path("/project/matrix.toml"))
 
 
 TEXT = '[axes]\npython = ["3.12"]\nsix = ["1.16"]\nenv.MODE = ["a"]\n'

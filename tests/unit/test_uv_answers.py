@@ -8,12 +8,12 @@ import pytest
 
 from venvgrid.installers import Resolved, ResolveFailed, ResolveRequest
 from venvgrid.installers.uv import Uv
-from venvgrid.process import Completed
+from venvgrid.processes.runner import Completed
 from venvgrid.testing import interpreter
 
 if TYPE_CHECKING:
     from venvgrid.installers import Answer
-    from venvgrid.process import Command
+    from venvgrid.processes.runner import Command
 
 LOCK = """
 lock-version = "1.0"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from seen import ATTESTED, ORIGIN, PREFIX, SESSION, judged, outcome, reports, session
 
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.records import Collected, Finished, Record, Reported, Started, Stopped
 from venvgrid.verdict import Ended
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from seen import SESSION, judged, outcome, reports, session
 
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.records import Collected, Record, Reported, Started
 from venvgrid.verdict import Ended
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seen import SESSION, judged, outcome, reports, session
 
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.records import Collected, Record, Reported, Started
 from venvgrid.verdict import Ended
 

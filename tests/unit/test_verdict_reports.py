@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from seen import CLEAN, EXPECTED, judged
 
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.observed import ReportFile
 from venvgrid.verdict import Ended
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid import testing, wheels
-from venvgrid.model import InstallMode, Interpreter
+from venvgrid.model.result import InstallMode, Interpreter
 from venvgrid.project import Metadata, ProjectError
 from venvgrid.wheels import WheelShelf
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from venvgrid import cache, places
-from venvgrid.config_values import BadValueError, size
-from venvgrid.errors import UsageError
+from venvgrid import cache
+from venvgrid.config.values import BadValueError, size
+from venvgrid.model.errors import UsageError
+from venvgrid.storage import directories
 from venvgrid.trees import Trees
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ MEGABYTE = 1_000_000
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Do what the action says; damage that was found and removed is status 1."""
-    folder = places.cache_folder(terminal.environ)
+    folder = directories.cache_folder(terminal.environ)
     if not folder.is_dir():
         terminal.data(f"{folder}: there is no cache yet")
         return 0
-    places.check_owner(folder)
+    directories.check_owner(folder)
     if arguments.action == "verify":
         damaged = cache.verify(folder, Trees(folder=folder / "trees"))
         for name in damaged:
@@ -47,7 +48,7 @@ def _prune(arguments: argparse.Namespace, terminal: Terminal) -> int:
     except BadValueError as error:
         raise UsageError(f"--max-size: {error}") from None
     days = arguments.older_than if arguments.older_than is not None or most is not None else 30
-    folder = places.cache_folder(terminal.environ)
+    folder = directories.cache_folder(terminal.environ)
     gone, freed = cache.prune(folder, now=time.time(), days=days, most=most)
     terminal.message(f"{folder}: {gone:,} deleted, {freed / MEGABYTE:,.1f} MB")
     return 0

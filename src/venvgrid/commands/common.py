@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import config, config_file, grids, interruption, learning, plan, policies
-from venvgrid.config_sections import strategy
-from venvgrid.config_values import BadValueError, duration
-from venvgrid.errors import NothingToRunError, UsageError
-from venvgrid.model import Status
+from venvgrid import interruption, learning, plan, policies
+from venvgrid.config import config_file, grids, loading
+from venvgrid.config.sections import strategy
+from venvgrid.config.values import BadValueError, duration
+from venvgrid.model.errors import NothingToRunError, UsageError
+from venvgrid.model.result import Status
 from venvgrid.reporters import render
 from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers, matching
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-    from venvgrid.config_file import Source
-    from venvgrid.model import Config, Plan
+    from venvgrid.config.config_file import Source
+    from venvgrid.model.result import Config, Plan
     from venvgrid.policies import Settled
-    from venvgrid.process import Cancellation
+    from venvgrid.processes.runner import Cancellation
     from venvgrid.report import Report
     from venvgrid.terminal import Terminal
 
@@ -41,7 +42,7 @@ def find(arguments: argparse.Namespace) -> Source:
 
 def load(arguments: argparse.Namespace) -> Config:
     """Check the configuration, for what needs no cells; policies are left as they are."""
-    return config.build(find(arguments))
+    return loading.build(find(arguments))
 
 
 def settled(
@@ -84,7 +85,7 @@ def chosen_grids(arguments: argparse.Namespace) -> Chosen:
         return Chosen(source=source, grids=every)
     wanted = tuple(dict.fromkeys(arguments.grids)) or (("",) if has_main else every)
     for name in wanted:
-        config.build(source, grid=name)  # a mistake of typing shows before the first one runs
+        loading.build(source, grid=name)  # a mistake of typing shows before the first one runs
     return Chosen(source=source, grids=wanted)
 
 

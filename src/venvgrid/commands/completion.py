@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import config, config_file, grids, journal, plan, policies
-from venvgrid.errors import VenvgridError
+from venvgrid import journal, plan, policies
+from venvgrid.config import config_file, grids, loading
+from venvgrid.model.errors import VenvgridError
 
 if TYPE_CHECKING:
     import argparse
 
-    from venvgrid.config_file import Source
+    from venvgrid.config.config_file import Source
     from venvgrid.terminal import Terminal
 
 MOST_CELLS = 2_000
@@ -49,7 +50,7 @@ def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Give the ids of the runs that are kept."""
     try:
-        loaded = config.build(_source(parsed_args))
+        loaded = loading.build(_source(parsed_args))
     except (VenvgridError, OSError):
         return []
     return [run.id for run in journal.runs(loaded.root / ".venvgrid")]

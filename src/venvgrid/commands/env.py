@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from venvgrid import environments, inventory
 from venvgrid.commands import common
-from venvgrid.errors import UsageError
-from venvgrid.process import Cancellation
+from venvgrid.model.errors import UsageError
+from venvgrid.processes.runner import Cancellation
 from venvgrid.session import one_run_at_a_time
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import places, process, variables
 from venvgrid.commands import common
-from venvgrid.errors import InfrastructureError, UsageError
-from venvgrid.events import Stage
-from venvgrid.model import AxisKind
-from venvgrid.process import Cancellation
+from venvgrid.model.errors import InfrastructureError, UsageError
+from venvgrid.model.events import Stage
+from venvgrid.model.result import AxisKind
+from venvgrid.processes import runner, variables
+from venvgrid.processes.runner import Cancellation
 from venvgrid.session import one_run_at_a_time
+from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +40,7 @@ def enter(
     """
     loaded, planned = common.one_cell(arguments, arguments.cell, terminal)
     bench = common.bench(arguments, loaded, terminal, Cancellation())
-    places.prepare(bench.root, bench.store.folder)
+    directories.prepare(bench.root, bench.store.folder)
     with (
         one_run_at_a_time(bench.root, terminal.message),
         tempfile.TemporaryDirectory(prefix="venvgrid-exec-") as folder,
@@ -63,4 +64,4 @@ def enter(
     )
     private = bench.root / "cells" / cell.id
     private.mkdir(parents=True, exist_ok=True)
-    return process.attach(process.Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))
+    return runner.attach(runner.Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from venvgrid import journal, lockfile, releases
 from venvgrid.commands import common, plan
-from venvgrid.errors import InfrastructureError
-from venvgrid.model import Status
-from venvgrid.process import Cancellation
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.result import Status
+from venvgrid.processes.runner import Cancellation
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from venvgrid.config_file import Source
-    from venvgrid.model import Frozen
+    from venvgrid.config.config_file import Source
+    from venvgrid.model.result import Frozen
     from venvgrid.terminal import Terminal
 
 

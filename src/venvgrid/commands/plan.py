@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from venvgrid import lockfile, plan
 from venvgrid.commands import common
-from venvgrid.errors import UsageError
-from venvgrid.events import Stage
-from venvgrid.model import Status
-from venvgrid.process import Cancellation
+from venvgrid.model.errors import UsageError
+from venvgrid.model.events import Stage
+from venvgrid.model.result import Status
+from venvgrid.processes.runner import Cancellation
 from venvgrid.reporters import plan_table
 
 if TYPE_CHECKING:
     import argparse
 
-    from venvgrid.config_file import Source
+    from venvgrid.config.config_file import Source
     from venvgrid.director import GridDirector
-    from venvgrid.model import Plan
+    from venvgrid.model.result import Plan
     from venvgrid.terminal import Terminal
     from venvgrid.workbench import Workbench
 

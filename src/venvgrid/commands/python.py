@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import interpreters, process
-from venvgrid.places import cache_folder
+from venvgrid import interpreters
+from venvgrid.processes import runner
 from venvgrid.pythons import Pythons
+from venvgrid.storage.directories import cache_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the interpreters."""
     cache = cache_folder(terminal.environ) / "interpreters"
-    found = Pythons(environ=terminal.environ, run=process.run, cache=cache, root=Path.cwd()).found()
+    found = Pythons(environ=terminal.environ, run=runner.run, cache=cache, root=Path.cwd()).found()
     if arguments.json:
         terminal.data(json.dumps(interpreters.python_json(found), indent=1))
     else:

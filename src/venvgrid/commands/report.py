@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid import journal, session
 from venvgrid.commands import common
-from venvgrid.errors import UsageError
+from venvgrid.model.errors import UsageError
 from venvgrid.reporters import render
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import coverage_data, interruption, journal, lockfile, ordering, process, revision, session
+from venvgrid import coverage_data, interruption, journal, lockfile, ordering, revision, session
 from venvgrid.commands import common
-from venvgrid.errors import LockError, NothingToRunError, UsageError
-from venvgrid.events import Stage
-from venvgrid.model import Outcome, Status
-from venvgrid.process import Cancellation
+from venvgrid.model.errors import LockError, NothingToRunError, UsageError
+from venvgrid.model.events import Stage
+from venvgrid.model.result import Outcome, Status
+from venvgrid.processes import runner
+from venvgrid.processes.runner import Cancellation
 from venvgrid.report import INTERRUPTED
 from venvgrid.reporters import render
 from venvgrid.workbench import choose_cells
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from venvgrid.config_file import Source
-    from venvgrid.events import Event
-    from venvgrid.model import Plan
+    from venvgrid.config.config_file import Source
+    from venvgrid.model.events import Event
+    from venvgrid.model.result import Plan
     from venvgrid.report import Report
     from venvgrid.terminal import Terminal
     from venvgrid.workbench import Workbench
@@ -134,7 +135,7 @@ def _changed(reference: str, planned: Plan, bench: Workbench) -> Plan:
     names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
     if why := lockfile.stale(bench.config, bench.lock_digest(bench.metadata), names):
         raise LockError(f"--changed: {why}; type: venvgrid lock")
-    cells = revision.changed_cells(bench.config, reference, process.run, bench.environ)
+    cells = revision.changed_cells(bench.config, reference, runner.run, bench.environ)
     chosen = choose_cells(planned, lambda cell: cell.id in cells)
     if not chosen.cells:
         raise NothingToRunError(f"--changed: every cell has the lock that it had at {reference}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.model import Distribution, Interpreter, Resolution
+from venvgrid.model.result import Distribution, Interpreter, Resolution
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.command import Completed
+    from venvgrid.processes.command import Completed
 
 # Seconds. Nothing that uv or pip does for one cell takes longer unless the network hangs.
 RESOLVE_TIMEOUT = 600.0

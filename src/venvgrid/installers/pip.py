@@ -30,14 +30,14 @@ from venvgrid.installers import (
     requirement_lines,
     unfinished,
 )
-from venvgrid.model import Distribution, Resolution
-from venvgrid.process import Command
+from venvgrid.model.result import Distribution, Resolution
+from venvgrid.processes.runner import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from venvgrid.model import Interpreter
-    from venvgrid.process import Completed, Runner
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Completed, Runner
 
 HAS_REPORT = (22, 2)  # pip install --dry-run --report
 HAS_CUTOFF = (26, 0)  # pip install --uploaded-prior-to

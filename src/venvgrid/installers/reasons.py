@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from venvgrid.installers import Answer, ResolveFailed, ResolveRequest, Unresolvable
-from venvgrid.names import normalise
-from venvgrid.variables import redact
+from venvgrid.model.names import normalise
+from venvgrid.processes.variables import redact
 
 LONGEST = 300  # characters of a reason
 NETWORK = re.compile(

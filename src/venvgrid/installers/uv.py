@@ -25,14 +25,14 @@ from venvgrid.installers import (
     requirement_lines,
     unfinished,
 )
-from venvgrid.model import Distribution
-from venvgrid.process import Command
+from venvgrid.model.result import Distribution
+from venvgrid.processes.runner import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model import Interpreter
-    from venvgrid.process import Completed, Runner
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Completed, Runner
 
 OLDEST_PYTHON = (3, 6)  # uv cannot query an older interpreter
 OLDEST_UV = (0, 8)  # pylock.toml with upload times

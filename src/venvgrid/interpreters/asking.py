@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.candidates import base_executable, canonical
-from venvgrid.model import Interpreter
-from venvgrid.process import Command, Completed, Runner
-from venvgrid.serial import from_plain
+from venvgrid.model.result import Interpreter
+from venvgrid.model.serialization import from_plain
+from venvgrid.processes.runner import Command, Completed, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCRIPT = Path(__file__).parent.parent / "inside" / "query.py"
+SCRIPT = Path(__file__).parent.parent / "guest" / "query.py"
 BEGIN = "<<venvgrid-python:"
 END = ":venvgrid-python>>"
 TIMEOUT = 10.0  # seconds; a Python answers in 20 ms, on a busy machine in 1 s

@@ -18,8 +18,8 @@ from venvgrid.interpreters.memory import Memory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from venvgrid.model import Interpreter
-    from venvgrid.process import Runner
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Runner
 
 
 class MapParallel(Protocol):

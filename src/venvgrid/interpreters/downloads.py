@@ -10,13 +10,13 @@ from venvgrid.interpreters.candidates import PassedOver
 from venvgrid.interpreters.choosing import Missing, uv_can_download, uv_request
 from venvgrid.interpreters.discovery import find_one
 from venvgrid.interpreters.specs import matches, parse_spec
-from venvgrid.process import Command, Completed
+from venvgrid.processes.runner import Command, Completed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model import Interpreter
-    from venvgrid.process import Runner
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Runner
 
 TIMEOUT = 900.0  # seconds: an archive has about 30 MB
 FIND_TIMEOUT = 60.0

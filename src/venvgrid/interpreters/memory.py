@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from venvgrid.durable import read_sealed, write_sealed
 from venvgrid.interpreters.asking import SCRIPT, Answer
-from venvgrid.serial import from_plain, to_plain
+from venvgrid.model.serialization import from_plain, to_plain
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 FORMAT = "venvgrid-pythons-1"
 FILE = "interpreters.json"

@@ -6,9 +6,9 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.errors import UsageError
 from venvgrid.migration import commands, pythons, requirements, substitution
 from venvgrid.migration.values import Carried, Lost, Variant
+from venvgrid.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.errors import UsageError
 from venvgrid.initialise import CLASSIFIER, allowed_minors
 from venvgrid.migration import commands, pythons, requirements
 from venvgrid.migration.following import SESSION, Follower, Groups
 from venvgrid.migration.reading import UNKNOWN, Scope, bound, value
 from venvgrid.migration.substitution import placed
 from venvgrid.migration.values import Carried, Lost, Variant
+from venvgrid.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

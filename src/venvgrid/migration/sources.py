@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import config, config_file, initialise
-from venvgrid.errors import ConfigError, UsageError
+from venvgrid import initialise
+from venvgrid.config import config_file, loading
 from venvgrid.migration import variants, writing
+from venvgrid.model.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def translate(source: str, folder: Path) -> tuple[str, list[str]]:
         raise UsageError(f"{path.name}: nothing in it runs tests; left out: {', '.join(carried.skipped)}")
     text = writing.text(parts, lost, path.name)
     try:
-        config.build(config_file.understood(text, folder / config_file.FILE_NAME))
+        loading.build(config_file.understood(text, folder / config_file.FILE_NAME))
     except ConfigError as error:
         raise UsageError(f"{path.name}: what it says makes no valid configuration: {error}") from error
     return text, lost

@@ -9,8 +9,8 @@ from configparser import Error, RawConfigParser
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.errors import UsageError
 from venvgrid.migration import substitution
+from venvgrid.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

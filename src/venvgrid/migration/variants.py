@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
-from venvgrid.axes import ABSENT, LATEST
+from venvgrid.config.axis_values import ABSENT, LATEST
 from venvgrid.migration import commands, factoring
 from venvgrid.migration.values import MAIN, Carried, Lost, Part, Variant
-from venvgrid.names import normalise
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -11,11 +11,11 @@ import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.errors import UsageError
 from venvgrid.migration import commands, pythons, requirements
 from venvgrid.migration.substitution import GONE, kept
 from venvgrid.migration.values import MAIN, Carried, Lost, Variant
-from venvgrid.names import normalise
+from venvgrid.model.errors import UsageError
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

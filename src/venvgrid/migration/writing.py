@@ -12,7 +12,7 @@ from packaging.version import Version
 from venvgrid.initialise import range_of
 from venvgrid.migration import commands
 from venvgrid.migration.factoring import factor
-from venvgrid.names import normalise
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from venvgrid import explain
 from venvgrid.analysis import GOOD, Analysis
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 from venvgrid.report import BAD
 from venvgrid.reporters import text
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from venvgrid.analysis import Difference, Finding
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 MOST_GROUPS = 20

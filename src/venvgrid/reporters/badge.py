@@ -7,7 +7,7 @@ import json
 import unicodedata
 from typing import TYPE_CHECKING
 
-from venvgrid.model import Outcome
+from venvgrid.model.result import Outcome
 from venvgrid.report import GREEN
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid import explain, grid_layout, grouping
 from venvgrid.analysis import Analysis
-from venvgrid.model import Outcome
+from venvgrid.model.result import Outcome
 from venvgrid.reporters import page_data, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from venvgrid.analysis import Finding
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 ASSETS = Path(__file__).with_name("page")

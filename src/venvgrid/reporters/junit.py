@@ -14,14 +14,14 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from venvgrid.model import Failure, Outcome, Verdict
+from venvgrid.model.result import Failure, Outcome, Verdict
 from venvgrid.report import GREEN, Case
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 LONGEST_TEXT = 20_000  # characters of one test's failure

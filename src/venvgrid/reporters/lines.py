@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
-from venvgrid.events import CellFinished, CellPlanned, Event, Message, RunStarted, Stage, StageFinished
-from venvgrid.model import Outcome, Status
+from venvgrid.model.events import CellFinished, CellPlanned, Event, Message, RunStarted, Stage, StageFinished
+from venvgrid.model.result import Outcome, Status
 from venvgrid.reporters import text
 from venvgrid.reporters.progress import Progress, Running
 from venvgrid.reporters.streams import Quiet
 
 if TYPE_CHECKING:
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
 
 MOST_FAILURES = 5  # of a cell
 MOST_RUNNING = 4  # cells that a line of progress names

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from venvgrid.events import CellFinished, Event, Message, Stage, TestFinished
-from venvgrid.model import Outcome
+from venvgrid.model.events import CellFinished, Event, Message, Stage, TestFinished
+from venvgrid.model.result import Outcome
 from venvgrid.report import BAD
 from venvgrid.reporters import text
 from venvgrid.reporters.lines import finished

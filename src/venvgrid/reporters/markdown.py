@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid import explain, grid_layout, grouping
 from venvgrid.analysis import Analysis
-from venvgrid.model import Outcome
+from venvgrid.model.result import Outcome
 from venvgrid.report import BAD
 from venvgrid.reporters import text
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis import Finding
     from venvgrid.grouping import ReasonGroup
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 LIMIT = 890_000  # bytes of UTF-8 of everything

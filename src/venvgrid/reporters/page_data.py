@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model import Verdict
+from venvgrid.model.result import Verdict
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from venvgrid.analysis import Analysis, Finding
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 LETTERS = {

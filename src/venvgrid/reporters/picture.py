@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from venvgrid import grid_layout
-from venvgrid.events import Stage
+from venvgrid.model.events import Stage
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model import CellResult, Outcome, Status
+from venvgrid.model.result import CellResult, Outcome, Status
 from venvgrid.report import Report
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvgrid.model import Plan
+    from venvgrid.model.result import Plan
 
 MOST_MISSING = 5
 MOST_REASONS = 12

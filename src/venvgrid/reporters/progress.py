@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.events import (
+from venvgrid.model.events import (
     CellFinished,
     Event,
     RunStarted,
@@ -17,7 +17,7 @@ from venvgrid.events import (
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model import Outcome, Status, Verdict
+from venvgrid.model.result import Outcome, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

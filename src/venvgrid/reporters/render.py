@@ -6,12 +6,12 @@ import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.errors import UsageError
+from venvgrid.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")

@@ -6,14 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import Analysis
-from venvgrid.model import Verdict
+from venvgrid.model.result import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.analysis import Finding
     from venvgrid.compare import Changes
-    from venvgrid.model import CellResult, Failure
+    from venvgrid.model.result import CellResult, Failure
     from venvgrid.report import Report
 
 FORMAT = "venvgrid-results-1"

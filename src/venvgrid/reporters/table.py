@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from venvgrid import grid_layout, grouping
-from venvgrid.model import Outcome
+from venvgrid.model.result import Outcome
 from venvgrid.report import BAD
 from venvgrid.reporters import after, text
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from venvgrid.grid_layout import Grid
     from venvgrid.grouping import ReasonGroup
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 MOST_CELLS = 8

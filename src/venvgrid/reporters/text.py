@@ -11,12 +11,12 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from venvgrid.model import Outcome, Verdict
+from venvgrid.model.result import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from venvgrid.model import CellResult
+    from venvgrid.model.result import CellResult
     from venvgrid.report import Report
 
 LONGEST = 300  # characters of a line of somebody else's text

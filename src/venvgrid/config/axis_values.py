@@ -1,0 +1,266 @@
+"""What may stand as a value of an axis: from a raw TOML value to the canonical string that cells carry.
+
+Python versions that venvgrid knows are 2.7 and 3.6 onward.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+import re
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from venvgrid.config.values import (
+    BadValueError,
+    choice,
+    distribution_name,
+    nearest,
+    normal_name,
+    shown,
+    text,
+    variable_name,
+)
+from venvgrid.model.result import Axis, AxisKind, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+ALLOW_FAILURE = "allow-failure"
+VARIABLE_PREFIX = "env."
+ABSENT = "absent"  # the distribution must not be there
+LATEST = "latest"  # no bound
+RELEASE = "release"
+TODAY = "today"
+
+SPECIAL_AXES = {
+    "python": AxisKind.PYTHON,
+    "as-of": AxisKind.AS_OF,
+    "resolution": AxisKind.RESOLUTION,
+    "extras": AxisKind.EXTRAS,
+}
+# Policies stand alone, as a string, for all values of an axis; see `releases` for what they mean.
+PYTHON_POLICY = re.compile(r"requires-python|supported|classifiers|spec0")
+PYTHON_POLICIES = ("requires-python", "supported", "classifiers", "spec0")
+PACKAGE_POLICIES = ("declared", "latest-minors", "latest-majors", "spec0", "latest+pre", "max:5", "1.22..2.2")
+PACKAGE_POLICY = re.compile(
+    r"(?:declared|latest-minors|latest-majors|spec0|max|\d+(?:\.\d+)*\s*\.\.\s*\d+(?:\.\d+)*)(?::[1-9]\d{0,2})?(?:\+pre)?"
+    r"|latest\+pre"
+)
+
+PYTHON = re.compile(
+    r"(?P<implementation>pypy|graalpy|)"
+    r"(?P<version>(?:0|[1-9]\d{0,2})\.(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2}))?(?:(?:a|b|rc)\d{1,3})?)"
+    r"(?P<threads>t?)",
+    re.ASCII,
+)
+_RANGE = re.compile(r"(\d{1,3})\.(\d{1,3})\s*\.\.\s*(\d{1,3})\.(\d{1,3})", re.ASCII)
+_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_FULL_VERSION = re.compile(
+    r"(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?(?:\+[a-z0-9.]+)?"
+)
+_OPERATORS = ("<", ">", "=", "!", "~")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+# A bound for ranges, so that none is endless; Pythons that do not exist yet are allowed.
+KNOWN_MINORS = ((2, 7), *((3, minor) for minor in range(6, 100)))
+
+
+def kind(name: str) -> AxisKind:
+    """Say what the axis `name` ("env.X" for a variable) changes; raises BadValueError for a name that cannot be."""
+    if name in SPECIAL_AXES:
+        return SPECIAL_AXES[name]
+    if name.startswith(VARIABLE_PREFIX):
+        variable_name(name.removeprefix(VARIABLE_PREFIX))
+        return AxisKind.VARIABLE
+    if name == ALLOW_FAILURE:
+        raise BadValueError("is an option of [[include]], not an axis")
+    normal = canonicalize_name(distribution_name(name))
+    if normal in SPECIAL_AXES:
+        raise BadValueError(f"write {normal!r}, not {name!r}")
+    return AxisKind.DEPENDENCY
+
+
+def key(name: str) -> str:
+    """Give what two names of the same axis have in common: distributions by their normalised name."""
+    return name if name.startswith(VARIABLE_PREFIX) else canonicalize_name(name)
+
+
+def values(axis_kind: AxisKind, raw: object, root: Path) -> list[str]:
+    """Give the canonical value of an axis's item; several for a range of Pythons.
+
+    `root` is the folder that the path of a Python is relative to. Raises BadValueError.
+    """
+    match axis_kind:
+        case AxisKind.PYTHON:
+            return _pythons(text(raw).strip(), root)
+        case AxisKind.DEPENDENCY:
+            return [_dependency(text(raw).strip())]
+        case AxisKind.VARIABLE:
+            return [text(raw)]
+        case AxisKind.RESOLUTION:
+            return [choice(Resolution)(raw).value]
+        case AxisKind.AS_OF:
+            return [as_of(raw)]
+        case AxisKind.EXTRAS:
+            return [_extras(raw)]
+
+
+def policy(axis_kind: AxisKind, raw: object) -> str:
+    """Give the policy that stands for the values of an axis, "" if they are written out."""
+    if not isinstance(raw, str) or axis_kind not in {AxisKind.PYTHON, AxisKind.DEPENDENCY}:
+        return ""
+    value = raw.strip()
+    names = PYTHON_POLICY if axis_kind is AxisKind.PYTHON else PACKAGE_POLICY
+    return value if names.fullmatch(value) else ""
+
+
+def count(axes: Iterable[Axis]) -> int:
+    """Give the number of cells of the full product."""
+    return math.prod(len(axis.values) for axis in axes)
+
+
+def is_specifier(value: str) -> bool:
+    """Whether a value of a Python or dependency axis is a PEP 440 specifier, and no version or word."""
+    return value.startswith(_OPERATORS)
+
+
+def version_specifier(value: str) -> str | None:
+    """Give the PEP 440 specifier that a dependency axis's value stands for, "" for any version, None for absent."""
+    if value == ABSENT:
+        return None
+    if value == LATEST:
+        return ""
+    if is_specifier(value):
+        return value
+    # PEP 440 has a wildcard for release numbers only.
+    return f"=={value}.*" if _VERSION.fullmatch(value) else f"=={value}"
+
+
+def as_of(raw: object) -> str:
+    """Take "release", "today", a date or a time with its offset; give a time in UTC as "2023-01-31T12:00:00Z"."""
+    if isinstance(raw, dt.datetime):
+        return _utc(raw)
+    if isinstance(raw, dt.date):
+        return raw.isoformat()
+    value = text(raw).strip()
+    if value in {RELEASE, TODAY}:
+        return value
+    try:
+        if _DATE.fullmatch(value):
+            return dt.date.fromisoformat(value).isoformat()
+        if _TIME.fullmatch(value):
+            return _utc(dt.datetime.fromisoformat(value.upper()))
+    except BadValueError:
+        raise
+    except ValueError:  # the 31st of February
+        raise BadValueError(f"{shown(value)} is no date of the calendar") from None
+    raise BadValueError(
+        f"{shown(value)} is not allowed (allowed: 'release', 'today', a date such as 2023-01-31, "
+        "a time such as 2023-01-31T12:00:00Z)"
+    )
+
+
+def _utc(time: dt.datetime) -> str:
+    if time.tzinfo is None:
+        raise BadValueError(f"{time.isoformat()} has no time zone: write {time.isoformat()}Z for UTC")
+    try:
+        return time.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise BadValueError(f"{shown(time)} is no time of the calendar") from None
+
+
+def _stands_alone(value: str) -> BadValueError:
+    return BadValueError(f"the policy {shown(value)} stands for all values of an axis: write it alone, not in a list")
+
+
+def _dependency(value: str) -> str:
+    if value in {ABSENT, LATEST}:
+        return value
+    if PACKAGE_POLICY.fullmatch(value):
+        raise _stands_alone(value)
+    allowed = 'a version such as "2.2" (any 2.2.x), a specifier such as ">=1,<2", "absent" or "latest"'
+    if is_specifier(value):
+        _specifier(value)
+        return value
+    if _FULL_VERSION.fullmatch(value):
+        return value
+    hint = ""
+    for candidate in (value.removesuffix(".*"), value.removeprefix("v"), f"=={value}"):
+        if candidate != value and (_FULL_VERSION.fullmatch(candidate) or candidate in {ABSENT, LATEST}):
+            hint = f"; write {candidate!r}"
+            break
+    hint = hint or nearest(value, PACKAGE_POLICIES)
+    raise BadValueError(
+        f'{shown(value)} is no version{hint} (allowed: {allowed}, or a policy such as "latest-minors:3")'
+    )
+
+
+def _specifier(value: str) -> None:
+    try:
+        if len(SpecifierSet(value)):
+            return
+    except InvalidSpecifier:
+        pass
+    raise BadValueError(f'{shown(value)} is no valid PEP 440 specifier, such as ">=1,<2"')
+
+
+def _pythons(value: str, root: Path) -> list[str]:
+    if PYTHON_POLICY.fullmatch(value):
+        raise _stands_alone(value)
+    if "/" in value or "\\" in value:
+        return [os.path.normpath(root / os.path.expanduser(value))]  # noqa: PTH111 - Path.expanduser raises without a home
+    if is_specifier(value):
+        _specifier(value)
+        return [value]
+    if ".." in value:
+        return _range(value)
+    match = PYTHON.fullmatch(value)
+    if not match:
+        hint = ""
+        if found := re.fullmatch(r"(\d+\.\d+)\s*[-:]\s*(\d+\.\d+)", value, re.ASCII):
+            hint = f'; write "{found[1]}..{found[2]}" for a range'
+        elif PYTHON.fullmatch(bare := re.sub(r"^(cpython|python|py)-?(?=\d)", "", value)):
+            hint = f'; write "{bare}"'
+        allowed = (
+            'a version such as "3.12", "3.12.1", "3.13t" or "pypy3.10", a range such as "3.8..3.13", '
+            'a specifier such as ">=3.9,<3.12", a path, or a policy such as "supported"'
+        )
+        hint = hint or nearest(value, PYTHON_POLICIES)
+        raise BadValueError(f"{shown(value)} is no Python{hint} (allowed: {allowed})")
+    major, minor = Version(match["version"]).release[:2]
+    _supported(major, minor, value)
+    if match["threads"] and (match["implementation"] or (major, minor) < (3, 13)):
+        raise BadValueError(f"{shown(value)}: only CPython 3.13 and newer can be free-threaded")
+    return [value]
+
+
+def _supported(major: int, minor: int, value: str) -> None:
+    if (major, minor) not in KNOWN_MINORS:
+        raise BadValueError(f"{shown(value)} is not supported: venvgrid knows Python 2.7, 3.6 and newer")
+
+
+def _range(value: str) -> list[str]:
+    match = _RANGE.fullmatch(value)
+    if match is None:
+        raise BadValueError(f'{shown(value)} is no range of Python versions, such as "3.8..3.13"')
+    numbers = [int(part) for part in match.groups()]
+    first, last = (numbers[0], numbers[1]), (numbers[2], numbers[3])
+    _supported(*first, value)
+    _supported(*last, value)
+    if first > last:
+        raise BadValueError(f'{shown(value)} runs backwards; write "{last[0]}.{last[1]}..{first[0]}.{first[1]}"')
+    return [f"{major}.{minor}" for major, minor in KNOWN_MINORS if first <= (major, minor) <= last]
+
+
+def _extras(raw: object) -> str:
+    if isinstance(raw, list):
+        names = [normal_name(item) for item in raw]
+    else:
+        names = [normal_name(item.strip()) for item in text(raw).split(",") if item.strip()]
+    return ",".join(sorted(set(names)))

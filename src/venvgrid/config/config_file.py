@@ -1,0 +1,135 @@
+"""Where the configuration is, and what stands there: found, read, and understood as TOML, not yet checked."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.config.values import shown
+from venvgrid.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILE_NAME = "matrix.toml"
+PYPROJECT = "pyproject.toml"
+LARGEST_FILE = 1_000_000  # bytes
+
+_PLACE = re.compile(r" ?\(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The table of a configuration as tomllib gives it; `prefix` begins the key paths of messages."""
+
+    table: Mapping[str, Any]
+    file: Path
+    prefix: str = ""
+
+
+def find(file: Path | None, *, cwd: Path) -> Source:
+    """Find and read the configuration.
+
+    Args:
+        file: what -c gave, relative to `cwd`: any TOML file, or a pyproject.toml. None: look for it.
+        cwd: where to look for matrix.toml, then [tool.venvgrid] of pyproject.toml; inside a git checkout also in
+            the folders above, up to the checkout's.
+
+    Raises:
+        ConfigError: there is none, it cannot be read, or is no TOML.
+    """
+    cwd = Path(os.path.abspath(cwd))  # noqa: PTH100 - resolve() would follow links that the user did not write
+    if file is not None:
+        path = Path(os.path.normpath(cwd / file))
+        return understood(_text(path), path)
+    looked: list[str] = []
+    for folder in _folders(cwd):
+        for path in (folder / FILE_NAME, folder / PYPROJECT):
+            looked.append(str(path))
+            if os.path.lexists(path):
+                text = _text(path)
+                if path.name == FILE_NAME or _is_ours(text, path):
+                    return understood(text, path)
+                looked[-1] += " (it has no [tool.venvgrid])"
+    raise ConfigError(
+        [f"no configuration found. Looked for: {', '.join(looked)}. Type `venvgrid init` to write a first {FILE_NAME}"]
+    )
+
+
+def understood(text: str, file: Path) -> Source:
+    """Give the configuration in the text of `file`; a file named pyproject.toml holds it in [tool.venvgrid].
+
+    Raises:
+        ConfigError: broken TOML, or there is none.
+    """
+    table = _toml(text, file)
+    prefix = ""
+    if file.name == PYPROJECT:
+        prefix = "tool.venvgrid"
+        tool = table.get("tool")
+        if not isinstance(tool, dict) or "venvgrid" not in tool:
+            raise ConfigError([f"{file}: has no [tool.venvgrid]. Type `venvgrid init` to write a first {FILE_NAME}"])
+        table = tool["venvgrid"]
+        if not isinstance(table, dict):
+            raise ConfigError([f"{file.name}: {prefix}: expected a table, [{prefix}], got {shown(table)}"])
+    return Source(table=table, file=Path(os.path.abspath(file)), prefix=prefix)  # noqa: PTH100 - as above
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Give the content of a TOML file of at most LARGEST_FILE bytes; raises ConfigError."""
+    return _toml(_text(path), path)
+
+
+def _folders(cwd: Path) -> Iterator[Path]:
+    """Give `cwd`, then the folders above it up to the one that holds .git; only `cwd` outside of a checkout."""
+    above = [cwd, *cwd.parents]
+    checkout = next((depth for depth, folder in enumerate(above) if os.path.lexists(folder / ".git")), 0)
+    yield from above[: checkout + 1]
+
+
+def _is_ours(text: str, path: Path) -> bool:
+    tool = _toml(text, path).get("tool")
+    return isinstance(tool, dict) and "venvgrid" in tool
+
+
+def _text(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ConfigError([f"{path}: is a folder; give the file, such as {path / FILE_NAME}"])
+        if not stat.S_ISREG(mode):  # reading a pipe could wait for ever
+            raise ConfigError([f"{path}: is no regular file"])
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file. Type `venvgrid init` to write a first {FILE_NAME}"]) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ConfigError([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+    if len(data) > LARGEST_FILE:
+        raise ConfigError([f"{path}: is larger than {LARGEST_FILE:,} bytes: this is no configuration"])
+    try:
+        return data.decode("utf-8-sig")  # some editors on Windows write a byte order mark
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{path}: line {line} is not UTF-8; save the file as UTF-8"]) from None
+
+
+def _toml(text: str, file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError([f"{file.name}: not valid TOML: nested too deeply"]) from None
+    except ValueError as error:  # TOMLDecodeError; a plain one for an integer of more than 4,300 digits
+        place = _PLACE.search(str(error))
+        line, column = place.groups() if place else (None, None)
+        if place and line is None:
+            line, column = str(text.count("\n") + 1), str(len(text) - text.rfind("\n"))
+        at = f":{line}:{column}" if line else ""
+        where = f" (line {line}, column {column})" if line else ""
+        problem = _PLACE.sub("", str(error))
+        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {problem}"]) from None

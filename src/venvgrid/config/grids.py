@@ -1,0 +1,131 @@
+"""Several grids in one file: [grid.NAME] inherits what stands outside of it, key by key. Pure.
+
+A table is inherited key by key; anything else that a grid has, a list too, replaces what it would inherit. An axis that
+a grid does not want is `false` there. Excludes are inherited as long as the grid has none of its own; includes, `must`
+and `baseline` name cells of one grid and are not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.config import axis_values
+from venvgrid.config.reader import Table
+from venvgrid.config.values import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+GRID = "grid"
+SECTIONS = ("project", "axes", "plan", "exclude", "include", "install", "test")
+OF_ONE_GRID = ("must", "baseline")  # of [plan]
+LONGEST_NAME = 30  # characters: the ids of its cells begin with it
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What one grid is made of; the one outside of all [grid.NAME] has no name."""
+
+    table: Table
+    excludes: list[Table]
+    includes: list[Table]
+    name: str = ""
+    has_excludes_of_top: bool = False
+
+
+def sections(top: Table) -> list[Section]:
+    """Give the section of each grid, the unnamed one first; mistakes are noted in the table."""
+    top.only((*SECTIONS, GRID), "section")
+    excludes = top.tables("exclude")
+    found = [Section(table=top, excludes=excludes, includes=top.tables("include"))]
+    named = top.table(GRID)
+    for name in named.values:
+        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            problem = f"a grid needs a name of at most {LONGEST_NAME} letters, digits, '-' and '_', got {shown(name)}"
+            named.mistakes.add(named.path, problem)
+            continue
+        own = named.table(name)
+        own.only(SECTIONS, "section")
+        merged = Table(values=_merged(top.values, own.values), path=own.path, mistakes=own.mistakes)
+        dropped = _dropped(own.values)
+        has_own = "exclude" in own.values
+        kept = own.tables("exclude") if has_own else [item for item in excludes if not dropped & _keys(item.values)]
+        found.append(
+            Section(
+                table=merged,
+                excludes=kept,
+                includes=own.tables("include"),
+                name=name,
+                has_excludes_of_top=not has_own,
+            )
+        )
+    return found
+
+
+def names(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the names of the grids in the table of a configuration."""
+    named = table.get(GRID)
+    return tuple(named) if isinstance(named, dict) else ()
+
+
+def distinct(mistakes: Iterable[str]) -> list[str]:
+    """Leave out what a grid has inherited: a mistake is told once, where it stands."""
+    listed = list(mistakes)
+    known = set(listed)
+    return [
+        line
+        for line in listed
+        if (above := re.sub(r"\bgrid\.[\w-]+\.", "", line, count=1)) == line or above not in known
+    ]
+
+
+def _merged(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the table of a grid, without rules: these are inherited in their own way."""
+    found = {}
+    for section in (name for name in SECTIONS if name not in {"exclude", "include"}):
+        first, second = above.get(section, {}), own.get(section, {})
+        if section == "plan" and isinstance(first, dict):
+            first = {key: value for key, value in first.items() if key not in OF_ONE_GRID}
+        inherit = _axes if section == "axes" else _inherited
+        found[section] = inherit(first, second) if isinstance(first, dict) and isinstance(second, dict) else second
+    return found
+
+
+def _inherited(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(above)
+    for key, value in own.items():
+        known = found.get(key)
+        found[key] = _inherited(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return found
+
+
+def _axes(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Inherit axes: the same name may be spelt otherwise, and `false` takes an axis away."""
+    same = {axis_values.key(name): name for name in above}
+    renamed = {same.get(axis_values.key(name), name): value for name, value in own.items()}
+    found = _inherited(above, renamed)
+    if isinstance(found.get("env"), dict):
+        found["env"] = {name: value for name, value in found["env"].items() if value is not False}
+    return {name: value for name, value in found.items() if value is not False and value != {}}
+
+
+def _dropped(own: Mapping[str, Any]) -> set[str]:
+    table = own.get("axes")
+    return {key for key, value in _flat(table) if value is False} if isinstance(table, dict) else set()
+
+
+def _keys(rule: Mapping[str, Any]) -> set[str]:
+    return {key for key, _ in _flat(rule)}
+
+
+def _flat(table: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    for name, value in table.items():
+        if name == "env" and isinstance(value, dict):
+            yield from (
+                (axis_values.key(f"{axis_values.VARIABLE_PREFIX}{inner}"), item) for inner, item in value.items()
+            )
+        else:
+            yield axis_values.key(name), value

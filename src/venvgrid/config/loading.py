@@ -1,0 +1,165 @@
+"""The configuration: checked, and turned into one immutable value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import sysconfig
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from venvgrid.config import axis_values, config_file, grids
+from venvgrid.config.axes import read_axes, read_rules
+from venvgrid.config.reader import Mistakes, Table
+from venvgrid.config.sections import read_install, read_planning, read_project, read_test
+from venvgrid.config.values import nearest, shown
+from venvgrid.model import serialization
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import AxisKind, Config, Frozen, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.config.config_file import Source
+    from venvgrid.config.grids import Section
+
+MOST_CELLS = 10_000
+NOT_SETTLED: Mapping[str, Frozen] = MappingProxyType({})
+
+
+def running_python() -> str:
+    """Give the Python that runs venvgrid as a value of the python axis: "3.11", "3.13t", "pypy3.10"."""
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if sys.implementation.name in {"pypy", "graalpy"}:
+        return f"{sys.implementation.name}{minor}"
+    return f"{minor}t" if sysconfig.get_config_var("Py_GIL_DISABLED") else minor
+
+
+def load(file: Path | None, *, cwd: Path, running: str | None = None, grid: str = "") -> Config:
+    """Find, read and check the configuration; see `config_file.find` for `file` and `cwd`, `build` for the others.
+
+    Raises:
+        ConfigError: there is none, it cannot be read, or it has mistakes (all of them).
+    """
+    return build(config_file.find(file, cwd=cwd), running=running, grid=grid)
+
+
+def parse(text: str, *, file: Path, running: str | None = None, grid: str = "") -> Config:
+    """Turn the text of `file` into a Config; only the existence of the project's folder is looked at on the disk.
+
+    Raises:
+        ConfigError: broken TOML, or one or more mistakes.
+    """
+    return build(config_file.understood(text, file), running=running, grid=grid)
+
+
+def build(
+    source: Source, *, running: str | None = None, grid: str = "", settled: Mapping[str, Frozen] = NOT_SETTLED
+) -> Config:
+    """Turn the table of a configuration into a Config.
+
+    Args:
+        source: the table. All of its grids are checked, whichever is asked for.
+        running: the value of the python axis where the configuration has none; default: this Python.
+        grid: the name of a [grid.NAME]; "" for what stands outside of them.
+        settled: values for the axes that have a policy, by axis; without them such an axis has none yet.
+
+    Raises:
+        ConfigError: one or more mistakes, each with its key path and what is allowed; or there is no such grid.
+    """
+    mistakes = Mistakes(file=source.file.name)
+    top = Table(values=source.table, path=source.prefix, mistakes=mistakes)
+    found = {
+        section.name: _config(section, source, running or running_python(), settled if section.name == grid else {})
+        for section in grids.sections(top)
+    }
+    if mistakes.found:
+        raise ConfigError(grids.distinct(mistakes.listed()))
+    if grid not in found:
+        known = [name for name in found if name]
+        hint = f"{nearest(grid, known)} (there are: {', '.join(known)})" if known else "; there is no [grid.NAME]"
+        raise ConfigError([f"{source.file.name}: no grid is named {shown(grid)}{hint}"])
+    return replace(found[grid], digest=digest(found[grid]))
+
+
+def _config(section: Section, source: Source, running: str, settled: Mapping[str, Frozen]) -> Config:
+    root, table = source.file.parent, section.table
+    found = read_axes(table.table("axes"), root, running, settled)
+    may_fail = tuple(
+        Rule(path=f"axes.{name} (+pre)", keys=MappingProxyType({name: (item.pre,)}), allow_failure=True)
+        for name, item in settled.items()
+        if item.pre
+    )
+    name, planning = read_planning(table.table("plan"), found)
+    config = Config(
+        file=source.file,
+        root=root,
+        grid=section.name,
+        axes=found,
+        project=read_project(table.table("project"), root),
+        install=read_install(table.table("install")),
+        test=read_test(table.table("test"), [axis.name for axis in found]),
+        excludes=read_rules(section.excludes, found, root, include=False, inherited=section.has_excludes_of_top),
+        includes=(*read_rules(section.includes, found, root, include=True), *may_fail),
+        strategy=name,
+        planning=planning,
+    )
+    if planning.kind == "full" and (cells := axis_values.count(found)) > MOST_CELLS:
+        sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in found)
+        table.wrong("axes", too_many(cells, sizes))
+    return config
+
+
+def too_many(cells: int, sizes: str) -> str:
+    """Say that a product is too large to be expanded, and what to do."""
+    # A number of more than 4,300 digits cannot be written out.
+    number = f"{cells:,}" if cells < 10**30 else "more than 10^30"
+    return f"{number} cells ({sizes[:300]}); at most {MOST_CELLS:,} are possible: give fewer values, or fewer axes"
+
+
+def digest(config: Config) -> str:
+    """Give a SHA-256 of what `config` means: the same for any layout of the file, and in any folder."""
+    plain = serialization.to_plain(replace(config, file=Path(), root=Path(), digest=""))
+    plain["project"]["path"] = _relative(config.project.path, config.root)
+    plain["axes"] = {
+        axis.name: sorted(
+            _portable(value, config.root) if axis.kind is AxisKind.PYTHON else value for value in axis.values
+        )
+        for axis in config.axes
+    }
+    for rule in (*plain.get("excludes", ()), *plain.get("includes", ())):
+        if "python" in rule["keys"]:
+            rule["keys"]["python"] = [_portable(value, config.root) for value in rule["keys"]["python"]]
+    for section, name in _SETS:
+        if name in plain.get(section, ()):
+            plain[section][name] = sorted(plain[section][name])
+    data = json.dumps(["venvgrid-config-1", plain], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(data.encode()).hexdigest()
+
+
+# Lists whose order means nothing.
+_SETS = (
+    ("project", "extras"),
+    ("project", "groups"),
+    ("install", "requires"),
+    ("install", "constraints"),
+    ("install", "source_builds"),
+    ("test", "pass_env"),
+)
+
+
+def _portable(value: str, root: Path) -> str:
+    """Give the path of a Python inside `root` relative to it, any other value as it is."""
+    path = Path(value)
+    return path.relative_to(root).as_posix() if path.is_absolute() and path.is_relative_to(root) else value
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()

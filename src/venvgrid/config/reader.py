@@ -1,0 +1,112 @@
+"""Read a table of the configuration and note every mistake with its key path, instead of stopping at the first."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from venvgrid.config.values import CONTROL, SHOWN, BadValueError, nearest, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Value = TypeVar("Value")
+
+MOST_MISTAKES = 200  # more are counted, not listed: the file is probably no configuration at all
+
+_BARE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistakes:
+    """The mistakes found so far in one file; the only thing here that changes."""
+
+    file: str  # as messages name it
+    found: list[str] = field(default_factory=list)
+
+    def add(self, path: str, problem: str) -> None:
+        """Note `problem` at the key path `path` ("" for the whole file)."""
+        message = f"{self.file}: {path}: {problem}" if path else f"{self.file}: {problem}"
+        # A key may hold anything, also what would break a line or colour a terminal.
+        self.found.append(CONTROL.sub(lambda match: repr(match[0])[1:-1], message))
+
+    def listed(self) -> list[str]:
+        """Give the mistakes, the first MOST_MISTAKES of them."""
+        rest = len(self.found) - MOST_MISTAKES
+        return self.found if rest <= 0 else [*self.found[:MOST_MISTAKES], f"{self.file}: … and {rest:,} more mistakes"]
+
+
+def joined(path: str, key: str) -> str:
+    """Give the key path of `key` in the table at `path`, as TOML would write it."""
+    part = key if _BARE.fullmatch(key) else json.dumps(key[:100], ensure_ascii=not key.isprintable())
+    return f"{path}.{part}" if path else part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table at the key path `path`. A value that is missing or wrong is replaced by its default."""
+
+    values: Mapping[str, Any]
+    path: str
+    mistakes: Mistakes
+
+    def wrong(self, key: str, problem: str) -> None:
+        """Note a mistake at `key` of this table."""
+        self.mistakes.add(joined(self.path, key), problem)
+
+    def only(self, allowed: Sequence[str], word: str = "key") -> None:
+        """Note every key that is not in `allowed`."""
+        for key in self.values:
+            if key not in allowed:
+                self.wrong(key, f"unknown {word}{nearest(key, allowed)} (allowed: {', '.join(allowed)})")
+
+    def take(self, key: str, parse: Callable[[object], Value], default: Value) -> Value:
+        """Give the parsed value of `key`."""
+        if key not in self.values:
+            return default
+        try:
+            return parse(self.values[key])
+        except BadValueError as error:
+            self.wrong(key, str(error))
+            return default
+
+    def take_all(
+        self, key: str, parse: Callable[[object], Value], default: tuple[Value, ...] = ()
+    ) -> tuple[Value, ...]:
+        """Give the parsed items of the list at `key`; a mistake is noted for each wrong item."""
+        if key not in self.values:
+            return default
+        raw = self.values[key]
+        if not isinstance(raw, list):
+            example = f": [{json.dumps(raw, ensure_ascii=False)}]" if isinstance(raw, str) and len(raw) <= SHOWN else ""
+            self.wrong(key, f"expected a list of strings{example}, got {shown(raw)}")
+            return default
+        return tuple(_items(self.mistakes, joined(self.path, key), raw, parse))
+
+    def table(self, key: str) -> Table:
+        """Give the table at `key`, an empty one when it is missing."""
+        path = joined(self.path, key)
+        raw = self.values.get(key, {})
+        if not isinstance(raw, dict):
+            self.mistakes.add(path, f"expected a table, [{path}], got {shown(raw)}")
+            raw = {}
+        return Table(values=raw, path=path, mistakes=self.mistakes)
+
+    def tables(self, key: str) -> list[Table]:
+        """Give the tables of the array of tables at `key`."""
+        path = joined(self.path, key)
+        raw = self.values.get(key, [])
+        if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
+            self.mistakes.add(path, f"expected one or more tables, [[{path}]], got {shown(raw)}")
+            return []
+        return [Table(values=item, path=f"{path}[{index}]", mistakes=self.mistakes) for index, item in enumerate(raw)]
+
+
+def _items(mistakes: Mistakes, path: str, raw: Sequence[object], parse: Callable[[object], Value]) -> Iterator[Value]:
+    for index, item in enumerate(raw):
+        try:
+            yield parse(item)
+        except BadValueError as error:
+            mistakes.add(f"{path}[{index}]", str(error))

@@ -1,0 +1,196 @@
+"""The sections [project], [plan], [install] and [test]: from raw tables to options."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from venvgrid.config import axis_values, placeholders
+from venvgrid.config.reader import joined
+from venvgrid.config.values import (
+    BadValueError,
+    choice,
+    constraint,
+    distribution_name,
+    duration,
+    flag,
+    free_text,
+    limit,
+    module_name,
+    nearest,
+    normal_name,
+    requirement,
+    retries,
+    shown,
+    size,
+    text,
+    variable_name,
+    variable_pattern,
+    whole_number,
+)
+from venvgrid.model.result import NOTHING, InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, RunOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from venvgrid.config.reader import Table
+    from venvgrid.model.result import Axis
+
+PROJECT = ("path", "install", "extras", "groups")
+PLAN = ("strategy", "seed", "baseline", "must", "optimise")
+INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
+TEST = ("command", "reports", "smoke", "timeout", "grace-period", "retries", "memory", "coverage", "pass-env", "env")
+
+FULL, COVER = "full", "cover"
+JUNIT = "junit:"
+
+
+def read_project(table: Table, root: Path) -> ProjectOptions:
+    """Give [project]; its path, relative to `root`, must be a folder."""
+    table.only(PROJECT)
+
+    def folder(raw: object) -> Path:
+        value = text(raw)
+        path = root / value
+        if not value or not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+            raise BadValueError(f"{shown(value)} is no folder (looked for {os.fspath(path)[:300]})")
+        return Path(os.path.normpath(path))
+
+    return ProjectOptions(
+        path=table.take("path", folder, root),
+        install=table.take("install", choice(InstallMode), InstallMode.WHEEL),
+        extras=_unique(table.take_all("extras", normal_name)),
+        groups=_unique(table.take_all("groups", normal_name)),
+    )
+
+
+def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
+    """Give the strategy of [plan] as it is written, and what it means."""
+    table.only(PLAN)
+    name, planning = table.take("strategy", strategy, (FULL, Planning()))
+    planning = replace(
+        planning,
+        seed=table.take("seed", whole_number, 0),
+        optimise=table.take("optimise", duration, 0.0),
+        baseline=_combination(table.table("baseline"), axes) if "baseline" in table.values else NOTHING,
+        must=tuple(_combination(item, axes) for item in table.tables("must")),
+    )
+    return name, planning
+
+
+def strategy(raw: object) -> tuple[str, Planning]:
+    """Read the name of a strategy, from the file or the command line."""
+    value = text(raw)
+    known = {
+        FULL: Planning(),
+        "pairwise": Planning(kind=COVER, strength=2),
+        "one-at-a-time": Planning(kind="one-at-a-time"),
+        "corners": Planning(kind="corners"),
+    }
+    if value in known:
+        return value, known[value]
+    found = re.fullmatch(r"t\s*=\s*([1-6])", value)
+    if found:
+        return value, Planning(kind=COVER, strength=int(found[1]))
+    found = re.fullmatch(r"budget\s*=\s*([1-9][0-9]{0,5})", value)
+    if found:
+        return value, Planning(kind=COVER, strength=2, budget=int(found[1]))
+    allowed = [*known, "t=3", "budget=20"]
+    raise BadValueError(
+        f"{shown(value)} is no strategy{nearest(value, allowed)} "
+        "(allowed: 'full', 'pairwise', 't=1' to 't=6', 'one-at-a-time', 'corners', 'budget=N')"
+    )
+
+
+def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
+    """Give values of axes: one each, and one that the axis has."""
+    names = {axis.name: axis for axis in axes}
+    table.only(tuple(names))
+    found: dict[str, str] = {}
+    for name in table.values:
+        if name not in names:
+            continue
+
+        def value(raw: object, axis: Axis = names[name]) -> str:
+            wanted = text(raw)
+            if wanted not in axis.values and (axis.values or not axis.policy):
+                allowed = ", ".join(map(shown, axis.values[:20]))
+                raise BadValueError(
+                    f"{shown(wanted)} is no value of the axis{nearest(wanted, axis.values)} (allowed: {allowed})"
+                )
+            return wanted
+
+        if (taken := table.take(name, value, "")) or "" in names[name].values:
+            found[name] = taken
+    return MappingProxyType(found)
+
+
+def read_install(table: Table) -> InstallOptions:
+    """Give [install]."""
+    table.only(INSTALL)
+    default = InstallOptions()
+    return InstallOptions(
+        requires=_unique(table.take_all("requires", requirement, default.requires)),
+        constraints=_unique(table.take_all("constraints", constraint)),
+        only_binary=table.take("only-binary", flag, default.only_binary),
+        source_builds=_unique(table.take_all("source-builds", distribution_name, default.source_builds)),
+        as_of=table.take("as-of", axis_values.as_of, default.as_of),
+        resolution=table.take("resolution", choice(Resolution), default.resolution),
+    )
+
+
+def read_test(table: Table, axis_names: Collection[str]) -> RunOptions:
+    """Give [test]; placeholders may name one of `axis_names`."""
+    table.only(TEST)
+    default = RunOptions()
+
+    def argument(raw: object) -> str:
+        return placeholders.check(free_text(raw), axis_names)
+
+    def reports(raw: object) -> str:
+        value = text(raw)
+        if value in {"pytest", "exit-status"}:
+            return value
+        if value.startswith(JUNIT) and value.removeprefix(JUNIT).strip():
+            return placeholders.check(value, axis_names)
+        raise BadValueError(
+            f"{shown(value)} is not allowed{nearest(value, ['pytest', 'exit-status'])} "
+            "(allowed: 'pytest', 'exit-status', 'junit:FILE')"
+        )
+
+    command = table.take_all("command", argument, default.command)
+    if table.values.get("command") == [] or (command and not command[0].strip()):
+        table.wrong("command", 'needs a program, such as ["pytest"]')
+    return RunOptions(
+        command=command,
+        reports=table.take("reports", reports, default.reports),
+        smoke=_unique(table.take_all("smoke", module_name)),
+        timeout=table.take("timeout", limit, default.timeout),
+        grace_period=table.take("grace-period", duration, default.grace_period),
+        retries=table.take("retries", retries, default.retries),
+        memory=table.take("memory", size, default.memory),
+        coverage=table.take("coverage", flag, default.coverage),
+        pass_env=_unique(table.take_all("pass-env", variable_pattern)),
+        env=_variables(table),
+    )
+
+
+def _variables(table: Table) -> Mapping[str, str]:
+    inner = table.table("env")
+    found: dict[str, str] = {}
+    for name in inner.values:
+        try:
+            variable_name(name)
+        except BadValueError as error:
+            table.mistakes.add(joined(inner.path, name), str(error))
+        else:
+            found[name] = inner.take(name, free_text, "")
+    return MappingProxyType(found)
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,106 @@
+"""Values to plain data (dict, list, str, numbers) and back, by the types of a dataclass's fields.
+
+Used for the journal, results, cached resolutions and markers: whatever venvgrid itself wrote.
+Fields that hold their default are left out, and unknown keys are passed over, so that later versions can add some.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from venvgrid.model import events
+
+EVENT = "event"
+
+
+def to_plain(value: object) -> Any:
+    """Give `value` as JSON-able data; a field equal to its default is left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            name: to_plain(getattr(value, name))
+            for name, default in _defaults(type(value))
+            if getattr(value, name) != default
+        }
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | set | frozenset):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def from_plain(kind: Any, data: Any) -> Any:
+    """Make a value of type `kind` from what `to_plain` gave.
+
+    Raises:
+        TypeError, ValueError, KeyError: `data` does not have the shape of `kind`.
+    """
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = _hints(kind)
+        return kind(**{name: from_plain(hints[name], item) for name, item in dict(data).items() if name in hints})
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        return tuple(from_plain(typing.get_args(kind)[0], item) for item in data)
+    if origin is Mapping:
+        value_type = typing.get_args(kind)[1]
+        return types.MappingProxyType({key: from_plain(value_type, item) for key, item in data.items()})
+    if origin is types.UnionType or origin is typing.Union:
+        wanted = [option for option in typing.get_args(kind) if option is not types.NoneType]
+        return None if data is None else from_plain(wanted[0], data)
+    if isinstance(kind, type) and issubclass(kind, Enum | Path):
+        return kind(data)
+    if kind is float:
+        return float(data)
+    if not isinstance(data, kind):
+        message = f"expected {kind.__name__}, got {data!r:.80}"
+        raise TypeError(message)
+    return data
+
+
+def event_to_plain(event: events.Event) -> dict[str, Any]:
+    """Give an event as a line's worth of data: its kind under "event", then its fields."""
+    return {EVENT: type(event).__name__, **to_plain(event)}
+
+
+def event_from_plain(data: Mapping[str, Any]) -> events.Event | None:
+    """Make the event again; None for a kind that this version does not know.
+
+    Raises:
+        TypeError, ValueError, KeyError: the fields are not those of the kind.
+    """
+    kind = events.KINDS.get(data[EVENT])
+    if kind is None:
+        return None
+    event: events.Event = from_plain(kind, {key: item for key, item in data.items() if key != EVENT})
+    return event
+
+
+_MISSING = object()
+
+
+@functools.cache
+def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
+    found: list[tuple[str, object]] = []
+    for item in dataclasses.fields(kind):
+        default: object = _MISSING
+        if item.default is not dataclasses.MISSING:
+            default = item.default
+        elif item.default_factory is not dataclasses.MISSING:
+            default = item.default_factory()
+        found.append((item.name, default))
+    return tuple(found)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)

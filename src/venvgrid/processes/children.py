@@ -1,0 +1,263 @@
+"""The ways in which a started command is watched and ended: alone in its group, or under the supervisor.
+
+`process` starts them and is the only user. Windows has its own way, in `winjob`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from venvgrid.processes import supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+class Handle(Protocol):
+    """What is needed of a `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def poll(self) -> int | None:
+        """Reap it if it has ended; give its return code, as Popen counts."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
+
+
+# What NTSTATUS says in place of a signal when a Windows process dies of an exception.
+WINDOWS_DEATHS = {
+    0xC0000005: "ACCESS_VIOLATION",
+    0xC000001D: "ILLEGAL_INSTRUCTION",
+    0xC0000094: "INTEGER_DIVIDE_BY_ZERO",
+    0xC00000FD: "STACK_OVERFLOW",
+    0xC0000135: "DLL_NOT_FOUND",
+    0xC000013A: "CONTROL_C_EXIT",
+    0xC0000374: "HEAP_CORRUPTION",
+    0xC0000409: "STACK_BUFFER_OVERRUN",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a command ended; `error` says that it could not be started after all."""
+
+    exit_code: int | None = None
+    signal: str = ""
+    leaked: int = 0
+    error: OSError | None = None
+
+
+class Child(Protocol):
+    """A running command."""
+
+    @property
+    def number(self) -> int:
+        """Give the process whose descendants, with itself, are all that is known of it."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for its end; give whether it has ended."""
+
+    def terminate(self) -> None:
+        """Ask it and its group to end."""
+
+    def kill(self) -> None:
+        """Kill it and all that it started, as far as it can be found."""
+
+    def finish(self) -> Ending:
+        """Clear away what it left and say how it ended. After it nothing else may be called."""
+
+
+class GroupChild:
+    """A command in a session of its own, whose process group is all that is known of its descendants."""
+
+    def __init__(self, process: Handle) -> None:
+        self._process = process
+        self._killed = False
+        self._poller, self._descriptor = _watch_exit(process.pid)
+
+    @property
+    def number(self) -> int:
+        """See `Child`."""
+        return self._process.pid
+
+    def wait(self, timeout: float) -> bool:
+        """See `Child`."""
+        if self._poller is not None:
+            self._poller.poll(timeout * 1000)
+            return self._process.poll() is not None
+        return wait_until(lambda: self._process.poll() is not None, timeout)
+
+    def terminate(self) -> None:
+        """See `Child`."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """See `Child`."""
+        self._killed = True
+        self._signal(signal.SIGKILL)
+
+    def finish(self) -> Ending:
+        """See `Child`."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        code = self._process.poll()
+        if code is None:
+            return Ending(signal="SIGKILL")  # it was killed, and the kernel takes its time
+        if self._killed:  # with its group: what is left of it did not outlive it
+            supervisor.end_group(self._process.pid, grace=0.0)
+            return ending_of(code)
+        return ending_of(code, supervisor.end_group(self._process.pid))
+
+    def _signal(self, number: int) -> None:
+        if self._process.poll() is None:  # afterwards the id may be another's
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, number)
+
+
+class SupervisedChild:
+    """A command under `supervisor.py`; `lifeline` is ours to write to, `status` to read from."""
+
+    def __init__(self, process: Handle, lifeline: int, status: int) -> None:
+        self._process = process
+        self._lifeline = lifeline
+        self._status = status
+        self._said = b""
+        self._poller = select.poll()
+        self._poller.register(status, select.POLLIN)
+
+    @property
+    def number(self) -> int:
+        """See `Child`."""
+        return self._process.pid
+
+    def order(self, request: bytes) -> None:
+        """Send the request that starts the command; a supervisor that is gone is noticed by `wait`."""
+        view = memoryview(request)
+        with contextlib.suppress(BrokenPipeError):
+            while view:
+                view = view[os.write(self._lifeline, view) :]
+
+    def wait(self, timeout: float) -> bool:
+        """See `Child`."""
+        deadline = time.monotonic() + timeout
+        while self._poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            data = os.read(self._status, 4096)
+            if not data:
+                return True
+            self._said += data
+        return False
+
+    def terminate(self) -> None:
+        """See `Child`."""
+        self.order(supervisor.TERMINATE)
+
+    def kill(self) -> None:
+        """See `Child`."""
+        self.order(supervisor.KILL)
+
+    def finish(self) -> Ending:
+        """See `Child`."""
+        os.close(self._lifeline)
+        os.close(self._status)
+        said = {line.split()[0]: line.split()[1:] for line in self._said.splitlines()}
+        if b"error" in said:
+            wait_until(lambda: self._process.poll() is not None, supervisor.GIVE_UP)
+            number = int(said[b"error"][0])
+            return Ending(error=OSError(number, os.strerror(number)))
+        if b"ended" in said:
+            wait_until(lambda: self._process.poll() is not None, supervisor.GIVE_UP)
+            status, leaked = (int(number) for number in said[b"ended"])
+            return ending_of(os.waitstatus_to_exitcode(status), leaked)
+        return self._without_supervisor(said.get(b"started"))
+
+    def _without_supervisor(self, started: list[bytes] | None) -> Ending:
+        """Clear up after a supervisor that was killed (the kernel then kills the command) or does not end."""
+        self._process.send_signal(signal.SIGKILL)
+        wait_until(lambda: self._process.poll() is not None, supervisor.GIVE_UP)
+        if not started:
+            return Ending(error=OSError(errno.ECHILD, "its supervisor ended before it started it; see the output"))
+        supervisor.end_group(int(started[0]), grace=0.0)
+        for pid, entry in supervisor.processes().items():
+            if entry.session == self._process.pid:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+        return Ending(signal="SIGKILL")
+
+
+def ending_of(code: int, leaked: int = 0, platform: str = sys.platform) -> Ending:
+    """Give the ending that a return code (as `Popen.returncode` counts) means on a platform."""
+    if platform == "win32":
+        name = WINDOWS_DEATHS.get(code & 0xFFFFFFFF, "")
+        return Ending(exit_code=None if name else code, signal=name, leaked=leaked)
+    if code >= 0:
+        return Ending(exit_code=code, leaked=leaked)
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal between the first and the last
+        name = f"SIG{-code}"
+    return Ending(signal=name, leaked=leaked)
+
+
+def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
+    """Wait up to `timeout` seconds for a condition that nothing announces; look often at first, then every 5 ms."""
+    deadline = time.monotonic() + timeout
+    pause = 0.0005
+    while not condition():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, 0.005)
+    return True
+
+
+def _watch_exit(pid: int) -> tuple[select.poll | None, int]:
+    """Give what wakes up when a child ends, and its descriptor; (None, -1) without pidfd (Linux 5.3)."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None, -1
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return poller, descriptor
+
+
+def find_executable(name: str, cwd: Path, env: Mapping[str, str]) -> str:
+    """Give the file that a command's name means by its own PATH and as seen from its own folder.
+
+    Raises:
+        FileNotFoundError: it is on no part of PATH.
+    """
+    if os.path.dirname(name):  # noqa: PTH120 - a Path drops the "./" that makes the difference
+        return str(cwd / name)
+    search = next((value for key, value in env.items() if key.upper() == "PATH"), os.defpath)
+    found = shutil.which(name, path=os.pathsep.join(str(cwd / folder) for folder in search.split(os.pathsep)))
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, "there is no such command on its PATH")
+    return found
+
+
+def explain(name: str, cwd: Path, error: OSError) -> str:
+    """Give one line about why a command could not be started."""
+    reason = error.strerror or str(error)
+    path = cwd / name if os.path.dirname(name) else None  # noqa: PTH120 - as above
+    if error.errno in {errno.ENOENT, errno.ENOTDIR} and not cwd.is_dir():
+        reason = f"there is no folder {cwd} to run it in"
+    elif error.errno == errno.ENOENT and path is not None and path.is_file():
+        reason = "the interpreter that it names (in its #! line, or its loader) does not exist"
+    elif error.errno == errno.EACCES and path is not None and path.is_dir():
+        reason = "it is a directory"
+    return f"could not start {name}: {reason}"

@@ -1,0 +1,74 @@
+"""A command, what became of it, and what stops it: the values that `process` works with, and all that a fake needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvgrid.processes.capture import Cleaner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to run. `env` is the whole environment of the child; `timeout` and `grace_period` are seconds."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    timeout: float | None = None
+    grace_period: float = 5.0  # between SIGTERM to the group and SIGKILL to all
+    log: Path | None = None  # takes stdout and stderr together, appended and bounded
+    # Makes what takes secrets out of what goes to the log.
+    clean: Callable[[], Cleaner] | None = field(default=None, compare=False, repr=False)
+    memory: int | None = None  # the most bytes that it and its descendants may hold, where that can be known
+    supervised: bool = False  # nothing that it starts survives it, nor venvgrid's own death
+    # Given what is printed as it comes, in any pieces, from a thread of each stream's own.
+    listen: Callable[[bytes], None] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What became of a command. `exit_code` is None if it did not start or a signal ended it. `duration`: seconds."""
+
+    argv: tuple[str, ...]
+    exit_code: int | None
+    signal: str = ""  # "SIGSEGV"; on Windows the exception, "ACCESS_VIOLATION"
+    timed_out: bool = False
+    cancelled: bool = False
+    over_memory: bool = False  # it held more than it may, and was killed
+    duration: float = 0.0
+    stdout: str = ""  # with a log: the last 64 KiB of both streams
+    stderr: str = ""
+    error: str = ""  # why it could not be started, one line
+    leaked: int = 0  # descendants that outlived it and were killed
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself and with exit code 0."""
+        return self.exit_code == 0 and not (self.timed_out or self.cancelled or self.over_memory or self.error)
+
+
+class Cancellation:
+    """A thread-safe switch: set once, the commands that hold it are stopped; set again, they are killed at once."""
+
+    def __init__(self) -> None:
+        self._calls: list[None] = []  # whose length threads may change and read at once
+
+    def set(self) -> None:
+        """Stop the commands that hold it; the second time without a grace period."""
+        self._calls.append(None)
+
+    def is_set(self) -> bool:
+        """Whether `set` was called."""
+        return len(self._calls) > 0
+
+    def is_urgent(self) -> bool:
+        """Whether `set` was called more than once."""
+        return len(self._calls) > 1
+
+
+Runner = Callable[[Command], Completed]

@@ -1,0 +1,144 @@
+"""Where `.venvgrid` and its environments are."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.model.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+CACHE = "VENVGRID_CACHE_DIR"
+SCRATCH = "scratch"  # in .venvgrid: where the temporary files of the run are
+SCRATCH_PREFIX = "venvgrid-"
+SCRATCH_MARK = ".venvgrid-scratch"  # a file in it: what has none is not ours to delete
+LONGEST_NAME = 60  # characters
+CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
+# The first line of a script in an environment holds the path of its interpreter, and what installers do about quotes in
+# it does not work.
+UNSAFE_IN_SCRIPTS = re.compile(r"['\"\\$`\n\r\t]")
+
+
+def of_environments(root: Path, cache: Path) -> Path:
+    """Choose where environments are made: in `.venvgrid`, or in the user's cache if scripts could not hold its path."""
+    inside = root / "store"
+    if os.name == "nt" or not UNSAFE_IN_SCRIPTS.search(str(inside)):
+        return inside
+    return cache / "stores" / hashlib.blake2b(os.fsencode(root), digest_size=6).hexdigest()
+
+
+def file_name(text: str) -> str:
+    """Make a name of a file or folder that no shell, URL or requirement takes for something else."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "project"
+    if len(safe) <= LONGEST_NAME:
+        return safe
+    return safe[:LONGEST_NAME] + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+
+def prepare(root: Path, environments: Path) -> None:
+    """Make `.venvgrid` and the folder of its environments.
+
+    Raises:
+        InfrastructureError: they cannot be written, or a link stands where environments are to be made and deleted.
+    """
+    try:
+        for folder in (root, environments, root / "envs"):
+            folder.mkdir(parents=True, exist_ok=True)
+        if environments.is_symlink():
+            message = f"{environments} is a link: remove it, environments are made in a real folder"
+            raise InfrastructureError(message)
+        for name, text in (("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n")):
+            if not (root / name).exists():
+                (root / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"{error.filename or root} cannot be written: {error.strerror or error}"
+        raise InfrastructureError(message) from error
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Path]:
+    """Have all temporary files of a run in one folder, and clear away that of a run that was killed.
+
+    To be used while nobody else runs in `root`, which remembers the folder.
+    """
+    record = root / SCRATCH
+    with suppress(OSError, UnicodeDecodeError):
+        _clear(Path(record.read_text(encoding="utf-8").strip()))
+    folder, earlier = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX)), tempfile.tempdir
+    with suppress(OSError):
+        (folder / SCRATCH_MARK).touch()
+        record.write_text(f"{folder}\n", encoding="utf-8")
+    tempfile.tempdir = str(folder)
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = earlier
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            record.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    """Delete a folder that a run has left, if it is one: the record may have come with somebody's project."""
+    if not folder.name.startswith(SCRATCH_PREFIX) or folder.is_symlink() or not (folder / SCRATCH_MARK).is_file():
+        return
+    if os.name == "nt" or folder.stat().st_uid == os.geteuid():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def safe_cache(environ: Mapping[str, str], say: Callable[[str], None]) -> Path:
+    """Give venvgrid's folder in the user's cache, there and ours; a temporary one where it cannot be written.
+
+    Raises:
+        InfrastructureError: somebody else could write into it.
+    """
+    folder = cache_folder(environ)
+    try:
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        check_owner(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        temporary = Path(tempfile.mkdtemp(prefix="venvgrid-cache-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        why = error.strerror or error
+        say(f"warning: the cache {folder} cannot be written ({why}); nothing is kept from one run to the next")
+        return temporary
+    return folder
+
+
+def check_owner(folder: Path) -> None:
+    """Make sure that nobody else can write into the cache: what is in it is executed.
+
+    Raises:
+        InfrastructureError: somebody can.
+    """
+    if os.name == "nt":
+        return
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
+        message = f"the cache {folder} belongs to another user; set {CACHE} to a folder of your own"
+        raise InfrastructureError(message)
+    if status.st_mode & 0o022:
+        message = f"the cache {folder} can be written by other users; type: chmod go-w {folder}"
+        raise InfrastructureError(message)
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Give venvgrid's folder in the user's cache."""
+    if environ.get(CACHE):
+        return Path(environ[CACHE]).absolute()
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("venvgrid")

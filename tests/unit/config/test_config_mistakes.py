@@ -1,0 +1,237 @@
+"""The configuration: what each mistake says, and that nothing in a file makes a traceback."""
+
+# ruff: noqa: SIM300, E501 - expected == actual; helpers are named by what they give; a case on a line
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from venvgrid.config import grids, loading
+from venvgrid.config import sections as config_sections
+from venvgrid.config.config_file import Source
+from venvgrid.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from venvgrid.model.result import Config
+
+FILE = Path(__file__).resolve().parent / "matrix.toml"
+
+
+def read(text: str, running: str = "3.11") -> Config:
+    return loading.parse(text, file=FILE, running=running)
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    return list(caught.value.mistakes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: command, reports, smoke, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
+        ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, exclude, include, install, test, grid)"),
+        ("test = 1", "test: expected a table, [test], got the number 1"),
+        ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),
+        ("[axes]\npython = [3.10]", "axes.python[0]: expected a string, got the number 3.1 (put it in quotes; 3.10 as a number is 3.1)"),
+        ("[axes]\nnumpy = 2", "axes.numpy: expected a list of strings, got the number 2; put it in quotes, 3.10 as a number is 3.1"),
+        ("[axes]\nnumpy = true", "axes.numpy: expected a list of strings, got true"),
+        ("[axes]\nnumpy = []", "axes.numpy: an axis needs at least one value; remove the line for no axis"),
+        ('[axes]\nnumpy = ["1", "1"]', "axes.numpy[1]: the value '1' is there twice"),
+        ('[axes]\nnumpy = ["1", "==1.*"]', "axes.numpy[1]: the value '==1.*' is there twice, it means the same as '1'"),
+        ('[axes]\nnumpy = ["latest-minors"]', "axes.numpy[0]: the policy 'latest-minors' stands for all values of an axis: write it alone, not in a list"),
+        ('[axes]\npython = ["supported"]', "axes.python[0]: the policy 'supported' stands for all values of an axis: write it alone, not in a list"),
+        ('[axes]\npython = ["3.8..3.10", "3.9"]', "axes.python[1]: the value '3.9' is there twice"),
+        ('[axes]\npython = "3.10..3.8"', "axes.python: '3.10..3.8' runs backwards; write \"3.8..3.10\""),
+        ('[axes]\npython = "3.5"', "axes.python: '3.5' is not supported: venvgrid knows Python 2.7, 3.6 and newer"),
+        ('[axes]\npython = "3.12t"', "axes.python: '3.12t': only CPython 3.13 and newer can be free-threaded"),
+        ('[axes]\nPyYAML = "1"\npyyaml = "2"', "axes.pyyaml: the same axis as 'PyYAML'; write its values into one list"),
+        ('[axes]\nas_of = "today"', "axes.as_of: write 'as-of', not 'as_of'"),
+        ("[axes]\nzope.interface = '1'", 'axes.zope: expected a list of strings, got a table; a name with a dot needs quotes: "zope.interface" = …'),
+        ("[axes]\nenv = 'Agg'", "axes.env: needs a variable: env.NAME = [\"value\"], got 'Agg'"),
+        ("[axes]\nenv.'A B' = 'x'", "axes.env.\"A B\": 'A B' is no valid variable name (letters, digits and '_', no digit first)"),
+        ("[axes]\n'a b' = 'x'", "axes.\"a b\": 'a b' is no valid name (letters, digits, '.', '-' and '_' in between)"),
+        ('[axes]\nas-of = "2023-02-31"', "axes.as-of: '2023-02-31' is no date of the calendar"),
+        ("[axes]\nas-of = 2023-01-31T00:00:00", "axes.as-of: 2023-01-31T00:00:00 has no time zone: write 2023-01-31T00:00:00Z for UTC"),
+        ('[axes]\nresolution = "lowest_direct"', "axes.resolution: 'lowest_direct' is not allowed; did you mean 'lowest-direct'? (allowed: 'highest', 'lowest' or 'lowest-direct')"),
+        ('[project]\npath = "nowhere"', f"project.path: 'nowhere' is no folder (looked for {FILE.parent / 'nowhere'})"),
+        ('[project]\nextras = "plot"', "project.extras: expected a list of strings: [\"plot\"], got 'plot'"),
+        ('[install]\nrequires = ["-r x.txt"]', "install.requires[0]: '-r x.txt' is an option; only requirements such as \"pytest>=8\" are allowed here"),
+        ('[install]\nrequires = ["x @ git+ssh://h/x"]', "install.requires[0]: 'x @ git+ssh://h/x': a URL must be written as \"name @ https://…\""),
+        ('[install]\nconstraints = ["x[y]<2"]', "install.constraints[0]: 'x[y]<2': a constraint cannot have extras"),
+        ('[install]\nonly-binary = "yes"', "install.only-binary: expected true or false (without quotes), got 'yes'"),
+        ('[test]\ncommand = "pytest -x"', "test.command: expected a list of strings: [\"pytest -x\"], got 'pytest -x'"),
+        ("[test]\ncommand = []", 'test.command: needs a program, such as ["pytest"]'),
+        ('[test]\ncommand = ["x", "{cel}"]', "test.command[1]: unknown placeholder '{cel}'; did you mean 'cell'? (allowed: {cell}, {python}, {axis:NAME}; write '{{' for a literal brace)"),
+        ('[axes]\nnumpy="1"\n[test]\ncommand = ["{axis:nunpy}"]', "test.command[0]: the placeholder '{axis:nunpy}' names no axis; did you mean 'numpy'? (axes: python, numpy)"),
+        ('[test]\ncommand = ["a{"]', "test.command[0]: 'a{': a '{' that is never closed (write '{{' for a literal brace)"),
+        ('[test]\nreports = "junit:{oops}.xml"', "test.reports: unknown placeholder '{oops}' (allowed: {cell}, {python}, {axis:NAME}; write '{{' for a literal brace)"),
+        ('[test]\nreports = "junit:"', "test.reports: 'junit:' is not allowed (allowed: 'pytest', 'exit-status', 'junit:FILE')"),
+        ("[test]\nretries = 101", "test.retries: expected a whole number from 0 to 100, got the number 101"),
+        ("[test]\nretries = 0x" + "f" * 5_000, "test.retries: expected a whole number from 0 to 100, got a huge number"),
+        ("[test]\ngrace-period = 0x" + "f" * 5_000, "test.grace-period: a huge number is too long: at most 8760h"),
+        ("[axes]\nnumpy = [0x" + "f" * 5_000 + "]", "axes.numpy[0]: expected a string, got a huge number (put it in quotes)"),
+        ("[axes]\nallow-failure = '1'", "axes.allow-failure: is an option of [[include]], not an axis"),
+        ("[axes]\nas-of = 'yesterday'", "axes.as-of: 'yesterday' is not allowed (allowed: 'release', 'today', a date such as 2023-01-31, a time such as 2023-01-31T12:00:00Z)"),
+        ("[axes]\nas-of = '0001-01-01T00:00:00+05:00'", "axes.as-of: 0001-01-01 00:00:00+05:00 is no time of the calendar"),
+        ("[axes]\nas-of = '2023-01-01T25:00:00Z'", "axes.as-of: '2023-01-01T25:00:00Z' is no date of the calendar"),
+        ("[axes]\nnumpy = '>=1,<'", "axes.numpy: '>=1,<' is no valid PEP 440 specifier, such as \">=1,<2\""),
+        ("[axes]\npython = '3.8..3.9..3.10'", "axes.python: '3.8..3.9..3.10' is no range of Python versions, such as \"3.8..3.13\""),
+        ("[[exclude]]\npython = []", "exclude[0].python: needs at least one value"),
+        ("[axes]\nnumpy = '1'\n[[exclude]]\nnumpy = '1'\nNumPy = '2'", "exclude[0].NumPy: the axis 'numpy' is there twice"),
+        ("[plan]\nstrategy = 'ful'", "plan.strategy: 'ful' is no strategy; did you mean 'full'? (allowed: 'full', 'pairwise', 't=1' to 't=6', 'one-at-a-time', 'corners', 'budget=N')"),
+        ("[test]\ncommand = ['']", 'test.command: needs a program, such as ["pytest"]'),
+        ("[test]\nenv = { '1' = 'x' }", "test.env.1: '1' is no valid variable name (letters, digits and '_', no digit first)"),
+        ("[test]\nretries = true", "test.retries: expected a whole number from 0 to 100, got true"),
+        ("[test]\ntimeout = -1", 'test.timeout: expected a duration such as "10m", "1h30m" or "90s", or a number of seconds, got the number -1 ("none" for no limit)'),
+        ("[test]\ngrace-period = nan", 'test.grace-period: expected a duration such as "10m", "1h30m" or "90s", or a number of seconds, got the number nan'),
+        ('[test]\ntimeout = "9999999h"', "test.timeout: '9999999h' is too long: at most 8760h (\"none\" for no limit)"),
+        ('[test]\nsmoke = ["a-b"]', "test.smoke[0]: 'a-b' is no module name (such as \"matplotlib.pyplot\")"),
+        ("[test]\nenv = { A = 1 }", "test.env.A: expected a string, got the number 1 (put it in quotes)"),
+        ('[test]\npass-env = ["A=1"]', "test.pass-env[0]: 'A=1' is no variable name or pattern (such as \"CI\" or \"MY_*\")"),
+        ('[[exclude]]\npyton = "3.9"', "exclude[0].pyton: no such axis; did you mean 'python'? (allowed: python)"),
+        ("[[exclude]]\nallow-failure = true", "exclude[0].allow-failure: no such axis (allowed: python)"),
+        ("[[include]]\nallow-failure = true", "include[0]: names no axis: it would match every cell"),
+        ('[[include]]\npython = "3.9"\nallow-failure = "yes"', "include[0].allow-failure: expected true or false (without quotes), got 'yes'"),
+        ('[project]\npath = "a\\u0000b"', "project.path: 'a\\x00b' holds the control character '\\x00', which is not allowed"),
+        (f'[axes]\nenv.X = "{"x" * 1001}"', "axes.env.X: a string of 1,001 characters; at most 1,000 are allowed"),
+    ],
+)  # fmt: skip
+def test_each_mistake_says_where_and_what_is_allowed(text: str, message: str) -> None:
+    """A mistake names file, key path, what was there, and what is allowed."""
+    assert [f"matrix.toml: {message}"] == mistakes(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [("3.8-3.10", 'write "3.8..3.10" for a range'), ("cpython3.9", 'write "3.9"'), ("py3.9", 'write "3.9"')],
+)
+def test_a_python_written_for_another_tool(written: str, hint: str) -> None:
+    """A spelling that other tools use is a mistake with the right one in it."""
+    (message,) = mistakes(f'[axes]\npython = "{written}"')
+    assert message.startswith(f"matrix.toml: axes.python: '{written}' is no Python; {hint} (allowed: ")
+
+
+@pytest.mark.parametrize(("written", "hint"), [("2.2.*", "2.2"), ("v1.0", "1.0")])
+def test_a_version_written_another_way(written: str, hint: str) -> None:
+    """A version in another spelling is a mistake with the right one in it."""
+    (message,) = mistakes(f'[axes]\nnumpy = "{written}"')
+    assert message.startswith(f"matrix.toml: axes.numpy: '{written}' is no version; write '{hint}' (allowed: ")
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    """Mistakes of different sections, and of items of one list, all come in one error."""
+    got = mistakes('oops = 1\n[test]\nretries = -1\nsmoke = ["1", "ok", "2"]\n[[exclude]]\nx = "1"\ny = "2"')
+    assert {"oops", "test.retries", "test.smoke[0]", "test.smoke[2]", "exclude[0].x", "exclude[0].y"} == {
+        line.split(": ")[1] for line in got
+    }
+
+
+def test_a_file_of_mistakes_only_is_cut_short() -> None:
+    """Thousands of mistakes are counted, not listed."""
+    got = mistakes("".join(f"k{number} = 1\n" for number in range(1000)))
+    assert (201, "matrix.toml: … and 800 more mistakes") == (len(got), got[-1])
+
+
+def test_the_number_of_cells_has_a_limit() -> None:
+    """A product that is too large is counted, not expanded."""
+    versions = json.dumps([str(number) for number in range(101)])
+    (message,) = mistakes(f"[axes]\na = {versions}\nb = {versions}")
+    assert (
+        "matrix.toml: axes: 10,201 cells (1 python x 101 a x 101 b); at most 10,000 are possible: "
+        "give fewer values, or fewer axes"
+    ) == message
+    many = "\n".join(f'a{number} = ["1", "2", "3"]' for number in range(300))
+    assert mistakes(f"[axes]\n{many}")[0].startswith("matrix.toml: axes: more than 10^30 cells (1 python x 3 a0 x")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[axes]\npython = [", "matrix.toml:2:11: not valid TOML (line 2, column 11): "),
+        ("a = 1\nb =", "matrix.toml:2:4: not valid TOML (line 2, column 4): "),
+        ("a = \na = 1", "matrix.toml:1:5: not valid TOML (line 1, column 5): Invalid value"),
+    ],
+)
+def test_broken_toml_is_located(text: str, message: str) -> None:
+    """A syntax error names file, line and column."""
+    (got,) = mistakes(text)
+    assert message == got[: len(message)]
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "1" * 5_000])
+def test_toml_that_breaks_the_reader_is_a_mistake(text: str) -> None:
+    """What makes tomllib raise something else than its own error is no traceback either."""
+    assert "not valid TOML" in mistakes(text)[0]
+
+
+OTHER_KEYS = ("strategy", "python", "numpy", "env", "env.X", "X", "allow-failure", "as_of")
+
+
+def table_like() -> st.SearchStrategy[dict[str, Any]]:
+    """Tables that look like configurations, with any TOML value anywhere."""
+    words = st.sampled_from(
+        ["3.9", "3.8..3.10", "2.2", ">=1,<2", "absent", "..", "3.9..", "~=1", "==1.*", "", "/", "\0", "pytest", "{cell}", "{",
+         "release", "today", "2023-01-31", "none", "10m", "full", "wheel", "highest", "a,b", "-e .", "x @ https://h/x", "pypy3.10"]
+    )  # fmt: skip
+    scalars = st.one_of(
+        words,
+        st.text(max_size=20),
+        st.booleans(),
+        st.integers(),
+        st.just(10**300),
+        st.floats(),
+        st.dates(),
+        st.datetimes(timezones=st.sampled_from([None, dt.UTC, dt.timezone(dt.timedelta(hours=14))])),
+        st.times(),
+    )
+    keys = st.one_of(
+        st.sampled_from(
+            [*grids.SECTIONS, *config_sections.PROJECT, *config_sections.INSTALL, *config_sections.TEST, *OTHER_KEYS]
+        ),
+        st.text(max_size=10),
+    )
+    values = st.recursive(
+        scalars,
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
+        max_leaves=8,
+    )
+    sections = st.dictionaries(keys, values, max_size=5)
+    known = st.fixed_dictionaries(
+        {}, optional={name: st.one_of(sections, st.lists(sections, max_size=2), values) for name in grids.SECTIONS}
+    )
+    several = st.builds(
+        lambda top, named: {**top, "grid": named}, known, st.dictionaries(st.sampled_from(["a", "b c", "x-1"]), known)
+    )
+    return st.one_of(known, sections, several)
+
+
+@settings(max_examples=300, deadline=None)
+@given(table_like())
+def test_any_table_gives_a_config_or_mistakes(table: dict[str, Any]) -> None:
+    """No content makes a traceback, and each mistake names the file and fits on a line."""
+    try:
+        got = loading.build(Source(table=table, file=FILE), running="3.11")
+    except ConfigError as error:
+        found = error.mistakes
+    else:
+        assert all(axis.values or axis.policy for axis in got.axes)
+        assert 64 == len(got.digest)
+        return
+    assert found
+    assert [True] * len(found) == [line.startswith("matrix.toml: ") and len(line.splitlines()) == 1 for line in found]
+
+
+def test_a_bad_requirement_says_why() -> None:
+    """The reason that packaging gives is part of the message."""
+    (message,) = mistakes('[install]\nrequires = ["pytest >= banana"]')
+    assert message.startswith(
+        "matrix.toml: install.requires[0]: 'pytest >= banana' is no valid requirement, such as \"pytest>=8\" ("
+    )
