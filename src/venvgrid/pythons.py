@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import engine, interpreters
+from venvgrid import engine
+from venvgrid.interpreters import candidates, choosing, discovery, downloads
 from venvgrid.model.result import Interpreter
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class Pythons:
     uv: str = ""
     offline: bool = False
 
-    def found(self) -> interpreters.Found:
+    def found(self) -> discovery.Found:
         """Look for the interpreters of the machine, several at a time."""
-        return interpreters.discover(
+        return discovery.discover(
             run=self.run,
             cache=self.cache,
             environ=self.environ,
@@ -45,9 +46,9 @@ class Pythons:
 
     def choose(self, values: Iterable[str]) -> dict[str, Interpreter | str]:
         """Map each value to its interpreter, or to the reason that there is none."""
-        answers = interpreters.resolve_specs(values, self.found(), ask=self._ask, root=self.root, has_uv=bool(self.uv))
+        answers = choosing.resolve_specs(values, self.found(), ask=self._ask, root=self.root, has_uv=bool(self.uv))
         return {
-            value: answer.reason if isinstance(answer, interpreters.Missing) else answer
+            value: answer.reason if isinstance(answer, choosing.Missing) else answer
             for value, answer in answers.items()
         }
 
@@ -74,11 +75,11 @@ class Pythons:
 
     def can_download(self) -> bool:
         """Whether uv is there, and nothing forbids it to download interpreters."""
-        return bool(self.uv) and not interpreters.switched_off(self.environ, offline=self.offline)
+        return bool(self.uv) and not downloads.switched_off(self.environ, offline=self.offline)
 
     def download(self, value: str, missing: str) -> Interpreter | str:
         """Have uv install an interpreter; `missing` is the reason to be given, with what uv said, if it cannot."""
-        got = interpreters.install(
+        got = downloads.install(
             value,
             uv=self.uv,
             run=self.run,
@@ -87,12 +88,12 @@ class Pythons:
             cache=self.cache,
             offline=self.offline,
         )
-        if not isinstance(got, interpreters.Missing):
+        if not isinstance(got, choosing.Missing):
             return got
         if got.reason.startswith("uv has no "):
             return missing
         last = [part.strip() for part in got.reason.split(": ") if part.strip(" :")][-1]
         return f"{missing}; uv could not download it: {last[:150]}"
 
-    def _ask(self, path: Path) -> Interpreter | interpreters.PassedOver:
-        return interpreters.find_one(path, run=self.run, cache=self.cache, environ=self.environ)
+    def _ask(self, path: Path) -> Interpreter | candidates.PassedOver:
+        return discovery.find_one(path, run=self.run, cache=self.cache, environ=self.environ)

@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 from packaging.markers import default_environment
 
-from venvgrid.interpreters import Found, Machine, Missing, PassedOver, discover, find_one, look, resolve_specs
+from venvgrid.interpreters.candidates import PassedOver
+from venvgrid.interpreters.choosing import Missing, resolve_specs
+from venvgrid.interpreters.discovery import Found, discover, find_one, look
+from venvgrid.interpreters.machine import Machine
 from venvgrid.interpreters.memory import FILE
 from venvgrid.processes.runner import Command, Completed, run
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from fake_pythons import FakeRun, add
 
-from venvgrid.interpreters import Found, Machine, PassedOver, find_one, look
+from venvgrid.interpreters.candidates import PassedOver
+from venvgrid.interpreters.discovery import Found, find_one, look
+from venvgrid.interpreters.machine import Machine
 from venvgrid.processes.runner import Command, Completed, Runner
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes POSIX modes and links; all layouts are tried on POSIX")

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from fake_pythons import FakeRun, add, interpreter
 
-from venvgrid.interpreters import (
-    Found,
-    Missing,
-    PassedOver,
-    Place,
-    find_one,
-    python_json,
-    python_lines,
-    resolve_specs,
-)
+from venvgrid.interpreters.candidates import PassedOver
+from venvgrid.interpreters.choosing import Missing, resolve_specs
+from venvgrid.interpreters.discovery import Found, Place, find_one
+from venvgrid.interpreters.listing import python_json, python_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

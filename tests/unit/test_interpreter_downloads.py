@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fake_pythons import FakeRun, add
 
-from venvgrid.interpreters import Missing, install, switched_off
+from venvgrid.interpreters.choosing import Missing
+from venvgrid.interpreters.downloads import install, switched_off
 from venvgrid.processes.runner import Command, Completed
 
 if TYPE_CHECKING:

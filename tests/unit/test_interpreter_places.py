@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fake_pythons import FakeRun, add
 
-from venvgrid.interpreters import Found, Machine, look
+from venvgrid.interpreters.discovery import Found, look
+from venvgrid.interpreters.machine import Machine
 from venvgrid.interpreters.registry import registered
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes POSIX modes and links; all layouts are tried on POSIX")

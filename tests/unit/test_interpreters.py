@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from venvgrid.interpreters import choose, matches, parse_spec
-from venvgrid.interpreters.specs import TITLES, preference
+from venvgrid.interpreters.specs import TITLES, choose, matches, parse_spec, preference
 
 if TYPE_CHECKING:
     from venvgrid.model.result import Interpreter

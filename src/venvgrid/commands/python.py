@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import interpreters
+from venvgrid.interpreters import listing
 from venvgrid.processes import runner
 from venvgrid.pythons import Pythons
 from venvgrid.storage.directories import cache_folder
@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     cache = cache_folder(terminal.environ) / "interpreters"
     found = Pythons(environ=terminal.environ, run=runner.run, cache=cache, root=Path.cwd()).found()
     if arguments.json:
-        terminal.data(json.dumps(interpreters.python_json(found), indent=1))
+        terminal.data(json.dumps(listing.python_json(found), indent=1))
     else:
-        terminal.data("\n".join(interpreters.python_lines(found)))
+        terminal.data("\n".join(listing.python_lines(found)))
     return 0 if found.interpreters else 3
