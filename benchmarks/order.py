@@ -13,9 +13,9 @@ import statistics
 from typing import TYPE_CHECKING
 
 from venvgrid import ordering
-from venvgrid.cell_ids import cell_id
 from venvgrid.compare import Earlier
 from venvgrid.model.result import Axis, AxisKind, Cell, Distribution, Outcome
+from venvgrid.planning.cell_ids import cell_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """A project's tests in every combination of Python and dependency versions, and the proof of what was tested.
 
-`venvgrid.run()` is the Python interface; it gives a `venvgrid.report.Report`.
+`venvgrid.run()` is the Python interface; it gives a `venvgrid.results.report.Report`.
 """
 
 from typing import TYPE_CHECKING

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from venvgrid import compare, grouping
 from venvgrid.explain import Evidence, Explanation
 from venvgrid.model.result import Outcome, Verdict
-from venvgrid.report import BAD
+from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from venvgrid.compare import Changes
     from venvgrid.grouping import FailureGroup
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Case, Report
+    from venvgrid.results.report import Case, Report
 
 GOOD = frozenset({Verdict.PASSED, Verdict.XPASSED})
 SAYS_SOMETHING = frozenset(  # about versions: the tests ran

@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import learning, ordering, policies, session
+from venvgrid import learning, ordering, session
 from venvgrid.config import config_file
 from venvgrid.model.errors import NothingToRunError
 from venvgrid.model.events import Stage
 from venvgrid.processes.runner import Cancellation
+from venvgrid.resolving import policies
 from venvgrid.workbench import Wishes, Workbench, default_workers, matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from venvgrid.model.events import Event
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 
 def run(  # noqa: PLR0913  (each is an option of the command)

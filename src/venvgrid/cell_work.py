@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from venvgrid.model.result import CellResult, Outcome
 
 if TYPE_CHECKING:
-    from venvgrid.environments import Environment
+    from venvgrid.environments.store import Environment
     from venvgrid.model.result import Cell, LockEntry
-    from venvgrid.project import Metadata
+    from venvgrid.project.metadata import Metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

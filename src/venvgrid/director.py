@@ -10,25 +10,25 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid import report
-from venvgrid.builder import BuildError
 from venvgrid.cell_work import CellWork, Installed, Tested, base_result
 from venvgrid.engine import Task
-from venvgrid.installers import ResolveFailed, Unresolvable
+from venvgrid.environments.builder import BuildError
+from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.jobs import BYTECODE, RESOLVE, Jobs
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
 from venvgrid.model.result import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
 from venvgrid.processes.variables import redact
-from venvgrid.project import ProjectError
+from venvgrid.project.metadata import ProjectError
+from venvgrid.project.wheels import Wheel
+from venvgrid.results import report
 from venvgrid.supply import PYTHON, WHEEL, Supply
 from venvgrid.tasks import Built, Resolution, Trouble, headline
-from venvgrid.wheels import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from venvgrid.environments import Environment
+    from venvgrid.environments.store import Environment
     from venvgrid.model.events import Event
     from venvgrid.model.result import Cell
     from venvgrid.processes.runner import Cancellation

@@ -6,16 +6,16 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from venvgrid import journal, report
 from venvgrid.compare import Earlier
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.result import Outcome
+from venvgrid.results import journal, report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 TELLS_NOTHING = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER})
 

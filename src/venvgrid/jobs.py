@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from venvgrid import hearing
 from venvgrid.engine import Lane, Task
-from venvgrid.environments import Environment
+from venvgrid.environments.store import Environment
+from venvgrid.installers import progress
 from venvgrid.model.events import Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.tasks import Built, Resolution
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from venvgrid.engine import Post
     from venvgrid.model.result import Cell, Interpreter, LockEntry
     from venvgrid.ordering import Order
-    from venvgrid.project import Metadata
+    from venvgrid.project.metadata import Metadata
+    from venvgrid.project.wheels import Wheel
     from venvgrid.tasks import Work
-    from venvgrid.wheels import Wheel
 
 T = TypeVar("T")
 RESOLVE = "resolve:"
@@ -58,7 +58,7 @@ class Jobs:
                 post(StageProgress(cell=cells[0].id, stage=Stage.BUILD, text=text, at=self._now()))
 
             def build() -> Environment:
-                with hearing.heard_by(say):
+                with progress.heard_by(say):
                     return self._work.build(entry, wheel, cells, alone=alone)
 
             environment, took = self._timed(post, cells, Stage.BUILD, build)

@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import lockfile, plan
-from venvgrid.cell_ids import cell_id
 from venvgrid.model.events import Stage
 from venvgrid.model.result import AxisKind, Cell, Learnt, Plan, PlannedCell, Status
+from venvgrid.planning import expansion
+from venvgrid.planning.cell_ids import cell_id
+from venvgrid.resolving import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,19 +37,19 @@ def plan_for(bench: Workbench, listening: Listening | None = None, *, locked: bo
     """
     config = bench.config
     if config.planning.kind == "full":
-        return plan.expand(config)
+        return expansion.expand(config)
     path = lockfile.path_for(config)
     if bench.wishes.locked or (locked and path.is_file()):
         lock = lockfile.read(path)
         fits = lock.digest == bench.lock_digest(bench.metadata)  # if not, whoever reads the lock next says so
-        return plan.expand(config, lock.learnt, lock.chosen if fits else ())
-    return plan.expand(config) if locked else _learnt(bench, listening)
+        return expansion.expand(config, lock.learnt, lock.chosen if fits else ())
+    return expansion.expand(config) if locked else _learnt(bench, listening)
 
 
 def _learnt(bench: Workbench, listening: Listening | None) -> Plan:
     """Give a plan in which no chosen cell is impossible, as far as is known now."""
     learnt: tuple[Learnt, ...] = ()
-    planned = plan.expand(bench.config)
+    planned = expansion.expand(bench.config)
     for _ in range(MOST_ROUNDS):
         known = _resolve(bench, planned, listening)
         impossible = [item for item in known if item.status is Status.IMPOSSIBLE and not item.cell.named]
@@ -59,7 +60,7 @@ def _learnt(bench: Workbench, listening: Listening | None) -> Plan:
         if not found:
             break
         learnt = (*learnt, *found)
-        planned = plan.expand(bench.config, learnt)
+        planned = expansion.expand(bench.config, learnt)
     return planned
 
 

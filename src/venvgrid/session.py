@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from venvgrid import history, journal, report, unchanged
+from venvgrid import history
 from venvgrid.reporters import render
+from venvgrid.results import journal, report, result_cache
 from venvgrid.storage import directories, locks
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from venvgrid.journal import RunFolder
     from venvgrid.model.events import Event
-    from venvgrid.report import Report
+    from venvgrid.results.journal import RunFolder
+    from venvgrid.results.report import Report
     from venvgrid.tasks import Goal
     from venvgrid.workbench import Workbench
 
@@ -65,14 +66,14 @@ def execute(
 
 def load(root: Path, folder: RunFolder) -> Report:
     """Give the report of an earlier run, from its journal; `root` is `.venvgrid`."""
-    finished = unchanged.with_tests(report.fold(journal.read(folder.events)), root / unchanged.FOLDER)
+    finished = result_cache.with_tests(report.fold(journal.read(folder.events)), root / result_cache.FOLDER)
     return replace(finished, before=history.before(root, finished))
 
 
 def _completed(bench: Workbench, finished: Report) -> Report:
     """Add what the events do not tell, and keep what passed."""
     bench.keep_verdicts(finished)
-    finished = unchanged.with_tests(finished, bench.root / unchanged.FOLDER)
+    finished = result_cache.with_tests(finished, bench.root / result_cache.FOLDER)
     return replace(finished, before=history.before(bench.root, finished))
 
 

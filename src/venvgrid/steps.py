@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid import coverage_data, installed, junit_input, plan, probe, signatures, verdict
 from venvgrid.cell_work import Tested, base_result
+from venvgrid.environments.package_cache import record
 from venvgrid.model.events import Stage, StageFinished, StageStarted
 from venvgrid.model.names import normalise
 from venvgrid.model.result import AxisKind, CellResult, Failure, InstallMode, Outcome
+from venvgrid.outcomes import judgement, junit_input, probe, signatures
+from venvgrid.planning import expansion
 from venvgrid.processes import variables
 from venvgrid.processes.runner import Command
+from venvgrid.results import coverage
 from venvgrid.watching import Watched, last_exception, with_last_line
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from venvgrid.cell_work import CellWork
     from venvgrid.engine import Post
-    from venvgrid.environments import Store
+    from venvgrid.environments.store import Store
     from venvgrid.model.result import Cell, Config
     from venvgrid.processes.redaction import Redactor
     from venvgrid.processes.runner import Completed
@@ -130,15 +133,15 @@ class Steps:
             log=f"logs/{work.cell.id}.log",
         )
 
-    def _attempt(self, work: CellWork, post: Post, scratch: Path, attempt: int) -> tuple[verdict.Judgement, int]:
+    def _attempt(self, work: CellWork, post: Post, scratch: Path, attempt: int) -> tuple[judgement.Judgement, int]:
         """Run the command once; gives the verdict, and how many processes outlived it."""
         scratch.mkdir(parents=True)
         child = self._variables(work, scratch)
         if self.config.test.coverage:  # of an earlier run
             shutil.rmtree(self._measured(work.cell), ignore_errors=True)
-        before = installed.versions(work.environment.site, self._axis_names())
+        before = record.versions(work.environment.site, self._axis_names())
         stream = None
-        if self.config.test.reports == verdict.PYTEST:
+        if self.config.test.reports == judgement.PYTEST:
             child |= self._probe(work, scratch, child)
             stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
         report = self._report_file(work)
@@ -150,7 +153,7 @@ class Steps:
         if stacks:
             self._tell(work, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
         limits = junit_input.Limits(elapsed=completed.duration)
-        ended = verdict.Ended(
+        ended = judgement.Ended(
             exit_code=completed.exit_code,
             signal=completed.signal,
             timed_out=completed.timed_out,
@@ -160,13 +163,13 @@ class Steps:
             limit=self.config.test.timeout,
             stacks=stacks,
         )
-        judged = verdict.judge(
+        judged = judgement.judge(
             watched.observed,
             ended,
             self._expected(work),
             report=junit_input.read(report, earlier, limits) if report else None,
             before=before,
-            after=installed.versions(work.environment.site, self._axis_names()),
+            after=record.versions(work.environment.site, self._axis_names()),
         )
         if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
             judged = replace(judged, reason=with_last_line(judged.reason, completed.stdout))
@@ -195,7 +198,7 @@ class Steps:
         kind, _, name = self.config.test.reports.partition(":")
         if kind != "junit":
             return None
-        (filled,) = plan.fill((name,), work.cell, str(work.environment.python))
+        (filled,) = expansion.fill((name,), work.cell, str(work.environment.python))
         return self.config.project.path / filled
 
     def _checked(self, work: CellWork, result: CellResult) -> Tested:
@@ -211,7 +214,7 @@ class Steps:
         return Tested(result=noted, is_changed=not work.alone, is_poisoned=bool(seen.poisoned))
 
     def _argv(self, work: CellWork) -> tuple[str, ...]:
-        return (*plan.fill(self.config.test.command, work.cell, str(work.environment.python)), *self.arguments)
+        return (*expansion.fill(self.config.test.command, work.cell, str(work.environment.python)), *self.arguments)
 
     def _command(self, work: CellWork, argv: tuple[str, ...], env: Mapping[str, str]) -> Command:
         return Command(
@@ -236,7 +239,7 @@ class Steps:
         private.mkdir(parents=True, exist_ok=True)
         own = {"TMPDIR": str(private), "TEMP": str(private), "TMP": str(private)}
         own |= {"PYTEST_XDIST_AUTO_NUM_WORKERS": str(self.cpus)}
-        own |= {"COVERAGE_FILE": str(self._measured(work.cell) / coverage_data.FILE), "VENVGRID_CELL": work.cell.id}
+        own |= {"COVERAGE_FILE": str(self._measured(work.cell) / coverage.FILE), "VENVGRID_CELL": work.cell.id}
         return variables.child_environment(
             self.environ,
             pass_env=self.config.test.pass_env,
@@ -252,19 +255,19 @@ class Steps:
 
     def _measured(self, cell: Cell) -> Path:
         """Give the folder of a cell's coverage data."""
-        place = coverage_data.folder_of(self._private(cell))
+        place = coverage.folder_of(self._private(cell))
         place.mkdir(exist_ok=True)
         return place
 
     def _axis_names(self) -> tuple[str, ...]:
         return tuple(axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
 
-    def _expected(self, work: CellWork) -> verdict.Expected:
+    def _expected(self, work: CellWork) -> judgement.Expected:
         locked = {item.name: item.version for item in work.entry.distributions}
         prefix = os.path.realpath(work.environment.path)
         mode = self.config.project.install
         checkout = os.path.realpath(self.config.project.path)
-        return verdict.Expected(
+        return judgement.Expected(
             prefix=prefix,
             python_version=work.entry.interpreter.version,
             implementation=work.entry.interpreter.implementation,

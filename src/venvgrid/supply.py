@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from venvgrid.model.result import Interpreter
+    from venvgrid.project.wheels import Wheel
     from venvgrid.tasks import Goal, Work
-    from venvgrid.wheels import Wheel
 
 WHEEL = "wheel:"
 PYTHON = "python:"

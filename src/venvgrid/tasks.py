@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.installers import ResolveFailed, Unresolvable
+from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model.events import Stage
 from venvgrid.model.result import LockEntry
 from venvgrid.ordering import Order
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from venvgrid.cell_work import CellWork, Tested
     from venvgrid.engine import Post
-    from venvgrid.environments import Environment
+    from venvgrid.environments.store import Environment
     from venvgrid.model.result import Cell, CellResult, Config, Interpreter, Plan
-    from venvgrid.project import Metadata
-    from venvgrid.wheels import Wheel
+    from venvgrid.project.metadata import Metadata
+    from venvgrid.project.wheels import Wheel
 
 Answer = LockEntry | Unresolvable | ResolveFailed
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from venvgrid import records, verdict
 from venvgrid.model.events import TestFinished, TestsCollected
+from venvgrid.outcomes import judgement, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from venvgrid import probe
     from venvgrid.engine import Post
+    from venvgrid.outcomes import probe
     from venvgrid.processes.runner import Completed
 
 
@@ -28,7 +28,7 @@ class Watched:
         attempt: int,
     ) -> None:
         """Follow `stream` (None: there is no probe) for a cell's attempt, the first being 1."""
-        self.observed = verdict.Observed()
+        self.observed = judgement.Observed()
         self._cell, self._stream, self._post, self._now, self._attempt = cell, stream, post, now, attempt
 
     def poll(self) -> None:

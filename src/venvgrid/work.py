@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.builder import BuildError
+from venvgrid.environments.builder import BuildError
 from venvgrid.model.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from venvgrid.bytecode import Bytecode
     from venvgrid.cell_work import CellWork, Tested
     from venvgrid.engine import Post
-    from venvgrid.environments import Environment, Store
+    from venvgrid.environments.package_cache.bytecode import Bytecode
+    from venvgrid.environments.store import Environment, Store
+    from venvgrid.interpreters.provider import Pythons
     from venvgrid.model.result import Cell, CellResult, Interpreter, LockEntry
-    from venvgrid.project import Metadata
-    from venvgrid.pythons import Pythons
-    from venvgrid.resolve import Resolver
+    from venvgrid.project.metadata import Metadata
+    from venvgrid.project.wheels import Wheel, WheelShelf
+    from venvgrid.resolving.resolver import Resolver
+    from venvgrid.results.result_cache import Verdicts
     from venvgrid.steps import Steps
     from venvgrid.tasks import Answer
-    from venvgrid.unchanged import Verdicts
-    from venvgrid.wheels import Wheel, WheelShelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

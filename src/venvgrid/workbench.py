@@ -9,31 +9,36 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__, engine, history, lockfile, probe, project, selection, unchanged
-from venvgrid.builder import Builder
-from venvgrid.bytecode import Bytecode
+from venvgrid import __version__, engine, history
 from venvgrid.director import GridDirector
-from venvgrid.environments import Store
+from venvgrid.environments.builder import Builder
+from venvgrid.environments.creator import Skeletons
+from venvgrid.environments.package_cache.bytecode import Bytecode
+from venvgrid.environments.package_cache.cache import Trees
+from venvgrid.environments.store import Store
 from venvgrid.installers import uv
+from venvgrid.installers.legacy_tools import Tools
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
+from venvgrid.interpreters.provider import Pythons
 from venvgrid.model.errors import ConfigError, LockError, UsageError
 from venvgrid.model.events import Stage
 from venvgrid.model.names import normalise
 from venvgrid.model.result import InstallMode, Status
 from venvgrid.ordering import Order
+from venvgrid.outcomes import probe
+from venvgrid.planning import selection
 from venvgrid.processes import runner, variables
 from venvgrid.processes.redaction import Redactor
-from venvgrid.pythons import Pythons
-from venvgrid.resolve import Resolver
-from venvgrid.skeletons import Skeletons
+from venvgrid.project import metadata as project
+from venvgrid.project.wheels import WheelShelf
+from venvgrid.resolving import lockfile
+from venvgrid.resolving.resolver import Resolver
+from venvgrid.results import result_cache
+from venvgrid.results.result_cache import Verdicts
 from venvgrid.steps import Steps
 from venvgrid.storage import directories
 from venvgrid.tasks import Goal
-from venvgrid.tools import Tools
-from venvgrid.trees import Trees
-from venvgrid.unchanged import Verdicts
-from venvgrid.wheels import WheelShelf
 from venvgrid.work import GridWork
 
 if TYPE_CHECKING:
@@ -41,12 +46,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.compare import Earlier
-    from venvgrid.installers import Installer
+    from venvgrid.installers.base import Installer
     from venvgrid.model.events import Event
     from venvgrid.model.result import Cell, Config, Interpreter, Plan
     from venvgrid.processes.runner import Cancellation
-    from venvgrid.project import Metadata
-    from venvgrid.report import Report
+    from venvgrid.project.metadata import Metadata
+    from venvgrid.results.report import Report
     from venvgrid.tasks import Answer
 
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: which one to use, for those who must
@@ -193,7 +198,7 @@ class Workbench:
         """The green results of earlier runs."""
         around = functools.cache(lambda: project.above(self.config.project.path))
         return Verdicts(
-            folder=self.root / unchanged.FOLDER,
+            folder=self.root / result_cache.FOLDER,
             config=self.config,
             arguments=self.wishes.arguments,
             environ=self.environ,
@@ -305,7 +310,7 @@ class Workbench:
 
     def _doubt(self, name: str) -> str:
         """Ask the index itself, before a cell is called impossible because it has nothing: say why that is not sure."""
-        from venvgrid.index import of_user  # noqa: PLC0415  (mostly nobody asks)
+        from venvgrid.resolving.index import of_user  # noqa: PLC0415  (mostly nobody asks)
 
         return of_user(self.environ, self.cache).doubt(name)
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from venvgrid import probe, verdict
-from venvgrid.observed import Observed
+from venvgrid.outcomes import judgement as verdict
+from venvgrid.outcomes import probe
+from venvgrid.outcomes.observation import Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid import filling, harvest, testing
-from venvgrid.bytecode import SOURCE_TIME, Bytecode
-from venvgrid.cloning import DamagedError
-from venvgrid.filling import Given
+from venvgrid import testing
+from venvgrid.environments.package_cache import ingest, populate
+from venvgrid.environments.package_cache.bytecode import SOURCE_TIME, Bytecode
+from venvgrid.environments.package_cache.cache import Trees
+from venvgrid.environments.package_cache.links import DamagedError
+from venvgrid.environments.package_cache.populate import Given
 from venvgrid.processes import command, runner
-from venvgrid.trees import Trees
 
 if TYPE_CHECKING:
     from venvgrid.model.result import Interpreter
@@ -42,7 +43,7 @@ class Shared:
     bytecode: Bytecode
 
     def keep(self, env: Path, interpreter: Interpreter = HERE) -> None:
-        harvest.keep(self.trees, env, env / "site", env / "bin/python", interpreter, (DEMO,))
+        ingest.keep(self.trees, env, env / "site", env / "bin/python", interpreter, (DEMO,))
 
     def give(self, env: Path, interpreter: Interpreter = HERE) -> int:
         """Fill a new environment from the tree; gives how many compiled files it got."""
@@ -51,7 +52,7 @@ class Shared:
         if tree is None:
             return 0
         given = Given()
-        filling.give(self.trees, tree, env, env / "site", given, may_link=True)
+        populate.give(self.trees, tree, env, env / "site", given, may_link=True)
         return len(given.compiled)
 
     def collect(self, env: Path, interpreter: Interpreter = HERE) -> int:

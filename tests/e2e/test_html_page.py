@@ -21,7 +21,7 @@ from venvgrid.reporters import html
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 pytestmark = pytest.mark.e2e
 WAIT = 60.0  # seconds for a page on a busy machine

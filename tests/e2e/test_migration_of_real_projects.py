@@ -14,7 +14,7 @@ import pytest
 import requests
 from mousebender import simple
 
-from venvgrid import index
+from venvgrid.resolving import index
 
 if TYPE_CHECKING:
     from conftest import Command

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 from probe_lab import LABS, OK, ages, posix, write
 
-from venvgrid.probe import STREAM_NAME, Stream, attest_command
-from venvgrid.records import Started
+from venvgrid.outcomes.probe import STREAM_NAME, Stream, attest_command
+from venvgrid.outcomes.records import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probe_lab import Cases
 
-    from venvgrid.records import Record
+    from venvgrid.outcomes.records import Record
 
 pytestmark = pytest.mark.e2e
 pytest_plugins = ("probe_lab",)

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from packaging.markers import default_environment
 
+from venvgrid.interpreters.cache import FILE
 from venvgrid.interpreters.candidates import PassedOver
-from venvgrid.interpreters.choosing import Missing, resolve_specs
 from venvgrid.interpreters.discovery import Found, discover, find_one, look
-from venvgrid.interpreters.machine import Machine
-from venvgrid.interpreters.memory import FILE
+from venvgrid.interpreters.locations import Machine
+from venvgrid.interpreters.selection import Missing, resolve_specs
 from venvgrid.processes.runner import Command, Completed, run
 
 pytestmark = pytest.mark.e2e

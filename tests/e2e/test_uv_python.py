@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from venvgrid.interpreters.choosing import Missing
 from venvgrid.interpreters.discovery import look
-from venvgrid.interpreters.downloads import install
-from venvgrid.interpreters.machine import Machine
+from venvgrid.interpreters.download import install
+from venvgrid.interpreters.locations import Machine
+from venvgrid.interpreters.selection import Missing
 from venvgrid.processes.runner import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.name != "posix", reason="the mirror is made for POSIX")]

@@ -18,17 +18,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import junit_input, lockfile, plan, selection
 from venvgrid.config import loading
 from venvgrid.history import last
 from venvgrid.installers import uv
-from venvgrid.journal import read as read_journal
-from venvgrid.migration import nox, tox, tox_files, variants, workflow, writing
-from venvgrid.migration.requirements import understand
-from venvgrid.migration.values import Carried, Lost
+from venvgrid.migration import matrix_toml, variants
+from venvgrid.migration.model import Carried, Lost
+from venvgrid.migration.readers import github_workflow, nox, tox, tox_settings
+from venvgrid.migration.readers.requirements import understand
 from venvgrid.model.errors import VenvgridError
+from venvgrid.outcomes import junit_input
+from venvgrid.planning import expansion, selection
 from venvgrid.processes.redaction import Redactor
-from venvgrid.report import fold
+from venvgrid.resolving import lockfile
+from venvgrid.results.journal import read as read_journal
+from venvgrid.results.report import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +62,7 @@ def _text(data: bytes) -> str:
 def _config(data: bytes) -> None:
     made = loading.parse(_text(data), file=HERE / "matrix.toml", running="3.12")
     if not any(axis.policy for axis in made.axes):
-        plan.expand(made)
+        expansion.expand(made)
 
 
 def _expression(data: bytes) -> None:
@@ -95,11 +98,11 @@ def _pylock(data: bytes) -> None:
 def _written(carried: Carried) -> None:
     parts, lost = variants.parts(carried, ())
     if parts:
-        loading.parse(writing.text(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
+        loading.parse(matrix_toml.text(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
 
 
 def _tox(data: bytes) -> None:
-    _written(tox.carried(tox_files.read_ini(_text(data), "tox.ini"), HERE, "tox.ini"))
+    _written(tox.carried(tox_settings.read_ini(_text(data), "tox.ini"), HERE, "tox.ini"))
 
 
 def _nox(data: bytes) -> None:
@@ -107,7 +110,7 @@ def _nox(data: bytes) -> None:
 
 
 def _workflow(data: bytes) -> None:
-    _written(workflow.read(_text(data), HERE, "ci.yml", ["3.12"]))
+    _written(github_workflow.read(_text(data), HERE, "ci.yml", ["3.12"]))
 
 
 def _requirements(data: bytes) -> None:

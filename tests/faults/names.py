@@ -18,14 +18,16 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from venvgrid import installed, journal, testing
-from venvgrid.cell_ids import cell_id
+from venvgrid import testing
 from venvgrid.config import loading
-from venvgrid.harvest import keep
+from venvgrid.environments.package_cache import record
+from venvgrid.environments.package_cache.cache import Trees
+from venvgrid.environments.package_cache.ingest import keep
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.result import Axis, AxisKind, CellResult, Distribution, Outcome
+from venvgrid.planning.cell_ids import cell_id
+from venvgrid.results import journal
 from venvgrid.storage import directories
-from venvgrid.trees import Trees
 
 PIECES = [
     *(
@@ -78,10 +80,10 @@ def name(chance: random.Random) -> str:
 def wrong_with(text: str, folder: Path) -> list[str]:
     """Give the places that a name gets out of."""
     found = []
-    if installed.is_inside(text) and not _is_below(text):
+    if record.is_inside(text) and not _is_below(text):
         found.append(f"is_inside {text!r}")
     for depth in (1, 3, 4):
-        path = installed.below_environment(text, depth)
+        path = record.below_environment(text, depth)
         if path and not _is_below(path):
             found.append(f"below_environment {text!r} at {depth}: {path!r}")
     if not SAFE_ID.fullmatch(directories.file_name(text)):

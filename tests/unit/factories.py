@@ -21,7 +21,7 @@ from venvgrid.model.events import (
     TestsCollected,
 )
 from venvgrid.model.result import Cell, CellResult, Failure, Outcome, Plan, PlannedCell, Status, Verdict
-from venvgrid.report import Report, fold
+from venvgrid.results.report import Report, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from venvgrid.model.result import Outcome, Verdict
 
 if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 TEST = "tests/test_a.py::test_one"
 OTHER = "tests/test_a.py::test_two"

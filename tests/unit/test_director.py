@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import engine, plan, testing
+from venvgrid import engine, testing
 from venvgrid.config import loading
 from venvgrid.director import GridDirector
 from venvgrid.engine import Slots
-from venvgrid.installers import ResolveFailed, Unresolvable
+from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.model.result import Config, Outcome
 from venvgrid.ordering import Order
+from venvgrid.planning import expansion
 from venvgrid.processes.runner import Cancellation
-from venvgrid.project import Metadata
+from venvgrid.project.metadata import Metadata
 from venvgrid.tasks import Goal, headline
 
 ONE = Slots(cpu=1, network=1)
@@ -36,7 +37,7 @@ def goal(text: str, **options: object) -> Goal:
     configured = parse(text)
     made = Goal(
         config=configured,
-        plan=plan.expand(configured),
+        plan=expansion.expand(configured),
         interpreters={**PYTHONS, "3.99": "no CPython 3.99 on this machine"},
         metadata=DEMO,
         run="r",
@@ -213,7 +214,7 @@ def test_cells_are_tested_in_their_order() -> None:
     """The lowest place goes first."""
     work = testing.FakeWork()
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
-    first, second, third = (item.cell.id for item in plan.expand(parse(text)).cells)
+    first, second, third = (item.cell.id for item in expansion.expand(parse(text)).cells)
     run(goal(text, order=Order(places={first: 2.0, second: 0.0, third: 1.0})), work)
     assert [name[-1] for step, name in work.calls if step == "test"] == ["2", "3", "1"]
 
@@ -242,7 +243,7 @@ def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() ->
     """Each of them gets the environment new: a build before every test."""
     work = testing.FakeWork(changing=frozenset({"py3.12-A-1", "py3.12-A-2", "py3.12-A-3"}))
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
-    names = [item.cell.id for item in plan.expand(parse(text)).cells]
+    names = [item.cell.id for item in expansion.expand(parse(text)).cells]
     work.changing = frozenset(names)
     director, _ = run(goal(text), work)
     assert set(outcomes(director).values()) == {"passed"}
@@ -340,7 +341,7 @@ def test_a_download_comes_first_where_only_a_wheel_knows_the_metadata() -> None:
 def test_an_unchanged_cell_is_neither_built_nor_tested() -> None:
     """It has its earlier result at once; a cell that shares its environment is built and tested."""
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'
-    first, second = (item.cell.id for item in plan.expand(parse(text)).cells)
+    first, second = (item.cell.id for item in expansion.expand(parse(text)).cells)
     work = testing.FakeWork(unchanged=frozenset({first}))
     director, events = run(goal(text), work)
     assert outcomes(director) == {first: "passed", second: "passed"}

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import parsers, plan
+from venvgrid import parsers
 from venvgrid.config import grids, loading
+from venvgrid.planning import expansion
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -43,13 +44,13 @@ def test_every_configuration_in_the_docs_parses(page: str, text: str) -> None:
     assert page
     for grid in ("", *grids.names(tomllib.loads(text))):
         made = loading.parse(text, file=ROOT / "matrix.toml", grid=grid)
-        assert plan.expand(made).cells or any(axis.policy for axis in made.axes)
+        assert expansion.expand(made).cells or any(axis.policy for axis in made.axes)
 
 
 def test_the_example_parses() -> None:
     """matrix.example.toml is a configuration of 18 cells."""
     text = (ROOT / "matrix.example.toml").read_text(encoding="utf-8")
-    assert len(plan.expand(loading.parse(text, file=ROOT / "matrix.example.toml")).cells) == 18
+    assert len(expansion.expand(loading.parse(text, file=ROOT / "matrix.example.toml")).cells) == 18
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

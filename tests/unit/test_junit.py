@@ -19,7 +19,7 @@ from venvgrid.reporters import junit
 
 if TYPE_CHECKING:
     from venvgrid.model.events import Event
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 
 def parsed(report: Report) -> ET.Element:

@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 
 from venvgrid.model.events import Event, Message
 from venvgrid.model.result import CellResult, Outcome, Verdict
-from venvgrid.report import fold
 from venvgrid.reporters import markdown, text
+from venvgrid.results.report import fold
 
 GITHUB_LIMIT = 900_000
 OWN_TAGS = {"details", "summary", "code", "pre"}

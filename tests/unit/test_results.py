@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from venvgrid.model import events, result, serialization
 from venvgrid.model.events import Event, Message
 from venvgrid.model.result import Attestation, Interpreter, Outcome, PlannedCell, Status, Verdict
-from venvgrid.report import fold
 from venvgrid.reporters.results import to_results
+from venvgrid.results.report import fold
 
 
 def validator(name: str) -> jsonschema.Draft202012Validator:

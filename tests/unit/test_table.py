@@ -13,8 +13,8 @@ from rich.cells import cell_len
 
 from venvgrid.model.events import Event, Message
 from venvgrid.model.result import CellResult, Outcome, Verdict
-from venvgrid.report import Report, fold
 from venvgrid.reporters import table
+from venvgrid.results.report import Report, fold
 
 SGR = re.compile(r"\x1b\[[\d;]*m")
 PICTURE = """\

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from venvgrid import cache
 from venvgrid.config.values import BadValueError, size
+from venvgrid.environments import user_cache
+from venvgrid.environments.package_cache.cache import Trees
 from venvgrid.model.errors import UsageError
 from venvgrid.storage import directories
-from venvgrid.trees import Trees
 
 if TYPE_CHECKING:
     import argparse
@@ -27,14 +27,14 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return 0
     directories.check_owner(folder)
     if arguments.action == "verify":
-        damaged = cache.verify(folder, Trees(folder=folder / "trees"))
+        damaged = user_cache.verify(folder, Trees(folder=folder / "trees"))
         for name in damaged:
             terminal.data(f"damaged, and removed: {name}")
         terminal.message(f"{folder}: {len(damaged) or 'nothing'} damaged")
         return 1 if damaged else 0
     if arguments.action == "prune":
         return _prune(arguments, terminal)
-    found = cache.parts(folder)
+    found = user_cache.parts(folder)
     terminal.data(f"{folder}")
     for part in found:
         terminal.data(f"{part.size / MEGABYTE:10,.1f} MB  {part.things:6,}  {part.name}: {part.what}")
@@ -49,6 +49,6 @@ def _prune(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError(f"--max-size: {error}") from None
     days = arguments.older_than if arguments.older_than is not None or most is not None else 30
     folder = directories.cache_folder(terminal.environ)
-    gone, freed = cache.prune(folder, now=time.time(), days=days, most=most)
+    gone, freed = user_cache.prune(folder, now=time.time(), days=days, most=most)
     terminal.message(f"{folder}: {gone:,} deleted, {freed / MEGABYTE:,.1f} MB")
     return 0

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import interruption, learning, plan, policies
+from venvgrid import interruption, learning
 from venvgrid.config import config_file, grids, loading
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
 from venvgrid.model.errors import NothingToRunError, UsageError
 from venvgrid.model.result import Status
+from venvgrid.planning import expansion
 from venvgrid.reporters import render
+from venvgrid.resolving import policies
 from venvgrid.workbench import Wishes, Workbench, choose_cells, default_workers, matching
 
 if TYPE_CHECKING:
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
     from venvgrid.config.config_file import Source
     from venvgrid.model.result import Config, Plan
-    from venvgrid.policies import Settled
     from venvgrid.processes.runner import Cancellation
-    from venvgrid.report import Report
+    from venvgrid.resolving.policies import Settled
+    from venvgrid.results.report import Report
     from venvgrid.terminal import Terminal
 
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
@@ -180,7 +182,7 @@ def one_cell(arguments: argparse.Namespace, cell: str, terminal: Terminal) -> tu
         if not cell.startswith(f"{name}-") and name:
             continue
         loaded = settled(arguments, source, terminal, grid=name).config
-        planned = plan.expand(loaded)
+        planned = expansion.expand(loaded)
         chosen = choose_cells(planned, lambda item: item.id == cell)
         if chosen.cells:
             return loaded, chosen

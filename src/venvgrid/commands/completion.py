@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import journal, plan, policies
 from venvgrid.config import config_file, grids, loading
 from venvgrid.model.errors import VenvgridError
+from venvgrid.planning import expansion
+from venvgrid.resolving import policies
+from venvgrid.results import journal
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +43,7 @@ def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
         found = []
         for name in ("", *grids.names(source.table)):
             loaded = policies.of_user(source, os.environ, grid=name, offline=True).config
-            found += [item.cell.id for item in plan.expand(loaded).cells]
+            found += [item.cell.id for item in expansion.expand(loaded).cells]
     except (VenvgridError, OSError):
         return []
     return found if len(found) <= MOST_CELLS else []

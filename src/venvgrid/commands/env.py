@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from venvgrid import environments, inventory
 from venvgrid.commands import common
+from venvgrid.environments import freeze
+from venvgrid.environments import store as environments
 from venvgrid.model.errors import UsageError
 from venvgrid.processes.runner import Cancellation
 from venvgrid.session import one_run_at_a_time
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from venvgrid.environments import Store
+    from venvgrid.environments.store import Store
     from venvgrid.terminal import Terminal
 
 MEGABYTE = 1_000_000
@@ -28,9 +29,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     store = common.bench(arguments, loaded, terminal, Cancellation()).store
     if arguments.action in {"path", "freeze"}:
         path = built(store, arguments.cell)
-        terminal.data(
-            str(store.root / "envs" / arguments.cell) if arguments.action == "path" else inventory.freeze(path)
-        )
+        terminal.data(str(store.root / "envs" / arguments.cell) if arguments.action == "path" else freeze.freeze(path))
     elif arguments.action == "prune":
         _prune(store, terminal)
     else:
@@ -62,7 +61,7 @@ def _list(store: Store, terminal: Terminal) -> None:
         path = store.folder / key
         marker = environments.read_marker(path)
         python = f"Python {marker['python']}" if marker else "not whole"
-        size = inventory.size(path) / MEGABYTE
+        size = freeze.size(path) / MEGABYTE
         terminal.data(f"{key}  {python:14}  {size:7.1f} MB  {', '.join(cells.get(key, ())) or '(no cell: prune)'}")
 
 
@@ -74,7 +73,7 @@ def _prune(store: Store, terminal: Terminal) -> None:
         linked = set(store.linked().values())
         for key in store.kept():
             if key not in linked or environments.read_marker(store.folder / key) is None:
-                freed += inventory.size(store.folder / key)
+                freed += freeze.size(store.folder / key)
                 store.wipe(key)
         for place in sorted((store.root / "envs").iterdir()):
             if place.is_symlink() and not place.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import initialise
+from venvgrid.migration import scaffold
 
 if TYPE_CHECKING:
     import argparse
@@ -18,10 +18,10 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text: str | None = None
     lost: list[str] = []
     if arguments.source:
-        from venvgrid.migration import sources  # noqa: PLC0415
+        from venvgrid.migration import translate  # noqa: PLC0415
 
-        text, lost = sources.translate(arguments.source, Path.cwd())
-    path = initialise.write(Path.cwd(), text)
+        text, lost = translate.translate(arguments.source, Path.cwd())
+    path = scaffold.write(Path.cwd(), text)
     for note in lost:
         terminal.message(f"not carried over: {note}")
     terminal.message(f"{path} written; look at it, then type: venvgrid run")

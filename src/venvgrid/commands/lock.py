@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from venvgrid import journal, lockfile, releases
 from venvgrid.commands import common, plan
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.result import Status
 from venvgrid.processes.runner import Cancellation
+from venvgrid.resolving import lockfile, version_policies
+from venvgrid.results import journal
 
 if TYPE_CHECKING:
     import argparse
@@ -59,7 +60,7 @@ def _moved(path: Path, frozen: Mapping[str, Frozen]) -> Iterator[str]:
     for name, item in frozen.items():
         before = known.get(name)
         now = (*item.values, item.pre)
-        told = releases.changes((*before.values, before.pre), now) if before else ", ".join(filter(None, now))
+        told = version_policies.changes((*before.values, before.pre), now) if before else ", ".join(filter(None, now))
         if told:
             yield f"axes.{name} ({item.policy}): {told}"
 

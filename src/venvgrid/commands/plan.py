@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import lockfile, plan
 from venvgrid.commands import common
 from venvgrid.model.errors import UsageError
 from venvgrid.model.events import Stage
 from venvgrid.model.result import Status
+from venvgrid.planning import expansion
 from venvgrid.processes.runner import Cancellation
 from venvgrid.reporters import plan_table
+from venvgrid.resolving import lockfile
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +44,7 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     director = resolve(bench, planned)
     known = replace(planned, cells=tuple(director.planned[item.cell.id] for item in planned.cells))
     if arguments.json:
-        terminal.data(json.dumps(plan.plan_json(known), indent=1))
+        terminal.data(json.dumps(expansion.plan_json(known), indent=1))
     else:
         terminal.data(
             plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.interpreters import listing
+from venvgrid.interpreters.provider import Pythons
 from venvgrid.processes import runner
-from venvgrid.pythons import Pythons
 from venvgrid.storage.directories import cache_folder
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import journal, session
+from venvgrid import session
 from venvgrid.commands import common
 from venvgrid.model.errors import UsageError
 from venvgrid.reporters import render
+from venvgrid.results import journal
 
 if TYPE_CHECKING:
     import argparse

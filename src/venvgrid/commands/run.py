@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import coverage_data, interruption, journal, lockfile, ordering, revision, session
+from venvgrid import interruption, ordering, session
 from venvgrid.commands import common
 from venvgrid.model.errors import LockError, NothingToRunError, UsageError
 from venvgrid.model.events import Stage
 from venvgrid.model.result import Outcome, Status
 from venvgrid.processes import runner
 from venvgrid.processes.runner import Cancellation
-from venvgrid.report import INTERRUPTED
 from venvgrid.reporters import render
+from venvgrid.resolving import changed_cells, lockfile
+from venvgrid.results import coverage, journal
+from venvgrid.results.report import INTERRUPTED
 from venvgrid.workbench import choose_cells
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.model.events import Event
     from venvgrid.model.result import Plan
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
     from venvgrid.terminal import Terminal
     from venvgrid.workbench import Workbench
 
@@ -49,7 +51,7 @@ def _run(
 ) -> int:
     loaded = common.settled(arguments, source, terminal, grid=grid).config
     if loaded.test.coverage:
-        coverage_data.check()
+        coverage.check()
     cancellation = Cancellation()
     bench = common.bench(arguments, loaded, terminal, cancellation)
     planned = common.expand(arguments, bench, terminal)
@@ -109,7 +111,7 @@ def _report_file(text: str) -> tuple[str, Path | None]:
 
 def _tell_coverage(finished: Report, bench: Workbench, terminal: Terminal) -> None:
     cells = [cell.id for cell in finished.cells if cell.outcome.is_green or cell.outcome.is_red]
-    combined = coverage_data.combine(bench.root, bench.config.project.path, cells)
+    combined = coverage.combine(bench.root, bench.config.project.path, cells)
     if combined is None:
         terminal.message(
             "no coverage data: the test command has to measure, e.g. pytest --cov, with pytest-cov in install.requires"
@@ -135,7 +137,7 @@ def _changed(reference: str, planned: Plan, bench: Workbench) -> Plan:
     names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
     if why := lockfile.stale(bench.config, bench.lock_digest(bench.metadata), names):
         raise LockError(f"--changed: {why}; type: venvgrid lock")
-    cells = revision.changed_cells(bench.config, reference, runner.run, bench.environ)
+    cells = changed_cells.changed_cells(bench.config, reference, runner.run, bench.environ)
     chosen = choose_cells(planned, lambda cell: cell.id in cells)
     if not chosen.cells:
         raise NothingToRunError(f"--changed: every cell has the lock that it had at {reference}")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import hearing
-from venvgrid.installers import (
+from venvgrid.installers import progress, resolver_errors
+from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
     RESOLVE_TIMEOUT,
@@ -26,7 +26,6 @@ from venvgrid.installers import (
     ResolveFailed,
     ResolveRequest,
     binary_options,
-    reasons,
     requirement_lines,
     unfinished,
 )
@@ -169,7 +168,7 @@ class Pip:
             env=self.environ,
             timeout=timeout,
             supervised=supervised,
-            listen=hearing.listener(),
+            listen=progress.listener(),
         )
         return self.run(command)
 
@@ -216,7 +215,7 @@ def _from_file(file: Path) -> Distribution:
 def _answer(request: ResolveRequest, completed: Completed) -> Answer:
     if why := unfinished(completed, "pip"):
         return ResolveFailed(reason=why)
-    return reasons.from_pip(request, completed.stdout + "\n" + completed.stderr)
+    return resolver_errors.from_pip(request, completed.stdout + "\n" + completed.stderr)
 
 
 def _failure(completed: Completed, what: str) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import hearing
-from venvgrid.installers import (
+from venvgrid.installers import progress, resolver_errors
+from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
     RESOLVE_TIMEOUT,
@@ -21,7 +21,6 @@ from venvgrid.installers import (
     ResolveFailed,
     ResolveRequest,
     binary_options,
-    reasons,
     requirement_lines,
     unfinished,
 )
@@ -77,9 +76,9 @@ class Uv:
             return _resolved(completed.stdout)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
-        if why := reasons.unanswered(completed.stderr):
+        if why := resolver_errors.unanswered(completed.stderr):
             return ResolveFailed(reason=why)
-        return reasons.from_uv(request, completed.stderr)
+        return resolver_errors.from_uv(request, completed.stderr)
 
     def install(self, request: InstallRequest) -> str:
         """Install with `uv pip install`; see `installers.Installer`.
@@ -117,7 +116,7 @@ class Uv:
             env=self.environ,
             timeout=timeout,
             supervised=supervised,
-            listen=hearing.listener(),
+            listen=progress.listener(),
         )
         return self.run(command)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.interpreters.machine import PYTHON_LIKE, Lookup, Machine, shim_owner
+from venvgrid.interpreters.locations import PYTHON_LIKE, Lookup, Machine, shim_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from venvgrid.interpreters.asking import TIMEOUT, Answer, ask
+from venvgrid.interpreters.cache import Memory
 from venvgrid.interpreters.candidates import Candidates, PassedOver, base_executable, canonical, collect
-from venvgrid.interpreters.machine import Machine, lookups
-from venvgrid.interpreters.memory import Memory
+from venvgrid.interpreters.locations import Machine, lookups
+from venvgrid.interpreters.query import TIMEOUT, Answer, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -12,8 +12,9 @@ from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
 from venvgrid.config.axis_values import ABSENT, LATEST
-from venvgrid.migration import commands, factoring
-from venvgrid.migration.values import MAIN, Carried, Lost, Part, Variant
+from venvgrid.migration import factoring
+from venvgrid.migration.model import MAIN, Carried, Lost, Part, Variant
+from venvgrid.migration.readers import commands
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from rich.text import Text
 from venvgrid import explain
 from venvgrid.analysis import GOOD, Analysis
 from venvgrid.model.result import Outcome, Verdict
-from venvgrid.report import BAD
 from venvgrid.reporters import text
+from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from venvgrid.analysis import Difference, Finding
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 MOST_GROUPS = 20
 MOST_TESTS = 5  # of a failure group

@@ -8,10 +8,10 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from venvgrid.model.result import Outcome
-from venvgrid.report import GREEN
+from venvgrid.results.report import GREEN
 
 if TYPE_CHECKING:
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 LABEL = "venvgrid"
 COLOURS = {"brightgreen": "#2e8b3d", "red": "#c0392b", "lightgrey": "#6b7280"}

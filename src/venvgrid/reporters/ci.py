@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from venvgrid.analysis import Finding
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 MOST_ANNOTATIONS = 10  # errors of one step that GitHub shows
 MOST_CELLS = 20

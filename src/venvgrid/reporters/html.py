@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis import Finding
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 ASSETS = Path(__file__).with_name("page")
 LOGS = 12_000_000  # characters of all logs together

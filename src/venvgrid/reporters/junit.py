@@ -15,14 +15,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from venvgrid.model.result import Failure, Outcome, Verdict
-from venvgrid.report import GREEN, Case
 from venvgrid.reporters import text
+from venvgrid.results.report import GREEN, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 LONGEST_TEXT = 20_000  # characters of one test's failure
 CELL = "cell"  # the name of the test case that stands for a cell as a whole

@@ -17,12 +17,12 @@ from rich.text import Text
 
 from venvgrid.model.events import CellFinished, Event, Message, Stage, TestFinished
 from venvgrid.model.result import Outcome
-from venvgrid.report import BAD
 from venvgrid.reporters import text
 from venvgrid.reporters.lines import finished
 from venvgrid.reporters.picture import Picture
 from venvgrid.reporters.progress import Progress, Running
 from venvgrid.reporters.streams import Quiet
+from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

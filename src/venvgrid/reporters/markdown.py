@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from venvgrid import explain, grid_layout, grouping
 from venvgrid.analysis import Analysis
 from venvgrid.model.result import Outcome
-from venvgrid.report import BAD
 from venvgrid.reporters import text
+from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis import Finding
     from venvgrid.grouping import ReasonGroup
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 LIMIT = 890_000  # bytes of UTF-8 of everything
 TABLE_LIMIT = 400_000

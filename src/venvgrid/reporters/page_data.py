@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis import Analysis, Finding
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 LETTERS = {
     Verdict.PASSED: "p",

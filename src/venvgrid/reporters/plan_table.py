@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model.result import CellResult, Outcome, Status
-from venvgrid.report import Report
 from venvgrid.reporters import text
+from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

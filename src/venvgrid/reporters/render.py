@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
 

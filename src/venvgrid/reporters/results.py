@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis import Finding
     from venvgrid.compare import Changes
     from venvgrid.model.result import CellResult, Failure
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 FORMAT = "venvgrid-results-1"
 STAGES = ("resolve", "build", "test")

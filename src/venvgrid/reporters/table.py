@@ -11,8 +11,8 @@ from rich.text import Text
 
 from venvgrid import grid_layout, grouping
 from venvgrid.model.result import Outcome
-from venvgrid.report import BAD
 from venvgrid.reporters import after, text
+from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from venvgrid.grid_layout import Grid
     from venvgrid.grouping import ReasonGroup
     from venvgrid.model.result import CellResult
-    from venvgrid.report import Report
+    from venvgrid.results.report import Report
 
 MOST_CELLS = 8
 MOST_FLAKY = 10

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import lockfile, plan
 from venvgrid.config import config_file, loading
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.result import Config, Frozen
+from venvgrid.planning import expansion
+from venvgrid.resolving import lockfile
 
 FILE = Path.cwd() / "matrix.toml"
 TOP = """
@@ -64,7 +65,7 @@ def test_false_takes_an_axis_away() -> None:
     assert () == read(text, "a").excludes
     other = read(text.replace("pairwise", "full"), "b")
     assert ["exclude[0]"] == [rule.path for rule in other.excludes]
-    assert () == plan.expand(other).warnings
+    assert () == expansion.expand(other).warnings
 
 
 def test_rules_of_one_grid_stay_there() -> None:
@@ -79,8 +80,10 @@ def test_ids_and_locks_of_grids_differ() -> None:
     """Nothing of one grid is mistaken for something of another."""
     text = TOP + "[grid.low]\n"
     top, low = read(text), read(text, "low")
-    assert not {item.cell.id for item in plan.expand(top).cells} & {item.cell.id for item in plan.expand(low).cells}
-    assert all(item.cell.id.startswith("low-py3.") for item in plan.expand(low).cells)
+    assert not {item.cell.id for item in expansion.expand(top).cells} & {
+        item.cell.id for item in expansion.expand(low).cells
+    }
+    assert all(item.cell.id.startswith("low-py3.") for item in expansion.expand(low).cells)
     assert ("matrix.lock", "matrix.low.lock") == (lockfile.path_for(top).name, lockfile.path_for(low).name)
     assert top.digest != low.digest
 
@@ -121,7 +124,7 @@ def test_policies_are_settled_in_the_grid_that_has_them() -> None:
     assert ((), "latest-minors:2+pre") == (unsettled.axes[1].values, unsettled.axes[1].policy)
     frozen = {"numpy": Frozen(policy="latest-minors:2+pre", values=("1.0", "1.1"), pre="2.0rc1")}
     settled = loading.build(source, running="3.11", grid="a", settled=frozen)
-    cells = {item.cell.axes["numpy"]: item.cell.allow_failure for item in plan.expand(settled).cells}
+    cells = {item.cell.axes["numpy"]: item.cell.allow_failure for item in expansion.expand(settled).cells}
     assert {"1.0": False, "1.1": False, "2.0rc1": True} == cells
     with pytest.raises(ConfigError, match=r"plan\.must\[0\]\.numpy: '1.0' is no value of the axis"):
         loading.build(source, running="3.11", settled={"numpy": Frozen(policy="x", values=("1.1",))})

@@ -1,0 +1,206 @@
+"""How an environment is filled: from trees that the cache has, by the installer for the rest.
+
+Installers copy and never link here: what they share with other environments they do not check. What they put into the
+first environment is kept as trees, from which the next environments are filled without them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from venvgrid.environments import venv_layout
+from venvgrid.environments.creator import SkeletonError
+from venvgrid.environments.integrity import still_shared
+from venvgrid.environments.manifest import entry_at, take
+from venvgrid.environments.package_cache import ingest
+from venvgrid.environments.package_cache.links import DamagedError
+from venvgrid.environments.package_cache.populate import Given, fits, give
+from venvgrid.installers.base import InstallRequest
+from venvgrid.model.names import normalise
+from venvgrid.model.result import Distribution, InstallMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from venvgrid.environments.creator import Skeletons
+    from venvgrid.environments.integrity import Links
+    from venvgrid.environments.manifest import Manifest
+    from venvgrid.environments.package_cache.cache import Tree, Trees
+    from venvgrid.installers.base import Installer
+    from venvgrid.model.result import Config, Interpreter, LockEntry
+    from venvgrid.project.wheels import Wheel
+
+
+class BuildError(Exception):
+    """An environment could not be made; the message is for the cells that need it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What an environment holds: the manifest of its own files, and what it shares (see `filling.Given`)."""
+
+    manifest: Manifest
+    links: Links
+    trees: tuple[Tree, ...] = ()
+    compiled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """Fills environments of one configuration. `probe` is the file that is put into each."""
+
+    config: Config
+    installer_for: Callable[[Interpreter], Installer]
+    skeletons: Skeletons
+    trees: Trees
+    probe: Path
+    platform: str = os.name
+    offline: bool = False
+
+    def build(
+        self,
+        path: Path,
+        entry: LockEntry,
+        wheel: Wheel | None,
+        *,
+        prompt: str,
+        may_link: bool,
+        wipe: Callable[[], None],
+    ) -> Filled:
+        """Make an environment at `path`, where nothing may be; `wipe` clears it for a second try.
+
+        Raises:
+            BuildError: it cannot be made.
+            OSError: something cannot be written.
+        """
+        wipe()
+        wanted = [*entry.distributions, *_own(wheel)]
+        known = [self._tree(path, entry.interpreter, item) for item in wanted]
+        base = self._make(path, entry.interpreter, prompt)
+        try:
+            given = self._give(path, entry, [tree for tree in known if tree is not None], may_link=may_link)
+        except (DamagedError, FileExistsError):  # the trees cannot be had, or not together: the installer can
+            wipe()
+            base = self._make(path, entry.interpreter, prompt)
+            given, known = Given(), [None for _ in wanted]
+        rest = [item for item, tree in zip(wanted, known, strict=True) if tree is None]
+        given.manifest |= base
+        return self._fill(path, entry, wheel, given, rest)
+
+    def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: Links) -> Filled:
+        """Replace the project in an environment that is whole but for it.
+
+        Raises:
+            BuildError: it cannot be installed.
+            OSError: something cannot be written.
+        """
+        self._install_project(path, entry, wheel, reinstall=True)
+        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        kept = still_shared(site, links, self.trees)
+        return Filled(manifest=self._manifest(path, site, kept), links=kept)
+
+    def _make(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
+        """Make the empty environment; gives its files."""
+        try:
+            self.skeletons.make(path, interpreter, prompt)
+        except SkeletonError as error:
+            raise BuildError(str(error)) from error
+        return take(path)
+
+    def _tree(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> Tree | None:
+        tree = self.trees.find(interpreter, distribution)
+        is_fit = tree is not None and fits(tree, venv_layout.python_of(path, self.platform))
+        return tree if is_fit else None
+
+    def _give(self, path: Path, entry: LockEntry, trees: Iterable[Tree], *, may_link: bool) -> Given:
+        given = Given()
+        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        for tree in trees:
+            give(self.trees, tree, path, site, given, may_link=may_link)
+        return given
+
+    def _fill(
+        self, path: Path, entry: LockEntry, wheel: Wheel | None, given: Given, rest: list[Distribution]
+    ) -> Filled:
+        """Have the installer install what no tree gave, and make trees of it."""
+        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        if rest:
+            own = {item.name for item in _own(wheel)}
+            self._request(
+                entry,
+                InstallRequest(
+                    python=venv_layout.python_of(path, self.platform),
+                    interpreter=entry.interpreter,
+                    distributions=tuple(item for item in rest if item.name not in own),
+                    wheels=(wheel.path,) if wheel and any(item.name in own for item in rest) else (),
+                ),
+            )
+            python = venv_layout.python_of(path, self.platform)
+            kept = ingest.keep(self.trees, path, site, python, entry.interpreter, rest)
+            given.trees |= kept.trees
+            given.links |= kept.links
+        if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need what is there
+            self._install_project(path, entry, None, reinstall=False)
+        somebody_else_wrote = rest or self.config.project.install is InstallMode.EDITABLE
+        manifest = self._manifest(path, site, given.links) if somebody_else_wrote else given.manifest
+        return Filled(
+            manifest={**manifest, **self._probe(path, site)},
+            links=given.links,
+            trees=tuple(given.trees.values()),
+            compiled=frozenset(given.compiled),
+        )
+
+    def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
+        """Look at all files that are the environment's own."""
+        shared = {
+            venv_layout.prefix_of(path, site) + name
+            for key, apart in links.items()
+            if (tree := self.trees.by_key(key)) is not None
+            for name in tree.site.keys() - set(apart)
+        }
+        own = {name: entry for name, entry in take(path).items() if name not in shared}
+        return {**own, **self._probe(path, site)}
+
+    def _probe(self, path: Path, site: Path) -> Manifest:
+        """Put the probe in."""
+        target = site / self.probe.name
+        shutil.copyfile(self.probe, target)
+        return {target.relative_to(path).as_posix(): entry_at(str(target))}
+
+    def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:
+        self._request(
+            entry,
+            InstallRequest(
+                python=venv_layout.python_of(path, self.platform),
+                interpreter=entry.interpreter,
+                wheels=(wheel.path,) if wheel else (),
+                editable=self.config.project.path if wheel is None else None,
+                reinstall=reinstall,
+            ),
+        )
+
+    def _request(self, entry: LockEntry, request: InstallRequest) -> None:
+        if not (request.distributions or request.wheels or request.editable):
+            return
+        install = self.config.install
+        wanted = replace(
+            request,
+            only_binary=install.only_binary and request.editable is None,
+            source_builds=install.source_builds,
+            offline=self.offline,
+        )
+        problem = self.installer_for(entry.interpreter).install(wanted)
+        if problem:
+            raise BuildError(problem)
+
+
+def _own(wheel: Wheel | None) -> tuple[Distribution, ...]:
+    """Give the project's own wheel as a distribution: its content's digest is as good as a hash of the file."""
+    if wheel is None:
+        return ()
+    digest = f"content:{wheel.digest}"
+    return (Distribution(name=normalise(wheel.metadata.name), version=wheel.metadata.version, hashes=(digest,)),)

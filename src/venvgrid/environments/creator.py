@@ -1,0 +1,71 @@
+"""Empty virtual environments: made by virtualenv, in this process where the current one can."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.installers.legacy_tools import OLDEST_FOR_VIRTUALENV
+from venvgrid.processes.runner import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from venvgrid.installers.legacy_tools import Tools
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Runner
+
+TIMEOUT = 120.0  # seconds
+
+
+class SkeletonError(Exception):
+    """virtualenv cannot make an environment; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skeletons:
+    """Makes environments without anything installed. `app_data` is virtualenv's own cache."""
+
+    tools: Tools
+    run: Runner
+    environ: Mapping[str, str]
+    app_data: Path
+
+    def make(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
+        """Make an environment at `path`.
+
+        Raises:
+            SkeletonError: it cannot be made.
+        """
+        if interpreter.release < OLDEST_FOR_VIRTUALENV:
+            self._make_old(path, interpreter, prompt)
+            return
+        from virtualenv import session_via_cli  # noqa: PLC0415  (70 ms; not needed when everything is reused)
+
+        arguments = [str(path), *_options(interpreter), "--app-data", str(self.app_data), "--prompt", prompt]
+        try:
+            session_via_cli(arguments, setup_logging=False, env={}).run()
+        except (RuntimeError, ValueError, SystemExit) as error:
+            message = f"virtualenv cannot make an environment of {interpreter.executable}: {error}"
+            raise SkeletonError(message) from error
+
+    def _make_old(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
+        where = ("--app-data", str(self.app_data.with_name("virtualenv-old")), "--prompt", prompt)
+        completed = self.run(
+            Command(
+                argv=(sys.executable, "-m", "virtualenv", "--quiet", *_options(interpreter), *where, str(path)),
+                cwd=path.parent,
+                env={**self.environ, "PYTHONPATH": str(self.tools.old_virtualenv())},
+                timeout=TIMEOUT,
+            ),
+        )
+        if completed.exit_code != 0:
+            output = (completed.error or completed.stderr or completed.stdout).strip()
+            message = f"virtualenv cannot make an environment of {interpreter.executable}: {output[-500:]}"
+            raise SkeletonError(message)
+
+
+def _options(interpreter: Interpreter) -> tuple[str, ...]:
+    return ("--python", interpreter.executable, "--no-seed", "--no-periodic-update", "--no-vcs-ignore")

@@ -1,0 +1,181 @@
+"""From an environment that an installer has just filled to the trees of its distributions (see `trees`).
+
+Nothing of the project or of a test has run in it yet. A distribution whose files are not what its RECORD says, that
+shares a file with another, or whose scripts name their interpreter in a way that cannot be told, makes no tree: the
+installer is asked for it every time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.environments.package_cache import record
+from venvgrid.environments.package_cache.bytecode import SOURCE_TIME, shares_bytecode
+from venvgrid.environments.package_cache.cache import HERE, Tree, has_short_first_line, keeper
+from venvgrid.environments.package_cache.links import FileFacts, facts_of, write_new
+from venvgrid.environments.package_cache.populate import Given
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from venvgrid.environments.package_cache.cache import Trees
+    from venvgrid.environments.package_cache.record import Installed
+    from venvgrid.model.result import Distribution, Interpreter
+
+FIRST_LINES = 3  # of a script, in which it says what runs it
+
+
+class NotKeptError(Exception):
+    """A distribution makes no tree; the message says why."""
+
+
+def keep(
+    trees: Trees,
+    environment: Path,
+    site: Path,
+    python: Path,
+    interpreter: Interpreter,
+    wanted: Iterable[Distribution],
+) -> Given:
+    """Make trees of the distributions that have none; gives what the environment shares with them now."""
+    given = Given()
+    there = record.distributions(site)
+    shared = record.owned_twice(there)
+    for distribution in wanted:
+        place = trees.place(interpreter, distribution)
+        found = there.get((distribution.name, distribution.version))
+        is_there = trees.find(interpreter, distribution) is not None  # made meanwhile, for another environment
+        if is_there or place is None or found is None or not shared.isdisjoint(found.files):
+            continue
+        with suppress(NotKeptError, OSError):
+            _Harvest(trees, environment, site, python, interpreter).keep(found, distribution, place, given)
+    return given
+
+
+class _Harvest:
+    """Makes trees from one environment."""
+
+    def __init__(self, trees: Trees, environment: Path, site: Path, python: Path, interpreter: Interpreter) -> None:
+        self.trees, self.environment, self.site, self.python = trees, environment, site, python
+        self.interpreter = interpreter
+        self.fixed_time = shares_bytecode(interpreter)
+        self.prefix = site.relative_to(environment).as_posix() + "/"
+        self.may_link = True
+
+    def keep(self, found: Installed, distribution: Distribution, place: Path, given: Given) -> None:
+        """Make a tree beside its place and move it there; what is left of a damaged one gives way."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
+        try:
+            apart: list[str] = []
+            self.may_link = self.trees.should_link(place, self.environment)
+            outside = self._outside(found, partial)
+            inside = self._inside(found, partial, apart)
+            inner, outer = keeper(place)
+            for kept, made, files in zip((inner, outer), keeper(partial), (inside, outside), strict=True):
+                for path in files:
+                    made.seal(path)
+                kept.seals.update(made.seals)
+            tree = Tree(
+                path=place,
+                site=inside,
+                outside=outside,
+                compiled={},
+                record=found.record,
+                short=has_short_first_line(self.python),
+                inner=inner,
+                outer=outer,
+            )
+            self.trees.save(tree, partial)
+            self._move(partial, tree, distribution)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        given.trees[tree.key] = tree
+        if self.may_link:
+            given.links[tree.key] = apart
+
+    def _move(self, partial: Path, tree: Tree, distribution: Distribution) -> None:
+        """Move a whole tree to its place, in one step: another thread or process may be about to do the same."""
+        for is_last in (False, True):
+            try:
+                partial.rename(tree.path)
+            except OSError:
+                if is_last or self.trees.find(self.interpreter, distribution) is not None:
+                    raise NotKeptError("it was made meanwhile") from None
+                self.trees.drop(tree)  # what is there is none
+            else:
+                self.trees.take_in(tree)
+                return
+
+    def _inside(self, found: Installed, partial: Path, apart: list[str]) -> dict[str, FileFacts]:
+        """Take what is in site-packages, as links where that may be; what is not one file goes into `apart`."""
+        facts = {}
+        folders: set[Path] = set()
+        for path, digest in found.files.items():
+            if path.startswith("../"):
+                continue  # see `_outside`
+            if not record.is_inside(path):
+                raise NotKeptError(f"{path} leads out of the environment")
+            source, target = str(self.site / path), partial / "site" / path
+            if self.fixed_time and path.endswith(".py"):
+                os.utime(source, (SOURCE_TIME, SOURCE_TIME))
+            facts[path] = self._checked(source, digest)
+            if target.parent not in folders:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(target.parent)
+            if not (self.may_link and _is_linked(source, str(target))):
+                write_new(str(target), Path(source).read_bytes(), facts[path])
+                apart.append(path)
+        return facts
+
+    def _outside(self, found: Installed, partial: Path) -> dict[str, FileFacts]:
+        """Take scripts and data; what differs between environments is left open."""
+        facts = {}
+        here = os.fsencode(self.environment)
+        for path, digest in found.files.items():
+            if not path.startswith("../"):
+                continue
+            name = record.below_environment(path, self.prefix.count("/"))
+            if not name:
+                raise NotKeptError(f"{path} leads out of the environment")
+            known = self._checked(str(self.environment / name), digest)
+            content = (self.environment / name).read_bytes()
+            target = partial / "outside" / name
+            if not _can_be_made(name, content, here):
+                raise NotKeptError(f"{name} names its interpreter in a way of its own")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            opened = content.replace(here, HERE)
+            write_new(str(target), opened, known)
+            facts[name] = facts_of(str(target))
+        return facts
+
+    def _checked(self, path: str, digest: str) -> FileFacts:
+        """Look at a file that RECORD lists."""
+        if os.path.islink(path):  # noqa: PTH114
+            raise NotKeptError(f"{path} is a link")
+        facts = facts_of(path)
+        if digest and digest != facts.digest:
+            raise NotKeptError(f"{path} is not what RECORD says")
+        return facts
+
+
+def _can_be_made(name: str, content: bytes, here: bytes) -> bool:
+    """Whether a file outside of site-packages can be made for another environment."""
+    if name.lower().endswith(".exe") or HERE in content:
+        return False
+    first = b"".join(content.splitlines(keepends=True)[:FIRST_LINES])
+    return not content.startswith(b"#!") or here in first or not (b"python" in first or b"pypy" in first)
+
+
+def _is_linked(source: str, target: str) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True

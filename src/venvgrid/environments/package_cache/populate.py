@@ -1,0 +1,104 @@
+"""Puts trees into an environment (see `trees`): links or copies, scripts with the environment's own path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvgrid.environments.manifest import entry_at
+from venvgrid.environments.package_cache.cache import HERE, has_short_first_line
+from venvgrid.environments.package_cache.links import DamagedError, write_new
+from venvgrid.environments.venv_layout import prefix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from venvgrid.environments.manifest import Manifest
+    from venvgrid.environments.package_cache.cache import Tree, Trees
+
+
+@dataclass(kw_only=True)
+class Given:
+    """What an environment got. `manifest` has its files that are its own.
+
+    `links` maps the keys of the trees that it shares files with to those of their files that it does not share;
+    `compiled` names its compiled files. Both are relative to site-packages.
+    """
+
+    trees: dict[str, Tree] = field(default_factory=dict)
+    manifest: Manifest = field(default_factory=dict)
+    links: dict[str, list[str]] = field(default_factory=dict)
+    compiled: set[str] = field(default_factory=set)
+
+
+def fits(tree: Tree, python: Path) -> bool:
+    """Whether the scripts of a tree can be made for an environment's interpreter."""
+    return not tree.outside or tree.short == has_short_first_line(python)
+
+
+def give(trees: Trees, tree: Tree, environment: Path, site: Path, given: Given, *, may_link: bool) -> None:
+    """Put a tree into an environment.
+
+    Raises:
+        DamagedError: a file is not what it was; the tree is deleted.
+        FileExistsError: the environment has one of the files already.
+        OSError: it cannot be written.
+    """
+    try:
+        _give(tree, environment, site, given, may_link=may_link and trees.should_link(tree.path, environment))
+    except DamagedError:
+        trees.drop(tree)
+        raise
+    given.trees[tree.key] = tree
+    trees.touched.add(tree.path)
+
+
+def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> bytes:
+    """Give a RECORD with the hashes and sizes of what is now in the files outside of site-packages."""
+    up = "../" * prefix.count("/")
+    lines = []
+    for line in record.decode("utf-8").splitlines(keepends=True):
+        path = line.split(",", 1)[0]
+        content = changed.get(path.removeprefix(up)) if path.startswith(up) else None
+        if content is not None and ",sha256=" in line:
+            digest = urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+            line = f"{path},sha256={digest},{len(content)}{line[len(line.rstrip()) :]}"  # noqa: PLW2901
+        lines.append(line)
+    return "".join(lines).encode("utf-8")
+
+
+def _give(tree: Tree, environment: Path, site: Path, given: Given, *, may_link: bool) -> None:
+    prefix = prefix_of(environment, site)
+    target = f"{environment}{os.sep}{prefix}"
+    for folder in sorted({path.rpartition("/")[0] for files in (tree.site, tree.compiled) for path in files}):
+        os.makedirs(target + folder, exist_ok=True)  # noqa: PTH103  (many)
+    apart = tree.inner.put_all(target, tree.site, may_link=may_link)
+    tree.inner.put_all(target, tree.compiled, may_link=may_link)
+    given.compiled.update(tree.compiled)
+    if tree.outside:
+        _give_outside(tree, environment, prefix, given)
+        apart = [*(path for path in apart if path != tree.record), tree.record]
+    if may_link:
+        given.links[tree.key] = apart
+    given.manifest |= {prefix + path: entry_at(target + path) for path in apart}
+
+
+def _give_outside(tree: Tree, environment: Path, prefix: str, given: Given) -> None:
+    """Put scripts and data into an environment, with its own path, and their new hashes into RECORD."""
+    changed = {}
+    for path, facts in tree.outside.items():
+        if not tree.outer.is_unchanged(path, facts):
+            raise DamagedError(tree.outer.base + path)
+        content = (tree.path / "outside" / path).read_bytes().replace(HERE, os.fsencode(environment))
+        (environment / path).parent.mkdir(parents=True, exist_ok=True)
+        write_new(str(environment / path), content, facts)
+        given.manifest[path] = entry_at(str(environment / path))
+        changed[path] = content
+    place = environment / (prefix + tree.record)
+    content = with_hashes(place.read_bytes(), prefix, changed)
+    place.unlink()
+    write_new(str(place), content, tree.site[tree.record])

@@ -1,0 +1,175 @@
+"""The user's cache, for people: what is in it, whether it is what it was, and less of it.
+
+Whatever is deleted is made again when it is needed, also by a run that is going on: a tree disappears in one step, and
+a build that misses one asks the installer.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.environments.package_cache.links import facts_of
+from venvgrid.storage.atomic import read_sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from venvgrid.environments.package_cache.cache import Tree, Trees
+
+# What each folder holds, and how deep the things lie that can be deleted one by one.
+PARTS = {
+    "trees": ("installed distributions, shared with environments", 2),
+    "projects": ("wheels of projects", 2),
+    "resolutions": ("what resolvers answered", 1),
+    "metadata": ("what projects declare", 1),
+    "releases": ("what indexes have", 2),
+    "tools": ("tools for old Pythons", 1),
+    "downloads": ("what was downloaded", 1),
+    "interpreters": ("interpreters seen", 1),
+    "virtualenv": ("what virtualenv keeps", 1),
+    "virtualenv-old": ("what virtualenv keeps, for old Pythons", 1),
+    "stores": ("environments of projects whose path scripts cannot hold", 0),
+}
+DAY = 86_400.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A folder of the cache: its size in bytes, and how many things are in it."""
+
+    name: str
+    what: str
+    things: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """What can be deleted by itself; `used` is when it was last used, in seconds since the epoch."""
+
+    path: Path
+    size: int
+    used: float
+
+
+def parts(folder: Path) -> list[Part]:
+    """Give what is in the cache."""
+    found = []
+    for name, (what, depth) in PARTS.items():
+        things = list(_things(folder / name, depth))
+        size = sum(thing.size for thing in things)
+        if things:
+            found.append(Part(name=name, what=what, things=len(things), size=size))
+    return found
+
+
+def verify(folder: Path, trees: Trees) -> list[str]:
+    """Read all that has a checksum or a format, and delete what is damaged; gives that, relative to the cache."""
+    damaged = [_relative(path, folder) for path in _broken_trees(trees)]
+    for name in ("resolutions", "releases", "interpreters"):
+        for file in sorted((folder / name).rglob("*.json")):
+            with suppress(OSError):
+                try:
+                    json.loads(read_sealed(file))
+                except ValueError:
+                    file.unlink()
+                    damaged.append(_relative(file, folder))
+    for name in ("projects", "metadata"):
+        for wheel in sorted((folder / name).rglob("*.whl")):
+            if not _is_whole(wheel):
+                with suppress(OSError):
+                    wheel.unlink()
+                    damaged.append(_relative(wheel, folder))
+    return damaged
+
+
+def prune(folder: Path, *, now: float, days: float | None = None, most: int | None = None) -> tuple[int, int]:
+    """Delete what was not used for so many days, then the longest unused until `most` bytes are left.
+
+    Gives how many things were deleted, and their bytes.
+    """
+    things = [thing for name, (_, depth) in PARTS.items() for thing in _things(folder / name, depth) if depth]
+    things.sort(key=lambda thing: thing.used)
+    total, gone, freed = sum(thing.size for thing in things), 0, 0
+    for thing in things:
+        is_old = days is not None and now - thing.used > days * DAY
+        is_much = most is not None and total - freed > most
+        if (is_old or is_much) and _delete(thing.path):
+            gone, freed = gone + 1, freed + thing.size
+    return gone, freed
+
+
+def _things(folder: Path, depth: int) -> Iterator[Thing]:
+    with suppress(OSError):
+        for path in folder.glob("/".join(["*"] * max(1, depth))):
+            marker = path / "seals.json"
+            with suppress(OSError):
+                used = marker if marker.is_file() else path
+                yield Thing(path=path, size=_size(path), used=used.lstat().st_mtime)
+
+
+def _size(path: Path) -> int:
+    if not path.is_dir() or path.is_symlink():
+        return path.lstat().st_size
+    total = 0
+    for file in path.rglob("*"):
+        with suppress(OSError):
+            total += file.lstat().st_size if not file.is_dir() else 0
+    return total
+
+
+def _delete(path: Path) -> bool:
+    """Delete in one step: whoever is about to use it finds all of it or nothing."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            trash = tempfile.mkdtemp(prefix=".partial-", dir=path.parent)
+            path.rename(f"{trash}/gone")
+            shutil.rmtree(trash, ignore_errors=True)
+        else:
+            path.unlink()
+        return True
+    return False
+
+
+def _broken_trees(trees: Trees) -> Iterator[Path]:
+    for place in sorted(trees.folder.glob("*/*")):
+        if place.name.startswith(".partial-") or not place.is_dir():
+            continue
+        tree = trees.by_key(f"{place.parent.name}/{place.name}")
+        if tree is None:
+            if _delete(place):
+                yield place
+        elif not _is_right(tree):
+            trees.drop(tree)
+            yield place
+
+
+def _is_right(tree: Tree) -> bool:
+    """Whether every file of a tree has the content that it had, whatever its times say."""
+    for kept, files in ((tree.inner, tree.site), (tree.inner, tree.compiled), (tree.outer, tree.outside)):
+        for path, facts in files.items():
+            try:
+                if facts_of(kept.base + path).digest != facts.digest:
+                    return False
+            except OSError:
+                return False
+    return True
+
+
+def _is_whole(wheel: Path) -> bool:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, ValueError, EOFError):
+        return False
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()

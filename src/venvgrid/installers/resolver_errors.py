@@ -1,0 +1,206 @@
+"""Why a resolver said no, in one readable line: pure text work on what uv and pip print.
+
+The shapes were read off uv 0.13 and pip 20.3, 24 and 26. What fits none is given as the resolver's own last sentence.
+"""
+
+from __future__ import annotations
+
+import re
+
+from venvgrid.installers.base import Answer, ResolveFailed, ResolveRequest, Unresolvable
+from venvgrid.model.names import normalise
+from venvgrid.processes.variables import redact
+
+LONGEST = 300  # characters of a reason
+NETWORK = re.compile(
+    r"error sending request|Failed to fetch|dns error|name resolution|Connection refused|connection reset|timed out"
+    r"|HTTP status (?:server|client) error|NewConnectionError|Max retries exceeded|ReadTimeoutError|SSLError|ProxyError"
+    r"|certificate verify failed|invalid peer certificate|HTTP error \d{3}|Network is unreachable|ConnectTimeout",
+    re.IGNORECASE,
+)
+_NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)"
+_RANGE = r"(?P<range>(?:[<>=!~][^\s,]*(?:,\s?[<>=!~][^\s,]*)*)?)"
+_UNAUTHORISED = re.compile(
+    r"index URL \(([^)]+)\) could not be queried due to a lack of valid authentication[^(]*\(([^)]+)\)"
+)
+_NO_WHEEL = re.compile(_NAME + _RANGE + r"(?: and \S+)? (?:has|have) no (?:usable )?wheels")
+_NEEDS_PYTHON = re.compile(_NAME + _RANGE + r" depends on Python(?P<python>[<>=!~][^\s]*?)(?:,? |\.?$)")
+_NOT_FOUND = re.compile(_NAME + r" was not found in the package registry")
+_ONLY_AVAILABLE = re.compile(
+    r"only \S+? is available|only the following versions of \S+? are available|there (?:is|are) no versions? of"
+)
+_DEPENDS = re.compile(
+    r"(?P<who>\S+) depends on (?P<name>(?!Python)[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<range>[<>=!~][^\s]*?)(?:,? |,?$)"
+)
+
+
+def from_uv(request: ResolveRequest, stderr: str) -> Answer:
+    """Say what a failed `uv pip compile` means."""
+    text = _flat(_without_hints(stderr))
+    if "No solution found" not in text:
+        return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else _tail(stderr))
+    if "network was disabled" in stderr or "was not found in the cache" in text:
+        return ResolveFailed(reason=f"offline, and not in the cache: {_last_sentence(text)}")
+    pins = _pins(request)
+    for found in (
+        _no_wheel(text, request, pins),
+        _needs_python(text, pins),
+        _not_found(text),
+        _no_release(text, request, pins),
+    ):
+        if found:
+            return Unresolvable(reason=found)
+    return Unresolvable(reason=_conflict(text, pins) or _last_sentence(text))
+
+
+def from_pip(request: ResolveRequest, output: str) -> Answer:
+    """Say what a failed `pip install --dry-run` or `pip download` means."""
+    if NETWORK.search(output):
+        return ResolveFailed(reason=_network_reason(output))
+    pins = _pins(request)
+    unmatched = re.search(r"No matching distribution found for ([^\s;(]+)", output)
+    if unmatched:
+        return Unresolvable(reason=_pip_unmatched(unmatched.group(1), output, request, pins))
+    if "conflicting dependencies" in output or "ResolutionImpossible" in output:
+        return Unresolvable(reason=_pip_conflict(output))
+    python = re.search(r"Package '([^']+)' requires a different Python: \S+ not in '([^']+)'", output)
+    if python:
+        return Unresolvable(reason=f"{python.group(1)} needs Python {python.group(2)}")
+    return ResolveFailed(reason=_tail(output))
+
+
+def describe(interpreter_name: str, version: str, platform: str) -> str:
+    """Name an interpreter as people do: "CPython 3.9 on linux-x86_64"."""
+    names = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
+    return f"{names.get(interpreter_name, interpreter_name)} {'.'.join(version.split('.')[:2])} on {platform}"
+
+
+def _target(request: ResolveRequest) -> str:
+    interpreter = request.interpreter
+    return describe(interpreter.implementation, interpreter.version, interpreter.platform)
+
+
+def _pins(request: ResolveRequest) -> dict[str, str]:
+    """Map the normalised names of simple requirements to how a person would write them: "matplotlib 2.2"."""
+    pins = {}
+    for line in request.requirements:
+        match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*([<>=!~][^;@]*)", line)
+        if match:
+            name = normalise(match.group(1))
+            specifier = match.group(2).strip()
+            short = re.fullmatch(r"==\s*([0-9][^*,]*)\.\*", specifier)
+            pins[name] = f"{match.group(1)} {short.group(1) if short else specifier}"
+    return pins
+
+
+def _no_wheel(text: str, request: ResolveRequest, pins: dict[str, str]) -> str:
+    found = list(_NO_WHEEL.finditer(text))
+    best = _most_telling(found, pins)
+    return f"{_written(best, pins)} has no wheel for {_target(request)}" if best else ""
+
+
+def _needs_python(text: str, pins: dict[str, str]) -> str:
+    best = _most_telling(list(_NEEDS_PYTHON.finditer(text)), pins)
+    return f"{_written(best, pins)} needs Python {best.group('python')}" if best else ""
+
+
+def unanswered(output: str) -> str:
+    """Say which index did not answer, by uv's hints; "" for none."""
+    match = _UNAUTHORISED.search(output)
+    return f"index failure: {redact(match[1])} refused to answer ({match[2]})" if match else ""
+
+
+def _not_found(text: str) -> str:
+    match = _NOT_FOUND.search(text)
+    return f"the package index has no distribution named {match.group('name')}" if match else ""
+
+
+def _no_release(text: str, request: ResolveRequest, pins: dict[str, str]) -> str:
+    if not _ONLY_AVAILABLE.search(text) or _conflict(text, pins):
+        return ""
+    match = re.search(r"you require " + _NAME + r"(?P<range>[<>=!~]\S*?)(?:,? we can|\.?$)", text)
+    if match is None:
+        return ""
+    when = f" as of {request.cutoff[:10]}" if request.cutoff else ""
+    return f"no release of {match.group('name')} matches {_written(match, pins).partition(' ')[2]}{when}"
+
+
+def _conflict(text: str, pins: dict[str, str]) -> str:
+    """Say which distribution does not go with what the cell pins."""
+    for match in _DEPENDS.finditer(text):
+        pin = pins.get(normalise(match["name"]))
+        if pin:
+            who = match["who"].replace("==", " ")
+            return f"{who} needs {match['name']}{match['range'].rstrip(',')}, but the cell has {pin}"
+    return ""
+
+
+def _most_telling(found: list[re.Match[str]], pins: dict[str, str]) -> re.Match[str] | None:
+    """Prefer what the cell pins over what its dependencies need."""
+    pinned = [match for match in found if normalise(match.group("name")) in pins]
+    return next(iter(pinned or found), None)
+
+
+def _written(match: re.Match[str], pins: dict[str, str]) -> str:
+    return pins.get(normalise(match.group("name")), f"{match.group('name')}{match.group('range')}")
+
+
+def _pip_unmatched(wanted: str, output: str, request: ResolveRequest, pins: dict[str, str]) -> str:
+    name = re.split(r"[<>=!~\[]", wanted, maxsplit=1)[0]
+    written = pins.get(normalise(name), wanted)
+    if re.search(rf"{re.escape(name)}\S* \(from versions: none\)", output) and normalise(name) not in pins:
+        return f"{written} has no wheel for {_target(request)}" if request.only_binary else f"there is no {written}"
+    python = re.search(r"Ignored the following versions that require a different python version: (.*)", output)
+    if python and (needs := re.search(r"Requires-Python (\S+)", python.group(1))):
+        return f"{written} needs Python {needs.group(1).rstrip(';')}"
+    if request.only_binary:
+        return f"{written} has no wheel for {_target(request)}"
+    return f"no release of {written} for {_target(request)}"
+
+
+def _pip_conflict(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines()]
+    try:
+        start = next(index for index, line in enumerate(lines) if line.startswith("The conflict is caused by"))
+    except StopIteration:
+        return _tail(output)
+    causes = []
+    for line in lines[start + 1 :]:
+        if not line:
+            break
+        causes.append(re.sub(r"^The user requested (?:\(constraint\) )?", "the cell requires ", line))
+    return _short(", but ".join(causes[:2]))
+
+
+def _network_reason(output: str) -> str:
+    causes = [line.strip() for line in output.splitlines() if NETWORK.search(line)]
+    first = re.sub(r"^(?:error|cause|warning):\s*", "", causes[0], flags=re.IGNORECASE)
+    last = re.sub(r"^(?:error|cause|warning):\s*", "", output.strip().splitlines()[-1].strip(), flags=re.IGNORECASE)
+    detail = first if last == first or not NETWORK.search(last) else f"{first} ({last})"
+    return _short(f"the package index could not be reached: {detail}")
+
+
+def _without_hints(text: str) -> str:
+    return re.split(r"\n\s*\n?hint:", text)[0]
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"^\s*(?:error|cause):", " ", text, flags=re.MULTILINE)).strip()
+
+
+def _last_sentence(text: str) -> str:
+    last = re.split(r"(?:^|[.:] |\s)(?:And because|Because) ", text)[-1]
+    return _short(re.sub(r",? we can conclude that .*$", "", last).strip(" ."))
+
+
+def _tail(text: str) -> str:
+    lines = [
+        line.strip() for line in text.strip().splitlines() if line.strip() and not line.strip().startswith("hint:")
+    ]
+    telling = [line for line in lines if re.match(r"(?:error|ERROR)[:\s]", line)] or lines
+    return _short(re.sub(r"^(?:error|ERROR):?\s*", "", telling[-1] if telling else "the resolver said nothing"))
+
+
+def _short(text: str) -> str:
+    flat = re.sub(r"\s+", " ", text)
+    return flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"

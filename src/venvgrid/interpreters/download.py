@@ -1,0 +1,135 @@
+"""Asking uv for an interpreter that the machine does not have."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.interpreters.candidates import PassedOver
+from venvgrid.interpreters.discovery import find_one
+from venvgrid.interpreters.selection import Missing, uv_can_download, uv_request
+from venvgrid.interpreters.specs import matches, parse_spec
+from venvgrid.processes.runner import Command, Completed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.model.result import Interpreter
+    from venvgrid.processes.runner import Runner
+
+TIMEOUT = 900.0  # seconds: an archive has about 30 MB
+FIND_TIMEOUT = 60.0
+LONGEST = 500  # characters of a message
+SWITCH = "VENVGRID_PYTHON_DOWNLOADS"
+
+PASSED_ON = re.compile(
+    r"""
+    PATH | HOME | LANG | LC_ALL | TMPDIR | TEMP | TMP | XDG_DATA_HOME | XDG_CACHE_HOME | XDG_CONFIG_HOME
+    | XDG_CONFIG_DIRS | XDG_BIN_HOME | SYSTEMROOT | SYSTEMDRIVE | WINDIR | COMSPEC | PATHEXT | USERPROFILE
+    | APPDATA | LOCALAPPDATA | PROGRAMFILES | PROGRAMDATA | HTTP_PROXY | HTTPS_PROXY | ALL_PROXY | NO_PROXY
+    | SSL_CERT_FILE | SSL_CERT_DIR | SSL_CLIENT_CERT | NETRC
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# What would choose another Python than the one asked for, or contradict the options given here.
+KEPT_BACK = re.compile(
+    r"""
+    UV_PYTHON | UV_PYTHON_PREFERENCE | UV_PYTHON_DOWNLOADS | UV_MANAGED_PYTHON | UV_NO_MANAGED_PYTHON
+    | UV_SYSTEM_PYTHON | UV_OFFLINE | UV_PYTHON_INSTALL_BIN | UV_PYTHON_INSTALL_REGISTRY | UV_WORKING_DIR
+    | UV_PROJECT
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_LABEL = re.compile(r"^(?:error|cause|caused by): ", re.IGNORECASE)
+
+
+def switched_off(environ: Mapping[str, str], *, offline: bool = False) -> str:
+    """Name the switch by which downloads are off, "" if they are allowed."""
+    if offline:
+        return "--offline"
+    for name, values in (
+        (SWITCH, {"never", "manual", "0", "false", "no", "off"}),
+        ("UV_PYTHON_DOWNLOADS", {"never", "manual"}),
+        ("UV_PYTHON_PREFERENCE", {"only-system"}),
+        ("UV_NO_MANAGED_PYTHON", {"1", "true", "yes", "on"}),
+        ("UV_OFFLINE", {"1", "true", "yes", "on"}),
+    ):
+        value = environ.get(name, "")
+        if value.lower() in values:
+            return f"{name}={value}"
+    return ""
+
+
+def install(
+    spec: str,
+    *,
+    uv: str,
+    run: Runner,
+    environ: Mapping[str, str],
+    cwd: Path,
+    cache: Path | None = None,
+    offline: bool = False,
+) -> Interpreter | Missing:
+    """Have uv install a Python that fits `spec` and describe it, or say why not.
+
+    `uv` is its executable, `cwd` where it looks for its configuration, `cache` the folder for what was learned.
+    Mirrors, folders, proxies and certificates of `environ` are passed on; the user's bin folder is left alone.
+    """
+    try:
+        wanted = parse_spec(spec)
+    except ValueError as error:
+        return Missing(spec=spec, reason=str(error))
+    if switch := switched_off(environ, offline=offline):
+        return Missing(spec=spec, reason=f"{wanted.title} was not downloaded: {switch} forbids it")
+    if not uv_can_download(wanted):
+        return Missing(spec=spec, reason=f"uv has no {wanted.title} to download")
+    environment = _environment(environ)
+    request = uv_request(wanted)
+
+    def uv_python(*arguments: str, timeout: float) -> Completed:
+        argv = (uv, "python", *arguments, "--no-progress", "--color", "never")
+        return run(Command(argv=argv, cwd=cwd, env=environment, timeout=timeout))
+
+    installed = uv_python("install", request, timeout=TIMEOUT)
+    if not installed.ok:
+        return Missing(spec=spec, reason=f"`uv python install {request}` failed: {one_line(installed, TIMEOUT)}")
+    options = ("--managed-python", "--no-python-downloads", "--no-project", "--system")
+    found = uv_python("find", request, *options, timeout=FIND_TIMEOUT)
+    path = found.stdout.strip()
+    if not found.ok or not path:
+        said = one_line(found, FIND_TIMEOUT)
+        return Missing(spec=spec, reason=f"uv installed {wanted.title}, but `uv python find {request}` failed: {said}")
+    # uv names the folder of a minor version, which later changes what it leads to; a cell stands on a patch release.
+    answer = find_one(Path(path).resolve(), run=run, cache=cache, environ=environ, source="uv")
+    if isinstance(answer, PassedOver):
+        return Missing(spec=spec, reason=f"uv installed {answer.path}, but it is not usable: {answer.reason}")
+    if not matches(wanted, answer):
+        reason = f"uv installed {answer.version} at {answer.executable}, which is no {wanted.title}"
+        return Missing(spec=spec, reason=reason)
+    return answer
+
+
+def one_line(completed: Completed, timeout: float) -> str:
+    """Give what uv said went wrong, its chain of causes joined: "…: …"."""
+    if completed.error:
+        return completed.error
+    if completed.timed_out:
+        return f"no end after {timeout:g} s"
+    if completed.signal:
+        return f"ended by {completed.signal}"
+    lines = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
+    start = next((index for index, line in enumerate(lines) if line.startswith("error")), 0)
+    parts = [_LABEL.sub("", line) for line in lines[start:]]
+    text = ": ".join(part.rstrip(":") for part in parts) or f"exit status {completed.exit_code}"
+    # The first and the last of a long chain of causes say most.
+    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3 - 3]} … {text[-LONGEST // 3 :]}"
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if PASSED_ON.fullmatch(name) or (name.upper().startswith("UV_") and not KEPT_BACK.fullmatch(name))
+    }
+    return {**kept, "UV_PYTHON_INSTALL_BIN": "0", "UV_PYTHON_INSTALL_REGISTRY": "0"}

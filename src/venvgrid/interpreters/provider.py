@@ -1,0 +1,100 @@
+"""Which interpreter each value of the python axis gets on this machine: found, else downloaded, else the reason."""
+
+from __future__ import annotations
+
+import re
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid import engine
+from venvgrid.interpreters import candidates, discovery, selection
+from venvgrid.interpreters import download as downloads
+from venvgrid.model.result import Interpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from venvgrid.processes.runner import Runner
+
+
+OLDEST_MINOR = 6  # of the CPython 3 that uv knows the tags of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pythons:
+    """`cache` is the folder of what was learned of interpreters, `uv` its path or "", `root` the configuration's."""
+
+    environ: Mapping[str, str]
+    run: Runner
+    cache: Path
+    root: Path
+    uv: str = ""
+    offline: bool = False
+
+    def found(self) -> discovery.Found:
+        """Look for the interpreters of the machine, several at a time."""
+        return discovery.discover(
+            run=self.run,
+            cache=self.cache,
+            environ=self.environ,
+            home=Path.home(),
+            platform=sys.platform,
+            map_parallel=engine.map_parallel,
+        )
+
+    def choose(self, values: Iterable[str]) -> dict[str, Interpreter | str]:
+        """Map each value to its interpreter, or to the reason that there is none."""
+        answers = selection.resolve_specs(values, self.found(), ask=self._ask, root=self.root, has_uv=bool(self.uv))
+        return {
+            value: answer.reason if isinstance(answer, selection.Missing) else answer
+            for value, answer in answers.items()
+        }
+
+    def stand_in(self, value: str) -> Interpreter | None:
+        """Give what uv can resolve for although the interpreter is not there: a minor version of CPython from 3.6 on.
+
+        Its `executable` is "". It shows which cells are impossible, so that nobody gets a Python for them.
+        """
+        match = re.fullmatch(r"3\.(\d+)", value)
+        if not self.uv or match is None or int(match.group(1)) < OLDEST_MINOR:
+            return None
+        return Interpreter(
+            executable="",
+            version=value,
+            implementation="cpython",
+            free_threaded=False,
+            debug=False,
+            bits=64,
+            platform=sysconfig.get_platform(),
+            cache_tag="",
+            markers={"python_version": value, "python_full_version": f"{value}.0", "sys_platform": sys.platform},
+            source="",
+        )
+
+    def can_download(self) -> bool:
+        """Whether uv is there, and nothing forbids it to download interpreters."""
+        return bool(self.uv) and not downloads.switched_off(self.environ, offline=self.offline)
+
+    def download(self, value: str, missing: str) -> Interpreter | str:
+        """Have uv install an interpreter; `missing` is the reason to be given, with what uv said, if it cannot."""
+        got = downloads.install(
+            value,
+            uv=self.uv,
+            run=self.run,
+            environ=self.environ,
+            cwd=self.root,
+            cache=self.cache,
+            offline=self.offline,
+        )
+        if not isinstance(got, selection.Missing):
+            return got
+        if got.reason.startswith("uv has no "):
+            return missing
+        last = [part.strip() for part in got.reason.split(": ") if part.strip(" :")][-1]
+        return f"{missing}; uv could not download it: {last[:150]}"
+
+    def _ask(self, path: Path) -> Interpreter | candidates.PassedOver:
+        return discovery.find_one(path, run=self.run, cache=self.cache, environ=self.environ)

@@ -1,0 +1,155 @@
+"""From parts to the text of a matrix.toml. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from venvgrid.migration.factoring import factor
+from venvgrid.migration.readers import commands
+from venvgrid.migration.scaffold import range_of
+from venvgrid.model.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from venvgrid.migration.model import Part
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+LONGEST_NAME = 30
+
+
+def text(parts: Sequence[Part], lost: Sequence[str], source: str) -> str:
+    """Give the file: the first part outside of all grids, each other one in a [grid.NAME]."""
+    lines = [f"# Made from {source}. `venvgrid plan` shows the grid, `venvgrid run` runs it.", ""]
+    used: set[str] = set()
+    for number, part in enumerate(parts):
+        prefix = f"grid.{_grid_name(part.name, used)}." if number else ""
+        lines += _part(part, prefix, parts[0] if number else None)
+    if lost:
+        lines += ["# What could not be carried over:", *(f"# - {note}" for note in lost)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _grid_name(name: str, used: set[str]) -> str:
+    base = _NOT_IN_NAMES.sub("-", name).strip("-_")[:LONGEST_NAME].rstrip("-_") or "other"
+    found, number = base, 2
+    while found in used:
+        suffix = f"-{number}"
+        found, number = base[: LONGEST_NAME - len(suffix)] + suffix, number + 1
+    used.add(found)
+    return found
+
+
+def _part(part: Part, prefix: str, above: Part | None) -> Iterator[str]:
+    found = factor(part.cells)
+    inherited = factor(above.cells).axes if above else {}
+    yield from _table(f"{prefix}project", _project(part, above))
+    values = {name: _sorted(name, known) for name, known in found.axes.items()}
+    if above and "python" in inherited and "python" not in values:
+        values = {"python": _sorted("python", inherited["python"])[-1:], **values}
+    axes = {name: _values(name, known) for name, known in values.items()}
+    axes |= {name: "false" for name in inherited if name not in found.axes and name != "python"}
+    yield from _table(f"{prefix}axes", {_axis(name): value for name, value in axes.items()}, always=not prefix)
+    if above and not found.excludes and factor(above.cells).excludes:
+        yield from ["# No exclude of the grid above holds here.", f"[{prefix.rstrip('.')}]", "exclude = []", ""]
+    for rule in found.excludes:
+        yield from [f"[[{prefix}exclude]]", *(f"{_axis(name)} = {_list(values)}" for name, values in rule.items()), ""]
+    for cell in part.may_fail:
+        keys = [f"{_axis(name)} = {json.dumps(value)}" for name, value in cell.items() if len(found.axes[name]) > 1]
+        yield from [f"[[{prefix}include]]", *(keys or [f'python = "{cell["python"]}"']), "allow-failure = true", ""]
+    yield from _table(f"{prefix}install", _install(part, above))
+    yield from _table(f"{prefix}test", _test(part, above))
+    if above and (more := sorted(set(above.env) - set(part.env))):
+        yield from [f"# test.env also has {', '.join(more)}, as above.", ""]
+
+
+def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[str]:
+    return [f"[{name}]", *(f"{key} = {value}" for key, value in keys.items()), ""] if keys or always else []
+
+
+def _project(part: Part, above: Part | None) -> dict[str, str]:
+    found = {"install": json.dumps(part.install)} if part.install else {}
+    if "extras" not in (part.cells[0] if part.cells else {}) and part.extras:
+        found["extras"] = _list(part.extras)
+    if part.groups:
+        found["groups"] = _list(part.groups)
+    return _not_inherited(
+        found, _project(above, None) if above else None, {"install": '"wheel"', "extras": "[]", "groups": "[]"}
+    )
+
+
+def _install(part: Part, above: Part | None) -> dict[str, str]:
+    requires = list(part.requires)
+    if requires and commands.kind(part.command) == "pytest":
+        names = {normalise(Requirement(item).name) for item in requires}
+        requires = requires if "pytest" in names else ["pytest", *requires]
+    found = {"requires": _list(requires)} if requires else {}
+    if part.constraints:
+        found["constraints"] = _list(part.constraints)
+    if part.resolution:
+        found["resolution"] = json.dumps(part.resolution)
+    default = {"requires": '["pytest"]', "constraints": "[]", "resolution": '"highest"'}
+    return _not_inherited(found, _install(above, None) if above else None, default)
+
+
+def _test(part: Part, above: Part | None) -> dict[str, str]:
+    found = {}
+    if part.command and part.command != ("pytest",):
+        found["command"] = _list(part.command)
+        if commands.kind(part.command) != "pytest":
+            found["reports"] = '"exit-status"'
+    if part.pass_env:
+        found["pass-env"] = _list(part.pass_env)
+    if part.env:
+        found["env"] = "{ " + ", ".join(f"{_key(name)} = {_text(value)}" for name, value in part.env.items()) + " }"
+    default = {"command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]"}
+    return _not_inherited(found, _test(above, None) if above else None, default)
+
+
+def _not_inherited(own: dict[str, str], above: dict[str, str] | None, default: Mapping[str, str]) -> dict[str, str]:
+    """Give what a grid has to say: what differs from above, and the default of what only the above has."""
+    if above is None:
+        return own
+    found = {key: value for key, value in own.items() if above.get(key) != value}
+    return found | {key: default[key] for key in above if key not in own and key in default}
+
+
+def _axis(name: str) -> str:
+    return f"env.{_key(name.removeprefix('env.'))}" if name.startswith("env.") else _key(name)
+
+
+def _values(name: str, values: Sequence[str]) -> str:
+    return (range_of(values) if name == "python" else "") or _list(values)
+
+
+def _sorted(name: str, values: Sequence[str]) -> list[str]:
+    """Put versions into their order, other implementations of Python and words last."""
+    if name.startswith("env.") or name == "extras":
+        return list(values)
+    return sorted(values, key=_version_order)
+
+
+def _version_order(value: str) -> tuple[int, Version]:
+    found = re.search(r"[0-9]+(?:\.[0-9]+)*", value)
+    return (value[:1].isalpha(), Version(found[0])) if found else (2, Version("0"))
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _text(name)
+
+
+def _list(values: Sequence[str]) -> str:
+    short = f"[{', '.join(map(_text, values))}]"
+    if len(short) <= 100:  # noqa: PLR2004  (a line that is easy to read)
+        return short
+    return "[\n" + "".join(f"    {_text(value)},\n" for value in values) + "]"
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,289 @@
+"""A workflow of GitHub Actions: the matrices of its jobs, and what their steps install and run.
+
+Scripts of steps are read line by line, as far as a line is a plain command; the rest is noted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.migration.model import MAIN, Carried, Lost, Variant
+from venvgrid.migration.readers import commands, pythons, requirements
+from venvgrid.migration.readers.substitution import GONE, kept
+from venvgrid.model.errors import UsageError
+from venvgrid.model.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+MOST = 2_000  # combinations of a matrix
+LARGEST = 1_000_000  # characters
+PYTHON = re.compile(r"py(?:thon)?(?:[-_]?version)?s?", re.IGNORECASE)
+MACHINE = re.compile(r"os|runs-on|runner|platform|arch(?:itecture)?|image|container|target", re.IGNORECASE)
+_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_MATRIX = re.compile(r"matrix\.([\w-]+)|matrix\[['\"]([\w-]+)['\"]\]")
+_INSTALL = re.compile(r"(?:python3? -m |uv )?pip3? install |uv sync|pdm install|poetry install")
+_FLAGS = frozenset({"--no-sync", "--frozen", "--locked", "--all-extras"})
+_RUNNERS = {"tox": "tox.ini or tox.toml", "nox": "noxfile.py", "hatch": "hatch"}
+
+
+def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Carried:
+    """Read a workflow; `declared` are the Pythons that the project declares.
+
+    Raises:
+        UsageError: it is no workflow with a matrix over Pythons.
+    """
+    jobs = _parsed(text, source).get("jobs")
+    if not isinstance(jobs, dict):
+        raise UsageError(f"{source}: it has no jobs; give a file of .github/workflows")
+    lost, variants, skipped = Lost(), [], []
+    for name, table in jobs.items():
+        if not isinstance(table, dict) or not isinstance(table.get("steps"), list):
+            continue
+        job = _Job(name=str(name), table=table, folder=folder)
+        found = list(itertools.islice(_variants(job, declared), MOST))
+        if any(item.command for item in found) and any(item.python for item in found):
+            variants += [replace(item, notes=tuple(job.lost.notes)) for item in found]
+        else:
+            skipped.append(job.name)
+            runner = _runner(job)
+            if runner and any(item.python for item in found):
+                lost.add(f"{job.where} calls {runner}: give {_RUNNERS[runner]} to --from, which says more")
+    if not variants:
+        hint = next((note for note in lost.notes if "give" in note), "no job runs tests over a matrix of Pythons")
+        raise UsageError(f"{source}: {hint}")
+    return Carried(source=source, variants=tuple(variants), skipped=tuple(skipped), lost=tuple(lost.notes))
+
+
+def _parsed(text: str, source: str) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415  (only workflows need it)
+
+    if len(text) > LARGEST:
+        raise UsageError(f"{source}: is larger than {LARGEST:,} characters: this is no workflow")
+    try:
+        # Texts as they stand: in YAML 3.10 is a number, and "on" is true.
+        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (the base loader makes texts, lists and tables only)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"{source}: no YAML that can be read: {str(error).splitlines()[0]}") from error
+    return data if isinstance(data, dict) else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A job of the workflow, and notes of what is lost of it."""
+
+    name: str
+    table: Mapping[str, Any]
+    folder: Path
+    lost: Lost = field(default_factory=Lost)
+
+    @property
+    def where(self) -> str:
+        return f"job {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One combination of a job's matrix: all values, and those that are not about the machine."""
+
+    values: Mapping[str, Any]
+    shown: Mapping[str, Any]
+    python: str
+    python_key: str
+
+
+def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
+    matrix = _matrix(job, declared)
+    include, exclude = _tables(matrix.get("include")), _tables(matrix.get("exclude"))
+    known = {key: values for key, values in matrix.items() if key not in {"include", "exclude"}}
+    keys = {*known, *(key for row in include for key in row)}
+    python_key = next((key for key in keys if PYTHON.fullmatch(key)), "")
+    if machines := sorted(key for key in keys if MACHINE.fullmatch(key)):
+        job.lost.add(f"{job.where}: {', '.join(machines)} (venvgrid tests where it runs: keep them in the workflow)")
+    seen = set()
+    for values in _rows(known, include, exclude):
+        shown = {key: value for key, value in values.items() if not MACHINE.fullmatch(key)}
+        identity = tuple(sorted((key, str(value)) for key, value in shown.items()))
+        if identity in seen:
+            continue
+        seen.add(identity)
+        python = pythons.of_version(str(values.get(python_key, "")))
+        if python_key and not python:
+            told = repr(str(values[python_key])) if python_key in values else "a combination without one"
+            job.lost.add(f"{job.where}: no version of Python in {told}")
+            continue
+        yield _variant(job, _Row(values=values, shown=shown, python=python, python_key=python_key))
+
+
+def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
+    """Give the matrix of a job; what is computed is replaced by what the project declares, or left out."""
+    strategy = job.table.get("strategy")
+    matrix = strategy.get("matrix") if isinstance(strategy, dict) else None
+    if isinstance(matrix, str):
+        job.lost.add(f"{job.where}: its matrix is computed; the Pythons that pyproject.toml declares are used")
+        return {"python-version": list(declared)}
+    if not isinstance(matrix, dict):
+        return {}
+    found = dict(matrix)
+    for key, values in matrix.items():
+        if isinstance(values, str):
+            is_python = bool(PYTHON.fullmatch(key))
+            what = "those that pyproject.toml declares are used" if is_python else "it is left out"
+            job.lost.add(f"{job.where}: the values of {key} are computed; {what}")
+            found[key] = list(declared) if is_python else []
+    return found
+
+
+def _rows(
+    known: Mapping[str, Any], include: Sequence[Mapping[str, Any]], exclude: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Expand a matrix as GitHub does: excludes first, then each include extends what it fits, or adds a row."""
+    listed = {key: values for key, values in known.items() if isinstance(values, list) and values}
+    rows = [
+        dict(zip(listed, found, strict=True)) for found in itertools.islice(itertools.product(*listed.values()), MOST)
+    ]
+    rows = [
+        row for row in rows if not any(all(row.get(key) == value for key, value in item.items()) for item in exclude)
+    ]
+    rows = rows if listed else []
+    original = [dict(row) for row in rows]
+    for item in include:
+        fits = [
+            number
+            for number, row in enumerate(original)
+            if all(row[key] == value for key, value in item.items() if key in row)
+        ]
+        for number in fits:
+            rows[number] |= {key: value for key, value in item.items() if key not in original[number]}
+        if not fits:
+            rows.append(dict(item))
+    return rows
+
+
+def _variant(job: _Job, row: _Row) -> Variant:
+    env = _env(job.table, row.values)
+    argvs: list[tuple[str, ...]] = []
+    arguments: list[str] = []
+    for step in job.table["steps"]:
+        if not isinstance(step, dict) or not isinstance(step.get("run"), str):
+            continue
+        if "if" in step and _installs_or_tests(step["run"]):
+            job.lost.add(f"{job.where}: a step `if: {' '.join(str(step['if']).split())[:80]}`")
+            continue
+        lines = list(_lines(_filled(step["run"], row.values)))
+        arguments += [word for line in lines if _INSTALL.match(line) for word in _arguments(_words(line))]
+        tests = [words for line in lines if (words := _words(line)) and _may_test(line, words)]
+        argvs += [kept(list(words), job.lost, job.where) for words in tests]
+        env |= _env(step, row.values) if tests else {}
+    command = commands.tests(argvs, job.lost, job.where)
+    known = [word for word in arguments if GONE not in word]
+    asked = requirements.understand(known, job.folder, job.lost, job.where)
+    others = {key: value for key, value in row.shown.items() if key != row.python_key and isinstance(value, str)}
+    pins, guessed = _pins(others, asked.requires, command)
+    for key, name in guessed.items():
+        job.lost.add(f"{job.where}: what {key} means could not be read; it is taken for versions of {name}")
+    fails = _filled(str(job.table.get("continue-on-error", "")), row.values).strip().lower()
+    return Variant(
+        name=f"{job.name} ({', '.join(map(str, row.shown.values()))})",
+        label="-".join(item for item in others.values() if item),
+        python=row.python,
+        requires=(*asked.requires, *pins),
+        constraints=tuple(asked.constraints),
+        extras=tuple(dict.fromkeys(asked.extras)),
+        groups=tuple(dict.fromkeys(asked.groups)),
+        install="editable" if asked.project == "editable" else "",
+        resolution=asked.resolution,
+        command=command,
+        env=env,
+        may_fail=fails == "true",
+        missing=tuple(asked.missing),
+        part="" if job.name in MAIN else job.name,
+    )
+
+
+def _pins(
+    others: Mapping[str, str], requires: Sequence[str], command: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Take a key such as "django-version" that no step was seen to use for versions of a distribution."""
+    pins, guessed = [], {}
+    for key, value in others.items():
+        name = re.sub(r"[-_]version$", "", key)
+        is_version = re.fullmatch(r"\d+(?:\.\d+)*(?:\.[*x])?", value)
+        if name != key and is_version and not any(value in item for item in (*requires, *command)):
+            pins.append(f"{normalise(name)}=={value.rstrip('.*x')}.*")
+            guessed[key] = name
+    return pins, guessed
+
+
+def _env(table: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
+    env = table.get("env") if isinstance(table, dict) else None
+    if not isinstance(env, dict):
+        return {}
+    filled = {str(key): _filled(str(value), row) for key, value in env.items() if not _is_about_the_machine(str(value))}
+    return {key: value for key, value in filled.items() if GONE not in value}
+
+
+def _is_about_the_machine(text: str) -> bool:
+    """Whether a text only tells which Python or machine it is: the cell knows."""
+    keys = [found[1] or found[2] for found in _MATRIX.finditer(text)]
+    return any(PYTHON.fullmatch(key) or MACHINE.fullmatch(key) for key in keys)
+
+
+def _filled(text: str, row: Mapping[str, Any]) -> str:
+    """Put the values of a row where an expression is nothing but one of them."""
+
+    def one(match: re.Match[str]) -> str:
+        found = _MATRIX.fullmatch(match[1])
+        value = row.get(found[1] or found[2], "") if found else GONE
+        return value if isinstance(value, str) else GONE
+
+    return _EXPRESSION.sub(one, text)
+
+
+def _lines(script: str) -> Iterator[str]:
+    for line in script.replace("\\\n", " ").splitlines():
+        parts = (part.strip() for part in re.split(r"&&|;(?=\s)", line))
+        yield from (part for part in parts if part and not part.startswith("#"))
+
+
+def _words(line: str) -> tuple[str, ...]:
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return ()
+    while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):  # variables before a command
+        words = words[1:]
+    if words[:2] in (["uv", "run"], ["poetry", "run"], ["pdm", "run"], ["hatch", "run"]):
+        words = words[2:]
+        while words and words[0].startswith("--"):
+            words = words[1 if "=" in words[0] or words[0] in _FLAGS else 2 :]
+    return tuple(words) if not any(word in {"|", ">", ">>", "<"} for word in words) else ()
+
+
+def _arguments(words: Sequence[str]) -> list[str]:
+    """Give what follows `install` or `sync`."""
+    verb = next((number for number, word in enumerate(words) if word in {"install", "sync"}), len(words))
+    given = [word for word in words[verb + 1 :] if word not in {*_FLAGS, "--dev"}]
+    return ["-e", ".", *given] if words[verb : verb + 1] == ("sync",) or words[0] in {"pdm", "poetry"} else given
+
+
+def _may_test(line: str, words: Sequence[str]) -> bool:
+    return not _INSTALL.match(line) and "test" in commands.kind(words)
+
+
+def _installs_or_tests(script: str) -> bool:
+    return any(_INSTALL.match(line) or commands.kind(_words(line) or ("",)) == "pytest" for line in _lines(script))
+
+
+def _runner(job: _Job) -> str:
+    scripts = " ".join(str(step.get("run", "")) for step in job.table["steps"] if isinstance(step, dict))
+    return next((name for name in _RUNNERS if re.search(rf"\b{name}\b", scripts)), "")
+
+
+def _tables(raw: Any) -> list[Mapping[str, Any]]:
+    return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []

@@ -1,0 +1,237 @@
+"""noxfile.py: its sessions, read from the syntax tree. The file is never executed.
+
+Sessions are followed as far as they are known, for each Python and each combination of parameters: see `following`.
+What installs or runs with something unknown is noted.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import tomllib
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.migration.model import Carried, Lost, Variant
+from venvgrid.migration.readers import commands, pythons, requirements
+from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, value
+from venvgrid.migration.readers.nox_sessions import SESSION, Follower, Groups
+from venvgrid.migration.readers.substitution import placed
+from venvgrid.migration.scaffold import CLASSIFIER, allowed_minors
+from venvgrid.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+MOST = 2_000  # variants of a file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A decorated function. `pythons` is None where they cannot be known."""
+
+    name: str
+    function: ast.FunctionDef
+    pythons: tuple[str, ...] | None
+    parameters: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = ()  # names, and their values
+
+
+def read(text: str, folder: Path, source: str) -> Carried:
+    """Read the text of a noxfile; raises UsageError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an odd escape in it, say: nobody runs it here
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"{source}: no Python that can be read: {error}") from error
+    reader = _Reader(tree, folder)
+    sessions = list(reader.sessions())
+    if not sessions:
+        raise UsageError(f"{source}: it has no function with @nox.session")
+    variants: list[Variant] = []
+    skipped = []
+    for session in sessions:
+        found = list(itertools.islice(reader.variants(session), MOST))
+        runs = [item for item in found if item.command and commands.kind(item.command) not in commands.NOT_TESTS]
+        skipped += [] if runs else [session.name]
+        notes = tuple(reader.lost.get(session.name, Lost()).notes)
+        variants += [replace(item, notes=notes) for item in runs]
+    return Carried(source=source, variants=tuple(variants), skipped=tuple(skipped))
+
+
+class _Reader:
+    """Reads one file; `lost` are notes, by the name of the session."""
+
+    def __init__(self, tree: ast.Module, folder: Path) -> None:
+        self.folder = folder
+        self.lost: dict[str, Lost] = {}
+        self.functions = {item.name: item for item in tree.body if isinstance(item, ast.FunctionDef)}
+        self.top = Scope(call=self._call)
+        self.top.names |= {"__file__": "./noxfile.py"}
+        for statement in tree.body:
+            if isinstance(statement, ast.Assign | ast.AnnAssign):
+                targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                for target in targets:
+                    self.top.names |= bound(target, value(statement.value, self.top)) or {}
+
+    def sessions(self) -> Iterator[Session]:
+        """Give every function that is a session."""
+        for function in self.functions.values():
+            marks = [mark for mark in function.decorator_list if _is_session(mark)]
+            if not marks:
+                continue
+            options = {item.arg: item.value for mark in marks if isinstance(mark, ast.Call) for item in mark.keywords}
+            first = next((mark.args[0] for mark in marks if isinstance(mark, ast.Call) and mark.args), None)
+            given = options.get("python", options.get("py", first))
+            name = value(options.get("name"), self.top)
+            yield Session(
+                name=name if isinstance(name, str) else function.name,
+                function=function,
+                pythons=self._pythons(given),
+                parameters=tuple(self._parameters(function)),
+            )
+
+    def _pythons(self, given: ast.expr | None) -> tuple[str, ...] | None:
+        if given is None:
+            return ("",)
+        known = value(given, self.top)
+        if isinstance(known, str):
+            known = [known]
+        if known is None or known is False:
+            return ("",)
+        if not isinstance(known, list | tuple) or not known or not all(isinstance(item, str) for item in known):
+            return None
+        return tuple(known)
+
+    def _parameters(self, function: ast.FunctionDef) -> Iterator[tuple[tuple[str, ...], tuple[Any, ...]]]:
+        for mark in reversed(function.decorator_list):
+            if isinstance(mark, ast.Call) and ast.unparse(mark.func).endswith("parametrize") and len(mark.args) > 1:
+                names = value(mark.args[0], self.top)
+                found = value(mark.args[1], self.top)
+                listed = names.split(",") if isinstance(names, str) else names
+                if isinstance(listed, list | tuple) and isinstance(found, list | tuple):
+                    yield tuple(str(name).strip() for name in listed), tuple(found)
+                else:
+                    self.lost.setdefault(function.name, Lost()).add(f"{function.name}: {ast.unparse(mark)[:100]}")
+
+    def variants(self, session: Session) -> Iterator[Variant]:
+        """Give what the session does for each Python and each combination of its parameters."""
+        lost = self.lost.setdefault(session.name, Lost())
+        known = session.pythons
+        if known is None:
+            lost.add(f"{session.name}: its Pythons are computed; those that pyproject.toml declares are used")
+            known = tuple(self._declared()) or ("",)
+        combinations = itertools.product(*(values for _, values in session.parameters))
+        for python, combination in itertools.product(known, list(itertools.islice(combinations, MOST))):
+            chosen: dict[str, Any] = {}
+            for (names, _), item in zip(session.parameters, combination, strict=True):
+                several = item if len(names) > 1 and isinstance(item, list | tuple) else (item,)
+                chosen |= dict(zip(names, several, strict=False))
+            minor = pythons.of_version(python)
+            if python and not minor:
+                lost.add(f"{session.name}: no version in {python!r}")
+                continue
+            yield from self._variant(session, minor, python, chosen, lost)
+
+    def _declared(self) -> list[str]:
+        with suppress(OSError, ValueError):
+            data = tomllib.loads((self.folder / "pyproject.toml").read_text(encoding="utf-8"))
+            return allowed_minors(data.get("project", {}).get("requires-python"))
+        return []
+
+    def _variant(
+        self, session: Session, minor: str, python: str, chosen: Mapping[str, Any], lost: Lost
+    ) -> Iterator[Variant]:
+        given = session.function.args.args
+        argument = given[0].arg if given else "session"
+        scope = self.top.inner(**chosen)
+        scope.names |= {f"{argument}.posargs": [], f"{argument}.python": python or UNKNOWN, argument: SESSION}
+        follower = Follower(name=session.name, functions=self.functions, top=self.top, lost=lost)
+        follower.follow(session.function.body, scope)
+        seen = follower.seen
+        command = commands.tests(seen.argvs, lost, session.name) if not seen.needs_conda else ()
+        if not command:
+            return
+        asked = requirements.understand(seen.arguments, self.folder, lost, session.name)
+        label = "-".join(str(item) for item in chosen.values() if isinstance(item, str | int))
+        words = {name: str(item) for name, item in chosen.items() if isinstance(item, str | int)}
+        axes = {
+            f"env.{name.upper()}": item
+            for name, item in words.items()
+            if len(item) > 1 and not any(item in word for word in seen.arguments)
+        }
+        used = {name: item for name, item in axes.items() if any(item in word for word in command)}
+        yield Variant(
+            name=f"{session.name}-{python}({label})" if label else f"{session.name}-{python}".rstrip("-"),
+            label=label,
+            python=minor,
+            requires=tuple(asked.requires),
+            constraints=tuple(asked.constraints),
+            extras=tuple(dict.fromkeys(asked.extras)),
+            groups=tuple(dict.fromkeys((*asked.groups, *seen.groups))),
+            install=asked.project.replace("wheel", "") if asked.project else "none",
+            resolution=asked.resolution,
+            command=tuple(_parametrised(placed(word), used) for word in command),
+            env=seen.env,
+            axes=used,
+            missing=tuple(asked.missing),
+            part=session.name,
+        )
+
+    def _call(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """Understand a call of nox's own helpers."""
+        match name.rpartition(".")[2], arguments:
+            case "param", [first]:
+                return first
+            case "param", [_, *_]:
+                return tuple(arguments)
+            case "load_toml", []:
+                return self._toml("pyproject.toml")
+            case "load_toml", [str() as file]:
+                return self._toml(file)
+            case "python_versions", [dict() as project]:
+                return _python_versions(project, options.get("max_version"))
+            case "dependency_groups", [_, *names]:
+                return [Groups(tuple(map(str, names)))]
+            case "Path" | "PurePath", [str() as path]:
+                return path
+            case _:
+                return UNKNOWN
+
+    def _toml(self, name: str) -> Any:
+        """Read a file that stands beside the noxfile, or nothing."""
+        with suppress(OSError, ValueError):
+            if "/" not in name and "\\" not in name:
+                return tomllib.loads((self.folder / name).read_text(encoding="utf-8"))
+        return UNKNOWN
+
+
+def _is_session(mark: ast.expr) -> bool:
+    function = mark.func if isinstance(mark, ast.Call) else mark
+    return ast.unparse(function).rpartition(".")[2] in {"session", "nox_session"}
+
+
+def _local(word: str, folder: Path) -> str:
+    """Write the project's own folder as "."."""
+    return "." + word.removeprefix(str(folder)) if word.startswith(str(folder)) else word
+
+
+def _parametrised(word: str, axes: Mapping[str, str]) -> str:
+    """Put the placeholder of an axis where a parameter was."""
+    for name, item in axes.items():
+        if item in word:
+            word = word.replace(item, f"{{axis:{name}}}", 1)
+    return word
+
+
+def _python_versions(project: Mapping[str, Any], newest: Any) -> list[str]:
+    """Do what nox.project.python_versions does: classifiers, or requires-python up to a version."""
+    table = project.get("project", {})
+    if isinstance(newest, str):
+        minors = allowed_minors(table.get("requires-python"))
+        return minors[: minors.index(newest) + 1] if newest in minors else minors
+    lines = map(str, table.get("classifiers", []))
+    return [match[1] for line in lines if (match := CLASSIFIER.fullmatch(line))]

@@ -1,0 +1,248 @@
+"""tox.ini, tox.toml and [tool.tox] of pyproject.toml: the environments of the list, with their factors applied."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from configparser import Error, RawConfigParser
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.migration.readers import substitution
+from venvgrid.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MOST = 2_000  # environments
+_OLD = {
+    "setenv": "set_env", "passenv": "pass_env", "basepython": "base_python", "changedir": "change_dir",
+    "whitelist_externals": "allowlist_externals", "envlist": "env_list", "use_develop": "usedevelop",
+}  # fmt: skip
+_FACTOR_LINE = re.compile(r"(?P<expression>[\w{}.!,-]+):\s+(?P<content>.*)")
+
+
+@dataclass(slots=True, kw_only=True)
+class Environment:
+    """The settings of one environment of tox, factors applied: lists of lines, but for `set_env`."""
+
+    name: str
+    settings: dict[str, list[str]] = field(default_factory=dict)
+    argvs: list[list[str]] | None = None  # commands, where they are no lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToxFile:
+    """The environments of a file, and what it says of all of them."""
+
+    environments: tuple[Environment, ...]
+    core: Mapping[str, str]
+
+
+def read_ini(text: str, source: str) -> ToxFile:
+    """Read tox.ini.
+
+    Raises:
+        UsageError: it is no INI file, or has no environments.
+    """
+    parser = RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#", ";"), inline_comment_prefixes=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    try:
+        parser.read_string(re.sub(r"(?m)^([\w -]+?)\s*:\s*$", r"\1 =", text))
+    except Error as error:
+        raise UsageError(f"{source}: no INI file that can be read: {str(error).splitlines()[0]}") from error
+    sections = {
+        "tox" if name == "tox:tox" else name: {_key(key): value for key, value in parser.items(name)}
+        for name in parser.sections()
+    }
+    core = sections.get("tox", {})
+    expanded = {
+        full: values
+        for name, values in sections.items()
+        if name.startswith("testenv:")
+        for full in (f"testenv:{item}" for item in _expand(name.removeprefix("testenv:")))
+    }
+    names = _list(core.get("env_list", ""))
+    names = names or [name.removeprefix("testenv:") for name in expanded]
+    environments = [_ini_environment(name, sections, expanded) for name in dict.fromkeys(names)]
+    if not environments:
+        raise UsageError(f"{source}: it has no env_list and no [testenv:NAME]")
+    return ToxFile(environments=tuple(environments[:MOST]), core=core)
+
+
+def _ini_environment(
+    name: str, sections: Mapping[str, Mapping[str, str]], expanded: Mapping[str, Mapping[str, str]]
+) -> Environment:
+    base, own = sections.get("testenv", {}), expanded.get(f"testenv:{name}", {})
+    factors = set(name.split("-"))
+
+    def reference(section: str, key: str) -> str | None:
+        table = {**base, **own} if not section else expanded.get(section, sections.get(section, {}))
+        if section.startswith("testenv:") and key not in table:
+            table = base
+        value = table.get(_key(key))
+        return "\n".join(_lines(value, factors)) if value is not None else None
+
+    made = Environment(name=name)
+    filling = substitution.Filling(reference)
+    for key, value in {**base, **own}.items():
+        filled = [filling.fill(line) for line in _lines(value, factors)]
+        # What was filled in may have several lines, each with factors of its own.
+        made.settings[key] = [item for line in filled for item in _lines(line, factors)]
+    return made
+
+
+def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
+    """Read tox.toml, or [tool.tox] of pyproject.toml; raises UsageError."""
+    if isinstance(table.get("legacy_tox_ini"), str):
+        return read_ini(table["legacy_tox_ini"], source)
+    base, own = table.get("env_run_base", {}), table.get("env", {})
+    if not isinstance(base, dict) or not isinstance(own, dict):
+        raise UsageError(f"{source}: env_run_base and env have to be tables")
+    names = list(itertools.islice(_toml_names(table.get("env_list", [])), MOST)) or list(own)
+    if not names:
+        raise UsageError(f"{source}: it has no env_list and no [env.NAME]")
+    environments = []
+    for name in dict.fromkeys(names):
+        specific = own.get(name)
+        merged = {**base, **(specific if isinstance(specific, dict) else {})}
+        environments.append(_toml_environment(name, merged, table))
+    core = {key: str(value) for key, value in table.items()}
+    return ToxFile(environments=tuple(environments[:MOST]), core=core)
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Parse TOML; raises UsageError."""
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{source}: not valid TOML: {error}") from error
+
+
+def _toml_names(raw: Any) -> Iterator[str]:
+    for item in raw if isinstance(raw, list) else []:
+        if isinstance(item, str):
+            yield from _expand(item)
+        elif isinstance(item, dict) and isinstance(item.get("product"), list):
+            factors = [list(_toml_factors(group)) for group in item["product"]]
+            excluded = {str(name) for name in item.get("exclude", [])}
+            for found in itertools.product(*factors):
+                if (name := "-".join(filter(None, found))) not in excluded:
+                    yield name
+
+
+def _toml_factors(group: Any) -> Iterator[str]:
+    if isinstance(group, list):
+        yield from map(str, group)
+    elif isinstance(group, dict) and isinstance(group.get("start"), int) and isinstance(group.get("stop"), int):
+        yield from (f"{group.get('prefix', '')}{number}" for number in _counted(group["start"], group["stop"]))
+
+
+def _counted(start: int, stop: int) -> list[str]:
+    return [str(number) for number in range(start, min(stop, start + 100) + 1)]
+
+
+def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> Environment:
+    made = Environment(name=name)
+    factors = set(name.split("-"))
+
+    def reference(section: str, key: str) -> str | None:
+        found = table if not section else whole.get(section)
+        value = found.get(key) if isinstance(found, dict) else None
+        return value if isinstance(value, str) else None
+
+    filling = substitution.Filling(reference)
+
+    def flat(raw: Any) -> list[str]:
+        return [filling.fill(text) for text in _texts(raw, factors, whole)]
+
+    for key, raw in table.items():
+        if _key(key) == "commands" and isinstance(raw, list):
+            made.argvs = [flat(command) for command in raw]
+        elif _key(key) == "set_env" and isinstance(raw, dict):
+            made.settings["set_env"] = [f"{variable}={''.join(flat(value))}" for variable, value in raw.items()]
+        else:
+            made.settings[_key(key)] = flat(raw)
+    return made
+
+
+def _texts(raw: Any, factors: set[str], whole: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    """Give the texts of a value, with what its replacements stand for."""
+    if isinstance(raw, bool | int | float):
+        yield str(raw).lower()
+    elif isinstance(raw, str):
+        yield raw
+    elif isinstance(raw, list) and depth < substitution.DEEPEST:
+        for item in raw:
+            yield from _texts(item, factors, whole, depth + 1)
+    elif isinstance(raw, dict) and depth < substitution.DEEPEST:
+        yield from _texts(_replaced(raw, factors, whole), factors, whole, depth + 1)
+
+
+def _replaced(table: Mapping[str, Any], factors: set[str], whole: Mapping[str, Any]) -> Any:
+    """Give what a replacement of tox.toml stands for."""
+    match table.get("replace"):
+        case "posargs":
+            return table.get("default", [])
+        case "env":
+            return table.get("default", "")
+        case "ref":
+            found: Any = whole
+            for step in table.get("of", []):
+                found = found.get(step) if isinstance(found, dict) else None
+            return found if found is not None else []
+        case "if":
+            condition = re.fullmatch(r"(?P<no>not )?factor\.(?P<factor>[\w.]+)", str(table.get("condition", "")))
+            if condition is None:
+                return substitution.GONE
+            holds = (condition["factor"] in factors) is not bool(condition["no"])
+            return table.get("then" if holds else "else", [])
+        case _:
+            return substitution.GONE
+
+
+def _key(key: str) -> str:
+    return _OLD.get(key.strip().replace("-", "_"), key.strip().replace("-", "_"))
+
+
+def _list(text: str) -> list[str]:
+    """Give the names of a list with generative parts."""
+    lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
+    parts = re.split(r"[,\s](?![^{]*\})", "\n".join(lines))
+    return list(itertools.islice((name for part in parts if part.strip() for name in _expand(part.strip())), MOST))
+
+
+def _expand(text: str) -> Iterator[str]:
+    """Expand `py3{9,10}-x{,y}` and `py3{9-13}`."""
+    found = re.search(r"\{([^{}]*)\}", text)
+    if found is None:
+        yield re.sub(r"\s", "", text)
+        return
+    numbers = re.fullmatch(r"\s*(\d+)-(\d+)\s*", found[1])
+    options = _counted(int(numbers[1]), int(numbers[2])) if numbers else found[1].split(",")
+    for option in options:
+        yield from itertools.islice(_expand(f"{text[: found.start()]}{option.strip()}{text[found.end() :]}"), MOST)
+
+
+def _lines(text: str, factors: set[str]) -> list[str]:
+    """Give the lines whose factors fit."""
+    found = []
+    for line in text.splitlines():
+        stripped = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() if "'" not in line else line.strip()
+        match = _FACTOR_LINE.fullmatch(stripped)
+        if match is None:
+            found += [stripped] if stripped else []
+        elif _fits(match["expression"], factors):
+            found += [match["content"].strip()] if match["content"].strip() else []
+    return found
+
+
+def _fits(expression: str, factors: set[str]) -> bool:
+    """Whether one of the alternatives has all of its factors, and none of those with a `!`."""
+    parts = re.split(r",(?![^{]*\})", expression)
+    return any(
+        all((factor.removeprefix("!") in factors) is not factor.startswith("!") for factor in name.split("-"))
+        for part in parts
+        for name in _expand(part)
+    )

@@ -1,0 +1,159 @@
+"""What ran against what the cell says. Pure.
+
+A cell that ran on another interpreter, with another version, or with code from another place than it says proves
+nothing, whether its tests passed or failed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvgrid.model.result import NOTHING, Attestation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.outcomes.observation import Observed, SessionSeen
+    from venvgrid.outcomes.records import Attested, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the cell says. All paths are real paths (`os.path.realpath`), as those that the probe reports are."""
+
+    prefix: str  # of the environment
+    python_version: str  # "3.9.18"
+    implementation: str = "cpython"
+    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # of every dependency axis; "" for absent
+    project: str = ""  # its name, "" where none is installed
+    project_version: str = ""  # "" for any
+    project_origin: str = ""  # the folder that it must be imported from, "" for any
+    reports: str = "pytest"  # as in `[test] reports`
+
+
+def find(
+    observed: Observed, expected: Expected, before: Mapping[str, str] = NOTHING, after: Mapping[str, str] = NOTHING
+) -> str:
+    """Say in one line what differs first; "" if all that was seen is what the cell says.
+
+    `before` and `after` are the versions in the environment before and after the command; empty if nobody looked.
+    """
+    return next(_differences(observed, expected, before, after), "")
+
+
+def attestation(observed: Observed, before: Mapping[str, str] = NOTHING) -> Attestation:
+    """Sum up what was attested; what a process that imported the project says counts more than what others say."""
+    seen = [item for item in observed.sessions.values() if item.attested is not None and not item.attested.error]
+    seen.sort(key=lambda item: not (item.attested and item.attested.project_imported))
+    best = seen[0].attested if seen else None
+    session = next((item.session for item in (*seen, *observed.main)), None)
+    return Attestation(
+        python=_python(session) if session else "",
+        packages=dict(best.packages) if best else dict(before),
+        project_origin=best.project_origin if best else "",
+        collected=observed.collected,
+    )
+
+
+def same_version(one: str, other: str) -> bool:
+    """Whether two versions mean the same: "1.0" and "1.0.0" do."""
+    if one == other or not (one and other):
+        return one == other
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415  (seldom needed)
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is in a folder; both are absolute, of POSIX or Windows."""
+    inner, outer = _comparable(path), _comparable(folder)
+    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+
+
+def _comparable(path: str) -> str:
+    if re.match(r"[A-Za-z]:[\\/]|\\\\", path):
+        return path.removeprefix("\\\\?\\").replace("\\", "/").casefold()
+    return path
+
+
+def _differences(
+    observed: Observed, expected: Expected, before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterator[str]:
+    for seen in observed.sessions.values():
+        yield from _of_interpreter(seen.session, expected)
+    for name, wanted in expected.packages.items():
+        if before and not same_version(before.get(name, ""), wanted):
+            yield f"the environment holds {_named(name, before.get(name, ''))}, but {_says(name, wanted)}"
+        elif after and not same_version(after.get(name, ""), wanted):
+            yield f"the tests left {_named(name, after.get(name, ''))} in the environment, but {_says(name, wanted)}"
+    for seen in observed.sessions.values():
+        yield from _of_attestation(seen, expected)
+
+
+def _of_interpreter(session: Session, expected: Expected) -> Iterator[str]:
+    if _comparable(session.prefix) != _comparable(expected.prefix):
+        yield (
+            f"the tests ran on {_python(session)}, not on the Python of the environment: "
+            "the command starts another interpreter (write `pytest` or `{python} -m pytest`)"
+        )
+    wanted = (expected.implementation.lower(), expected.python_version)
+    if (session.implementation.lower(), session.version.rstrip("+")) != wanted:
+        yield f"the tests ran on {session.implementation} {session.version}, but the cell says {' '.join(wanted)}"
+
+
+def _of_attestation(seen: SessionSeen, expected: Expected) -> Iterator[str]:
+    attested = seen.attested
+    if attested is None or attested.error:
+        if seen.finished is not None and seen.finished.exitstatus is not None:
+            detail = f": {attested.error}" if attested else ""
+            yield f"what ran could not be attested at the end of the tests{detail}"
+        return
+    for name, wanted in expected.packages.items():
+        yield from _of_package(name, wanted, attested, expected.prefix)
+    name, wanted = expected.project, expected.project_version
+    if name and wanted and not same_version(attested.project_version, wanted):
+        yield f"{_named(name, attested.project_version)} was there, but {_says(name, wanted)}"
+    if expected.project_origin and attested.project_imported and attested.project_origin:
+        yield from _of_project(attested.project_origin, expected)
+
+
+def _of_package(name: str, wanted: str, attested: Attested, prefix: str) -> Iterator[str]:
+    found = attested.packages.get(name, "")
+    if not same_version(found, wanted):
+        yield f"{_named(name, found)} was there, but {_says(name, wanted)}"
+    origin = attested.origins.get(name, "")
+    if name in attested.imported and origin:
+        if not wanted:
+            yield f"{name} was imported from {origin}, but the cell says absent"
+        elif not is_below(origin, prefix):
+            yield f"{name} was imported from {origin}, not from the environment"
+
+
+def _of_project(origin: str, expected: Expected) -> Iterator[str]:
+    installed = is_below(origin, expected.prefix)
+    if _comparable(expected.project_origin) == _comparable(expected.prefix):
+        if not installed:
+            yield (
+                f"{expected.project} was imported from {origin}, not from the environment: what is installed did not "
+                "run (use a src layout, pytest's --import-mode=importlib, "
+                'or install = "editable" in [project])'
+            )
+    elif installed or not is_below(origin, expected.project_origin):
+        yield f"{expected.project} was imported from {origin}, not from {expected.project_origin}"
+
+
+def _named(name: str, version: str) -> str:
+    return f"{name} {version}" if version else f"no {name}"
+
+
+def _says(name: str, version: str) -> str:
+    return f"the cell says {name} {version}" if version else f"the cell says that {name} is absent"
+
+
+def _python(session: Session) -> str:
+    return f"{session.implementation} {session.version} {session.executable}".strip()

@@ -1,0 +1,307 @@
+"""What was seen of a test command and how it ended → the outcome of its cell. Pure.
+
+Green is what is left when nothing speaks against it: the outcome is the worst of how the command ended, what its tests
+reported, and whether every session that began also finished with each of its tests accounted for; and what ran must
+be what the cell says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from venvgrid.model.result import NOTHING, Attestation, Failure, Outcome, Verdict
+from venvgrid.outcomes import attestation, signatures
+from venvgrid.outcomes.attestation import Expected
+from venvgrid.outcomes.observation import WORKER_CRASH, Observed, ReportFile, SessionSeen
+from venvgrid.processes import diagnosis
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = ["Ended", "Expected", "Judgement", "Observed", "judge"]
+
+NO_TESTS_COLLECTED = 5  # pytest's exit status
+NAMED = 3  # tests that a reason names
+NAME_LIMIT = 160  # characters of such a name
+PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How the command ended. `exit_code` is None if it did not start or a signal ended it; `limit` is in seconds."""
+
+    exit_code: int | None
+    signal: str = ""  # "SIGSEGV"
+    timed_out: bool = False
+    cancelled: bool = False
+    over_memory: str = ""  # the limit that it went over, "2 GB"
+    error: str = ""  # why it could not be started
+    limit: float | None = None  # the time limit that it had
+    stacks: str = ""  # where its threads stood shortly before that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The outcome, one line of why, and what results.json says of the tests."""
+
+    outcome: Outcome
+    reason: str = ""
+    tests: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    failures: tuple[Failure, ...] = ()
+    attested: Attestation = field(default_factory=Attestation)
+
+
+def judge(
+    observed: Observed,
+    ended: Ended,
+    expected: Expected,
+    *,
+    report: ReportFile | None = None,
+    before: Mapping[str, str] = NOTHING,
+    after: Mapping[str, str] = NOTHING,
+) -> Judgement:
+    """Give the outcome of one run of a cell's test command.
+
+    `report` is what `junit_input.read` gave, where `expected.reports` is "junit:FILE". `before` and `after` are the
+    versions of the axis packages in the environment before and after the command, where the caller looked.
+    """
+    different = attestation.find(observed, expected, before, after)
+    kind, outcome, reason = _decide(observed, ended, expected, report, different)
+    counts = observed.counts() if report is None else dict.fromkeys(Verdict, 0) | dict(report.counts)
+    failures = observed.failures if report is None else report.failures
+    if outcome in {Outcome.CRASHED, Outcome.TIMED_OUT}:
+        failures = (*failures, *_unfinished(observed, kind, reason, {item.test for item in failures}, ended.stacks))
+    if outcome is Outcome.MISMATCH or (outcome.is_red and not failures):
+        failures = (_cell_failure(kind, reason), *failures)
+    return Judgement(
+        outcome=outcome,
+        reason=reason,
+        tests={} if expected.reports == EXIT_STATUS else {verdict.value: counts[verdict] for verdict in Verdict},
+        failures=failures,
+        attested=attestation.attestation(observed, before),
+    )
+
+
+Decision = tuple[str, Outcome, str]  # the kind for a failure of the cell as a whole, the outcome, the reason
+
+
+def _decide(
+    observed: Observed, ended: Ended, expected: Expected, report: ReportFile | None, different: str
+) -> Decision:
+    if ended.cancelled:
+        return "cancelled", Outcome.CANCELLED, "stopped by the user"
+    position = _position(observed) if expected.reports == PYTEST or observed.main else ""
+    if ended.timed_out:
+        limit = f" of {ended.limit:g} s" if ended.limit else ""
+        return "timeout", Outcome.TIMED_OUT, f"ran into its time limit{limit} {position}".rstrip()
+    if ended.over_memory:
+        return "memory", Outcome.CRASHED, f"held more than {ended.over_memory} of memory {position}".rstrip()
+    crash = _crash(observed, ended, position)
+    if crash is not None:
+        return crash
+    if ended.error:
+        return "start", Outcome.FAILED, ended.error
+    if different:
+        return "mismatch", Outcome.MISMATCH, different
+    if expected.reports == EXIT_STATUS:
+        outcome, reason = _by_exit_status(ended)
+    elif expected.reports.startswith(JUNIT):
+        outcome, reason = _by_report(report, ended, expected.reports.removeprefix(JUNIT))
+    else:
+        outcome, reason = _by_sessions(observed, ended)
+    return outcome.value, outcome, reason
+
+
+# crashes, time limits
+
+
+def _crash(observed: Observed, ended: Ended, position: str) -> Decision | None:
+    name = ended.signal or diagnosis.signal_of(ended.exit_code)
+    if name:
+        hint = " (by `kill -9`, or by the system for want of memory)" if name == "SIGKILL" else ""
+        return name, Outcome.CRASHED, f"{name}{hint} {position}".rstrip()
+    if observed.crashes:
+        first = observed.crashes[0]
+        what = "a worker process crashed" if first.kind == WORKER_CRASH else first.kind
+        more = f", and {len(observed.crashes) - 1} more" if len(observed.crashes) > 1 else ""
+        return first.kind, Outcome.CRASHED, f"{what} in {_short(first.id)}{more}"
+    return None
+
+
+def _position(observed: Observed) -> str:
+    """Say how far the tests were."""
+    if not observed.main:
+        return "before pytest began"
+    unfinished = [seen for seen in observed.main if seen.finished is None]
+    if not unfinished:
+        return "after the tests had finished"
+    running = [test for seen in unfinished for test in seen.running]
+    if running:
+        return f"in {_some(running)}"
+    last = unfinished[-1].last
+    if last:
+        return f"after {_short(last)}"
+    return "before the first test" if unfinished[-1].collected is not None else "while pytest collected the tests"
+
+
+def _unfinished(observed: Observed, kind: str, reason: str, known: set[str], stacks: str) -> tuple[Failure, ...]:
+    """Give a failure for every test that was running, for none is reported; `stacks` is where its threads stood."""
+    tests = [test for test in observed.running if test not in known]
+    message = "was running when the time limit ended the command" if kind == "timeout" else f"ended by {kind}"
+    return tuple(
+        Failure(
+            test=test,
+            kind=kind,
+            message=message,
+            signature=signatures.signature(kind, "", test, ""),
+            longrepr=stacks,
+        )
+        for test in tests
+    ) or (() if known else (replace(_cell_failure(kind, reason), longrepr=stacks),))
+
+
+def _cell_failure(kind: str, reason: str) -> Failure:
+    return Failure(test="", kind=kind, message=reason, signature=signatures.signature(kind, reason, "", ""))
+
+
+# three ways to count
+
+
+def _by_exit_status(ended: Ended) -> tuple[Outcome, str]:
+    if ended.exit_code == 0:
+        return Outcome.PASSED, ""
+    return Outcome.FAILED, f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
+
+
+def _by_report(report: ReportFile | None, ended: Ended, file: str) -> tuple[Outcome, str]:
+    status = f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
+    if report is None or report.missing:
+        why = (report.problem if report else "") or f"{file} was not written"
+        return (
+            (Outcome.NO_TESTS, f"{status}, but {why}") if ended.exit_code == 0 else (Outcome.FAILED, f"{status}; {why}")
+        )
+    if report.problem:
+        return Outcome.FAILED, f"{report.problem}; {status}"
+    counts = dict.fromkeys(Verdict, 0) | dict(report.counts)
+    if counts[Verdict.FAILED] or counts[Verdict.ERROR]:
+        return Outcome.FAILED, _failed(counts, report.failures, ended)
+    if ended.exit_code != 0:
+        return Outcome.FAILED, f"{_all_passed(counts)}, but {status}"
+    if _executed(counts) == 0:
+        return Outcome.NO_TESTS, _nothing_ran(counts, f"{file} lists no test")
+    return Outcome.PASSED, ""
+
+
+def _by_sessions(observed: Observed, ended: Ended) -> tuple[Outcome, str]:
+    status = f"the command exited with status {ended.exit_code}"
+    if not observed.main:
+        if ended.exit_code == 0:
+            return Outcome.NO_TESTS, f"{status}, but no pytest session was seen: {HINT}"
+        return Outcome.FAILED, f"{status}{diagnosis.meaning(ended.exit_code)} before pytest began"
+    counts = observed.counts()
+    if counts[Verdict.FAILED] or counts[Verdict.ERROR]:
+        return Outcome.FAILED, _failed(counts, observed.failures, ended)
+    for seen in observed.main:
+        broken = _incomplete(seen, ended)
+        if broken is not None:
+            return broken
+        if len(observed.main) > 1 and not seen.verdicts:
+            return Outcome.NO_TESTS, f"one of {len(observed.main)} pytest sessions ran no tests"
+    if ended.exit_code not in {0, NO_TESTS_COLLECTED} or (ended.exit_code and _executed(counts)):
+        return Outcome.FAILED, f"{_all_passed(counts)}, but {status}{diagnosis.pytest_meaning(ended.exit_code)}"
+    if _executed(counts) == 0:
+        return Outcome.NO_TESTS, _nothing_ran(counts, "pytest collected no tests", observed.skip_reasons)
+    return Outcome.PASSED, ""
+
+
+HINT = (
+    'if it runs other tests, set `reports` in [test] to "junit:FILE" or "exit-status"; '
+    "if it runs pytest, it must hand on PYTEST_ADDOPTS"
+)
+
+
+def _incomplete(seen: SessionSeen, ended: Ended) -> tuple[Outcome, str] | None:
+    """Say what is wrong with a session in which no test failed; None if it ran to its end."""
+    code = ended.exit_code
+    if seen.stopped is not None:
+        what = " ".join(f"{seen.stopped.kind}: {seen.stopped.message}".strip(": ").split())
+        why = "pytest had an internal error" if seen.stopped.why == "internal error" else "pytest was stopped"
+        return Outcome.FAILED, f"{why}{_in(seen)}: {what}"
+    if seen.finished is None:
+        ending = f"the process ended with status {code} before the session finished"
+        if code == 0 or seen.running or seen.collected is not None:
+            return Outcome.FAILED, f"stopped{_in(seen)}: {ending}"
+        return (
+            Outcome.FAILED,
+            f"pytest ended with status {code}{diagnosis.pytest_meaning(code)} before it collected tests",
+        )
+    status = seen.finished.exitstatus
+    if status is None:
+        return Outcome.NO_TESTS, "pytest ran no tests: it was asked for something else"
+    reported = len(seen.verdicts)
+    if reported and seen.collected is None:
+        return Outcome.FAILED, f"{_tests(reported)} reported a result, but pytest never said how many there are"
+    if 0 < reported < (seen.collected or 0):
+        return Outcome.FAILED, f"only {reported} of {_tests(seen.collected or 0)} reported a result"
+    if code == 0 and status != 0 and not (status == NO_TESTS_COLLECTED and reported == 0):
+        return Outcome.FAILED, f"pytest ended its session with status {status}, but the command exited with status 0"
+    if reported == 0 and seen.collected and status == 0:
+        return Outcome.NO_TESTS, f"pytest collected {_tests(seen.collected)} and ran none"
+    return None
+
+
+# sentences
+
+
+def _in(seen: SessionSeen) -> str:
+    if seen.running:
+        return f" in {_some(list(seen.running))}"
+    if seen.last:
+        return f" after {_short(seen.last)}"
+    return "" if seen.collected is None else " before the first test"
+
+
+def _some(tests: list[str]) -> str:
+    more = f" and {len(tests) - NAMED} more" if len(tests) > NAMED else ""
+    return ", ".join(_short(test) for test in tests[:NAMED]) + more
+
+
+def _short(test: str) -> str:
+    """Give a test's name in one line of a length that one can read."""
+    name = "".join(character if character.isprintable() else " " for character in test)
+    return name if len(name) <= NAME_LIMIT else f"{name[: NAME_LIMIT // 2]}…{name[-NAME_LIMIT // 2 :]}"
+
+
+def _tests(number: int) -> str:
+    return "1 test" if number == 1 else f"{number} tests"
+
+
+def _failed(counts: Mapping[Verdict, int], failures: tuple[Failure, ...], ended: Ended) -> str:
+    failed, errors = counts[Verdict.FAILED], counts[Verdict.ERROR]
+    parts = [f"{failed} failed" if failed else "", f"{errors} error{'s' if errors > 1 else ''}" if errors else ""]
+    text = " and ".join(part for part in parts if part)
+    first = failures[0] if failures else None
+    example = f": {_short(first.test)}: {first.kind}: {first.message}".rstrip(": ") if first else ""
+    swallowed = ", though the command exited with status 0" if ended.exit_code == 0 else ""
+    return f"{text} of {_tests(sum(counts.values()))}{swallowed}{example}"
+
+
+def _all_passed(counts: Mapping[Verdict, int]) -> str:
+    executed = _executed(counts)
+    return (
+        "no test ran" if executed == 0 else "the only test passed" if executed == 1 else f"all {executed} tests passed"
+    )
+
+
+def _nothing_ran(counts: Mapping[Verdict, int], empty: str, reasons: Collection[str] = ()) -> str:
+    skipped = counts[Verdict.SKIPPED]
+    if not skipped:
+        return empty
+    why = f" ({', '.join(reasons)})" if len(reasons) == 1 else ""
+    return f"all {skipped} tests were skipped{why}" if skipped > 1 else f"the only test was skipped{why}"
+
+
+def _executed(counts: Mapping[Verdict, int]) -> int:
+    return sum(number for verdict, number in counts.items() if verdict is not Verdict.SKIPPED)

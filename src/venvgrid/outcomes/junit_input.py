@@ -1,0 +1,207 @@
+"""Reading the JUnit report that a test command wrote (`reports = "junit:FILE"`).
+
+The file comes from the tests, so nothing in it is trusted: it is streamed, never held as a whole; a document type (and
+with it every entity) is refused; size, depth and numbers are bounded; totals that it claims are not looked at, each
+test is counted.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from xml.parsers import expat  # document types, the way to every known attack, are refused below
+
+from venvgrid.model.result import Failure, Verdict
+from venvgrid.outcomes import signatures
+from venvgrid.outcomes.observation import ReportFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHUNK = 1 << 16
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What is read at most: `bytes` of the file, `failures` that are kept, `characters` of a text, the `depth`."""
+
+    bytes: int = 64 * MEGABYTE
+    tests: int = 1_000_000
+    failures: int = 1_000
+    characters: int = 20_000
+    depth: int = 100
+    elapsed: float = math.inf  # seconds that the command took: no test took longer
+
+
+DEFAULT_LIMITS = Limits()
+
+Stamp = tuple[int, int, int]
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Give what changes when a file is written; None if there is none. To be taken before the command runs."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def read(path: Path, before: Stamp | None = None, limits: Limits = DEFAULT_LIMITS) -> ReportFile:
+    """Read a report; never raises: what is wrong with the file is the `problem` of what is returned.
+
+    `before` is its `stamp` from before the command: a report that has not changed is an earlier run's.
+    """
+    name = path.name
+    if before is not None and stamp(path) == before:
+        return ReportFile(problem=f"{name} was not written by this run: it is as it was before", missing=True)
+    try:
+        with open(path, "rb", opener=_without_blocking) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return ReportFile(problem=f"{name} is not a file")
+            if status.st_size > limits.bytes:
+                size = f"{status.st_size / MEGABYTE:.0f} MB, more than {limits.bytes / MEGABYTE:.0f}"
+                return ReportFile(problem=f"{name} is too big: {size}")
+            reader = _Reader(limits)
+            left = limits.bytes + 1
+            while left > 0 and (chunk := file.read(min(CHUNK, left))):
+                left -= len(chunk)
+                reader.feed(chunk)
+            return reader.result(name)
+    except FileNotFoundError:
+        return ReportFile(problem=f"{name} was not written", missing=True)
+    except OSError as error:
+        return ReportFile(problem=f"{name} cannot be read: {error.strerror or error}")
+    except (_RefusedError, expat.ExpatError, ValueError, LookupError) as error:
+        return ReportFile(problem=f"{name} is not a JUnit report: {error}")
+
+
+def _without_blocking(path: str, flags: int) -> int:
+    """Open a file such that a pipe in its place does not block."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+class _RefusedError(Exception):
+    """The file is not one that can be used."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Case:
+    name: str
+    duration: float
+    verdict: Verdict = Verdict.PASSED
+    kind: str = ""
+    message: str = ""
+    text: list[str] = field(default_factory=list)
+
+
+_VERDICTS = {"failure": Verdict.FAILED, "error": Verdict.ERROR, "skipped": Verdict.SKIPPED}
+
+
+class _Reader:
+    """Adds up test cases while the file is fed to it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._counts = dict.fromkeys(Verdict, 0)
+        self._failures: list[Failure] = []
+        self._path: list[str] = []
+        self._case: _Case | None = None
+        self._room = 0  # characters that the text of the current failure may still have
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.EntityDeclHandler = self._refuse
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        self._parser = parser
+
+    def feed(self, chunk: bytes) -> None:
+        self._parser.Parse(chunk, False)  # noqa: FBT003  (expat takes it by position only)
+
+    def result(self, name: str) -> ReportFile:
+        self._parser.Parse(b"", True)  # noqa: FBT003
+        if sum(self._counts.values()) > self._limits.tests:
+            return ReportFile(problem=f"{name} lists more than {self._limits.tests} tests")
+        return ReportFile(counts=self._counts, failures=tuple(self._failures))
+
+    def _refuse(self, *_arguments: object) -> None:
+        message = "it has a document type, which none needs"
+        raise _RefusedError(message)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rpartition(":")[2].rpartition("}")[2]
+        if not self._path and tag not in {"testsuites", "testsuite"}:
+            message = f"it begins with <{tag[:50]}>"
+            raise _RefusedError(message)
+        self._path.append(tag)
+        if len(self._path) > self._limits.depth:
+            message = f"it is nested more than {self._limits.depth} deep"
+            raise _RefusedError(message)
+        if tag == "testcase":
+            if self._case is not None:
+                message = "a test inside a test"
+                raise _RefusedError(message)
+            self._case = _Case(name=_name(attributes), duration=self._duration(attributes))
+        elif self._case is not None and self._path[-2] == "testcase" and tag in _VERDICTS:
+            self._judge(self._case, _VERDICTS[tag], attributes)
+
+    def _judge(self, case: _Case, verdict: Verdict, attributes: dict[str, str]) -> None:
+        kind = attributes.get("type", "")
+        if verdict is Verdict.SKIPPED and kind == "pytest.xfail":
+            verdict = Verdict.XFAILED
+        self._room = 0
+        if case.verdict in {Verdict.FAILED, Verdict.ERROR}:
+            return  # the first one counts; more of them are of the teardown
+        case.verdict = verdict
+        if verdict in {Verdict.FAILED, Verdict.ERROR}:
+            case.kind, case.message = kind, attributes.get("message", "")[: self._limits.characters]
+            self._room = self._limits.characters
+
+    def _characters(self, text: str) -> None:
+        if self._case is not None and self._room > 0 and self._path[-1] in {"failure", "error"}:
+            self._case.text.append(text[: self._room])
+            self._room -= len(text)
+
+    def _end(self, _tag: str) -> None:
+        if self._path.pop() == "testcase" and self._case is not None:
+            case, self._case = self._case, None
+            self._counts[case.verdict] += 1
+            if case.verdict in {Verdict.FAILED, Verdict.ERROR} and len(self._failures) < self._limits.failures:
+                self._failures.append(_failure(case))
+
+    def _duration(self, attributes: dict[str, str]) -> float:
+        """Read seconds; what is negative, no number, or more than the command took is put right."""
+        try:
+            seconds = float(attributes.get("time", "0").replace(",", ""))
+        except ValueError:
+            return 0.0
+        return min(seconds, self._limits.elapsed) if 0.0 <= seconds < math.inf else 0.0
+
+
+def _name(attributes: dict[str, str]) -> str:
+    names = [attributes.get("classname", ""), attributes.get("name", "")]
+    return "::".join(name[:1000] for name in names if name) or "a test without a name"
+
+
+def _failure(case: _Case) -> Failure:
+    longrepr = "".join(case.text)
+    default = "Failed" if case.verdict is Verdict.FAILED else "Error"
+    kind, message = signatures.kind_and_message(case.message, longrepr, default)
+    if case.kind and kind == default:
+        kind = signatures.kind_and_message(f"{case.kind}: ", "", case.kind)[0]
+    where = signatures.last_frame(longrepr)
+    return Failure(
+        test=case.name,
+        kind=kind,
+        message=message,
+        signature=signatures.signature(kind, message, where, longrepr),
+        duration=case.duration,
+        longrepr=longrepr,
+    )

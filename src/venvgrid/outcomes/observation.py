@@ -1,0 +1,177 @@
+"""What is seen of a running test command: the probe's records, and what they add up to.
+
+Pure: `probe.Stream` makes the records, `verdict.judge` decides what the sum of them is worth.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from venvgrid.model.result import Failure, Verdict
+from venvgrid.outcomes import signatures
+from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGREPR_BUDGET = 4_000_000  # characters of all failures of a cell; what is beyond keeps its one-line message
+SKIP_REASONS = 3
+CRASH = re.compile(
+    r"(?:worker|slave) u?(['\"]?)\w+\1 crashed while running |.*running the test CRASHED with signal (\d+)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFile:
+    """What a report that the test command wrote ("junit:FILE") says. `problem` is why it cannot be used, or "".
+
+    `missing`: it was not written, or not by this command.
+    """
+
+    counts: Mapping[Verdict, int] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    problem: str = ""
+    missing: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionSeen:
+    """One process of pytest, as far as it got. `running` are the tests that began and have no result, in order."""
+
+    session: Session
+    collected: int | None = None
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    running: dict[str, None] = field(default_factory=dict)
+    last: str = ""  # the test that ended last
+    stopped: Stopped | None = None
+    attested: Attested | None = None
+    finished: Finished | None = None
+
+
+class Observed:
+    """The sum of the records so far. Mutable: `add` is called for each record in the order of its stream."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, SessionSeen] = {}
+        self.problems: dict[str, Reported] = {}  # by node id: files that were not collected, each counted once
+        self.crashes: list[Reported] = []
+        self.skip_reasons: dict[str, None] = {}  # the first few
+        self._failures: dict[tuple[str, str], Failure] = {}
+        self._budget = LONGREPR_BUDGET
+
+    def add(self, record: Record) -> None:
+        """Take in one record. Records of a process that never said what it is are passed over."""
+        if isinstance(record, Session):
+            self.sessions.setdefault(record.source, SessionSeen(session=record))
+            return
+        seen = self.sessions.get(record.source)
+        if seen is None:
+            return
+        match record:
+            case Collected():
+                seen.collected = max(seen.collected or 0, record.ids)
+            case Started():
+                seen.running[record.id] = None
+            case Reported():
+                self._report(seen, record)
+            case Stopped():
+                seen.stopped = record
+            case Attested():
+                seen.attested = record
+            case Finished():
+                seen.finished = record
+
+    @property
+    def main(self) -> tuple[SessionSeen, ...]:
+        """The sessions whose tests count: not the workers of pytest-xdist."""
+        return tuple(seen for seen in self.sessions.values() if not seen.session.worker)
+
+    @property
+    def collected(self) -> int:
+        """How many tests all sessions wanted to run."""
+        return sum(seen.collected or 0 for seen in self.main)
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The tests that have begun and not ended, the one that began last comes last."""
+        return tuple(test for seen in self.main for test in seen.running)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Every test that failed, in the order in which they did."""
+        return tuple(self._failures.values())
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many tests have each verdict; a file that could not be collected is an error, as pytest counts."""
+        counts = dict.fromkeys(Verdict, 0)
+        for seen in self.main:
+            for verdict in seen.verdicts.values():
+                counts[verdict] += 1
+        for problem in self.problems.values():
+            counts[problem.verdict] += 1
+        return counts
+
+    def _report(self, seen: SessionSeen, record: Reported) -> None:
+        if record.collecting:
+            self.problems[record.id] = record
+        else:
+            seen.running.pop(record.id, None)
+            seen.last = record.id
+            before = seen.verdicts.get(record.id)
+            seen.verdicts[record.id] = record.verdict if before is None else worst(before, record.verdict)
+        if record.verdict is Verdict.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
+            self.skip_reasons[record.message] = None
+        if record.verdict in {Verdict.FAILED, Verdict.ERROR}:
+            failure = failure_of(record)
+            if record.lost and failure.kind in {WORKER_CRASH, *SIGNALS.values()}:
+                self.crashes.append(replace(record, kind=failure.kind, longrepr=""))
+            if (record.source, record.id) not in self._failures:
+                self._budget -= len(failure.longrepr)
+                self._failures[record.source, record.id] = (
+                    failure if self._budget >= 0 else replace(failure, longrepr="")
+                )
+
+
+WORKER_CRASH = "crash"
+UNPARSED = frozenset({"SyntaxError", "IndentationError", "TabError"})  # these are raised by the parser, not by a line
+SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"} | {
+    7: "SIGBUS",
+    10: "SIGBUS",  # macOS
+}
+_ORDER = (
+    Verdict.FAILED,
+    Verdict.ERROR,
+    Verdict.XPASSED,
+    Verdict.XFAILED,
+    Verdict.PASSED,
+    Verdict.SKIPPED,
+)
+
+
+def worst(one: Verdict, other: Verdict) -> Verdict:
+    """Give the verdict of a test that got two (pytest-xdist's `--dist each`); a skip says least."""
+    return min(one, other, key=_ORDER.index)
+
+
+def failure_of(record: Reported) -> Failure:
+    """Make the failure that results.json lists."""
+    kind = record.kind
+    if record.lost:
+        match = CRASH.match(record.message)
+        if match:
+            kind = SIGNALS.get(int(match.group(2)), f"signal {match.group(2)}") if match.group(2) else WORKER_CRASH
+    # The message of a crash names worker and test: what they have in common is that they crashed.
+    common = "" if kind != record.kind else record.message
+    where = record.where
+    if kind in UNPARSED or not (where or common) or (record.collecting and not where):
+        where = record.id
+    return Failure(
+        test=record.id,
+        kind=kind,
+        message=record.message,
+        signature=signatures.signature(kind, common, where, record.longrepr),
+        duration=record.duration,
+        longrepr=record.longrepr,
+    )

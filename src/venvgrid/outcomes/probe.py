@@ -1,0 +1,282 @@
+"""The outside of the probe: switching it on, and reading what it says while it runs.
+
+The inside is `inside/_venvgrid_probe.py`, a pytest plugin that runs on whatever Python an environment has. `switch_on`
+writes its specification and gives the variables that load it; each process that it runs in writes a file of JSON lines
+of its own into one folder, and `Stream` reads them as they grow.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.model.result import NOTHING, Verdict
+from venvgrid.outcomes import records, signatures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from venvgrid.outcomes.records import Record
+
+PROBE_FILE = Path(__file__).parents[1] / "guest" / "_venvgrid_probe.py"  # copied into every environment under this name
+PLUGIN = f"{PROBE_FILE.stem}.plugin"
+VARIABLE = "VENVGRID_PROBE"
+STREAM_NAME = "stream"
+SPECIFICATION_NAME = "probe.json"
+STACKS = "stacks"
+STACKS_LIMIT = 20_000  # characters
+MOST_AHEAD = 1.0  # seconds before the time limit
+
+CHUNK = 1 << 18  # bytes
+LINE_LIMIT = 1 << 20  # bytes; the probe's own lines are shorter, what is longer is not its own
+ID_LIMIT = 1 << 14  # characters
+TEXT_LIMIT = 25_000
+
+
+def switch_on(
+    folder: Path,
+    *,
+    prefix: str,
+    distributions: tuple[str, ...] = (),
+    modules: Mapping[str, tuple[str, ...]] | None = None,
+    project: tuple[str, tuple[str, ...]] | None = None,
+    options: str = "",
+    user_env: Mapping[str, str] = NOTHING,
+    limit: float | None = None,
+) -> dict[str, str]:
+    """Prepare the probe for one run of a command; give the variables to add to the command's environment.
+
+    `folder` is for this run alone: the probe's stream is `folder / STREAM_NAME`. `prefix` is the environment's.
+    `distributions` are those to attest, `modules` their importable names where they are known; `project` is the name of
+    the project under test and its importable names. `options` are further ones for pytest, which nested runs do not see
+    either, as a shell would write them. `limit` is the time limit of the command in seconds, from now: shortly before
+    it Python writes where its threads stand (see `stacks`). `user_env` is the environment that the command has
+    otherwise: its PYTEST_ADDOPTS and PYTHONPATH stay in force.
+
+    Raises:
+        FileExistsError: the folder was used before.
+    """
+    (folder / STREAM_NAME).mkdir(parents=True)
+    path = folder / "path"
+    copy = _copy(folder)
+    copy.parent.mkdir(parents=True)
+    shutil.copyfile(PROBE_FILE, copy)
+    name, names = project or ("", ())
+    specification = {
+        "stream": str(folder / STREAM_NAME),
+        "path": str(path),
+        "prefix": prefix,
+        "distributions": list(distributions),
+        "modules": {key: list(value) for key, value in (modules or {}).items()},
+        "project": {"name": name, "modules": list(names)},
+        "options": options,
+        "stacks": str(folder / STACKS),
+        "stacks_at": time.time() + limit - min(MOST_AHEAD, limit / 10) if limit else 0,
+    }
+    (folder / STACKS).mkdir()
+    (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
+    variables = {VARIABLE: str(folder / SPECIFICATION_NAME)}
+    variables["PYTEST_ADDOPTS"] = " ".join(filter(None, (f"-p {PLUGIN}", options, user_env.get("PYTEST_ADDOPTS", ""))))
+    if os.pathsep not in str(path):  # else it cannot be said; only runs on other interpreters need it
+        entries = [str(path), *filter(None, user_env.get("PYTHONPATH", "").split(os.pathsep))]
+        variables["PYTHONPATH"] = os.pathsep.join(entries)
+    return variables
+
+
+def stacks(folder: Path) -> str:
+    """Give where the threads of each process stood shortly before the time limit; "" if nobody wrote it."""
+    found = []
+    with suppress(OSError):
+        for file in sorted((folder / STACKS).iterdir()):
+            text = file.read_text(encoding="utf-8", errors="replace")[:STACKS_LIMIT].strip()
+            found += [f"process {file.stem}\n{text}"] if text else []
+    return "\n\n".join(found)[:STACKS_LIMIT]
+
+
+def attest_command(python: Path, folder: Path) -> tuple[str, ...]:
+    """Give the command that makes the probe attest without pytest, for test commands of other kinds.
+
+    `folder` is one that `switch_on` prepared; what the command says arrives in the same stream.
+    """
+    return (str(python), str(_copy(folder)), str(folder / SPECIFICATION_NAME))
+
+
+def _copy(folder: Path) -> Path:
+    """Where other interpreters find the plugin: why it is called so, the probe itself explains."""
+    return folder / "path" / PROBE_FILE.stem / "plugin.py"
+
+
+class Stream:
+    """Reads what the probe's processes write, as they write it; passes over lines that are torn or not the probe's."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read from `folder`, which need not exist yet."""
+        self.passed_over = 0  # lines
+        self._folder = folder
+        self._files: dict[str, _File] = {}
+
+    def read_new(self) -> list[Record]:
+        """Give the records that were written since the last call, those of one process in their order."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self._folder) if entry.name.endswith(".jsonl"))
+        except FileNotFoundError:
+            return []
+        found: list[Record] = []
+        for name in names:
+            file = self._files.setdefault(name, _File(self._folder / name))
+            for line in file.new_lines():
+                record = parse(line, name.removesuffix(".jsonl"))
+                if record is None:
+                    self.passed_over += 1
+                else:
+                    found.append(record)
+        return found
+
+
+class _File:
+    """The lines of a growing file. Holds no more than one line between calls."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._begun = b""  # a line whose end is not written yet
+        self._is_too_long = False
+
+    def new_lines(self) -> list[bytes]:
+        try:
+            with self._path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size  # what is written from now on is for the next call
+                file.seek(self._offset)
+                lines: list[bytes] = []
+                while self._offset < size and (chunk := file.read(min(CHUNK, size - self._offset))):
+                    self._offset += len(chunk)
+                    lines += self._split(chunk)
+                return lines
+        except OSError:
+            return []
+
+    def _split(self, chunk: bytes) -> list[bytes]:
+        *lines, self._begun = (self._begun + chunk).split(b"\n")
+        if lines and self._is_too_long:
+            lines[0] = b"\0"  # the rest of it: no record
+            self._is_too_long = False
+        if len(self._begun) > LINE_LIMIT:
+            self._begun, self._is_too_long = b"", True
+        return [line for line in lines if line]
+
+
+def parse(line: bytes, source: str) -> Record | None:
+    """Make a record of one line; None if it is not one of the probe's."""
+    try:
+        data = json.loads(line)
+        make = _MAKERS.get(data["t"])
+        return make(source, data) if make else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _session(source: str, data: dict[str, Any]) -> Record:
+    texts = ("executable", "prefix", "version", "implementation", "pytest")
+    return records.Session(
+        source=source, worker=_text(data, "worker"), pid=int(data["pid"]), **{key: _text(data, key) for key in texts}
+    )
+
+
+def _collected(source: str, data: dict[str, Any]) -> Record:
+    return records.Collected(source=source, ids=int(data["ids"]), worker=_text(data, "worker"))
+
+
+def _started(source: str, data: dict[str, Any]) -> Record:
+    return records.Started(source=source, id=_id(data))
+
+
+def _reported(source: str, data: dict[str, Any]) -> Record:
+    verdict = Verdict(data["verdict"])
+    kind, message, where, longrepr = "", "", "", ""
+    if verdict in {Verdict.FAILED, Verdict.ERROR}:
+        longrepr = _text(data, "longrepr")
+        default = "Failed" if verdict is Verdict.FAILED else "Error"
+        kind, message = signatures.kind_and_message(_text(data, "crash"), longrepr, default)
+        where = _text(data, "where") or signatures.last_frame(longrepr)
+    elif "crash" in data:  # of a skip: "Skipped: no display"
+        message = signatures.kind_and_message(_text(data, "crash"))[1]
+    duration = float(data.get("duration", 0.0))
+    return records.Reported(
+        source=source,
+        id=_id(data),
+        verdict=verdict,
+        duration=duration if 0.0 <= duration < math.inf else 0.0,
+        kind=kind,
+        message=message,
+        where=where,
+        longrepr=longrepr,
+        collecting=data["t"] == "collect",
+        lost=data.get("lost") is True,
+    )
+
+
+def _stopped(source: str, data: dict[str, Any]) -> Record:
+    longrepr = _text(data, "longrepr")
+    kind, message = signatures.kind_and_message(_text(data, "crash"), longrepr, "")
+    return records.Stopped(source=source, why=_text(data, "why"), kind=kind, message=message, longrepr=longrepr)
+
+
+def _attested(source: str, data: dict[str, Any]) -> Record:
+    project = data.get("project") or {}
+    return records.Attested(
+        source=source,
+        worker=_text(data, "worker"),
+        packages={_clean(key): _text(data["packages"], key) for key in data.get("packages", {})},
+        origins={_clean(key): _text(data["origins"], key) for key in data.get("origins", {})},
+        imported=tuple(_clean(name) for name in data.get("imported", ())),
+        project_version=_text(project, "version"),
+        project_origin=_text(project, "origin"),
+        project_imported=project.get("imported") is True,
+        error=_text(data, "error"),
+    )
+
+
+def _finished(source: str, data: dict[str, Any]) -> Record:
+    status = data["exitstatus"]
+    return records.Finished(
+        source=source, exitstatus=None if status is None else int(status), worker=_text(data, "worker")
+    )
+
+
+_MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
+    "session": _session,
+    "collected": _collected,
+    "start": _started,
+    "test": _reported,
+    "collect": _reported,
+    "stop": _stopped,
+    "attest": _attested,
+    "finish": _finished,
+}
+
+
+def _id(data: Mapping[str, Any]) -> str:
+    name = data["id"]
+    if not isinstance(name, str) or len(name) > ID_LIMIT:
+        raise TypeError
+    return _clean(name)
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError
+    return _clean(value[:TEXT_LIMIT])
+
+
+def _clean(text: str) -> str:
+    """Spell out lone surrogates, which stand for bytes that are no UTF-8: no report could hold them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

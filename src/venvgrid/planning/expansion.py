@@ -1,0 +1,205 @@
+"""From a Config to its cells, in order, each with what is known of it before anything is resolved."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.config import axis_values, placeholders
+from venvgrid.config.loading import MOST_CELLS, too_many
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Cell, Plan, PlannedCell, Status
+from venvgrid.planning.cell_ids import cell_id
+from venvgrid.planning.matching import fits, rule_fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.model.result import Config, Learnt, Rule
+
+FORMAT = "venvgrid-plan-1"
+LARGEST = 2**53 - 1  # that every JSON parser takes as it is
+MOST_COLLISIONS = 20  # of ids, that a message lists
+
+
+def expand(config: Config, learnt: tuple[Learnt, ...] = (), chosen: tuple[Mapping[str, str], ...] = ()) -> Plan:
+    """Give every cell of `config`: the full product, the first axis slowest, then what [[include]] adds.
+
+    With another strategy than "full" only the combinations that it chooses, so that what is `learnt` to be impossible
+    is covered otherwise; or those that are `chosen` already, by a lock.
+
+    Cells that an [[exclude]] matches are there with Status.EXCLUDED. An [[include]] comes after them: each combination
+    of its values sets the options of the cells that it matches, or adds its cells when there are none, which take all
+    values of the axes that it does not name. It brings excluded cells back when it names one cell exactly,
+    or when all that it matches are excluded.
+
+    Raises:
+        ConfigError: more than MOST_CELLS cells, or two cells whose ids would be the same file on some system.
+    """
+    _check_size(config)
+    kinds = {axis.name: axis.kind for axis in config.axes}
+    warnings: list[str] = []
+    certificate = None
+    if config.planning.kind == "full":
+        product = itertools.product(*(axis.values for axis in config.axes))
+        cells = [_runnable(config, dict(zip(kinds, values, strict=True))) for values in product]
+    else:
+        from venvgrid.planning import strategies  # noqa: PLC0415  (the full product needs none of it)
+
+        choice = strategies.choose(config, config.planning, learnt, chosen)
+        cells = [_runnable(config, values) for values in choice.cells]
+        warnings, certificate = list(choice.warnings), choice.certificate
+    for rule in config.excludes if config.planning.kind == "full" else ():
+        hits = [index for index, planned in enumerate(cells) if rule_fits(rule, kinds, planned.cell.axes)]
+        for index in hits:
+            if cells[index].status is Status.RUNNABLE:
+                reason = f"excluded by {rule.path} ({_said(rule)})"
+                cells[index] = replace(cells[index], status=Status.EXCLUDED, reason=reason)
+        if not hits and not rule.inherited:
+            warnings.append(f"{config.file.name}: {rule.path} ({_said(rule)}) matches no cell")
+    for rule in config.includes:
+        for wanted in _combinations(rule.keys):
+            _include(cells, config, wanted, rule)
+    _check_ids(config, cells)
+    return Plan(
+        cells=tuple(cells),
+        strategy=config.strategy,
+        warnings=tuple(warnings),
+        certificate=certificate,
+        learnt=learnt,
+        combinations=axis_values.count(config.axes) if config.planning.kind != "full" else 0,
+    )
+
+
+def requirement(axis_name: str, value: str) -> str | None:
+    """Give the PEP 508 requirement that a value of a dependency axis stands for; None for "absent"."""
+    specifier = axis_values.version_specifier(value)
+    return None if specifier is None else f"{axis_name}{specifier}"
+
+
+def fill(command: tuple[str, ...], cell: Cell, python: str) -> tuple[str, ...]:
+    """Replace {cell}, {python} (the path of the cell's interpreter) and {axis:NAME} in a checked command."""
+    values = {
+        "cell": cell.id,
+        "python": python,
+        **{placeholders.AXIS_PREFIX + name: value for name, value in cell.axes.items()},
+    }
+    return tuple(placeholders.fill(argument, values) for argument in command)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Give `plan` as the data of `plan --json`; its JSON Schema is schemas/plan.schema.json."""
+    return {
+        "format": FORMAT,
+        "strategy": _strategy_json(plan),
+        "cells": [
+            {
+                "id": planned.cell.id,
+                "axes": dict(planned.cell.axes),
+                "status": planned.status.value,
+                "reason": planned.reason,
+                "allow_failure": planned.cell.allow_failure,
+            }
+            for planned in plan.cells
+        ],
+        "warnings": list(plan.warnings),
+    }
+
+
+def _strategy_json(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": plan.strategy}
+    if plan.learnt:
+        found["learnt"] = [{"values": dict(item.values), "reason": item.reason} for item in plan.learnt]
+    if plan.combinations:
+        found["combinations"] = min(plan.combinations, LARGEST)
+    if plan.certificate is not None:
+        proof = plan.certificate
+        found |= {
+            "strength": proof.strength,
+            "feasible": proof.feasible,
+            "covered": proof.covered,
+            "infeasible": dict(proof.infeasible),
+            "missing": [dict(item) for item in proof.missing],
+        }
+    return found
+
+
+def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:
+    cell = Cell(id=cell_id(config.axes, values, config.grid), axes=MappingProxyType(dict(values)))
+    return PlannedCell(cell=cell, status=Status.RUNNABLE)
+
+
+def _combinations(keys: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str]]:
+    for values in itertools.product(*keys.values()):
+        yield dict(zip(keys, values, strict=True))
+
+
+def _include(cells: list[PlannedCell], config: Config, wanted: dict[str, str], rule: Rule) -> None:
+    """Set the options of the cells that `wanted` matches, or add its cells."""
+    kinds = {axis.name: axis.kind for axis in config.axes}
+    matches = [
+        index
+        for index, planned in enumerate(cells)
+        if all(fits(kinds[name], value, planned.cell.axes[name]) for name, value in wanted.items())
+    ]
+    if not matches:
+        open_values = {axis.name: (wanted[axis.name],) if axis.name in wanted else axis.values for axis in config.axes}
+        added = (_runnable(config, values) for values in _combinations(open_values))
+        cells += [replace(item, cell=_with_options(item.cell, rule, named=True)) for item in added]
+        return
+    # An axis with one value need not be mentioned for a cell to be named.
+    exact = all(axis.name in wanted or len(axis.values) == 1 for axis in config.axes)
+    live = [index for index in matches if cells[index].status is not Status.EXCLUDED]
+    for index in matches:
+        cell = cells[index].cell
+        named = exact and wanted.items() <= cell.axes.items()
+        if named or not live or index in live:
+            cells[index] = PlannedCell(cell=_with_options(cell, rule, named=named), status=Status.RUNNABLE)
+
+
+def _with_options(cell: Cell, rule: Rule, *, named: bool) -> Cell:
+    return replace(
+        cell,
+        allow_failure=cell.allow_failure or rule.allow_failure,
+        named=cell.named or named,
+        labels=tuple(dict.fromkeys((*cell.labels, *rule.labels))),
+    )
+
+
+def _said(rule: Rule) -> str:
+    return ", ".join(f"{name} {' or '.join(values)}" for name, values in rule.keys.items())
+
+
+def _check_size(config: Config) -> None:
+    """Count before anything is expanded, so that no configuration can fill the memory."""
+    total = axis_values.count(config.axes) if config.planning.kind == "full" else 0
+    for rule in config.includes:
+        total += axis_values.count(
+            replace(axis, values=rule.keys[axis.name]) if axis.name in rule.keys else axis for axis in config.axes
+        )
+    if total > MOST_CELLS:
+        sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in config.axes)
+        more = f" and {len(config.includes)} includes" if config.includes else ""
+        raise ConfigError([f"{config.file.name}: axes: {too_many(total, sizes + more)}"])
+
+
+def _check_ids(config: Config, cells: list[PlannedCell]) -> None:
+    # Windows and macOS take names that differ in case only for one file.
+    same: dict[str, list[Cell]] = defaultdict(list)
+    for planned in cells:
+        same[planned.cell.id.casefold()].append(planned.cell)
+    mistakes = [
+        f"{config.file.name}: axes: two cells would have the same id {group[0].id!r} (capital letters do not count): "
+        f"{_values(group[0])} and {_values(group[1])}; remove or respell one of the values"
+        for group in same.values()
+        if len(group) > 1
+    ]
+    if mistakes:
+        raise ConfigError(mistakes[:MOST_COLLISIONS])
+
+
+def _values(cell: Cell) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in cell.axes.items())

@@ -1,0 +1,238 @@
+"""The language of `-k`: which cells to take, e.g. `python>=3.9 and not matplotlib==2.2` or `py3.9-*`.
+
+    expression  = both ("or" both)*
+    both        = term ("and" term)*
+    term        = "not" term | "(" expression ")" | AXIS OPERATOR VALUE | OUTCOME | LABEL | ID-OR-GLOB
+    OUTCOME     = "outcome" ("==" | "!=") ("failed" | … | "green" | "red" | "none")
+    LABEL       = "label" ("==" | "!=") WORD, or the word alone
+    OPERATOR    = "==" | "!=" | "<" | "<=" | ">" | ">="
+
+`==` is true for the value as written, for a version that it is the beginning of (3.9 and 3.9.18), and for a glob.
+The others compare versions as PEP 440 does, and are false for a value that is no version. The outcome is that of the
+last run, "none" for a cell that was not in it. An axis of the name "outcome" or "label" goes before these meanings.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
+
+from venvgrid.config import axis_values as axis_names
+from venvgrid.config.values import nearest
+from venvgrid.model.errors import UsageError
+from venvgrid.model.result import Outcome
+from venvgrid.planning.matching import satisfies, version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from venvgrid.model.result import Cell
+
+    Predicate = Callable[[Cell], bool]
+
+OUTCOME, LABEL, NONE = "outcome", "label", "none"
+NO_OUTCOMES: Mapping[str, Outcome] = MappingProxyType({})
+LONGEST = 4_000  # characters
+DEEPEST = 50  # parentheses and "not" within one another: the parser calls itself
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+    |(?P<other>===|~=|&&|\|\|)
+    |(?P<operator>==|!=|<=|>=|<|>)
+    |(?P<bracket>[()])
+    |(?P<quoted>"[^"]*"|'[^']*')
+    |(?P<word>(?:\[[^\]\s]*\]|(?!~=|&&|\|\|)[^\s()<>=!"'\[])+)""",
+    re.VERBOSE,
+)
+_GROUPS = {
+    "green": frozenset(item for item in Outcome if item.is_green),
+    "red": frozenset(item for item in Outcome if item.is_red),
+}
+_KEYWORDS = frozenset({"and", "or", "not"})
+_HINTS = {
+    "=": "write '=='",
+    "===": "write '=='",
+    "~=": "write '>=' and '<'",
+    "&&": "write 'and'",
+    "||": "write 'or'",
+    "!": "write 'not'",
+}
+_ID_OR_GLOB = re.compile(r"[A-Za-z0-9._*?!\[\]-]+")
+_GLOB = re.compile(r"[*?\[]")
+
+
+def compile(  # noqa: A001 - called as selection.compile, like re.compile
+    text: str, axes: Iterable[str], outcomes: Mapping[str, Outcome] = NO_OUTCOMES
+) -> Predicate:
+    """Turn `text` into a function that says whether a cell is selected.
+
+    `axes` are the names of all axes, `outcomes` those of cells in the last run, by id.
+
+    Raises:
+        UsageError: `text` is no valid expression; the message shows where, and the nearest name for an unknown axis.
+    """
+    if len(text) > LONGEST:
+        raise UsageError(f"-k: the expression has {len(text):,} characters; at most {LONGEST:,} are possible")
+    names = {axis_names.key(name): name for name in axes}
+    parser = _Parser(text=text, tokens=_tokens(text), axes=names, outcomes=outcomes)
+    predicate = parser.expression(0)
+    if parser.position < len(parser.tokens):
+        token = parser.tokens[parser.position]
+        if token.text == ")":
+            _fail(text, token.at, "a ')' without its '('")
+        _fail(text, token.at, f"expected 'and' or 'or' before {token.text!r}")
+    return predicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Token:
+    kind: str  # "word", "quoted", "operator", "bracket", "keyword"
+    text: str
+    at: int
+
+
+def _tokens(text: str) -> list[_Token]:
+    found: list[_Token] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            character = text[position]
+            hint = _HINTS.get(character, "a quote or bracket that is never closed" if character in "'\"[" else "")
+            _fail(text, position, f"unexpected {character!r}" + (f" ({hint})" if hint else ""))
+        kind, word = str(match.lastgroup), match[0]
+        if word in _HINTS:
+            _fail(text, position, f"unexpected {word!r} ({_HINTS[word]})")
+        if kind == "word" and word.lower() in _KEYWORDS:
+            kind, word = "keyword", word.lower()
+        if kind == "quoted":
+            word = word[1:-1]
+        if kind != "space":
+            found.append(_Token(kind=kind, text=word, at=position))
+        position = match.end()
+    return found
+
+
+def _fail(text: str, at: int, problem: str) -> NoReturn:
+    raise UsageError(f"-k: {problem}, at character {at + 1}:\n  {text}\n  {' ' * at}^")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Parser:
+    """Recursive descent; `position` is the next token."""
+
+    text: str
+    tokens: list[_Token]
+    axes: Mapping[str, str]
+    outcomes: Mapping[str, Outcome]
+    position: int = field(default=0)
+
+    def expression(self, depth: int) -> Predicate:
+        terms = [self.both(depth)]
+        while self.accept("keyword", "or"):
+            terms.append(self.both(depth))
+        return terms[0] if len(terms) == 1 else lambda cell: any(term(cell) for term in terms)
+
+    def both(self, depth: int) -> Predicate:
+        terms = [self.term(depth)]
+        while self.accept("keyword", "and"):
+            terms.append(self.term(depth))
+        return terms[0] if len(terms) == 1 else lambda cell: all(term(cell) for term in terms)
+
+    def term(self, depth: int) -> Predicate:
+        start = self.here()
+        if depth > DEEPEST:
+            _fail(self.text, start, f"more than {DEEPEST} levels of parentheses and 'not'")
+        if self.accept("keyword", "not"):
+            inner = self.term(depth + 1)
+            return lambda cell: not inner(cell)
+        if self.accept("bracket", "("):
+            inner = self.expression(depth + 1)
+            if not self.accept("bracket", ")"):
+                _fail(self.text, start, "a '(' that is never closed")
+            return inner
+        return self.comparison()
+
+    def comparison(self) -> Predicate:
+        token = self.word("an axis, a cell's id, 'not' or '('")
+        operator = self.tokens[self.position] if self.position < len(self.tokens) else None
+        if operator is None or operator.kind != "operator":
+            if axis_names.key(token.text) in self.axes:
+                _fail(self.text, token.at, f"{token.text!r} is an axis: compare it, such as {token.text}==VALUE")
+            if not _ID_OR_GLOB.fullmatch(token.text):
+                _fail(self.text, token.at, f"{token.text!r} is no cell's id, glob or comparison such as python>=3.9")
+            return lambda cell: fnmatchcase(cell.id, token.text) or token.text in cell.labels
+        name = self.axes.get(axis_names.key(token.text))
+        if name is None and token.text in {OUTCOME, LABEL}:
+            self.position += 1
+            return self.fact(token, operator, self.word(f"a value after {operator.text!r}"))
+        if name is None:
+            known = list(self.axes.values())
+            _fail(self.text, token.at, f"no axis {token.text!r}{nearest(token.text, known)} (axes: {', '.join(known)})")
+        self.position += 1
+        value = self.word(f"a value after {operator.text!r}")
+        return self.compared(name, operator, value)
+
+    def fact(self, name: _Token, operator: _Token, value: _Token) -> Predicate:
+        """Read a comparison of the last outcome, or of labels."""
+        if operator.text not in {"==", "!="}:
+            _fail(self.text, operator.at, f"{name.text!r} is compared by '==' or '!='")
+        wanted, is_equal = value.text, operator.text == "=="
+        if name.text == LABEL:
+            return lambda cell: (wanted in cell.labels) is is_equal
+        outcomes = self.outcomes
+        if wanted == NONE:
+            return lambda cell: (cell.id not in outcomes) is is_equal
+        meant = _GROUPS.get(wanted) or frozenset(item for item in Outcome if item.value == wanted)
+        if not meant:
+            known = [*(item.value for item in Outcome), *_GROUPS, NONE]
+            _fail(self.text, value.at, f"no outcome {wanted!r}{nearest(wanted, known)} (outcomes: {', '.join(known)})")
+        return lambda cell: (outcomes.get(cell.id) in meant) is is_equal
+
+    def compared(self, name: str, operator: _Token, value: _Token) -> Predicate:
+        wanted = value.text
+        if operator.text == "==":
+            return lambda cell: is_value(cell.axes.get(name, ""), wanted)
+        if operator.text == "!=":
+            return lambda cell: not is_value(cell.axes.get(name, ""), wanted)
+        if version(wanted) is None:
+            _fail(self.text, value.at, f"{wanted!r} is no version; {operator.text!r} needs one")
+        specifier = f"{operator.text}{version(wanted)}"
+        return lambda cell: satisfies(cell.axes.get(name, ""), specifier)
+
+    def accept(self, kind: str, text: str) -> bool:
+        if self.position < len(self.tokens):
+            token = self.tokens[self.position]
+            if (token.kind, token.text) == (kind, text):
+                self.position += 1
+                return True
+        return False
+
+    def word(self, expected: str) -> _Token:
+        if self.position >= len(self.tokens):
+            _fail(self.text, len(self.text), f"expected {expected}")
+        token = self.tokens[self.position]
+        if token.kind not in {"word", "quoted"}:
+            _fail(self.text, token.at, f"expected {expected}, got {token.text!r}")
+        self.position += 1
+        return token
+
+    def here(self) -> int:
+        return self.tokens[self.position].at if self.position < len(self.tokens) else len(self.text)
+
+
+def is_value(value: str, wanted: str) -> bool:
+    """Whether the `value` of an axis is the `wanted` one: as written, a version that begins with it, or by glob.
+
+    "3.13" is no beginning of "3.13t", nor of "pypy3.13": these are other Pythons.
+    """
+    if value == wanted:
+        return True
+    wanted = wanted.removesuffix(".*") if version(wanted.removesuffix(".*")) else wanted
+    if version(wanted) is not None and version(value) is not None:
+        prefix, threads = (wanted[:-1], "t") if wanted.endswith("t") else (wanted, "")
+        return value == wanted or (value.startswith(f"{prefix}.") and value.endswith("t") is bool(threads))
+    return bool(_GLOB.search(wanted)) and fnmatchcase(value, wanted)

@@ -1,0 +1,201 @@
+"""Which combinations of the axes' values become cells when not all do, and the proof of what they cover. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.covering import generator
+from venvgrid.covering.certificate import certify
+from venvgrid.covering.space import Space
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.result import Certificate, Learnt
+from venvgrid.planning.matching import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from venvgrid.covering.space import Row
+    from venvgrid.model.result import Axis, Config, Planning, Rule
+
+MOST_CORNERS = 64
+MOST_CLAUSES = 200_000
+MOST_MISSING = 200  # combinations that were not run, named in `plan --json`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The chosen combinations, and what they cover; `warnings` are about what could not be had."""
+
+    cells: tuple[dict[str, str], ...]
+    certificate: Certificate | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def choose(
+    config: Config, planning: Planning, learnt: Sequence[Learnt] = (), chosen: Sequence[Mapping[str, str]] = ()
+) -> Choice:
+    """Choose the cells of a strategy; `learnt` are combinations of values that turned out to be impossible.
+
+    Cells that are `chosen` already are only looked at.
+
+    Raises:
+        ConfigError: nothing is left by the excludes, or a cell of `must` is excluded, or there is too much to cover.
+    """
+    constraints = [*_excluded(config), *_learnt(config.axes, learnt)]
+    space = _space(config, constraints)
+    if chosen:
+        rows = tuple(tuple(axis.values.index(item[axis.name]) for axis in config.axes) for item in chosen)
+        warnings: list[str] = []
+    else:
+        rows, warnings = _rows(config, planning, space, _must(config, planning, space))
+    cells = tuple({axis.name: axis.values[index] for axis, index in zip(config.axes, row, strict=True)} for row in rows)
+    certificate = None
+    if planning.strength:
+        certificate = _certificate(config, min(planning.strength, len(config.axes)), rows, constraints)
+    return Choice(cells=cells, certificate=certificate, warnings=tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Constraint:
+    """What must not be together, as (axis, index of its value), and who says so."""
+
+    parts: tuple[tuple[int, int], ...]
+    why: str
+
+
+def _excluded(config: Config) -> Iterator[_Constraint]:
+    for rule in config.excludes:
+        for parts in _matching(rule, config.axes):
+            yield _Constraint(parts=parts, why=rule.path)
+
+
+def _matching(rule: Rule, axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, int], ...]]:
+    choices = []
+    for number, axis in enumerate(axes):
+        wanted = rule.keys.get(axis.name)
+        if wanted is not None:
+            choices.append(
+                [
+                    (number, index)
+                    for index, value in enumerate(axis.values)
+                    if any(fits(axis.kind, item, value) for item in wanted)
+                ]
+            )
+    yield from itertools.product(*choices)
+
+
+def _learnt(axes: Sequence[Axis], learnt: Iterable[Learnt]) -> Iterator[_Constraint]:
+    numbers = {axis.name: number for number, axis in enumerate(axes)}
+    for item in learnt:
+        parts = tuple((numbers[name], axes[numbers[name]].values.index(value)) for name, value in item.values.items())
+        yield _Constraint(parts=parts, why=item.reason)
+
+
+def _space(config: Config, constraints: Sequence[_Constraint]) -> Space:
+    if len(constraints) > MOST_CLAUSES:
+        raise ConfigError([f"{config.file.name}: exclude: {len(constraints):,} combinations; at most {MOST_CLAUSES:,}"])
+    plain = Space(tuple(len(axis.values) for axis in config.axes))
+    space = plain.with_clauses(plain.mask(item.parts) for item in constraints)
+    if space.start is None or not space.witness(0):
+        raise ConfigError([f"{config.file.name}: exclude: {_conflict(plain, constraints)}"])
+    return space
+
+
+def _conflict(plain: Space, constraints: Sequence[_Constraint]) -> str:
+    """Name excludes that together leave nothing, none of which could be spared (deletion, one after the other)."""
+    needed = dict.fromkeys(item.why for item in constraints)
+    for why in list(needed):
+        others = [plain.mask(item.parts) for item in constraints if item.why in needed and item.why != why]
+        space = plain.with_clauses(others)
+        if space.start is None or not space.witness(0):
+            del needed[why]
+    return f"nothing is left: {', '.join(needed)} together exclude every cell"
+
+
+def _must(config: Config, planning: Planning, space: Space) -> list[Row]:
+    rows = []
+    for number, wanted in enumerate(planning.must):
+        parts = [
+            (position, axis.values.index(wanted[axis.name]))
+            for position, axis in enumerate(config.axes)
+            if axis.name in wanted
+        ]
+        found = space.witness(space.mask(parts))
+        if not found:
+            said = ", ".join(f"{name} {value}" for name, value in wanted.items())
+            raise ConfigError([f"{config.file.name}: plan.must[{number}]: {said} cannot be: an exclude says so"])
+        rows.append(space.row(found))
+    return rows
+
+
+def _rows(config: Config, planning: Planning, space: Space, must: Sequence[Row]) -> tuple[tuple[Row, ...], list[str]]:
+    if planning.strength:
+        over = None
+        if planning.optimise:
+            deadline = time.monotonic() + planning.optimise
+            over = lambda: time.monotonic() >= deadline  # noqa: E731  (a name is needed below)
+        limit = max(0, planning.budget - len(must)) if planning.budget else None
+        try:
+            rows = generator.array(space, planning.strength, must=must, seed=planning.seed, limit=limit, is_over=over)
+        except ValueError as error:
+            raise ConfigError([f"{config.file.name}: plan.strategy: {error}"]) from error
+        return rows, []
+    wanted = _corners(space) if planning.kind == "corners" else _one_at_a_time(config, planning, space)
+    possible = [row for row in wanted if space.is_allowed(space.mask_of(row))]
+    left_out = len(wanted) - len(possible)
+    warnings = [f"{planning.kind}: {left_out} cells are excluded"] if left_out else []
+    return tuple(dict.fromkeys((*must, *possible))), warnings
+
+
+def _one_at_a_time(config: Config, planning: Planning, space: Space) -> list[Row]:
+    """Give the baseline, by default the last value of each axis, and each other value in its place."""
+    base = tuple(
+        axis.values.index(planning.baseline[axis.name]) if axis.name in planning.baseline else len(axis.values) - 1
+        for axis in config.axes
+    )
+    others = [
+        (*base[:factor], index, *base[factor + 1 :])
+        for factor, size in enumerate(space.sizes)
+        for index in range(size)
+        if index != base[factor]
+    ]
+    return [base, *others]
+
+
+def _corners(space: Space) -> list[Row]:
+    """Give all combinations of the first and last values; of many axes only those where all but one agree."""
+    ends = [tuple(dict.fromkeys((0, size - 1))) for size in space.sizes]
+    if 2 ** sum(len(pair) > 1 for pair in ends) <= MOST_CORNERS:
+        return list(itertools.product(*ends))
+    first, last = tuple(pair[0] for pair in ends), tuple(pair[-1] for pair in ends)
+    rows = [first, last]
+    for factor in range(len(ends)):
+        rows.append((*first[:factor], last[factor], *first[factor + 1 :]))
+        rows.append((*last[:factor], first[factor], *last[factor + 1 :]))
+    return list(dict.fromkeys(rows))
+
+
+def _certificate(config: Config, strength: int, rows: Sequence[Row], constraints: Sequence[_Constraint]) -> Certificate:
+    """Have the rows checked by code that did not make them."""
+    found = certify([len(axis.values) for axis in config.axes], [item.parts for item in constraints], rows, strength)
+    reasons: dict[str, int] = {}
+    for number in found.infeasible.values():
+        why = constraints[number].why if number >= 0 else "follows from several"
+        reasons[why] = reasons.get(why, 0) + 1
+    if found.wrong:
+        message = f"a chosen cell is excluded: row {found.wrong[0]}"
+        raise AssertionError(message)
+    return Certificate(
+        strength=strength,
+        feasible=found.feasible,
+        covered=found.covered,
+        infeasible=reasons,
+        missing=tuple(_named(config, parts) for parts in found.missing[:MOST_MISSING]),
+    )
+
+
+def _named(config: Config, parts: Iterable[tuple[int, int]]) -> Mapping[str, str]:
+    return {config.axes[factor].name: config.axes[factor].values[index] for factor, index in parts}

@@ -1,0 +1,187 @@
+"""The project's wheel: built once for all cells, or once an interpreter where it is not pure.
+
+A build works on a private copy of the sources, so that it neither changes them nor meets another build there. Wheels
+are kept in the user's cache by the digest of the sources; a changed source is a new wheel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from venvgrid.model.result import InstallMode
+from venvgrid.project import metadata as project
+from venvgrid.project.metadata import Metadata, ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from venvgrid.installers.base import Installer
+    from venvgrid.model.result import Interpreter
+
+
+WHEEL_FILE = """\
+Wheel-Version: 1.0
+Generator: venvgrid
+Root-Is-Purelib: true
+Tag: py2-none-any
+Tag: py3-none-any
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A built wheel. `digest` is of its contents; `modules` are the top-level names that it installs."""
+
+    path: Path
+    metadata: Metadata
+    digest: str
+    pure: bool
+    modules: tuple[str, ...]
+
+    def fits(self, interpreter: Interpreter) -> bool:
+        """Whether it can be installed for this interpreter, by its file name's tags."""
+        return self.pure and f"py{interpreter.release[0]}" in _python_tags(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelShelf:
+    """Where the wheels of one project are kept, and how they are built. `folder` is in the user's cache."""
+
+    source: Path
+    folder: Path
+    mode: InstallMode
+    installer_for: Callable[[Interpreter], Installer]
+    offline: bool = False
+
+    def wheel(self, interpreter: Interpreter, digest: str) -> Wheel:
+        """Give a wheel of the sources (their digest is given) that fits the interpreter, built if it is not there.
+
+        Raises:
+            ProjectError: the build failed; the message is the backend's.
+        """
+        shelf = self.folder / digest / self.mode.value
+        for path in sorted(shelf.glob("*/*.whl")):
+            with suppress(ProjectError):
+                wheel = read_wheel(path)
+                if wheel.fits(interpreter) or path.parent.name == _name(interpreter):
+                    return wheel
+        return read_wheel(self._build(interpreter, shelf / _name(interpreter)))
+
+    def _build(self, interpreter: Interpreter, target: Path) -> Path:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="venvgrid-build-") as folder:
+            source = self.source if _builds_in_place(self.source) else copy_sources(self.source, Path(folder, "source"))
+            built = Path(folder, "wheel")
+            built.mkdir()
+            installer = self.installer_for(interpreter)
+            via_sdist = self.mode is InstallMode.SDIST
+            problem = installer.build_wheel(source, built, interpreter, via_sdist=via_sdist, offline=self.offline)
+            wheels = sorted(built.glob("*.whl"))
+            if problem or not wheels:
+                message = problem.replace(str(source), str(self.source)) or "the build backend made no wheel"
+                raise ProjectError(message)
+            target.mkdir(exist_ok=True)
+            partial = target / f".{Path(folder).name}"
+            shutil.move(wheels[0], partial)
+            return partial.replace(target / wheels[0].name)
+
+
+def read_wheel(path: Path) -> Wheel:
+    """Read what a wheel file says of itself.
+
+    Raises:
+        ProjectError: it is damaged.
+    """
+    metadata = project.wheel_metadata(path)
+    with zipfile.ZipFile(path) as archive:
+        members = sorted((info.filename, info.CRC, info.file_size) for info in archive.infolist())
+        wheel_file = next((name for name, _, _ in members if name.endswith(".dist-info/WHEEL")), None)
+        text = archive.read(wheel_file).decode("utf-8", "replace") if wheel_file else ""
+    return Wheel(
+        path=path,
+        metadata=metadata,
+        digest=hashlib.blake2b(repr(members).encode(), digest_size=16).hexdigest(),
+        pure="root-is-purelib: true" in text.lower(),
+        modules=_modules(name for name, _, _ in members),
+    )
+
+
+def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
+    """Write a wheel that holds nothing but metadata, for a resolver to read; it is never installed."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    lines = ["Metadata-Version: 2.1", f"Name: {metadata.name}", f"Version: {metadata.version}"]
+    lines += [f"Requires-Python: {metadata.requires_python}"] if metadata.requires_python else []
+    lines += [f"Provides-Extra: {extra}" for extra in metadata.extras]
+    lines += [f"Requires-Dist: {requirement}" for requirement in metadata.requires]
+    text = "\n".join(lines) + "\n"
+    stem = f"{canonicalize_name(metadata.name).replace('-', '_')}-{metadata.version}"
+    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    target = folder / digest / f"{stem}-py2.py3-none-any.whl"
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=target.parent)
+    with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
+        # Dates of members are fixed: the same metadata are the same file.
+        for name, content in {
+            "METADATA": text,
+            "WHEEL": WHEEL_FILE,
+            "RECORD": "".join(f"{stem}.dist-info/{part},,\n" for part in ("METADATA", "WHEEL", "RECORD")),
+        }.items():
+            archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{name}"), content)
+    return Path(partial).replace(target)
+
+
+def copy_sources(source: Path, target: Path) -> Path:
+    """Copy the project's files, and its repository where the version comes from there, into a new folder."""
+    for file in project.source_files(source):
+        there = target / file.relative_to(source)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, there, follow_symlinks=False)
+    target.mkdir(exist_ok=True)
+    if project.reads_history(source) and (source / ".git").exists():
+        if (source / ".git").is_dir():
+            shutil.copytree(source / ".git", target / ".git", symlinks=True)
+        else:
+            shutil.copy2(source / ".git", target / ".git")
+    return target
+
+
+def _builds_in_place(source: Path) -> bool:
+    """Whether the version comes from a repository above the project: no copy would find it."""
+    return project.reads_history(source) and not (source / ".git").exists()
+
+
+def _name(interpreter: Interpreter) -> str:
+    kind = "".join(("t" if interpreter.free_threaded else "", "d" if interpreter.debug else ""))
+    place = hashlib.blake2b(interpreter.executable.encode(), digest_size=4).hexdigest()
+    return f"{interpreter.implementation}{interpreter.version}{kind}-{interpreter.platform}-{place}"
+
+
+def _python_tags(path: Path) -> set[str]:
+    from packaging.utils import parse_wheel_filename  # noqa: PLC0415
+
+    return {tag.interpreter for tag in parse_wheel_filename(path.name)[3]}
+
+
+def _modules(members: Iterable[str]) -> tuple[str, ...]:
+    found = set()
+    for name in members:
+        parts = PurePosixPath(name).parts
+        if len(parts) > 2 and parts[0].endswith(".data") and parts[1] in {"purelib", "platlib"}:  # noqa: PLR2004
+            parts = parts[2:]
+        top = parts[0]
+        if len(parts) > 1 and not top.endswith((".dist-info", ".data")) and top.isidentifier():
+            found.add(top)
+        elif len(parts) == 1 and top.endswith((".py", ".so", ".pyd")) and top.split(".")[0].isidentifier():
+            found.add(top.split(".")[0])
+    return tuple(sorted(found))

@@ -1,0 +1,41 @@
+"""Which cells changed since a revision of git: by what the lock says of each, then and now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from venvgrid.model.errors import UsageError
+from venvgrid.processes.command import Command
+from venvgrid.resolving import lockfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.model.result import Config
+    from venvgrid.processes.command import Runner
+
+PATIENCE = 60.0  # seconds
+
+
+def changed_cells(config: Config, reference: str, run: Runner, environ: Mapping[str, str]) -> frozenset[str]:
+    """Give the cells whose lock differs from that of a revision; all, where the revision had no lock.
+
+    Raises:
+        UsageError: git is not there, this is no checkout, or it has no such revision.
+        LockError: a lock is missing or damaged.
+    """
+    path = lockfile.path_for(config)
+    now = lockfile.read(path)
+
+    def git(*words: str) -> str | None:
+        command = Command(argv=("git", *words), cwd=config.root, env=dict(environ), timeout=PATIENCE)
+        done = run(command)
+        if done.error:
+            raise UsageError(f"--changed needs git: {done.error}")
+        return done.stdout if done.ok else None
+
+    commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
+    if commit is None:
+        raise UsageError(f"--changed {reference!r}: git knows no such revision in {config.root}")
+    shown = git("show", f"{commit.strip()}:./{path.name}")
+    return lockfile.changed(lockfile.parse(shown, path) if shown is not None else None, now)

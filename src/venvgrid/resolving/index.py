@@ -1,0 +1,307 @@
+"""Asks a package index which releases there are: by the simple API (PEP 503, 691, 700), dates also by the JSON API.
+
+Indexes are asked in order, and the first that has the project is believed, as uv does: no public project can replace a
+private one. Answers are kept for an hour; a failure never is. No address is written anywhere.
+"""
+
+from __future__ import annotations
+
+import configparser
+import functools
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+import tomllib
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.names import normalise
+from venvgrid.processes import runner
+from venvgrid.resolving.version_policies import Release
+from venvgrid.storage.atomic import read_sealed, write_sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+DEFAULT = "https://pypi.org/simple"
+FRESH = 3600.0  # seconds that an answer is good for
+TIMEOUT = 30.0
+ATTEMPTS = 3
+REFUSED = 401  # HTTP's "unauthorized"
+FORMAT = "venvgrid-releases-2"
+_HTML = re.compile(r"<(?:!doctype|html|body|a)\b", re.IGNORECASE)
+
+
+class NotThereError(Exception):
+    """An index does not have the project."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What an index answered: `kind` is the media type."""
+
+    status: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """The indexes of a user. `get` fetches an address, the door to the network."""
+
+    addresses: tuple[str, ...]
+    cache: Path
+    get: Callable[[str, str], Page]
+    offline: bool = False
+    clock: Callable[[], float] = time.time
+    wait: Callable[[float], None] = time.sleep
+    refresh: bool = False
+    known: dict[str, tuple[Release, ...]] = field(default_factory=dict)
+
+    def releases(self, name: str) -> tuple[Release, ...]:
+        """Give every release of a distribution that has a file and was not yanked; () if no index has it.
+
+        Raises:
+            InfrastructureError: it cannot be found out.
+        """
+        name = normalise(name)
+        if name not in self.known:
+            self.known[name] = self._kept(name) or self._asked(name)
+        return self.known[name]
+
+    def doubt(self, name: str) -> str:
+        """Say why it cannot be told whether there are releases of a distribution; "" if it can."""
+        try:
+            self.releases(name)
+        except InfrastructureError as error:
+            return f"index failure: {error}"
+        return ""
+
+    def _asked(self, name: str) -> tuple[Release, ...]:
+        if self.offline:
+            raise InfrastructureError(f"offline, and the releases of {name} are not in the cache")
+        for address in self.addresses:
+            try:
+                found = self._from(address, name)
+            except NotThereError:
+                continue
+            self._keep(name, found)
+            return found
+        return ()
+
+    def _from(self, address: str, name: str) -> tuple[Release, ...]:
+        from mousebender import simple  # noqa: PLC0415  (only policies need it)
+
+        place = urljoin(address.rstrip("/") + "/", f"{name}/")
+        page = self._page(place, simple.ACCEPT_SUPPORTED)
+        try:
+            details = simple.parse_project_details(page.text, page.kind, name)
+        except (ValueError, KeyError, simple.UnsupportedMIMEType, simple.UnsupportedAPIVersion) as error:
+            raise InfrastructureError(f"{_host(address)} gave no page of {name} that can be read: {error}") from error
+        found = tuple(_releases(name, details["files"]))
+        if not details["files"] and "html" in page.kind and not _HTML.search(page.text):
+            raise InfrastructureError(f"{_host(address)} gave no page of {name} that can be read")
+        if any(item.uploaded is None for item in found):
+            found = self._with_dates(address, name, found)
+        return found
+
+    def _with_dates(self, address: str, name: str, found: tuple[Release, ...]) -> tuple[Release, ...]:
+        """Add the dates that the JSON API of a warehouse tells; without one they stay unknown."""
+        root = address.rstrip("/").removesuffix("/simple")
+        try:
+            data = json.loads(self._page(f"{root}/pypi/{name}/json", "application/json").text)["releases"]
+            days = {
+                version: min(datetime.fromisoformat(file["upload_time_iso_8601"]) for file in files)
+                for version, files in data.items()
+                if files
+            }
+        except (NotThereError, InfrastructureError, ValueError, KeyError, TypeError):
+            return found
+        return tuple(replace(item, uploaded=item.uploaded or days.get(item.version)) for item in found)
+
+    def _page(self, address: str, accept: str) -> Page:
+        problem = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self.wait(0.2 * 2**attempt)
+            try:
+                page = self.get(address, accept)
+            except OSError as error:  # what requests raises is one
+                problem = type(error).__name__
+                continue
+            if page.status in {404, 410}:
+                raise NotThereError
+            if page.status < 400:  # noqa: PLR2004  (HTTP's errors begin there)
+                return page
+            problem = f"status {page.status}"
+            if page.status == REFUSED:
+                problem += " (it asks who you are: netrc, UV_INDEX_NAME_USERNAME and _PASSWORD, or a keyring tell it)"
+            if page.status < 500 and page.status != 429:  # noqa: PLR2004  (asking again does not help)
+                break
+        raise InfrastructureError(f"{_host(address)} did not answer: {problem}")
+
+    def _file(self, name: str) -> Path:
+        digest = hashlib.blake2b(json.dumps(self.addresses).encode(), digest_size=8).hexdigest()
+        return self.cache / "releases" / digest / f"{name}.json"
+
+    def _kept(self, name: str) -> tuple[Release, ...] | None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            data = json.loads(read_sealed(self._file(name)))
+            is_fresh = 0 <= self.clock() - data["asked"] < FRESH and not self.refresh
+            if data["format"] == FORMAT and (is_fresh or self.offline):
+                return tuple(
+                    Release(
+                        version=version,
+                        uploaded=datetime.fromisoformat(day) if day else None,
+                        requires_python=requires,
+                        has_wheel=has_wheel,
+                    )
+                    for version, day, requires, has_wheel in data["releases"]
+                )
+        return None
+
+    def _keep(self, name: str, found: Iterable[Release]) -> None:
+        rows = [
+            [item.version, item.uploaded.isoformat() if item.uploaded else "", item.requires_python, item.has_wheel]
+            for item in found
+        ]
+        with suppress(OSError):
+            file = self._file(name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_sealed(file, json.dumps({"format": FORMAT, "asked": self.clock(), "releases": rows}))
+
+
+def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
+    """Group files by version; what is yanked, or has no version in its name, is left out."""
+    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415
+
+    found: dict[str, Release] = {}
+    for file in files:
+        if file.get("yanked"):
+            continue
+        is_wheel = str(file["filename"]).endswith(".whl")
+        try:
+            read = parse_wheel_filename if is_wheel else parse_sdist_filename
+            owner, version = read(file["filename"])[:2]
+        except (InvalidWheelFilename, InvalidSdistFilename):
+            continue
+        if owner != name:
+            continue
+        day = datetime.fromisoformat(file["upload-time"]) if file.get("upload-time") else None
+        known = found.get(str(version))
+        days = [value for value in (day, known.uploaded if known else None) if value]
+        found[str(version)] = Release(
+            version=str(version),
+            uploaded=min(days) if days else None,
+            requires_python=str(file.get("requires-python") or (known.requires_python if known else "")),
+            has_wheel=is_wheel or bool(known and known.has_wheel),
+        )
+    return found.values()
+
+
+def of_user(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
+    """Give the indexes that uv or pip would ask for this user."""
+    return Index(
+        addresses=addresses(environ, Path.home()),
+        cache=cache,
+        get=fetcher(environ),
+        offline=offline,
+        refresh=refresh,
+    )
+
+
+def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
+    """Give the indexes that uv or pip would ask, extra ones first, as uv does."""
+    extra = [_with_credentials(word, environ) for word in environ.get("UV_INDEX", "").split()]
+    extra += environ.get("UV_EXTRA_INDEX_URL", environ.get("PIP_EXTRA_INDEX_URL", "")).split()
+    default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL")
+    if not default:
+        default = _from_uv(environ, home, extra) or _from_pip(environ, home) or DEFAULT
+    return tuple(dict.fromkeys(item for item in (*extra, default) if item.startswith(("http://", "https://"))))
+
+
+def _with_credentials(word: str, environ: Mapping[str, str]) -> str:
+    """Give the address of "NAME=ADDRESS", with user and password as uv's variables have them for that name."""
+    name, equals, address = word.partition("=")
+    if not equals or "://" in name:
+        return word
+    key = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    user, password = (environ.get(f"UV_INDEX_{key}_{part}", "") for part in ("USERNAME", "PASSWORD"))
+    scheme, _, rest = address.partition("://")
+    if not (user or password) or "@" in rest.split("/")[0]:
+        return address
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
+
+
+def _from_uv(environ: Mapping[str, str], home: Path, extra: list[str]) -> str:
+    folder = Path(environ.get("APPDATA") or environ.get("XDG_CONFIG_HOME") or home / ".config")
+    with suppress(OSError, tomllib.TOMLDecodeError, AttributeError, TypeError):
+        data = tomllib.loads((folder / "uv" / "uv.toml").read_text(encoding="utf-8"))
+        default = str(data.get("index-url") or "")
+        for item in data.get("index", []):
+            if item.get("default"):
+                default = str(item["url"])
+            else:
+                extra.append(str(item["url"]))
+        return default
+    return ""
+
+
+def _from_pip(environ: Mapping[str, str], home: Path) -> str:
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    places = [config / "pip" / "pip.conf", home / ".pip" / "pip.conf", Path("/etc/pip.conf")]
+    places += [Path(environ.get("APPDATA") or home) / "pip" / "pip.ini", Path(sys.prefix) / "pip.conf"]
+    if environ.get("PIP_CONFIG_FILE"):
+        places.insert(0, Path(environ["PIP_CONFIG_FILE"]))
+    for place in places:
+        parser = configparser.RawConfigParser()
+        with suppress(OSError, configparser.Error, UnicodeDecodeError):
+            if parser.read(place, encoding="utf-8") and parser.has_option("global", "index-url"):
+                return parser.get("global", "index-url").strip()
+    return ""
+
+
+def fetcher(environ: Mapping[str, str]) -> Callable[[str, str], Page]:
+    """Give what fetches an address, with the user's proxies, netrc and certificates."""
+
+    def get(address: str, accept: str) -> Page:
+        import requests  # noqa: PLC0415  (70 ms, and only policies need it)
+
+        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+        certificates = next((environ[name] for name in names if environ.get(name)), None)
+        given = certificates if certificates and os.path.exists(certificates) else True  # noqa: PTH110
+        ask = functools.partial(requests.get, address, headers={"Accept": accept}, timeout=TIMEOUT, verify=given)
+        answer = ask()
+        if answer.status_code == REFUSED and (login := _from_keyring(address, environ)):
+            answer = ask(auth=login)
+        return Page(status=answer.status_code, kind=answer.headers.get("content-type", ""), text=answer.text)
+
+    return get
+
+
+def _from_keyring(address: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Ask the program keyring, as uv and pip do when they are told to; the address names the user."""
+    parts = urlsplit(address)
+    providers = {environ.get("UV_KEYRING_PROVIDER"), environ.get("PIP_KEYRING_PROVIDER")}
+    if "subprocess" not in providers or not parts.username:
+        return None
+    user, host = unquote(parts.username), parts.netloc.rpartition("@")[2]
+    for service in (f"{parts.scheme}://{host}{parts.path}", host):
+        argv = ("keyring", "get", service, user)
+        done = runner.run(runner.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
+        if done.exit_code == 0 and done.stdout.strip():
+            return user, done.stdout.strip("\r\n")
+    return None
+
+
+def _host(address: str) -> str:
+    """Name an index without what may be secret in its address."""
+    return address.rsplit("//", maxsplit=1)[-1].rpartition("@")[2].split("/")[0]

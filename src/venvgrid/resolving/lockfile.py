@@ -1,0 +1,297 @@
+"""`matrix.lock`: for every cell the exact distributions and interpreter, to commit and to install again.
+
+TOML, one distribution a line, no addresses of an index: two locks can be compared with any diff. Hashes are those of
+the files that fit the platform it was made on; `run --locked` elsewhere says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.installers.base import Resolved, Unresolvable
+from venvgrid.model import serialization
+from venvgrid.model.errors import LockError
+from venvgrid.model.result import Distribution, Frozen, Learnt, LockEntry, Status
+from venvgrid.resolving.resolver import lock_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from venvgrid.model.result import Config, Interpreter, Plan, PlannedCell
+    from venvgrid.project.metadata import Metadata
+
+FORMAT = "venvgrid-lock-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedEnvironment:
+    """What one environment holds, without the path of an interpreter: it is good for other machines of the platform."""
+
+    python: str
+    implementation: str
+    platform: str
+    as_of: str = ""
+    notes: tuple[str, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """The whole file. `cells` map to the name of an environment; `impossible` and `open` map to a reason.
+
+    `open` are cells that could not be locked: no interpreter, no network.
+    """
+
+    digest: str
+    cells: Mapping[str, str] = field(default_factory=dict)
+    impossible: Mapping[str, str] = field(default_factory=dict)
+    open: Mapping[str, str] = field(default_factory=dict)
+    environments: Mapping[str, LockedEnvironment] = field(default_factory=dict)
+    chosen: tuple[Mapping[str, str], ...] = ()  # by a strategy: the values of each cell
+    learnt: tuple[Learnt, ...] = ()
+    frozen: Mapping[str, Frozen] = field(default_factory=dict)  # by axis
+
+
+def path_for(config: Config) -> Path:
+    """Give the lock's place: `matrix.lock` beside the configuration, NAME.lock for another `-c NAME.toml`.
+
+    Each grid has its own: `matrix.lowest.lock` for [grid.lowest].
+    """
+    name = "matrix" if config.file.name == "pyproject.toml" else config.file.stem
+    return config.root / (f"{name}.{config.grid}.lock" if config.grid else f"{name}.lock")
+
+
+def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]) -> str:
+    """Digest what decides about distributions: a lock fits exactly the configurations with its digest."""
+    declared = [metadata.requires_python, sorted(metadata.requires)] if metadata else []
+    parts = [
+        [[axis.name, axis.values] for axis in config.axes],
+        [serialization.to_plain(rule.keys) for rule in config.excludes],
+        [serialization.to_plain(rule.keys) for rule in config.includes],
+        [config.project.install.value, sorted(config.project.extras), sorted(groups)],
+        serialization.to_plain(config.install),
+        declared,
+    ]
+    if config.planning.kind != "full":
+        parts.append([config.strategy, serialization.to_plain(replace(config.planning, optimise=0.0))])
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
+    """Say why the lock does not fit, "" if it does; `digest` is of the configuration, `runnable` names its cells."""
+    path = path_for(config)
+    if not path.is_file():
+        return f"there is no {path.name}"
+    lock = read(path)
+    if lock.digest != digest:
+        return f"{path.name} is not of this configuration: axes, requirements or the project have changed"
+    known = lock.cells.keys() | lock.impossible.keys() | lock.open.keys()
+    missing = [cell for cell in runnable if cell not in known]
+    more = f" and {len(missing) - 1} more cells" if missing[1:] else ""
+    return f"{path.name} lacks {missing[0]}{more}" if missing else ""
+
+
+def make(
+    digest: str,
+    planned: Mapping[str, PlannedCell],
+    entries: Mapping[str, LockEntry],
+    plan: Plan | None = None,
+    frozen: Mapping[str, Frozen] | None = None,
+) -> Lock:
+    """Make a lock of what a run resolved; of a `plan` whose cells were chosen it keeps which ones."""
+    cells, environments = {}, {}
+    for cell, entry in entries.items():
+        interpreter = entry.interpreter
+        locked = LockedEnvironment(
+            python=interpreter.version,
+            implementation=interpreter.implementation,
+            platform=interpreter.platform,
+            as_of=entry.as_of,
+            notes=entry.notes,
+            distributions=entry.distributions,
+        )
+        name = _name(locked)
+        cells[cell] = name
+        environments[name] = locked
+    others = {
+        status: {name: item.reason for name, item in planned.items() if item.status is status and name not in cells}
+        for status in Status
+    }
+    missing = {**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]}
+    return Lock(
+        digest=digest,
+        cells=cells,
+        impossible=others[Status.IMPOSSIBLE],
+        open=missing,
+        environments=environments,
+        chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
+        learnt=plan.learnt if plan else (),
+        frozen=frozen or {},
+    )
+
+
+def render(lock: Lock) -> str:
+    """Give the text of matrix.lock."""
+    lines = [
+        "# Made by `venvgrid lock`: commit it, and do not edit it.",
+        f'format = "{FORMAT}"',
+        f'fits = "{lock.digest}"',
+        "",
+    ]
+    if lock.chosen:
+        lines += ["[plan]", "chosen = [", *(f"    {_table(values)}," for values in lock.chosen), "]"]
+        lines += ["learnt = ["] if lock.learnt else []
+        for item in lock.learnt:
+            lines += [f"    {{ values = {_table(item.values)}, reason = {_text(item.reason)} }},"]
+        lines += ["]", ""] if lock.learnt else [""]
+    for name, axis in sorted(lock.frozen.items()):
+        values = ", ".join(map(_text, axis.values))
+        lines += [f"[axes.{_text(name)}]", f"policy = {_text(axis.policy)}", f"values = [{values}]"]
+        lines += [f"pre = {_text(axis.pre)}", ""] if axis.pre else [""]
+    for title, table in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
+        if table:
+            lines += [f"[{title}]", *(f"{_text(name)} = {_text(value)}" for name, value in sorted(table.items())), ""]
+    for name, environment in sorted(lock.environments.items()):
+        lines += [f"[environments.{name}]"]
+        lines += [f"python = {_text(environment.python)}", f"implementation = {_text(environment.implementation)}"]
+        lines += [f"platform = {_text(environment.platform)}"]
+        lines += [f"as-of = {_text(environment.as_of)}"] if environment.as_of else []
+        lines += [f"notes = [{', '.join(map(_text, environment.notes))}]"] if environment.notes else []
+        lines += ["distributions = [", *(f"    {_distribution(item)}," for item in environment.distributions), "]", ""]
+    return "\n".join(lines)
+
+
+def read(path: Path) -> Lock:
+    """Read matrix.lock.
+
+    Raises:
+        LockError: it is missing or damaged.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8"), path)
+    except FileNotFoundError as error:
+        message = f"{path} does not exist; make it with: venvgrid lock"
+        raise LockError(message) from error
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
+        raise LockError(message) from error
+
+
+def parse(text: str, path: Path) -> Lock:
+    """Understand the text of a lock; raises LockError."""
+    try:
+        data = tomllib.loads(text)
+        if data.get("format") != FORMAT:
+            raise ValueError(f"its format is {data.get('format')!r}, not {FORMAT!r}")  # noqa: TRY301
+        return Lock(
+            digest=str(data["fits"]),
+            cells=_strings(data.get("cells", {})),
+            impossible=_strings(data.get("impossible", {})),
+            open=_strings(data.get("open", {})),
+            environments={name: _environment(table) for name, table in data.get("environments", {}).items()},
+            frozen={
+                name: Frozen(
+                    policy=str(item["policy"]), values=tuple(map(str, item["values"])), pre=item.get("pre", "")
+                )
+                for name, item in data.get("axes", {}).items()
+            },
+            chosen=tuple(_strings(item) for item in data.get("plan", {}).get("chosen", ())),
+            learnt=tuple(
+                Learnt(values=_strings(item["values"]), reason=str(item["reason"]))
+                for item in data.get("plan", {}).get("learnt", ())
+            ),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
+        raise LockError(message) from error
+
+
+def changed(before: Lock | None, after: Lock) -> frozenset[str]:
+    """Give the cells of a lock that another lock does not have, or has with other content."""
+    if before is None:
+        return frozenset(after.cells)
+    return frozenset(
+        cell
+        for cell, name in after.cells.items()
+        if cell not in before.cells or before.environments.get(before.cells[cell]) != after.environments.get(name)
+    )
+
+
+def answers(
+    lock: Lock,
+    path: Path,
+    config: Config,
+    interpreters: Mapping[str, Interpreter | str],
+) -> dict[str, LockEntry | Unresolvable]:
+    """Give what the lock says of each cell, for `interpreters` (by cell; a text is the reason that there is none).
+
+    Raises:
+        LockError: a cell is not locked, or locked for another interpreter or platform.
+    """
+    found: dict[str, LockEntry | Unresolvable] = {}
+    for cell, interpreter in interpreters.items():
+        if cell in lock.impossible:
+            found[cell] = Unresolvable(reason=lock.impossible[cell])
+        elif isinstance(interpreter, str):
+            continue
+        elif cell not in lock.cells or lock.cells[cell] not in lock.environments:
+            why = f": {lock.open[cell]}" if cell in lock.open else ""
+            message = f"{path} does not lock {cell}{why}; make it again with: venvgrid lock"
+            raise LockError(message)
+        else:
+            found[cell] = _entry(config, cell, lock.environments[lock.cells[cell]], interpreter, path)
+    return found
+
+
+def _entry(config: Config, cell: str, locked: LockedEnvironment, interpreter: Interpreter, path: Path) -> LockEntry:
+    wanted = (locked.implementation, locked.python.split(".")[:2], locked.platform)
+    if wanted != (interpreter.implementation, interpreter.version.split(".")[:2], interpreter.platform):
+        message = (
+            f"{path} locks {cell} for {locked.implementation} {locked.python} on {locked.platform}, but this is "
+            f"{interpreter.implementation} {interpreter.version} on {interpreter.platform}; make it here: venvgrid lock"
+        )
+        raise LockError(message)
+    answer = Resolved(distributions=locked.distributions, notes=locked.notes)
+    return lock_entry(config, interpreter, answer, as_of=locked.as_of)
+
+
+def _name(environment: LockedEnvironment) -> str:
+    """Name an environment by its content: python and platform to read, a digest to tell apart."""
+    contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
+    digest = hashlib.blake2b(json.dumps(contents).encode(), digest_size=5).hexdigest()
+    return f"{environment.implementation}{'.'.join(environment.python.split('.')[:2]).replace('.', '_')}-{digest}"
+
+
+def _distribution(item: Distribution) -> str:
+    parts = [f"name = {_text(item.name)}", f"version = {_text(item.version)}"]
+    parts += [f"direct = {_text(item.direct)}"] if item.direct else []
+    return "{ " + ", ".join([*parts, f"hashes = [{', '.join(map(_text, item.hashes))}]"]) + " }"
+
+
+def _table(values: Mapping[str, str]) -> str:
+    return "{ " + ", ".join(f"{_text(name)} = {_text(value)}" for name, value in values.items()) + " }"
+
+
+def _environment(table: dict[str, Any]) -> LockedEnvironment:
+    return LockedEnvironment(
+        python=table["python"],
+        implementation=table["implementation"],
+        platform=table["platform"],
+        as_of=table.get("as-of", ""),
+        notes=tuple(table.get("notes", ())),
+        distributions=tuple(serialization.from_plain(Distribution, item) for item in table["distributions"]),
+    )
+
+
+def _strings(table: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in table.items()}
+
+
+def _text(value: str) -> str:
+    """Write a TOML basic string; JSON's escapes are a subset of TOML's, but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

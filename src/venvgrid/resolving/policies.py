@@ -1,0 +1,134 @@
+"""Policies of axes become values: frozen ones from the lock, others from the index and the project's metadata."""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from venvgrid.config import loading
+from venvgrid.model.errors import InfrastructureError, PolicyError
+from venvgrid.model.names import normalise
+from venvgrid.model.result import AxisKind, Frozen
+from venvgrid.resolving import lockfile, version_policies
+from venvgrid.storage import directories
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from venvgrid.config.config_file import Source
+    from venvgrid.model.result import Axis, Config
+    from venvgrid.resolving.index import Index
+    from venvgrid.resolving.version_policies import Chosen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A configuration whose axes all have values; `frozen` are those that came of policies, `notes` what to know."""
+
+    config: Config
+    frozen: Mapping[str, Frozen]
+    notes: tuple[str, ...] = ()
+
+
+def of_user(
+    source: Source, environ: Mapping[str, str], *, grid: str = "", update: bool = False, offline: bool = False
+) -> Settled:
+    """Check a configuration, and settle its policies with its lock, and the index and cache of the user.
+
+    Raises:
+        ConfigError, PolicyError, InfrastructureError: see `config.build` and `settle`.
+    """
+    loaded = loading.build(source, grid=grid)
+    if not any(axis.policy for axis in loaded.axes):
+        return Settled(config=loaded, frozen={})
+    from venvgrid.resolving.index import of_user as index_of_user  # noqa: PLC0415  (most configurations need none)
+
+    path = lockfile.path_for(loaded)
+    index = index_of_user(environ, directories.cache_folder(environ), offline=offline, refresh=update)
+    known = lockfile.read(path).frozen if path.is_file() else {}
+    frozen, notes = settle(loaded, index, known, update=update, today=datetime.now(UTC).date())
+    return Settled(config=loading.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)
+
+
+def settle(
+    loaded: Config, index: Index, known: Mapping[str, Frozen], *, update: bool, today: date
+) -> tuple[Mapping[str, Frozen], tuple[str, ...]]:
+    """Give the values of every axis with a policy: those that are `known` from a lock, unless they are to be updated.
+
+    With them comes what one should know of them.
+
+    Raises:
+        PolicyError: a policy gives no value.
+        InfrastructureError: the index cannot be asked, and no lock knows.
+    """
+    declared = _Declared(loaded.project.path)
+    frozen: dict[str, Frozen] = {}
+    notes: list[str] = []
+    for axis in loaded.axes:
+        if not axis.policy:
+            continue
+        before = known.get(axis.name)
+        fits = before is not None and before.policy == axis.policy
+        if before is not None and fits and not update:
+            frozen[axis.name] = before
+        else:
+            try:
+                chosen = _chosen(axis, index, declared, today)
+                frozen[axis.name] = Frozen(policy=axis.policy, values=chosen.values, pre=chosen.pre)
+            except InfrastructureError as error:
+                if before is None or not fits:
+                    raise
+                notes.append(f"{axis.name}: {error}; the versions are those of the lock")
+                frozen[axis.name] = before
+    return frozen, tuple(notes)
+
+
+def _chosen(axis: Axis, index: Index, declared: _Declared, today: date) -> Chosen:
+    try:
+        if axis.kind is AxisKind.PYTHON:
+            return version_policies.of_python(
+                axis.policy, requires=declared.requires_python, classifiers=declared.classifiers, today=today
+            )
+        return version_policies.of_package(
+            axis.name, axis.policy, index.releases(axis.name), declared=declared.specifier(axis.name), today=today
+        )
+    except PolicyError as error:
+        raise PolicyError(f"axes.{axis.name}: {error}") from error
+
+
+class _Declared:
+    """What pyproject.toml says, as far as it says it there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._project: dict[str, Any] = {}
+        with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+            data = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+            found = data.get("project")
+            self._project = found if isinstance(found, dict) else {}
+
+    @property
+    def requires_python(self) -> str:
+        return str(self._project.get("requires-python") or "")
+
+    @property
+    def classifiers(self) -> list[str]:
+        return [str(line) for line in self._project.get("classifiers", []) if isinstance(line, str)]
+
+    def specifier(self, name: str) -> str | None:
+        """Give what the project allows of a distribution, None if it does not depend on it."""
+        optional = self._project.get("optional-dependencies", {})
+        lines = [*self._project.get("dependencies", []), *(line for lines in optional.values() for line in lines)]
+        found = None
+        for line in lines:
+            with suppress(InvalidRequirement):
+                requirement = Requirement(str(line))
+                if normalise(requirement.name) == normalise(name):
+                    found = ",".join(filter(None, (found, str(requirement.specifier))))
+        return found

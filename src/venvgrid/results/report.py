@@ -1,0 +1,298 @@
+"""From the events of a run to its report. Pure: a journal gives the same report as the run that wrote it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from venvgrid import grouping
+from venvgrid.model.events import (
+    CellFinished,
+    CellPlanned,
+    Event,
+    Message,
+    RunFinished,
+    RunStarted,
+    Stage,
+    StageFinished,
+    StageProgress,
+    StageStarted,
+    TestFinished,
+    TestsCollected,
+)
+from venvgrid.model.result import CellResult, Outcome, PlannedCell, Status, Verdict
+from venvgrid.outcomes.observation import worst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from venvgrid.compare import Earlier
+    from venvgrid.grouping import FailureGroup, ReasonGroup
+
+GREEN, RED, INFRASTRUCTURE, NOTHING, INTERRUPTED = 0, 1, 3, 4, 130
+
+BAD = frozenset({Verdict.FAILED, Verdict.ERROR})
+_OUTCOMES = {
+    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
+    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
+    Status.FAILED: Outcome.BUILD_FAILED,
+}
+_DOING = {Stage.RESOLVE: "being resolved", Stage.BUILD: "being built", Stage.TEST: "being tested"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One test in the last attempt of its cell. `duration` is seconds, `message` one line about a failure or skip.
+
+    `earlier` says how it failed in an attempt before that; "" if it did not.
+    """
+
+    verdict: Verdict
+    duration: float = 0.0
+    message: str = ""
+    earlier: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """When a stage of a cell ran, in seconds since the run began, and on which worker; `ended` 0.0 if it did not."""
+
+    cell: str
+    stage: Stage
+    worker: int
+    began: float
+    ended: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that is known of a run.
+
+    `cells` are in the order of the plan, all but the excluded ones, each with a result. `tests` maps cells to their
+    tests, in the order in which they ended; a cell whose tests were not watched one by one is not there. `before` maps
+    cells to what is known of them from earlier runs.
+    """
+
+    run: str = ""
+    started: str = ""  # ISO 8601, UTC
+    duration: float = 0.0  # seconds
+    exit_status: int = 0
+    venvgrid: str = ""
+    project: str = ""
+    project_version: str = ""
+    config: str = ""
+    grid: str = ""  # the NAME of [grid.NAME]
+    config_digest: str = ""
+    command: tuple[str, ...] = ()
+    cells: tuple[CellResult, ...] = ()
+    excluded: tuple[PlannedCell, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tests: Mapping[str, Mapping[str, Case]] = field(default_factory=lambda: MappingProxyType({}))
+    spans: tuple[Span, ...] = ()
+    before: Mapping[str, Earlier] = field(default_factory=lambda: MappingProxyType({}))
+    finished: bool = False
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the events told of one cell so far."""
+
+    stage: Stage | None = None
+    planned: CellPlanned | None = None
+    result: CellResult | None = None
+    collected: int = 0
+    attempt: int = 1
+    durations: dict[str, float] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    earlier: dict[str, str] = field(default_factory=dict)
+
+    def add(self, event: TestFinished, name: str) -> None:
+        """Take in a test: of several verdicts in one attempt the worst counts, a new attempt begins anew."""
+        if event.attempt > self.attempt:
+            failed = {test: case.message or "failed" for test, case in self.cases.items() if case.verdict in BAD}
+            self.earlier = {**self.earlier, **failed}
+            self.cases, self.attempt = {}, event.attempt
+        verdict, before = Verdict(event.verdict), self.cases.get(name)
+        if before is not None and worst(before.verdict, verdict) is before.verdict:
+            return
+        self.cases[name] = Case(
+            verdict=verdict, duration=event.duration, message=event.message, earlier=self.earlier.get(name, "")
+        )
+
+
+class Folder:
+    """Folds events into a report, one after the other; a report can be had at any time."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._started: RunStarted | None = None
+        self._ended: RunFinished | None = None
+        self._seen: dict[str, _Seen] = {}
+        self._names: dict[str, str] = {}  # one copy of each test's name: cells share most of them
+        self._spans: dict[tuple[str, Stage], Span] = {}
+        self._warnings: list[str] = []
+        self._at = 0.0
+
+    def add(self, event: Event) -> None:
+        """Take in an event; a later result of a cell replaces an earlier one."""
+        match event:
+            case TestFinished():
+                self._cell(event.cell).add(event, self._names.setdefault(event.test, event.test))
+            case TestsCollected():
+                self._cell(event.cell).collected = event.collected
+            case StageStarted() | StageFinished():
+                self._stage(event)
+            case CellPlanned():
+                self._cell(event.cell).planned = event
+            case CellFinished():
+                self._cell(event.result.id).result = event.result
+            case StageProgress():
+                pass
+            case Message():
+                self._warnings += [event.text] if event.level == "warning" else []
+            case RunStarted():
+                self._started = event
+                return
+            case RunFinished():
+                self._ended = event
+        self._at = max(self._at, event.at)
+
+    def _stage(self, event: StageStarted | StageFinished) -> None:
+        seen, key = self._cell(event.cell), (event.cell, event.stage)
+        if isinstance(event, StageStarted):
+            seen.stage = event.stage
+            self._spans[key] = Span(cell=event.cell, stage=event.stage, worker=event.worker, began=event.at)
+            return
+        seen.stage = None
+        seen.durations[event.stage.value] = event.duration
+        if key in self._spans:
+            self._spans[key] = replace(self._spans[key], ended=event.at)
+
+    def report(self) -> Report:
+        """Give the report of what was seen so far."""
+        start, end = self._started, self._ended
+        planned = start.plan.cells if start else ()
+        results = {name: result for name in self._seen if (result := self._result(name))}
+        wanted = [item for item in planned if item.status is not Status.EXCLUDED or item.cell.id in results]
+        known = {item.cell.id for item in wanted}
+        strangers = [result for name, result in results.items() if name not in known]
+        cells = (*(results.get(item.cell.id) or self._without_result(item) for item in wanted), *strangers)
+        proven = start is not None and known <= results.keys()
+        return Report(
+            run=start.run if start else "",
+            started=start.time if start else "",
+            duration=end.duration if end else self._at,
+            exit_status=_proven_status(cells, end, proven=proven),
+            venvgrid=start.venvgrid if start else "",
+            project=start.project if start else "",
+            project_version=start.project_version if start else "",
+            config=start.config if start else "",
+            grid=start.grid if start else "",
+            config_digest=start.config_digest if start else "",
+            command=start.command if start else (),
+            cells=cells,
+            excluded=tuple(item for item in planned if item.cell.id not in known),
+            warnings=(*(start.plan.warnings if start else ()), *self._warnings),
+            tests=MappingProxyType(
+                {name: MappingProxyType(dict(seen.cases)) for name, seen in self._seen.items() if seen.cases}
+            ),
+            spans=tuple(self._spans.values()),
+            finished=end is not None,
+        )
+
+    def _cell(self, name: str) -> _Seen:
+        return self._seen.setdefault(name, _Seen())
+
+    def _result(self, name: str) -> CellResult | None:
+        seen = self._seen.get(name)
+        if seen is None or seen.result is None:
+            return None
+        return replace(seen.result, durations=MappingProxyType({**seen.durations, **seen.result.durations}))
+
+    def _without_result(self, item: PlannedCell) -> CellResult:
+        """Say what is known of a cell whose result is not in the journal; it is never green."""
+        seen = self._seen.get(item.cell.id, _Seen())
+        planned = seen.planned or item
+        outcome, reason = _OUTCOMES.get(planned.status, Outcome.CANCELLED), planned.reason
+        if outcome is Outcome.CANCELLED:
+            reason = f"no result: {self._cut_short(seen)}"
+        counts = Counter(case.verdict.value for case in seen.cases.values())
+        return CellResult(
+            id=item.cell.id,
+            axes=item.cell.axes,
+            outcome=outcome,
+            reason=reason,
+            allow_failure=item.cell.allow_failure,
+            named=item.cell.named,
+            durations=MappingProxyType(dict(seen.durations)),
+            tests=MappingProxyType(dict(counts)),
+            log=f"logs/{item.cell.id}.log" if seen.stage is Stage.TEST or seen.cases else "",
+        )
+
+    def _cut_short(self, seen: _Seen) -> str:
+        if self._ended is not None:
+            return "the run's journal holds none for this cell; run it again"
+        doing = _DOING[seen.stage] if seen.stage else "waiting"
+        told = f" ({len(seen.cases)} of {seen.collected} tests done)" if seen.stage is Stage.TEST else ""
+        return f"the run was killed while this cell was {doing}{told}"
+
+
+def fold(events: Iterable[Event]) -> Report:
+    """Fold all events of a run."""
+    folder = Folder()
+    for event in events:
+        folder.add(event)
+    return folder.report()
+
+
+def exit_status(
+    cells: Iterable[CellResult],
+    *,
+    strict: bool = False,
+    interrupted: bool = False,
+    skip_missing: bool = False,
+) -> int:
+    """Give the exit status of a run, as the documentation's table has it; cells that may fail do not count.
+
+    `strict`: an impossible cell is a failure. `skip_missing`: a missing interpreter is none. A run in which no cell's
+    tests ran is never green.
+    """
+    every = tuple(cells)
+    counted = [cell for cell in every if not cell.allow_failure]
+    if interrupted:
+        return INTERRUPTED
+    if any(cell.outcome.is_red for cell in counted):
+        return RED
+    if any(_is_incomplete(cell, strict=strict, skip_missing=skip_missing) for cell in counted):
+        return INFRASTRUCTURE
+    if not any(cell.outcome.is_green or cell.outcome.is_red for cell in every):
+        return NOTHING
+    return GREEN
+
+
+def _is_incomplete(cell: CellResult, *, strict: bool, skip_missing: bool) -> bool:
+    """Whether a cell that should have been tested was not."""
+    if cell.outcome is Outcome.IMPOSSIBLE:
+        return strict or cell.named
+    if cell.outcome is Outcome.MISSING_INTERPRETER:
+        return not skip_missing
+    return cell.outcome in {Outcome.BUILD_FAILED, Outcome.CANCELLED}
+
+
+def _proven_status(cells: tuple[CellResult, ...], end: RunFinished | None, *, proven: bool) -> int:
+    """Give the status that the run ended with, unless it is green and a planned cell has no result to show for it."""
+    if end is None:
+        return exit_status(cells, interrupted=True)
+    return INFRASTRUCTURE if end.exit_status == GREEN and not proven else end.exit_status
+
+
+def groups(report: Report) -> tuple[FailureGroup, ...]:
+    """Group failures by signature, the one with most cells first; those of cells that may fail come last."""
+    return grouping.by_signature(report.cells)
+
+
+def reasons(report: Report) -> tuple[ReasonGroup, ...]:
+    """Group the cells that are not green and have no failure, by outcome and reason, in the cells' order."""
+    return grouping.by_reason(report.cells)

@@ -1,0 +1,165 @@
+"""Files that environments share: what makes one right, and that nothing which was written into is taken for right."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from venvgrid.environments.package_cache import links
+from venvgrid.environments.package_cache.links import SMALL, DamagedError, Kept, facts_of
+
+SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL]
+
+
+def cache(tmp_path: Path) -> Kept:
+    return Kept(base=f"{tmp_path}/cache/")
+
+
+def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
+    """Write a file of the cache and look at it."""
+    path = tmp_path / "cache" / "file"
+    path.parent.mkdir()
+    path.write_bytes(b"x" * size)
+    os.utime(path, (1e9, 1e9))
+    return str(path), facts_of(str(path))
+
+
+def put(kept: Kept, tmp_path: Path, name: str, facts: links.FileFacts, *, may_link: bool) -> Path:
+    there = tmp_path / name
+    there.mkdir()
+    kept.put_all(f"{there}/", {"file": facts}, may_link=may_link)
+    return there / "file"
+
+
+@pytest.mark.parametrize("may_link", [True, False])
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_put_is_what_was_kept(tmp_path: Path, size: int, may_link: bool) -> None:  # noqa: FBT001
+    """Content, mtime and mode are the same, linked or copied, whatever the size."""
+    path, facts = kept_file(tmp_path, size)
+    made = put(cache(tmp_path), tmp_path, "env", facts, may_link=may_link)
+    assert facts == facts_of(str(made))
+    assert made.samefile(path) is may_link
+
+
+def test_a_copy_is_a_file_of_its_own(tmp_path: Path) -> None:
+    """Who writes into it changes nothing else."""
+    path, facts = kept_file(tmp_path)
+    put(cache(tmp_path), tmp_path, "env", facts, may_link=False).write_bytes(b"changed")
+    assert facts == facts_of(path)
+
+
+def test_a_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
+    """Two distributions that both have a file: the caller is told."""
+    _, facts = kept_file(tmp_path)
+    kept = cache(tmp_path)
+    put(kept, tmp_path, "env", facts, may_link=True)
+    for may_link in (True, False):
+        with pytest.raises(FileExistsError):
+            kept.put_all(f"{tmp_path}/env/", {"file": facts}, may_link=may_link)
+
+
+def forge(path: Path, content: bytes) -> None:
+    """Write into a file in place and set its times back."""
+    before = path.stat()
+    with path.open("r+b") as stream:
+        stream.write(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("may_link", [True, False])
+@pytest.mark.parametrize("size", [10, 2 * SMALL])
+def test_what_was_written_into_is_noticed_though_size_and_mtime_say_nothing(
+    tmp_path: Path,
+    size: int,
+    may_link: bool,  # noqa: FBT001
+) -> None:
+    """A write through a link with its mtime set back: the ctime gives it away, and the content proves it."""
+    path, facts = kept_file(tmp_path, size)
+    kept = cache(tmp_path)
+    assert kept.is_unchanged("file", facts)
+    made = put(kept, tmp_path, "env", facts, may_link=may_link)
+    forge(made if may_link else Path(path), b"y")
+    assert facts.size == Path(path).stat().st_size
+    assert not kept.is_unchanged("file", facts)
+    with pytest.raises(DamagedError):
+        put(kept, tmp_path, "other", facts, may_link=may_link)
+
+
+@pytest.mark.parametrize("change", ["truncate", "append", "touch", "chmod", "delete", "link"])
+def test_every_other_change_is_noticed(tmp_path: Path, change: str) -> None:
+    """Cut off, grown, touched, with other permissions, gone, or a symbolic link in its place."""
+    path, facts = kept_file(tmp_path)
+    kept, file = cache(tmp_path), Path(path)
+    assert kept.is_unchanged("file", facts)
+    if change == "truncate":
+        file.write_bytes(b"")
+    elif change == "append":
+        forge(file, b"x" * 11)
+    elif change == "touch":
+        os.utime(file, (2e9, 2e9))
+    elif change == "chmod":
+        file.chmod(0o600)
+    else:
+        file.rename(file.with_name("elsewhere"))
+        if change == "link":
+            file.symlink_to("elsewhere")
+    assert not kept.is_unchanged("file", facts)
+
+
+def test_links_that_come_and_go_are_no_change(tmp_path: Path) -> None:
+    """An environment more or less changes the ctime, not the content."""
+    _, facts = kept_file(tmp_path)
+    kept = cache(tmp_path)
+    made = [put(kept, tmp_path, name, facts, may_link=True) for name in "abc"]
+    for one in made:
+        one.unlink()
+        assert kept.is_unchanged("file", facts)
+
+
+def test_content_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the ctime stays, and when the last environment that shared the file is deleted, nothing is read again."""
+    path, facts = kept_file(tmp_path)
+    read: list[str] = []
+    digest_of = links.digest_of
+
+    def count(name: str) -> str:
+        read.append(name)
+        return digest_of(name)
+
+    monkeypatch.setattr(links, "digest_of", count)
+    kept = cache(tmp_path)
+    for name in "abc":
+        put(kept, tmp_path, name, facts, may_link=True)
+    for name in "abc":
+        (tmp_path / name / "file").unlink()
+    assert kept.is_unchanged("file", facts)
+    assert read == [path]
+
+
+def test_a_file_system_that_cannot_link_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another device, or too many links: a copy is made, and nobody is troubled."""
+    path, facts = kept_file(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    made = put(cache(tmp_path), tmp_path, "env", facts, may_link=True)
+    assert facts == facts_of(str(made))
+    assert not made.samefile(path)
+
+
+def test_libraries_are_not_linked_on_windows(tmp_path: Path) -> None:
+    """Windows deletes no name of a file that a process has loaded; sources are linked there, too."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "env").mkdir()
+    files = {}
+    for name in ("a.pyd", "b.DLL", "c.py"):
+        (tmp_path / "cache" / name).write_bytes(b"x")
+        files[name] = facts_of(str(tmp_path / "cache" / name))
+    kept = Kept(base=f"{tmp_path}/cache/", platform="nt")
+    assert kept.put_all(f"{tmp_path}/env/", files, may_link=True) == ["a.pyd", "b.DLL"]
+    assert (tmp_path / "env" / "c.py").samefile(tmp_path / "cache" / "c.py")

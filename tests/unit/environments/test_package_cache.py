@@ -1,0 +1,413 @@
+"""Trees: what an installer made once is what the next environment gets, and nothing else ever is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from venvgrid import testing
+from venvgrid.environments.integrity import look
+from venvgrid.environments.manifest import take
+from venvgrid.environments.package_cache import ingest, populate
+from venvgrid.environments.package_cache import record as installed
+from venvgrid.environments.package_cache.cache import Tree, Trees, kind_of
+from venvgrid.environments.package_cache.links import DamagedError
+from venvgrid.environments.package_cache.populate import Given, fits, with_hashes
+
+if TYPE_CHECKING:
+    from venvgrid.model.result import Distribution
+
+DEMO = testing.distribution("demo", "1.0")
+PYTHON = testing.interpreter("3.12.1")
+SITE = "lib/python3.12/site-packages"
+SCRIPT = "#!{env}/bin/python\nprint('demo')\n"
+
+
+def record_row(path: str, content: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+    return f"{path},sha256={digest},{len(content)}"
+
+
+def install(env: Path, files: dict[str, str] | None = None, *, name: str = "demo", extra: str = "") -> Path:
+    """Do what an installer does with a small distribution: modules, a script, a manual page, and RECORD."""
+    site = env / SITE
+    wanted = {
+        f"{name}/__init__.py": "A = 1\n",
+        f"{name}/data.txt": "data",
+        f"../../../bin/{name}": SCRIPT,
+        **(files or {}),
+    }
+    rows = []
+    for path, text in wanted.items():
+        content = text.format(env=env).encode() if "{env}" in text else text.encode()
+        place = Path(os.path.normpath(site / path))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if "/bin/" in path:
+            place.chmod(0o755)
+        rows.append(record_row(path, content))
+    info = f"{name}-1.0.dist-info"
+    (site / info).mkdir(exist_ok=True)
+    (site / info / "RECORD").write_text("\n".join([*rows, f"{info}/RECORD,,", extra]) + "\n", encoding="utf-8")
+    return site
+
+
+def keep(trees: Trees, env: Path, *wanted: Distribution) -> Given:
+    return ingest.keep(trees, env, env / SITE, env / "bin/python", PYTHON, wanted or (DEMO,))
+
+
+def give(trees: Trees, env: Path, *, may_link: bool = True, wanted: Distribution = DEMO) -> Given:
+    (env / SITE).mkdir(parents=True)
+    tree = trees.find(PYTHON, wanted)
+    assert tree is not None
+    given = Given()
+    populate.give(trees, tree, env, env / SITE, given, may_link=may_link)
+    return given
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Trees:
+    return Trees(folder=tmp_path / "trees")
+
+
+def found(trees: Trees) -> Tree:
+    tree = trees.find(PYTHON, DEMO)
+    assert tree is not None
+    return tree
+
+
+@pytest.mark.parametrize("may_link", [True, False])
+def test_the_next_environment_gets_what_the_first_had(trees: Trees, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
+    """Modules and data are the same, the script names the new environment, and RECORD has the script's new hash."""
+    one, two = tmp_path / "one", tmp_path / "longer-name"
+    install(one)
+    keep(trees, one)
+    give(trees, two, may_link=may_link)
+    assert (two / SITE / "demo/__init__.py").read_text(encoding="utf-8") == "A = 1\n"
+    assert (two / "bin/demo").read_text(encoding="utf-8") == SCRIPT.format(env=two)
+    assert stat.S_IMODE((two / "bin/demo").stat().st_mode) == 0o755
+    rows = (two / SITE / "demo-1.0.dist-info/RECORD").read_text(encoding="utf-8")
+    assert record_row("../../../bin/demo", SCRIPT.format(env=two).encode()) in rows
+    assert set(take(one)) == set(take(two))
+
+
+@pytest.mark.parametrize("may_link", [True, False])
+def test_the_manifest_says_what_is_there(trees: Trees, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
+    """What `give` says of the files is what a look at them says: nobody has to look."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    given = give(trees, tmp_path / "two", may_link=may_link)
+    shared = {f"{SITE}/demo/__init__.py", f"{SITE}/demo/data.txt"} if may_link else set()
+    assert {name: entry for name, entry in take(tmp_path / "two").items() if name not in shared} == given.manifest
+    assert look(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees).changed == ()
+
+
+def test_what_is_not_shared_is_named(trees: Trees, tmp_path: Path) -> None:
+    """Everything in site-packages but RECORD, which has the script's hash, is one file with the tree's."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    given = give(trees, tmp_path / "two")
+    assert given.links == {found(trees).key: ["demo-1.0.dist-info/RECORD"]}
+    assert (tmp_path / "two" / SITE / "demo/data.txt").samefile(found(trees).path / "site/demo/data.txt")
+
+
+def test_another_interpreter_or_other_hashes_get_nothing(trees: Trees, tmp_path: Path) -> None:
+    """A tree is one interpreter's and one file's."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    assert trees.find(PYTHON, DEMO) is not None
+    assert trees.find(testing.interpreter("3.12.2"), DEMO) is None
+    assert trees.find(testing.interpreter("3.12.1", free_threaded=True), DEMO) is None
+    assert trees.find(PYTHON, replace(DEMO, hashes=("sha256:0",))) is None
+    assert trees.find(PYTHON, replace(DEMO, version="1.1")) is None
+    assert kind_of(PYTHON) != kind_of(replace(PYTHON, executable="/other/python"))
+
+
+@pytest.mark.parametrize("wanted", [replace(DEMO, hashes=()), replace(DEMO, direct="git+https://host/demo")])
+def test_what_hashes_do_not_tell_makes_no_tree(trees: Trees, tmp_path: Path, wanted: Distribution) -> None:
+    """Without hashes, and for direct references, the installer is asked every time."""
+    install(tmp_path / "one")
+    assert keep(trees, tmp_path / "one", wanted).trees == {}
+    assert trees.find(PYTHON, wanted) is None
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"../../../../outside.txt": "x"},
+        {"../../../bin/odd": "#!/usr/bin/python\n"},
+        {"../../../bin/odd.exe": "MZ"},
+        {"demo\\odd.py": "x"},
+    ],
+)
+def test_what_cannot_be_made_again_makes_no_tree(trees: Trees, tmp_path: Path, files: dict[str, str]) -> None:
+    """A file outside of the environment, a script with an interpreter of its own, a launcher, a Windows path."""
+    install(tmp_path / "one", files)
+    assert keep(trees, tmp_path / "one").trees == {}
+    assert trees.find(PYTHON, DEMO) is None
+    assert not list((tmp_path / "trees").rglob(".partial-*"))
+
+
+def test_a_wrong_record_makes_no_tree(trees: Trees, tmp_path: Path) -> None:
+    """A file that is not what RECORD says, or is missing."""
+    site = install(tmp_path / "one")
+    (site / "demo/data.txt").write_text("other", encoding="utf-8")
+    assert keep(trees, tmp_path / "one").trees == {}
+    (site / "demo/data.txt").unlink()
+    assert keep(trees, tmp_path / "one").trees == {}
+
+
+def test_two_owners_of_a_file_make_no_tree(trees: Trees, tmp_path: Path) -> None:
+    """Which of the two wins only the installer knows."""
+    other = testing.distribution("other", "1.0")
+    install(tmp_path / "one", {"shared.py": "A = 1\n"})
+    install(tmp_path / "one", {"shared.py": "A = 1\n"}, name="other")
+    assert keep(trees, tmp_path / "one", DEMO, other).trees == {}
+
+
+def test_trees_that_do_not_go_together_are_noticed(trees: Trees, tmp_path: Path) -> None:
+    """Kept from two environments, both with the same file: the second one is not put over the first."""
+    other = testing.distribution("other", "1.0")
+    install(tmp_path / "one", {"shared.py": "A = 1\n"})
+    install(tmp_path / "two", {"shared.py": "A = 2\n"}, name="other")
+    keep(trees, tmp_path / "one")
+    keep(trees, tmp_path / "two", other)
+    give(trees, tmp_path / "three")
+    tree = trees.find(PYTHON, other)
+    assert tree is not None
+    with pytest.raises(FileExistsError):
+        populate.give(trees, tree, tmp_path / "three", tmp_path / "three" / SITE, Given(), may_link=True)
+
+
+@pytest.mark.parametrize("name", ["site/demo/data.txt", "outside/bin/demo", "site/demo-1.0.dist-info/RECORD"])
+@pytest.mark.parametrize("damage", [b"", b"longer than it was", None])
+def test_a_damaged_tree_is_deleted_and_never_used(
+    trees: Trees, tmp_path: Path, name: str, damage: bytes | None
+) -> None:
+    """Cut off, altered or missing: the caller is told, and the next look finds no tree."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    place = found(trees).path / name
+    content = place.read_bytes()
+    place.unlink()
+    if damage is not None:
+        place.write_bytes(damage if damage == b"" else content[:-1] + b"?")
+    fresh = Trees(folder=trees.folder)
+    with pytest.raises(DamagedError):
+        give(fresh, tmp_path / "two")
+    assert fresh.find(PYTHON, DEMO) is None
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "venvgrid-tree-9"}', '{"format": "venvgrid-tree-1"}'])
+def test_a_damaged_list_is_no_tree(trees: Trees, tmp_path: Path, text: str) -> None:
+    """What cannot be read, or is of another format, is not there."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    (found(trees).path / "tree.json").write_text(text, encoding="utf-8")
+    assert Trees(folder=trees.folder).find(PYTHON, DEMO) is None
+
+
+def test_a_tree_without_its_list_is_made_anew(trees: Trees, tmp_path: Path) -> None:
+    """What a kill left half made is replaced by the next environment that an installer filled."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    (found(trees).path / "tree.json").unlink()
+    again = Trees(folder=trees.folder)
+    install(tmp_path / "two")
+    keep(again, tmp_path / "two")
+    assert give(again, tmp_path / "three").trees
+
+
+def test_seals_are_known_to_the_next_run(trees: Trees, tmp_path: Path) -> None:
+    """After `settle`, a new process knows every file of the trees that were used without reading it."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    give(trees, tmp_path / "two")
+    trees.settle()
+    later = Trees(folder=trees.folder)
+    assert found(trees).inner.seals == found(later).inner.seals
+    assert len(found(later).inner.seals) == 3
+    assert len(found(later).outer.seals) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[1, 2]", '{"a": 1, "b": 2}', '[{"a": 1}, {}]', '[{"a": "b"}, {}]'])
+def test_damaged_seals_are_none(trees: Trees, tmp_path: Path, text: str) -> None:
+    """Without them every file is read once more; the tree is as good as before."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    (found(trees).path / "seals.json").write_text(text, encoding="utf-8")
+    assert give(Trees(folder=trees.folder), tmp_path / "two").trees
+
+
+def test_a_poisoned_tree_is_copied_from_then_on(trees: Trees, tmp_path: Path) -> None:
+    """A test wrote through a link: that is noticed, the tree is deleted, and when it is made again it is not linked."""
+    site = install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    given = give(trees, tmp_path / "two")
+    other = tmp_path / "two" / SITE
+    (other / "demo/data.txt").write_text("DATA", encoding="utf-8")
+    seen = look(tmp_path / "two", other, given.manifest, given.links, trees)
+    assert seen.changed == (f"{SITE}/demo/data.txt",)
+    for key in seen.poisoned:
+        trees.poison(key)
+    assert trees.find(PYTHON, DEMO) is None
+    assert (site / "demo/data.txt").read_text(encoding="utf-8") == "DATA"
+    install(tmp_path / "three")
+    assert keep(trees, tmp_path / "three").links == {}
+    assert give(trees, tmp_path / "four").links == {}
+
+
+@pytest.mark.parametrize("change", ["edit", "forge", "delete", "replace", "add", "chmod", "own", "link", "compiled"])
+def test_a_look_sees_every_change(trees: Trees, tmp_path: Path, change: str) -> None:
+    """Of shared files and of the environment's own; a compiled file that Python wrote is none."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    env = tmp_path / "two"
+    given = give(trees, env)
+    file = env / SITE / "demo/data.txt"
+    before = file.stat()
+    if change in {"edit", "forge"}:
+        with file.open("r+", encoding="utf-8") as stream:
+            stream.write("D")
+        if change == "forge":
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif change in {"delete", "replace"}:
+        file.unlink()
+        if change == "replace":
+            file.write_text("data", encoding="utf-8")
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif change == "chmod":
+        file.chmod(0o600)
+    elif change == "own":
+        (env / "bin/demo").write_text("#!x", encoding="utf-8")
+    elif change == "link":
+        (env / SITE / "demo/new").symlink_to("data.txt")
+    elif change == "compiled":
+        (env / SITE / "demo/__pycache__").mkdir()
+        (env / SITE / "demo/__pycache__/a.cpython-312.pyc").write_bytes(b"x")
+    else:
+        (env / SITE / "demo/new.py").touch()
+    seen = look(env, env / SITE, given.manifest, given.links, trees)
+    names = {"own": "bin/demo", "add": f"{SITE}/demo/new.py", "link": f"{SITE}/demo/new"}
+    expected = () if change == "compiled" else (names.get(change, f"{SITE}/demo/data.txt"),)
+    assert expected == seen.changed
+    assert bool(seen.poisoned) is (change in {"edit", "forge", "chmod"})
+    assert bool(seen.compiled) is (change == "compiled")
+
+
+def test_an_environment_whose_tree_is_gone_has_changed(trees: Trees, tmp_path: Path) -> None:
+    """The cache was deleted: nobody can say whether the files are right."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    given = give(trees, tmp_path / "two")
+    trees.drop(found(trees))
+    seen = look(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees)
+    assert seen.poisoned == set(given.links)
+    assert seen.changed
+
+
+def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(trees: Trees, tmp_path: Path) -> None:
+    """A script that names its interpreter in "#!" is not made for a path that the kernel would cut off."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    tree = found(trees)
+    assert fits(tree, Path("/short/bin/python")) is tree.short
+    assert fits(replace(tree, short=True), Path("/" + "x" * 200)) is False
+    assert fits(replace(tree, short=True), Path("/with space/bin/python")) is False
+    assert fits(replace(tree, short=True, outside={}), Path("/with space/bin/python")) is True
+
+
+def test_what_was_not_used_for_long_is_swept(trees: Trees, tmp_path: Path) -> None:
+    """A month without use; and what a killed process had begun, after a day."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    trees.settle()
+    partial = found(trees).path.with_name(".partial-abc")
+    partial.mkdir()
+    now = partial.stat().st_mtime
+    trees.sweep(now + 3600)
+    assert partial.exists()
+    trees.sweep(now + 2 * 86400)
+    assert not partial.exists()
+    assert Trees(folder=trees.folder).find(PYTHON, DEMO) is not None
+    trees.sweep(now + 40 * 86400)
+    assert Trees(folder=trees.folder).find(PYTHON, DEMO) is None
+
+
+def test_record_keeps_its_other_lines() -> None:
+    """Only rows of files that were made anew get another hash; line ends stay."""
+    record = b"demo/a.py,sha256=x,1\r\n../../../bin/demo,sha256=old,3\r\ndemo-1.0.dist-info/RECORD,,\r\n"
+    made = with_hashes(record, f"{SITE}/", {"bin/demo": b"new"})
+    assert made.splitlines()[1] == record_row("../../../bin/demo", b"new").encode()
+    assert made.replace(made.splitlines()[1], b"") == record.replace(record.splitlines()[1], b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("../../../bin/x", "bin/x"),
+        ("../../../share/man/man1/x.1", "share/man/man1/x.1"),
+        ("../../../../x", ""),
+        ("/bin/x", ""),
+        ("../../../bin/../../x", ""),
+        ("..\\x", ""),
+        ("C:/x", ""),
+    ],
+)
+def test_where_a_record_leads(path: str, expected: str) -> None:
+    """Below the environment, or nowhere."""
+    assert installed.below_environment(path, 3) == expected
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", ["save", "take_in"])
+def test_two_that_make_the_same_tree_at_once(
+    trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+) -> None:
+    """At whatever moment the second one comes: one tree is left, and neither environment seems changed by it."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    givens: dict[Path, Given] = {}
+    install(one)
+    install(two)
+    ordinary = getattr(Trees, step)
+
+    def interrupted(self: Trees, tree: Tree, *arguments: Path) -> None:
+        if when == "after":
+            ordinary(self, tree, *arguments)
+        if two not in givens:
+            givens[two] = Given()
+            givens[two] = keep(trees, two)
+        if when == "before":
+            ordinary(self, tree, *arguments)
+
+    monkeypatch.setattr(Trees, step, interrupted)
+    givens[one] = keep(trees, one)
+    for env, given in givens.items():
+        shared = {f"{SITE}/{name}" for key in given.links for name in found(trees).site if key == found(trees).key}
+        manifest = {name: entry for name, entry in take(env).items() if name not in shared}
+        assert look(env, env / SITE, manifest, given.links, trees).changed == ()
+    assert sum(bool(given.links) for given in givens.values()) == 1
+    assert found(trees).is_whole()
+    assert [path.name for path in trees.folder.glob("*/.partial-*")] == []
+
+
+def test_sweeping_is_done_once_a_day(trees: Trees, tmp_path: Path) -> None:
+    """A run does not look through the whole cache each time."""
+    install(tmp_path / "one")
+    keep(trees, tmp_path / "one")
+    now = (found(trees).path / "tree.json").stat().st_mtime + 40 * 86400
+    trees.tidy(now - 3600)
+    assert list(trees.folder.glob("*/demo-*")) == []
+    install(tmp_path / "two")
+    fresh = Trees(folder=trees.folder)
+    keep(fresh, tmp_path / "two")
+    fresh.tidy(now)
+    assert len(list(trees.folder.glob("*/demo-*"))) == 1

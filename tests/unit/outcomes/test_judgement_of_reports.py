@@ -1,0 +1,66 @@
+"""Commands that are no pytest: their exit status, and the report that they write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from seen import CLEAN, EXPECTED, judged
+
+from venvgrid.model.result import Outcome, Verdict
+from venvgrid.outcomes.judgement import Ended
+from venvgrid.outcomes.observation import ReportFile
+
+STATUS = replace(EXPECTED, reports="exit-status")
+JUNIT = replace(EXPECTED, reports="junit:out/r.xml")
+
+
+@pytest.mark.parametrize(
+    ("ended", "expected"),
+    [
+        (CLEAN, (Outcome.PASSED, "")),
+        (Ended(exit_code=3), (Outcome.FAILED, "the command exited with status 3")),
+        (Ended(exit_code=-9), (Outcome.CRASHED, "SIGKILL (by `kill -9`, or by the system for want of memory)")),
+        (Ended(exit_code=None, timed_out=True, limit=5), (Outcome.TIMED_OUT, "ran into its time limit of 5 s")),
+    ],
+)
+def test_exit_status_alone(ended: Ended, expected: tuple[Outcome, str]) -> None:
+    """With `reports = "exit-status"` nothing but the status counts, and no tests are counted."""
+    found = judged([], ended, STATUS)
+    assert (*expected, {}) == (found.outcome, found.reason, found.tests)
+
+
+PASSED = ReportFile(counts={Verdict.PASSED: 2})
+FAILED = ReportFile(counts={Verdict.PASSED: 2, Verdict.FAILED: 1})
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "expected"),
+    [
+        (PASSED, 0, (Outcome.PASSED, "")),
+        (PASSED, 1, (Outcome.FAILED, "all 2 tests passed, but the command exited with status 1")),
+        (FAILED, 0, (Outcome.FAILED, "1 failed of 3 tests, though the command exited with status 0")),
+        (ReportFile(counts={}), 0, (Outcome.NO_TESTS, "out/r.xml lists no test")),
+        (ReportFile(counts={Verdict.SKIPPED: 2}), 0, (Outcome.NO_TESTS, "all 2 tests were skipped")),
+        (
+            ReportFile(problem="r.xml was not written", missing=True),
+            0,
+            (Outcome.NO_TESTS, "the command exited with status 0, but r.xml was not written"),
+        ),
+        (
+            ReportFile(problem="r.xml was not written", missing=True),
+            1,
+            (Outcome.FAILED, "the command exited with status 1; r.xml was not written"),
+        ),
+        (
+            ReportFile(problem="r.xml is not a JUnit report: x"),
+            0,
+            (Outcome.FAILED, "r.xml is not a JUnit report: x; the command exited with status 0"),
+        ),
+        (None, 0, (Outcome.NO_TESTS, "the command exited with status 0, but out/r.xml was not written")),
+    ],
+)
+def test_junit(report: ReportFile | None, code: int, expected: tuple[Outcome, str]) -> None:
+    """With `reports = "junit:FILE"` the file and the exit status must both speak for it."""
+    found = judged([], Ended(exit_code=code), JUNIT, report)
+    assert expected == (found.outcome, found.reason)

@@ -1,0 +1,197 @@
+"""The inside of the probe, piece by piece, on the Python of today; all of it on every Python is tried end to end."""
+# ruff: noqa: SIM300, SLF001 - expected == actual; the pieces are private to the one file
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from venvgrid.outcomes.probe import PROBE_FILE, switch_on
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def inside() -> Any:
+    """The module, loaded from its file under its own name without being imported as a plugin."""
+    spec = importlib.util.spec_from_file_location(PROBE_FILE.stem, PROBE_FILE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def report(when: str = "call", outcome: str = "passed", name: str = "TestReport", **values: object) -> object:
+    """A report as pytest makes them, as far as the probe looks at it."""
+    return type(name, (), {"when": when, "outcome": outcome, "duration": 0.5, "nodeid": "t", **values})()
+
+
+SETUP, CALL, TEARDOWN = report("setup"), report(), report("teardown")
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ([SETUP, CALL, TEARDOWN], "passed"),
+        ([SETUP, TEARDOWN], None),
+        ([SETUP], None),
+        ([SETUP, report(outcome="failed"), TEARDOWN], "failed"),
+        ([report("setup", "failed"), TEARDOWN], "error"),
+        ([SETUP, CALL, report("teardown", "failed")], "error"),
+        ([SETUP, report(outcome="failed"), report("teardown", "failed")], "failed"),
+        ([report("setup", "skipped"), TEARDOWN], "skipped"),
+        ([SETUP, report(outcome="skipped"), TEARDOWN], "skipped"),
+        ([SETUP, report(outcome="skipped", wasxfail="bug"), TEARDOWN], "xfailed"),
+        ([SETUP, report(wasxfail="bug"), TEARDOWN], "xpassed"),
+        ([SETUP, report(outcome="skipped"), report("teardown", "failed")], "error"),
+        ([SETUP, report(outcome="rerun"), SETUP, CALL, TEARDOWN], "passed"),
+        ([SETUP, report(outcome="retried"), report(outcome="failed"), TEARDOWN], "failed"),
+        ([SETUP, report(outcome="failed", name="SubTestReport"), CALL, TEARDOWN], "failed"),
+        ([SETUP, report(outcome="skipped", name="SubtestReport"), CALL, TEARDOWN], "passed"),
+        ([SETUP, report(name="SubtestReport"), TEARDOWN], None),
+        ([report("???", "failed")], "failed"),
+        ([SETUP, report(outcome="a plugin's own"), TEARDOWN], "failed"),
+    ],
+)
+def test_phases_and_subtests_come_to_one_verdict(inside: Any, reports: list[object], expected: str | None) -> None:
+    """The worst counts; setup and teardown alone prove nothing; what is unknown is not green."""
+    test = inside._Test(0.0)
+    for item in reports:
+        test.add(item)
+    assert expected == test.verdict
+
+
+def test_durations_are_of_the_probes_own_clock(inside: Any) -> None:
+    """In this process by the clock, of a worker's test by its reports, never negative."""
+    local, remote, backwards = inside._Test(10.0), inside._Test(10.0), inside._Test(10.0)
+    for item in (
+        report("setup", duration=0.25),
+        report(duration=0.5),
+        report(duration=float("nan")),
+        report(duration=-5),
+    ):
+        local.add(item)
+    for item in (report("setup", node=1, duration=0.25), report(node=1, duration=0.5)):
+        remote.add(item)
+    assert (2.0, 0.75, 0.0) == (
+        local.duration(lambda: 12.0),
+        remote.duration(lambda: 99.0),
+        backwards.duration(lambda: 3.0),
+    )
+
+
+# the switch
+
+
+@pytest.fixture
+def switched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment in which the probe is on, and what the user had set in it."""
+    user = {"PYTEST_ADDOPTS": "-x -p no:doctest", "PYTHONPATH": "/mine"}
+    variables = {**user, **switch_on(tmp_path / "run", prefix=sys.prefix, options="-o a=b", user_env=user)}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "run" / "path"), str(PROBE_FILE.parent), "/else"])
+    return variables
+
+
+def environment() -> dict[str, str | None]:
+    """The variables that matter."""
+    return {name: os.environ.get(name) for name in ("PYTEST_ADDOPTS", "PYTHONPATH", "VENVGRID_PROBE")}
+
+
+def test_the_switch_removes_itself_and_nothing_else(inside: Any, switched: dict[str, str]) -> None:
+    """What the user had set is as it was; the path entry is gone, for there is another copy."""
+    assert switched["VENVGRID_PROBE"] == inside._Switch.take().path
+    assert {"PYTEST_ADDOPTS": "-x -p no:doctest", "PYTHONPATH": "/mine", "VENVGRID_PROBE": None} == environment()
+    assert [str(PROBE_FILE.parent), "/else"] == sys.path
+
+
+def test_the_switch_can_be_put_back(inside: Any, switched: dict[str, str]) -> None:
+    """For a second session of the same process: all is as it was."""
+    inside._Switch.take().put_back()
+    assert {name: switched[name] for name in environment()} == environment()
+
+
+@pytest.mark.usefixtures("switched")
+def test_what_a_wrapper_added_stays(inside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script between venvgrid and pytest may append options of its own."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"--before {os.environ['PYTEST_ADDOPTS']} --after")
+    inside._Switch.take()
+    assert "--before -o a=b -x -p no:doctest --after" == os.environ["PYTEST_ADDOPTS"]
+
+
+@pytest.mark.usefixtures("switched")
+def test_the_only_copy_stays_on_the_path(inside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another interpreter there is no other, and its workers must import it."""
+    path = [entry for entry in sys.path if entry != str(PROBE_FILE.parent)]
+    monkeypatch.setattr(sys, "path", list(path))
+    inside._Switch.take()
+    assert path == sys.path
+
+
+def test_without_the_switch_nothing_happens(inside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody runs pytest in the environment by hand, or the specification is gone."""
+    monkeypatch.delenv("VENVGRID_PROBE", raising=False)
+    assert None is inside._Switch.take()
+    monkeypatch.setenv("VENVGRID_PROBE", "/nowhere/probe.json")
+    inside.pytest_addoption(None)
+    assert [] == inside._armed
+
+
+# the writer
+
+
+def lines(folder: Path) -> list[Any]:
+    """What was written."""
+    return [json.loads(line) for path in sorted(folder.iterdir()) for line in path.read_bytes().splitlines()]
+
+
+def test_a_writer_survives_the_loss_of_its_descriptor(inside: Any, tmp_path: Path) -> None:
+    """Closed, and given to a file of somebody else."""
+    folder = tmp_path / "stream"
+    folder.mkdir()
+    writer = inside._Writer(str(folder))
+    writer.add({"n": 1})
+    os.close(writer.fd)
+    writer.add({"n": 2})
+    os.close(writer.fd)
+    with (tmp_path / "other").open("wb", buffering=0) as other:
+        assert writer.fd == other.fileno()
+        writer.add({"n": 3})
+        writer.close()
+        other.write(b"mine")
+    assert ([{"n": 1}, {"n": 2}, {"n": 3}], b"mine") == (lines(folder), (tmp_path / "other").read_bytes())
+
+
+def test_a_torn_line_does_not_spoil_the_next(inside: Any, tmp_path: Path) -> None:
+    """A disk that was full for a moment."""
+    writer = inside._Writer(str(tmp_path))
+    real, calls = writer.write, []
+
+    def full_for_a_moment(fd: int, data: bytes) -> int:
+        calls.append(data)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "no space")
+        return int(real(fd, data[:5] if len(calls) == 1 else data))
+
+    writer.write = full_for_a_moment
+    writer.add({"n": 1})
+    writer.add({"n": 2})
+    (path,) = tmp_path.iterdir()
+    assert [b'{"n":', b'{"n":2}'] == path.read_bytes().splitlines()
+
+
+def test_only_the_process_that_was_configured_writes(inside: Any, tmp_path: Path) -> None:
+    """A forked child has another id."""
+    writer = inside._Writer(str(tmp_path))
+    writer.getpid = lambda: -1
+    writer.add({"n": 1})
+    assert [] == list(tmp_path.iterdir())

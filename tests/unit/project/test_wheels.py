@@ -1,0 +1,139 @@
+"""Wheels: what they say of themselves, when they fit, and that building leaves the sources alone."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from venvgrid import testing
+from venvgrid.model.result import InstallMode, Interpreter
+from venvgrid.project import wheels
+from venvgrid.project.metadata import Metadata, ProjectError
+from venvgrid.project.wheels import WheelShelf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_wheel(path: Path, members: dict[str, str], *, pure: bool = True) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Dist: six\n"
+        )
+        archive.writestr("demo-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: {str(pure).lower()}\n")
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+class Builder(testing.FakeInstaller):
+    """An installer that builds: it writes into the sources that it was given, as setuptools does."""
+
+    def __init__(self, *, pure: bool) -> None:
+        super().__init__()
+        self.pure, self.built = pure, list[str]()
+
+    def build_wheel(
+        self, source: Path, target: Path, interpreter: Interpreter, *, via_sdist: bool, offline: bool
+    ) -> str:
+        del via_sdist, offline
+        self.built.append(interpreter.version)
+        (source / "demo.egg-info").mkdir()
+        tag = "py3-none-any" if self.pure else "cp3-cp3-linux_x86_64"
+        members = {"demo.py": (source / "demo.py").read_text(encoding="utf-8")}
+        write_wheel(target / f"demo-1.0-{tag}.whl", members, pure=self.pure)
+        return ""
+
+
+def shelf(tmp_path: Path, builder: testing.FakeInstaller) -> WheelShelf:
+    source = tmp_path / "source"
+    source.mkdir(exist_ok=True)
+    (source / "demo.py").write_text("a = 1\n", encoding="utf-8")
+    return WheelShelf(source=source, folder=tmp_path / "shelf", mode=InstallMode.WHEEL, installer_for=lambda _: builder)
+
+
+def test_a_pure_wheel_is_built_once_for_all_interpreters(tmp_path: Path) -> None:
+    """The second interpreter gets the wheel that the first one built."""
+    builder = Builder(pure=True)
+    kept = shelf(tmp_path, builder)
+    first = kept.wheel(testing.interpreter("3.12.1"), "d1")
+    second = kept.wheel(testing.interpreter("3.9.18"), "d1")
+    assert first == second
+    assert builder.built == ["3.12.1"]
+    assert first.modules == ("demo",)
+    assert first.metadata.requires == ("six",)
+
+
+def test_a_pure_wheel_for_python_3_does_not_fit_python_2(tmp_path: Path) -> None:
+    """py3-none-any is built again by the 2.7 that needs it."""
+    builder = Builder(pure=True)
+    kept = shelf(tmp_path, builder)
+    wheel = kept.wheel(testing.interpreter("3.12.1"), "d1")
+    assert not wheel.fits(testing.interpreter("2.7.18"))
+    assert wheel.fits(testing.interpreter("3.6.1"))
+
+
+def test_a_wheel_that_is_not_pure_is_built_once_an_interpreter(tmp_path: Path) -> None:
+    """Each interpreter builds its own, and finds it again."""
+    builder = Builder(pure=False)
+    kept = shelf(tmp_path, builder)
+    for version in ("3.12.1", "3.9.18", "3.12.1"):
+        kept.wheel(testing.interpreter(version), "d1")
+    assert builder.built == ["3.12.1", "3.9.18"]
+
+
+def test_building_leaves_the_sources_as_they_are(tmp_path: Path) -> None:
+    """A backend that writes beside the sources writes into a copy."""
+    kept = shelf(tmp_path, Builder(pure=True))
+    kept.wheel(testing.interpreter(), "d1")
+    assert [path.name for path in kept.source.iterdir()] == ["demo.py"]
+
+
+def test_changed_sources_are_a_new_wheel_with_another_digest(tmp_path: Path) -> None:
+    """The content's digest tells the wheels apart; the same content has the same digest, whatever its file's dates."""
+    kept = shelf(tmp_path, Builder(pure=True))
+    first = kept.wheel(testing.interpreter(), "d1")
+    same = kept.wheel(testing.interpreter(), "d2")
+    (kept.source / "demo.py").write_text("a = 2\n", encoding="utf-8")
+    other = kept.wheel(testing.interpreter(), "d3")
+    assert first.digest == same.digest != other.digest
+
+
+def test_a_build_that_fails_gives_the_backends_words(tmp_path: Path) -> None:
+    """The message is the backend's."""
+    with pytest.raises(ProjectError, match="no setup"):
+        shelf(tmp_path, testing.FakeInstaller(problem="no setup")).wheel(testing.interpreter(), "d1")
+
+
+def test_a_damaged_wheel_of_the_shelf_is_built_again(tmp_path: Path) -> None:
+    """A file that is no wheel (a killed copy) is not used."""
+    builder = Builder(pure=True)
+    kept = shelf(tmp_path, builder)
+    kept.wheel(testing.interpreter(), "d1").path.write_bytes(b"torn")
+    assert kept.wheel(testing.interpreter(), "d1").metadata.name == "demo"
+    assert len(builder.built) == 2
+
+
+def test_a_metadata_wheel_says_what_a_resolver_asks(tmp_path: Path) -> None:
+    """Name, version, requirements, extras and requires-python are read back from it; the same metadata are one file."""
+    metadata = Metadata(name="My.Demo", version="1.0", requires_python=">=3.8", requires=("six",), extras=("tty",))
+    path = wheels.metadata_wheel(tmp_path, metadata)
+    assert path.name == "my_demo-1.0-py2.py3-none-any.whl"
+    assert wheels.read_wheel(path).metadata == metadata
+    assert wheels.metadata_wheel(tmp_path, metadata) == path
+
+
+def test_top_level_modules_are_read_off_the_members(tmp_path: Path) -> None:
+    """Packages, modules and extension modules count; metadata and data files do not; purelib of .data does."""
+    members = {
+        "pkg/sub/a.py": "",
+        "single.py": "",
+        "ext.cpython-312-x86_64-linux-gnu.so": "",
+        "demo-1.0.data/purelib/other/__init__.py": "",
+        "demo-1.0.data/scripts/run": "",
+    }
+    wheel = wheels.read_wheel(write_wheel(tmp_path / "demo-1.0-py3-none-any.whl", members))
+    assert wheel.modules == ("ext", "other", "pkg", "single")
