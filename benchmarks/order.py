@@ -12,10 +12,10 @@ import random
 import statistics
 from typing import TYPE_CHECKING
 
-from venvgrid import ordering
-from venvgrid.compare import Earlier
+from venvgrid.analysis.comparison import Earlier
 from venvgrid.model.result import Axis, AxisKind, Cell, Distribution, Outcome
 from venvgrid.planning.cell_ids import cell_id
+from venvgrid.running import prioritisation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +90,7 @@ def main() -> None:
             chance = random.Random(f"{kind} {name}")  # noqa: S311  (nothing secret: the same faults each time)
             cells = grid(sizes)
             plain = [cell.id for cell in cells]
-            fresh = ordering.ranks(cells, {})
+            fresh = prioritisation.ranks(cells, {})
             first = sorted(plain, key=fresh.__getitem__)
             rows = []
             for _ in range(FAULTS):
@@ -107,9 +107,9 @@ def _with_history(cells: Sequence[Cell], broken: set[str]) -> tuple[float, float
         cell.id: Earlier(run="r", outcome=Outcome.FAILED if cell.id in broken else Outcome.PASSED, packages=before)
         for cell in cells
     }
-    last = ordering.ranks(cells, known)
+    last = prioritisation.ranks(cells, known)
     green = {cell.id: Earlier(run="r", outcome=Outcome.PASSED, packages=before) for cell in cells}
-    order = ordering.order(cells, green)
+    order = prioritisation.order(cells, green)
     changed = {
         cell.id: order.of(cell.id, [Distribution(name="x", version="2" if cell.id in broken else "1")])
         for cell in cells

@@ -19,7 +19,7 @@ from rich.text import Text
 from selenium import webdriver
 
 import venvgrid
-from venvgrid.reporters import render
+from venvgrid.reporters import registry
 
 PICTURES = Path(__file__).resolve().parents[1] / "pictures"
 SDIST = "itsdangerous==2.2.0"
@@ -37,13 +37,13 @@ def main() -> None:
         root = unpacked(Path(folder))
         (root / "matrix.toml").write_text(MATRIX, encoding="utf-8")
         report = venvgrid.run(root / "matrix.toml", cache=False)
-        shown = render.table(report, width=WIDTH, colour=True, encoding="utf-8")
+        shown = registry.table(report, width=WIDTH, colour=True, encoding="utf-8")
         console = Console(record=True, width=WIDTH, file=io.StringIO())
         console.print(Text.from_ansi(f"$ venvgrid run\n{shown.rstrip()}"))
         console.save_svg(str(PICTURES / "run.svg"), title="itsdangerous 2.2.0")
-        (PICTURES / "badge.svg").write_text(render.text("badge", report), encoding="utf-8")
+        (PICTURES / "badge.svg").write_text(registry.text("badge", report), encoding="utf-8")
         page = root / "report.html"
-        page.write_text(render.text("html", report), encoding="utf-8")
+        page.write_text(registry.text("html", report), encoding="utf-8")
         photograph(page)
 
 

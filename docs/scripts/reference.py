@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from venvgrid import parsers
+from venvgrid.cli import parser as parsers
 
 PLACE = Path(__file__).resolve().parents[1] / "reference"
 NOTE = "<!-- Made by docs/scripts/reference.py: change the code, then run it again. -->\n"

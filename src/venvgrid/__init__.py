@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from venvgrid.api import run as run
+    from venvgrid.app.api import run as run
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "run"]
@@ -15,7 +15,7 @@ __all__ = ["__version__", "run"]
 def __getattr__(name: str) -> object:
     """Import the interface when it is asked for: the command line is to start fast."""
     if name == "run":
-        from venvgrid import api  # noqa: PLC0415
+        from venvgrid.app import api  # noqa: PLC0415
 
         return api.run
     message = f"module {__name__!r} has no attribute {name!r}"

@@ -2,6 +2,6 @@
 
 import sys
 
-from venvgrid.cli import main
+from venvgrid.cli.main import main
 
 sys.exit(main())

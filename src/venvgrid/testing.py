@@ -10,23 +10,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.cell_work import Tested, base_result
 from venvgrid.environments.builder import BuildError
 from venvgrid.environments.store import Environment
 from venvgrid.installers.base import Answer, Resolved
 from venvgrid.model.result import Distribution, Interpreter, LockEntry, Outcome
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.project.wheels import Wheel
+from venvgrid.running.cell_job import Tested, base_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from venvgrid.cell_work import CellWork
-    from venvgrid.engine import Post
     from venvgrid.installers.base import InstallRequest, ResolveRequest
     from venvgrid.model.result import Cell, CellResult
     from venvgrid.processes.runner import Command, Completed
-    from venvgrid.tasks import Answer as CellAnswer
+    from venvgrid.running.cell_job import CellWork
+    from venvgrid.running.loop import Post
+    from venvgrid.running.tasks import Answer as CellAnswer
 
 
 def interpreter(

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 import factories
 import hostile
 
-from venvgrid.compare import Earlier
+from venvgrid.analysis.comparison import Earlier
 from venvgrid.model.result import Outcome, Verdict
-from venvgrid.reporters import html
+from venvgrid.reporters.documents import html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

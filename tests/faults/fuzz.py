@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.history import last
 from venvgrid.config import loading
-from venvgrid.history import last
 from venvgrid.installers import uv
 from venvgrid.migration import matrix_toml, variants
 from venvgrid.migration.model import Carried, Lost

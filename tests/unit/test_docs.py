@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid import parsers
+from venvgrid.cli import parser as parsers
 from venvgrid.config import grids, loading
 from venvgrid.planning import expansion
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid import engine
 from venvgrid.interpreters import candidates, discovery, selection
 from venvgrid.interpreters import download as downloads
 from venvgrid.model.result import Interpreter
+from venvgrid.running import loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ class Pythons:
             environ=self.environ,
             home=Path.home(),
             platform=sys.platform,
-            map_parallel=engine.map_parallel,
+            map_parallel=loop.map_parallel,
         )
 
     def choose(self, values: Iterable[str]) -> dict[str, Interpreter | str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid import grouping
+from venvgrid.analysis import grouping
 from venvgrid.model.events import (
     CellFinished,
     CellPlanned,
@@ -28,8 +28,8 @@ from venvgrid.outcomes.observation import worst
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.compare import Earlier
-    from venvgrid.grouping import FailureGroup, ReasonGroup
+    from venvgrid.analysis.comparison import Earlier
+    from venvgrid.analysis.grouping import FailureGroup, ReasonGroup
 
 GREEN, RED, INFRASTRUCTURE, NOTHING, INTERRUPTED = 0, 1, 3, 4, 130
 

@@ -10,8 +10,8 @@ from fake_pythons import FakeRun, add, interpreter
 
 from venvgrid.interpreters.candidates import PassedOver
 from venvgrid.interpreters.discovery import Found, Place, find_one
-from venvgrid.interpreters.listing import python_json, python_lines
 from venvgrid.interpreters.selection import Missing, resolve_specs
+from venvgrid.reporters.terminal.python_table import python_json, python_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

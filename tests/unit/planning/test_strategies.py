@@ -11,7 +11,7 @@ from venvgrid.config import loading
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.result import Config, Learnt, Plan
 from venvgrid.planning import expansion
-from venvgrid.reporters import plan_table
+from venvgrid.reporters.terminal import plan_table
 
 GRID = """
 [axes]

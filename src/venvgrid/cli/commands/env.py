@@ -1,0 +1,82 @@
+"""`venvgrid env`: list environments, give a path or a requirements.txt, prune."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from venvgrid.app.run import one_run_at_a_time
+from venvgrid.cli import options
+from venvgrid.environments import freeze
+from venvgrid.environments import store as environments
+from venvgrid.model.errors import UsageError
+from venvgrid.processes.runner import Cancellation
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from venvgrid.cli.terminal import Terminal
+    from venvgrid.environments.store import Store
+
+MEGABYTE = 1_000_000
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Do what the action says."""
+    loaded = options.load(arguments)
+    arguments.offline = True
+    store = options.bench(arguments, loaded, terminal, Cancellation()).store
+    if arguments.action in {"path", "freeze"}:
+        path = built(store, arguments.cell)
+        terminal.data(str(store.root / "envs" / arguments.cell) if arguments.action == "path" else freeze.freeze(path))
+    elif arguments.action == "prune":
+        _prune(store, terminal)
+    else:
+        _list(store, terminal)
+    return 0
+
+
+def built(store: Store, cell: str) -> Path:
+    """Give the environment of a cell.
+
+    Raises:
+        UsageError: it has none, or it is not whole.
+    """
+    key = store.linked().get(cell)
+    if key is None:
+        there = ", ".join(store.linked()) or "none"
+        raise UsageError(f"{cell} has no environment (there are: {there}); make it with: venvgrid run -k {cell}")
+    path = store.folder / key
+    if environments.read_marker(path) is None:
+        raise UsageError(f"the environment of {cell} is not whole; make it anew with: venvgrid run -k {cell}")
+    return path
+
+
+def _list(store: Store, terminal: Terminal) -> None:
+    cells: dict[str, list[str]] = {}
+    for cell, key in store.linked().items():
+        cells.setdefault(key, []).append(cell)
+    for key in store.kept():
+        path = store.folder / key
+        marker = environments.read_marker(path)
+        python = f"Python {marker['python']}" if marker else "not whole"
+        size = freeze.size(path) / MEGABYTE
+        terminal.data(f"{key}  {python:14}  {size:7.1f} MB  {', '.join(cells.get(key, ())) or '(no cell: prune)'}")
+
+
+def _prune(store: Store, terminal: Terminal) -> None:
+    freed = 0
+    if not store.root.is_dir():
+        return
+    with one_run_at_a_time(store.root, terminal.message):
+        linked = set(store.linked().values())
+        for key in store.kept():
+            if key not in linked or environments.read_marker(store.folder / key) is None:
+                freed += freeze.size(store.folder / key)
+                store.wipe(key)
+        for place in sorted((store.root / "envs").iterdir()):
+            if place.is_symlink() and not place.exists():
+                with suppress(OSError):
+                    place.unlink()
+    terminal.message(f"{freed / MEGABYTE:.1f} MB freed")

@@ -1,0 +1,67 @@
+"""`venvgrid exec CELL -- CMD`: run a command in a cell's environment, which is built where it is not there."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.app.run import one_run_at_a_time
+from venvgrid.cli import options
+from venvgrid.model.errors import InfrastructureError, UsageError
+from venvgrid.model.events import Stage
+from venvgrid.model.result import AxisKind
+from venvgrid.processes import runner, variables
+from venvgrid.processes.runner import Cancellation
+from venvgrid.storage import directories
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from venvgrid.cli.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Run the command on this terminal and give its exit status."""
+    if not arguments.rest:
+        raise UsageError("exec needs a command: venvgrid exec CELL -- CMD")
+    return enter(arguments, terminal, lambda _place, _private: tuple(arguments.rest))
+
+
+def enter(
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+    argv: Callable[[Path, Path], tuple[str, ...]],
+) -> int:
+    """Build the environment of a cell, if need be, and run a command with its variables in the current folder.
+
+    `argv` gives the command, for the environment's place and a folder of the cell's own.
+    """
+    loaded, planned = options.one_cell(arguments, arguments.cell, terminal)
+    bench = options.bench(arguments, loaded, terminal, Cancellation())
+    directories.prepare(bench.root, bench.store.folder)
+    with (
+        one_run_at_a_time(bench.root, terminal.message),
+        tempfile.TemporaryDirectory(prefix="venvgrid-exec-") as folder,
+    ):
+        director, events = bench.direct(bench.goal(planned, run="exec", until=Stage.BUILD), Path(folder))
+        for _ in events:
+            pass
+    result = director.results.get(arguments.cell)
+    if result is not None:
+        raise InfrastructureError(f"{arguments.cell} has no environment: {result.reason}")
+    cell = planned.cells[0].cell
+    place = bench.root / "envs" / cell.id
+    axes = {
+        axis.name.removeprefix("env."): cell.axes[axis.name] for axis in loaded.axes if axis.kind is AxisKind.VARIABLE
+    }
+    environment = variables.child_environment(
+        terminal.environ,
+        pass_env=("*",),
+        extra={**loaded.test.env, **axes, "VENVGRID_CELL": cell.id},
+        prefix=place,
+    )
+    private = bench.root / "cells" / cell.id
+    private.mkdir(parents=True, exist_ok=True)
+    return runner.attach(runner.Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))

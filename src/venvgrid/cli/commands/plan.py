@@ -1,0 +1,87 @@
+"""`venvgrid plan`: which cells run, which cannot, and why. Nothing is built and nothing of the project runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.cli import options
+from venvgrid.model.errors import UsageError
+from venvgrid.model.events import Stage
+from venvgrid.model.result import Status
+from venvgrid.planning import expansion
+from venvgrid.processes.runner import Cancellation
+from venvgrid.reporters.terminal import plan_table
+from venvgrid.resolving import lockfile
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.app.context import Workbench
+    from venvgrid.cli.terminal import Terminal
+    from venvgrid.config.config_file import Source
+    from venvgrid.model.result import Plan
+    from venvgrid.running.scheduler import GridDirector
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the plan and give the exit status."""
+    chosen = options.chosen_grids(arguments)
+    if arguments.json and len(chosen.grids) > 1:
+        raise UsageError(f"--json gives one grid; name one of {', '.join(name or 'main' for name in chosen.grids)}")
+    return options.in_each(chosen, terminal, lambda grid: _plan(arguments, terminal, chosen.source, grid))
+
+
+def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
+    loaded = options.settled(arguments, source, terminal, grid=grid).config
+    bench = options.bench(arguments, loaded, terminal, Cancellation())
+    planned = options.expand(arguments, bench, terminal)
+    if arguments.check:
+        return _check(bench, planned, terminal)
+    director = resolve(bench, planned)
+    known = replace(planned, cells=tuple(director.planned[item.cell.id] for item in planned.cells))
+    if arguments.json:
+        terminal.data(json.dumps(expansion.plan_json(known), indent=1))
+    else:
+        terminal.data(
+            plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
+        )
+    return exit_status(known, strict=arguments.strict, skip_missing=arguments.skip_missing_interpreters)
+
+
+def _check(bench: Workbench, planned: Plan, terminal: Terminal) -> int:
+    """Say whether matrix.lock fits, without network and without resolving anything."""
+    names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
+    why = lockfile.stale(bench.config, bench.lock_digest(bench.metadata), names)
+    if why:
+        terminal.error(f"venvgrid: {why}; type: venvgrid lock")
+    return 1 if why else 0
+
+
+def resolve(bench: Workbench, planned: Plan, *, refresh: bool = False) -> GridDirector:
+    """Resolve all cells of a plan; the director knows the answers."""
+    goal = bench.goal(planned, run="plan", until=Stage.RESOLVE)
+    with tempfile.TemporaryDirectory(prefix="venvgrid-plan-") as folder:
+        director, events = bench.direct(goal, Path(folder), refresh=refresh)
+
+        with options.signals(director.stop):
+            for _ in events:
+                pass
+    if director.interrupted:
+        raise KeyboardInterrupt
+    return director
+
+
+def exit_status(known: Plan, *, strict: bool, skip_missing: bool) -> int:
+    """Give 0 if all that can exist will run, 3 if one cannot be found out or lacks its interpreter, 4 for none."""
+    counted = [item for item in known.cells if not item.cell.allow_failure]
+    if any(item.status is Status.FAILED for item in counted):
+        return 3
+    if any(item.status is Status.MISSING_INTERPRETER for item in counted) and not skip_missing:
+        return 3
+    if any(item.status is Status.IMPOSSIBLE and (strict or item.cell.named) for item in counted):
+        return 3
+    return 0 if any(item.status is Status.RUNNABLE for item in known.cells) else 4

@@ -1,0 +1,39 @@
+"""`venvgrid report`: render a finished run again, from its journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.app import run
+from venvgrid.cli import options
+from venvgrid.model.errors import UsageError
+from venvgrid.reporters import registry
+from venvgrid.results import journal
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.cli.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Print or write the report; the exit status says whether that worked, not how the run ended."""
+    loaded = options.load(arguments)
+    root = loaded.root / ".venvgrid"
+    folder = journal.find(root, arguments.run) if arguments.run else journal.latest(root)
+    if folder is None:
+        raise UsageError(
+            f"there is no run{' ' + arguments.run if arguments.run else ''} in {root / 'runs'}; type: venvgrid run"
+        )
+    finished = run.load(root, folder)
+    inside = options.inside_repository(terminal.environ, loaded.project.path)
+    if arguments.format == "table" and not arguments.output:
+        text = options.table(arguments, finished, terminal)
+    else:
+        text = registry.text(arguments.format, finished, folder.log_of, inside)
+    if arguments.output:
+        journal.write_atomic(Path(arguments.output).absolute(), text)
+    else:
+        terminal.data(text)
+    return 0

@@ -1,0 +1,52 @@
+"""`venvgrid shell CELL`: the user's shell in a cell's environment."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.cli.commands import exec as execute
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.cli.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Open the shell and give its exit status."""
+    default = terminal.environ.get("COMSPEC", "cmd.exe") if os.name == "nt" else "/bin/sh"
+    shell = terminal.environ.get("SHELL") or default
+    terminal.message(f"{arguments.cell}: leave with `exit`")
+
+    def argv(place: Path, private: Path) -> tuple[str, ...]:
+        return prepare(shell, place, private)
+
+    return execute.enter(arguments, terminal, argv)
+
+
+def prepare(shell: str, place: Path, private: Path) -> tuple[str, ...]:
+    """Give the command that opens a shell with an environment activated after the user's own start-up files.
+
+    Those often put other Pythons first on PATH (pyenv does). `place` is the environment, `private` a folder for the
+    start-up file. A shell that is not known here gets the environment's variables only.
+    """
+    activate = place / "bin" / "activate"
+    name = Path(shell).name
+    if name == "bash":
+        startup = private / "bashrc"
+        startup.write_text(f"[ -f ~/.bashrc ] && . ~/.bashrc\n. {shlex.quote(str(activate))}\n", encoding="utf-8")
+        return (shell, "--rcfile", str(startup), "-i")
+    if name == "zsh":
+        lines = [
+            'ZDOTDIR="$HOME"',
+            '[ -f "$ZDOTDIR/.zshrc" ] && . "$ZDOTDIR/.zshrc"',
+            f". {shlex.quote(str(activate))}",
+        ]
+        (private / ".zshrc").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return ("/usr/bin/env", f"ZDOTDIR={private}", shell, "-i")
+    if name == "fish":
+        return (shell, "--init-command", f"source {shlex.quote(f'{activate}.fish')}")
+    return (shell,)

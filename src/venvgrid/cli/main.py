@@ -1,0 +1,81 @@
+"""argv in, exit status out: the only place that reads argv, prints errors and catches Ctrl-C.
+
+Commands are imported when they are called: `--help` and mistakes of typing cost nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from venvgrid import __version__
+from venvgrid.cli import parser as parsers
+from venvgrid.cli import signals
+from venvgrid.cli.terminal import Terminal
+from venvgrid.model.errors import VenvgridError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BUG = 70
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit status; `argv` is without the program's name."""
+    terminal = Terminal.of_process()
+    try:
+        status = _dispatch(list(sys.argv[1:] if argv is None else argv), terminal)
+        terminal.flush()
+    except VenvgridError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            terminal.error(f"venvgrid: {line}")
+        return error.exit_status
+    except KeyboardInterrupt:
+        terminal.error("venvgrid: interrupted")
+        return signals.exit_status()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it closes stdout at exit.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else "standard output: " if error.errno == errno.ENOSPC else ""
+        terminal.error(f"venvgrid: {where}{error.strerror or error}")
+        return 3
+    except Exception:  # noqa: BLE001  (whatever is left is a bug of ours, and is told as one)
+        import traceback  # noqa: PLC0415
+
+        terminal.error(traceback.format_exc().rstrip())
+        terminal.error(f"venvgrid {__version__}: this is a bug in venvgrid; please report it with the lines above")
+        return BUG
+    return status
+
+
+def _dispatch(argv: list[str], terminal: Terminal) -> int:
+    arguments, rest = argv, None
+    if "--" in argv:
+        cut = argv.index("--")
+        arguments, rest = argv[:cut], tuple(argv[cut + 1 :])
+    parser = parsers.build()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+        from venvgrid.cli.commands import completion  # noqa: PLC0415
+
+        completion.complete(parser)
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        return 2
+    if rest is not None and parsed.command not in {"run", "exec"}:
+        parser.error(f"{parsed.command} takes no arguments after --")
+    parsed.rest = rest or ()
+    module = importlib.import_module(f"venvgrid.cli.commands.{parsed.command}")
+    status: int = module.main(parsed, terminal)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""What CI services show beside the code: GitHub's annotations and GitLab's code quality report.
+
+GitHub shows ten errors of a step, so each failure is one annotation, not each test in each cell; its message says in
+which cells and by which versions. Text of others is escaped as the runner asks for, and cannot be a command.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis import rules
+from venvgrid.analysis.findings import Analysis
+from venvgrid.reporters import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvgrid.analysis.findings import Finding
+    from venvgrid.results.report import Report
+
+MOST_ANNOTATIONS = 10  # errors of one step that GitHub shows
+MOST_CELLS = 20
+LONGEST = 4_000  # characters of an annotation
+
+_PLACE = re.compile(r"([^\s:>]+\.py):(\d+)")
+# https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
+_DATA = {ord("%"): "%25", ord("\r"): "%0D", ord("\n"): "%0A"}
+_PROPERTY = _DATA | {ord(":"): "%3A", ord(","): "%2C"}
+
+
+def github(report: Report, folder: str = "") -> str:
+    """Give GitHub's commands, a line each; `folder` leads from the repository to where the tests run ("sub/")."""
+    return "".join(f"{line}\n" for line in _annotations(Analysis(report), folder))
+
+
+def gitlab(report: Report, folder: str = "") -> str:
+    """Give the failures as GitLab's code quality report (JSON), an entry for each place that failed."""
+    entries = []
+    for finding in Analysis(report).findings:
+        path, number = _place(finding)
+        entries.append(
+            {
+                "description": "; ".join([_headline(finding), *rules.told(finding.explanation), _where(finding)]),
+                "check_name": text.line(finding.group.kind) or finding.group.outcome.value,
+                "fingerprint": hashlib.sha256(finding.group.signature.encode("utf-8", "replace")).hexdigest(),
+                "severity": "minor" if finding.group.allowed else "major",
+                "location": {"path": f"{folder}{path or 'matrix.toml'}", "lines": {"begin": number or 1}},
+            }
+        )
+    return json.dumps(entries, indent=1) + "\n"
+
+
+def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
+    found = analysis.findings
+    for finding in found[:MOST_ANNOTATIONS]:
+        path, number = _place(finding)
+        properties = {"title": _headline(finding)}
+        if path:
+            properties = {"file": f"{folder}{path}", "line": str(number), **properties}
+        given = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
+        tests = [f"{text.count(len(finding.group.tests), 'test')}: {text.some(finding.group.tests, 3)}"]
+        repeat = f"repeat: {text.command('venvgrid', 'run', '-k', finding.group.cells[0])}"
+        told = [*rules.told(finding.explanation), _where(finding), *(tests if finding.group.tests else []), repeat]
+        level = "warning" if finding.group.allowed else "error"
+        yield f"::{level} {given}::{chr(10).join(told)[:LONGEST].translate(_DATA)}"
+    if len(found) > MOST_ANNOTATIONS:
+        yield f"::notice title=venvgrid::and {len(found) - MOST_ANNOTATIONS} more failures in the step's summary"
+
+
+def _headline(finding: Finding) -> str:
+    group = finding.group
+    return text.line(": ".join(filter(None, (group.kind, group.message)))) or group.outcome.value
+
+
+def _where(finding: Finding) -> str:
+    return f"in {text.count(len(finding.group.cells), 'cell')}: {text.some(finding.group.cells, MOST_CELLS)}"
+
+
+def _place(finding: Finding) -> tuple[str, int]:
+    """Give the file and line that failed, relative to where the tests ran; ("", 0) if they are not known."""
+    group = finding.group
+    found = _PLACE.findall(group.signature.rpartition(" @ ")[2]) or _PLACE.findall(group.longrepr)
+    own = [(path, int(number)) for path, number in found if not path.startswith(("/", "\\", "..")) and ":" not in path]
+    if own:
+        return own[-1]
+    files = [test.partition("::")[0] for test in group.tests]
+    return (text.line(files[0]), 1) if files and files[0].endswith(".py") else ("", 0)

@@ -1,0 +1,108 @@
+"""What the script of the HTML report is given: the run as plain data, every text of others on one safe line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.model.result import Verdict
+from venvgrid.reporters import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from venvgrid.analysis.findings import Analysis, Finding
+    from venvgrid.model.result import CellResult
+    from venvgrid.results.report import Report
+
+LETTERS = {
+    Verdict.PASSED: "p",
+    Verdict.XPASSED: "P",
+    Verdict.FAILED: "f",
+    Verdict.ERROR: "e",
+    Verdict.SKIPPED: "s",
+    Verdict.XFAILED: "x",
+}
+MOST_ERRORS = 30  # of a cell, to be found by the filter
+_SGR = re.compile(r"(\x1b\[[0-9;:]*m)")
+
+
+def of(analysis: Analysis) -> dict[str, Any]:
+    """Give everything but the logs."""
+    report = analysis.report
+    axes = list(dict.fromkeys(name for cell in report.cells for name in cell.axes))
+    numbers = {cell.id: number for number, cell in enumerate(report.cells)}
+    groups: dict[str, list[int]] = {}
+    for number, finding in enumerate(analysis.findings):
+        for cell in finding.group.cells:
+            groups.setdefault(cell, []).append(number)
+    watched = [cell.id for cell in report.cells if cell.id in report.tests]
+    return {
+        "axes": [text.line(name) for name in axes],
+        "cells": [
+            _cell(cell, number, axes, groups.get(cell.id, []), report)
+            for cell, number in zip(report.cells, numbers.values(), strict=True)
+        ],
+        "watched": [numbers[name] for name in watched],
+        "tests": list(_tests(analysis, watched)),
+        "groups": [text.line(headline(finding)) for finding in analysis.findings],
+        "spans": [
+            [numbers[span.cell], span.stage.value, span.worker, round(span.began, 3), round(span.ended, 3)]
+            for span in report.spans
+            if span.cell in numbers and span.ended > span.began
+        ],
+        "duration": report.duration,
+    }
+
+
+def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int], report: Report) -> dict[str, Any]:
+    python = cell.interpreter
+    errors = " ".join(text.line(f"{item.kind} {item.message} {item.test}") for item in cell.failures[:MOST_ERRORS])
+    return {
+        "number": number,
+        "id": cell.id,
+        "axes": [text.line(cell.axes.get(name, "")) for name in axes],
+        "outcome": cell.outcome.value,
+        "reason": text.line(cell.reason, 500),
+        "errors": errors,
+        "since": text.line(cell.since),
+        "attempts": cell.attempts,
+        "tests": text.tests(cell.tests),
+        "python": text.line(f"{python.implementation} {python.version}, {python.executable}") if python else "",
+        "attested": text.line(cell.attested.python),
+        "packages": {text.line(name): text.line(version) for name, version in sorted(cell.packages.items())},
+        "durations": {stage: round(value, 3) for stage, value in cell.durations.items()},
+        "notes": [text.line(note, 500) for note in cell.notes],
+        "groups": groups,
+        "log": text.log(report, cell.log) if cell.log else "",
+        "repeat": text.command("venvgrid", "run", "-k", cell.id),
+    }
+
+
+def _tests(analysis: Analysis, watched: Sequence[str]) -> Iterator[list[Any]]:
+    """Give each test: its name, a letter a cell, the longest seconds, and whether its outcome differs."""
+    columns = [analysis.report.tests[name] for name in watched]
+    differing = {item.test for item in analysis.differences}
+    for name in dict.fromkeys(test for cases in columns for test in cases):
+        cases = [cases.get(name) for cases in columns]
+        letters = "".join(LETTERS[case.verdict] if case else "." for case in cases)
+        longest = max(case.duration for case in cases if case)
+        yield [text.line(name, 500), letters, round(longest, 3), name in differing]
+
+
+def headline(finding: Finding) -> str:
+    """Name a failure: its exception and message, or the outcome of its first cell."""
+    group = finding.group
+    return ": ".join(filter(None, (group.kind, group.message))) or group.outcome.value
+
+
+def coloured(said: str) -> str:
+    """Give output with its colours, every other control character spelt out."""
+    lines = []
+    for line in said.replace("\r\n", "\n").split("\n"):
+        pieces = _SGR.split(line.expandtabs(4))
+        plain = (
+            text.safe(text.ANSI.sub("", piece)) if not number % 2 else piece for number, piece in enumerate(pieces)
+        )
+        lines.append("".join(plain))
+    return "\n".join(lines)

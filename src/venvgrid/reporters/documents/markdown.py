@@ -1,0 +1,246 @@
+"""Markdown for a job's summary, a release note or a pull request: the grid, then what went wrong, folded.
+
+GitHub drops a summary of more than 1,024 kB whole: there is a limit, and what does not fit is counted.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis import grid as grid_layout
+from venvgrid.analysis import grouping, rules
+from venvgrid.analysis.findings import Analysis
+from venvgrid.model.result import Outcome
+from venvgrid.reporters import text
+from venvgrid.results.report import BAD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from venvgrid.analysis.findings import Finding
+    from venvgrid.analysis.grouping import ReasonGroup
+    from venvgrid.model.result import CellResult
+    from venvgrid.results.report import Report
+
+LIMIT = 890_000  # bytes of UTF-8 of everything
+TABLE_LIMIT = 400_000
+REASONS_LIMIT = 550_000  # with the table
+RESERVE = 2_000  # bytes for saying how much is left out
+LONGEST_TRACEBACK = 4_000  # characters
+MOST_NAMES = 20  # of cells or tests, in one list
+
+SIGNS = {
+    Outcome.PASSED: "✅",
+    Outcome.FAILED: "❌",
+    Outcome.FLAKY: "✅ flaky",
+    Outcome.IMPOSSIBLE: "–",  # noqa: RUF001  (a dash, as in other tables of compatibility)
+    Outcome.MISSING_INTERPRETER: "❔ no interpreter",
+    Outcome.CANCELLED: "❔ no result",
+}
+_TITLES = {
+    Outcome.BUILD_FAILED: "not built",
+    Outcome.CANCELLED: "without a result",
+    Outcome.MISSING_INTERPRETER: "without an interpreter",
+    Outcome.IMPOSSIBLE: "impossible",
+}
+# What means something in Markdown or HTML, or makes GitHub link, mention, show an emoji or a formula.
+_ACTIVE = re.compile(r"[&<>\"'`*_{}\[\]#+!|~@$:;^=\\]|(?<=www)\.", re.IGNORECASE)
+
+
+def render(report: Report) -> str:
+    """Give the report as GitHub-flavoured Markdown, less than 900 kB of it."""
+    page = _Page()
+    project = f"{report.project} {report.project_version}".strip() or "venvgrid"
+    page.add(f"### {prose(project)}\n\n")
+    page.add(f"**{text.tally(report.cells, {})}** in {text.seconds(report.duration)}\n\n")
+    if not report.finished:
+        page.add("❌ **The run did not finish.**\n\n")
+    _add_table(page, report.cells)
+    for outcome, title in _TITLES.items():
+        found = [group for group in grouping.by_reason(report.cells) if group.outcome is outcome]
+        cells = sum(len(group.cells) for group in found)
+        page.folded(f"{text.count(cells, 'cell')} {title}", [_reason(group) for group in found], "reasons")
+    analysis = Analysis(report)
+    _add_changes(page, analysis)
+    _add_failures(page, analysis)
+    page.folded("Flaky tests", list(_flaky(report)), "tests")
+    page.folded("Notes", list(_notes(report)), "notes")
+    return page.text()
+
+
+def prose(raw: str) -> str:
+    """Give text that means nothing to Markdown: for a heading or a table."""
+    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", text.line(raw))
+
+
+def code(raw: str) -> str:
+    """Give text as code, on one line."""
+    flat = text.line(raw)
+    fence = "`" * (1 + max(map(len, re.findall("`+", flat)), default=0))
+    space = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{space}{flat}{space}{fence}" if flat else "(nothing)"
+
+
+def escaped(raw: str) -> str:
+    """Give text of several lines for an HTML block, in which Markdown means nothing."""
+    plain = "\n".join(text.safe(line.expandtabs(4)) for line in text.ANSI.sub("", raw).split("\n"))
+    return text.COMMAND.sub(r"\1&#58;", html.escape(plain))
+
+
+class _Page:
+    """Markdown that grows up to a number of bytes."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._size = 0
+
+    def add(self, part: str, limit: int = LIMIT) -> bool:
+        """Add a part if the page stays below `limit`; says whether it did."""
+        size = len(part.encode("utf-8", "replace"))
+        if self._size + size > limit - RESERVE:
+            return False
+        self._parts.append(part)
+        self._size += size
+        return True
+
+    def add_all(self, parts: Iterable[str], total: int, noun: str, limit: int) -> None:
+        """Add `total` parts as long as there is room, and say how many there is no room for."""
+        for index, part in enumerate(parts):
+            if not self.add(part, limit):
+                self._parts.append(f"\n{total - index} more {noun} in results.json\n")
+                return
+
+    def folded(self, title: str, items: Sequence[str], noun: str) -> None:
+        """Add a list that is shown when one asks for it."""
+        if items:
+            self._parts.append(f"<details><summary>{html.escape(title)}</summary>\n\n")
+            self.add_all(items, len(items), noun, REASONS_LIMIT)
+            self._parts.append("\n</details>\n\n")
+
+    def text(self) -> str:
+        """Give the page."""
+        return text.guard("".join(self._parts).rstrip("\n") + "\n")
+
+
+def _add_table(page: _Page, cells: tuple[CellResult, ...]) -> None:
+    if not cells:
+        return
+    head, rows = _grid(cells) or _list(cells)
+    columns = len(head)
+    page.add(f"| {' | '.join(head)} |\n|{' --- |' * columns}\n")
+    drawn = [(f"| {' | '.join(row)} |\n", is_bad) for row, is_bad in rows]
+    if sum(len(line.encode()) for line, _ in drawn) > TABLE_LIMIT:
+        drawn.sort(key=lambda item: not item[1])  # bad ones first: the others do not fit
+    page.add_all((line for line, _ in drawn), len(drawn), "rows", TABLE_LIMIT)
+    page.add("\n")
+
+
+Rows = list[tuple[list[str], bool]]  # each with whether something in it is bad
+
+
+def _grid(cells: tuple[CellResult, ...]) -> tuple[list[str], Rows] | None:
+    grid = grid_layout.arrange({cell.id: cell.axes for cell in cells})
+    if grid is None:
+        return None
+    results = {cell.id: cell for cell in cells}
+    rows: Rows = []
+    for row in grid.rows:
+        found = [results.get(identifier) for identifier in row.cells]
+        labels = [f"**{prose(label or '(empty)')}**" for label in row.labels]
+        rows.append(([*labels, *(_sign(cell) if cell else "" for cell in found)], any(map(_is_bad, found))))
+    return [*map(prose, grid.row_axes), *(prose(column or "(empty)") for column in grid.columns)], rows
+
+
+def _list(cells: tuple[CellResult, ...]) -> tuple[list[str], Rows]:
+    rows: Rows = []
+    for cell in cells:
+        took = text.seconds(cell.durations["test"]) if "test" in cell.durations else ""
+        rows.append(([prose(cell.id), _sign(cell, spelt=True), text.tests(cell.tests), took], _is_bad(cell)))
+    return ["cell", "outcome", "tests", "time"], rows
+
+
+def _sign(cell: CellResult, *, spelt: bool = False) -> str:
+    sign = SIGNS.get(cell.outcome, f"❌ {cell.outcome.value}")
+    if spelt:
+        sign = f"{sign.split()[0]} {cell.outcome.value}"
+    may = " (may fail)" if cell.allow_failure and not cell.outcome.is_green else ""
+    return f"{sign}{' ↻' if cell.cached else ''}{may}"
+
+
+def _is_bad(cell: CellResult | None) -> bool:
+    return cell is not None and not cell.outcome.is_green and cell.outcome is not Outcome.IMPOSSIBLE
+
+
+def _reason(group: ReasonGroup) -> str:
+    single = len(group.cells) == 1 or group.outcome is not Outcome.IMPOSSIBLE
+    which = _names(group.cells) if single else text.count(len(group.cells), "cell")
+    return f"- {code(group.reason or 'no reason was given')} ({which})\n"
+
+
+def _add_changes(page: _Page, analysis: Analysis) -> None:
+    changes = analysis.changes
+    told = {
+        "❌ regressed": changes.regressed,
+        "✅ fixed": changes.fixed,
+        "newly impossible": changes.newly_impossible,
+        "newly possible": changes.newly_possible,
+        "in all that regressed": changes.moved,
+    }
+    if changes:
+        page.add("#### Since the last run\n\n")
+        lines = [f"- {word}: {_names(names)}\n" for word, names in told.items() if names]
+        page.add_all(lines, len(lines), "changes", LIMIT)
+        page.add("\n")
+
+
+def _add_failures(page: _Page, analysis: Analysis) -> None:
+    found = analysis.findings
+    if found:
+        page.add(f"#### {text.count(len(found), 'failure')}\n\n")
+        page.add_all((_failure(finding, analysis.report) for finding in found), len(found), "failures", LIMIT)
+        page.add("\n")
+
+
+def _failure(finding: Finding, report: Report) -> str:
+    group = finding.group
+    what = ": ".join(filter(None, (group.kind, group.message))) or group.outcome.value
+    where = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
+    tests = f"{text.count(len(group.tests), 'test')} in " if group.tests else f"{group.outcome.value} in "
+    may = " (may fail)" if group.allowed else ""
+    lines = [
+        f"<details><summary>❌ <code>{escaped(text.line(what))}</code> — {tests}{where}{may}</summary>\n",
+        *(f"- {prose(told)}" for told in rules.told(finding.explanation)),
+        *([f"- tests: {_names(group.tests)}"] if group.tests else []),
+        f"- cells: {_names(group.cells)}",
+        f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
+        *([f"- log: {code(f'.venvgrid/runs/{report.run}/{group.log}')}"] if group.log else []),
+        "",
+    ]
+    if group.longrepr:
+        cut = group.longrepr[-LONGEST_TRACEBACK:]  # the end says most
+        lines += [f"<pre>\n{escaped(cut)}\n</pre>", ""]
+    return "\n".join([*lines, "</details>\n\n"])
+
+
+def _flaky(report: Report) -> Iterator[str]:
+    for cell in report.cells:
+        for name, case in report.tests.get(cell.id, {}).items():
+            if case.earlier and case.verdict not in BAD:
+                yield f"- {code(name)} in {code(cell.id)}: passed after {code(case.earlier)}\n"
+
+
+def _notes(report: Report) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for cell in report.cells:
+        for note in cell.notes:
+            found.setdefault(note, []).append(cell.id)
+    yield from (f"- {code(note)} ({_names(cells)})\n" for note, cells in found.items())
+    yield from (f"- {code(warning)}\n" for warning in report.warnings)
+
+
+def _names(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - MOST_NAMES} more" if len(every) > MOST_NAMES else ""
+    return ", ".join(code(name) for name in every[:MOST_NAMES]) + more

@@ -1,0 +1,61 @@
+"""A report as text, by the name of a format; each renderer is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from venvgrid.model.result import CellResult
+    from venvgrid.results.report import Report
+
+FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
+
+
+def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda _cell: "", folder: str = "") -> str:
+    """Render a report for a file.
+
+    `log` reads what a cell printed; `folder` leads from the repository to where the tests run ("" or "sub/").
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    if format_ not in FORMATS:
+        raise UsageError(f"there is no format {format_!r}; the formats are {', '.join(FORMATS)}")
+    renderers: dict[str, Callable[[], str]] = {
+        "table": lambda: table(report, width=120, colour=False, encoding="utf-8"),
+        "json": lambda: json.dumps(results(report), indent=1) + "\n",
+        "junit": lambda: _reporter("junit").render(report),
+        "markdown": lambda: _reporter("markdown").render(report),
+        "html": lambda: _reporter("html").render(report, log),
+        "github": lambda: _reporter("ci").github(report, folder),
+        "gitlab": lambda: _reporter("ci").gitlab(report, folder),
+        "gitlab-junit": lambda: _reporter("junit").render(report, files=True),
+        "badge": lambda: _reporter("badge").svg(report),
+        "shields": lambda: _reporter("badge").shields(report),
+    }
+    return renderers[format_]()
+
+
+def _reporter(name: str) -> Any:
+    """Import a renderer when it is asked for: none is needed for the others."""
+    return importlib.import_module(f"venvgrid.reporters.documents.{name}")
+
+
+def table(report: Report, *, width: int, colour: bool, encoding: str, options: tuple[str, ...] = ()) -> str:
+    """Render the grid and what stands below it, for a terminal; `options` come with every command that it names."""
+    from venvgrid.reporters.terminal import table as grid  # noqa: PLC0415  (rich takes 100 ms)
+
+    return grid.render(report, width=width, colour=colour, encoding=encoding, options=options)
+
+
+def results(report: Report) -> dict[str, Any]:
+    """Give results.json as data."""
+    from venvgrid.analysis.document import to_results  # noqa: PLC0415
+
+    return to_results(report)

@@ -1,0 +1,75 @@
+"""The grid while it fills in: a sign for each cell, in rows and columns where two axes vary, else in a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from venvgrid.analysis import grid as grid_layout
+from venvgrid.model.events import Stage
+from venvgrid.reporters import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.reporters.terminal.progress import Progress
+
+GAP = 2
+LONGEST_LIST = 12  # cells: with more a list says less than the lines of those that run
+WAITING = ("·", ".", "bright_black")
+STAGES = {Stage.RESOLVE: ("r", "r", "bright_black"), Stage.BUILD: ("b", "b", "cyan"), Stage.TEST: ("▸", ">", "cyan")}
+
+
+class Picture:
+    """Where each cell stands; `width` and `height` are what it takes of the screen."""
+
+    def __init__(self, cells: Mapping[str, Mapping[str, str]]) -> None:
+        """Arrange the cells of a plan: id → axes."""
+        grid = grid_layout.arrange(cells)
+        if grid is not None:
+            self._head = [text.line(label) or '""' for label in (*grid.row_axes, *grid.columns)]
+            self._beside = len(grid.row_axes)
+            self._rows = [([text.line(label) or '""' for label in row.labels], row.cells) for row in grid.rows]
+        else:
+            self._head, self._beside = [], 1
+            self._rows = [([text.line(cell)], (cell,)) for cell in cells] if len(cells) <= LONGEST_LIST else []
+        columns = [*zip(*(labels for labels, _ in self._rows), strict=True)]
+        widths = [max(map(cell_len, column)) for column in columns]
+        heads = [cell_len(label) for label in self._head] or [*widths, 1]
+        self._widths = [max(pair) for pair in zip(heads, [*widths, *(1 for _ in heads[len(widths) :])], strict=True)]
+        self.width = sum(self._widths) + GAP * (len(self._widths) - 1)
+        self.height = len(self._rows) + bool(self._head) + 1 if self._rows else 10**6
+
+    def lines(self, progress: Progress, encoding: str) -> Iterator[Text]:
+        """Draw it as it is now."""
+        if self._head:
+            yield Text(self._joined(self._head).rstrip(), style="bold")
+        for labels, cells in self._rows:
+            line = Text(self._joined(labels))
+            for cell, wide in zip(cells, self._widths[self._beside :], strict=True):
+                sign, style = _sign(cell, progress, encoding)
+                left = (wide - cell_len(sign)) // 2
+                line.append(" " * (GAP + left)).append(sign, style=style)
+                line.append(" " * (wide - left - cell_len(sign)))
+            line.rstrip()
+            yield line
+
+    def _joined(self, labels: list[str]) -> str:
+        padded = []
+        for number, (label, wide) in enumerate(zip(labels, self._widths, strict=False)):
+            space = wide - cell_len(label)
+            left = space // 2 if number >= self._beside else 0
+            padded.append(" " * left + label + " " * (space - left))
+        return (" " * GAP).join(padded)
+
+
+def _sign(cell: str, progress: Progress, encoding: str) -> tuple[str, str]:
+    outcome, running = progress.ended.get(cell), progress.running.get(cell)
+    if not cell:
+        return " ", ""
+    if outcome is not None:
+        return text.symbol(outcome, encoding), text.colour(outcome)
+    sign, plain, style = STAGES[running.stage] if running else WAITING
+    return (sign if text.can_encode(sign, encoding) else plain), style

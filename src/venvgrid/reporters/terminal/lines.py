@@ -1,0 +1,123 @@
+"""Progress as plain lines: one a finished cell. For CI, for pipes, and for those who want no colours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TextIO
+
+from venvgrid.model.events import CellFinished, CellPlanned, Event, Message, RunStarted, Stage, StageFinished
+from venvgrid.model.result import Outcome, Status
+from venvgrid.reporters import text
+from venvgrid.reporters.terminal.progress import Progress, Running
+from venvgrid.reporters.terminal.streams import Quiet
+
+if TYPE_CHECKING:
+    from venvgrid.model.result import CellResult
+
+MOST_FAILURES = 5  # of a cell
+MOST_RUNNING = 4  # cells that a line of progress names
+PERIOD = 30.0  # seconds without a line, after which one says how far the run is
+
+
+class LinesReporter:
+    """Writes a line for what happened; a stream that is closed is not written to again."""
+
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
+        """Write to `stream`; `verbose` tells also of what was resolved and built."""
+        self._stream, self._verbose = Quiet(stream), verbose
+        self._progress = Progress()
+        self._built: dict[str, float] = {}
+        self._last = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event."""
+        self._progress.add(event)
+        match event:
+            case RunStarted():
+                self._started(event)
+            case StageFinished() if event.stage is Stage.BUILD:
+                self._build(event)
+            case CellPlanned() if self._verbose and event.status is Status.RUNNABLE:
+                self._line(f"  {event.cell}: resolved, environment {event.environment}")
+            case CellFinished():
+                self._finished(event.result)
+            case Message() if event.level == "warning" or self._verbose:
+                self._line(f"{text.line(event.level)}: {text.line(event.text, 500)}")
+            case _:
+                pass
+        if self._progress.now - self._last >= PERIOD:
+            self._line(_so_far(self._progress))
+
+    def _started(self, event: RunStarted) -> None:
+        project = f"{event.project} {event.project_version}".strip() or "the project"
+        cells = text.count(self._progress.total, "cell")
+        self._line(
+            f"venvgrid {event.venvgrid}: {text.line(project)}, {cells}, {text.count(event.workers, 'worker')}, "
+            f"run {text.line(event.run)}"
+        )
+
+    def _build(self, event: StageFinished) -> None:
+        self._built[event.cell] = event.duration
+        if self._verbose:
+            what = text.line(event.detail or "built")
+            self._line(f"  {event.cell}: environment {what} in {text.seconds(event.duration)}")
+
+    def _finished(self, result: CellResult) -> None:
+        build = self._built.get(result.id)
+        known = replace(result, durations={"build": build, **result.durations}) if build else result
+        for line in finished(known, self._progress.run, self._stream.encoding):
+            self._line(line)
+
+    def _line(self, line: str) -> None:
+        self._stream.write(text.guard(f"{line}\n"))
+        self._stream.flush()
+        self._last = self._progress.now
+
+
+def finished(result: CellResult, run: str, encoding: str) -> list[str]:
+    """Give the lines about a finished cell: the first says it all, those below say why it is not green."""
+    head = f"{text.mark(result, encoding)} {text.line(result.id)} {result.outcome.value}"
+    told = [part for part in (text.tests(result.tests), *_times(result)) if part]
+    if result.cached:
+        return [f"{head}: {text.line(result.reason)}"]
+    first = f"{head}: {' '.join(told)}" if told else head
+    if result.outcome is Outcome.PASSED:
+        return [first]
+    failing = [failure for failure in result.failures if failure.test]
+    lines = [first]
+    if result.reason and (result.outcome is not Outcome.FAILED or not failing):
+        reason = text.line(result.reason, 500)
+        lines = [first, f"    {reason}"] if told else [f"{first}: {reason}"]
+    for failure in failing[:MOST_FAILURES]:
+        what = ": ".join(filter(None, (failure.kind, failure.message)))
+        lines.append(f"    {text.line(failure.test)}: {text.line(what)}")
+    if len(failing) > MOST_FAILURES:
+        lines.append(f"    and {len(failing) - MOST_FAILURES} more")
+    if result.log and not result.outcome.is_green:
+        lines.append(f"    log: {text.line(f'.venvgrid/runs/{run}/{result.log}')}")
+    return lines
+
+
+def _times(result: CellResult) -> list[str]:
+    """Say how long it took: "in 1.2 s (build 0.8 s)"."""
+    if "test" not in result.durations:
+        return []
+    build = result.durations.get("build", 0.0)
+    return [
+        f"in {text.seconds(result.durations['test'])}",
+        *([f"(build {text.seconds(build)})"] if build >= 0.05 else []),  # noqa: PLR2004  (what would be 0.0 s)
+    ]
+
+
+def _so_far(progress: Progress) -> str:
+    parts = [_doing(running) for running in list(progress.running.values())[:MOST_RUNNING]]
+    more = len(progress.running) - MOST_RUNNING
+    parts += [f"{more} more"] if more > 0 else []
+    now = f"; now {', '.join(parts)}" if parts else ""
+    return f"  {text.seconds(progress.now)}: {progress.finished} of {text.count(progress.total, 'cell')} done{now}"
+
+
+def _doing(running: Running) -> str:
+    if running.stage is Stage.TEST and running.collected:
+        return f"{text.line(running.cell)} test {running.done} of {running.collected}"
+    return f"{text.line(running.cell)} {running.stage.value}"

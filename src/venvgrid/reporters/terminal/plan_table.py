@@ -1,0 +1,62 @@
+"""A plan for people: the grid of what will run and what cannot, and the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from venvgrid.model.result import CellResult, Outcome, Status
+from venvgrid.reporters import text
+from venvgrid.results.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvgrid.model.result import Plan
+
+MOST_MISSING = 5
+MOST_REASONS = 12
+OUTCOMES = {
+    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
+    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
+    Status.FAILED: Outcome.BUILD_FAILED,
+}
+
+
+def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
+    """Render the plan as the grid of a run in which every runnable cell has passed, but say "runnable"."""
+    from venvgrid.reporters.terminal import table  # noqa: PLC0415  (rich takes 100 ms)
+
+    cells = tuple(
+        CellResult(
+            id=item.cell.id,
+            axes=item.cell.axes,
+            outcome=OUTCOMES.get(item.status, Outcome.PASSED),
+            reason=item.reason,
+        )
+        for item in plan.cells
+        if item.status is not Status.EXCLUDED
+    )
+    excluded = tuple(item for item in plan.cells if item.status is Status.EXCLUDED)
+    report = replace(Report(cells=cells, finished=True), excluded=excluded)
+    shown = table.render(report, width=width, colour=colour, encoding=encoding, planned=True)
+    return shown + "".join(f"{text.encodable(line, encoding)}\n" for line in certified(plan))
+
+
+def certified(plan: Plan) -> Iterator[str]:
+    """Say what the cells of a strategy cover, and what is not run; nothing of a plan with all combinations."""
+    proof = plan.certificate
+    if proof is None:
+        return
+    what = {1: "values", 2: "pairs", 3: "triples"}.get(proof.strength, f"combinations of {proof.strength} values")
+    if proof.covered == proof.feasible:
+        yield f"{plan.strategy}: all {proof.feasible} {what} that can be are covered (checked)"
+    else:
+        yield f"{plan.strategy}: {proof.covered} of the {proof.feasible} {what} that can be are covered (checked)"
+        shown = [", ".join(f"{name} {value}" for name, value in item.items()) for item in proof.missing[:MOST_MISSING]]
+        more = proof.feasible - proof.covered - len(shown)
+        yield f"  not covered: {text.some(shown, MOST_MISSING)}{f' and {more} more' if more > 0 else ''}"
+    for why, number in list(proof.infeasible.items())[:MOST_REASONS]:
+        yield f"  {number} cannot be: {text.line(why)}"
+    if plan.combinations:
+        yield f"  not run: {plan.combinations - len(plan.cells):,} of {plan.combinations:,} combinations of all axes"

@@ -1,0 +1,221 @@
+"""What stands below the grid at the end of a run: failures by versions, changes, tests that differ, what to type."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from venvgrid.analysis import rules
+from venvgrid.analysis.findings import GOOD, Analysis
+from venvgrid.model.result import Outcome, Verdict
+from venvgrid.reporters import text
+from venvgrid.results.report import BAD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from venvgrid.analysis.findings import Difference, Finding
+    from venvgrid.model.result import CellResult
+    from venvgrid.results.report import Report
+
+MOST_GROUPS = 20
+MOST_TESTS = 5  # of a failure group
+MOST_CELLS = 8
+MOST_DIFFERENCES = 20
+FEWEST_DIFFERENCES = 2  # of one test the failure says it all
+MOST_SLOW = 3
+MOST_REPEATS = 10
+SLOW_CELL, SLOW_TEST = 5.0, 1.0  # seconds that are worth telling
+NARROWEST_NAME = 24  # columns for the name of a test
+DIM = "bright_black"
+SIGNS = {
+    Verdict.PASSED: ("✓", "+", "green"),
+    Verdict.XPASSED: ("✓", "+", "green"),
+    Verdict.FAILED: ("✗", "x", "red"),
+    Verdict.ERROR: ("E", "E", "red"),
+    Verdict.SKIPPED: ("s", "s", DIM),
+    Verdict.XFAILED: ("s", "s", DIM),
+}
+
+_PLACE = re.compile(r" @ (\S+(?: > \S+)?)$")  # how a signature ends
+
+
+def lines(report: Report, width: int, encoding: str, options: Sequence[str]) -> Iterator[Text]:
+    """Give everything between the grid and the last line."""
+    analysis = Analysis(report)
+    yield from _differences(analysis, width, encoding)
+    yield from _slowest(analysis)
+    yield from _changes(analysis)
+    yield from _failures(analysis, encoding)
+    yield from _repeat(report, options)
+
+
+def what_next(report: Report, options: Sequence[str]) -> Iterator[Text]:
+    """Say what to type next, where something is to be done."""
+    red = [cell for cell in report.cells if cell.outcome.is_red and not cell.allow_failure]
+    outcomes = {cell.outcome for cell in report.cells}
+    if not report.finished:
+        return
+    if red:
+        told = text.command("venvgrid", "run", *_grid(report), *options, "--failed")
+        shell = text.command("venvgrid", "shell", *options, red[0].id)
+        yield Text(f"Run what is red again: {told}   Look into a cell: {shell}", style=DIM)
+    elif Outcome.MISSING_INTERPRETER in outcomes:
+        yield Text(f"See the interpreters that are there: {text.command('venvgrid', 'python')}", style=DIM)
+    elif outcomes & {Outcome.BUILD_FAILED, Outcome.CANCELLED}:
+        yield Text(f"Go on with: {text.command('venvgrid', 'run', *_grid(report), *options, '--failed')}", style=DIM)
+
+
+def _failures(analysis: Analysis, encoding: str) -> Iterator[Text]:
+    results = {cell.id: cell for cell in analysis.report.cells}
+    found = analysis.findings
+    for finding in found[:MOST_GROUPS]:
+        yield from _failure(finding, analysis.report, results, encoding)
+        yield Text()
+    if len(found) > MOST_GROUPS:
+        more = f"and {len(found) - MOST_GROUPS} more failures: venvgrid report --format json"
+        yield Text(f"{text.ELLIPSIS[text.is_plain(encoding)]} {more}", style="bold red")
+        yield Text()
+
+
+def _failure(finding: Finding, report: Report, results: Mapping[str, CellResult], encoding: str) -> Iterator[Text]:
+    group = finding.group
+    known = group.kind.replace("-", " ") == group.outcome.value.replace("-", " ")
+    what = [] if group.tests else [group.outcome.value]
+    what += [group.kind] if group.kind and not (known and what) else []
+    head = ": ".join([*what, *([group.message] if group.message else [])]) or "failed"
+    sign = text.symbol(group.outcome if not group.tests else Outcome.FAILED, encoding)
+    yield Text.assemble((f"{sign} {text.line(head, 500)}", "bold red"), " (may fail)" if group.allowed else "")
+    place = _PLACE.search(group.signature) if group.tests else None
+    if place:
+        yield Text(f"    at {text.line(place[1])}", style=DIM)
+    for test in group.tests[:MOST_TESTS]:
+        yield Text(f"    {text.line(test)}")
+    if len(group.tests) > MOST_TESTS:
+        yield Text(f"    and {len(group.tests) - MOST_TESTS} more tests")
+    for number, told in enumerate(rules.told(finding.explanation)):
+        yield Text(f"    {text.line(told, 500)}", style=DIM if number else "bold")
+    many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
+    yield Text(f"    in {many}: {text.some(group.cells, MOST_CELLS)}", style=DIM)
+    first = results[group.cells[0]]
+    if not group.tests and first.reason and group.message not in first.reason:
+        yield Text(f"    {text.line(first.reason, 500)}")
+    if group.log:
+        yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
+
+
+def _changes(analysis: Analysis) -> Iterator[Text]:
+    changes = analysis.changes
+    if not changes:
+        return
+    yield Text("Since the last run", style="bold")
+    for word, cells, colour in (
+        ("regressed", changes.regressed, "red"),
+        ("fixed", changes.fixed, "green"),
+        ("newly impossible", changes.newly_impossible, "yellow"),
+        ("newly possible", changes.newly_possible, "green"),
+    ):
+        if cells:
+            yield Text.assemble((f"  {word}: ", colour), text.some(cells, MOST_CELLS))
+    if changes.moved:
+        yield Text(f"    in all that regressed: {text.some(changes.moved, MOST_CELLS)}", style=DIM)
+    yield Text()
+
+
+def _slowest(analysis: Analysis) -> Iterator[Text]:
+    cells = [item for item in analysis.slowest_cells(MOST_SLOW) if item.seconds >= SLOW_CELL]
+    tests = [item for item in analysis.slowest_tests(MOST_SLOW) if item.seconds >= SLOW_TEST]
+    if len(analysis.report.cells) > 1 and cells:
+        told = ", ".join(f"{text.line(item.cell)} {text.seconds(item.seconds)}" for item in cells)
+        yield Text(f"Slowest cells: {told}", style=DIM)
+    if tests:
+        told = ", ".join(f"{text.line(item.test)} {text.seconds(item.seconds)} in {item.cell}" for item in tests)
+        yield Text(f"Slowest tests: {told}", style=DIM)
+    if (len(analysis.report.cells) > 1 and cells) or tests:
+        yield Text()
+
+
+# tests that differ
+
+
+def _differences(analysis: Analysis, width: int, encoding: str) -> Iterator[Text]:
+    broken = [item for item in analysis.differences if item.is_broken and GOOD & set(item.verdicts.values())]
+    if len(broken) < FEWEST_DIFFERENCES:
+        return
+    cells = [cell for cell in analysis.report.cells if cell.id in analysis.report.tests]
+    heads = _heads(cells)
+    columns = [max(cell_len(line) for line in head) for head in zip(*heads, strict=True)]
+    room = width - sum(columns) - 2 * len(columns)
+    yield Text(f"{text.count(len(broken), 'test')} with another outcome in other cells", style="bold")
+    if room < NARROWEST_NAME:
+        yield from _listed(broken, cells)
+    else:
+        yield from _tabled(broken, cells, heads, columns, min(room, 100), text.is_plain(encoding))
+    if len(broken) > MOST_DIFFERENCES:
+        yield Text(f"  and {len(broken) - MOST_DIFFERENCES} more: venvgrid report --format html", style=DIM)
+    yield Text()
+
+
+def _heads(cells: Sequence[CellResult]) -> list[list[str]]:
+    """Give a line of labels for each axis in which the cells differ; at least one."""
+    axes = [name for name in cells[0].axes if len({cell.axes.get(name) for cell in cells}) > 1] or ["python"]
+    return [[text.line(cell.axes.get(name, "")) for cell in cells] for name in axes]
+
+
+def _tabled(
+    found: Sequence[Difference],
+    cells: Sequence[CellResult],
+    heads: Sequence[Sequence[str]],
+    columns: Sequence[int],
+    room: int,
+    is_plain: bool,  # noqa: FBT001  (one of many)
+) -> Iterator[Text]:
+    shown = found[:MOST_DIFFERENCES]
+    names = [_shortened(text.line(item.test), room - 2) for item in shown]
+    wide = max(map(cell_len, names)) + 2
+    for head in heads:
+        labels = "".join(f"  {label:>{column}}" for label, column in zip(head, columns, strict=True))
+        yield Text(" " * wide + labels, style=DIM)
+    for item, name in zip(shown, names, strict=True):
+        drawn = Text(f"  {name}" + " " * (wide - 2 - cell_len(name)))
+        for cell, column in zip(cells, columns, strict=True):
+            verdict = item.verdicts.get(cell.id)
+            sign, colour = (SIGNS[verdict][is_plain], SIGNS[verdict][2]) if verdict else (" ", "")
+            drawn.append(f"  {sign:>{column}}", style=colour)
+        yield drawn
+
+
+def _listed(found: Sequence[Difference], cells: Sequence[CellResult]) -> Iterator[Text]:
+    for item in found[:MOST_DIFFERENCES]:
+        bad = [cell.id for cell in cells if item.verdicts.get(cell.id) in BAD]
+        yield Text(f"  {text.line(item.test)}")
+        yield Text(f"    fails in {len(bad)} of {len(item.verdicts)}: {text.some(bad, MOST_CELLS)}", style=DIM)
+
+
+def _shortened(name: str, room: int) -> str:
+    """Leave out the beginning of a test's name: its end tells most."""
+    return name if cell_len(name) <= room else f"…{name[-(room - 1) :]}"
+
+
+def _repeat(report: Report, options: Sequence[str]) -> Iterator[Text]:
+    red = [cell for cell in report.cells if cell.outcome.is_red]
+    if not red:
+        return
+    yield Text("To repeat just one" if len(red) > 1 else "To repeat it", style="bold")
+    for cell in red[:MOST_REPEATS]:
+        yield Text(f"  {text.line(repeat(cell.id, (*_grid(report), *options)), 500)}")
+    if len(red) > MOST_REPEATS:
+        yield Text(f"  and {len(red) - MOST_REPEATS} more, each with its id", style=DIM)
+    yield Text()
+
+
+def _grid(report: Report) -> tuple[str, ...]:
+    return (report.grid,) if report.grid else ()
+
+
+def repeat(cell: str, options: Sequence[str] = ()) -> str:
+    """Give the command that runs just one cell again."""
+    return text.command("venvgrid", "run", *options, "-k", cell)

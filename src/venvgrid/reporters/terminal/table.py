@@ -1,0 +1,214 @@
+"""The end of a run for people: the grid, then what stands behind its signs. It reads the same without colour."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from venvgrid.analysis import grid as grid_layout
+from venvgrid.analysis import grouping
+from venvgrid.model.result import Outcome
+from venvgrid.reporters import text
+from venvgrid.reporters.terminal import sections
+from venvgrid.results.report import BAD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from venvgrid.analysis.grid import Grid
+    from venvgrid.analysis.grouping import ReasonGroup
+    from venvgrid.model.result import CellResult
+    from venvgrid.results.report import Report
+
+MOST_CELLS = 8
+MOST_FLAKY = 10
+GAP = "  "
+DIM = "bright_black"
+
+# Sections of reasons in the order in which they are printed: what one looks for first stands last, above the prompt.
+_TITLES = {
+    Outcome.IMPOSSIBLE: "Impossible",
+    Outcome.MISSING_INTERPRETER: "Missing interpreters",
+    Outcome.CANCELLED: "No result",
+    Outcome.BUILD_FAILED: "Not built",
+}
+_PLANNED = {Outcome.PASSED: "runnable", Outcome.BUILD_FAILED: "not found out"}
+
+
+def render(
+    report: Report, *, width: int, colour: bool, encoding: str, planned: bool = False, options: tuple[str, ...] = ()
+) -> str:
+    """Render the report for a terminal of `width` columns that takes `encoding`.
+
+    `planned`: nothing has run yet; cells that are marked as passed are runnable. `options` come with every command
+    that is named.
+    """
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=max(width, 20),
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for item in _lines(report, width, encoding, planned=planned, options=options):
+        console.print(item, soft_wrap=True)
+    return text.guard(text.encodable(out.getvalue(), encoding))
+
+
+def summary(report: Report, *, planned: bool = False) -> str:
+    """Say in one line how many cells there are of each outcome, and how long the run took."""
+    told = text.tally(report.cells, _PLANNED if planned else {})
+    excluded = f", {len(report.excluded)} excluded" if report.excluded else ""
+    return f"{told}{excluded}" if planned else f"{told}{excluded} in {text.seconds(report.duration)}"
+
+
+def _lines(report: Report, width: int, encoding: str, *, planned: bool, options: tuple[str, ...]) -> Iterator[Text]:
+    if report.cells:
+        yield from _cells(report, width, encoding, planned=planned)
+        yield Text()
+        yield _legend(report.cells, encoding, planned=planned)
+        yield Text()
+    for outcome, title in _TITLES.items():
+        found = [group for group in grouping.by_reason(report.cells) if group.outcome is outcome]
+        if found:
+            name = "Not found out" if planned and outcome is Outcome.BUILD_FAILED else title
+            yield from _reasons(name, found, report, encoding)
+    yield from _flaky(report)
+    yield from sections.lines(report, width, encoding, options)
+    yield from _notes(report)
+    if not report.finished:
+        yield Text("The run did not finish; run it again: venvgrid run", style="bold red")
+    yield Text(summary(report, planned=planned), style="bold")
+    if not planned:
+        yield from sections.what_next(report, options)
+
+
+# the grid
+
+
+def _cells(report: Report, width: int, encoding: str, *, planned: bool) -> Iterator[Text]:
+    grid = grid_layout.arrange({cell.id: cell.axes for cell in report.cells})
+    drawn = list(_grid(grid, report.cells, encoding)) if grid else []
+    if grid and max(cell_len(item.plain) for item in drawn) <= width:
+        yield from drawn
+    else:
+        yield from _list(report.cells, encoding, _PLANNED if planned else {})
+
+
+def _grid(grid: Grid, cells: Iterable[CellResult], encoding: str) -> Iterator[Text]:
+    marks = {cell.id: (text.mark(cell, encoding), text.colour(cell.outcome)) for cell in cells}
+    columns = [text.line(column) or '""' for column in grid.columns]
+    widths = [
+        max(cell_len(column), *(cell_len(marks[row.cells[index]][0]) if row.cells[index] else 0 for row in grid.rows))
+        for index, column in enumerate(columns)
+    ]
+    labels = [[text.line(label) or '""' for label in labels] for labels in (grid.row_axes, *_labels(grid))]
+    beside = [max(cell_len(label) for label in column) for column in zip(*labels, strict=True)]
+    if grid.fixed:
+        yield Text("every cell: " + ", ".join(f"{text.line(name)}={text.line(value)}" for name, value in grid.fixed))
+    head = [_padded(label, wide) for label, wide in zip(labels[0], beside, strict=True)]
+    head += [_centred(column, wide) for column, wide in zip(columns, widths, strict=True)]
+    yield Text(GAP.join(head).rstrip(), style="bold")
+    for row, names in zip(grid.rows, labels[1:], strict=True):
+        drawn = Text(GAP.join(_padded(label, wide) for label, wide in zip(names, beside, strict=True)))
+        for identifier, wide in zip(row.cells, widths, strict=True):
+            sign, colour = marks.get(identifier, ("", ""))
+            drawn.append(GAP).append(_centred(sign, wide), style=colour)
+        drawn.rstrip()
+        yield drawn
+
+
+def _labels(grid: Grid) -> list[tuple[str, ...]]:
+    return [row.labels for row in grid.rows]
+
+
+def _padded(label: str, wide: int) -> str:
+    return label + " " * (wide - cell_len(label))
+
+
+def _centred(sign: str, wide: int) -> str:
+    left = (wide - cell_len(sign)) // 2
+    return " " * left + _padded(sign, wide - left)
+
+
+def _list(cells: tuple[CellResult, ...], encoding: str, words: Mapping[Outcome, str]) -> Iterator[Text]:
+    wide = max(len(cell.id) for cell in cells)
+    signs = {cell.id: text.mark(cell, encoding) for cell in cells}
+    for cell in cells:
+        colour = text.colour(cell.outcome)
+        told = [text.tests(cell.tests), text.seconds(cell.durations["test"]) if "test" in cell.durations else ""]
+        yield Text.assemble(
+            (_padded(signs[cell.id], max(map(cell_len, signs.values()))), colour),
+            f" {_padded(text.line(cell.id), wide)}  ",
+            (words.get(cell.outcome, cell.outcome.value), colour),
+            (f": {', '.join(filter(None, told))}" if any(told) else "", DIM),
+        )
+
+
+def _legend(cells: Iterable[CellResult], encoding: str, *, planned: bool) -> Text:
+    every = tuple(cells)
+    words = _PLANNED if planned else {}
+    present = [outcome for outcome in Outcome if any(cell.outcome is outcome for cell in every)]
+    signs = [f"{text.symbol(outcome, encoding)} {words.get(outcome, outcome.value)}" for outcome in present]
+    if any(cell.cached for cell in every):
+        signs.append(f"{text.CACHED[text.is_plain(encoding)]} from an earlier run")
+    if any(cell.allow_failure and not cell.outcome.is_green for cell in every):
+        signs.append("( ) may fail")
+    return Text("   ".join(signs), style=DIM)
+
+
+# what stands below
+
+
+def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str) -> Iterator[Text]:
+    sign = text.symbol(found[0].outcome, encoding)
+    yield Text(f"{sign} {title}", style=f"bold {text.colour(found[0].outcome)}")
+    for group in found:
+        single = len(group.cells) == 1
+        which = text.line(group.cells[0]) if single else text.count(len(group.cells), "cell")
+        yield Text(f"  {text.line(group.reason or 'no reason was given', 500)} ({which})")
+        if group.outcome is not Outcome.IMPOSSIBLE and not single:
+            yield Text(f"    {text.some(group.cells, MOST_CELLS)}", style=DIM)
+        if group.log:
+            yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
+    yield Text()
+
+
+def _flaky(report: Report) -> Iterator[Text]:
+    found = [
+        (cell.id, name, case.earlier)
+        for cell in report.cells
+        for name, case in report.tests.get(cell.id, {}).items()
+        if case.earlier and case.verdict not in BAD
+    ]
+    if not found:
+        return
+    yield Text("~ Flaky", style="bold yellow")
+    for cell, name, earlier in found[:MOST_FLAKY]:
+        yield Text(f"  {text.line(name)} in {text.line(cell)}: passed after {text.line(earlier)}")
+    if len(found) > MOST_FLAKY:
+        yield Text(f"  and {len(found) - MOST_FLAKY} more")
+    yield Text()
+
+
+def _notes(report: Report) -> Iterator[Text]:
+    found: dict[str, list[str]] = {}
+    for cell in report.cells:
+        for note in cell.notes:
+            found.setdefault(note, []).append(cell.id)
+    for note, cells in found.items():
+        yield Text(f"note: {text.line(note, 500)} ({text.some(cells, MOST_CELLS)})", style="yellow")
+    for warning in report.warnings:
+        yield Text(f"warning: {text.line(warning, 500)}", style="yellow")
+    if found or report.warnings:
+        yield Text()

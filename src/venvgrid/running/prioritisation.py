@@ -1,0 +1,110 @@
+"""In which order cells go, so that a break shows early. Pure.
+
+First what was red in its last run, then what nobody knows yet or what has other versions than then (which shows when it
+is resolved). Of the rest each next cell is the one that has most pairs of values which no cell before it has; the two
+ends, newest and oldest values of all axes together, stand first among equals: what is about to break is mostly there.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis import grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from venvgrid.analysis.comparison import Earlier
+    from venvgrid.model.result import Cell, Distribution
+
+MUCH_LONGER = 2.0  # times the typical duration
+
+CHANGED = 1_000_000.0  # by so much a cell goes before its place if it has other versions than in its last run
+
+Pair = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The places of cells, the lowest goes first, and the packages that each had in its last run."""
+
+    places: Mapping[str, float] = field(default_factory=dict)
+    packages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, cell: str, distributions: Iterable[Distribution]) -> float:
+        """Give the place of a cell that will have these distributions."""
+        place, before = self.places.get(cell, 0.0), self.packages.get(cell)
+        has_others = before is not None and any(before.get(item.name) != item.version for item in distributions)
+        return place - CHANGED if has_others and place >= 2 * CHANGED else place
+
+
+def order(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> Order:
+    """Order cells; `last` is what is known of earlier runs."""
+    packages = {name: earlier.packages for name, earlier in last.items() if earlier.packages}
+    return Order(places=ranks(cells, last), packages=packages)
+
+
+def ranks(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> dict[str, float]:
+    """Give each cell its place, the lowest goes first; those that may go before theirs are 2 * CHANGED or more."""
+    red = [cell for cell in cells if cell.id in last and last[cell.id].outcome.is_red]
+    unknown = [cell for cell in cells if cell.id not in last]
+    known = [cell for cell in cells if cell.id in last and not last[cell.id].outcome.is_red]
+    durations = sorted(last[cell.id].seconds for cell in known)
+    typical = durations[len(durations) // 2] if durations else 0.0
+    # What takes much longer than the others must not be alone at the end.
+    slow = [cell for cell in known if last[cell.id].seconds > MUCH_LONGER * typical]
+    slow.sort(key=lambda cell: -last[cell.id].seconds)
+    ends = _ends(cells)
+    seen: set[Pair] = set()
+    quick = [cell for cell in known if cell not in slow]
+    first = _spread(red, seen, ends)
+    second = _spread(unknown, seen, ends)
+    third = [*slow, *_spread(quick, seen, ends)]
+    return {
+        cell.id: group * CHANGED + place
+        for group, some in enumerate((first, second, third))
+        for place, cell in enumerate(some)
+    }
+
+
+def _spread(some: Iterable[Cell], seen: set[Pair], ends: Mapping[str, int]) -> list[Cell]:
+    """Order cells by what each adds to the pairs that were `seen`, which are added to.
+
+    What a cell adds only ever becomes less, so that one is looked at again only when its turn seems to have come.
+    """
+    pairs = {cell.id: _pairs(cell) for cell in some}
+    cells = {cell.id: cell for cell in some}
+    waiting = [(-len(pairs[name]), -ends[name], place, name) for place, name in enumerate(cells)]
+    heapq.heapify(waiting)
+    ordered = []
+    while waiting:
+        claimed, end, place, name = heapq.heappop(waiting)
+        gain = -len(pairs[name] - seen)
+        if gain == claimed or not waiting or (gain, end, place) <= waiting[0][:3]:
+            ordered.append(cells[name])
+            seen |= pairs[name]
+        else:
+            heapq.heappush(waiting, (gain, end, place, name))
+    return ordered
+
+
+def _pairs(cell: Cell) -> set[Pair]:
+    """Give the values of a cell, alone and in pairs."""
+    values = tuple(cell.axes.items())
+    return {*itertools.combinations(values, 1), *itertools.combinations(values, 2)}
+
+
+def _ends(cells: Sequence[Cell]) -> dict[str, int]:
+    """Count on how many axes a cell stands at the same end as on the others: the newest first, then the oldest."""
+    values = grid.values(cell.axes for cell in cells)
+    first = {name: of_axis[0] for name, of_axis in values.items()}
+    last = {name: of_axis[-1] for name, of_axis in values.items()}
+    found = {}
+    for cell in cells:
+        newest = sum(last[name] == value for name, value in cell.axes.items())
+        oldest = sum(first[name] == value for name, value in cell.axes.items())
+        found[cell.id] = 2 * max(newest, oldest) + (newest >= oldest)
+    return found

@@ -1,0 +1,131 @@
+"""What a run is asked for, and the doors to its effects: the values between the director and its work."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from venvgrid.installers.base import ResolveFailed, Unresolvable
+from venvgrid.model.events import Stage
+from venvgrid.model.result import LockEntry
+from venvgrid.running.prioritisation import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.environments.store import Environment
+    from venvgrid.model.result import Cell, CellResult, Config, Interpreter, Plan
+    from venvgrid.project.metadata import Metadata
+    from venvgrid.project.wheels import Wheel
+    from venvgrid.running.cell_job import CellWork, Tested
+    from venvgrid.running.loop import Post
+
+Answer = LockEntry | Unresolvable | ResolveFailed
+
+
+LONGEST = 400  # characters of a headline
+CONTINUATION = " " * 7
+MACHINE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A task could not do its work; `detail` is everything that is known, `reason` one line of it."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a resolve task gives: the answer for all of its cells, and its seconds."""
+
+    answer: Answer
+    took: float
+    stand_in: bool  # whether it was resolved for an interpreter that is not there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build task gives: the environment, and its seconds."""
+
+    environment: Environment
+    took: float
+
+
+class Work(Protocol):
+    """The effects of a run, one method a kind of task; `work.py` has the real ones, `testing.py` fakes."""
+
+    def wheel(self, interpreter: Interpreter) -> Wheel:
+        """Build the project's wheel."""
+
+    def python(self, value: str, missing: str) -> Interpreter | str:
+        """Download an interpreter; the reason where that fails."""
+
+    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
+        """Resolve a cell."""
+
+    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
+        """Build an environment and link its cells to it; `alone`: it shares no file with another."""
+
+    def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
+        """Give the earlier result of a cell that need not run again, because nothing has changed; else None."""
+
+    def test(self, work: CellWork, post: Post) -> Tested:
+        """Test a cell."""
+
+    def collect(self, environment: Environment, imported: frozenset[str]) -> int:
+        """Keep what was compiled in a new environment, for the next ones; gives how many files."""
+
+    def record(self, cell: Cell, text: str) -> str:
+        """Keep the output of a failed step in the cell's log; gives the log's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What is asked of a run. `metadata` is None where only a wheel knows them; `locked` holds answers at hand."""
+
+    config: Config
+    plan: Plan
+    interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text says why there is none
+    stand_ins: Mapping[str, Interpreter] = field(default_factory=dict)  # for missing ones, to resolve with
+    download: bool = False  # whether missing ones may be had from uv
+    metadata: Metadata | None
+    run: str
+    time: str
+    version: str
+    command: tuple[str, ...] = ()
+    workers: int = 1
+    locked: Mapping[str, Answer] = field(default_factory=dict)
+    until: Stage = Stage.TEST  # RESOLVE for `plan` and `lock`
+    fail_fast: bool = False
+    strict: bool = False
+    skip_missing: bool = False
+    order: Order = field(default_factory=Order)
+
+
+def headline(text: str) -> str:
+    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
+    lines = [line.strip() for line in _unwrapped(text) if line.strip()]
+    lines = [line for line in lines if not line.startswith(("hint:", "note:"))]
+    for mark in ("Error: ", "Exception: ", "cause: ", "error: ", "ERROR: "):
+        found = [line for line in lines if mark in f"{line} "]
+        if found:
+            line = found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")
+            machine = MACHINE.search(line)  # said first: what comes before it is long paths
+            return (f"{machine.group()}: {line}" if machine else line)[:LONGEST]
+    return lines[-1][:LONGEST] if lines else "it failed and said nothing"
+
+
+def _unwrapped(text: str) -> list[str]:
+    """Join what uv wraps: its errors and causes go on in lines that are further in."""
+    lines: list[str] = []
+    is_cause = False
+    for line in text.splitlines():
+        if is_cause and line.startswith(CONTINUATION):
+            lines[-1] += f" {line.strip()}"
+        else:
+            is_cause = line.lstrip().startswith(("error: ", "cause: "))
+            lines.append(line)
+    return lines

@@ -1,0 +1,167 @@
+"""The HTML report: what stands in it, and that nothing of others is ever markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import factories
+import hostile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from venvgrid.analysis.comparison import Earlier
+from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.reporters.documents import html
+
+TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "code", "noscript", "div"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "a", "span", "section", "ul", "li", "details"),
+    *("summary", "pre", "script", "button"),
+}
+ATTRIBUTES = {
+    *("lang", "charset", "http-equiv", "content", "name", "class", "id", "href", "scope", "title", "type", "tabindex"),
+    *("data-cell", "data-id", "data-number"),
+}
+
+
+class Page(HTMLParser):
+    """Reads a page as a browser does, and keeps what matters."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.links: list[str] = []
+        self.scripts: dict[str, str] = {}
+        self.styles: list[str] = []
+        self.policy = ""
+        self.text: list[str] = []
+        self._inside = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.tags.add(tag)
+        self.attributes |= known.keys()
+        self.links += [known["href"] or ""] if "href" in known else []
+        if known.get("http-equiv") == "Content-Security-Policy":
+            self.policy = known["content"] or ""
+        if tag in {"script", "style"}:
+            self._inside = f"{tag}:{known.get('id', '')}"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = "" if tag in {"script", "style"} else self._inside
+
+    def handle_data(self, data: str) -> None:
+        kind, _, name = self._inside.partition(":")
+        if kind == "script":
+            self.scripts[name] = self.scripts.get(name, "") + data
+        elif kind == "style":
+            self.styles.append(data)
+        else:
+            self.text.append(data)
+
+    def data(self) -> Any:
+        """Give what the script is given."""
+        return json.loads(self.scripts["data"])
+
+
+def test_what_stands_there_without_the_script() -> None:
+    """Grid, failure, its cells and the reasons can be read where scripts are off, on paper too."""
+    page = Page(html.render(factories.matplotlib_grid()))
+    told = " ".join(" ".join(page.text).split())
+    assert "plotlib 1.0" in told
+    assert "AttributeError: module 'numpy' has no attribute 'float'" in told
+    assert "has no wheel for CPython" in told
+    assert "tests/test_charts.py::test_line" in told
+    assert "venvgrid run -k" in told
+
+
+def test_policy_allows_just_its_own_script_and_style() -> None:
+    """The digests in the policy are those of the script and the style; nothing else may be loaded."""
+    page = Page(html.render(factories.matplotlib_grid()))
+
+    def digest(text: str) -> str:
+        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+    assert page.policy.split("; ") == [
+        "default-src 'none'",
+        f"style-src 'sha256-{digest(page.styles[0])}'",
+        f"script-src 'sha256-{digest(page.scripts[''])}'",
+        "base-uri 'none'",
+    ]
+    assert all(link.startswith("#") for link in page.links)
+
+
+def test_what_the_script_is_given() -> None:
+    """Each test has a letter a cell, each cell its packages, and each span its cell."""
+    report = factories.matplotlib_grid()
+    data = Page(html.render(report)).data()
+    assert [cell["id"] for cell in data["cells"]] == [cell.id for cell in report.cells]
+    watched = [data["cells"][number]["id"] for number in data["watched"]]
+    assert watched == [cell.id for cell in report.cells if cell.id in report.tests]
+    for name, letters, longest, differs in data["tests"]:
+        assert len(letters) == len(watched)
+        found = [report.tests[cell].get(name) for cell in watched]
+        assert [letter == "." for letter in letters] == [case is None for case in found]
+        assert [letter in "fe" for letter in letters] == [
+            case is not None and case.verdict in {Verdict.FAILED, Verdict.ERROR} for case in found
+        ]
+        assert longest == max(case.duration for case in found if case)
+        assert isinstance(differs, bool)
+    assert data["spans"]
+
+
+def test_logs_of_bad_cells_come_whole_and_others_in_part() -> None:
+    """A green cell keeps the end of a long log; what is left out is said, and where it is."""
+    bad, good = factories.result("py3.9", Outcome.FAILED), factories.result("py3.10")
+    logs = {"py3.9": "E" * 50_000, "py3.10": "x" * 50_000}
+    page = Page(html.render(factories.report(bad, good), lambda cell: logs[cell.id]))
+    assert json.loads(page.scripts["log-0"]) == logs["py3.9"]
+    kept = json.loads(page.scripts["log-1"])
+    assert kept.startswith("[the beginning is in .venvgrid/runs/")
+    assert len(kept) < 10_000
+
+
+def test_colours_stay_and_other_sequences_go() -> None:
+    """A log keeps its colours; what moves the cursor, sets a title or is no text is spelt out or left out."""
+    log = "\x1b[1;31mred\x1b[0m \x1b[2Jclear \x1b]0;title\x07 \x00 \u202e done\r\nnext"
+    page = Page(html.render(factories.report(factories.result("py3.9")), lambda _cell: log))
+    assert json.loads(page.scripts["log-0"]) == "\x1b[1;31mred\x1b[0m clear  \\x00 \\u202e done\nnext"
+
+
+def test_changes_are_named() -> None:
+    """What regressed since the last run is said."""
+    report = factories.report(factories.result("py3.9", Outcome.FAILED))
+    before = {"py3.9": Earlier(run="r0", outcome=Outcome.PASSED)}
+    assert "regressed" in " ".join(Page(html.render(replace(report, before=before))).text)
+
+
+@given(st.lists(hostile.texts, min_size=9, max_size=9), st.sampled_from(Outcome), st.sampled_from(Verdict))
+def test_no_text_becomes_markup(values: list[str], outcome: Outcome, verdict: Verdict) -> None:
+    """Law: whatever names, messages, reasons, versions and output hold, the page has our elements and no others."""
+    test, kind, message, reason, package, version, note, project, log = values
+    result: CellResult = factories.result(
+        factories.cell("py3.9", {"python": "3.9", project or "a": note}),
+        outcome,
+        reason=reason,
+        failures=(factories.failure(test, kind=kind, message=message, signature=kind + message, longrepr=log),),
+        packages={package or "p": version},
+        notes=(note,),
+    )
+    events = factories.tested(result, {test or "t": verdict})
+    report = replace(factories.report(result, extra=events), project=project, started=note, command=(kind, reason))
+    page = Page(html.render(report, lambda _cell: log))
+    assert page.tags <= TAGS
+    assert page.attributes <= ATTRIBUTES
+    assert all(link.startswith("#") for link in page.links)
+    assert set(page.scripts) <= {"", "data", "log-0"}
+    assert page.data()["cells"][0]["id"] == "py3.9"
+    assert page.scripts[""] == (html.ASSETS / "page.js").read_text(encoding="utf-8")
+    assert isinstance(json.loads(page.scripts.get("log-0", '""')), str)

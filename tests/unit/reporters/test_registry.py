@@ -1,0 +1,71 @@
+"""A report by the name of its format, and a plan as a grid."""
+
+from __future__ import annotations
+
+import json
+
+import factories as make
+import pytest
+
+from venvgrid.model.errors import UsageError
+from venvgrid.model.result import Plan, PlannedCell, Status
+from venvgrid.reporters import registry
+from venvgrid.reporters.terminal import plan_table
+
+
+@pytest.mark.parametrize(
+    ("format_", "beginning"),
+    [
+        ("table", "matplotlib  3.6  3.8"),
+        ("json", '{\n "format": "venvgrid-results-1",'),
+        ("junit", '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="plotlib"'),
+        ("markdown", "### plotlib 1.0\n"),
+    ],
+)
+def test_every_format_is_a_file_for_people_or_programs(format_: str, beginning: str) -> None:
+    """Each begins as it should and ends with the end of a line; none has colours."""
+    assert format_ in registry.FORMATS
+    text = registry.text(format_, make.matplotlib_grid())
+    assert text.startswith(beginning)
+    assert text.endswith("\n")
+    assert "\x1b" not in text
+
+
+def test_json_of_a_report_is_its_results() -> None:
+    """What `run` writes into results.json, `report --format json` gives again."""
+    report = make.matplotlib_grid()
+    assert json.loads(registry.text("json", report)) == registry.results(report)
+
+
+def test_an_unknown_format_is_a_mistake_of_usage() -> None:
+    """The message names those that there are."""
+    with pytest.raises(UsageError, match=r"no format 'yaml'; the formats are table, json, junit, markdown"):
+        registry.text("yaml", make.matplotlib_grid())
+
+
+def test_a_plan_is_the_grid_of_what_will_run() -> None:
+    """In its own words: runnable, not found out; excluded cells are counted."""
+    statuses = (Status.RUNNABLE, Status.IMPOSSIBLE, Status.FAILED, Status.MISSING_INTERPRETER, Status.EXCLUDED)
+    cells = tuple(
+        PlannedCell(cell=make.cell(f"py3.{number}"), status=status, reason=f"reason {number}")
+        for number, status in enumerate(statuses)
+    )
+    assert plan_table.render(Plan(cells=cells), width=80, colour=False, encoding="ascii").splitlines() == [
+        "+ py3.0  runnable",
+        "- py3.1  impossible",
+        "B py3.2  not found out",
+        "? py3.3  missing-interpreter",
+        "",
+        "+ runnable   B not found out   - impossible   ? missing-interpreter",
+        "",
+        "- Impossible",
+        "  reason 1 (py3.1)",
+        "",
+        "? Missing interpreters",
+        "  reason 3 (py3.3)",
+        "",
+        "B Not found out",
+        "  reason 2 (py3.2)",
+        "",
+        "4 cells: 1 runnable, 1 not found out, 1 impossible, 1 missing-interpreter, 1 excluded",
+    ]

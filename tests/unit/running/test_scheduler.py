@@ -1,0 +1,351 @@
+"""What follows from what in a run, with effects that are tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from venvgrid import testing
+from venvgrid.config import loading
+from venvgrid.installers.base import ResolveFailed, Unresolvable
+from venvgrid.model.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
+from venvgrid.model.result import Config, Outcome
+from venvgrid.planning import expansion
+from venvgrid.processes.runner import Cancellation
+from venvgrid.project.metadata import Metadata
+from venvgrid.running import loop
+from venvgrid.running.loop import Slots
+from venvgrid.running.prioritisation import Order
+from venvgrid.running.scheduler import GridDirector
+from venvgrid.running.tasks import Goal, headline
+
+ONE = Slots(cpu=1, network=1)
+DEMO = Metadata(name="demo", version="1.0")
+PYTHONS = {
+    "3.9": testing.interpreter("3.9.18"),
+    "3.12": testing.interpreter("3.12.1"),
+    "2.7": testing.interpreter("2.7.18"),
+}
+
+
+def parse(text: str) -> Config:
+    return loading.parse(text, file=Path.cwd() / "matrix.toml")
+
+
+def goal(text: str, **options: object) -> Goal:
+    configured = parse(text)
+    made = Goal(
+        config=configured,
+        plan=expansion.expand(configured),
+        interpreters={**PYTHONS, "3.99": "no CPython 3.99 on this machine"},
+        metadata=DEMO,
+        run="r",
+        time="t",
+        version="0",
+    )
+    return replace(made, **options)  # type: ignore[arg-type]  # of the fields' types, by the callers below
+
+
+def run(wanted: Goal, work: testing.FakeWork) -> tuple[GridDirector, list[Event]]:
+    cancellation = Cancellation()
+    director = GridDirector(wanted, work, lambda: 1.0, cancellation)
+    return director, list(loop.run(director, ONE, cancellation))
+
+
+def outcomes(director: GridDirector) -> dict[str, str]:
+    return {name: result.outcome.value for name, result in director.results.items()}
+
+
+def status(events: list[Event]) -> int:
+    last = events[-1]
+    assert isinstance(last, RunFinished)
+    return last.exit_status
+
+
+def test_a_cell_is_resolved_built_and_tested() -> None:
+    """Events begin with the plan and end with the exit status; every step happens once, in order."""
+    work = testing.FakeWork()
+    director, events = run(goal('[axes]\npython = ["3.12"]'), work)
+    assert isinstance(events[0], RunStarted)
+    assert status(events) == 0
+    assert outcomes(director) == {"py3.12": "passed"}
+    steps = [name for name, _ in work.calls]
+    assert sorted(steps) == ["build", "collect", "resolve", "test", "wheel"]
+    assert steps[-3:] == ["build", "test", "collect"]
+
+
+def test_cells_that_differ_only_in_variables_are_resolved_and_built_once() -> None:
+    """Two values of a variable: one resolve, one environment, two tests."""
+    work = testing.FakeWork()
+    run(goal('[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'), work)
+    steps = [name for name, _ in work.calls]
+    assert steps.count("resolve") == 1
+    assert steps.count("test") == 2
+
+
+def test_an_impossible_cell_is_never_built() -> None:
+    """Its outcome has the reason, and the run's exit status is that of the others."""
+    work = testing.FakeWork(answers={"py3.9": Unresolvable(reason="no wheel")})
+    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(director) == {"py3.9": "impossible", "py3.12": "passed"}
+    assert director.results["py3.9"].reason == "no wheel"
+    assert ("build", "py3.9") not in work.calls
+    assert status(events) == 0
+
+
+def test_a_network_failure_is_not_impossible_and_ends_with_3() -> None:
+    """A cell that could not be resolved failed to build; nothing is red."""
+    work = testing.FakeWork(answers={"py3.9": ResolveFailed(reason="no network")})
+    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(director) == {"py3.9": "build-failed", "py3.12": "passed"}
+    assert director.results["py3.9"].reason == "could not be resolved: no network"
+    assert status(events) == 3
+
+
+def test_a_missing_interpreter_is_never_green() -> None:
+    """The cell says what is missing; the exit status is 3, or 0 where that was asked for."""
+    text = '[axes]\npython = ["3.12", "3.99"]'
+    director, events = run(goal(text), testing.FakeWork())
+    assert outcomes(director) == {"py3.99": "missing-interpreter", "py3.12": "passed"}
+    assert status(events) == 3
+    assert status(run(goal(text, skip_missing=True), testing.FakeWork())[1]) == 0
+
+
+def test_a_build_that_fails_hides_no_other_cell() -> None:
+    """The failed environment's cell has the headline and a log; the other is tested."""
+    work = testing.FakeWork(build_problems={"py3.9": "trace\nValueError: no compiler\nhint: x"})
+    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(director) == {"py3.9": "build-failed", "py3.12": "passed"}
+    assert director.results["py3.9"].reason == "ValueError: no compiler"
+    assert director.results["py3.9"].log == "logs/py3.9.log"
+    assert status(events) == 3
+
+
+def test_a_project_that_cannot_be_built_fails_every_cell_that_needs_it() -> None:
+    """One build, one reason, told by each cell."""
+    work = testing.FakeWork(wheel_problem="backend: boom")
+    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(director) == {"py3.9": "build-failed", "py3.12": "build-failed"}
+    assert director.results["py3.9"].reason == "the project could not be built: backend: boom"
+    assert [name for name, _ in work.calls].count("wheel") == 1
+    assert status(events) == 3
+
+
+def test_dynamic_metadata_are_built_before_anything_is_resolved() -> None:
+    """Where only a wheel knows the requirements, it comes first, also for a plan."""
+    work = testing.FakeWork()
+    run(goal('[axes]\npython = ["3.12"]', metadata=None, until=Stage.RESOLVE), work)
+    assert work.calls == [("wheel", "3.12.1"), ("resolve", "py3.12")]
+
+
+def test_a_plan_builds_nothing() -> None:
+    """With static metadata a plan only resolves, and no cell gets a result for having run."""
+    work = testing.FakeWork()
+    director, _ = run(goal('[axes]\npython = ["3.9", "3.12"]', until=Stage.RESOLVE), work)
+    assert {name for name, _ in work.calls} == {"resolve"}
+    assert director.results == {}
+    assert set(director.entries) == {"py3.9", "py3.12"}
+
+
+def test_a_wheel_that_is_not_pure_is_built_for_each_interpreter() -> None:
+    """Two interpreters, two wheels."""
+    work = testing.FakeWork(pure=False)
+    run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert sorted(version for name, version in work.calls if name == "wheel") == ["3.12.1", "3.9.18"]
+
+
+def test_a_project_that_is_not_installed_needs_no_wheel() -> None:
+    """`install = "none"`: no build of the project."""
+    work = testing.FakeWork()
+    run(goal('[project]\ninstall = "none"\n[axes]\npython = ["3.12"]', metadata=None), work)
+    assert "wheel" not in {name for name, _ in work.calls}
+
+
+def test_fail_fast_stops_at_the_first_red_cell() -> None:
+    """Cells that did not run are cancelled, with the reason, and the exit status is that of the red cell."""
+    work = testing.FakeWork(outcomes={"py3.9": Outcome.FAILED, "py3.12": Outcome.FAILED})
+    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]', fail_fast=True), work)
+    assert sorted(outcomes(director).values()) == ["cancelled", "failed"]
+    assert status(events) == 1
+
+
+@pytest.mark.parametrize("stage", [Stage.RESOLVE, Stage.BUILD])
+def test_what_is_stopped_has_not_failed(stage: Stage) -> None:
+    """A resolve and a build that end because the run is stopped leave their cells cancelled, not failed."""
+    work = testing.FakeWork()
+    if stage is Stage.RESOLVE:
+        work.answers = {"py3.12": ResolveFailed(reason="cancelled")}
+    else:
+        work.build_problems = {"py3.12": "cancelled"}
+    cancellation = Cancellation()
+    director = GridDirector(goal('[axes]\npython = ["3.12"]'), work, lambda: 1.0, cancellation)
+    director.interrupted = True
+    events = []
+    for event in loop.run(director, ONE, cancellation):
+        events.append(event)
+        if isinstance(event, StageStarted) and event.stage is stage:
+            cancellation.set()
+    assert outcomes(director) == {"py3.12": "cancelled"}
+    assert status(events) == 130
+
+
+def test_a_red_cell_that_may_fail_stops_nothing() -> None:
+    """allow-failure keeps the outcome and leaves the exit status alone."""
+    text = '[axes]\npython = ["3.9", "3.12"]\n[[include]]\npython = "3.9"\nallow-failure = true'
+    work = testing.FakeWork(outcomes={"py3.9": Outcome.FAILED})
+    director, events = run(goal(text, fail_fast=True), work)
+    assert outcomes(director) == {"py3.9": "failed", "py3.12": "passed"}
+    assert status(events) == 0
+
+
+def test_a_locked_cell_is_not_resolved() -> None:
+    """What the lock holds is built as it is."""
+    wanted = goal('[axes]\npython = ["3.12"]')
+    work = testing.FakeWork()
+    entry = work.resolve(wanted.plan.cells[0].cell, PYTHONS["3.12"], None)
+    work.calls.clear()
+    director, _ = run(replace(wanted, locked={"py3.12": entry}), work)
+    assert outcomes(director) == {"py3.12": "passed"}
+    assert "resolve" not in {name for name, _ in work.calls}
+
+
+def test_cells_are_tested_in_their_order() -> None:
+    """The lowest place goes first."""
+    work = testing.FakeWork()
+    text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
+    first, second, third = (item.cell.id for item in expansion.expand(parse(text)).cells)
+    run(goal(text, order=Order(places={first: 2.0, second: 0.0, third: 1.0})), work)
+    assert [name[-1] for step, name in work.calls if step == "test"] == ["2", "3", "1"]
+
+
+def test_bytecode_of_the_first_environment_is_kept_before_the_second_is_built() -> None:
+    """With one worker: the first environment of a Python is built, tested and collected, then the next one is built."""
+    work = testing.FakeWork()
+    run(goal('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
+    steps = [name for name, _ in work.calls if name in {"build", "test", "collect"}]
+    assert steps == ["build", "test", "collect", "build", "test", "collect"]
+
+
+def test_a_cell_whose_shared_files_changed_is_tested_again_alone() -> None:
+    """Another cell may have written: the result is not used, the cell gets an environment that shares nothing."""
+    work = testing.FakeWork(changing=frozenset({"py3.12-six1.15"}))
+    director, events = run(goal('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
+    steps = [(step, name) for step, name in work.calls if name == "py3.12-six1.15" and step in {"build", "test"}]
+    assert [step for step, _ in steps] == ["build", "test", "build", "test"]
+    assert outcomes(director) == {"py3.12-six1.15": "passed", "py3.12-six1.16": "passed"}
+    assert [event.result.id for event in events if isinstance(event, CellFinished)].count("py3.12-six1.15") == 1
+    assert "tested again" in " ".join(director.results["py3.12-six1.15"].notes)
+    assert director.results["py3.12-six1.16"].notes == ()
+
+
+def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() -> None:
+    """Each of them gets the environment new: a build before every test."""
+    work = testing.FakeWork(changing=frozenset({"py3.12-A-1", "py3.12-A-2", "py3.12-A-3"}))
+    text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
+    names = [item.cell.id for item in expansion.expand(parse(text)).cells]
+    work.changing = frozenset(names)
+    director, _ = run(goal(text), work)
+    assert set(outcomes(director).values()) == {"passed"}
+    steps = [step for step, _ in work.calls if step in {"build", "test"}]
+    assert steps[-6:] == ["build", "test"] * 3 or steps[-5:] == ["test", "build", "test", "build", "test"]
+    assert sum(step == "test" for step in steps) == 6
+
+
+def test_the_first_environment_of_each_python_is_built_before_the_second_of_any() -> None:
+    """Two Pythons, two versions: the builds take turns between the Pythons."""
+    work = testing.FakeWork()
+    run(goal('[axes]\npython = ["3.9", "3.12"]\nsix = ["1.15", "1.16"]'), work)
+    built = [name.split("-")[0] for step, name in work.calls if step == "build"]
+    assert sorted(built[:2]) == ["py3.12", "py3.9"]
+
+
+def test_every_cell_has_one_plan_event_and_one_result() -> None:
+    """Whatever becomes of a cell, it is planned once and finished once."""
+    work = testing.FakeWork(answers={"py3.9": Unresolvable(reason="no")}, build_problems={"py2.7": "no"})
+    _, events = run(goal('[axes]\npython = ["2.7", "3.9", "3.12", "3.99"]'), work)
+    finished = [event.result.id for event in events if isinstance(event, CellFinished)]
+    assert sorted(finished) == ["py2.7", "py3.12", "py3.9", "py3.99"]
+    assert {event.cell for event in events if isinstance(event, CellPlanned)} == set(finished)
+
+
+def test_a_bug_is_raised() -> None:
+    """An error that is nobody's trouble is not hidden in a cell."""
+    work = testing.FakeWork(answers={"py3.12": ZeroDivisionError()})
+    with pytest.raises(ZeroDivisionError):
+        run(goal('[axes]\npython = ["3.12"]'), work)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Traceback\n  File x\nValueError: boom\nerror: Build backend failed", "ValueError: boom"),
+        ("Traceback\nValueError: boom", "ValueError: boom"),
+        ("one\ntwo\n\nhint: three", "two"),
+        (
+            "error: Failed to install: a\n  cause: failed to copy from\n         /a to /b: No space left on device",
+            "No space left on device: failed to copy from /a to /b: No space left on device",
+        ),
+        ("", "it failed and said nothing"),
+    ],
+)
+def test_the_headline_of_an_output_is_its_most_telling_line(text: str, expected: str) -> None:
+    """The last exception, else the last error, else the last line; hints are none."""
+    assert headline(text) == expected
+
+
+STAND_IN = {"3.99": replace(testing.interpreter("3.99"), executable="")}
+
+
+def test_a_cell_that_cannot_exist_is_impossible_although_its_interpreter_is_missing() -> None:
+    """Nobody is sent to install a Python for a cell that a resolve shows to be impossible."""
+    work = testing.FakeWork(answers={"py3.99": Unresolvable(reason="no wheel")})
+    director, events = run(goal('[axes]\npython = ["3.12", "3.99"]', stand_ins=STAND_IN, download=True), work)
+    assert outcomes(director) == {"py3.12": "passed", "py3.99": "impossible"}
+    assert "python" not in {name for name, _ in work.calls}
+    assert status(events) == 0
+
+
+def test_an_interpreter_is_downloaded_once_for_the_cells_that_can_exist() -> None:
+    """Two environments, one download; the cells are resolved again with the interpreter itself, and tested."""
+    new = testing.interpreter("3.99.1")
+    work = testing.FakeWork(downloads={"3.99": new})
+    text = '[axes]\npython = ["3.99"]\nsix = ["1.15", "1.16"]'
+    director, events = run(goal(text, stand_ins=STAND_IN, download=True), work)
+    assert len(director.results) == 2
+    assert set(outcomes(director).values()) == {"passed"}
+    assert [value for name, value in work.calls if name == "python"] == ["3.99"]
+    assert all(result.interpreter == new for result in director.results.values())
+    assert status(events) == 0
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_an_interpreter_that_cannot_be_had_is_missing(*, download: bool) -> None:
+    """Without downloads, or when the download fails, the cell is missing its interpreter and says why."""
+    work = testing.FakeWork()
+    director, events = run(goal('[axes]\npython = ["3.12", "3.99"]', stand_ins=STAND_IN, download=download), work)
+    assert outcomes(director) == {"py3.12": "passed", "py3.99": "missing-interpreter"}
+    assert director.results["py3.99"].reason == "no CPython 3.99 on this machine"
+    assert status(events) == 3
+
+
+def test_a_download_comes_first_where_only_a_wheel_knows_the_metadata() -> None:
+    """Dynamic metadata and no interpreter at all: it is downloaded, builds the wheel, and all goes on."""
+    work = testing.FakeWork(downloads={"3.99": testing.interpreter("3.99.1")})
+    wanted = goal('[axes]\npython = ["3.99"]', stand_ins=STAND_IN, download=True, metadata=None)
+    director, _ = run(wanted, work)
+    assert outcomes(director) == {"py3.99": "passed"}
+    assert [name for name, _ in work.calls] == ["python", "wheel", "resolve", "build", "test", "collect"]
+
+
+def test_an_unchanged_cell_is_neither_built_nor_tested() -> None:
+    """It has its earlier result at once; a cell that shares its environment is built and tested."""
+    text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'
+    first, second = (item.cell.id for item in expansion.expand(parse(text)).cells)
+    work = testing.FakeWork(unchanged=frozenset({first}))
+    director, events = run(goal(text), work)
+    assert outcomes(director) == {first: "passed", second: "passed"}
+    assert {name for step, name in work.calls if step in {"build", "test"}} == {second}
+    assert director.results[first].cached
+    assert status(events) == 0
