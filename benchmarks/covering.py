@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.covering import generator
-from venvgrid.covering.certificate import certify
-from venvgrid.covering.space import Space
+from venvgrid.planning.covering import generator
+from venvgrid.planning.covering.certificate import certify
+from venvgrid.planning.covering.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

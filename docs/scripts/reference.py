@@ -47,7 +47,7 @@ def _options(command: argparse.ArgumentParser) -> str:
 
 def keys() -> str:
     """Give a page with every key of the configuration, from its JSON Schema."""
-    schema = json.loads((files("venvgrid") / "schemas/config.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("venvgrid") / "model/schemas/config.schema.json").read_text(encoding="utf-8"))
     parts = [NOTE, "# Every key\n", "What an editor knows that reads the schema (`venvgrid schema`).\n"]
     for section, table in schema["properties"].items():
         inner = table.get("items", table)

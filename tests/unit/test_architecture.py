@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(importlib.util.find_spec("venvgrid").origin).parent  # type: ignore[union-attr, arg-type]
 TESTS = Path(__file__).parents[1]
 # Runs elsewhere: inside the environments, or as a script of its own.
-NOT_IMPORTED = ("guest/",)
+NOT_IMPORTED = ("processes/guest/",)
 THREADS = {"running/loop.py", "engine.py", "processes/runner.py"}
 
 

@@ -18,7 +18,7 @@ from venvgrid.processes.runner import Command, Completed, Runner
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCRIPT = Path(__file__).parent.parent / "guest" / "query.py"
+SCRIPT = Path(__file__).parents[1] / "processes" / "guest" / "query.py"
 BEGIN = "<<venvgrid-python:"
 END = ":venvgrid-python>>"
 TIMEOUT = 10.0  # seconds; a Python answers in 20 ms, on a busy machine in 1 s

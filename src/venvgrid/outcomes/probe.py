@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from venvgrid.outcomes.records import Record
 
-PROBE_FILE = Path(__file__).parents[1] / "guest" / "_venvgrid_probe.py"  # copied into every environment under this name
+PROBE_FILE = Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_probe.py"  # copied into every environment under this name
 PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"

@@ -7,18 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.covering import generator
-from venvgrid.covering.certificate import certify
-from venvgrid.covering.space import Space
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.result import Certificate, Learnt
+from venvgrid.planning.covering import generator
+from venvgrid.planning.covering.certificate import certify
+from venvgrid.planning.covering.space import Space
 from venvgrid.planning.matching import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from venvgrid.covering.space import Row
     from venvgrid.model.result import Axis, Config, Planning, Rule
+    from venvgrid.planning.covering.space import Row
 
 MOST_CORNERS = 64
 MOST_CLAUSES = 200_000

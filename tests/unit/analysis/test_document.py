@@ -22,7 +22,7 @@ from venvgrid.results.report import fold
 
 
 def validator(name: str) -> jsonschema.Draft202012Validator:
-    schema = json.loads(resources.files("venvgrid").joinpath("schemas", f"{name}.schema.json").read_text("utf-8"))
+    schema = json.loads(resources.files("venvgrid").joinpath("model/schemas", f"{name}.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 

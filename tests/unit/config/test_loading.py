@@ -73,7 +73,7 @@ def axis(text: str, name: str) -> tuple[str, ...]:
 
 
 def config_schema() -> dict[str, Any]:
-    text = resources.files("venvgrid").joinpath("schemas/config.schema.json").read_text(encoding="utf-8")
+    text = resources.files("venvgrid").joinpath("model/schemas/config.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 

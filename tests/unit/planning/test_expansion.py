@@ -213,7 +213,7 @@ def test_fill_replaces_once() -> None:
 def test_plan_json_fits_its_schema() -> None:
     """`plan --json` says what the design promises, and its schema accepts it."""
     data = expansion.plan_json(expand(GRID + '[[exclude]]\npython = ">=3.12"\nnumpy = "1"\n[[exclude]]\nnumpy = "9"'))
-    schema = json.loads(resources.files("venvgrid").joinpath("schemas/plan.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads(resources.files("venvgrid").joinpath("model/schemas/plan.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(data)
     assert ("venvgrid-plan-1", {"name": "full"}) == (data["format"], data["strategy"])

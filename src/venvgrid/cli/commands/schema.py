@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print a schema."""
-    place = files("venvgrid") / "schemas" / f"{arguments.format}.schema.json"
+    place = files("venvgrid") / "model" / "schemas" / f"{arguments.format}.schema.json"
     terminal.data(place.read_text(encoding="utf-8"))
     return 0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SOURCE_TIME = 1_577_836_800  # seconds: 2020-01-01; any fixed time will do, if it fits ZIP files and is in the past
 OLDEST = (3, 8)  # of the interpreters whose compiled files are shared
-COMPILER = Path(__file__).parents[2] / "guest" / "compile.py"
+COMPILER = Path(__file__).parents[2] / "processes" / "guest" / "compile.py"
 TIMEOUT = 600.0
 
 

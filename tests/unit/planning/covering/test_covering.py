@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.covering import generator, tuples
-from venvgrid.covering.certificate import certify
-from venvgrid.covering.space import Space
+from venvgrid.planning.covering import generator, tuples
+from venvgrid.planning.covering.certificate import certify
+from venvgrid.planning.covering.space import Space
 
 if TYPE_CHECKING:
     import random

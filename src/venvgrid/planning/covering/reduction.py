@@ -10,7 +10,7 @@ import itertools
 import random
 from typing import TYPE_CHECKING
 
-from venvgrid.covering.space import Space, bits
+from venvgrid.planning.covering.space import Space, bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,13 +14,13 @@ import math
 import random
 from typing import TYPE_CHECKING
 
-from venvgrid.covering import reduction, tuples
-from venvgrid.covering.space import Row, Space, bits
+from venvgrid.planning.covering import reduction, tuples
+from venvgrid.planning.covering.space import Row, Space, bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from venvgrid.covering.tuples import Targets
+    from venvgrid.planning.covering.tuples import Targets
 
 WORK = 150_000  # looks at a value that all candidates of an array together may cost
 MOST_CANDIDATES = 60

@@ -10,12 +10,12 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.covering.space import bits
+from venvgrid.planning.covering.space import bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.covering.space import Space
+    from venvgrid.planning.covering.space import Space
 
 MOST_TUPLES = 3_000_000  # more take too long, and more memory than a planner may have
 
