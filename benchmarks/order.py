@@ -12,9 +12,12 @@ import random
 import statistics
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.comparison import Earlier
-from venvgrid.model.result import Axis, AxisKind, Cell, Distribution, Outcome
+from venvgrid.model.config import Axis, AxisKind
+from venvgrid.model.environment import Distribution
+from venvgrid.model.plan import Cell
+from venvgrid.model.result import Outcome
 from venvgrid.planning.cell_ids import cell_id
+from venvgrid.results.report import Earlier
 from venvgrid.running import prioritisation
 
 if TYPE_CHECKING:

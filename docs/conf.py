@@ -1,7 +1,7 @@
 """How the documentation's pages become a site: `sphinx-build -W docs site`."""
 # ruff: noqa: INP001  (Sphinx reads it as a file)
 
-from venvgrid import __version__
+from venvgrid.model.version import __version__
 
 project = "venvgrid"
 author = "The venvgrid authors"

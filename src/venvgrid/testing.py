@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from venvgrid.environments.builder import BuildError
 from venvgrid.environments.store import Environment
 from venvgrid.installers.base import Answer, Resolved
-from venvgrid.model.result import Distribution, Interpreter, LockEntry, Outcome
+from venvgrid.model.environment import Distribution, Interpreter, LockEntry
+from venvgrid.model.result import Outcome
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.project.wheels import Wheel
 from venvgrid.running.cell_job import Tested, base_result
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.installers.base import InstallRequest, ResolveRequest
-    from venvgrid.model.result import Cell, CellResult
+    from venvgrid.model.plan import Cell
+    from venvgrid.model.result import CellResult
     from venvgrid.processes.runner import Command, Completed
     from venvgrid.running.cell_job import CellWork
     from venvgrid.running.loop import Post

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 import factories
 import hostile
 
-from venvgrid.analysis.comparison import Earlier
 from venvgrid.model.result import Outcome, Verdict
 from venvgrid.reporters.documents import html
+from venvgrid.results.report import Earlier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,8 +23,10 @@ from venvgrid.config import loading
 from venvgrid.environments.package_cache import record
 from venvgrid.environments.package_cache.cache import Trees
 from venvgrid.environments.package_cache.ingest import keep
+from venvgrid.model.config import Axis, AxisKind
+from venvgrid.model.environment import Distribution
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import Axis, AxisKind, CellResult, Distribution, Outcome
+from venvgrid.model.result import CellResult, Outcome
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.results import journal
 from venvgrid.storage import directories

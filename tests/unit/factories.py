@@ -20,7 +20,8 @@ from venvgrid.model.events import (
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model.result import Cell, CellResult, Failure, Outcome, Plan, PlannedCell, Status, Verdict
+from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
+from venvgrid.model.result import CellResult, Failure, Outcome, Verdict
 from venvgrid.results.report import Report, fold
 
 if TYPE_CHECKING:

@@ -87,7 +87,9 @@ def test_every_option_is_in_the_reference() -> None:
 def test_every_key_of_the_configuration_is_in_the_reference() -> None:
     """The schema and configuration.md know the same sections and keys."""
     text = (ROOT / "docs/reference/configuration.md").read_text(encoding="utf-8")
-    schema = json.loads(importlib.resources.files("venvgrid").joinpath("model/schemas/config.schema.json").read_text("utf-8"))
+    schema = json.loads(
+        importlib.resources.files("venvgrid").joinpath("model/schemas/config.schema.json").read_text("utf-8")
+    )
     for section, table in schema["properties"].items():
         assert f"[{section}]" in text
         for key in table.get("items", table).get("properties", {}):

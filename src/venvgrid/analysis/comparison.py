@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import NOTHING, Outcome
+from venvgrid.model.result import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from venvgrid.model.result import CellResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
-    """What is known of a cell from an earlier run: its outcome, the versions installed, the seconds of its tests."""
-
-    run: str
-    outcome: Outcome
-    seconds: float = 0.0
-    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    from venvgrid.results.report import Earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.comparison import Earlier
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.result import Outcome
 from venvgrid.results import journal, report
+from venvgrid.results.report import Earlier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__
 from venvgrid.analysis import history
 from venvgrid.environments.builder import Builder
 from venvgrid.environments.creator import Skeletons
@@ -21,13 +20,15 @@ from venvgrid.installers.legacy_tools import Tools
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
 from venvgrid.interpreters.provider import Pythons
+from venvgrid.model.config import InstallMode
 from venvgrid.model.errors import ConfigError, LockError, UsageError
 from venvgrid.model.events import Stage
 from venvgrid.model.names import normalise
-from venvgrid.model.result import InstallMode, Status
+from venvgrid.model.plan import Status
+from venvgrid.model.version import __version__
 from venvgrid.outcomes import probe
 from venvgrid.planning import selection
-from venvgrid.processes import runner, variables
+from venvgrid.processes import parallel, runner, variables
 from venvgrid.processes.redaction import Redactor
 from venvgrid.project import metadata as project
 from venvgrid.project.wheels import WheelShelf
@@ -47,13 +48,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from venvgrid.analysis.comparison import Earlier
     from venvgrid.installers.base import Installer
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import Interpreter
     from venvgrid.model.events import Event
-    from venvgrid.model.result import Cell, Config, Interpreter, Plan
+    from venvgrid.model.plan import Cell, Plan
     from venvgrid.processes.runner import Cancellation
     from venvgrid.project.metadata import Metadata
-    from venvgrid.results.report import Report
+    from venvgrid.results.report import Earlier, Report
     from venvgrid.running.tasks import Answer
 
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: which one to use, for those who must
@@ -365,4 +367,4 @@ def matching(planned: Plan, expression: str, bench: Workbench) -> Plan:
 
 def default_workers() -> int:
     """Give the default of -j: the CPUs that this process may use."""
-    return loop.usable_cpus()
+    return parallel.usable_cpus()

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.model.config import AxisKind
 from venvgrid.model.events import Stage
-from venvgrid.model.result import AxisKind, Cell, Learnt, Plan, PlannedCell, Status
+from venvgrid.model.plan import Cell, Learnt, Plan, PlannedCell, Status
 from venvgrid.planning import expansion
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.resolving import lockfile
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from venvgrid.app.context import Workbench
-    from venvgrid.model.result import Config
+    from venvgrid.model.config import Config
 
     Listening = Callable[[Callable[[], None]], AbstractContextManager[None]]
 

@@ -12,11 +12,11 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__
 from venvgrid.cli import parser as parsers
 from venvgrid.cli import signals
 from venvgrid.cli.terminal import Terminal
 from venvgrid.model.errors import VenvgridError
+from venvgrid.model.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from venvgrid.config import config_file, grids, loading
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
 from venvgrid.model.errors import NothingToRunError, UsageError
-from venvgrid.model.result import Status
+from venvgrid.model.plan import Status
 from venvgrid.planning import expansion
 from venvgrid.reporters import registry
 from venvgrid.resolving import policies
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.result import Config, Plan
+    from venvgrid.model.config import Config
+    from venvgrid.model.plan import Plan
     from venvgrid.processes.runner import Cancellation
     from venvgrid.resolving.policies import Settled
     from venvgrid.results.report import Report

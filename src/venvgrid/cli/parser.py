@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from venvgrid import __version__
+from venvgrid.model.version import __version__
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
 

@@ -25,7 +25,7 @@ from venvgrid.config.values import (
     text,
     variable_name,
 )
-from venvgrid.model.result import Axis, AxisKind, Resolution
+from venvgrid.model.config import Axis, AxisKind, Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,8 +18,8 @@ from venvgrid.config.reader import Mistakes, Table
 from venvgrid.config.sections import read_install, read_planning, read_project, read_test
 from venvgrid.config.values import nearest, shown
 from venvgrid.model import serialization
+from venvgrid.model.config import AxisKind, Config, Frozen, Rule
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import AxisKind, Config, Frozen, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -32,13 +32,13 @@ from venvgrid.config.values import (
     variable_pattern,
     whole_number,
 )
-from venvgrid.model.result import NOTHING, InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, RunOptions
+from venvgrid.model.config import NOTHING, InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from venvgrid.config.reader import Table
-    from venvgrid.model.result import Axis
+    from venvgrid.model.config import Axis
 
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise")

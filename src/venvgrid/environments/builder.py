@@ -19,8 +19,9 @@ from venvgrid.environments.package_cache import ingest
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Given, fits, give
 from venvgrid.installers.base import InstallRequest
+from venvgrid.model.config import InstallMode
+from venvgrid.model.environment import Distribution
 from venvgrid.model.names import normalise
-from venvgrid.model.result import Distribution, InstallMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from venvgrid.environments.manifest import Manifest
     from venvgrid.environments.package_cache.cache import Tree, Trees
     from venvgrid.installers.base import Installer
-    from venvgrid.model.result import Config, Interpreter, LockEntry
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import Interpreter, LockEntry
     from venvgrid.project.wheels import Wheel
 
 

@@ -49,16 +49,6 @@ def entry_at(path: str) -> list[object]:
     return entry_of(os.lstat(path))
 
 
-def identity(executable: str) -> list[object]:
-    """Give what tells one build of an interpreter from another at the same place: real path, size, mtime in ns."""
-    try:
-        real = os.path.realpath(executable)
-        status = os.stat(real)  # noqa: PTH116
-    except OSError:
-        return [executable]
-    return [real, status.st_size, status.st_mtime_ns]
-
-
 def differences(recorded: object, now: Mapping[str, object]) -> tuple[str, ...]:
     """Name the files that are not as recorded."""
     before: Mapping[str, object] = recorded if isinstance(recorded, dict) else {}

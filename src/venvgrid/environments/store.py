@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.environments import venv_layout
 from venvgrid.environments.builder import BuildError, Filled
 from venvgrid.environments.integrity import Look, look
-from venvgrid.environments.manifest import MARKER, identity
+from venvgrid.environments.manifest import MARKER
+from venvgrid.interpreters.identity import identity
+from venvgrid.model.config import InstallMode
 from venvgrid.model.errors import InfrastructureError
-from venvgrid.model.result import InstallMode
 from venvgrid.results import journal
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.builder import Builder
     from venvgrid.environments.package_cache.cache import Tree, Trees
-    from venvgrid.model.result import Config, Interpreter, LockEntry
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import Interpreter, LockEntry
     from venvgrid.project.wheels import Wheel
 
 FORMAT = "venvgrid-environment-3"

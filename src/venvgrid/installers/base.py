@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.model.result import Distribution, Interpreter, Resolution
+from venvgrid.model.config import Resolution
+from venvgrid.model.environment import Distribution, Interpreter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
     from venvgrid.processes.runner import Runner
 
 OLD_VIRTUALENV = "20.21.1"

@@ -29,13 +29,14 @@ from venvgrid.installers.base import (
     requirement_lines,
     unfinished,
 )
-from venvgrid.model.result import Distribution, Resolution
+from venvgrid.model.config import Resolution
+from venvgrid.model.environment import Distribution
 from venvgrid.processes.runner import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
     from venvgrid.processes.runner import Completed, Runner
 
 HAS_REPORT = (22, 2)  # pip install --dry-run --report

@@ -24,13 +24,13 @@ from venvgrid.installers.base import (
     requirement_lines,
     unfinished,
 )
-from venvgrid.model.result import Distribution
+from venvgrid.model.environment import Distribution
 from venvgrid.processes.runner import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
     from venvgrid.processes.runner import Completed, Runner
 
 OLDEST_PYTHON = (3, 6)  # uv cannot query an older interpreter

@@ -18,7 +18,7 @@ from venvgrid.interpreters.query import TIMEOUT, Answer, ask
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
     from venvgrid.processes.runner import Runner
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.interpreters.windows_registry import registered
-from venvgrid.model.result import NOTHING
+from venvgrid.model.config import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

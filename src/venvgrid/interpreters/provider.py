@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from venvgrid.interpreters import candidates, discovery, selection
 from venvgrid.interpreters import download as downloads
-from venvgrid.model.result import Interpreter
-from venvgrid.running import loop
+from venvgrid.model.environment import Interpreter
+from venvgrid.processes import parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ class Pythons:
             environ=self.environ,
             home=Path.home(),
             platform=sys.platform,
-            map_parallel=loop.map_parallel,
+            map_parallel=parallel.map_parallel,
         )
 
     def choose(self, values: Iterable[str]) -> dict[str, Interpreter | str]:

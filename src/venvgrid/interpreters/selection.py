@@ -16,7 +16,7 @@ from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, ve
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
 
 NEWEST_MINOR = 30  # of Python 3, for a long time to come
 ANY_PATCH = 5  # stands for a patch release of a minor version

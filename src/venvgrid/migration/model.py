@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import NOTHING
+from venvgrid.model.config import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from venvgrid.model.result import CellResult, Plan, Status, Verdict
+from venvgrid.model.plan import Plan, Status
+from venvgrid.model.result import CellResult, Verdict
 
 
 class Stage(StrEnum):

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import NOTHING, Attestation
+from venvgrid.model.config import NOTHING
+from venvgrid.model.result import Attestation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import NOTHING, Attestation, Failure, Outcome, Verdict
+from venvgrid.model.config import NOTHING
+from venvgrid.model.result import Attestation, Failure, Outcome, Verdict
 from venvgrid.outcomes import attestation, signatures
 from venvgrid.outcomes.attestation import Expected
 from venvgrid.outcomes.observation import WORKER_CRASH, Observed, ReportFile, SessionSeen

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import Failure, Verdict
+from venvgrid.model.result import Failure, Verdict, worst
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started, Stopped
 
@@ -140,19 +140,6 @@ SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 1
     7: "SIGBUS",
     10: "SIGBUS",  # macOS
 }
-_ORDER = (
-    Verdict.FAILED,
-    Verdict.ERROR,
-    Verdict.XPASSED,
-    Verdict.XFAILED,
-    Verdict.PASSED,
-    Verdict.SKIPPED,
-)
-
-
-def worst(one: Verdict, other: Verdict) -> Verdict:
-    """Give the verdict of a test that got two (pytest-xdist's `--dist each`); a skip says least."""
-    return min(one, other, key=_ORDER.index)
 
 
 def failure_of(record: Reported) -> Failure:

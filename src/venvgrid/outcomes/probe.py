@@ -16,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model.result import NOTHING, Verdict
+from venvgrid.model.config import NOTHING
+from venvgrid.model.result import Verdict
 from venvgrid.outcomes import records, signatures
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from venvgrid.outcomes.records import Record
 
-PROBE_FILE = Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_probe.py"  # copied into every environment under this name
+PROBE_FILE = (
+    Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_probe.py"
+)  # copied into every environment under this name
 PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import NOTHING, Verdict
+from venvgrid.model.config import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from venvgrid.model.result import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

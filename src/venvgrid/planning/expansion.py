@@ -6,22 +6,21 @@ import itertools
 from collections import defaultdict
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values, placeholders
 from venvgrid.config.loading import MOST_CELLS, too_many
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import Cell, Plan, PlannedCell, Status
+from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.planning.matching import fits, rule_fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from venvgrid.model.result import Config, Learnt, Rule
+    from venvgrid.model.config import Config, Rule
+    from venvgrid.model.plan import Learnt
 
-FORMAT = "venvgrid-plan-1"
-LARGEST = 2**53 - 1  # that every JSON parser takes as it is
 MOST_COLLISIONS = 20  # of ids, that a message lists
 
 
@@ -88,43 +87,6 @@ def fill(command: tuple[str, ...], cell: Cell, python: str) -> tuple[str, ...]:
         **{placeholders.AXIS_PREFIX + name: value for name, value in cell.axes.items()},
     }
     return tuple(placeholders.fill(argument, values) for argument in command)
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """Give `plan` as the data of `plan --json`; its JSON Schema is schemas/plan.schema.json."""
-    return {
-        "format": FORMAT,
-        "strategy": _strategy_json(plan),
-        "cells": [
-            {
-                "id": planned.cell.id,
-                "axes": dict(planned.cell.axes),
-                "status": planned.status.value,
-                "reason": planned.reason,
-                "allow_failure": planned.cell.allow_failure,
-            }
-            for planned in plan.cells
-        ],
-        "warnings": list(plan.warnings),
-    }
-
-
-def _strategy_json(plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": plan.strategy}
-    if plan.learnt:
-        found["learnt"] = [{"values": dict(item.values), "reason": item.reason} for item in plan.learnt]
-    if plan.combinations:
-        found["combinations"] = min(plan.combinations, LARGEST)
-    if plan.certificate is not None:
-        proof = plan.certificate
-        found |= {
-            "strength": proof.strength,
-            "feasible": proof.feasible,
-            "covered": proof.covered,
-            "infeasible": dict(proof.infeasible),
-            "missing": [dict(item) for item in proof.missing],
-        }
-    return found
 
 
 def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:

@@ -29,7 +29,7 @@ from venvgrid.planning.matching import satisfies, version
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from venvgrid.model.result import Cell
+    from venvgrid.model.plan import Cell
 
     Predicate = Callable[[Cell], bool]
 

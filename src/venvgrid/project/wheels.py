@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import InstallMode
+from venvgrid.model.config import InstallMode
 from venvgrid.project import metadata as project
 from venvgrid.project.metadata import Metadata, ProjectError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvgrid.installers.base import Installer
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
 
 
 WHEEL_FILE = """\

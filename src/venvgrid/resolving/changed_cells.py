@@ -11,7 +11,7 @@ from venvgrid.resolving import lockfile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.result import Config
+    from venvgrid.model.config import Config
     from venvgrid.processes.command import Runner
 
 PATIENCE = 60.0  # seconds

@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import serialization
+from venvgrid.model.config import Frozen
+from venvgrid.model.environment import Distribution, LockEntry
 from venvgrid.model.errors import LockError
-from venvgrid.model.result import Distribution, Frozen, Learnt, LockEntry, Status
+from venvgrid.model.plan import Learnt, Status
 from venvgrid.resolving.resolver import lock_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from venvgrid.model.result import Config, Interpreter, Plan, PlannedCell
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import Interpreter
+    from venvgrid.model.plan import Plan, PlannedCell
     from venvgrid.project.metadata import Metadata
 
 FORMAT = "venvgrid-lock-1"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from venvgrid.config import loading
+from venvgrid.model.config import AxisKind, Frozen
 from venvgrid.model.errors import InfrastructureError, PolicyError
 from venvgrid.model.names import normalise
-from venvgrid.model.result import AxisKind, Frozen
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage import directories
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.config.config_file import Source
-    from venvgrid.model.result import Axis, Config
+    from venvgrid.model.config import Axis, Config
     from venvgrid.resolving.index import Index
     from venvgrid.resolving.version_policies import Chosen
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from venvgrid import __version__
 from venvgrid.installers.base import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
 from venvgrid.model import serialization
+from venvgrid.model.config import AxisKind, InstallMode, Resolution
+from venvgrid.model.environment import LockEntry
 from venvgrid.model.names import normalise
-from venvgrid.model.result import AxisKind, InstallMode, LockEntry, Resolution
+from venvgrid.model.version import __version__
 from venvgrid.planning import expansion
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.installers.base import Installer
-    from venvgrid.model.result import Cell, Config, Interpreter
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import Interpreter
+    from venvgrid.model.plan import Cell
     from venvgrid.project.metadata import Metadata
 
 # Seconds that an answer is good for: the index changes all the time, the past hardly.

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvgrid.model.config import NOTHING
+from venvgrid.model.result import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis import grouping
+from venvgrid.model.errors import ExitStatus
 from venvgrid.model.events import (
     CellFinished,
     CellPlanned,
@@ -22,16 +31,13 @@ from venvgrid.model.events import (
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model.result import CellResult, Outcome, PlannedCell, Status, Verdict
-from venvgrid.outcomes.observation import worst
+from venvgrid.model.plan import PlannedCell, Status
+from venvgrid.model.result import CellResult, Verdict, worst
+from venvgrid.results.exit_status import exit_status as status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.analysis.comparison import Earlier
-    from venvgrid.analysis.grouping import FailureGroup, ReasonGroup
-
-GREEN, RED, INFRASTRUCTURE, NOTHING, INTERRUPTED = 0, 1, 3, 4, 130
 
 BAD = frozenset({Verdict.FAILED, Verdict.ERROR})
 _OUTCOMES = {
@@ -64,6 +70,16 @@ class Span:
     worker: int
     began: float
     ended: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What is known of a cell from an earlier run: its outcome, the versions installed, the seconds of its tests."""
+
+    run: str
+    outcome: Outcome
+    seconds: float = 0.0
+    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,52 +263,8 @@ def fold(events: Iterable[Event]) -> Report:
     return folder.report()
 
 
-def exit_status(
-    cells: Iterable[CellResult],
-    *,
-    strict: bool = False,
-    interrupted: bool = False,
-    skip_missing: bool = False,
-) -> int:
-    """Give the exit status of a run, as the documentation's table has it; cells that may fail do not count.
-
-    `strict`: an impossible cell is a failure. `skip_missing`: a missing interpreter is none. A run in which no cell's
-    tests ran is never green.
-    """
-    every = tuple(cells)
-    counted = [cell for cell in every if not cell.allow_failure]
-    if interrupted:
-        return INTERRUPTED
-    if any(cell.outcome.is_red for cell in counted):
-        return RED
-    if any(_is_incomplete(cell, strict=strict, skip_missing=skip_missing) for cell in counted):
-        return INFRASTRUCTURE
-    if not any(cell.outcome.is_green or cell.outcome.is_red for cell in every):
-        return NOTHING
-    return GREEN
-
-
-def _is_incomplete(cell: CellResult, *, strict: bool, skip_missing: bool) -> bool:
-    """Whether a cell that should have been tested was not."""
-    if cell.outcome is Outcome.IMPOSSIBLE:
-        return strict or cell.named
-    if cell.outcome is Outcome.MISSING_INTERPRETER:
-        return not skip_missing
-    return cell.outcome in {Outcome.BUILD_FAILED, Outcome.CANCELLED}
-
-
 def _proven_status(cells: tuple[CellResult, ...], end: RunFinished | None, *, proven: bool) -> int:
     """Give the status that the run ended with, unless it is green and a planned cell has no result to show for it."""
     if end is None:
-        return exit_status(cells, interrupted=True)
-    return INFRASTRUCTURE if end.exit_status == GREEN and not proven else end.exit_status
-
-
-def groups(report: Report) -> tuple[FailureGroup, ...]:
-    """Group failures by signature, the one with most cells first; those of cells that may fail come last."""
-    return grouping.by_signature(report.cells)
-
-
-def reasons(report: Report) -> tuple[ReasonGroup, ...]:
-    """Group the cells that are not green and have no failure, by outcome and reason, in the cells' order."""
-    return grouping.by_reason(report.cells)
+        return status_of(cells, interrupted=True)
+    return ExitStatus.INCOMPLETE if end.exit_status == ExitStatus.PASSED and not proven else end.exit_status

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from venvgrid import __version__
-from venvgrid.environments.manifest import identity
+from venvgrid.interpreters.identity import identity
 from venvgrid.model import serialization
-from venvgrid.model.result import AxisKind, CellResult, Outcome, Verdict
+from venvgrid.model.config import AxisKind
+from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.version import __version__
 from venvgrid.processes import variables
 from venvgrid.results.report import Case
 from venvgrid.storage.atomic import read_sealed, write_sealed
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from venvgrid.model.result import Cell, Config, LockEntry
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import LockEntry
+    from venvgrid.model.plan import Cell
     from venvgrid.results.report import Report
 
 FORMAT = "venvgrid-verdict-1"

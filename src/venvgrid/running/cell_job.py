@@ -9,7 +9,8 @@ from venvgrid.model.result import CellResult, Outcome
 
 if TYPE_CHECKING:
     from venvgrid.environments.store import Environment
-    from venvgrid.model.result import Cell, LockEntry
+    from venvgrid.model.environment import LockEntry
+    from venvgrid.model.plan import Cell
     from venvgrid.project.metadata import Metadata
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
+from venvgrid.model.config import AxisKind, InstallMode
 from venvgrid.model.events import Stage, StageFinished, StageStarted
 from venvgrid.model.names import normalise
-from venvgrid.model.result import AxisKind, CellResult, Failure, InstallMode, Outcome
+from venvgrid.model.result import CellResult, Failure, Outcome
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.planning import expansion
 from venvgrid.processes import variables
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.environments.store import Store
-    from venvgrid.model.result import Cell, Config
+    from venvgrid.model.config import Config
+    from venvgrid.model.plan import Cell
     from venvgrid.processes.redaction import Redactor
     from venvgrid.processes.runner import Completed
     from venvgrid.running.cell_job import CellWork

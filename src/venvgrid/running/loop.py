@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.model.events import StageStarted
 
@@ -26,13 +24,6 @@ if TYPE_CHECKING:
     from venvgrid.processes.runner import Cancellation
 
     Post = Callable[[Event], None]
-
-CPU_LIMITS = (
-    ("/sys/fs/cgroup/cpu.max",),
-    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
-)
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 class Lane(IntEnum):
@@ -75,12 +66,6 @@ class Slots:
 
     cpu: int
     network: int
-
-
-def usable_cpus() -> int:
-    """Count the CPUs that this process may use: affinity and the limit of its control group, at least 1."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(count, _group_limit() or count))
 
 
 def slots(workers: int) -> Slots:
@@ -179,24 +164,3 @@ class _Loop:
 
 def _follow(director: Director, ended: _Ended) -> tuple[list[Event], list[Task]]:
     return director.done(ended.task, ended.result) if ended.error is None else director.failed(ended.task, ended.error)
-
-
-def map_parallel(function: Callable[[A], B], items: Iterable[A], *, workers: int = 8) -> list[B]:
-    """Apply a function that waits for processes or the network to all items at once; results in the items' order."""
-    values = list(items)
-    if len(values) < 2:  # noqa: PLR2004  (one item needs no thread)
-        return [function(value) for value in values]
-    with ThreadPoolExecutor(max_workers=min(workers, len(values))) as pool:
-        return list(pool.map(function, values))
-
-
-def _group_limit() -> int | None:
-    """Read the CPU limit of a control group (version 2, then 1); None where there is none."""
-    for files in CPU_LIMITS:
-        try:
-            words = " ".join(Path(file).read_text(encoding="ascii") for file in files).split()
-            quota, period = int(words[0]), int(words[1])
-        except (OSError, ValueError, IndexError):
-            continue
-        return max(1, -(-quota // period)) if quota > 0 else None
-    return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from venvgrid.model.config import InstallMode
 from venvgrid.model.events import Stage
-from venvgrid.model.result import InstallMode
 from venvgrid.running.loop import Lane, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
     from venvgrid.project.wheels import Wheel
     from venvgrid.running.tasks import Goal, Work
 

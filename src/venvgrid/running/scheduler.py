@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.builder import BuildError
 from venvgrid.installers.base import ResolveFailed, Unresolvable
+from venvgrid.model.config import AxisKind
+from venvgrid.model.environment import Interpreter, LockEntry
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
-from venvgrid.model.result import AxisKind, CellResult, Interpreter, LockEntry, Outcome, PlannedCell, Status
+from venvgrid.model.plan import PlannedCell, Status
+from venvgrid.model.result import CellResult, Outcome
 from venvgrid.processes.variables import redact
 from venvgrid.project.metadata import ProjectError
 from venvgrid.project.wheels import Wheel
-from venvgrid.results import report
+from venvgrid.results.exit_status import exit_status
 from venvgrid.running.cell_job import CellWork, Installed, Tested, base_result
 from venvgrid.running.loop import Task
 from venvgrid.running.prerequisites import PYTHON, WHEEL, Supply
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.store import Environment
     from venvgrid.model.events import Event
-    from venvgrid.model.result import Cell
+    from venvgrid.model.plan import Cell
     from venvgrid.processes.runner import Cancellation
     from venvgrid.running.tasks import Answer, Goal, Work
 
@@ -160,7 +163,7 @@ class GridDirector:
             for cell in self._runnable():
                 if cell.id not in self.results:
                     events += self._finished(replace(base_result(cell, self.entries.get(cell.id)), reason=why))
-        status = report.exit_status(
+        status = exit_status(
             tuple(self.results.values()),
             strict=self.goal.strict,
             interrupted=self.interrupted,

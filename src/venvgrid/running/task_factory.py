@@ -13,7 +13,8 @@ from venvgrid.running.tasks import Built, Resolution
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from venvgrid.model.result import Cell, Interpreter, LockEntry
+    from venvgrid.model.environment import Interpreter, LockEntry
+    from venvgrid.model.plan import Cell
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel
     from venvgrid.running.cell_job import CellWork

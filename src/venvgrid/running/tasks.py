@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.installers.base import ResolveFailed, Unresolvable
+from venvgrid.model.environment import LockEntry
 from venvgrid.model.events import Stage
-from venvgrid.model.result import LockEntry
 from venvgrid.running.prioritisation import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.environments.store import Environment
-    from venvgrid.model.result import Cell, CellResult, Config, Interpreter, Plan
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import Interpreter
+    from venvgrid.model.plan import Cell, Plan
+    from venvgrid.model.result import CellResult
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel
     from venvgrid.running.cell_job import CellWork, Tested

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from venvgrid.environments.package_cache.bytecode import Bytecode
     from venvgrid.environments.store import Environment, Store
     from venvgrid.interpreters.provider import Pythons
-    from venvgrid.model.result import Cell, CellResult, Interpreter, LockEntry
+    from venvgrid.model.environment import Interpreter, LockEntry
+    from venvgrid.model.plan import Cell
+    from venvgrid.model.result import CellResult
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel, WheelShelf
     from venvgrid.resolving.resolver import Resolver

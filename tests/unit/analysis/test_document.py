@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from venvgrid.analysis.document import to_results
 from venvgrid.model import events, result, serialization
+from venvgrid.model.environment import Interpreter
 from venvgrid.model.events import Event, Message
-from venvgrid.model.result import Attestation, Interpreter, Outcome, PlannedCell, Status, Verdict
+from venvgrid.model.plan import PlannedCell, Status
+from venvgrid.model.result import Attestation, Outcome, Verdict
 from venvgrid.results.report import fold
 
 

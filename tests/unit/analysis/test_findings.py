@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import factories
 
-from venvgrid.analysis.comparison import Earlier, moves
+from venvgrid.analysis.comparison import moves
 from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.rules import told
 from venvgrid.model.result import Outcome, Verdict
+from venvgrid.results.report import Earlier
 
 if TYPE_CHECKING:
     from venvgrid.model.result import CellResult

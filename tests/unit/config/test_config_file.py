@@ -20,7 +20,7 @@ from venvgrid.model.errors import ConfigError
 if TYPE_CHECKING:
     import random
 
-    from venvgrid.model.result import Config
+    from venvgrid.model.config import Config
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 

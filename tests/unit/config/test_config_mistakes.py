@@ -18,7 +18,7 @@ from venvgrid.config.config_file import Source
 from venvgrid.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from venvgrid.model.result import Config
+    from venvgrid.model.config import Config
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from venvgrid.config import config_file, loading
+from venvgrid.model.config import Config, Frozen
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import Config, Frozen
 from venvgrid.planning import expansion
 from venvgrid.resolving import lockfile
 

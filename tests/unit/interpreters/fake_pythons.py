@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.query import BEGIN, END
-from venvgrid.model.result import Interpreter
+from venvgrid.model.environment import Interpreter
 from venvgrid.processes.runner import Completed
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from venvgrid.processes.runner import Command, Completed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.result import Interpreter
+    from venvgrid.model.environment import Interpreter
 
 
 class FakeUv:

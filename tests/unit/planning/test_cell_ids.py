@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.config import loading
+from venvgrid.model.config import Axis, AxisKind, Config, ProjectOptions, Rule
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import Axis, AxisKind, Config, ProjectOptions, Rule, Status
+from venvgrid.model.plan import Status
 from venvgrid.planning import expansion
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"

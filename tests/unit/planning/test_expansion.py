@@ -7,14 +7,19 @@ import json
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 
 from venvgrid.config import loading
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import Cell, Config, Plan, Status
+from venvgrid.model.plan import Cell, Plan, Status
 from venvgrid.planning import expansion
+from venvgrid.reporters.documents import plan_json
+
+if TYPE_CHECKING:
+    from venvgrid.model.config import Config
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 
@@ -212,8 +217,10 @@ def test_fill_replaces_once() -> None:
 
 def test_plan_json_fits_its_schema() -> None:
     """`plan --json` says what the design promises, and its schema accepts it."""
-    data = expansion.plan_json(expand(GRID + '[[exclude]]\npython = ">=3.12"\nnumpy = "1"\n[[exclude]]\nnumpy = "9"'))
-    schema = json.loads(resources.files("venvgrid").joinpath("model/schemas/plan.schema.json").read_text(encoding="utf-8"))
+    data = plan_json.plan_json(expand(GRID + '[[exclude]]\npython = ">=3.12"\nnumpy = "1"\n[[exclude]]\nnumpy = "9"'))
+    schema = json.loads(
+        resources.files("venvgrid").joinpath("model/schemas/plan.schema.json").read_text(encoding="utf-8")
+    )
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(data)
     assert ("venvgrid-plan-1", {"name": "full"}) == (data["format"], data["strategy"])

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.model.errors import UsageError
-from venvgrid.model.result import Cell, Outcome
+from venvgrid.model.plan import Cell
+from venvgrid.model.result import Outcome
 from venvgrid.planning import selection
 
 AXES = ("python", "matplotlib", "env.X")

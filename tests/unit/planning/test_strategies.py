@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from venvgrid.config import loading
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import Config, Learnt, Plan
+from venvgrid.model.plan import Learnt, Plan
 from venvgrid.planning import expansion
+from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
+
+if TYPE_CHECKING:
+    from venvgrid.model.config import Config
 
 GRID = """
 [axes]
@@ -69,7 +74,7 @@ def test_what_was_learnt_is_covered_otherwise() -> None:
     assert planned.certificate is not None
     assert planned.certificate.infeasible == {"numpy 2.2 needs Python >=3.11": 1}
     assert ("numpy", "2.2", "python", "3.10") not in pairs(planned)
-    data = expansion.plan_json(planned)["strategy"]
+    data = plan_json.plan_json(planned)["strategy"]
     assert data["learnt"] == [{"values": {"python": "3.10", "numpy": "2.2"}, "reason": learnt.reason}]
     json.dumps(data)
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid import testing
-from venvgrid.model.result import InstallMode, Interpreter
+from venvgrid.model.config import InstallMode
 from venvgrid.project import wheels
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.project.wheels import WheelShelf
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from venvgrid.model.environment import Interpreter
 
 
 def write_wheel(path: Path, members: dict[str, str], *, pure: bool = True) -> Path:

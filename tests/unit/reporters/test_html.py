@@ -14,9 +14,9 @@ import hostile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.analysis.comparison import Earlier
 from venvgrid.model.result import CellResult, Outcome, Verdict
 from venvgrid.reporters.documents import html
+from venvgrid.results.report import Earlier
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "code", "noscript", "div"),

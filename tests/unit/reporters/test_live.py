@@ -19,7 +19,7 @@ from venvgrid.model.result import Outcome, Verdict
 from venvgrid.reporters.terminal.live import LiveReporter, Screen
 
 if TYPE_CHECKING:
-    from venvgrid.model.result import Cell
+    from venvgrid.model.plan import Cell
 
 CONTROL = re.compile(r"\x1b\[(\??)(\d*)([A-Za-z])|(\r)|(\n)|([^\x1b\r\n]+)")
 

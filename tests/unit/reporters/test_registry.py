@@ -8,7 +8,7 @@ import factories as make
 import pytest
 
 from venvgrid.model.errors import UsageError
-from venvgrid.model.result import Plan, PlannedCell, Status
+from venvgrid.model.plan import Plan, PlannedCell, Status
 from venvgrid.reporters import registry
 from venvgrid.reporters.terminal import plan_table
 

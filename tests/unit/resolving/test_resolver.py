@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.installers.base import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
-from venvgrid.model.result import Cell, Config, LockEntry, Resolution
+from venvgrid.model.config import Config, Resolution
+from venvgrid.model.environment import LockEntry
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
 from venvgrid.resolving.resolver import Resolver, wants_of
+
+if TYPE_CHECKING:
+    from venvgrid.model.plan import Cell
 
 DEMO = Metadata(name="demo", version="1.0", requires=("numpy>=1.20", 'rich>=10; extra == "tty"'), extras=("tty",))
 

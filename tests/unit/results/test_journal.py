@@ -17,19 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.model import events
+from venvgrid.model.environment import Interpreter
 from venvgrid.model.errors import InfrastructureError
-from venvgrid.model.result import (
-    Attestation,
-    Cell,
-    CellResult,
-    Failure,
-    Interpreter,
-    Outcome,
-    Plan,
-    PlannedCell,
-    Status,
-    Verdict,
-)
+from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
+from venvgrid.model.result import Attestation, CellResult, Failure, Outcome, Verdict
 from venvgrid.results import journal
 
 if TYPE_CHECKING:

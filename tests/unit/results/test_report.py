@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from venvgrid.analysis import grouping
 from venvgrid.model.events import (
     CellFinished,
     CellPlanned,
@@ -19,9 +20,10 @@ from venvgrid.model.events import (
     StageStarted,
     TestsCollected,
 )
-from venvgrid.model.result import Cell, CellResult, Outcome, PlannedCell, Status, Verdict
-from venvgrid.results import report
-from venvgrid.results.report import exit_status, fold
+from venvgrid.model.plan import Cell, PlannedCell, Status
+from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.results.exit_status import exit_status
+from venvgrid.results.report import fold
 
 CELLS = [make.cell("py3.9"), make.cell("py3.10"), make.cell("py3.11")]
 
@@ -271,7 +273,7 @@ def _red(name: str, *failures: str, **options: bool) -> CellResult:
 def test_failures_are_grouped_by_signature_the_largest_group_first() -> None:
     """A group names its cells in the plan's order, its tests, and the log of the first cell."""
     folded = make.report(_red("py3.9", "rare", "often"), _red("py3.10", "often"), status=1)
-    found = report.groups(folded)
+    found = grouping.by_signature(folded.cells)
     assert [(group.signature, group.cells, group.tests, group.count) for group in found] == [
         ("often", ("py3.9", "py3.10"), ("t::often",), 2),
         ("rare", ("py3.9",), ("t::rare",), 1),
@@ -282,14 +284,14 @@ def test_failures_are_grouped_by_signature_the_largest_group_first() -> None:
 def test_failures_of_cells_that_may_fail_come_last() -> None:
     """However many cells have them."""
     may = [_red(f"py3.{n}", "allowed", allow_failure=True) for n in range(3)]
-    found = report.groups(make.report(*may, _red("py3.9", "real"), status=1))
+    found = grouping.by_signature(make.report(*may, _red("py3.9", "real"), status=1).cells)
     assert [(group.signature, group.allowed) for group in found] == [("real", False), ("allowed", True)]
 
 
 def test_a_failure_of_no_test_is_a_group_without_tests() -> None:
     """A broken environment has a failure, too: no test's."""
     broken = make.result("py3.9", Outcome.BROKEN_ENV, failures=(make.failure("", signature="import"),))
-    (group,) = report.groups(make.report(broken, status=1))
+    (group,) = grouping.by_signature(make.report(broken, status=1).cells)
     assert (group.tests, group.outcome) == ((), Outcome.BROKEN_ENV)
 
 
@@ -303,7 +305,8 @@ def test_cells_that_were_not_tested_are_grouped_by_outcome_and_reason() -> None:
         make.result("py3.12", Outcome.IMPOSSIBLE, reason="no compiler"),
     ]
     assert [
-        (group.outcome, group.reason, group.cells) for group in report.reasons(make.report(*results, status=3))
+        (group.outcome, group.reason, group.cells)
+        for group in grouping.by_reason(make.report(*results, status=3).cells)
     ] == [
         (Outcome.BUILD_FAILED, "no compiler", ("py3.8", "py3.10")),
         (Outcome.IMPOSSIBLE, "no compiler", ("py3.12",)),
@@ -315,7 +318,7 @@ def test_impossible_cells_whose_reasons_differ_in_their_python_are_one_group() -
     reasons = [f"matplotlib 2.2 has no wheel for CPython 3.{minor} on linux-x86_64" for minor in (8, 9, 13)]
     reasons += ["numpy 2.2 needs Python >=3.10", "numpy 2.3 needs Python >=3.11"]
     results = [make.result(f"py3.{n}", Outcome.IMPOSSIBLE, reason=text) for n, text in enumerate(reasons)]
-    assert [group.reason for group in report.reasons(make.report(*results, status=4))] == [
+    assert [group.reason for group in grouping.by_reason(make.report(*results, status=4).cells)] == [
         "matplotlib 2.2 has no wheel for CPython 3.8, 3.9, 3.13 on linux-x86_64",
         "numpy 2.2 needs Python >=3.10",
         "numpy 2.3 needs Python >=3.11",
@@ -331,7 +334,7 @@ def test_every_cell_that_is_not_green_is_in_a_group(cells: list[tuple[Outcome, s
         for n, (outcome, reason) in enumerate(cells)
     ]
     folded = make.report(*results, status=1)
-    in_failures = {cell for group in report.groups(folded) for cell in group.cells}
-    in_reasons = list(itertools.chain.from_iterable(group.cells for group in report.reasons(folded)))
+    in_failures = {cell for group in grouping.by_signature(folded.cells) for cell in group.cells}
+    in_reasons = list(itertools.chain.from_iterable(group.cells for group in grouping.by_reason(folded.cells)))
     bad = {item.id for item in results if not item.outcome.is_green}
     assert sorted(bad - in_failures) == sorted(in_reasons)

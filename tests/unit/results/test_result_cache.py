@@ -10,13 +10,15 @@ import pytest
 
 from venvgrid import testing
 from venvgrid.config import loading
-from venvgrid.model.result import CellResult, LockEntry, Outcome, Verdict
+from venvgrid.model.environment import LockEntry
+from venvgrid.model.result import CellResult, Outcome, Verdict
 from venvgrid.planning import expansion
 from venvgrid.results.report import Case, Report
 from venvgrid.results.result_cache import KEPT, Verdicts, with_tests
 
 if TYPE_CHECKING:
-    from venvgrid.model.result import Cell, Config
+    from venvgrid.model.config import Config
+    from venvgrid.model.plan import Cell
 
 
 def parse(text: str) -> Config:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from venvgrid.model.events import Event, Message
+from venvgrid.processes import parallel
 from venvgrid.processes.runner import Cancellation
 from venvgrid.running import loop
 from venvgrid.running.loop import Lane, Slots, Task
@@ -162,9 +163,9 @@ def test_closing_the_iterator_stops_the_workers() -> None:
 
 def test_map_parallel_keeps_the_order() -> None:
     """Results are in the order of the items, however the threads take turns."""
-    assert loop.map_parallel(lambda number: number * number, range(50)) == [number * number for number in range(50)]
+    assert parallel.map_parallel(lambda number: number * number, range(50)) == [number * number for number in range(50)]
 
 
 def test_usable_cpus_is_at_least_one() -> None:
     """There is always a CPU to run on."""
-    assert loop.usable_cpus() >= 1
+    assert parallel.usable_cpus() >= 1

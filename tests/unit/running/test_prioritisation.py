@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import factories
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.analysis.comparison import Earlier
-from venvgrid.model.result import Cell, Distribution, Outcome
+from venvgrid.model.environment import Distribution
+from venvgrid.model.result import Outcome
+from venvgrid.results.report import Earlier
 from venvgrid.running import prioritisation
 from venvgrid.running.prioritisation import ranks
+
+if TYPE_CHECKING:
+    from venvgrid.model.plan import Cell
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12")
 NUMPYS = ("1.26", "2.0", "2.2")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,7 @@ from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
-from venvgrid.model.result import Config, Outcome
+from venvgrid.model.result import Outcome
 from venvgrid.planning import expansion
 from venvgrid.processes.runner import Cancellation
 from venvgrid.project.metadata import Metadata
@@ -20,6 +21,9 @@ from venvgrid.running.loop import Slots
 from venvgrid.running.prioritisation import Order
 from venvgrid.running.scheduler import GridDirector
 from venvgrid.running.tasks import Goal, headline
+
+if TYPE_CHECKING:
+    from venvgrid.model.config import Config
 
 ONE = Slots(cpu=1, network=1)
 DEMO = Metadata(name="demo", version="1.0")

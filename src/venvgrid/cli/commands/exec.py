@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app.run import one_run_at_a_time
 from venvgrid.cli import options
+from venvgrid.model.config import AxisKind
 from venvgrid.model.errors import InfrastructureError, UsageError
 from venvgrid.model.events import Stage
-from venvgrid.model.result import AxisKind
 from venvgrid.processes import runner, variables
 from venvgrid.processes.runner import Cancellation
 from venvgrid.storage import directories

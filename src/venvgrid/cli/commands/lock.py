@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.cli import options
 from venvgrid.cli.commands import plan
 from venvgrid.model.errors import InfrastructureError
-from venvgrid.model.result import Status
+from venvgrid.model.plan import Status
 from venvgrid.processes.runner import Cancellation
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.results import journal
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.result import Frozen
+    from venvgrid.model.config import Frozen
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from venvgrid.cli import options
 from venvgrid.model.errors import UsageError
 from venvgrid.model.events import Stage
-from venvgrid.model.result import Status
-from venvgrid.planning import expansion
+from venvgrid.model.plan import Status
 from venvgrid.processes.runner import Cancellation
+from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
 from venvgrid.resolving import lockfile
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from venvgrid.app.context import Workbench
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.result import Plan
+    from venvgrid.model.plan import Plan
     from venvgrid.running.scheduler import GridDirector
 
 
@@ -44,7 +44,7 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     director = resolve(bench, planned)
     known = replace(planned, cells=tuple(director.planned[item.cell.id] for item in planned.cells))
     if arguments.json:
-        terminal.data(json.dumps(expansion.plan_json(known), indent=1))
+        terminal.data(json.dumps(plan_json.plan_json(known), indent=1))
     else:
         terminal.data(
             plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from venvgrid.app import run
 from venvgrid.app.context import choose_cells
 from venvgrid.cli import options, signals
-from venvgrid.model.errors import LockError, NothingToRunError, UsageError
+from venvgrid.model.errors import ExitStatus, LockError, NothingToRunError, UsageError
 from venvgrid.model.events import Stage
-from venvgrid.model.result import Outcome, Status
+from venvgrid.model.plan import Status
+from venvgrid.model.result import Outcome
 from venvgrid.processes import runner
 from venvgrid.processes.runner import Cancellation
 from venvgrid.reporters import registry
 from venvgrid.resolving import changed_cells, lockfile
 from venvgrid.results import coverage, journal
-from venvgrid.results.report import INTERRUPTED
 from venvgrid.running import prioritisation
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
     from venvgrid.model.events import Event
-    from venvgrid.model.result import Plan
+    from venvgrid.model.plan import Plan
     from venvgrid.results.report import Report
 
 GRID = "{grid}"  # in the name of a report's file
@@ -77,7 +77,7 @@ def _run(
                 file.with_name(file.name.replace(GRID, grid or "main")),
                 registry.text(format_, finished, folder.log_of, inside),
             )
-    return signals.exit_status() if finished.exit_status == INTERRUPTED else finished.exit_status
+    return signals.exit_status() if finished.exit_status == ExitStatus.INTERRUPTED else finished.exit_status
 
 
 @contextmanager

@@ -24,14 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.manifest import identity
 from venvgrid.environments.package_cache.links import FileFacts, Kept, can_reflink
+from venvgrid.interpreters.identity import identity
 from venvgrid.storage.atomic import read_sealed, write_sealed, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.result import Distribution, Interpreter
+    from venvgrid.model.environment import Distribution, Interpreter
 
 FORMAT = "venvgrid-tree-1"
 PARTS = ("site", "outside", "compiled")

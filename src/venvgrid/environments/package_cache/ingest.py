@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.package_cache.cache import Trees
     from venvgrid.environments.package_cache.record import Installed
-    from venvgrid.model.result import Distribution, Interpreter
+    from venvgrid.model.environment import Distribution, Interpreter
 
 FIRST_LINES = 3  # of a script, in which it says what runs it
 

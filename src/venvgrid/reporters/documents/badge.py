@@ -7,8 +7,8 @@ import json
 import unicodedata
 from typing import TYPE_CHECKING
 
+from venvgrid.model.errors import ExitStatus
 from venvgrid.model.result import Outcome
-from venvgrid.results.report import GREEN
 
 if TYPE_CHECKING:
     from venvgrid.results.report import Report
@@ -57,7 +57,7 @@ def _message(report: Report) -> tuple[str, str]:
     if not counted or not report.finished:
         return "no result", "lightgrey"
     told = f"{green} cells pass" if green == len(counted) else f"{green} of {len(counted)} cells pass"
-    return told, "brightgreen" if report.exit_status == GREEN and green == len(counted) else "red"
+    return told, "brightgreen" if report.exit_status == ExitStatus.PASSED and green == len(counted) else "red"
 
 
 def _width(words: str) -> float:

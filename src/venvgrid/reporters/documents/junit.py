@@ -14,9 +14,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from venvgrid.model.errors import ExitStatus
 from venvgrid.model.result import Failure, Outcome, Verdict
 from venvgrid.reporters import text
-from venvgrid.results.report import GREEN, Case
+from venvgrid.results.report import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +137,7 @@ def _is_waived(cell: CellResult, report: Report) -> bool:
     """Whether it is no failure that a cell was not tested: as it cannot exist, or its Python need not be there."""
     if cell.outcome is Outcome.IMPOSSIBLE:
         return not cell.named or cell.allow_failure
-    return cell.outcome is Outcome.MISSING_INTERPRETER and report.exit_status == GREEN
+    return cell.outcome is Outcome.MISSING_INTERPRETER and report.exit_status == ExitStatus.PASSED
 
 
 def _properties(cell: CellResult) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from venvgrid.model.events import CellFinished, CellPlanned, Event, Message, RunStarted, Stage, StageFinished
-from venvgrid.model.result import Outcome, Status
+from venvgrid.model.plan import Status
+from venvgrid.model.result import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.terminal.progress import Progress, Running
 from venvgrid.reporters.terminal.streams import Quiet

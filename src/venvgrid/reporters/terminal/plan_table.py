@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import CellResult, Outcome, Status
+from venvgrid.model.plan import Status
+from venvgrid.model.result import CellResult, Outcome
 from venvgrid.reporters import text
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvgrid.model.result import Plan
+    from venvgrid.model.plan import Plan
 
 MOST_MISSING = 5
 MOST_REASONS = 12

@@ -17,7 +17,8 @@ from venvgrid.model.events import (
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model.result import Outcome, Status, Verdict
+from venvgrid.model.plan import Status
+from venvgrid.model.result import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,51 @@
+"""Values of an environment: interpreter, locked distributions, lock entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python that the machine has, as it described itself."""
+
+    executable: str  # absolute; what environments are made from
+    version: str  # "3.9.18", "3.14.0rc1"
+    implementation: str  # "cpython", "pypy", "graalpy"
+    free_threaded: bool
+    debug: bool
+    bits: int  # 32 or 64
+    platform: str  # sysconfig.get_platform(): "linux-x86_64"
+    cache_tag: str  # sys.implementation.cache_tag, "" on 2.7
+    markers: Mapping[str, str]  # PEP 508 environment markers
+    source: str  # where it was found: "pyenv", "uv", "PATH", …
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """Major and minor version, e.g. (3, 9)."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """One exact distribution of a lock. `hashes` are "sha256:…" of every file that may be installed for it."""
+
+    name: str  # normalised, PEP 503
+    version: str
+    hashes: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()  # of the same files where the resolver told; never written into matrix.lock
+    direct: str = ""  # the URL of a direct reference, which is written into matrix.lock
+    uploaded: str = ""  # when the newest of the files was uploaded, where the index told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockEntry:
+    """What one environment holds besides the project. `key` is the digest of all of it."""
+
+    key: str
+    interpreter: Interpreter
+    distributions: tuple[Distribution, ...]
+    as_of: str = ""  # the cut-off that was applied, "" for none
+    notes: tuple[str, ...] = ()  # e.g. that an era could not be applied on Python 2.7

@@ -1,0 +1,72 @@
+"""Values of a plan: cells, their status, and what the plan covers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One value of every axis, in the order of the axes. `id` is stable and safe in a shell and as a file name."""
+
+    id: str
+    axes: Mapping[str, str]
+    allow_failure: bool = False
+    named: bool = False  # an include asked for it by name: if it is impossible, that is a failure
+    labels: tuple[str, ...] = ()  # that includes gave it, to select it by
+
+
+class Status(StrEnum):
+    """What the plan knows of a cell before it runs."""
+
+    RUNNABLE = "runnable"
+    IMPOSSIBLE = "impossible"
+    MISSING_INTERPRETER = "missing-interpreter"
+    EXCLUDED = "excluded"
+    FAILED = "failed"  # it could not be found out: network, index, a build backend that fails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCell:
+    """A cell and whether it will run; `reason` says why not."""
+
+    cell: Cell
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """Values that cannot be together, as a resolver found, and why."""
+
+    values: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What the cells of a plan cover, checked apart from what chose them: combinations of `strength` values.
+
+    `feasible` can be, `covered` of them are in a cell; `infeasible` counts those that cannot be, by who says so;
+    `missing` names combinations that can be and are in no cell (the first of them).
+    """
+
+    strength: int
+    feasible: int
+    covered: int
+    infeasible: Mapping[str, int]
+    missing: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The cells in order. `warnings` are about the plan as a whole (an exclude that matches nothing)."""
+
+    cells: tuple[PlannedCell, ...]
+    strategy: str = "full"
+    warnings: tuple[str, ...] = ()
+    certificate: Certificate | None = None
+    learnt: tuple[Learnt, ...] = ()
+    combinations: int = 0  # of the values of all axes, where not all of them are cells

@@ -1,0 +1,54 @@
+"""Parallel calls, and how many CPUs this process may use."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from venvgrid.model.events import Event
+
+    Post = Callable[[Event], None]
+
+
+A = TypeVar("A")
+
+
+B = TypeVar("B")
+
+
+CPU_LIMITS = (
+    ("/sys/fs/cgroup/cpu.max",),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
+
+
+def usable_cpus() -> int:
+    """Count the CPUs that this process may use: affinity and the limit of its control group, at least 1."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(count, _group_limit() or count))
+
+
+def _group_limit() -> int | None:
+    """Read the CPU limit of a control group (version 2, then 1); None where there is none."""
+    for files in CPU_LIMITS:
+        try:
+            words = " ".join(Path(file).read_text(encoding="ascii") for file in files).split()
+            quota, period = int(words[0]), int(words[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        return max(1, -(-quota // period)) if quota > 0 else None
+    return None
+
+
+def map_parallel(function: Callable[[A], B], items: Iterable[A], *, workers: int = 8) -> list[B]:
+    """Apply a function that waits for processes or the network to all items at once; results in the items' order."""
+    values = list(items)
+    if len(values) < 2:  # noqa: PLR2004  (one item needs no thread)
+        return [function(value) for value in values]
+    with ThreadPoolExecutor(max_workers=min(workers, len(values))) as pool:
+        return list(pool.map(function, values))

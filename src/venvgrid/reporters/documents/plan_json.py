@@ -1,0 +1,51 @@
+"""`plan --json`: the plan as data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from venvgrid.model.plan import Plan
+
+
+FORMAT = "venvgrid-plan-1"
+
+
+LARGEST = 2**53 - 1  # that every JSON parser takes as it is
+
+
+def _strategy_json(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": plan.strategy}
+    if plan.learnt:
+        found["learnt"] = [{"values": dict(item.values), "reason": item.reason} for item in plan.learnt]
+    if plan.combinations:
+        found["combinations"] = min(plan.combinations, LARGEST)
+    if plan.certificate is not None:
+        proof = plan.certificate
+        found |= {
+            "strength": proof.strength,
+            "feasible": proof.feasible,
+            "covered": proof.covered,
+            "infeasible": dict(proof.infeasible),
+            "missing": [dict(item) for item in proof.missing],
+        }
+    return found
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Give `plan` as the data of `plan --json`; its JSON Schema is schemas/plan.schema.json."""
+    return {
+        "format": FORMAT,
+        "strategy": _strategy_json(plan),
+        "cells": [
+            {
+                "id": planned.cell.id,
+                "axes": dict(planned.cell.axes),
+                "status": planned.status.value,
+                "reason": planned.reason,
+                "allow_failure": planned.cell.allow_failure,
+            }
+            for planned in plan.cells
+        ],
+        "warnings": list(plan.warnings),
+    }
