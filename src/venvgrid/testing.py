@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.builder import BuildError
 from venvgrid.environments.store import Environment
-from venvgrid.installers.base import Answer, Resolved
+from venvgrid.installers.base import Resolved, ResolveResult
 from venvgrid.model.environment import Distribution, Interpreter, LockEntry
 from venvgrid.model.result import Outcome
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.project.wheels import Wheel
-from venvgrid.running.cell_job import Tested, base_result
+from venvgrid.running.cell_job import TestDone, base_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
     from venvgrid.model.result import CellResult
     from venvgrid.processes.runner import Command, Completed
-    from venvgrid.running.cell_job import CellWork
+    from venvgrid.running.cell_job import CellJob
     from venvgrid.running.loop import Post
-    from venvgrid.running.tasks import Answer as CellAnswer
+    from venvgrid.running.tasks import CellAnswer
 
 
 def interpreter(
@@ -82,13 +82,13 @@ class FakeRunner:
 class FakeInstaller:
     """An installer whose index is `answer`; installing makes nothing and says `problem`."""
 
-    answer: Callable[[ResolveRequest], Answer] = lambda _request: Resolved(distributions=())
+    answer: Callable[[ResolveRequest], ResolveResult] = lambda _request: Resolved(distributions=())
     problem: str = ""
     requests: list[ResolveRequest] = field(default_factory=list)
     installed: list[InstallRequest] = field(default_factory=list)
     name: str = "fake 1.0"
 
-    def resolve(self, request: ResolveRequest) -> Answer:
+    def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Answer a resolve."""
         self.requests.append(request)
         return self.answer(request)
@@ -185,7 +185,7 @@ class FakeWork:
             return None
         return replace(base_result(cell, entry), outcome=Outcome.PASSED, cached=True)
 
-    def test(self, work: CellWork, post: Post) -> Tested:
+    def test(self, work: CellJob, post: Post) -> TestDone:
         """Give the cell its outcome; a cell of `changing` changes its environment unless it is alone in it."""
         del post
         self.calls.append(("test", work.cell.id))
@@ -193,7 +193,7 @@ class FakeWork:
         result = replace(base_result(work.cell, work.entry), outcome=outcome, attempts=1)
         changing = work.cell.id in self.changing and not work.alone
         imported = frozenset({"demo.pyc"})
-        return Tested(result=result, is_changed=changing, is_poisoned=changing, imported=imported)
+        return TestDone(result=result, is_changed=changing, is_poisoned=changing, imported=imported)
 
     def collect(self, environment: Environment, imported: frozenset[str]) -> int:
         """Keep nothing."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from venvgrid.outcomes import attestation, probe
 from venvgrid.outcomes import judgement as verdict
-from venvgrid.outcomes import probe
-from venvgrid.outcomes.observation import Observed
+from venvgrid.outcomes.observation import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +67,7 @@ class Lab:
 class Seen:
     """What became of one command."""
 
-    observed: Observed
+    observed: Observation
     judgement: verdict.Judgement
     status: int
     output: str
@@ -174,17 +174,17 @@ class Case:
 
     def judge(self, status: int, output: str) -> Seen:
         """Read the stream and judge it."""
-        observed = Observed()
+        observed = Observation()
         for record in probe.Stream(self.folder / "run" / probe.STREAM_NAME).read_new():
             observed.add(record)
-        expected = verdict.Expected(
+        expected = attestation.Expectation(
             prefix=self.lab.prefix,
             python_version=self.lab.version,
             packages=self.packages,
             project=self.project,
             project_origin=self.project_origin,
         )
-        judgement = verdict.judge(observed, verdict.Ended(exit_code=status), expected)
+        judgement = verdict.judge(observed, verdict.CommandExit(exit_code=status), expected)
         return Seen(observed=observed, judgement=judgement, status=status, output=output)
 
 

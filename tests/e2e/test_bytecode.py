@@ -16,9 +16,9 @@ import pytest
 from venvgrid import testing
 from venvgrid.environments.package_cache import ingest, populate
 from venvgrid.environments.package_cache.bytecode import SOURCE_TIME, Bytecode
-from venvgrid.environments.package_cache.cache import Trees
+from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.environments.package_cache.links import DamagedError
-from venvgrid.environments.package_cache.populate import Given
+from venvgrid.environments.package_cache.populate import Populated
 from venvgrid.processes import command, runner
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ DEMO = testing.distribution("demo", "1.0")
 class Shared:
     """The trees and the compiler, as a store uses them."""
 
-    trees: Trees
+    trees: PackageCache
     bytecode: Bytecode
 
     def keep(self, env: Path, interpreter: Interpreter = HERE) -> None:
-        ingest.keep(self.trees, env, env / "site", env / "bin/python", interpreter, (DEMO,))
+        ingest.add_installed(self.trees, env, env / "site", env / "bin/python", interpreter, (DEMO,))
 
     def give(self, env: Path, interpreter: Interpreter = HERE) -> int:
         """Fill a new environment from the tree; gives how many compiled files it got."""
@@ -51,8 +51,8 @@ class Shared:
         tree = self.trees.find(interpreter, DEMO)
         if tree is None:
             return 0
-        given = Given()
-        populate.give(self.trees, tree, env, env / "site", given, may_link=True)
+        given = Populated()
+        populate.populate(self.trees, tree, env, env / "site", given, may_link=True)
         return len(given.compiled)
 
     def collect(self, env: Path, interpreter: Interpreter = HERE) -> int:
@@ -89,7 +89,7 @@ def imported(env: Path, name: str) -> None:
 @pytest.fixture
 def shared(tmp_path: Path) -> Shared:
     """Give an empty cache; compiling starts the interpreter that runs the tests."""
-    trees = Trees(folder=tmp_path / "trees")
+    trees = PackageCache(folder=tmp_path / "trees")
     return Shared(trees, Bytecode(trees=trees, environ={}, run=runner.run))
 
 
@@ -140,7 +140,7 @@ def test_two_processes_add_to_one_tree(shared: Shared, tmp_path: Path) -> None:
     """What another run compiled meanwhile is not lost when this one adds to it."""
     first = install(tmp_path / "one", a="A = 1\n", b="B = 2\n")
     shared.keep(first)
-    trees = Trees(folder=shared.trees.folder)
+    trees = PackageCache(folder=shared.trees.folder)
     other = Shared(trees, Bytecode(trees=trees, environ={}, run=runner.run))
     other.trees.find(HERE, DEMO)
     imported(first, "a")
@@ -207,7 +207,7 @@ def test_old_pythons_and_other_implementations_are_left_alone(tmp_path: Path) ->
     def never(asked: command.Command) -> command.Completed:
         pytest.fail(f"started {asked.argv}")
 
-    trees = Trees(folder=tmp_path / "trees")
+    trees = PackageCache(folder=tmp_path / "trees")
     shared = Shared(trees, Bytecode(trees=trees, environ={}, run=never))
     for other in (testing.interpreter("3.7.1"), testing.interpreter("3.10.1", "pypy")):
         env = install(tmp_path / other.version, a="A = 1\n")

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 import factories
 import hostile
 
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.reporters.documents import html
 from venvgrid.results.report import Earlier
 
@@ -86,8 +86,10 @@ def big(cells: int, tests: int) -> Report:
     for number in range(cells):
         axes = {"python": f"3.{number % 10 + 4}", "numpy": f"{number // 10}.0"}
         bad = number == cells - 1
-        verdicts = {name: Verdict.FAILED if bad and not at % 10 else Verdict.PASSED for at, name in enumerate(names)}
-        failures = tuple(factories.failure(name) for name, verdict in verdicts.items() if verdict is Verdict.FAILED)
+        verdicts = {
+            name: CaseOutcome.FAILED if bad and not at % 10 else CaseOutcome.PASSED for at, name in enumerate(names)
+        }
+        failures = tuple(factories.failure(name) for name, verdict in verdicts.items() if verdict is CaseOutcome.FAILED)
         result = factories.result(
             factories.cell(f"py{axes['python']}-numpy{axes['numpy']}", axes),
             Outcome.FAILED if bad else Outcome.PASSED,
@@ -177,7 +179,7 @@ def test_nothing_is_executed(show: Callable[..., Any]) -> None:
         packages={payload: payload},
         notes=(payload,),
     )
-    report = factories.report(result, extra=factories.tested(result, {payload: Verdict.FAILED}))
+    report = factories.report(result, extra=factories.tested(result, {payload: CaseOutcome.FAILED}))
     before = {"py3.9": Earlier(run="r0", outcome=Outcome.PASSED, packages={payload: "1"})}
     page = show(replace(report, project=payload, before=before), log=payload, fragment="#cell-py3.9")
     assert "owned" not in page.title.split(":")[-1]

@@ -18,8 +18,8 @@ import pytest
 from packaging.markers import default_environment
 
 from venvgrid.interpreters.cache import FILE
-from venvgrid.interpreters.candidates import PassedOver
-from venvgrid.interpreters.discovery import Found, discover, find_one, look
+from venvgrid.interpreters.candidates import Rejected
+from venvgrid.interpreters.discovery import Found, discover, find_one, search
 from venvgrid.interpreters.locations import Machine
 from venvgrid.interpreters.selection import Missing, resolve_specs
 from venvgrid.processes.runner import Command, Completed, run
@@ -66,7 +66,7 @@ def test_every_pyenv_version_is_found_though_one_is_active_at_most(tmp_path: Pat
     counting = Counting()
     machine = on_path(tmp_path, PYENV / "shims")
     with ThreadPoolExecutor(2) as pool:
-        found = look(machine, run=counting, cache=tmp_path / "cache", map_parallel=pool.map)
+        found = search(machine, run=counting, cache=tmp_path / "cache", map_parallel=pool.map)
     real = {Path(os.path.realpath(folder)) for folder in VERSIONS if not (folder / "pyvenv.cfg").exists()}
     assert sorted(real) == sorted(Path(os.path.realpath(item.executable)).parent.parent for item in found.interpreters)
     assert {"pyenv"} == {item.source for item in found.interpreters}
@@ -80,10 +80,10 @@ def test_the_second_look_starts_nothing_and_takes_no_time(tmp_path: Path) -> Non
     """All answers come from the memory, in a few milliseconds; starting the Pythons takes ten times that."""
     machine = on_path(tmp_path, PYENV / "shims")
     began = time.perf_counter()
-    first = look(machine, run=run, cache=tmp_path / "cache")
+    first = search(machine, run=run, cache=tmp_path / "cache")
     middle = time.perf_counter()
     counting = Counting()
-    second = look(machine, run=counting, cache=tmp_path / "cache")
+    second = search(machine, run=counting, cache=tmp_path / "cache")
     end = time.perf_counter()
     assert first == second
     assert counting.commands == []
@@ -98,7 +98,7 @@ def test_each_describes_itself_as_it_is(tmp_path: Path) -> None:
         "platform.python_version(), platform.python_implementation(), struct.calcsize('P') * 8, "
         "sysconfig.get_platform(), u[0], u[2], u[3], u[4], sys.platform]))"
     )
-    found = look(on_path(tmp_path, PYENV / "shims"), run=run, cache=None)
+    found = search(on_path(tmp_path, PYENV / "shims"), run=run, cache=None)
     assert found.interpreters
     for item in found.interpreters:
         told = json.loads(subprocess.run([item.executable, "-c", question], check=True, capture_output=True).stdout)
@@ -121,7 +121,7 @@ def test_each_describes_itself_as_it_is(tmp_path: Path) -> None:
 def test_the_markers_are_those_of_packaging(tmp_path: Path) -> None:
     """For the Python that runs the tests, every marker is what packaging computes inside it."""
     answer = find_one(BASE, run=run, cache=None, environ=os.environ)
-    assert not isinstance(answer, PassedOver)
+    assert not isinstance(answer, Rejected)
     assert dict(default_environment()) == dict(answer.markers)
     assert sys.implementation.cache_tag == answer.cache_tag
     assert bool(sysconfig.get_config_var("Py_GIL_DISABLED")) == answer.free_threaded
@@ -149,7 +149,7 @@ def test_what_hangs_floods_or_fails_is_passed_over(tmp_path: Path) -> None:
     script(folder / "python3.5", "kill -SEGV $$")
     script(folder / "python3.6", "echo 'Welcome'; echo 'a banner' >&2; printf 'no end of line'; exec " + f'{BASE} "$@"')
     with ThreadPoolExecutor(6) as pool:
-        found = look(on_path(tmp_path, folder), run=run, cache=None, timeout=4.0, map_parallel=pool.map)
+        found = search(on_path(tmp_path, folder), run=run, cache=None, timeout=4.0, map_parallel=pool.map)
     reasons = {Path(item.path).name: item.reason for place in found.places for item in place.passed_over}
     expected = {
         "python3.1": "exit status 127: shim: version 3.1 is not active",
@@ -170,7 +170,7 @@ def test_the_users_python_variables_reach_no_candidate(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "python3").symlink_to(BASE)
     environ = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": str(tmp_path), "PYTHONSTARTUP": "x"}
-    found = look(on_path(tmp_path, folder, environ=environ), run=run, cache=None)
+    found = search(on_path(tmp_path, folder, environ=environ), run=run, cache=None)
     assert [platform.python_version()] == [item.version for item in found.interpreters]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from venvgrid.interpreters.discovery import look
+from venvgrid.interpreters.discovery import search
 from venvgrid.interpreters.download import install
 from venvgrid.interpreters.locations import Machine
 from venvgrid.interpreters.selection import Missing
@@ -103,14 +103,14 @@ def test_uv_installs_a_missing_python_from_a_mirror(tmp_path: Path) -> None:
     environ = mirror(tmp_path, installation, version)
     minor = version.rpartition(".")[0]
     machine = Machine(environ={**environ, "PATH": ""}, home=tmp_path / "home", root=tmp_path)
-    assert look(machine, run=run, cache=None).interpreters == ()
+    assert search(machine, run=run, cache=None).interpreters == ()
 
     answer = install(minor, uv=uv, run=run, environ=environ, cwd=tmp_path)
 
     assert not isinstance(answer, Missing), answer.reason
     assert (version, "uv", "cpython") == (answer.version, answer.source, answer.implementation)
     assert Path(answer.executable).is_relative_to(os.path.realpath(tmp_path / "pythons"))
-    again = look(machine, run=run, cache=None)
+    again = search(machine, run=run, cache=None)
     assert [answer] == list(again.interpreters)
     assert not (tmp_path / "home" / ".local" / "bin").exists()
 

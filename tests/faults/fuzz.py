@@ -31,7 +31,7 @@ from venvgrid.planning import expansion, selection
 from venvgrid.processes.redaction import Redactor
 from venvgrid.resolving import lockfile
 from venvgrid.results.journal import read as read_journal
-from venvgrid.results.report import fold
+from venvgrid.results.report import build_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ def _lock(data: bytes) -> None:
 
 def _journal(data: bytes) -> None:
     (HERE / "events.jsonl").write_bytes(data)
-    fold(read_journal(HERE / "events.jsonl"))
+    build_report(read_journal(HERE / "events.jsonl"))
 
 
 def _results(data: bytes) -> None:
@@ -119,7 +119,7 @@ def _requirements(data: bytes) -> None:
 
 
 def _redaction(data: bytes) -> None:
-    redactor = Redactor.of({"A_TOKEN": "hunter2hunter2"})
+    redactor = Redactor.from_environ({"A_TOKEN": "hunter2hunter2"})
     stream = redactor.stream()
     half = len(data) // 2
     found = stream.add(data[:half]) + stream.add(data[half:]) + stream.end()

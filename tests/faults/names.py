@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.environments.package_cache import record
-from venvgrid.environments.package_cache.cache import Trees
-from venvgrid.environments.package_cache.ingest import keep
+from venvgrid.environments.package_cache.cache import PackageCache
+from venvgrid.environments.package_cache.ingest import add_installed
 from venvgrid.model.config import Axis, AxisKind
 from venvgrid.model.environment import Distribution
 from venvgrid.model.errors import ConfigError
@@ -144,7 +144,9 @@ def kept(folder: Path, names: list[str]) -> list[str]:
     cache = folder / "cache" / "trees"
     before = _listing(folder, cache.parent)
     distribution = Distribution(name="toy", version="1.0", hashes=("sha256:" + "0" * 64,))
-    keep(Trees(folder=cache), environment, site, environment / "bin/python", testing.interpreter(), [distribution])
+    add_installed(
+        PackageCache(folder=cache), environment, site, environment / "bin/python", testing.interpreter(), [distribution]
+    )
     after = _listing(folder, cache.parent)
     return [f"{names!r}: {sorted(before ^ after)[:5]}"] if before != after else []
 

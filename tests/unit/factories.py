@@ -21,8 +21,8 @@ from venvgrid.model.events import (
     TestsCollected,
 )
 from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
-from venvgrid.model.result import CellResult, Failure, Outcome, Verdict
-from venvgrid.results.report import Report, fold
+from venvgrid.model.result import CaseOutcome, CellResult, Failure, Outcome
+from venvgrid.results.report import Report, build_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,12 +92,12 @@ def finished(of: CellResult, at: float = 2.0) -> CellFinished:
     return CellFinished(result=of, at=at)
 
 
-def one_test(of: str, test: str, verdict: Verdict = Verdict.PASSED, **options: Any) -> TestFinished:
+def one_test(of: str, test: str, verdict: CaseOutcome = CaseOutcome.PASSED, **options: Any) -> TestFinished:
     """Say that a test ended."""
     return replace(TestFinished(cell=of, test=test, verdict=verdict, duration=0.25, at=1.5), **options)
 
 
-def tested(of: CellResult, verdicts: Mapping[str, Verdict]) -> list[Event]:
+def tested(of: CellResult, verdicts: Mapping[str, CaseOutcome]) -> list[Event]:
     """Give all events of a cell that was resolved, built and tested."""
     name = of.id
     return [
@@ -118,7 +118,7 @@ def tested(of: CellResult, verdicts: Mapping[str, Verdict]) -> list[Event]:
 def report(*results: CellResult, status: int = 0, extra: Iterable[Event] = ()) -> Report:
     """Fold a finished run of these results, in which no test was watched; `extra` events come before the results."""
     cells = [Cell(id=item.id, axes=item.axes, allow_failure=item.allow_failure, named=item.named) for item in results]
-    return fold([started(cells), *extra, *map(finished, results), ended(status)])
+    return build_report([started(cells), *extra, *map(finished, results), ended(status)])
 
 
 def matplotlib_grid() -> Report:
@@ -140,7 +140,7 @@ def matplotlib_grid() -> Report:
         elif python == "3.9":
             why = "1 failed of 3: tests/test_charts.py::test_line: AttributeError"
             red = result(of, Outcome.FAILED, reason=why, failures=(one,))
-            events += tested(red, {**dict.fromkeys(names, Verdict.PASSED), names[2]: Verdict.FAILED})
+            events += tested(red, {**dict.fromkeys(names, CaseOutcome.PASSED), names[2]: CaseOutcome.FAILED})
         else:
-            events += tested(result(of), dict.fromkeys(names, Verdict.PASSED))
-    return fold([*events, ended(1)])
+            events += tested(result(of), dict.fromkeys(names, CaseOutcome.PASSED))
+    return build_report([*events, ended(1)])

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis.findings import Analysis
-from venvgrid.model.result import Verdict
+from venvgrid.model.result import CaseOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "packages": _texts(cell.packages),
         "durations": {stage: _number(cell.durations[stage]) for stage in STAGES if stage in cell.durations},
         # Empty where tests were not counted: nothing ran, or the command's exit status is all that is known.
-        "tests": {verdict.value: cell.tests.get(verdict.value, 0) for verdict in Verdict} if cell.tests else {},
+        "tests": {verdict.value: cell.tests.get(verdict.value, 0) for verdict in CaseOutcome} if cell.tests else {},
         "failures": [_failure(failure) for failure in cell.failures],
         "attested": {
             "python": _text(cell.attested.python),

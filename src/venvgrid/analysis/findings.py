@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis import comparison, grouping
 from venvgrid.analysis.rules import Evidence, Explanation
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Case, Report
 
-GOOD = frozenset({Verdict.PASSED, Verdict.XPASSED})
+GOOD = frozenset({CaseOutcome.PASSED, CaseOutcome.XPASSED})
 SAYS_SOMETHING = frozenset(  # about versions: the tests ran
     {Outcome.PASSED, Outcome.FLAKY, Outcome.FAILED, Outcome.CRASHED, Outcome.TIMED_OUT, Outcome.BROKEN_ENV}
 )
@@ -39,7 +39,7 @@ class Difference:
     """A test that passed in one cell and not in another; `verdicts` maps the cells that ran it to what it did there."""
 
     test: str
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, CaseOutcome]
 
     @property
     def is_broken(self) -> bool:
@@ -122,5 +122,5 @@ class Analysis:
         return bool(seen & GOOD) and not seen & BAD
 
 
-def _kind(verdict: Verdict) -> str:
+def _kind(verdict: CaseOutcome) -> str:
     return "good" if verdict in GOOD else "bad" if verdict in BAD else "neither"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # "matplotlib 2.2 has no wheel for CPython 3.8 on linux-x86_64": the same reason on another Python.
 _PYTHON = re.compile(r"\b(?:CPython|PyPy|GraalPy|Python) (\d+\.\d+\w*)")
-_MOST_PYTHONS = 8
+_MAX_PYTHONS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,6 @@ def _joined(texts: list[str]) -> str:
     pythons = list(dict.fromkeys(match[1] for text in texts if (match := _PYTHON.search(text))))
     if len(pythons) < 2 or len(set(texts)) < 2:  # noqa: PLR2004  (nothing to join)
         return texts[0]
-    more = f" and {len(pythons) - _MOST_PYTHONS} more" if len(pythons) > _MOST_PYTHONS else ""
-    named = ", ".join(pythons[:_MOST_PYTHONS]) + more
+    more = f" and {len(pythons) - _MAX_PYTHONS} more" if len(pythons) > _MAX_PYTHONS else ""
+    named = ", ".join(pythons[:_MAX_PYTHONS]) + more
     return _PYTHON.sub(lambda match: match[0][: match.start(1) - match.start(0)] + named, texts[0], count=1)

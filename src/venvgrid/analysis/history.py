@@ -62,7 +62,7 @@ def _read(folder: journal.RunFolder) -> tuple[str, dict[str, Earlier]]:
         }
         return data.get("grid", ""), cells
     with suppress(InfrastructureError):
-        folded = report.fold(journal.read(folder.events))
+        folded = report.build_report(journal.read(folder.events))
         return folded.grid, {
             cell.id: Earlier(
                 run=folder.id,

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
 
 LARGEST_RULE = 3  # conditions
-MOST_CONDITIONS = 50  # that are combined: of those that hold for the same cells one is enough
-MOST_ALTERNATIVES = 3
-MOST_ALIKE = 5
+MAX_CONDITIONS = 50  # that are combined: of those that hold for the same cells one is enough
+MAX_ALTERNATIVES = 3
+MAX_ALIKE = 5
 ENOUGH = 2 / 3  # of the cells that meet an inexact rule have to fail
 Order = tuple[object, ...]
 
@@ -117,14 +117,14 @@ def _rules(found: Found, bad: int, size: int) -> Iterator[tuple[int, ...]]:
             yield (bad,)
         return
     # The more a condition leaves out the sooner it is part of a small rule; axes first.
-    masks = sorted(found, key=lambda cells: (not found[cells][0].is_axis, _count(cells)))[:MOST_CONDITIONS]
+    masks = sorted(found, key=lambda cells: (not found[cells][0].is_axis, _count(cells)))[:MAX_CONDITIONS]
     for chosen in itertools.combinations(masks, size):
         if functools.reduce(int.__and__, chosen) == bad:
             yield chosen
 
 
 def _explanation(rules: Sequence[tuple[int, ...]], found: Found, bad: int, good: int) -> Explanation:
-    every = [rule for chosen in rules for rule in itertools.product(*(found[cells][:MOST_ALIKE] for cells in chosen))]
+    every = [rule for chosen in rules for rule in itertools.product(*(found[cells][:MAX_ALIKE] for cells in chosen))]
     every.sort(key=_rule_cost)
     total = sum(math.prod(len(found[cells]) for cells in chosen) for chosen in rules)
     return Explanation(
@@ -132,8 +132,8 @@ def _explanation(rules: Sequence[tuple[int, ...]], found: Found, bad: int, good:
         failed=_count(bad),
         meeting=_count(bad),
         others=_count(good),
-        alternatives=tuple(_ordered(rule) for rule in every[1 : 1 + MOST_ALTERNATIVES]),
-        more=max(0, total - 1 - MOST_ALTERNATIVES),
+        alternatives=tuple(_ordered(rule) for rule in every[1 : 1 + MAX_ALTERNATIVES]),
+        more=max(0, total - 1 - MAX_ALTERNATIVES),
     )
 
 
@@ -231,7 +231,7 @@ def _version(text: str) -> Order:
 # in words
 
 
-def told(explanation: Explanation) -> tuple[str, ...]:
+def describe(explanation: Explanation) -> tuple[str, ...]:
     """Say it in a few lines, with what it rests on."""
     failed, others = explanation.failed, explanation.others
     if not explanation.rule:

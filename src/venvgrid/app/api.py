@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app import plan
 from venvgrid.app import run as session
-from venvgrid.app.context import Wishes, Workbench, default_workers, matching
+from venvgrid.app.context import RunContext, RunOptions, default_workers, matching
 from venvgrid.config import config_file
 from venvgrid.model.errors import NothingToRunError
 from venvgrid.model.events import Stage
@@ -62,8 +62,8 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         venvgrid.errors.VenvgridError: the configuration, the lock or the project is wrong, or nothing is to be run.
     """
     source = config_file.find(Path(file) if file is not None else None, cwd=Path.cwd())
-    loaded = policies.of_user(source, os.environ, grid=grid, offline=offline).config
-    wishes = Wishes(
+    loaded = policies.resolve_config(source, os.environ, grid=grid, offline=offline).config
+    wishes = RunOptions(
         workers=workers or default_workers(),
         arguments=tuple(arguments),
         fresh=fresh,
@@ -73,15 +73,15 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         strict=strict,
         run_unchanged=not cache,
     )
-    bench = Workbench(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation(), say=_say)
-    planned = plan.plan_for(bench, listening=None)
+    context = RunContext(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation(), notify=_say)
+    planned = plan.plan_for(context, listening=None)
     if cells:
-        planned = matching(planned, cells, bench)
+        planned = matching(planned, cells, context)
     if not planned.cells:
         raise NothingToRunError(f"cells={cells!r} matches no cell")
-    order = prioritisation.order([item.cell for item in planned.cells], bench.last)
-    goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
-    finished, _ = session.execute(bench, goal, show=on_event or _ignore, say=_say)
+    order = prioritisation.order([item.cell for item in planned.cells], context.last)
+    request = context.request(planned, run="", until=Stage.TEST, order=order)
+    finished, _ = session.execute(context, request, show=on_event or _ignore, notify=_say)
     return finished
 
 

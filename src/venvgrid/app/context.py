@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis import history
 from venvgrid.environments.builder import Builder
-from venvgrid.environments.creator import Skeletons
+from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.bytecode import Bytecode
-from venvgrid.environments.package_cache.cache import Trees
+from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.environments.store import Store
 from venvgrid.installers import uv
 from venvgrid.installers.legacy_tools import Tools
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
-from venvgrid.interpreters.provider import Pythons
+from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model.config import InstallMode
 from venvgrid.model.errors import ConfigError, LockError, UsageError
 from venvgrid.model.events import Stage
@@ -31,17 +31,17 @@ from venvgrid.planning import selection
 from venvgrid.processes import parallel, runner, variables
 from venvgrid.processes.redaction import Redactor
 from venvgrid.project import metadata as project
-from venvgrid.project.wheels import WheelShelf
+from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving import lockfile
 from venvgrid.resolving.resolver import Resolver
 from venvgrid.results import result_cache
-from venvgrid.results.result_cache import Verdicts
+from venvgrid.results.result_cache import ResultCache
 from venvgrid.running import loop
-from venvgrid.running.cell_runner import Steps
+from venvgrid.running.cell_runner import CellRunner
 from venvgrid.running.prioritisation import Order
-from venvgrid.running.scheduler import GridDirector
-from venvgrid.running.tasks import Goal
-from venvgrid.running.worker import GridWork
+from venvgrid.running.scheduler import Scheduler
+from venvgrid.running.tasks import RunRequest
+from venvgrid.running.worker import Worker
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
     from venvgrid.processes.runner import Cancellation
     from venvgrid.project.metadata import Metadata
     from venvgrid.results.report import Earlier, Report
-    from venvgrid.running.tasks import Answer
+    from venvgrid.running.tasks import CellAnswer
 
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: which one to use, for those who must
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class RunOptions:
     """What the command line asks of a run."""
 
     workers: int = 1
@@ -81,24 +81,24 @@ def _say_nothing(text: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workbench:
+class RunContext:
     """Everything that a run of one configuration works with, made when it is first needed."""
 
     config: Config
-    wishes: Wishes
+    wishes: RunOptions
     environ: Mapping[str, str]
     cancellation: Cancellation
-    say: Callable[[str], None] = _say_nothing  # what the user should know besides
+    notify: Callable[[str], None] = _say_nothing  # what the user should know besides
 
     @cached_property
     def cache(self) -> Path:
         """The folder in the user's cache."""
-        return directories.safe_cache(self.environ, self.say)
+        return directories.safe_cache(self.environ, self.notify)
 
     @cached_property
     def redactor(self) -> Redactor:
         """What takes the secrets of this process's variables out of logs and events."""
-        return Redactor.of(self.environ)
+        return Redactor.from_environ(self.environ)
 
     @cached_property
     def root(self) -> Path:
@@ -151,9 +151,9 @@ class Workbench:
         return self.uv if self.uv is not None and self.uv.knows(interpreter) else self.pip
 
     @cached_property
-    def pythons(self) -> Pythons:
+    def pythons(self) -> InterpreterProvider:
         """The interpreters of the machine."""
-        return Pythons(
+        return InterpreterProvider(
             environ=self.environ,
             run=self.run,
             cache=self.cache / "interpreters",
@@ -178,13 +178,11 @@ class Workbench:
     @cached_property
     def store(self) -> Store:
         """Where the environments are."""
-        skeletons = Skeletons(
-            tools=self.tools, run=self.run, environ=self.tool_environ, app_data=self.cache / "virtualenv"
-        )
+        creator = Creator(tools=self.tools, run=self.run, environ=self.tool_environ, app_data=self.cache / "virtualenv")
         builder = Builder(
             config=self.config,
             installer_for=self.installer_for,
-            skeletons=skeletons,
+            creator=creator,
             trees=self.trees,
             probe=probe.PROBE_FILE,
             offline=self.wishes.offline,
@@ -198,10 +196,10 @@ class Workbench:
         return project.snapshot(self.config.project.path)
 
     @cached_property
-    def verdicts(self) -> Verdicts:
+    def verdicts(self) -> ResultCache:
         """The green results of earlier runs."""
         around = functools.cache(lambda: project.above(self.config.project.path))
-        return Verdicts(
+        return ResultCache(
             folder=self.root / result_cache.FOLDER,
             config=self.config,
             arguments=self.wishes.arguments,
@@ -216,11 +214,11 @@ class Workbench:
         self.verdicts.keep(finished, {**project.snapshot(path), **project.above(path)})
 
     @cached_property
-    def trees(self) -> Trees:
+    def trees(self) -> PackageCache:
         """The distributions that environments are filled from."""
-        return Trees(folder=self.cache / "trees")
+        return PackageCache(folder=self.cache / "trees")
 
-    def goal(self, planned: Plan, *, run: str, until: Stage, order: Order | None = None) -> Goal:
+    def request(self, planned: Plan, *, run: str, until: Stage, order: Order | None = None) -> RunRequest:
         """Say what is asked of a run over `planned`.
 
         Raises:
@@ -230,12 +228,12 @@ class Workbench:
         values = dict.fromkeys(item.cell.axes["python"] for item in planned.cells if item.status is Status.RUNNABLE)
         chosen = self.pythons.choose(values)
         missing = [value for value, found in chosen.items() if isinstance(found, str)]
-        stand_ins = {value: found for value in missing if (found := self.pythons.stand_in(value)) is not None}
-        return Goal(
+        surrogates = {value: found for value in missing if (found := self.pythons.surrogate(value)) is not None}
+        return RunRequest(
             config=self.config,
             plan=planned,
             interpreters=chosen,
-            stand_ins=stand_ins,
+            surrogates=surrogates,
             download=until is not Stage.RESOLVE and not self.wishes.skip_missing and self.pythons.can_download(),
             metadata=self.metadata,
             run=run,
@@ -251,7 +249,7 @@ class Workbench:
             order=order or Order(),
         )
 
-    def direct(self, goal: Goal, folder: Path, *, refresh: bool = False) -> tuple[GridDirector, Iterator[Event]]:
+    def direct(self, request: RunRequest, folder: Path, *, refresh: bool = False) -> tuple[Scheduler, Iterator[Event]]:
         """Give the director of a run and its events; `folder` takes the logs."""
         began = time.monotonic()
 
@@ -259,12 +257,12 @@ class Workbench:
             return time.monotonic() - began
 
         work = self._work(folder, now, refresh=refresh)
-        director = GridDirector(goal, work, now, self.cancellation, self.redactor.text)
-        events = loop.run(director, loop.slots(self.wishes.workers), self.cancellation)
-        return director, self.redactor.events(events)
+        scheduler = Scheduler(request, work, now, self.cancellation, self.redactor.text)
+        events = loop.run(scheduler, loop.slots(self.wishes.workers), self.cancellation)
+        return scheduler, self.redactor.events(events)
 
-    def _work(self, folder: Path, now: Callable[[], float], *, refresh: bool) -> GridWork:
-        steps = Steps(
+    def _work(self, folder: Path, now: Callable[[], float], *, refresh: bool) -> Worker:
+        steps = CellRunner(
             config=self.config,
             store=self.store,
             folder=folder,
@@ -275,7 +273,7 @@ class Workbench:
             redactor=self.redactor,
             cpus=max(1, default_workers() // self.wishes.workers),
         )
-        shelf = WheelShelf(
+        wheel_cache = WheelCache(
             source=self.config.project.path,
             folder=self.cache / "projects" / directories.file_name(self.config.project.path.name),
             mode=self.config.project.install,
@@ -284,14 +282,14 @@ class Workbench:
         )
         path = self.config.project.path
         digest = functools.cache(lambda: project.source_digest(path, self.snapshot))
-        answered: dict[str, Path] = {}
-        resolver = functools.cache(lambda metadata: self._resolver(metadata, answered, refresh=refresh))
-        return GridWork(
+        answer_files: dict[str, Path] = {}
+        resolver = functools.cache(lambda metadata: self._resolver(metadata, answer_files, refresh=refresh))
+        return Worker(
             pythons=self.pythons,
-            shelf=shelf,
+            wheel_cache=wheel_cache,
             digest=digest,
             resolver=resolver,
-            forget=lambda key: resolver(None).forget(key),
+            invalidate=lambda key: resolver(None).invalidate(key),
             store=self.store,
             verdicts=self.verdicts,
             bytecode=Bytecode(trees=self.trees, environ=self.tool_environ, run=self.run),
@@ -299,7 +297,7 @@ class Workbench:
             fresh=self.wishes.fresh,
         )
 
-    def _resolver(self, metadata: Metadata | None, answered: dict[str, Path], *, refresh: bool) -> Resolver:
+    def _resolver(self, metadata: Metadata | None, answer_files: dict[str, Path], *, refresh: bool) -> Resolver:
         return Resolver(
             config=self.config,
             metadata=metadata,
@@ -308,21 +306,21 @@ class Workbench:
             cache=self.cache,
             refresh=refresh or self.wishes.fresh,
             offline=self.wishes.offline,
-            doubt=self._doubt,
-            answered=answered,
+            verify_missing=self._doubt,
+            answer_files=answer_files,
         )
 
     def _doubt(self, name: str) -> str:
         """Ask the index itself, before a cell is called impossible because it has nothing: say why that is not sure."""
-        from venvgrid.resolving.index import of_user  # noqa: PLC0415  (mostly nobody asks)
+        from venvgrid.resolving.index import from_environ  # noqa: PLC0415  (mostly nobody asks)
 
-        return of_user(self.environ, self.cache).doubt(name)
+        return from_environ(self.environ, self.cache).verify_missing(name)
 
     def lock_digest(self, metadata: Metadata | None) -> str:
         """Digest what a lock must fit."""
         return lockfile.digest_of(self.config, metadata, self.groups)
 
-    def _locked(self, planned: Plan, chosen: Mapping[str, Interpreter | str]) -> dict[str, Answer]:
+    def _locked(self, planned: Plan, chosen: Mapping[str, Interpreter | str]) -> dict[str, CellAnswer]:
         path = lockfile.path_for(self.config)
         lock = lockfile.read(path)
         if lock.digest != self.lock_digest(self.metadata):
@@ -359,10 +357,10 @@ def choose_cells(planned: Plan, keep: Callable[[Cell], bool]) -> Plan:
     return replace(planned, cells=tuple(item for item in planned.cells if keep(item.cell)))
 
 
-def matching(planned: Plan, expression: str, bench: Workbench) -> Plan:
+def matching(planned: Plan, expression: str, context: RunContext) -> Plan:
     """Leave out of a plan the cells that an expression of -k does not match; raises UsageError."""
-    outcomes = {name: earlier.outcome for name, earlier in bench.last.items()}
-    return choose_cells(planned, selection.compile(expression, [axis.name for axis in bench.config.axes], outcomes))
+    outcomes = {name: earlier.outcome for name, earlier in context.last.items()}
+    return choose_cells(planned, selection.compile(expression, [axis.name for axis in context.config.axes], outcomes))
 
 
 def default_workers() -> int:

@@ -26,7 +26,7 @@ BUG = 70
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status; `argv` is without the program's name."""
-    terminal = Terminal.of_process()
+    terminal = Terminal.from_process()
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv), terminal)
         terminal.flush()

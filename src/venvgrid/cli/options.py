@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app import plan
-from venvgrid.app.context import Wishes, Workbench, choose_cells, default_workers, matching
+from venvgrid.app.context import RunContext, RunOptions, choose_cells, default_workers, matching
 from venvgrid.cli import signals as interruption
 from venvgrid.config import config_file, grids, loading
 from venvgrid.config.sections import strategy
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from venvgrid.model.config import Config
     from venvgrid.model.plan import Plan
     from venvgrid.processes.runner import Cancellation
-    from venvgrid.resolving.policies import Settled
+    from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
 
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
@@ -49,31 +49,31 @@ def load(arguments: argparse.Namespace) -> Config:
     return loading.build(find(arguments))
 
 
-def settled(
+def resolve_config(
     arguments: argparse.Namespace, source: Source, terminal: Terminal, *, grid: str = "", update: bool = False
-) -> Settled:
+) -> ResolvedConfig:
     """Give the configuration of a grid, its policies settled; options of the command line come before it.
 
     Raises:
         UsageError: an option is wrong.
-        ConfigError, PolicyError, InfrastructureError: see `policies.of_user`.
+        ConfigError, PolicyError, InfrastructureError: see `policies.resolve_config`.
     """
     offline = getattr(arguments, "offline", False)
-    found = policies.of_user(source, terminal.environ, grid=grid, update=update, offline=offline)
+    found = policies.resolve_config(source, terminal.environ, grid=grid, update=update, offline=offline)
     for note in found.notes:
         terminal.message(f"note: {note}")
     return replace(found, config=_with_options(arguments, found.config))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class SelectedGrids:
     """The grids of a file that a command is about; "" is the one outside of all [grid.NAME]."""
 
     source: Source
     grids: tuple[str, ...]
 
 
-def chosen_grids(arguments: argparse.Namespace) -> Chosen:
+def select_grids(arguments: argparse.Namespace) -> SelectedGrids:
     """Give the grids that the command line names; else the unnamed one, or all where the file has only named ones.
 
     Raises:
@@ -86,14 +86,14 @@ def chosen_grids(arguments: argparse.Namespace) -> Chosen:
     if arguments.all_grids:
         if arguments.grids:
             raise UsageError("--all-grids and the name of a grid: leave out one of them")
-        return Chosen(source=source, grids=every)
+        return SelectedGrids(source=source, grids=every)
     wanted = tuple(dict.fromkeys(arguments.grids)) or (("",) if has_main else every)
     for name in wanted:
         loading.build(source, grid=name)  # a mistake of typing shows before the first one runs
-    return Chosen(source=source, grids=wanted)
+    return SelectedGrids(source=source, grids=wanted)
 
 
-def in_each(chosen: Chosen, terminal: Terminal, do: Callable[[str], int]) -> int:
+def in_each(chosen: SelectedGrids, terminal: Terminal, do: Callable[[str], int]) -> int:
     """Do one grid after the other and give the worst exit status; an interruption ends it."""
     if len(chosen.grids) == 1:
         return do(chosen.grids[0])
@@ -125,9 +125,11 @@ def _with_options(arguments: argparse.Namespace, loaded: Config) -> Config:
     return replace(loaded, strategy=name, planning=planning)
 
 
-def bench(arguments: argparse.Namespace, loaded: Config, terminal: Terminal, cancellation: Cancellation) -> Workbench:
+def context_for(
+    arguments: argparse.Namespace, loaded: Config, terminal: Terminal, cancellation: Cancellation
+) -> RunContext:
     """Put together what a run works with."""
-    wishes = Wishes(
+    wishes = RunOptions(
         workers=getattr(arguments, "workers", None) or default_workers(),
         arguments=getattr(arguments, "rest", ()) if arguments.command == "run" else (),
         fresh=getattr(arguments, "fresh", False),
@@ -138,8 +140,8 @@ def bench(arguments: argparse.Namespace, loaded: Config, terminal: Terminal, can
         skip_missing=getattr(arguments, "skip_missing_interpreters", False),
         run_unchanged=not _use_cache(arguments, terminal),
     )
-    return Workbench(
-        config=loaded, wishes=wishes, environ=terminal.environ, cancellation=cancellation, say=terminal.message
+    return RunContext(
+        config=loaded, wishes=wishes, environ=terminal.environ, cancellation=cancellation, notify=terminal.message
     )
 
 
@@ -149,7 +151,7 @@ def _use_cache(arguments: argparse.Namespace, terminal: Terminal) -> bool:
     return asked if asked is not None else terminal.environ.get("CI", "").lower() in {"", "0", "false"}
 
 
-def expand(arguments: argparse.Namespace, bench: Workbench, terminal: Terminal) -> Plan:
+def expand(arguments: argparse.Namespace, context: RunContext, terminal: Terminal) -> Plan:
     """Expand the configuration and keep the cells that -k asks for.
 
     With another strategy than "full", what resolution finds impossible is learnt and covered otherwise, unless the
@@ -158,11 +160,11 @@ def expand(arguments: argparse.Namespace, bench: Workbench, terminal: Terminal) 
     Raises:
         NothingToRunError: no cell is left.
     """
-    planned = plan.plan_for(bench, signals, locked=getattr(arguments, "check", False))
+    planned = plan.plan_for(context, signals, locked=getattr(arguments, "check", False))
     for warning in planned.warnings:
         terminal.message(f"warning: {warning}")
     if arguments.expression:
-        planned = matching(planned, arguments.expression, bench)
+        planned = matching(planned, arguments.expression, context)
         if not planned.cells:
             raise NothingToRunError(f"-k {arguments.expression!r} matches no cell; see them all with: venvgrid plan")
     if not any(item.status is Status.RUNNABLE for item in planned.cells):
@@ -183,7 +185,7 @@ def one_cell(arguments: argparse.Namespace, cell: str, terminal: Terminal) -> tu
     for name in sorted((*grids.names(source.table), ""), key=len, reverse=True):
         if not cell.startswith(f"{name}-") and name:
             continue
-        loaded = settled(arguments, source, terminal, grid=name).config
+        loaded = resolve_config(arguments, source, terminal, grid=name).config
         planned = expansion.expand(loaded)
         chosen = choose_cells(planned, lambda item: item.id == cell)
         if chosen.cells:

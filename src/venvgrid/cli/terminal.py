@@ -25,7 +25,7 @@ class Terminal:
     environ: Mapping[str, str]
 
     @classmethod
-    def of_process(cls) -> Terminal:
+    def from_process(cls) -> Terminal:
         """Give those of this process; what a stream cannot encode is escaped rather than an error."""
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, ValueError):

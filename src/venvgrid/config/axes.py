@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from venvgrid.model.config import Frozen
+    from venvgrid.model.config import FrozenPolicy
 
 ENV = "env"
 LABELS = "labels"
 
 
-def read_axes(table: Table, root: Path, running: str, settled: Mapping[str, Frozen]) -> tuple[Axis, ...]:
+def read_axes(table: Table, root: Path, running: str, settled: Mapping[str, FrozenPolicy]) -> tuple[Axis, ...]:
     """Give the axes of [axes], python first: without one, it has the value `running`.
 
     An axis with a policy has the values that it is `settled` on, none before that.
@@ -46,7 +46,7 @@ def read_axes(table: Table, root: Path, running: str, settled: Mapping[str, Froz
     return (python, *found.values())
 
 
-def _frozen(known: Frozen | None) -> tuple[str, ...]:
+def _frozen(known: FrozenPolicy | None) -> tuple[str, ...]:
     return (*known.values, *filter(None, [known.pre])) if known else ()
 
 

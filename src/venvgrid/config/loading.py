@@ -18,7 +18,7 @@ from venvgrid.config.reader import Mistakes, Table
 from venvgrid.config.sections import read_install, read_planning, read_project, read_test
 from venvgrid.config.values import nearest, shown
 from venvgrid.model import serialization
-from venvgrid.model.config import AxisKind, Config, Frozen, Rule
+from venvgrid.model.config import AxisKind, Config, FrozenPolicy, Rule
 from venvgrid.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.config.grids import Section
 
-MOST_CELLS = 10_000
-NOT_SETTLED: Mapping[str, Frozen] = MappingProxyType({})
+MAX_CELLS = 10_000
+NOT_SETTLED: Mapping[str, FrozenPolicy] = MappingProxyType({})
 
 
 def running_python() -> str:
@@ -58,7 +58,7 @@ def parse(text: str, *, file: Path, running: str | None = None, grid: str = "") 
 
 
 def build(
-    source: Source, *, running: str | None = None, grid: str = "", settled: Mapping[str, Frozen] = NOT_SETTLED
+    source: Source, *, running: str | None = None, grid: str = "", settled: Mapping[str, FrozenPolicy] = NOT_SETTLED
 ) -> Config:
     """Turn the table of a configuration into a Config.
 
@@ -86,7 +86,7 @@ def build(
     return replace(found[grid], digest=digest(found[grid]))
 
 
-def _config(section: Section, source: Source, running: str, settled: Mapping[str, Frozen]) -> Config:
+def _config(section: Section, source: Source, running: str, settled: Mapping[str, FrozenPolicy]) -> Config:
     root, table = source.file.parent, section.table
     found = read_axes(table.table("axes"), root, running, settled)
     may_fail = tuple(
@@ -108,7 +108,7 @@ def _config(section: Section, source: Source, running: str, settled: Mapping[str
         strategy=name,
         planning=planning,
     )
-    if planning.kind == "full" and (cells := axis_values.count(found)) > MOST_CELLS:
+    if planning.kind == "full" and (cells := axis_values.count(found)) > MAX_CELLS:
         sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in found)
         table.wrong("axes", too_many(cells, sizes))
     return config
@@ -118,7 +118,7 @@ def too_many(cells: int, sizes: str) -> str:
     """Say that a product is too large to be expanded, and what to do."""
     # A number of more than 4,300 digits cannot be written out.
     number = f"{cells:,}" if cells < 10**30 else "more than 10^30"
-    return f"{number} cells ({sizes[:300]}); at most {MOST_CELLS:,} are possible: give fewer values, or fewer axes"
+    return f"{number} cells ({sizes[:300]}); at most {MAX_CELLS:,} are possible: give fewer values, or fewer axes"
 
 
 def digest(config: Config) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Value = TypeVar("Value")
 
-MOST_MISTAKES = 200  # more are counted, not listed: the file is probably no configuration at all
+MAX_MISTAKES = 200  # more are counted, not listed: the file is probably no configuration at all
 
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -34,8 +34,8 @@ class Mistakes:
 
     def listed(self) -> list[str]:
         """Give the mistakes, the first MOST_MISTAKES of them."""
-        rest = len(self.found) - MOST_MISTAKES
-        return self.found if rest <= 0 else [*self.found[:MOST_MISTAKES], f"{self.file}: … and {rest:,} more mistakes"]
+        rest = len(self.found) - MAX_MISTAKES
+        return self.found if rest <= 0 else [*self.found[:MAX_MISTAKES], f"{self.file}: … and {rest:,} more mistakes"]
 
 
 def joined(path: str, key: str) -> str:

@@ -32,7 +32,7 @@ from venvgrid.config.values import (
     variable_pattern,
     whole_number,
 )
-from venvgrid.model.config import NOTHING, InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, RunOptions
+from venvgrid.model.config import EMPTY, InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, SuiteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -76,7 +76,7 @@ def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
         planning,
         seed=table.take("seed", whole_number, 0),
         optimise=table.take("optimise", duration, 0.0),
-        baseline=_combination(table.table("baseline"), axes) if "baseline" in table.values else NOTHING,
+        baseline=_combination(table.table("baseline"), axes) if "baseline" in table.values else EMPTY,
         must=tuple(_combination(item, axes) for item in table.tables("must")),
     )
     return name, planning
@@ -143,10 +143,10 @@ def read_install(table: Table) -> InstallOptions:
     )
 
 
-def read_test(table: Table, axis_names: Collection[str]) -> RunOptions:
+def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
     """Give [test]; placeholders may name one of `axis_names`."""
     table.only(TEST)
-    default = RunOptions()
+    default = SuiteOptions()
 
     def argument(raw: object) -> str:
         return placeholders.check(free_text(raw), axis_names)
@@ -165,7 +165,7 @@ def read_test(table: Table, axis_names: Collection[str]) -> RunOptions:
     command = table.take_all("command", argument, default.command)
     if table.values.get("command") == [] or (command and not command[0].strip()):
         table.wrong("command", 'needs a program, such as ["pytest"]')
-    return RunOptions(
+    return SuiteOptions(
         command=command,
         reports=table.take("reports", reports, default.reports),
         smoke=_unique(table.take_all("smoke", module_name)),

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 1_000  # characters
 LONGEST_FREE_TEXT = 10_000  # of an argument of a command, or of an environment variable's value
 LONGEST_DURATION = 365 * 86_400.0  # seconds: waits of the operating system overflow not far above
-MOST_SEED = 2**32 - 1
-MOST_RETRIES = 100
+MAX_SEED = 2**32 - 1
+MAX_RETRIES = 100
 SHOWN = 60  # characters of a wrong value that a message repeats
 HUGE = 10**SHOWN
 
@@ -103,8 +103,8 @@ def flag(raw: object) -> bool:
 
 def retries(raw: object) -> int:
     """Take a whole number from 0 to MOST_RETRIES."""
-    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MOST_RETRIES:
-        raise BadValueError(f"expected a whole number from 0 to {MOST_RETRIES}, got {shown(raw)}")
+    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MAX_RETRIES:
+        raise BadValueError(f"expected a whole number from 0 to {MAX_RETRIES}, got {shown(raw)}")
     return raw
 
 
@@ -123,8 +123,8 @@ def size(raw: object) -> int | None:
 
 def whole_number(raw: object) -> int:
     """Take a whole number from 0 to MOST_SEED."""
-    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MOST_SEED:
-        raise BadValueError(f"expected a whole number from 0 to {MOST_SEED:,}, got {shown(raw)}")
+    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MAX_SEED:
+        raise BadValueError(f"expected a whole number from 0 to {MAX_SEED:,}, got {shown(raw)}")
     return raw
 
 

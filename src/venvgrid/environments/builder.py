@@ -17,7 +17,7 @@ from venvgrid.environments.integrity import still_shared
 from venvgrid.environments.manifest import entry_at, take
 from venvgrid.environments.package_cache import ingest
 from venvgrid.environments.package_cache.links import DamagedError
-from venvgrid.environments.package_cache.populate import Given, fits, give
+from venvgrid.environments.package_cache.populate import Populated, fits, populate
 from venvgrid.installers.base import InstallRequest
 from venvgrid.model.config import InstallMode
 from venvgrid.model.environment import Distribution
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from venvgrid.environments.creator import Skeletons
+    from venvgrid.environments.creator import Creator
     from venvgrid.environments.integrity import Links
     from venvgrid.environments.manifest import Manifest
-    from venvgrid.environments.package_cache.cache import Tree, Trees
+    from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.installers.base import Installer
     from venvgrid.model.config import Config
     from venvgrid.model.environment import Interpreter, LockEntry
@@ -42,12 +42,12 @@ class BuildError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
+class BuildResult:
     """What an environment holds: the manifest of its own files, and what it shares (see `filling.Given`)."""
 
     manifest: Manifest
     links: Links
-    trees: tuple[Tree, ...] = ()
+    trees: tuple[CachedPackage, ...] = ()
     compiled: frozenset[str] = frozenset()
 
 
@@ -57,8 +57,8 @@ class Builder:
 
     config: Config
     installer_for: Callable[[Interpreter], Installer]
-    skeletons: Skeletons
-    trees: Trees
+    creator: Creator
+    trees: PackageCache
     probe: Path
     platform: str = os.name
     offline: bool = False
@@ -72,7 +72,7 @@ class Builder:
         prompt: str,
         may_link: bool,
         wipe: Callable[[], None],
-    ) -> Filled:
+    ) -> BuildResult:
         """Make an environment at `path`, where nothing may be; `wipe` clears it for a second try.
 
         Raises:
@@ -88,12 +88,12 @@ class Builder:
         except (DamagedError, FileExistsError):  # the trees cannot be had, or not together: the installer can
             wipe()
             base = self._make(path, entry.interpreter, prompt)
-            given, known = Given(), [None for _ in wanted]
+            given, known = Populated(), [None for _ in wanted]
         rest = [item for item, tree in zip(wanted, known, strict=True) if tree is None]
         given.manifest |= base
         return self._fill(path, entry, wheel, given, rest)
 
-    def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: Links) -> Filled:
+    def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: Links) -> BuildResult:
         """Replace the project in an environment that is whole but for it.
 
         Raises:
@@ -103,31 +103,31 @@ class Builder:
         self._install_project(path, entry, wheel, reinstall=True)
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
         kept = still_shared(site, links, self.trees)
-        return Filled(manifest=self._manifest(path, site, kept), links=kept)
+        return BuildResult(manifest=self._manifest(path, site, kept), links=kept)
 
     def _make(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
         """Make the empty environment; gives its files."""
         try:
-            self.skeletons.make(path, interpreter, prompt)
+            self.creator.make(path, interpreter, prompt)
         except SkeletonError as error:
             raise BuildError(str(error)) from error
         return take(path)
 
-    def _tree(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> Tree | None:
+    def _tree(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
         tree = self.trees.find(interpreter, distribution)
         is_fit = tree is not None and fits(tree, venv_layout.python_of(path, self.platform))
         return tree if is_fit else None
 
-    def _give(self, path: Path, entry: LockEntry, trees: Iterable[Tree], *, may_link: bool) -> Given:
-        given = Given()
+    def _give(self, path: Path, entry: LockEntry, trees: Iterable[CachedPackage], *, may_link: bool) -> Populated:
+        given = Populated()
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
         for tree in trees:
-            give(self.trees, tree, path, site, given, may_link=may_link)
+            populate(self.trees, tree, path, site, given, may_link=may_link)
         return given
 
     def _fill(
-        self, path: Path, entry: LockEntry, wheel: Wheel | None, given: Given, rest: list[Distribution]
-    ) -> Filled:
+        self, path: Path, entry: LockEntry, wheel: Wheel | None, given: Populated, rest: list[Distribution]
+    ) -> BuildResult:
         """Have the installer install what no tree gave, and make trees of it."""
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
         if rest:
@@ -142,14 +142,14 @@ class Builder:
                 ),
             )
             python = venv_layout.python_of(path, self.platform)
-            kept = ingest.keep(self.trees, path, site, python, entry.interpreter, rest)
+            kept = ingest.add_installed(self.trees, path, site, python, entry.interpreter, rest)
             given.trees |= kept.trees
             given.links |= kept.links
         if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need what is there
             self._install_project(path, entry, None, reinstall=False)
         somebody_else_wrote = rest or self.config.project.install is InstallMode.EDITABLE
         manifest = self._manifest(path, site, given.links) if somebody_else_wrote else given.manifest
-        return Filled(
+        return BuildResult(
             manifest={**manifest, **self._probe(path, site)},
             links=given.links,
             trees=tuple(given.trees.values()),

@@ -25,7 +25,7 @@ class SkeletonError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skeletons:
+class Creator:
     """Makes environments without anything installed. `app_data` is virtualenv's own cache."""
 
     tools: Tools

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.environments.manifest import Manifest
-    from venvgrid.environments.package_cache.cache import Tree, Trees
+    from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
 Links = dict[str, list[str]]  # see `filling.Given`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class IntegrityReport:
     """What is to be seen in an environment.
 
     `changed` names files that are not as they were installed, relative to the environment; `poisoned` are the keys of
@@ -36,38 +36,40 @@ class Look:
     compiled: frozenset[str] = frozenset()
 
 
-def look(path: Path, site: Path, manifest: Manifest, links: Mapping[str, list[str]], trees: Trees) -> Look:
+def check(
+    path: Path, site: Path, manifest: Manifest, links: Mapping[str, list[str]], trees: PackageCache
+) -> IntegrityReport:
     """Look at every file of an environment. Compiled files are its own business, but for those that it shares."""
     prefix = prefix_of(path, site)
     shared = {key: trees.by_key(key) for key in links}
     gone = [key for key, tree in shared.items() if tree is None]
     if gone:  # the cache was deleted: nobody can say whether the files are right
-        return Look(changed=tuple(gone), poisoned=frozenset(gone))
+        return IntegrityReport(changed=tuple(gone), poisoned=frozenset(gone))
     walk = _Walk(site, {key: tree for key, tree in shared.items() if tree}, links)
     walk.run()
     own = take(path, without=site) | {prefix + name: entry for name, entry in walk.own.items()}
     wrong, poisoned = walk.judge()
-    return Look(
+    return IntegrityReport(
         changed=tuple(sorted({prefix + name for name in wrong}.union(differences(manifest, own)))),
         poisoned=frozenset(poisoned),
         compiled=frozenset(walk.compiled),
     )
 
 
-def still_shared(site: Path, links: Mapping[str, list[str]], trees: Trees) -> Links:
+def still_shared(site: Path, links: Mapping[str, list[str]], trees: PackageCache) -> Links:
     """Give the links of an environment after something was installed into it: what is no longer shared is its own."""
     found = {}
     for key, apart in links.items():
         tree = trees.by_key(key)
         if tree is not None:
-            found[key] = [*apart, *(name for name in tree.site if name not in apart and not tree.is_right(name, site))]
+            found[key] = [*apart, *(name for name in tree.site if name not in apart and not tree.is_intact(name, site))]
     return found
 
 
 class _Walk:
     """One walk through site-packages. `expected` maps each file that is shared to the ctime that it is to have."""
 
-    def __init__(self, site: Path, trees: Mapping[str, Tree], links: Mapping[str, list[str]]) -> None:
+    def __init__(self, site: Path, trees: Mapping[str, CachedPackage], links: Mapping[str, list[str]]) -> None:
         self.site, self.trees = site, trees
         self.own: Manifest = {}
         self.compiled: set[str] = set()
@@ -132,7 +134,7 @@ class _Walk:
                     wrong.add(name)
         return wrong, poisoned
 
-    def _is_shared(self, tree: Tree, name: str) -> bool:
+    def _is_shared(self, tree: CachedPackage, name: str) -> bool:
         try:
             return os.path.samefile(tree.inner.base + name, self.site / name)  # noqa: PTH121  (a path as text is at hand)
         except OSError:

@@ -20,20 +20,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.environments import venv_layout
-from venvgrid.environments.builder import BuildError, Filled
-from venvgrid.environments.integrity import Look, look
+from venvgrid.environments.builder import BuildError, BuildResult
+from venvgrid.environments.integrity import IntegrityReport, check
 from venvgrid.environments.manifest import MARKER
 from venvgrid.interpreters.identity import identity
 from venvgrid.model.config import InstallMode
 from venvgrid.model.errors import InfrastructureError
-from venvgrid.results import journal
+from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from venvgrid.environments.builder import Builder
-    from venvgrid.environments.package_cache.cache import Tree, Trees
+    from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.model.config import Config
     from venvgrid.model.environment import Interpreter, LockEntry
     from venvgrid.project.wheels import Wheel
@@ -58,7 +58,7 @@ class Environment:
     site: Path
     interpreter: Interpreter
     detail: str
-    trees: tuple[Tree, ...] = ()
+    trees: tuple[CachedPackage, ...] = ()
     compiled: frozenset[str] = frozenset()
     linked: frozenset[str] = frozenset()
 
@@ -71,7 +71,7 @@ class Store:
     folder: Path  # of the environments themselves
     config: Config
     builder: Builder
-    trees: Trees
+    trees: PackageCache
     platform: str = os.name
 
     def ensure(
@@ -116,16 +116,16 @@ class Store:
             raise BuildError(message)
         return place
 
-    def inspect(self, environment: Environment) -> Look:
+    def inspect(self, environment: Environment) -> IntegrityReport:
         """Look at an environment after its tests; `compiled` names what a new one did not begin with."""
         marker = read_marker(environment.path)
         if marker is None:
-            return Look(changed=(MARKER,))
-        seen = look(environment.path, environment.site, marker["manifest"], marker["links"], self.trees)
+            return IntegrityReport(changed=(MARKER,))
+        seen = check(environment.path, environment.site, marker["manifest"], marker["links"], self.trees)
         is_new = environment.detail == "built"
         return replace(seen, compiled=seen.compiled - environment.compiled if is_new else frozenset())
 
-    def is_there(self, environment: Environment) -> bool:
+    def exists(self, environment: Environment) -> bool:
         """Whether an environment that was built has not been given up since."""
         return (environment.path / MARKER).exists()
 
@@ -133,7 +133,7 @@ class Store:
         """Give up an environment: it is built anew before its next use. `poisoned` trees are given up as well."""
         self._unmark(environment.path)
         for key in poisoned:
-            self.trees.poison(key)
+            self.trees.quarantine(key)
 
     def wipe(self, key: str) -> None:
         """Delete one environment of the store."""
@@ -177,7 +177,7 @@ class Store:
         """Make sure of what an environment shares, before it is gone and nobody can tell that it was written into."""
         marker = read_marker(path)
         if marker is not None and marker["links"]:
-            for key in look(path, path / marker["site"], marker["manifest"], marker["links"], self.trees).poisoned:
+            for key in check(path, path / marker["site"], marker["manifest"], marker["links"], self.trees).poisoned:
                 tree = self.trees.by_key(key)
                 if tree is not None and not tree.is_whole():
                     self.trees.drop(tree)
@@ -194,9 +194,11 @@ class Store:
         ):
             return None
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        return marker if not look(path, site, marker["manifest"], marker["links"], self.trees).changed else None
+        return marker if not check(path, site, marker["manifest"], marker["links"], self.trees).changed else None
 
-    def _finish(self, path: Path, entry: LockEntry, wheel: Wheel | None, detail: str, filled: Filled) -> Environment:
+    def _finish(
+        self, path: Path, entry: LockEntry, wheel: Wheel | None, detail: str, filled: BuildResult
+    ) -> Environment:
         marker = {
             "format": FORMAT,
             "key": entry.key,
@@ -214,7 +216,7 @@ class Store:
             "manifest": filled.manifest,
             "links": filled.links,
         }
-        journal.write_atomic(path / MARKER, json.dumps(marker))
+        atomic.write_atomic(path / MARKER, json.dumps(marker))
         environment = self._environment(path, entry, detail, linked=frozenset(filled.links))
         return replace(environment, trees=filled.trees, compiled=filled.compiled)
 

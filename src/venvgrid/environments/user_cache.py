@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from venvgrid.environments.package_cache.cache import Tree, Trees
+    from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
 # What each folder holds, and how deep the things lie that can be deleted one by one.
 PARTS = {
@@ -41,7 +41,7 @@ DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class CachePart:
     """A folder of the cache: its size in bytes, and how many things are in it."""
 
     name: str
@@ -59,18 +59,18 @@ class Thing:
     used: float
 
 
-def parts(folder: Path) -> list[Part]:
+def parts(folder: Path) -> list[CachePart]:
     """Give what is in the cache."""
     found = []
     for name, (what, depth) in PARTS.items():
         things = list(_things(folder / name, depth))
         size = sum(thing.size for thing in things)
         if things:
-            found.append(Part(name=name, what=what, things=len(things), size=size))
+            found.append(CachePart(name=name, what=what, things=len(things), size=size))
     return found
 
 
-def verify(folder: Path, trees: Trees) -> list[str]:
+def verify(folder: Path, trees: PackageCache) -> list[str]:
     """Read all that has a checksum or a format, and delete what is damaged; gives that, relative to the cache."""
     damaged = [_relative(path, folder) for path in _broken_trees(trees)]
     for name in ("resolutions", "releases", "interpreters"):
@@ -138,7 +138,7 @@ def _delete(path: Path) -> bool:
     return False
 
 
-def _broken_trees(trees: Trees) -> Iterator[Path]:
+def _broken_trees(trees: PackageCache) -> Iterator[Path]:
     for place in sorted(trees.folder.glob("*/*")):
         if place.name.startswith(".partial-") or not place.is_dir():
             continue
@@ -151,7 +151,7 @@ def _broken_trees(trees: Trees) -> Iterator[Path]:
             yield place
 
 
-def _is_right(tree: Tree) -> bool:
+def _is_right(tree: CachedPackage) -> bool:
     """Whether every file of a tree has the content that it had, whatever its times say."""
     for kept, files in ((tree.inner, tree.site), (tree.inner, tree.compiled), (tree.outer, tree.outside)):
         for path, facts in files.items():

@@ -63,7 +63,7 @@ class ResolveFailed:
     reason: str
 
 
-Answer = Resolved | Unresolvable | ResolveFailed
+ResolveResult = Resolved | Unresolvable | ResolveFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Installer(Protocol):
     def name(self) -> str:
         """Give its name and version: part of the keys of what is cached."""
 
-    def resolve(self, request: ResolveRequest) -> Answer:
+    def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Find the exact distributions for one cell."""
 
     def install(self, request: InstallRequest) -> str:

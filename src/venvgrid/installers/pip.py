@@ -20,11 +20,11 @@ from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
     RESOLVE_TIMEOUT,
-    Answer,
     InstallRequest,
     Resolved,
     ResolveFailed,
     ResolveRequest,
+    ResolveResult,
     binary_options,
     requirement_lines,
     unfinished,
@@ -58,7 +58,7 @@ class Pip:
         """Give "pip": its version follows from the interpreter."""
         return "pip"
 
-    def resolve(self, request: ResolveRequest) -> Answer:
+    def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `pip install --dry-run`, or `pip download` where pip is older; see `installers.Installer`."""
         if request.resolution is not Resolution.HIGHEST:
             return ResolveFailed(
@@ -109,7 +109,7 @@ class Pip:
         completed = self._start(interpreter, interpreter.executable, arguments, source, BUILD_TIMEOUT, supervised=True)
         return "" if completed.exit_code == 0 else _failure(completed, "pip wheel")
 
-    def _dry_run(self, request: ResolveRequest, here: Path, version: tuple[int, int]) -> Answer:
+    def _dry_run(self, request: ResolveRequest, here: Path, version: tuple[int, int]) -> ResolveResult:
         arguments = [
             "install",
             *QUIET,
@@ -129,7 +129,7 @@ class Pip:
             return Resolved(distributions=read_report((here / "report.json").read_text(encoding="utf-8")))
         return _answer(request, completed)
 
-    def _download(self, request: ResolveRequest, here: Path) -> Answer:
+    def _download(self, request: ResolveRequest, here: Path) -> ResolveResult:
         arguments = ["download", *QUIET, "--dest", "files", "-r", "requirements.txt", "-c", "constraints.txt"]
         arguments += binary_options(request)
         arguments += [] if request.dependencies else ["--no-deps"]
@@ -169,7 +169,7 @@ class Pip:
             env=self.environ,
             timeout=timeout,
             supervised=supervised,
-            listen=progress.listener(),
+            listen=progress.sink(),
         )
         return self.run(command)
 
@@ -213,7 +213,7 @@ def _from_file(file: Path) -> Distribution:
     return Distribution(name=name, version=str(version), hashes=(f"sha256:{digest}",))
 
 
-def _answer(request: ResolveRequest, completed: Completed) -> Answer:
+def _answer(request: ResolveRequest, completed: Completed) -> ResolveResult:
     if why := unfinished(completed, "pip"):
         return ResolveFailed(reason=why)
     return resolver_errors.from_pip(request, completed.stdout + "\n" + completed.stderr)

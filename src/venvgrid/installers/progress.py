@@ -13,36 +13,36 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LONGEST_LINE = 4_096  # bytes that are kept of a line without an end
+MAX_LINE_BYTES = 4_096  # bytes that are kept of a line without an end
 
 _say: ContextVar[Callable[[str], None] | None] = ContextVar("venvgrid_say", default=None)
 _WORTH_TELLING = re.compile(rb"\s*((?:Downloading|Building|Collecting|Preparing) [^\r\n]+)")
 
 
 @contextmanager
-def heard_by(say: Callable[[str], None]) -> Iterator[None]:
+def reporting_to(notify: Callable[[str], None]) -> Iterator[None]:
     """Have `say` called with each line that tells what is being downloaded or built, perhaps from another thread."""
-    token = _say.set(say)
+    token = _say.set(notify)
     try:
         yield
     finally:
         _say.reset(token)
 
 
-def listener() -> Callable[[bytes], None] | None:
+def sink() -> Callable[[bytes], None] | None:
     """Give what an installer's output is to be passed to, in any pieces; None if nobody listens."""
-    say = _say.get()
-    if say is None:
+    notify = _say.get()
+    if notify is None:
         return None
     rest = b""
 
     def listen(data: bytes) -> None:
         nonlocal rest
         *lines, rest = (rest + data).split(b"\n")
-        rest = rest[-LONGEST_LINE:]
+        rest = rest[-MAX_LINE_BYTES:]
         for line in lines:
             found = _WORTH_TELLING.match(line)
             if found:
-                say(found[1].decode("utf-8", "replace"))
+                notify(found[1].decode("utf-8", "replace"))
 
     return listen

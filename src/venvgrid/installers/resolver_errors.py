@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from venvgrid.installers.base import Answer, ResolveFailed, ResolveRequest, Unresolvable
+from venvgrid.installers.base import ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model.names import normalise
 from venvgrid.processes.variables import redact
 
-LONGEST = 300  # characters of a reason
+MAX_REASON_LENGTH = 300  # characters of a reason
 NETWORK = re.compile(
     r"error sending request|Failed to fetch|dns error|name resolution|Connection refused|connection reset|timed out"
     r"|HTTP status (?:server|client) error|NewConnectionError|Max retries exceeded|ReadTimeoutError|SSLError|ProxyError"
@@ -34,7 +34,7 @@ _DEPENDS = re.compile(
 )
 
 
-def from_uv(request: ResolveRequest, stderr: str) -> Answer:
+def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
     """Say what a failed `uv pip compile` means."""
     text = _flat(_without_hints(stderr))
     if "No solution found" not in text:
@@ -53,7 +53,7 @@ def from_uv(request: ResolveRequest, stderr: str) -> Answer:
     return Unresolvable(reason=_conflict(text, pins) or _last_sentence(text))
 
 
-def from_pip(request: ResolveRequest, output: str) -> Answer:
+def from_pip(request: ResolveRequest, output: str) -> ResolveResult:
     """Say what a failed `pip install --dry-run` or `pip download` means."""
     if NETWORK.search(output):
         return ResolveFailed(reason=_network_reason(output))
@@ -203,4 +203,4 @@ def _tail(text: str) -> str:
 
 def _short(text: str) -> str:
     flat = re.sub(r"\s+", " ", text)
-    return flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
+    return flat if len(flat) <= MAX_REASON_LENGTH else flat[: MAX_REASON_LENGTH - 1] + "…"

@@ -15,11 +15,11 @@ from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
     RESOLVE_TIMEOUT,
-    Answer,
     InstallRequest,
     Resolved,
     ResolveFailed,
     ResolveRequest,
+    ResolveResult,
     binary_options,
     requirement_lines,
     unfinished,
@@ -65,7 +65,7 @@ class Uv:
         """Whether uv can resolve for and install into environments of this interpreter."""
         return interpreter.release >= OLDEST_PYTHON
 
-    def resolve(self, request: ResolveRequest) -> Answer:
+    def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `uv pip compile`; see `installers.Installer`."""
         with tempfile.TemporaryDirectory(prefix="venvgrid-resolve-") as folder:
             here = Path(folder)
@@ -116,12 +116,12 @@ class Uv:
             env=self.environ,
             timeout=timeout,
             supervised=supervised,
-            listen=progress.listener(),
+            listen=progress.sink(),
         )
         return self.run(command)
 
 
-def _resolved(text: str) -> Answer:
+def _resolved(text: str) -> ResolveResult:
     """Read what uv printed; an answer that is not all there is none."""
     try:
         return Resolved(distributions=read_pylock(text))

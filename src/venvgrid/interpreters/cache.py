@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from venvgrid.interpreters.query import SCRIPT, Answer
+from venvgrid.interpreters.query import SCRIPT, QueryResult
 from venvgrid.model.serialization import from_plain, to_plain
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
@@ -26,7 +26,7 @@ FILE = "interpreters.json"
 FAILURE_LASTS = 600.0  # seconds
 
 
-class Memory:
+class InterpreterCache:
     """Answers by path, read from and written to a folder; without a folder it forgets at once."""
 
     def __init__(self, folder: Path | None, *, now: float) -> None:
@@ -37,20 +37,20 @@ class Memory:
         self._entries: dict[str, Any] = self._read()
         self._new: dict[str, Any] = {}
 
-    def recall(self, path: Path) -> Answer | None:
+    def recall(self, path: Path) -> QueryResult | None:
         """Give the answer that still holds for `path`."""
         entry = self._entries.get(str(path))
         if not isinstance(entry, Mapping):
             return None
         try:
-            answer: Answer = from_plain(Answer, entry["answer"])
+            answer: QueryResult = from_plain(QueryResult, entry["answer"])
         except (TypeError, ValueError, KeyError, AttributeError):
             return None
         if answer.interpreter is None and not 0 <= self._now - answer.asked < FAILURE_LASTS:
             return None
         return answer if entry.get("stamp") == _stamps(path, answer) else None
 
-    def keep(self, path: Path, answer: Answer) -> None:
+    def keep(self, path: Path, answer: QueryResult) -> None:
         """Note an answer, to be saved by `save`, if it is one that lasts."""
         if answer.lasting and (stamp := _stamps(path, answer)):
             self._new[str(path)] = {"stamp": stamp, "answer": to_plain(answer)}
@@ -78,7 +78,7 @@ class Memory:
         return answers if isinstance(answers, dict) else {}
 
 
-def _stamps(path: Path, answer: Answer) -> list[str | int] | None:
+def _stamps(path: Path, answer: QueryResult) -> list[str | int] | None:
     """Give what must not change for the answer to hold; a launcher and the Python that it starts both count."""
     files = [path]
     if answer.interpreter and answer.interpreter.executable != str(path):

@@ -12,11 +12,11 @@ from venvgrid.interpreters.locations import PYTHON_LIKE, Lookup, Machine, shim_o
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DEEPEST = 5  # links followed inside a folder, environments made from environments
+MAX_LINK_DEPTH = 5  # links followed inside a folder, environments made from environments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassedOver:
+class Rejected:
     """Something that looked like a Python and was not taken, and why."""
 
     path: str
@@ -30,7 +30,7 @@ class Candidates:
     lookup: Lookup
     there: bool
     executables: tuple[Path, ...] = ()
-    passed_over: tuple[PassedOver, ...] = ()
+    passed_over: tuple[Rejected, ...] = ()
 
 
 def collect(lookup: Lookup, machine: Machine) -> Candidates:
@@ -42,14 +42,14 @@ def collect(lookup: Lookup, machine: Machine) -> Candidates:
         there = lookup.folder.is_dir()
         if owner := shim_owner(lookup.folder):
             reason = f"shims of {owner}, whose Pythons are read from their own folders"
-            skipped = (PassedOver(path=str(lookup.folder), reason=reason),)
+            skipped = (Rejected(path=str(lookup.folder), reason=reason),)
             return Candidates(lookup=lookup, there=there, passed_over=skipped)
         names = _python_like(lookup) if there else []
     executables: dict[Path, None] = {}
-    passed_over: list[PassedOver] = []
+    passed_over: list[Rejected] = []
     for path in _distinct(names):
         if reason := _unusable(path, machine):
-            passed_over.append(PassedOver(path=str(path), reason=reason))
+            passed_over.append(Rejected(path=str(path), reason=reason))
             continue
         base = base_executable(path)
         if base is None:
@@ -57,7 +57,7 @@ def collect(lookup: Lookup, machine: Machine) -> Candidates:
             continue
         usable = base.exists()
         reason = f"a virtual environment of {base}" + ("" if usable else ", which is gone")
-        passed_over.append(PassedOver(path=str(path), reason=reason))
+        passed_over.append(Rejected(path=str(path), reason=reason))
         if usable:
             executables[canonical(base)] = None
     return Candidates(lookup=lookup, there=there, executables=tuple(executables), passed_over=tuple(passed_over))
@@ -69,7 +69,7 @@ def base_executable(path: Path) -> Path | None:
     The answer may not exist any more.
     """
     base = None
-    for _ in range(DEEPEST):
+    for _ in range(MAX_LINK_DEPTH):
         settings = _environment_settings(path)
         if settings is None:
             break
@@ -79,7 +79,7 @@ def base_executable(path: Path) -> Path | None:
 
 def canonical(path: Path) -> Path:
     """Follow links as long as they stay in the folder: python3 → python3.12, but not Homebrew's opt → Cellar."""
-    for _ in range(DEEPEST):
+    for _ in range(MAX_LINK_DEPTH):
         try:
             target = path.parent / os.readlink(path)  # noqa: PTH115  as text: absolute or relative
         except OSError:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from venvgrid.interpreters.cache import Memory
-from venvgrid.interpreters.candidates import Candidates, PassedOver, base_executable, canonical, collect
+from venvgrid.interpreters.cache import InterpreterCache
+from venvgrid.interpreters.candidates import Candidates, Rejected, base_executable, canonical, collect
 from venvgrid.interpreters.locations import Machine, lookups
-from venvgrid.interpreters.query import TIMEOUT, Answer, ask
+from venvgrid.interpreters.query import TIMEOUT, QueryResult, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +38,7 @@ class Place:
     there: bool = True
     versions: tuple[str, ...] = ()  # of the interpreters that were found here first
     again: int = 0  # interpreters that an earlier place had already given
-    passed_over: tuple[PassedOver, ...] = ()
+    passed_over: tuple[Rejected, ...] = ()
 
     @property
     def found(self) -> int:
@@ -74,10 +74,10 @@ def discover(
         platform=platform,
         running=sys.executable or "",
     )
-    return look(machine, run=run, cache=cache, map_parallel=map_parallel)
+    return search(machine, run=run, cache=cache, map_parallel=map_parallel)
 
 
-def look(
+def search(
     machine: Machine,
     *,
     run: Runner,
@@ -89,7 +89,7 @@ def look(
     """Find the interpreters of `machine`; as `discover`. `timeout` is what one candidate may take, in seconds."""
     collected = [collect(lookup, machine) for lookup in lookups(machine)]
     now = clock()
-    memory = Memory(cache, now=now)
+    memory = InterpreterCache(cache, now=now)
     wanted: dict[str, Path] = {}
     for candidates in collected:
         for path in candidates.executables:
@@ -97,7 +97,7 @@ def look(
     answers = {real: answer for real, path in wanted.items() if (answer := memory.recall(path))}
     unknown = [(real, path) for real, path in wanted.items() if real not in answers]
 
-    def ask_one(item: tuple[str, Path]) -> Answer:
+    def ask_one(item: tuple[str, Path]) -> QueryResult:
         return ask(item[1], run=run, environ=machine.environ, timeout=timeout)
 
     for (real, path), answer in zip(unknown, map_parallel(ask_one, unknown), strict=True):
@@ -114,24 +114,24 @@ def find_one(
     cache: Path | None,
     environ: Mapping[str, str],
     source: str = "path",
-) -> Interpreter | PassedOver:
+) -> Interpreter | Rejected:
     """Ask one executable, or say why it is none; a virtual environment gives the Python that it was made from."""
     base = base_executable(path)
     if base is not None and not base.exists():
-        return PassedOver(path=str(path), reason=f"a virtual environment of {base}, which is gone")
+        return Rejected(path=str(path), reason=f"a virtual environment of {base}, which is gone")
     path = canonical(base or path)
-    memory = Memory(cache, now=time.time())
+    memory = InterpreterCache(cache, now=time.time())
     answer = memory.recall(path)
     if answer is None:
         answer = dataclasses.replace(ask(path, run=run, environ=environ), asked=time.time())
         memory.keep(path, answer)
         memory.save()
     if answer.interpreter is None:
-        return PassedOver(path=str(path), reason=answer.reason)
+        return Rejected(path=str(path), reason=answer.reason)
     return dataclasses.replace(answer.interpreter, source=source)
 
 
-def _assemble(collected: Iterable[Candidates], answers: Mapping[str, Answer]) -> Found:
+def _assemble(collected: Iterable[Candidates], answers: Mapping[str, QueryResult]) -> Found:
     """Count every interpreter where it was found first."""
     interpreters: list[Interpreter] = []
     places: list[Place] = []
@@ -143,7 +143,7 @@ def _assemble(collected: Iterable[Candidates], answers: Mapping[str, Answer]) ->
         for path in candidates.executables:
             answer = answers[_real(path)]
             if answer.interpreter is None:
-                passed_over.append(PassedOver(path=str(path), reason=answer.reason))
+                passed_over.append(Rejected(path=str(path), reason=answer.reason))
                 continue
             keys = _identities(answer.interpreter, answer.prefix)
             if seen & keys:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.interpreters.candidates import PassedOver
+from venvgrid.interpreters.candidates import Rejected
 from venvgrid.interpreters.discovery import find_one
 from venvgrid.interpreters.selection import Missing, uv_can_download, uv_request
 from venvgrid.interpreters.specs import matches, parse_spec
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 900.0  # seconds: an archive has about 30 MB
 FIND_TIMEOUT = 60.0
-LONGEST = 500  # characters of a message
+MAX_MESSAGE_LENGTH = 500  # characters of a message
 SWITCH = "VENVGRID_PYTHON_DOWNLOADS"
 
 PASSED_ON = re.compile(
@@ -102,7 +102,7 @@ def install(
         return Missing(spec=spec, reason=f"uv installed {wanted.title}, but `uv python find {request}` failed: {said}")
     # uv names the folder of a minor version, which later changes what it leads to; a cell stands on a patch release.
     answer = find_one(Path(path).resolve(), run=run, cache=cache, environ=environ, source="uv")
-    if isinstance(answer, PassedOver):
+    if isinstance(answer, Rejected):
         return Missing(spec=spec, reason=f"uv installed {answer.path}, but it is not usable: {answer.reason}")
     if not matches(wanted, answer):
         reason = f"uv installed {answer.version} at {answer.executable}, which is no {wanted.title}"
@@ -123,7 +123,11 @@ def one_line(completed: Completed, timeout: float) -> str:
     parts = [_LABEL.sub("", line) for line in lines[start:]]
     text = ": ".join(part.rstrip(":") for part in parts) or f"exit status {completed.exit_code}"
     # The first and the last of a long chain of causes say most.
-    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3 - 3]} … {text[-LONGEST // 3 :]}"
+    return (
+        text
+        if len(text) <= MAX_MESSAGE_LENGTH
+        else f"{text[: MAX_MESSAGE_LENGTH * 2 // 3 - 3]} … {text[-MAX_MESSAGE_LENGTH // 3 :]}"
+    )
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.interpreters.windows_registry import registered
-from venvgrid.model.config import NOTHING
+from venvgrid.model.config import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ PYTHON_LIKE = re.compile(
 class Machine:
     """What discovery asks about the machine; a value, so that every platform's layout can be tried anywhere."""
 
-    environ: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    environ: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     home: Path
     platform: str = sys.platform  # as sys.platform: "linux", "darwin", "win32"
     root: Path = Path("/")  # what absolute places are below

@@ -24,7 +24,7 @@ OLDEST_MINOR = 6  # of the CPython 3 that uv knows the tags of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pythons:
+class InterpreterProvider:
     """`cache` is the folder of what was learned of interpreters, `uv` its path or "", `root` the configuration's."""
 
     environ: Mapping[str, str]
@@ -53,7 +53,7 @@ class Pythons:
             for value, answer in answers.items()
         }
 
-    def stand_in(self, value: str) -> Interpreter | None:
+    def surrogate(self, value: str) -> Interpreter | None:
         """Give what uv can resolve for although the interpreter is not there: a minor version of CPython from 3.6 on.
 
         Its `executable` is "". It shows which cells are impossible, so that nobody gets a Python for them.
@@ -96,5 +96,5 @@ class Pythons:
         last = [part.strip() for part in got.reason.split(": ") if part.strip(" :")][-1]
         return f"{missing}; uv could not download it: {last[:150]}"
 
-    def _ask(self, path: Path) -> Interpreter | candidates.PassedOver:
+    def _ask(self, path: Path) -> Interpreter | candidates.Rejected:
         return discovery.find_one(path, run=self.run, cache=self.cache, environ=self.environ)

@@ -36,7 +36,7 @@ NEEDED = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class QueryResult:
     """What asking gave: an interpreter, whose source is "" so far, or the reason why not."""
 
     interpreter: Interpreter | None = None
@@ -46,7 +46,7 @@ class Answer:
     asked: float = 0.0  # when, in seconds since the epoch
 
 
-def ask(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float = TIMEOUT) -> Answer:
+def ask(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float = TIMEOUT) -> QueryResult:
     """Start `path` and have it describe itself.
 
     A script that starts a Python elsewhere (a shim) is answered by that Python, and a virtual environment by its base.
@@ -65,7 +65,7 @@ def ask(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float =
         if _same(reported, path):  # not a virtual environment: what it said is true of that file
             interpreter = dataclasses.replace(answer.interpreter, executable=str(canonical(path)))
             return dataclasses.replace(answer, interpreter=interpreter, lasting=lasting)
-    return Answer(reason="it starts other Pythons, and these again others", lasting=False)
+    return QueryResult(reason="it starts other Pythons, and these again others", lasting=False)
 
 
 def is_script(path: Path) -> bool:
@@ -77,7 +77,7 @@ def is_script(path: Path) -> bool:
         return False
 
 
-def _ask_once(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float) -> tuple[Answer, str]:
+def _ask_once(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float) -> tuple[QueryResult, str]:
     command = Command(
         argv=(str(path), "-B", "-E", "-s", "-S", str(SCRIPT)),
         cwd=SCRIPT.parent,
@@ -87,19 +87,19 @@ def _ask_once(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: f
     )
     completed = run(command)
     if not completed.ok:
-        return Answer(reason=_failure(completed, timeout), lasting=not completed.cancelled), ""
+        return QueryResult(reason=_failure(completed, timeout), lasting=not completed.cancelled), ""
     text = completed.stdout
     start, end = text.rfind(BEGIN), text.rfind(END)
     if start < 0 or end < start:
-        return Answer(reason=f"it does not answer as a Python does{_said(text)}"), ""
+        return QueryResult(reason=f"it does not answer as a Python does{_said(text)}"), ""
     try:
         data: dict[str, Any] = json.loads(text[start + len(BEGIN) : end])
         reported, prefix = str(data.pop("executable")), str(data.pop("prefix"))
         interpreter: Interpreter = from_plain(Interpreter, {**data, "executable": str(path), "source": ""})
         _ = interpreter.release
     except (ValueError, TypeError, KeyError) as error:
-        return Answer(reason=f"its answer cannot be read: {error}"), ""
-    return Answer(interpreter=interpreter, prefix=prefix), reported
+        return QueryResult(reason=f"its answer cannot be read: {error}"), ""
+    return QueryResult(interpreter=interpreter, prefix=prefix), reported
 
 
 def _failure(completed: Completed, timeout: float) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from venvgrid.interpreters.candidates import PassedOver, executable_in
+from venvgrid.interpreters.candidates import Rejected, executable_in
 from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Missing:
     reason: str
 
 
-Ask = Callable[[Path], "Interpreter | PassedOver"]
+Ask = Callable[[Path], "Interpreter | Rejected"]
 
 
 def resolve_specs(
@@ -79,7 +79,7 @@ def _at_path(spec: Spec, ask: Ask) -> Interpreter | Missing:
             spec=spec.text, reason=f"{path} is not there; `venvgrid python` lists the Pythons of this machine"
         )
     answer = ask(path)
-    if isinstance(answer, PassedOver):
+    if isinstance(answer, Rejected):
         return Missing(spec=spec.text, reason=f"{answer.path} is no usable Python: {answer.reason}")
     return answer
 

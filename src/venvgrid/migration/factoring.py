@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-MOST = 5_000  # combinations of the product
+MAX_COMBINATIONS = 5_000  # combinations of the product
 
 Rule = dict[str, list[str]]
 
@@ -33,7 +33,7 @@ def factor(cells: Sequence[Mapping[str, str]]) -> Factored:
     if not names:
         return Factored(axes={}, excludes=())
     axes = {name: tuple(dict.fromkeys(cell[name] for cell in cells)) for name in names}
-    if math.prod(map(len, axes.values())) > MOST:
+    if math.prod(map(len, axes.values())) > MAX_COMBINATIONS:
         return Factored(axes=axes, excludes=(), is_exact=False)
     wanted = {tuple(cell[name] for name in names) for cell in cells}
     rules: list[Rule] = []

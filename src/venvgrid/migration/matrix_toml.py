@@ -17,14 +17,14 @@ from venvgrid.model.names import normalise
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from venvgrid.migration.model import Part
+    from venvgrid.migration.model import VariantGroup
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 LONGEST_NAME = 30
 
 
-def text(parts: Sequence[Part], lost: Sequence[str], source: str) -> str:
+def text(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> str:
     """Give the file: the first part outside of all grids, each other one in a [grid.NAME]."""
     lines = [f"# Made from {source}. `venvgrid plan` shows the grid, `venvgrid run` runs it.", ""]
     used: set[str] = set()
@@ -46,7 +46,7 @@ def _grid_name(name: str, used: set[str]) -> str:
     return found
 
 
-def _part(part: Part, prefix: str, above: Part | None) -> Iterator[str]:
+def _part(part: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterator[str]:
     found = factor(part.cells)
     inherited = factor(above.cells).axes if above else {}
     yield from _table(f"{prefix}project", _project(part, above))
@@ -73,7 +73,7 @@ def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[
     return [f"[{name}]", *(f"{key} = {value}" for key, value in keys.items()), ""] if keys or always else []
 
 
-def _project(part: Part, above: Part | None) -> dict[str, str]:
+def _project(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
     found = {"install": json.dumps(part.install)} if part.install else {}
     if "extras" not in (part.cells[0] if part.cells else {}) and part.extras:
         found["extras"] = _list(part.extras)
@@ -84,7 +84,7 @@ def _project(part: Part, above: Part | None) -> dict[str, str]:
     )
 
 
-def _install(part: Part, above: Part | None) -> dict[str, str]:
+def _install(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
     requires = list(part.requires)
     if requires and commands.kind(part.command) == "pytest":
         names = {normalise(Requirement(item).name) for item in requires}
@@ -98,7 +98,7 @@ def _install(part: Part, above: Part | None) -> dict[str, str]:
     return _not_inherited(found, _install(above, None) if above else None, default)
 
 
-def _test(part: Part, above: Part | None) -> dict[str, str]:
+def _test(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
     found = {}
     if part.command and part.command != ("pytest",):
         found["command"] = _list(part.command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import NOTHING
+from venvgrid.model.config import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Settings:
     install: str = ""
     resolution: str = ""
     command: tuple[str, ...] = ()  # placeholders as in [test]
-    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     pass_env: tuple[str, ...] = ()
 
 
@@ -42,7 +42,7 @@ class Variant(Settings):
     name: str
     label: str = ""
     python: str = ""
-    axes: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # that the source names itself
+    axes: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # that the source names itself
     may_fail: bool = False
     part: str = ""
     missing: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part(Settings):
+class VariantGroup(Settings):
     """A grid: cells, each with a value of every axis, and what is the same in all of them."""
 
     name: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NEWEST_MINOR = 14  # the newest released CPython is 3.14, as of 2026-11
-MOST_EXAMPLES = 3  # dependencies that the file mentions
+MAX_EXAMPLES = 3  # dependencies that the file mentions
 TEST_NAMES = ("test", "tests", "testing")
 OTHER_NAMES = ("dev",)
 
@@ -201,7 +201,7 @@ def allowed_minors(bound: object) -> list[str]:
 def _dependency_lines(declared: object) -> list[str]:
     lines: dict[str, str] = {}  # by name: a dependency may stand there once for each marker
     for item in declared if isinstance(declared, list) else []:
-        if len(lines) == MOST_EXAMPLES:
+        if len(lines) == MAX_EXAMPLES:
             break
         try:
             requirement = Requirement(item) if isinstance(item, str) else None

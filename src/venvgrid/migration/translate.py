@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from venvgrid.migration.model import Carried
 
-LARGEST = 1_000_000  # bytes
+MAX_FILE_BYTES = 1_000_000  # bytes
 # A word instead of a file: the files that are looked for.
 WORDS = {
     "tox": ("tox.ini", "tox.toml", "setup.cfg", "pyproject.toml"),
@@ -101,8 +101,8 @@ def _inner(table: Any, key: str) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path}: is larger than {LARGEST:,} bytes: this is no configuration")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UsageError(f"{path}: is larger than {MAX_FILE_BYTES:,} bytes: this is no configuration")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file (or a word: {', '.join(WORDS)})") from None

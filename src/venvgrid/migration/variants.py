@@ -13,18 +13,18 @@ from packaging.version import InvalidVersion, Version
 
 from venvgrid.config.axis_values import ABSENT, LATEST
 from venvgrid.migration import factoring
-from venvgrid.migration.model import MAIN, Carried, Lost, Part, Variant
+from venvgrid.migration.model import MAIN, Carried, Lost, Variant, VariantGroup
 from venvgrid.migration.readers import commands
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-MOST_EXCLUDES = 4
+MAX_EXCLUDES = 4
 SETTINGS = ("requires", "extras", "groups", "env", "command", "install", "resolution")
 
 
-def parts(carried: Carried, declared: Collection[str]) -> tuple[list[Part], list[str]]:
+def parts(carried: Carried, declared: Collection[str]) -> tuple[list[VariantGroup], list[str]]:
     """Give the parts of a source, the main one first, and all that could not be carried over.
 
     `declared` names the distributions that the project depends on.
@@ -128,7 +128,7 @@ def _name(labels: Sequence[str], others: Sequence[str]) -> str:
     return "-".join(factor for factor in common if factor not in elsewhere) or "-".join(common) or labels[0] or "plain"
 
 
-def _is_simple(whole: Part, variants: Sequence[Variant]) -> bool:
+def _is_simple(whole: VariantGroup, variants: Sequence[Variant]) -> bool:
     """Whether axes tell variants apart without many excludes, and nothing but versions and one setting differs."""
     names = whole.cells[0] if whole.cells else {}
     values = {name: {cell[name] for cell in whole.cells} for name in names}
@@ -138,7 +138,7 @@ def _is_simple(whole: Part, variants: Sequence[Variant]) -> bool:
     others = ("command", "install", "resolution", "groups")
     alike = all(len({getattr(item, name) for item in variants}) == 1 for name in others)
     excludes = factoring.factor(whole.cells).excludes
-    return alike and len(settings) <= 1 and len(excludes) <= (0 if settings else MOST_EXCLUDES)
+    return alike and len(settings) <= 1 and len(excludes) <= (0 if settings else MAX_EXCLUDES)
 
 
 def _like(variant: Variant, plain: Variant) -> Variant:
@@ -148,7 +148,7 @@ def _like(variant: Variant, plain: Variant) -> Variant:
     return replace(plain, name=variant.name, python=variant.python, axes=variant.axes, requires=tuple(requires))
 
 
-def _part(name: str, variants: Sequence[Variant], declared: Collection[str], lost: Lost) -> Part:
+def _part(name: str, variants: Sequence[Variant], declared: Collection[str], lost: Lost) -> VariantGroup:
     variants, requires, axes = _requirements(variants, declared, lost)
     env, variables = _split([dict(variant.env) for variant in variants], missing="")
     extras = {variant.extras for variant in variants}
@@ -165,7 +165,7 @@ def _part(name: str, variants: Sequence[Variant], declared: Collection[str], los
         lost.add(f"{_some([item.name for item in variants if not item.python])}: no version of Python is named")
         cells = [cell for cell in cells if cell["python"]]
     cells.sort(key=lambda cell: _python_order(cell.get("python", "")))
-    return Part(
+    return VariantGroup(
         name=name,
         cells=tuple(cells),
         may_fail=tuple(cell for cell in may_fail if cell in cells),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class AxisKind(StrEnum):
@@ -39,7 +39,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frozen:
+class FrozenPolicy:
     """The values that a policy stood for when it was settled; `pre` is a pre-release that may fail, "" for none."""
 
     policy: str
@@ -87,7 +87,7 @@ class InstallOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class SuiteOptions:
     """`[test]`: what runs in each cell. `timeout` and `grace_period` are seconds; `timeout` None means no limit."""
 
     command: tuple[str, ...] = ("pytest",)
@@ -99,7 +99,7 @@ class RunOptions:
     memory: int | None = None  # bytes
     coverage: bool = False  # whether the data files of all cells are combined
     pass_env: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ class Planning:
     budget: int = 0
     optimise: float = 0.0
     seed: int = 0
-    baseline: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    baseline: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     must: tuple[Mapping[str, str], ...] = ()
 
 
@@ -143,7 +143,7 @@ class Config:
     project: ProjectOptions
     grid: str = ""  # the NAME of [grid.NAME]
     install: InstallOptions = field(default_factory=InstallOptions)
-    test: RunOptions = field(default_factory=RunOptions)
+    test: SuiteOptions = field(default_factory=SuiteOptions)
     excludes: tuple[Rule, ...] = ()
     includes: tuple[Rule, ...] = ()
     strategy: str = "full"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from venvgrid.model.plan import Plan, Status
-from venvgrid.model.result import CellResult, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult
 
 
 class Stage(StrEnum):
@@ -99,7 +99,7 @@ class TestFinished:
 
     cell: str
     test: str
-    verdict: Verdict
+    verdict: CaseOutcome
     duration: float
     at: float
     message: str = ""  # of a failure, one line

@@ -38,7 +38,7 @@ class PlannedCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learnt:
+class Conflict:
     """Values that cannot be together, as a resolver found, and why."""
 
     values: Mapping[str, str]
@@ -68,5 +68,5 @@ class Plan:
     strategy: str = "full"
     warnings: tuple[str, ...] = ()
     certificate: Certificate | None = None
-    learnt: tuple[Learnt, ...] = ()
+    learnt: tuple[Conflict, ...] = ()
     combinations: int = 0  # of the values of all axes, where not all of them are cells

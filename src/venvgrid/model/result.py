@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from venvgrid.model.config import NOTHING
+from venvgrid.model.config import EMPTY
 from venvgrid.model.environment import Interpreter
 
 
@@ -50,7 +50,7 @@ RED = frozenset(
 )
 
 
-class Verdict(StrEnum):
+class CaseOutcome(StrEnum):
     """What became of one test."""
 
     PASSED = "passed"
@@ -62,16 +62,16 @@ class Verdict(StrEnum):
 
 
 _ORDER = (
-    Verdict.FAILED,
-    Verdict.ERROR,
-    Verdict.XPASSED,
-    Verdict.XFAILED,
-    Verdict.PASSED,
-    Verdict.SKIPPED,
+    CaseOutcome.FAILED,
+    CaseOutcome.ERROR,
+    CaseOutcome.XPASSED,
+    CaseOutcome.XFAILED,
+    CaseOutcome.PASSED,
+    CaseOutcome.SKIPPED,
 )
 
 
-def worst(one: Verdict, other: Verdict) -> Verdict:
+def worst(one: CaseOutcome, other: CaseOutcome) -> CaseOutcome:
     """Give the verdict of a test that got two (pytest-xdist's `--dist each`); a skip says least."""
     return min(one, other, key=_ORDER.index)
 
@@ -93,7 +93,7 @@ class Attestation:
     """What a cell really ran, as seen from inside its environment while the tests ran."""
 
     python: str = ""  # "cpython 3.9.18 /path/of/the/environment/bin/python"
-    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # of every dependency axis; "" when absent
+    packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # of every dependency axis; "" when absent
     project_origin: str = ""  # the file that the project was imported from
     collected: int = 0
 
@@ -112,7 +112,7 @@ class CellResult:
     since: str = ""  # when that run started, ISO 8601 in UTC
     attempts: int = 0
     interpreter: Interpreter | None = None
-    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     durations: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # resolve, build, test
     tests: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # Verdict → number
     failures: tuple[Failure, ...] = ()

@@ -10,32 +10,32 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import NOTHING
+from venvgrid.model.config import EMPTY
 from venvgrid.model.result import Attestation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from venvgrid.outcomes.observation import Observed, SessionSeen
+    from venvgrid.outcomes.observation import Observation, SessionLog
     from venvgrid.outcomes.records import Attested, Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class Expectation:
     """What the cell says. All paths are real paths (`os.path.realpath`), as those that the probe reports are."""
 
     prefix: str  # of the environment
     python_version: str  # "3.9.18"
     implementation: str = "cpython"
-    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # of every dependency axis; "" for absent
+    packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # of every dependency axis; "" for absent
     project: str = ""  # its name, "" where none is installed
     project_version: str = ""  # "" for any
     project_origin: str = ""  # the folder that it must be imported from, "" for any
     reports: str = "pytest"  # as in `[test] reports`
 
 
-def find(
-    observed: Observed, expected: Expected, before: Mapping[str, str] = NOTHING, after: Mapping[str, str] = NOTHING
+def first_difference(
+    observed: Observation, expected: Expectation, before: Mapping[str, str] = EMPTY, after: Mapping[str, str] = EMPTY
 ) -> str:
     """Say in one line what differs first; "" if all that was seen is what the cell says.
 
@@ -44,7 +44,7 @@ def find(
     return next(_differences(observed, expected, before, after), "")
 
 
-def attestation(observed: Observed, before: Mapping[str, str] = NOTHING) -> Attestation:
+def attestation(observed: Observation, before: Mapping[str, str] = EMPTY) -> Attestation:
     """Sum up what was attested; what a process that imported the project says counts more than what others say."""
     seen = [item for item in observed.sessions.values() if item.attested is not None and not item.attested.error]
     seen.sort(key=lambda item: not (item.attested and item.attested.project_imported))
@@ -83,7 +83,7 @@ def _comparable(path: str) -> str:
 
 
 def _differences(
-    observed: Observed, expected: Expected, before: Mapping[str, str], after: Mapping[str, str]
+    observed: Observation, expected: Expectation, before: Mapping[str, str], after: Mapping[str, str]
 ) -> Iterator[str]:
     for seen in observed.sessions.values():
         yield from _of_interpreter(seen.session, expected)
@@ -96,7 +96,7 @@ def _differences(
         yield from _of_attestation(seen, expected)
 
 
-def _of_interpreter(session: Session, expected: Expected) -> Iterator[str]:
+def _of_interpreter(session: Session, expected: Expectation) -> Iterator[str]:
     if _comparable(session.prefix) != _comparable(expected.prefix):
         yield (
             f"the tests ran on {_python(session)}, not on the Python of the environment: "
@@ -107,7 +107,7 @@ def _of_interpreter(session: Session, expected: Expected) -> Iterator[str]:
         yield f"the tests ran on {session.implementation} {session.version}, but the cell says {' '.join(wanted)}"
 
 
-def _of_attestation(seen: SessionSeen, expected: Expected) -> Iterator[str]:
+def _of_attestation(seen: SessionLog, expected: Expectation) -> Iterator[str]:
     attested = seen.attested
     if attested is None or attested.error:
         if seen.finished is not None and seen.finished.exitstatus is not None:
@@ -135,7 +135,7 @@ def _of_package(name: str, wanted: str, attested: Attested, prefix: str) -> Iter
             yield f"{name} was imported from {origin}, not from the environment"
 
 
-def _of_project(origin: str, expected: Expected) -> Iterator[str]:
+def _of_project(origin: str, expected: Expectation) -> Iterator[str]:
     installed = is_below(origin, expected.prefix)
     if _comparable(expected.project_origin) == _comparable(expected.prefix):
         if not installed:

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import NOTHING
-from venvgrid.model.result import Attestation, Failure, Outcome, Verdict
+from venvgrid.model.config import EMPTY
+from venvgrid.model.result import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.outcomes import attestation, signatures
-from venvgrid.outcomes.attestation import Expected
-from venvgrid.outcomes.observation import WORKER_CRASH, Observed, ReportFile, SessionSeen
+from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog
 from venvgrid.processes import diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["Ended", "Expected", "Judgement", "Observed", "judge"]
+    from venvgrid.outcomes.attestation import Expectation
 
 NO_TESTS_COLLECTED = 5  # pytest's exit status
 NAMED = 3  # tests that a reason names
@@ -30,7 +29,7 @@ PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class CommandExit:
     """How the command ended. `exit_code` is None if it did not start or a signal ended it; `limit` is in seconds."""
 
     exit_code: int | None
@@ -55,22 +54,22 @@ class Judgement:
 
 
 def judge(
-    observed: Observed,
-    ended: Ended,
-    expected: Expected,
+    observed: Observation,
+    ended: CommandExit,
+    expected: Expectation,
     *,
     report: ReportFile | None = None,
-    before: Mapping[str, str] = NOTHING,
-    after: Mapping[str, str] = NOTHING,
+    before: Mapping[str, str] = EMPTY,
+    after: Mapping[str, str] = EMPTY,
 ) -> Judgement:
     """Give the outcome of one run of a cell's test command.
 
     `report` is what `junit_input.read` gave, where `expected.reports` is "junit:FILE". `before` and `after` are the
     versions of the axis packages in the environment before and after the command, where the caller looked.
     """
-    different = attestation.find(observed, expected, before, after)
+    different = attestation.first_difference(observed, expected, before, after)
     kind, outcome, reason = _decide(observed, ended, expected, report, different)
-    counts = observed.counts() if report is None else dict.fromkeys(Verdict, 0) | dict(report.counts)
+    counts = observed.counts() if report is None else dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
     failures = observed.failures if report is None else report.failures
     if outcome in {Outcome.CRASHED, Outcome.TIMED_OUT}:
         failures = (*failures, *_unfinished(observed, kind, reason, {item.test for item in failures}, ended.stacks))
@@ -79,7 +78,7 @@ def judge(
     return Judgement(
         outcome=outcome,
         reason=reason,
-        tests={} if expected.reports == EXIT_STATUS else {verdict.value: counts[verdict] for verdict in Verdict},
+        tests={} if expected.reports == EXIT_STATUS else {verdict.value: counts[verdict] for verdict in CaseOutcome},
         failures=failures,
         attested=attestation.attestation(observed, before),
     )
@@ -89,7 +88,7 @@ Decision = tuple[str, Outcome, str]  # the kind for a failure of the cell as a w
 
 
 def _decide(
-    observed: Observed, ended: Ended, expected: Expected, report: ReportFile | None, different: str
+    observed: Observation, ended: CommandExit, expected: Expectation, report: ReportFile | None, different: str
 ) -> Decision:
     if ended.cancelled:
         return "cancelled", Outcome.CANCELLED, "stopped by the user"
@@ -118,7 +117,7 @@ def _decide(
 # crashes, time limits
 
 
-def _crash(observed: Observed, ended: Ended, position: str) -> Decision | None:
+def _crash(observed: Observation, ended: CommandExit, position: str) -> Decision | None:
     name = ended.signal or diagnosis.signal_of(ended.exit_code)
     if name:
         hint = " (by `kill -9`, or by the system for want of memory)" if name == "SIGKILL" else ""
@@ -131,7 +130,7 @@ def _crash(observed: Observed, ended: Ended, position: str) -> Decision | None:
     return None
 
 
-def _position(observed: Observed) -> str:
+def _position(observed: Observation) -> str:
     """Say how far the tests were."""
     if not observed.main:
         return "before pytest began"
@@ -147,7 +146,7 @@ def _position(observed: Observed) -> str:
     return "before the first test" if unfinished[-1].collected is not None else "while pytest collected the tests"
 
 
-def _unfinished(observed: Observed, kind: str, reason: str, known: set[str], stacks: str) -> tuple[Failure, ...]:
+def _unfinished(observed: Observation, kind: str, reason: str, known: set[str], stacks: str) -> tuple[Failure, ...]:
     """Give a failure for every test that was running, for none is reported; `stacks` is where its threads stood."""
     tests = [test for test in observed.running if test not in known]
     message = "was running when the time limit ended the command" if kind == "timeout" else f"ended by {kind}"
@@ -170,13 +169,13 @@ def _cell_failure(kind: str, reason: str) -> Failure:
 # three ways to count
 
 
-def _by_exit_status(ended: Ended) -> tuple[Outcome, str]:
+def _by_exit_status(ended: CommandExit) -> tuple[Outcome, str]:
     if ended.exit_code == 0:
         return Outcome.PASSED, ""
     return Outcome.FAILED, f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
 
 
-def _by_report(report: ReportFile | None, ended: Ended, file: str) -> tuple[Outcome, str]:
+def _by_report(report: ReportFile | None, ended: CommandExit, file: str) -> tuple[Outcome, str]:
     status = f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
     if report is None or report.missing:
         why = (report.problem if report else "") or f"{file} was not written"
@@ -185,8 +184,8 @@ def _by_report(report: ReportFile | None, ended: Ended, file: str) -> tuple[Outc
         )
     if report.problem:
         return Outcome.FAILED, f"{report.problem}; {status}"
-    counts = dict.fromkeys(Verdict, 0) | dict(report.counts)
-    if counts[Verdict.FAILED] or counts[Verdict.ERROR]:
+    counts = dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
+    if counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
         return Outcome.FAILED, _failed(counts, report.failures, ended)
     if ended.exit_code != 0:
         return Outcome.FAILED, f"{_all_passed(counts)}, but {status}"
@@ -195,14 +194,14 @@ def _by_report(report: ReportFile | None, ended: Ended, file: str) -> tuple[Outc
     return Outcome.PASSED, ""
 
 
-def _by_sessions(observed: Observed, ended: Ended) -> tuple[Outcome, str]:
+def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, str]:
     status = f"the command exited with status {ended.exit_code}"
     if not observed.main:
         if ended.exit_code == 0:
             return Outcome.NO_TESTS, f"{status}, but no pytest session was seen: {HINT}"
         return Outcome.FAILED, f"{status}{diagnosis.meaning(ended.exit_code)} before pytest began"
     counts = observed.counts()
-    if counts[Verdict.FAILED] or counts[Verdict.ERROR]:
+    if counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
         return Outcome.FAILED, _failed(counts, observed.failures, ended)
     for seen in observed.main:
         broken = _incomplete(seen, ended)
@@ -223,7 +222,7 @@ HINT = (
 )
 
 
-def _incomplete(seen: SessionSeen, ended: Ended) -> tuple[Outcome, str] | None:
+def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | None:
     """Say what is wrong with a session in which no test failed; None if it ran to its end."""
     code = ended.exit_code
     if seen.stopped is not None:
@@ -256,7 +255,7 @@ def _incomplete(seen: SessionSeen, ended: Ended) -> tuple[Outcome, str] | None:
 # sentences
 
 
-def _in(seen: SessionSeen) -> str:
+def _in(seen: SessionLog) -> str:
     if seen.running:
         return f" in {_some(list(seen.running))}"
     if seen.last:
@@ -279,8 +278,8 @@ def _tests(number: int) -> str:
     return "1 test" if number == 1 else f"{number} tests"
 
 
-def _failed(counts: Mapping[Verdict, int], failures: tuple[Failure, ...], ended: Ended) -> str:
-    failed, errors = counts[Verdict.FAILED], counts[Verdict.ERROR]
+def _failed(counts: Mapping[CaseOutcome, int], failures: tuple[Failure, ...], ended: CommandExit) -> str:
+    failed, errors = counts[CaseOutcome.FAILED], counts[CaseOutcome.ERROR]
     parts = [f"{failed} failed" if failed else "", f"{errors} error{'s' if errors > 1 else ''}" if errors else ""]
     text = " and ".join(part for part in parts if part)
     first = failures[0] if failures else None
@@ -289,20 +288,20 @@ def _failed(counts: Mapping[Verdict, int], failures: tuple[Failure, ...], ended:
     return f"{text} of {_tests(sum(counts.values()))}{swallowed}{example}"
 
 
-def _all_passed(counts: Mapping[Verdict, int]) -> str:
+def _all_passed(counts: Mapping[CaseOutcome, int]) -> str:
     executed = _executed(counts)
     return (
         "no test ran" if executed == 0 else "the only test passed" if executed == 1 else f"all {executed} tests passed"
     )
 
 
-def _nothing_ran(counts: Mapping[Verdict, int], empty: str, reasons: Collection[str] = ()) -> str:
-    skipped = counts[Verdict.SKIPPED]
+def _nothing_ran(counts: Mapping[CaseOutcome, int], empty: str, reasons: Collection[str] = ()) -> str:
+    skipped = counts[CaseOutcome.SKIPPED]
     if not skipped:
         return empty
     why = f" ({', '.join(reasons)})" if len(reasons) == 1 else ""
     return f"all {skipped} tests were skipped{why}" if skipped > 1 else f"the only test was skipped{why}"
 
 
-def _executed(counts: Mapping[Verdict, int]) -> int:
-    return sum(number for verdict, number in counts.items() if verdict is not Verdict.SKIPPED)
+def _executed(counts: Mapping[CaseOutcome, int]) -> int:
+    return sum(number for verdict, number in counts.items() if verdict is not CaseOutcome.SKIPPED)

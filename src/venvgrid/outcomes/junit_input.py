@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat  # document types, the way to every known attack, are refused below
 
-from venvgrid.model.result import Failure, Verdict
+from venvgrid.model.result import CaseOutcome, Failure
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.observation import ReportFile
 
@@ -94,13 +94,13 @@ class _RefusedError(Exception):
 class _Case:
     name: str
     duration: float
-    verdict: Verdict = Verdict.PASSED
+    verdict: CaseOutcome = CaseOutcome.PASSED
     kind: str = ""
     message: str = ""
     text: list[str] = field(default_factory=list)
 
 
-_VERDICTS = {"failure": Verdict.FAILED, "error": Verdict.ERROR, "skipped": Verdict.SKIPPED}
+_VERDICTS = {"failure": CaseOutcome.FAILED, "error": CaseOutcome.ERROR, "skipped": CaseOutcome.SKIPPED}
 
 
 class _Reader:
@@ -108,7 +108,7 @@ class _Reader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._counts = dict.fromkeys(Verdict, 0)
+        self._counts = dict.fromkeys(CaseOutcome, 0)
         self._failures: list[Failure] = []
         self._path: list[str] = []
         self._case: _Case | None = None
@@ -152,15 +152,15 @@ class _Reader:
         elif self._case is not None and self._path[-2] == "testcase" and tag in _VERDICTS:
             self._judge(self._case, _VERDICTS[tag], attributes)
 
-    def _judge(self, case: _Case, verdict: Verdict, attributes: dict[str, str]) -> None:
+    def _judge(self, case: _Case, verdict: CaseOutcome, attributes: dict[str, str]) -> None:
         kind = attributes.get("type", "")
-        if verdict is Verdict.SKIPPED and kind == "pytest.xfail":
-            verdict = Verdict.XFAILED
+        if verdict is CaseOutcome.SKIPPED and kind == "pytest.xfail":
+            verdict = CaseOutcome.XFAILED
         self._room = 0
-        if case.verdict in {Verdict.FAILED, Verdict.ERROR}:
+        if case.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
             return  # the first one counts; more of them are of the teardown
         case.verdict = verdict
-        if verdict in {Verdict.FAILED, Verdict.ERROR}:
+        if verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
             case.kind, case.message = kind, attributes.get("message", "")[: self._limits.characters]
             self._room = self._limits.characters
 
@@ -173,7 +173,7 @@ class _Reader:
         if self._path.pop() == "testcase" and self._case is not None:
             case, self._case = self._case, None
             self._counts[case.verdict] += 1
-            if case.verdict in {Verdict.FAILED, Verdict.ERROR} and len(self._failures) < self._limits.failures:
+            if case.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR} and len(self._failures) < self._limits.failures:
                 self._failures.append(_failure(case))
 
     def _duration(self, attributes: dict[str, str]) -> float:
@@ -192,7 +192,7 @@ def _name(attributes: dict[str, str]) -> str:
 
 def _failure(case: _Case) -> Failure:
     longrepr = "".join(case.text)
-    default = "Failed" if case.verdict is Verdict.FAILED else "Error"
+    default = "Failed" if case.verdict is CaseOutcome.FAILED else "Error"
     kind, message = signatures.kind_and_message(case.message, longrepr, default)
     if case.kind and kind == default:
         kind = signatures.kind_and_message(f"{case.kind}: ", "", case.kind)[0]

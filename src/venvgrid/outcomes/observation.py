@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import Failure, Verdict, worst
+from venvgrid.model.result import CaseOutcome, Failure, worst
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started, Stopped
 
@@ -30,19 +30,19 @@ class ReportFile:
     `missing`: it was not written, or not by this command.
     """
 
-    counts: Mapping[Verdict, int] = field(default_factory=dict)
+    counts: Mapping[CaseOutcome, int] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     problem: str = ""
     missing: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
-class SessionSeen:
+class SessionLog:
     """One process of pytest, as far as it got. `running` are the tests that began and have no result, in order."""
 
     session: Session
     collected: int | None = None
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[str, CaseOutcome] = field(default_factory=dict)
     running: dict[str, None] = field(default_factory=dict)
     last: str = ""  # the test that ended last
     stopped: Stopped | None = None
@@ -50,11 +50,11 @@ class SessionSeen:
     finished: Finished | None = None
 
 
-class Observed:
+class Observation:
     """The sum of the records so far. Mutable: `add` is called for each record in the order of its stream."""
 
     def __init__(self) -> None:
-        self.sessions: dict[str, SessionSeen] = {}
+        self.sessions: dict[str, SessionLog] = {}
         self.problems: dict[str, Reported] = {}  # by node id: files that were not collected, each counted once
         self.crashes: list[Reported] = []
         self.skip_reasons: dict[str, None] = {}  # the first few
@@ -64,7 +64,7 @@ class Observed:
     def add(self, record: Record) -> None:
         """Take in one record. Records of a process that never said what it is are passed over."""
         if isinstance(record, Session):
-            self.sessions.setdefault(record.source, SessionSeen(session=record))
+            self.sessions.setdefault(record.source, SessionLog(session=record))
             return
         seen = self.sessions.get(record.source)
         if seen is None:
@@ -84,7 +84,7 @@ class Observed:
                 seen.finished = record
 
     @property
-    def main(self) -> tuple[SessionSeen, ...]:
+    def main(self) -> tuple[SessionLog, ...]:
         """The sessions whose tests count: not the workers of pytest-xdist."""
         return tuple(seen for seen in self.sessions.values() if not seen.session.worker)
 
@@ -103,9 +103,9 @@ class Observed:
         """Every test that failed, in the order in which they did."""
         return tuple(self._failures.values())
 
-    def counts(self) -> dict[Verdict, int]:
+    def counts(self) -> dict[CaseOutcome, int]:
         """How many tests have each verdict; a file that could not be collected is an error, as pytest counts."""
-        counts = dict.fromkeys(Verdict, 0)
+        counts = dict.fromkeys(CaseOutcome, 0)
         for seen in self.main:
             for verdict in seen.verdicts.values():
                 counts[verdict] += 1
@@ -113,7 +113,7 @@ class Observed:
             counts[problem.verdict] += 1
         return counts
 
-    def _report(self, seen: SessionSeen, record: Reported) -> None:
+    def _report(self, seen: SessionLog, record: Reported) -> None:
         if record.collecting:
             self.problems[record.id] = record
         else:
@@ -121,9 +121,9 @@ class Observed:
             seen.last = record.id
             before = seen.verdicts.get(record.id)
             seen.verdicts[record.id] = record.verdict if before is None else worst(before, record.verdict)
-        if record.verdict is Verdict.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
+        if record.verdict is CaseOutcome.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
             self.skip_reasons[record.message] = None
-        if record.verdict in {Verdict.FAILED, Verdict.ERROR}:
+        if record.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
             failure = failure_of(record)
             if record.lost and failure.kind in {WORKER_CRASH, *SIGNALS.values()}:
                 self.crashes.append(replace(record, kind=failure.kind, longrepr=""))

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model.config import NOTHING
-from venvgrid.model.result import Verdict
+from venvgrid.model.config import EMPTY
+from venvgrid.model.result import CaseOutcome
 from venvgrid.outcomes import records, signatures
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
 STACKS = "stacks"
 STACKS_LIMIT = 20_000  # characters
-MOST_AHEAD = 1.0  # seconds before the time limit
+MAX_LEAD = 1.0  # seconds before the time limit
 
 CHUNK = 1 << 18  # bytes
 LINE_LIMIT = 1 << 20  # bytes; the probe's own lines are shorter, what is longer is not its own
@@ -50,7 +50,7 @@ def switch_on(
     modules: Mapping[str, tuple[str, ...]] | None = None,
     project: tuple[str, tuple[str, ...]] | None = None,
     options: str = "",
-    user_env: Mapping[str, str] = NOTHING,
+    user_env: Mapping[str, str] = EMPTY,
     limit: float | None = None,
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; give the variables to add to the command's environment.
@@ -80,7 +80,7 @@ def switch_on(
         "project": {"name": name, "modules": list(names)},
         "options": options,
         "stacks": str(folder / STACKS),
-        "stacks_at": time.time() + limit - min(MOST_AHEAD, limit / 10) if limit else 0,
+        "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }
     (folder / STACKS).mkdir()
     (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
@@ -200,11 +200,11 @@ def _started(source: str, data: dict[str, Any]) -> Record:
 
 
 def _reported(source: str, data: dict[str, Any]) -> Record:
-    verdict = Verdict(data["verdict"])
+    verdict = CaseOutcome(data["verdict"])
     kind, message, where, longrepr = "", "", "", ""
-    if verdict in {Verdict.FAILED, Verdict.ERROR}:
+    if verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
         longrepr = _text(data, "longrepr")
-        default = "Failed" if verdict is Verdict.FAILED else "Error"
+        default = "Failed" if verdict is CaseOutcome.FAILED else "Error"
         kind, message = signatures.kind_and_message(_text(data, "crash"), longrepr, default)
         where = _text(data, "where") or signatures.last_frame(longrepr)
     elif "crash" in data:  # of a skip: "Skipped: no display"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import NOTHING
+from venvgrid.model.config import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.result import Verdict
+    from venvgrid.model.result import CaseOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Reported:
 
     source: str
     id: str
-    verdict: Verdict
+    verdict: CaseOutcome
     duration: float = 0.0
     kind: str = ""
     message: str = ""
@@ -77,8 +77,8 @@ class Attested:
 
     source: str
     worker: str = ""
-    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    origins: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    origins: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     imported: tuple[str, ...] = ()
     project_version: str = ""
     project_origin: str = ""

@@ -18,7 +18,7 @@ from venvgrid.model.config import Axis, AxisKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LONGEST = 80  # characters: a path below .venvgrid/envs stays far from the 260 of Windows
+MAX_ID_LENGTH = 80  # characters: a path below .venvgrid/envs stays far from the 260 of Windows
 HASH = 8  # hexadecimal digits: among 1,000 values that need one, two are alike once in 8,000 configurations
 
 _ORDER = [
@@ -44,9 +44,9 @@ def cell_id(axes: Sequence[Axis], values: Mapping[str, str], grid: str = "") -> 
     full = "-".join(filter(None, [grid, *(_part(axis, values[axis.name]) for axis in ordered)]))
     if _RESERVED.match(full):
         full = f"cell-{full}"
-    if len(full) <= LONGEST:
+    if len(full) <= MAX_ID_LENGTH:
         return full
-    return f"{full[: LONGEST - HASH - 1].rstrip('.-')}-{_hash(full)}"
+    return f"{full[: MAX_ID_LENGTH - HASH - 1].rstrip('.-')}-{_hash(full)}"
 
 
 def _part(axis: Axis, value: str) -> str:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values, placeholders
-from venvgrid.config.loading import MOST_CELLS, too_many
+from venvgrid.config.loading import MAX_CELLS, too_many
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
 from venvgrid.planning.cell_ids import cell_id
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from venvgrid.model.config import Config, Rule
-    from venvgrid.model.plan import Learnt
+    from venvgrid.model.plan import Conflict
 
-MOST_COLLISIONS = 20  # of ids, that a message lists
+MAX_COLLISIONS = 20  # of ids, that a message lists
 
 
-def expand(config: Config, learnt: tuple[Learnt, ...] = (), chosen: tuple[Mapping[str, str], ...] = ()) -> Plan:
+def expand(config: Config, learnt: tuple[Conflict, ...] = (), chosen: tuple[Mapping[str, str], ...] = ()) -> Plan:
     """Give every cell of `config`: the full product, the first axis slowest, then what [[include]] adds.
 
     With another strategy than "full" only the combinations that it chooses, so that what is `learnt` to be impossible
@@ -142,7 +142,7 @@ def _check_size(config: Config) -> None:
         total += axis_values.count(
             replace(axis, values=rule.keys[axis.name]) if axis.name in rule.keys else axis for axis in config.axes
         )
-    if total > MOST_CELLS:
+    if total > MAX_CELLS:
         sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in config.axes)
         more = f" and {len(config.includes)} includes" if config.includes else ""
         raise ConfigError([f"{config.file.name}: axes: {too_many(total, sizes + more)}"])
@@ -160,7 +160,7 @@ def _check_ids(config: Config, cells: list[PlannedCell]) -> None:
         if len(group) > 1
     ]
     if mistakes:
-        raise ConfigError(mistakes[:MOST_COLLISIONS])
+        raise ConfigError(mistakes[:MAX_COLLISIONS])
 
 
 def _values(cell: Cell) -> str:

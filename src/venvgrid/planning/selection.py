@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 OUTCOME, LABEL, NONE = "outcome", "label", "none"
 NO_OUTCOMES: Mapping[str, Outcome] = MappingProxyType({})
-LONGEST = 4_000  # characters
-DEEPEST = 50  # parentheses and "not" within one another: the parser calls itself
+MAX_LENGTH = 4_000  # characters
+MAX_DEPTH = 50  # parentheses and "not" within one another: the parser calls itself
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -74,8 +74,8 @@ def compile(  # noqa: A001 - called as selection.compile, like re.compile
     Raises:
         UsageError: `text` is no valid expression; the message shows where, and the nearest name for an unknown axis.
     """
-    if len(text) > LONGEST:
-        raise UsageError(f"-k: the expression has {len(text):,} characters; at most {LONGEST:,} are possible")
+    if len(text) > MAX_LENGTH:
+        raise UsageError(f"-k: the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are possible")
     names = {axis_names.key(name): name for name in axes}
     parser = _Parser(text=text, tokens=_tokens(text), axes=names, outcomes=outcomes)
     predicate = parser.expression(0)
@@ -144,8 +144,8 @@ class _Parser:
 
     def term(self, depth: int) -> Predicate:
         start = self.here()
-        if depth > DEEPEST:
-            _fail(self.text, start, f"more than {DEEPEST} levels of parentheses and 'not'")
+        if depth > MAX_DEPTH:
+            _fail(self.text, start, f"more than {MAX_DEPTH} levels of parentheses and 'not'")
         if self.accept("keyword", "not"):
             inner = self.term(depth + 1)
             return lambda cell: not inner(cell)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.plan import Certificate, Learnt
+from venvgrid.model.plan import Certificate, Conflict
 from venvgrid.planning.covering import generator
 from venvgrid.planning.covering.certificate import certify
 from venvgrid.planning.covering.space import Space
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from venvgrid.model.config import Axis, Config, Planning, Rule
     from venvgrid.planning.covering.space import Row
 
-MOST_CORNERS = 64
-MOST_CLAUSES = 200_000
-MOST_MISSING = 200  # combinations that were not run, named in `plan --json`
+MAX_CORNERS = 64
+MAX_CLAUSES = 200_000
+MAX_MISSING = 200  # combinations that were not run, named in `plan --json`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Choice:
 
 
 def choose(
-    config: Config, planning: Planning, learnt: Sequence[Learnt] = (), chosen: Sequence[Mapping[str, str]] = ()
+    config: Config, planning: Planning, learnt: Sequence[Conflict] = (), chosen: Sequence[Mapping[str, str]] = ()
 ) -> Choice:
     """Choose the cells of a strategy; `learnt` are combinations of values that turned out to be impossible.
 
@@ -87,7 +87,7 @@ def _matching(rule: Rule, axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, int
     yield from itertools.product(*choices)
 
 
-def _learnt(axes: Sequence[Axis], learnt: Iterable[Learnt]) -> Iterator[_Constraint]:
+def _learnt(axes: Sequence[Axis], learnt: Iterable[Conflict]) -> Iterator[_Constraint]:
     numbers = {axis.name: number for number, axis in enumerate(axes)}
     for item in learnt:
         parts = tuple((numbers[name], axes[numbers[name]].values.index(value)) for name, value in item.values.items())
@@ -95,8 +95,8 @@ def _learnt(axes: Sequence[Axis], learnt: Iterable[Learnt]) -> Iterator[_Constra
 
 
 def _space(config: Config, constraints: Sequence[_Constraint]) -> Space:
-    if len(constraints) > MOST_CLAUSES:
-        raise ConfigError([f"{config.file.name}: exclude: {len(constraints):,} combinations; at most {MOST_CLAUSES:,}"])
+    if len(constraints) > MAX_CLAUSES:
+        raise ConfigError([f"{config.file.name}: exclude: {len(constraints):,} combinations; at most {MAX_CLAUSES:,}"])
     plain = Space(tuple(len(axis.values) for axis in config.axes))
     space = plain.with_clauses(plain.mask(item.parts) for item in constraints)
     if space.start is None or not space.witness(0):
@@ -168,7 +168,7 @@ def _one_at_a_time(config: Config, planning: Planning, space: Space) -> list[Row
 def _corners(space: Space) -> list[Row]:
     """Give all combinations of the first and last values; of many axes only those where all but one agree."""
     ends = [tuple(dict.fromkeys((0, size - 1))) for size in space.sizes]
-    if 2 ** sum(len(pair) > 1 for pair in ends) <= MOST_CORNERS:
+    if 2 ** sum(len(pair) > 1 for pair in ends) <= MAX_CORNERS:
         return list(itertools.product(*ends))
     first, last = tuple(pair[0] for pair in ends), tuple(pair[-1] for pair in ends)
     rows = [first, last]
@@ -193,7 +193,7 @@ def _certificate(config: Config, strength: int, rows: Sequence[Row], constraints
         feasible=found.feasible,
         covered=found.covered,
         infeasible=reasons,
-        missing=tuple(_named(config, parts) for parts in found.missing[:MOST_MISSING]),
+        missing=tuple(_named(config, parts) for parts in found.missing[:MAX_MISSING]),
     )
 
 

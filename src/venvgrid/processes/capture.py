@@ -62,7 +62,7 @@ class Tail:
         return bytes(self._data)
 
 
-class Memory:
+class TailBuffer:
     """Keeps head and tail in memory."""
 
     def __init__(self, head: int = MEMORY_HEAD, tail: int = TAIL) -> None:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 LOOKED_AT_EVERY = 0.25  # seconds
-MOST_PROCESSES = 10_000
+MAX_PROCESSES = 10_000
 
 
 def of_tree(process: int) -> int | None:
@@ -20,7 +20,7 @@ def of_tree(process: int) -> int | None:
         return None
     total, waiting, seen = 0, [process], 0
     known = False
-    while waiting and seen < MOST_PROCESSES:
+    while waiting and seen < MAX_PROCESSES:
         number = waiting.pop()
         seen += 1
         with suppress(OSError, ValueError, IndexError):

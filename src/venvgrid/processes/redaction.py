@@ -34,7 +34,7 @@ class Redactor:
     text: Callable[[str], str]
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Redactor:
+    def from_environ(cls, environ: Mapping[str, str]) -> Redactor:
         """Make one for the variables of this process."""
         return cls(variables.secrets(environ), variables.redactor(environ))
 
@@ -68,12 +68,12 @@ class Redactor:
             return self.text(value)
         return tuple(self.text(item) for item in value) if isinstance(value, tuple) else value
 
-    def stream(self) -> Stream:
+    def stream(self) -> RedactingStream:
         """Give what cleans output as it comes."""
-        return Stream(self)
+        return RedactingStream(self)
 
 
-class Stream:
+class RedactingStream:
     """Cleans output that comes in pieces: a secret may be split over two of them.
 
     So many bytes are kept back as the longest secret has, and the end of a line that may be the beginning of a URL.

@@ -223,7 +223,7 @@ def _start(command: Command) -> _Started:
 
 def _sinks(command: Command) -> list[capture.Sink]:
     if command.log is None:
-        return [capture.Memory(), capture.Memory()]
+        return [capture.TailBuffer(), capture.TailBuffer()]
     try:
         return [capture.Log(command.log, clean=command.clean() if command.clean else None)]
     except OSError as error:

@@ -52,7 +52,7 @@ class Wheel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WheelShelf:
+class WheelCache:
     """Where the wheels of one project are kept, and how they are built. `folder` is in the user's cache."""
 
     source: Path
@@ -67,13 +67,13 @@ class WheelShelf:
         Raises:
             ProjectError: the build failed; the message is the backend's.
         """
-        shelf = self.folder / digest / self.mode.value
-        for path in sorted(shelf.glob("*/*.whl")):
+        wheel_cache = self.folder / digest / self.mode.value
+        for path in sorted(wheel_cache.glob("*/*.whl")):
             with suppress(ProjectError):
                 wheel = read_wheel(path)
                 if wheel.fits(interpreter) or path.parent.name == _name(interpreter):
                     return wheel
-        return read_wheel(self._build(interpreter, shelf / _name(interpreter)))
+        return read_wheel(self._build(interpreter, wheel_cache / _name(interpreter)))
 
     def _build(self, interpreter: Interpreter, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)

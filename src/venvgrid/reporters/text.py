@@ -11,7 +11,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
 
-LONGEST = 300  # characters of a line of somebody else's text
+MAX_LINE_LENGTH = 300  # characters of a line of somebody else's text
 
 # Whole escape sequences, also the 8-bit ones: CSI; OSC, DCS, SOS, PM and APC with their text; the short ones.
 # Text that has no end is no sequence: what a test printed after it is not lost.
@@ -74,7 +74,7 @@ def spelt(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004  (two digits)
 
 
-def line(text: str, width: int = LONGEST) -> str:
+def line(text: str, width: int = MAX_LINE_LENGTH) -> str:
     """Make one safe line of bounded length."""
     flat = safe(" ".join(text[: 4 * width].split()))
     return flat if len(flat) <= width and len(text) <= 4 * width else f"{flat[: width - 1]}…"
@@ -153,8 +153,8 @@ def tests(counts: Mapping[str, int]) -> str:
     total = sum(counts.values())
     if not total:
         return ""
-    bad = counts.get(Verdict.FAILED, 0) + counts.get(Verdict.ERROR, 0)
-    skipped = counts.get(Verdict.SKIPPED, 0)
+    bad = counts.get(CaseOutcome.FAILED, 0) + counts.get(CaseOutcome.ERROR, 0)
+    skipped = counts.get(CaseOutcome.SKIPPED, 0)
     first = f"{bad} of {count(total, 'test')} failed" if bad else count(total, "test")
     return f"{first}, {skipped} skipped" if skipped else first
 

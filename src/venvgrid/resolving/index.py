@@ -77,7 +77,7 @@ class Index:
             self.known[name] = self._kept(name) or self._asked(name)
         return self.known[name]
 
-    def doubt(self, name: str) -> str:
+    def verify_missing(self, name: str) -> str:
         """Say why it cannot be told whether there are releases of a distribution; "" if it can."""
         try:
             self.releases(name)
@@ -207,7 +207,7 @@ def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
     return found.values()
 
 
-def of_user(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
+def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
     """Give the indexes that uv or pip would ask for this user."""
     return Index(
         addresses=addresses(environ, Path.home()),

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import serialization
-from venvgrid.model.config import Frozen
+from venvgrid.model.config import FrozenPolicy
 from venvgrid.model.environment import Distribution, LockEntry
 from venvgrid.model.errors import LockError
-from venvgrid.model.plan import Learnt, Status
+from venvgrid.model.plan import Conflict, Status
 from venvgrid.resolving.resolver import lock_entry
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Lock:
     open: Mapping[str, str] = field(default_factory=dict)
     environments: Mapping[str, LockedEnvironment] = field(default_factory=dict)
     chosen: tuple[Mapping[str, str], ...] = ()  # by a strategy: the values of each cell
-    learnt: tuple[Learnt, ...] = ()
-    frozen: Mapping[str, Frozen] = field(default_factory=dict)  # by axis
+    learnt: tuple[Conflict, ...] = ()
+    frozen: Mapping[str, FrozenPolicy] = field(default_factory=dict)  # by axis
 
 
 def path_for(config: Config) -> Path:
@@ -105,7 +105,7 @@ def make(
     planned: Mapping[str, PlannedCell],
     entries: Mapping[str, LockEntry],
     plan: Plan | None = None,
-    frozen: Mapping[str, Frozen] | None = None,
+    frozen: Mapping[str, FrozenPolicy] | None = None,
 ) -> Lock:
     """Make a lock of what a run resolved; of a `plan` whose cells were chosen it keeps which ones."""
     cells, environments = {}, {}
@@ -199,14 +199,14 @@ def parse(text: str, path: Path) -> Lock:
             open=_strings(data.get("open", {})),
             environments={name: _environment(table) for name, table in data.get("environments", {}).items()},
             frozen={
-                name: Frozen(
+                name: FrozenPolicy(
                     policy=str(item["policy"]), values=tuple(map(str, item["values"])), pre=item.get("pre", "")
                 )
                 for name, item in data.get("axes", {}).items()
             },
             chosen=tuple(_strings(item) for item in data.get("plan", {}).get("chosen", ())),
             learnt=tuple(
-                Learnt(values=_strings(item["values"]), reason=str(item["reason"]))
+                Conflict(values=_strings(item["values"]), reason=str(item["reason"]))
                 for item in data.get("plan", {}).get("learnt", ())
             ),
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from venvgrid.config import loading
-from venvgrid.model.config import AxisKind, Frozen
+from venvgrid.model.config import AxisKind, FrozenPolicy
 from venvgrid.model.errors import InfrastructureError, PolicyError
 from venvgrid.model.names import normalise
 from venvgrid.resolving import lockfile, version_policies
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.model.config import Axis, Config
     from venvgrid.resolving.index import Index
-    from venvgrid.resolving.version_policies import Chosen
+    from venvgrid.resolving.version_policies import PolicyVersions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class ResolvedConfig:
     """A configuration whose axes all have values; `frozen` are those that came of policies, `notes` what to know."""
 
     config: Config
-    frozen: Mapping[str, Frozen]
+    frozen: Mapping[str, FrozenPolicy]
     notes: tuple[str, ...] = ()
 
 
-def of_user(
+def resolve_config(
     source: Source, environ: Mapping[str, str], *, grid: str = "", update: bool = False, offline: bool = False
-) -> Settled:
+) -> ResolvedConfig:
     """Check a configuration, and settle its policies with its lock, and the index and cache of the user.
 
     Raises:
@@ -47,19 +47,19 @@ def of_user(
     """
     loaded = loading.build(source, grid=grid)
     if not any(axis.policy for axis in loaded.axes):
-        return Settled(config=loaded, frozen={})
-    from venvgrid.resolving.index import of_user as index_of_user  # noqa: PLC0415  (most configurations need none)
+        return ResolvedConfig(config=loaded, frozen={})
+    from venvgrid.resolving.index import from_environ as index_of_user  # noqa: PLC0415  (most configurations need none)
 
     path = lockfile.path_for(loaded)
     index = index_of_user(environ, directories.cache_folder(environ), offline=offline, refresh=update)
     known = lockfile.read(path).frozen if path.is_file() else {}
     frozen, notes = settle(loaded, index, known, update=update, today=datetime.now(UTC).date())
-    return Settled(config=loading.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)
+    return ResolvedConfig(config=loading.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)
 
 
 def settle(
-    loaded: Config, index: Index, known: Mapping[str, Frozen], *, update: bool, today: date
-) -> tuple[Mapping[str, Frozen], tuple[str, ...]]:
+    loaded: Config, index: Index, known: Mapping[str, FrozenPolicy], *, update: bool, today: date
+) -> tuple[Mapping[str, FrozenPolicy], tuple[str, ...]]:
     """Give the values of every axis with a policy: those that are `known` from a lock, unless they are to be updated.
 
     With them comes what one should know of them.
@@ -69,7 +69,7 @@ def settle(
         InfrastructureError: the index cannot be asked, and no lock knows.
     """
     declared = _Declared(loaded.project.path)
-    frozen: dict[str, Frozen] = {}
+    frozen: dict[str, FrozenPolicy] = {}
     notes: list[str] = []
     for axis in loaded.axes:
         if not axis.policy:
@@ -81,7 +81,7 @@ def settle(
         else:
             try:
                 chosen = _chosen(axis, index, declared, today)
-                frozen[axis.name] = Frozen(policy=axis.policy, values=chosen.values, pre=chosen.pre)
+                frozen[axis.name] = FrozenPolicy(policy=axis.policy, values=chosen.values, pre=chosen.pre)
             except InfrastructureError as error:
                 if before is None or not fits:
                     raise
@@ -90,7 +90,7 @@ def settle(
     return frozen, tuple(notes)
 
 
-def _chosen(axis: Axis, index: Index, declared: _Declared, today: date) -> Chosen:
+def _chosen(axis: Axis, index: Index, declared: _Declared, today: date) -> PolicyVersions:
     try:
         if axis.kind is AxisKind.PYTHON:
             return version_policies.of_python(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from venvgrid.installers.base import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
+from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model import serialization
 from venvgrid.model.config import AxisKind, InstallMode, Resolution
 from venvgrid.model.environment import LockEntry
@@ -48,7 +48,7 @@ TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wants:
+class Requirements:
     """What one cell asks of the resolver, apart from its interpreter. All requirements are PEP 508."""
 
     pins: tuple[str, ...]
@@ -75,12 +75,12 @@ class Resolver:
     refresh: bool = False
     offline: bool = False
     # Says why it cannot be believed that the index does not have what it is said not to have; "" if it can.
-    doubt: Callable[[str], str] = lambda _name: ""
-    answered: dict[str, Path] = field(default_factory=dict)  # by entry: where the answer is kept
+    verify_missing: Callable[[str], str] = lambda _name: ""
+    answer_files: dict[str, Path] = field(default_factory=dict)  # by entry: where the answer is kept
 
-    def forget(self, key: str) -> None:
+    def invalidate(self, key: str) -> None:
         """Do not believe the answer for an entry again, nor what the installer keeps of the index."""
-        file = self.answered.get(key)
+        file = self.answer_files.get(key)
         if file is not None:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
@@ -88,7 +88,7 @@ class Resolver:
 
     def resolve(self, cell: Cell, interpreter: Interpreter) -> LockEntry | Unresolvable | ResolveFailed:
         """Give the lock entry of a cell, or why there is none."""
-        wants = wants_of(self.config, cell, self.groups)
+        wants = requirements_of(self.config, cell, self.groups)
         cutoff, notes = wants.as_of, NO_NOTES
         if wants.as_of == "release":
             era = self._era(wants, interpreter)
@@ -108,11 +108,11 @@ class Resolver:
             as_of="" if any("as-of was not applied" in note for note in answer.notes) else cutoff,
             own=self.metadata.name if self.metadata else "",
         )
-        self.answered[entry.key] = self._file(self._request(wants, interpreter, cutoff), interpreter)
+        self.answer_files[entry.key] = self._file(self._request(wants, interpreter, cutoff), interpreter)
         return entry
 
     def _era(
-        self, wants: Wants, interpreter: Interpreter
+        self, wants: Requirements, interpreter: Interpreter
     ) -> tuple[str, tuple[str, ...]] | Unresolvable | ResolveFailed:
         """Give the end of the era of a cell's pins: a week after the newest of them was released."""
         if not wants.pins:
@@ -134,7 +134,7 @@ class Resolver:
         end = (newest.astimezone(UTC) + AFTER_RELEASE).date() + timedelta(days=1)
         return f"{end.isoformat()}T00:00:00Z", ()
 
-    def _request(self, wants: Wants, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
+    def _request(self, wants: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
         install = self.config.install
         return ResolveRequest(
             interpreter=interpreter,
@@ -147,7 +147,7 @@ class Resolver:
             offline=self.offline,
         )
 
-    def _requirements(self, wants: Wants, interpreter: Interpreter) -> tuple[str, ...]:
+    def _requirements(self, wants: Requirements, interpreter: Interpreter) -> tuple[str, ...]:
         lines = list(wants.pins)
         if self.metadata is not None:
             wheel = wheels.metadata_wheel(self.cache / "metadata", self.metadata)
@@ -164,7 +164,7 @@ class Resolver:
             lines.append(f"{TEST_REQUIREMENTS} @ {wheels.metadata_wheel(self.cache / 'metadata', tests).as_uri()}")
         return tuple(lines)
 
-    def _ask(self, request: ResolveRequest, interpreter: Interpreter) -> Answer:
+    def _ask(self, request: ResolveRequest, interpreter: Interpreter) -> ResolveResult:
         installer, file = self.installer_for(interpreter), self._file(request, interpreter)
         again = file.with_suffix(AGAIN)
         past = bool(request.cutoff) and datetime.fromisoformat(request.cutoff).timestamp() < self.clock()
@@ -174,8 +174,8 @@ class Resolver:
             return known
         answer = installer.resolve(replace(request, refresh=again.exists()))
         if isinstance(answer, Unresolvable) and not self.offline:
-            doubts = filter(None, (self.doubt(name) for name in _said_to_lack(answer.reason)))
-            answer = next((ResolveFailed(reason=doubt) for doubt in doubts), answer)
+            doubts = filter(None, (self.verify_missing(name) for name in _said_to_lack(answer.reason)))
+            answer = next((ResolveFailed(reason=verify_missing) for verify_missing in doubts), answer)
         if not isinstance(answer, ResolveFailed):
             _write_answer(file, answer, self.clock())
             with suppress(OSError):
@@ -187,7 +187,7 @@ class Resolver:
         return self.cache / "resolutions" / f"{key}.json"
 
 
-def wants_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Wants:
+def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requirements:
     """Read off a cell what it asks of the resolver; `groups` are the requirements of the dependency groups."""
     pins: list[str] = []
     absent: list[str] = []
@@ -204,7 +204,7 @@ def wants_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Wants:
         elif axis.kind is AxisKind.AS_OF:
             as_of = value
     requires = tuple(line for line in (*config.install.requires, *groups) if _name_of(line) not in absent)
-    return Wants(
+    return Requirements(
         pins=tuple(pins),
         absent=tuple(absent),
         extras=extras,
@@ -243,17 +243,17 @@ def _said_to_lack(reason: str) -> Iterator[str]:
         yield match["name"].rstrip(".,")
 
 
-def _read_answer(file: Path, *, newer_than: float) -> Answer | None:
+def _read_answer(file: Path, *, newer_than: float) -> ResolveResult | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(read_sealed(file))
         if data["created"] > newer_than:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
-            answer: Answer = serialization.from_plain(kind, data["answer"])
+            answer: ResolveResult = serialization.from_plain(kind, data["answer"])
             return answer
     return None
 
 
-def _write_answer(file: Path, answer: Answer, now: float) -> None:
+def _write_answer(file: Path, answer: ResolveResult, now: float) -> None:
     """Keep an answer; a cache that cannot be written costs time, nothing else."""
     kind = "resolved" if isinstance(answer, Resolved) else "unresolvable"
     text = json.dumps({"created": now, "kind": kind, "answer": serialization.to_plain(answer)})

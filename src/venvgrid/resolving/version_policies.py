@@ -41,14 +41,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class PolicyVersions:
     """The values that a policy stands for; `pre` is a pre-release that may fail, "" for none."""
 
     values: tuple[str, ...]
     pre: str = ""
 
 
-def of_python(policy: str, *, requires: str, classifiers: Iterable[str], today: date) -> Chosen:
+def of_python(policy: str, *, requires: str, classifiers: Iterable[str], today: date) -> PolicyVersions:
     """Give the minor versions of Python for a policy of the python axis, oldest first.
 
     Raises:
@@ -76,10 +76,12 @@ def of_python(policy: str, *, requires: str, classifiers: Iterable[str], today: 
         declared = f"{declared} and among the classifiers ({', '.join(sorted(listed))})"
     if not minors:
         raise PolicyError(f"{policy!r} gives no version: no released Python is {declared}")
-    return Chosen(values=tuple(minor.name for minor in minors))
+    return PolicyVersions(values=tuple(minor.name for minor in minors))
 
 
-def of_package(name: str, policy: str, releases: Sequence[Release], *, declared: str | None, today: date) -> Chosen:
+def of_package(
+    name: str, policy: str, releases: Sequence[Release], *, declared: str | None, today: date
+) -> PolicyVersions:
     """Give the values for a policy of a distribution's axis, oldest first.
 
     `declared` is the specifier that the project asks for, None if it does not depend on the distribution.
@@ -102,7 +104,7 @@ def of_package(name: str, policy: str, releases: Sequence[Release], *, declared:
         values = values[-int(found["count"]) :]
     if not values:
         raise PolicyError(f"{policy!r} gives no version of {name}: {_why_none(found, today)}")
-    return Chosen(values=tuple(values), pre=_newest_pre(releases, finals[-1][0]) if found["pre"] else "")
+    return PolicyVersions(values=tuple(values), pre=_newest_pre(releases, finals[-1][0]) if found["pre"] else "")
 
 
 def _parsed(policy: str, known: Sequence[str]) -> dict[str, str | None]:

@@ -22,21 +22,19 @@ from typing import TYPE_CHECKING, Self
 
 from venvgrid.model import serialization
 from venvgrid.model.events import CellFinished, Event, Message, RunFinished, RunStarted
-from venvgrid.storage.atomic import sync, sync_folder, trouble, write_atomic
+from venvgrid.storage.atomic import sync, sync_folder, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from venvgrid.model.result import CellResult
 
-__all__ = ["Journal", "RunFolder", "create", "find", "latest", "prune", "read", "runs", "write_atomic"]
-
 RUNS = "runs"
 EVENTS = "events.jsonl"
-LONGEST_LINE = 64 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024 * 1024
 
 _ID = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{4})")
-MOST_OF_A_LOG = 400_000  # bytes that are read for a report
+MAX_LOG_BYTES = 400_000  # bytes that are read for a report
 _STAMP = "%Y%m%d-%H%M%S"
 _DURABLE = (RunStarted, CellFinished, RunFinished)
 
@@ -63,8 +61,8 @@ class RunFolder:
         try:
             with (self.logs / Path(result.log).name).open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - MOST_OF_A_LOG))
-                return file.read(MOST_OF_A_LOG).decode("utf-8", "replace")
+                file.seek(max(0, size - MAX_LOG_BYTES))
+                return file.read(MAX_LOG_BYTES).decode("utf-8", "replace")
         except (OSError, ValueError):  # also for a cell without a log: a folder; a name that is none
             return ""
 
@@ -236,7 +234,7 @@ def read(path: Path) -> Iterator[Event]:
     damaged = 0
     try:
         with path.open("rb") as file:
-            while line := file.readline(LONGEST_LINE):
+            while line := file.readline(MAX_LINE_BYTES):
                 try:
                     event = serialization.event_from_plain(json.loads(line))
                 except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

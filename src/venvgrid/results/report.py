@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import NOTHING
+from venvgrid.model.config import EMPTY
 from venvgrid.model.result import Outcome
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ from venvgrid.model.events import (
     TestsCollected,
 )
 from venvgrid.model.plan import PlannedCell, Status
-from venvgrid.model.result import CellResult, Verdict, worst
+from venvgrid.model.result import CaseOutcome, CellResult, worst
 from venvgrid.results.exit_status import exit_status as status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-BAD = frozenset({Verdict.FAILED, Verdict.ERROR})
+BAD = frozenset({CaseOutcome.FAILED, CaseOutcome.ERROR})
 _OUTCOMES = {
     Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
     Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
@@ -55,7 +55,7 @@ class Case:
     `earlier` says how it failed in an attempt before that; "" if it did not.
     """
 
-    verdict: Verdict
+    verdict: CaseOutcome
     duration: float = 0.0
     message: str = ""
     earlier: str = ""
@@ -79,7 +79,7 @@ class Earlier:
     run: str
     outcome: Outcome
     seconds: float = 0.0
-    packages: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class _Seen:
             failed = {test: case.message or "failed" for test, case in self.cases.items() if case.verdict in BAD}
             self.earlier = {**self.earlier, **failed}
             self.cases, self.attempt = {}, event.attempt
-        verdict, before = Verdict(event.verdict), self.cases.get(name)
+        verdict, before = CaseOutcome(event.verdict), self.cases.get(name)
         if before is not None and worst(before.verdict, verdict) is before.verdict:
             return
         self.cases[name] = Case(
@@ -138,7 +138,7 @@ class _Seen:
         )
 
 
-class Folder:
+class ReportBuilder:
     """Folds events into a report, one after the other; a report can be had at any time."""
 
     def __init__(self) -> None:
@@ -255,9 +255,9 @@ class Folder:
         return f"the run was killed while this cell was {doing}{told}"
 
 
-def fold(events: Iterable[Event]) -> Report:
+def build_report(events: Iterable[Event]) -> Report:
     """Fold all events of a run."""
-    folder = Folder()
+    folder = ReportBuilder()
     for event in events:
         folder.add(event)
     return folder.report()

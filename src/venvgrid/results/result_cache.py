@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import serialization
 from venvgrid.model.config import AxisKind
-from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.model.version import __version__
 from venvgrid.processes import variables
 from venvgrid.results.report import Case
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 FORMAT = "venvgrid-verdict-1"
 FOLDER = "verdicts"  # in .venvgrid
-KEPT = 5  # verdicts of a cell: who goes back to an earlier branch finds them
+MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier branch finds them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdicts:
+class ResultCache:
     """The green results of one project. `folder` holds them; `snapshot` maps each file of the project to its digest.
 
     `may_use` False: they are kept, but not used.
@@ -107,7 +107,7 @@ class Verdicts:
             place.parent.mkdir(parents=True, exist_ok=True)
             write_sealed(place, text)
             kept = sorted(place.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
-            for old in kept[:-KEPT]:
+            for old in kept[:-MAX_RESULTS_PER_CELL]:
                 old.unlink()
 
     def _fingerprint(self, cell: Cell, entry: LockEntry) -> str:
@@ -159,7 +159,7 @@ def _tests(place: Path, cell: CellResult) -> Mapping[str, Case]:
         return {}
     with suppress(TypeError, ValueError, AttributeError):
         return {
-            name: Case(verdict=Verdict(verdict), duration=duration, message=message)
+            name: Case(verdict=CaseOutcome(verdict), duration=duration, message=message)
             for name, (verdict, duration, message) in known["tests"].items()
         }
     return {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class InstalledProject:
     """What is known of the installed project: its metadata and the top-level modules that it installs."""
 
     metadata: Metadata
@@ -23,18 +23,18 @@ class Installed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellWork:
+class CellJob:
     """Everything that testing one cell needs."""
 
     cell: Cell
     entry: LockEntry
     environment: Environment
-    project: Installed | None
+    project: InstalledProject | None
     alone: bool = False  # whether nothing else can write into its environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class TestDone:
     """What testing a cell gives. `is_changed`: its environment is no longer what it was, and it was not alone in it.
 
     `is_poisoned`: files that it shares with other environments are among those that changed. `imported` names the

@@ -16,13 +16,13 @@ from venvgrid.model.config import AxisKind, InstallMode
 from venvgrid.model.events import Stage, StageFinished, StageStarted
 from venvgrid.model.names import normalise
 from venvgrid.model.result import CellResult, Failure, Outcome
-from venvgrid.outcomes import judgement, junit_input, probe, signatures
+from venvgrid.outcomes import attestation, judgement, junit_input, probe, signatures
 from venvgrid.planning import expansion
 from venvgrid.processes import variables
 from venvgrid.processes.runner import Command
 from venvgrid.results import coverage
-from venvgrid.running.cell_job import Tested, base_result
-from venvgrid.running.monitor import Watched, last_exception, with_last_line
+from venvgrid.running.cell_job import TestDone, base_result
+from venvgrid.running.monitor import ProgressMonitor, last_exception, with_last_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
     from venvgrid.processes.redaction import Redactor
     from venvgrid.processes.runner import Completed
-    from venvgrid.running.cell_job import CellWork
+    from venvgrid.running.cell_job import CellJob
     from venvgrid.running.loop import Post
 
 
@@ -44,7 +44,7 @@ class PollingRunner(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class CellRunner:
     """Tests cells of one run. `folder` is the run's, `now` gives seconds since the run began."""
 
     config: Config
@@ -57,10 +57,10 @@ class Steps:
     redactor: Redactor
     cpus: int = 1  # that each of the cells which run at once may use
 
-    def test(self, work: CellWork, post: Post) -> Tested:
+    def test(self, work: CellJob, post: Post) -> TestDone:
         """Test a cell, again as often as `test.retries` allows."""
-        if not self.store.is_there(work.environment):  # a cell that shares it has changed it
-            return Tested(result=base_result(work.cell, work.entry), is_changed=True)
+        if not self.store.exists(work.environment):  # a cell that shares it has changed it
+            return TestDone(result=base_result(work.cell, work.entry), is_changed=True)
         began = self.now()
         post(StageStarted(cell=work.cell.id, stage=Stage.TEST, at=began))
         scratch = Path(tempfile.mkdtemp(prefix="c"))  # short: paths of sockets are
@@ -73,7 +73,7 @@ class Steps:
         post(StageFinished(cell=work.cell.id, stage=Stage.TEST, at=self.now(), duration=took))
         return replace(tested, result=replace(tested.result, durations={**tested.result.durations, "test": took}))
 
-    def _attempts(self, work: CellWork, post: Post, scratch: Path) -> CellResult:
+    def _attempts(self, work: CellJob, post: Post, scratch: Path) -> CellResult:
         broken = self._smoke(work, scratch)
         if broken is not None:
             return broken
@@ -104,7 +104,7 @@ class Steps:
             log=f"logs/{work.cell.id}.log",
         )
 
-    def _smoke(self, work: CellWork, scratch: Path) -> CellResult | None:
+    def _smoke(self, work: CellJob, scratch: Path) -> CellResult | None:
         """Import what `test.smoke` names; the result of a broken environment, or None if all is well."""
         modules = self.config.test.smoke
         if not modules:
@@ -135,7 +135,7 @@ class Steps:
             log=f"logs/{work.cell.id}.log",
         )
 
-    def _attempt(self, work: CellWork, post: Post, scratch: Path, attempt: int) -> tuple[judgement.Judgement, int]:
+    def _attempt(self, work: CellJob, post: Post, scratch: Path, attempt: int) -> tuple[judgement.Judgement, int]:
         """Run the command once; gives the verdict, and how many processes outlived it."""
         scratch.mkdir(parents=True)
         child = self._variables(work, scratch)
@@ -148,14 +148,14 @@ class Steps:
             stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
         report = self._report_file(work)
         earlier = junit_input.stamp(report) if report else None
-        watched = Watched(work.cell.id, stream, post, self.now, attempt)
+        watched = ProgressMonitor(work.cell.id, stream, post, self.now, attempt)
         completed = self.run(self._command(work, self._argv(work), child), poll=watched.poll)
         watched.poll()
         stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""
         if stacks:
             self._tell(work, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
         limits = junit_input.Limits(elapsed=completed.duration)
-        ended = judgement.Ended(
+        ended = judgement.CommandExit(
             exit_code=completed.exit_code,
             signal=completed.signal,
             timed_out=completed.timed_out,
@@ -177,12 +177,12 @@ class Steps:
             judged = replace(judged, reason=with_last_line(judged.reason, completed.stdout))
         return judged, 0 if completed.timed_out or completed.cancelled or completed.over_memory else completed.leaked
 
-    def _tell(self, work: CellWork, text: str) -> None:
+    def _tell(self, work: CellJob, text: str) -> None:
         """Append to the log of a cell; a full disk is no further trouble."""
         with suppress(OSError), (self.folder / "logs" / f"{work.cell.id}.log").open("a", encoding="utf-8") as log:
             log.write(self.redactor.text(text))
 
-    def _probe(self, work: CellWork, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
+    def _probe(self, work: CellJob, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
         """Switch the probe on, and give pytest a cache folder of the cell's own: cells run at once."""
         cache = shlex.quote(f"cache_dir={self._private(work.cell) / 'pytest'}")
         return probe.switch_on(
@@ -195,7 +195,7 @@ class Steps:
             limit=self.config.test.timeout,
         )
 
-    def _report_file(self, work: CellWork) -> Path | None:
+    def _report_file(self, work: CellJob) -> Path | None:
         """Give the file of `reports = "junit:FILE"`, relative to where the command runs."""
         kind, _, name = self.config.test.reports.partition(":")
         if kind != "junit":
@@ -203,22 +203,22 @@ class Steps:
         (filled,) = expansion.fill((name,), work.cell, str(work.environment.python))
         return self.config.project.path / filled
 
-    def _checked(self, work: CellWork, result: CellResult) -> Tested:
+    def _checked(self, work: CellJob, result: CellResult) -> TestDone:
         """Look at the environment after the tests: what they changed in it must reach no other cell or run."""
         seen = self.store.inspect(work.environment)
         changed = seen.changed
         if not changed:
-            return Tested(result=result, imported=seen.compiled)
+            return TestDone(result=result, imported=seen.compiled)
         self.store.drop(work.environment, seen.poisoned)
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         note = f"the tests changed the environment ({changed[0]}{more}): it is built anew before its next use"
         noted = replace(result, notes=(*result.notes, note))
-        return Tested(result=noted, is_changed=not work.alone, is_poisoned=bool(seen.poisoned))
+        return TestDone(result=noted, is_changed=not work.alone, is_poisoned=bool(seen.poisoned))
 
-    def _argv(self, work: CellWork) -> tuple[str, ...]:
+    def _argv(self, work: CellJob) -> tuple[str, ...]:
         return (*expansion.fill(self.config.test.command, work.cell, str(work.environment.python)), *self.arguments)
 
-    def _command(self, work: CellWork, argv: tuple[str, ...], env: Mapping[str, str]) -> Command:
+    def _command(self, work: CellJob, argv: tuple[str, ...], env: Mapping[str, str]) -> Command:
         return Command(
             argv=argv,
             cwd=self.config.project.path,
@@ -231,7 +231,7 @@ class Steps:
             supervised=True,
         )
 
-    def _variables(self, work: CellWork, scratch: Path) -> dict[str, str]:
+    def _variables(self, work: CellJob, scratch: Path) -> dict[str, str]:
         axes = {
             axis.name.removeprefix("env."): work.cell.axes[axis.name]
             for axis in self.config.axes
@@ -264,12 +264,12 @@ class Steps:
     def _axis_names(self) -> tuple[str, ...]:
         return tuple(axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
 
-    def _expected(self, work: CellWork) -> judgement.Expected:
+    def _expected(self, work: CellJob) -> attestation.Expectation:
         locked = {item.name: item.version for item in work.entry.distributions}
         prefix = os.path.realpath(work.environment.path)
         mode = self.config.project.install
         checkout = os.path.realpath(self.config.project.path)
-        return judgement.Expected(
+        return attestation.Expectation(
             prefix=prefix,
             python_version=work.entry.interpreter.version,
             implementation=work.entry.interpreter.implementation,

@@ -44,7 +44,7 @@ class Task:
     order: float = 0.0
 
 
-class Director(Protocol):
+class SchedulerProtocol(Protocol):
     """Owns the state of a run; called by the loop only."""
 
     def start(self) -> tuple[list[Event], list[Task]]:
@@ -73,7 +73,7 @@ def slots(workers: int) -> Slots:
     return Slots(cpu=workers, network=max(4, workers))
 
 
-def run(director: Director, limits: Slots, cancellation: Cancellation) -> Generator[Event]:
+def run(scheduler: SchedulerProtocol, limits: Slots, cancellation: Cancellation) -> Generator[Event]:
     """Run all tasks of a director and give the events in the order in which they happened.
 
     Raises:
@@ -81,7 +81,7 @@ def run(director: Director, limits: Slots, cancellation: Cancellation) -> Genera
     """
     loop = _Loop(limits=limits)
     try:
-        events, tasks = director.start()
+        events, tasks = scheduler.start()
         yield from events
         loop.enqueue(tasks)
         while loop.running or (loop.ready and not cancellation.is_set()):
@@ -90,12 +90,12 @@ def run(director: Director, limits: Slots, cancellation: Cancellation) -> Genera
             message = loop.inbox.get()
             if isinstance(message, _Ended):
                 del loop.running[message.task.key]
-                events, tasks = _follow(director, message)
+                events, tasks = _follow(scheduler, message)
                 loop.enqueue(tasks)
                 yield from events
             else:
                 yield message
-        yield from director.finish()
+        yield from scheduler.finish()
     finally:
         if loop.running:
             cancellation.set()
@@ -162,5 +162,7 @@ class _Loop:
             self.inbox.put(_Ended(task, None, error))
 
 
-def _follow(director: Director, ended: _Ended) -> tuple[list[Event], list[Task]]:
-    return director.done(ended.task, ended.result) if ended.error is None else director.failed(ended.task, ended.error)
+def _follow(scheduler: SchedulerProtocol, ended: _Ended) -> tuple[list[Event], list[Task]]:
+    return (
+        scheduler.done(ended.task, ended.result) if ended.error is None else scheduler.failed(ended.task, ended.error)
+    )

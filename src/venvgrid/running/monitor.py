@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from venvgrid.model.events import TestFinished, TestsCollected
-from venvgrid.outcomes import judgement, records
+from venvgrid.outcomes import observation, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from venvgrid.running.loop import Post
 
 
-class Watched:
+class ProgressMonitor:
     """Follows the probe's stream while the command runs, and says what happens."""
 
     def __init__(
@@ -28,7 +28,7 @@ class Watched:
         attempt: int,
     ) -> None:
         """Follow `stream` (None: there is no probe) for a cell's attempt, the first being 1."""
-        self.observed = judgement.Observed()
+        self.observed = observation.Observation()
         self._cell, self._stream, self._post, self._now, self._attempt = cell, stream, post, now, attempt
 
     def poll(self) -> None:

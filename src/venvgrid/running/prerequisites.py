@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
     from venvgrid.model.environment import Interpreter
     from venvgrid.project.wheels import Wheel
-    from venvgrid.running.tasks import Goal, Work
+    from venvgrid.running.tasks import RunRequest, Work
 
 WHEEL = "wheel:"
 PYTHON = "python:"
 
 
-class Supply:
+class Prerequisites:
     """The interpreters and wheels of a run: what is there, what is on its way, what cannot be had."""
 
-    def __init__(self, goal: Goal, work: Work) -> None:
+    def __init__(self, request: RunRequest, work: Work) -> None:
         """Begin with the interpreters of the machine and no wheel."""
-        self._goal, self._work = goal, work
-        self._pythons = dict(goal.interpreters)
+        self._goal, self._work = request, work
+        self._pythons = dict(request.interpreters)
         self._asked: set[str] = set()  # values of the python axis whose interpreter is being downloaded
         self._refused: set[str] = set()  # those whose download failed
         self._wheels: dict[str, Wheel] = {}  # by the executable that built it
@@ -55,9 +55,9 @@ class Supply:
         """Give the reason why an interpreter is not there."""
         return str(self._pythons[value])
 
-    def stand_in(self, value: str) -> Interpreter | None:
+    def surrogate(self, value: str) -> Interpreter | None:
         """Give what to resolve with where the interpreter is not there, None where that is not possible either."""
-        return self._goal.stand_ins.get(value)
+        return self._goal.surrogates.get(value)
 
     def can_come(self, value: str) -> bool:
         """Whether a missing interpreter may still be downloaded."""

@@ -22,11 +22,11 @@ from venvgrid.processes.variables import redact
 from venvgrid.project.metadata import ProjectError
 from venvgrid.project.wheels import Wheel
 from venvgrid.results.exit_status import exit_status
-from venvgrid.running.cell_job import CellWork, Installed, Tested, base_result
+from venvgrid.running.cell_job import CellJob, InstalledProject, TestDone, base_result
 from venvgrid.running.loop import Task
-from venvgrid.running.prerequisites import PYTHON, WHEEL, Supply
+from venvgrid.running.prerequisites import PYTHON, WHEEL, Prerequisites
 from venvgrid.running.task_factory import BYTECODE, RESOLVE, Jobs
-from venvgrid.running.tasks import Built, Resolution, Trouble, headline
+from venvgrid.running.tasks import BuildDone, ResolveDone, TaskFailed, headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,30 +35,30 @@ if TYPE_CHECKING:
     from venvgrid.model.events import Event
     from venvgrid.model.plan import Cell
     from venvgrid.processes.runner import Cancellation
-    from venvgrid.running.tasks import Answer, Goal, Work
+    from venvgrid.running.tasks import CellAnswer, RunRequest, Work
 
 Followed = tuple[list["Event"], list[Task]]
 RUN_AGAIN = "tested again in an environment of its own: another cell may have changed files of the first one"
 
 
-class GridDirector:
+class Scheduler:
     """Directs one run; see `engine.Director`. `planned` and `entries` are to be read when it is over."""
 
     def __init__(
         self,
-        goal: Goal,
+        request: RunRequest,
         work: Work,
         now: Callable[[], float],
         cancellation: Cancellation,
         clean: Callable[[str], str] = redact,
     ) -> None:
         """Begin with nothing known but the goal; `clean` takes secrets out of reasons."""
-        self.goal, self._work, self._now, self._cancellation, self._clean = goal, work, now, cancellation, clean
+        self.request, self._work, self._now, self._cancellation, self._clean = request, work, now, cancellation, clean
         self.interrupted = False
         self.results: dict[str, CellResult] = {}
-        self.planned: dict[str, PlannedCell] = {item.cell.id: item for item in goal.plan.cells}
+        self.planned: dict[str, PlannedCell] = {item.cell.id: item for item in request.plan.cells}
         self.entries: dict[str, LockEntry] = {}
-        self.metadata = goal.metadata
+        self.metadata = request.metadata
         self._stopped = False
         self._durations: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._groups: dict[str, tuple[Cell, ...]] = {}  # resolve task → its cells
@@ -67,8 +67,8 @@ class GridDirector:
         self._environments: dict[str, Environment] = {}  # by key
         self._collected: set[str] = set()  # environments whose compiled files are kept
         self._alone: dict[str, list[Cell]] = {}  # environment → cells that are tested again in it, one after the other
-        self._supply = Supply(goal, work)
-        self._jobs = Jobs(work, now, goal.order)
+        self._supply = Prerequisites(request, work)
+        self._jobs = Jobs(work, now, request.order)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
 
     def stop(self) -> None:
@@ -78,29 +78,29 @@ class GridDirector:
 
     def start(self) -> Followed:
         """Give the missing interpreters their result, and resolve all other cells."""
-        goal = self.goal
+        request = self.request
         events: list[Event] = [
             RunStarted(
-                run=goal.run,
-                time=goal.time,
-                venvgrid=goal.version,
-                config=str(goal.config.file),
-                config_digest=goal.config.digest,
-                project=goal.metadata.name if goal.metadata else goal.config.project.path.name,
-                project_version=goal.metadata.version if goal.metadata else "",
-                plan=goal.plan,
-                command=goal.command,
-                workers=goal.workers,
-                grid=goal.config.grid,
+                run=request.run,
+                time=request.time,
+                venvgrid=request.version,
+                config=str(request.config.file),
+                config_digest=request.config.digest,
+                project=request.metadata.name if request.metadata else request.config.project.path.name,
+                project_version=request.metadata.version if request.metadata else "",
+                plan=request.plan,
+                command=request.command,
+                workers=request.workers,
+                grid=request.config.grid,
             ),
         ]
         groups: defaultdict[str, list[Cell]] = defaultdict(list)
         for cell in self._runnable():
             value = cell.axes["python"]
-            if self._supply.python(value) is None and self._supply.stand_in(value) is None:
+            if self._supply.python(value) is None and self._supply.surrogate(value) is None:
                 events += self._missing(cell)
-            elif cell.id in goal.locked:
-                events += self._answered(cell, goal.locked[cell.id])
+            elif cell.id in request.locked:
+                events += self._answered(cell, request.locked[cell.id])
             else:
                 groups[self._resolved_alike(cell)].append(cell)
         self._groups = {f"{RESOLVE}{key}": tuple(cells) for key, cells in groups.items()}
@@ -114,7 +114,7 @@ class GridDirector:
 
     def done(self, task: Task, result: object) -> Followed:
         """Take a result to its cells."""
-        if isinstance(result, Trouble):
+        if isinstance(result, TaskFailed):
             return self._troubled(task, result)
         if task.key.startswith(WHEEL) and isinstance(result, Wheel):
             return self._wheel_done(task, result)
@@ -122,22 +122,22 @@ class GridDirector:
             return self._resolved(task, result)
         if task.key.startswith(PYTHON) and isinstance(result, Interpreter | str):
             return self._python_done(task.key.removeprefix(PYTHON), result)
-        if isinstance(result, Built):
+        if isinstance(result, BuildDone):
             return [], self._built(result)
-        if isinstance(result, Tested):
+        if isinstance(result, TestDone):
             return self._tested(result)
         if task.key.startswith(BYTECODE):
             return [], []
         message = f"{task.key} gave {result!r}"
         raise TypeError(message)
 
-    def _built(self, built: Built) -> list[Task]:
+    def _built(self, built: BuildDone) -> list[Task]:
         key = built.environment.key
         self._environments[key] = built.environment
         cells = self._alone.get(key) or [cell for cell in self._sharing[key] if cell.id not in self.results]
         for cell in cells:
             self._durations[cell.id]["build"] = built.took
-        if self.goal.until is not Stage.TEST:
+        if self.request.until is not Stage.TEST:
             return []
         if key in self._alone:
             return [self._test_task(cells[0], built.environment, alone=True)]
@@ -149,13 +149,13 @@ class GridDirector:
             detail = (
                 f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
             )
-            return self._troubled(task, Trouble(reason=headline(detail), detail=detail))
+            return self._troubled(task, TaskFailed(reason=headline(detail), detail=detail))
         raise error
 
     def finish(self) -> list[Event]:
         """Give a result to whatever has none, and the exit status."""
         events: list[Event] = []
-        if self.goal.until is Stage.TEST:
+        if self.request.until is Stage.TEST:
             stopped = (
                 "stopped after the first failure (--fail-fast)" if self._stopped else "no result: a bug in venvgrid"
             )
@@ -165,14 +165,14 @@ class GridDirector:
                     events += self._finished(replace(base_result(cell, self.entries.get(cell.id)), reason=why))
         status = exit_status(
             tuple(self.results.values()),
-            strict=self.goal.strict,
+            strict=self.request.strict,
             interrupted=self.interrupted,
-            skip_missing=self.goal.skip_missing,
+            skip_missing=self.request.skip_missing,
         )
         return [*events, RunFinished(exit_status=status, duration=self._now(), at=self._now())]
 
     def _runnable(self) -> Iterable[Cell]:
-        return (item.cell for item in self.goal.plan.cells if item.status is Status.RUNNABLE)
+        return (item.cell for item in self.request.plan.cells if item.status is Status.RUNNABLE)
 
     def _first_wheel(self) -> list[Task]:
         waiting = [cell.axes["python"] for cell in self._runnable() if cell.id not in self.results]
@@ -215,39 +215,39 @@ class GridDirector:
         return [self._resolve_task(key) for key in keys]
 
     def _resolved_alike(self, cell: Cell) -> str:
-        kinds = {axis.name: axis.kind for axis in self.goal.config.axes}
+        kinds = {axis.name: axis.kind for axis in self.request.config.axes}
         return "/".join(f"{name}={value}" for name, value in cell.axes.items() if kinds[name] is not AxisKind.VARIABLE)
 
     def _resolve_task(self, key: str) -> Task:
         cells = self._groups[key]
         value = cells[0].axes["python"]
         there = self._supply.python(value)
-        python = there or self.goal.stand_ins[value]
-        return self._jobs.resolve(key, cells, python, self.metadata, stand_in=there is None)
+        python = there or self.request.surrogates[value]
+        return self._jobs.resolve(key, cells, python, self.metadata, surrogate=there is None)
 
     def _test_task(self, cell: Cell, environment: Environment, *, alone: bool = False) -> Task:
         entry = self.entries[cell.id]
         wheel = self._supply.wheel_for(entry.interpreter) if self._supply.installs_wheel else None
         metadata = wheel.metadata if wheel else self.metadata
         modules = wheel.modules if wheel else ()
-        project = Installed(metadata=metadata, modules=modules) if metadata and self._supply.installs else None
-        work = CellWork(cell=cell, entry=entry, environment=environment, project=project, alone=alone)
+        project = InstalledProject(metadata=metadata, modules=modules) if metadata and self._supply.installs else None
+        work = CellJob(cell=cell, entry=entry, environment=environment, project=project, alone=alone)
         return self._jobs.test(work)
 
     def _resolved(self, task: Task, result: object) -> Followed:
-        if not isinstance(result, Resolution):
+        if not isinstance(result, ResolveDone):
             message = f"{task.key} gave {result!r}"
             raise TypeError(message)
         events: list[Event] = []
         cells = self._groups[task.key]
-        if result.stand_in and not isinstance(result.answer, Unresolvable):
+        if result.surrogate and not isinstance(result.answer, Unresolvable):
             return self._want_pythons(cells)
         for cell in cells:
             self._durations[cell.id]["resolve"] = result.took
             events += self._answered(cell, result.answer)
         return events, self._ready_builds()
 
-    def _answered(self, cell: Cell, answer: Answer) -> list[Event]:
+    def _answered(self, cell: Cell, answer: CellAnswer) -> list[Event]:
         if isinstance(answer, Unresolvable):
             return self._end(cell, Status.IMPOSSIBLE, Outcome.IMPOSSIBLE, answer.reason)
         if isinstance(answer, ResolveFailed) and self._cancellation.is_set():
@@ -258,7 +258,7 @@ class GridDirector:
         self._sharing[answer.key].append(cell)
         at = self._now()
         planned = CellPlanned(cell=cell.id, status=Status.RUNNABLE, reason="", at=at, environment=answer.key)
-        earlier = self._work.earlier(cell, answer) if self.goal.until is Stage.TEST else None
+        earlier = self._work.earlier(cell, answer) if self.request.until is Stage.TEST else None
         return [planned, *(self._finished(earlier) if earlier else ())]
 
     def _wheel_done(self, task: Task, wheel: Wheel) -> Followed:
@@ -271,7 +271,7 @@ class GridDirector:
 
     def _ready_builds(self) -> list[Task]:
         """Give the builds whose wheel is there, and the wheels that are still to be built for an interpreter."""
-        if self.goal.until is Stage.RESOLVE or self._stopped:
+        if self.request.until is Stage.RESOLVE or self._stopped:
             return []
         tasks = []
         for entry in {entry.key: entry for entry in self.entries.values()}.values():
@@ -286,7 +286,7 @@ class GridDirector:
                 tasks += self._supply.wheel_by(entry.interpreter)
         return tasks
 
-    def _troubled(self, task: Task, trouble: Trouble) -> Followed:
+    def _troubled(self, task: Task, trouble: TaskFailed) -> Followed:
         """Give all cells of a task that failed their result."""
         if self._cancellation.is_set():
             return [], []  # it was stopped, it did not fail
@@ -320,7 +320,7 @@ class GridDirector:
         planned = CellPlanned(cell=cell.id, status=status, reason=reason, at=self._now())
         return [planned, *self._finished(replace(known, outcome=outcome, reason=reason, log=log))]
 
-    def _tested(self, tested: Tested) -> Followed:
+    def _tested(self, tested: TestDone) -> Followed:
         """Take the result of a cell, or test it again where another cell may have written into its environment."""
         result = tested.result
         key = self.entries[result.id].key
@@ -337,7 +337,7 @@ class GridDirector:
         if tested.imported and key not in self._collected:
             self._collected.add(key)
             tasks.append(self._jobs.collect(self._environments[key], tested.imported))
-        if self.goal.fail_fast and result.outcome.is_red and not result.allow_failure:
+        if self.request.fail_fast and result.outcome.is_red and not result.allow_failure:
             self._stopped = True
             self._cancellation.set()
         return events, tasks

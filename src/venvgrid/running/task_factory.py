@@ -8,7 +8,7 @@ from venvgrid.environments.store import Environment
 from venvgrid.installers import progress
 from venvgrid.model.events import Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.running.loop import Lane, Task
-from venvgrid.running.tasks import Built, Resolution
+from venvgrid.running.tasks import BuildDone, ResolveDone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel
-    from venvgrid.running.cell_job import CellWork
+    from venvgrid.running.cell_job import CellJob
     from venvgrid.running.loop import Post
     from venvgrid.running.prioritisation import Order
     from venvgrid.running.tasks import Work
@@ -39,12 +39,12 @@ class Jobs:
         self._work, self._now, self._order = work, now, order
         self._interpreters: set[str] = set()  # for which a build was asked for
 
-    def resolve(self, key: str, cells: Cells, to: Interpreter, metadata: Metadata | None, *, stand_in: bool) -> Task:
+    def resolve(self, key: str, cells: Cells, to: Interpreter, metadata: Metadata | None, *, surrogate: bool) -> Task:
         """Resolve cells that differ in nothing that a resolver sees, for the interpreter `to`."""
 
         def work(post: Post) -> object:
             answer, took = self._timed(post, cells, Stage.RESOLVE, lambda: self._work.resolve(cells[0], to, metadata))
-            return Resolution(answer=answer, took=took, stand_in=stand_in)
+            return ResolveDone(answer=answer, took=took, surrogate=surrogate)
 
         return Task(key=key, lane=Lane.RESOLVE, work=work)
 
@@ -55,22 +55,22 @@ class Jobs:
         """
 
         def work(post: Post) -> object:
-            def say(text: str) -> None:
+            def notify(text: str) -> None:
                 post(StageProgress(cell=cells[0].id, stage=Stage.BUILD, text=text, at=self._now()))
 
             def build() -> Environment:
-                with progress.heard_by(say):
+                with progress.reporting_to(notify):
                     return self._work.build(entry, wheel, cells, alone=alone)
 
             environment, took = self._timed(post, cells, Stage.BUILD, build)
-            return Built(environment=environment, took=took)
+            return BuildDone(environment=environment, took=took)
 
         is_first = entry.interpreter.executable not in self._interpreters
         self._interpreters.add(entry.interpreter.executable)
         order = min(self._order.of(cell.id, entry.distributions) for cell in cells) - is_first / 2
         return Task(key=f"{BUILD}{entry.key}", lane=Lane.BUILD, work=work, order=order)
 
-    def test(self, job: CellWork) -> Task:
+    def test(self, job: CellJob) -> Task:
         """Test a cell."""
         order = self._order.of(job.cell.id, job.entry.distributions)
         return Task(

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel
-    from venvgrid.running.cell_job import CellWork, Tested
+    from venvgrid.running.cell_job import CellJob, TestDone
     from venvgrid.running.loop import Post
 
-Answer = LockEntry | Unresolvable | ResolveFailed
+CellAnswer = LockEntry | Unresolvable | ResolveFailed
 
 
-LONGEST = 400  # characters of a headline
+MAX_HEADLINE_LENGTH = 400  # characters of a headline
 CONTINUATION = " " * 7
 MACHINE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class TaskFailed:
     """A task could not do its work; `detail` is everything that is known, `reason` one line of it."""
 
     reason: str
@@ -41,16 +41,16 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class ResolveDone:
     """What a resolve task gives: the answer for all of its cells, and its seconds."""
 
-    answer: Answer
+    answer: CellAnswer
     took: float
-    stand_in: bool  # whether it was resolved for an interpreter that is not there
+    surrogate: bool  # whether it was resolved for an interpreter that is not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class BuildDone:
     """What a build task gives: the environment, and its seconds."""
 
     environment: Environment
@@ -66,7 +66,7 @@ class Work(Protocol):
     def python(self, value: str, missing: str) -> Interpreter | str:
         """Download an interpreter; the reason where that fails."""
 
-    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
+    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> CellAnswer:
         """Resolve a cell."""
 
     def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
@@ -75,7 +75,7 @@ class Work(Protocol):
     def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
         """Give the earlier result of a cell that need not run again, because nothing has changed; else None."""
 
-    def test(self, work: CellWork, post: Post) -> Tested:
+    def test(self, work: CellJob, post: Post) -> TestDone:
         """Test a cell."""
 
     def collect(self, environment: Environment, imported: frozenset[str]) -> int:
@@ -86,13 +86,13 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
+class RunRequest:
     """What is asked of a run. `metadata` is None where only a wheel knows them; `locked` holds answers at hand."""
 
     config: Config
     plan: Plan
     interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text says why there is none
-    stand_ins: Mapping[str, Interpreter] = field(default_factory=dict)  # for missing ones, to resolve with
+    surrogates: Mapping[str, Interpreter] = field(default_factory=dict)  # for missing ones, to resolve with
     download: bool = False  # whether missing ones may be had from uv
     metadata: Metadata | None
     run: str
@@ -100,7 +100,7 @@ class Goal:
     version: str
     command: tuple[str, ...] = ()
     workers: int = 1
-    locked: Mapping[str, Answer] = field(default_factory=dict)
+    locked: Mapping[str, CellAnswer] = field(default_factory=dict)
     until: Stage = Stage.TEST  # RESOLVE for `plan` and `lock`
     fail_fast: bool = False
     strict: bool = False
@@ -117,8 +117,8 @@ def headline(text: str) -> str:
         if found:
             line = found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")
             machine = MACHINE.search(line)  # said first: what comes before it is long paths
-            return (f"{machine.group()}: {line}" if machine else line)[:LONGEST]
-    return lines[-1][:LONGEST] if lines else "it failed and said nothing"
+            return (f"{machine.group()}: {line}" if machine else line)[:MAX_HEADLINE_LENGTH]
+    return lines[-1][:MAX_HEADLINE_LENGTH] if lines else "it failed and said nothing"
 
 
 def _unwrapped(text: str) -> list[str]:

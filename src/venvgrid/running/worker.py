@@ -14,44 +14,44 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.package_cache.bytecode import Bytecode
     from venvgrid.environments.store import Environment, Store
-    from venvgrid.interpreters.provider import Pythons
+    from venvgrid.interpreters.provider import InterpreterProvider
     from venvgrid.model.environment import Interpreter, LockEntry
     from venvgrid.model.plan import Cell
     from venvgrid.model.result import CellResult
     from venvgrid.project.metadata import Metadata
-    from venvgrid.project.wheels import Wheel, WheelShelf
+    from venvgrid.project.wheels import Wheel, WheelCache
     from venvgrid.resolving.resolver import Resolver
-    from venvgrid.results.result_cache import Verdicts
-    from venvgrid.running.cell_job import CellWork, Tested
-    from venvgrid.running.cell_runner import Steps
+    from venvgrid.results.result_cache import ResultCache
+    from venvgrid.running.cell_job import CellJob, TestDone
+    from venvgrid.running.cell_runner import CellRunner
     from venvgrid.running.loop import Post
-    from venvgrid.running.tasks import Answer
+    from venvgrid.running.tasks import CellAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GridWork:
+class Worker:
     """See `director.Work`. `digest` is of the project's sources; `fresh` builds every environment anew."""
 
-    pythons: Pythons
-    shelf: WheelShelf
+    pythons: InterpreterProvider
+    wheel_cache: WheelCache
     digest: Callable[[], str]
     resolver: Callable[[Metadata | None], Resolver]
     store: Store
     bytecode: Bytecode
-    verdicts: Verdicts
-    steps: Steps
-    forget: Callable[[str], None]
+    verdicts: ResultCache
+    steps: CellRunner
+    invalidate: Callable[[str], None]
     fresh: bool = False
 
     def wheel(self, interpreter: Interpreter) -> Wheel:
         """Build the project's wheel for an interpreter, or take the one that is there."""
-        return self.shelf.wheel(interpreter, self.digest())
+        return self.wheel_cache.wheel(interpreter, self.digest())
 
     def python(self, value: str, missing: str) -> Interpreter | str:
         """Have uv install an interpreter."""
         return self.pythons.download(value, missing)
 
-    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> Answer:
+    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> CellAnswer:
         """Resolve a cell."""
         return self.resolver(metadata).resolve(cell, interpreter)
 
@@ -62,7 +62,7 @@ class GridWork:
                 entry, wheel, prompt=cells[0].id, fresh=self.fresh and not alone, may_link=not alone
             )
         except BuildError:
-            self.forget(entry.key)  # perhaps the index said something that was wrong
+            self.invalidate(entry.key)  # perhaps the index said something that was wrong
             raise
         for cell in cells:
             self.store.link(cell.id, environment)
@@ -72,7 +72,7 @@ class GridWork:
         """Give the earlier result of a cell that need not run again."""
         return self.verdicts.find(cell, entry)
 
-    def test(self, work: CellWork, post: Post) -> Tested:
+    def test(self, work: CellJob, post: Post) -> TestDone:
         """Test a cell."""
         return self.steps.test(work, post)
 

@@ -95,7 +95,7 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def safe_cache(environ: Mapping[str, str], say: Callable[[str], None]) -> Path:
+def safe_cache(environ: Mapping[str, str], notify: Callable[[str], None]) -> Path:
     """Give venvgrid's folder in the user's cache, there and ours; a temporary one where it cannot be written.
 
     Raises:
@@ -113,7 +113,7 @@ def safe_cache(environ: Mapping[str, str], say: Callable[[str], None]) -> Path:
         temporary = Path(tempfile.mkdtemp(prefix="venvgrid-cache-"))
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
         why = error.strerror or error
-        say(f"warning: the cache {folder} cannot be written ({why}); nothing is kept from one run to the next")
+        notify(f"warning: the cache {folder} cannot be written ({why}); nothing is kept from one run to the next")
         return temporary
     return folder
 

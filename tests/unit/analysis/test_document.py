@@ -19,8 +19,8 @@ from venvgrid.model import events, result, serialization
 from venvgrid.model.environment import Interpreter
 from venvgrid.model.events import Event, Message
 from venvgrid.model.plan import PlannedCell, Status
-from venvgrid.model.result import Attestation, Outcome, Verdict
-from venvgrid.results.report import fold
+from venvgrid.model.result import Attestation, CaseOutcome, Outcome
+from venvgrid.results.report import build_report
 
 
 def validator(name: str) -> jsonschema.Draft202012Validator:
@@ -55,8 +55,8 @@ def everything() -> list[Event]:
     return [
         make.started([excluded, cell, make.cell("py3.10")]),
         Message(level="warning", text="odd", at=0.5),
-        *make.tested(red, {"t::a": Verdict.PASSED}),
-        make.one_test("py3.9", "t::b", Verdict.FAILED, message="bad", attempt=2),
+        *make.tested(red, {"t::a": CaseOutcome.PASSED}),
+        make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="bad", attempt=2),
         make.finished(make.result("py3.10", Outcome.IMPOSSIBLE, reason="no wheel", cached=True)),
         make.ended(1),
     ]
@@ -64,7 +64,7 @@ def everything() -> list[Event]:
 
 def test_results_have_the_keys_of_the_documentation() -> None:
     """All of them, with the values of the run."""
-    data = to_results(fold(everything()))
+    data = to_results(build_report(everything()))
     assert (data["format"], data["exit_status"], data["duration"], data["project"]) == (
         "venvgrid-results-1",
         1,
@@ -114,8 +114,8 @@ def test_results_have_the_keys_of_the_documentation() -> None:
 def test_results_of_every_outcome_fit_their_schema(outcome: Outcome) -> None:
     """Also of a run that was killed."""
     RESULTS.validate(strictly(to_results(make.report(make.result("py3.9", outcome), status=1))))
-    RESULTS.validate(strictly(to_results(fold(everything()[:4]))))
-    RESULTS.validate(strictly(to_results(fold([]))))
+    RESULTS.validate(strictly(to_results(build_report(everything()[:4]))))
+    RESULTS.validate(strictly(to_results(build_report([]))))
 
 
 def test_events_fit_their_schema() -> None:

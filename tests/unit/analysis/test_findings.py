@@ -9,8 +9,8 @@ import factories
 
 from venvgrid.analysis.comparison import moves
 from venvgrid.analysis.findings import Analysis
-from venvgrid.analysis.rules import told
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.analysis.rules import describe
+from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.results.report import Earlier
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 TEST = "tests/test_a.py::test_one"
 OTHER = "tests/test_a.py::test_two"
-PASSED, FAILED, SKIPPED = Verdict.PASSED, Verdict.FAILED, Verdict.SKIPPED
+PASSED, FAILED, SKIPPED = CaseOutcome.PASSED, CaseOutcome.FAILED, CaseOutcome.SKIPPED
 
 
-def made(verdicts: dict[str, dict[str, Verdict]], **outcomes: Outcome) -> Report:
+def made(verdicts: dict[str, dict[str, CaseOutcome]], **outcomes: Outcome) -> Report:
     """Make a report of cells by what their tests did."""
     cells, events = [], []
     for name, tests in verdicts.items():
@@ -47,7 +47,7 @@ def test_evidence_is_where_the_same_test_passed() -> None:
         }
     )
     (finding,) = Analysis(report).findings
-    assert told(finding.explanation)[0] == "fails in 1 of 1 cell with Python ≥ 3.13, in 0 of 1 without"
+    assert describe(finding.explanation)[0] == "fails in 1 of 1 cell with Python ≥ 3.13, in 0 of 1 without"
 
 
 def test_differences() -> None:

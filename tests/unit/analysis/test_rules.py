@@ -9,7 +9,7 @@ import factories
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.analysis.rules import Evidence, told
+from venvgrid.analysis.rules import Evidence, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,25 +42,25 @@ def explain(cells: list[CellResult], fails: Callable[[CellResult], bool]) -> Exp
 def test_one_axis() -> None:
     """A break in a version is told as a bound, with the numbers that it rests on and the nearest version tried."""
     found = explain(grid(), lambda cell: cell.axes["numpy"] != "1.26")
-    assert told(found) == ("fails in 6 of 6 cells with numpy ≥ 2.0, in 0 of 3 without", "next tried: numpy 1.26")
+    assert describe(found) == ("fails in 6 of 6 cells with numpy ≥ 2.0, in 0 of 3 without", "next tried: numpy 1.26")
 
 
 def test_versions_are_ordered_as_versions() -> None:
     """3.9 comes before 3.10."""
     found = explain(grid(), lambda cell: cell.axes["python"] == "3.9")
-    assert told(found)[0] == "fails in 3 of 3 cells with Python ≤ 3.9, in 0 of 6 without"
+    assert describe(found)[0] == "fails in 3 of 3 cells with Python ≤ 3.9, in 0 of 6 without"
 
 
 def test_a_version_in_the_middle() -> None:
     """What fails with one version alone, neither older nor newer ones, is said so."""
     found = explain(grid(), lambda cell: cell.axes["numpy"] == "2.0")
-    assert told(found) == ("fails in 3 of 3 cells with numpy 2.0, in 0 of 6 without",)
+    assert describe(found) == ("fails in 3 of 3 cells with numpy 2.0, in 0 of 6 without",)
 
 
 def test_two_axes_together() -> None:
     """A break that needs two versions at once names both."""
     found = explain(grid(), lambda cell: cell.id == "py3.13-numpy1.26")
-    assert told(found) == (
+    assert describe(found) == (
         "fails in 1 of 1 cell with Python ≥ 3.13 and numpy ≤ 1.26, in 0 of 8 without",
         "next tried: Python 3.10, numpy 2.0",
     )
@@ -74,7 +74,7 @@ def test_a_resolved_version_that_is_no_axis() -> None:
     }
     cells = grid(packages)
     found = explain(cells, lambda cell: cell.packages["six"] == "1.17")
-    assert told(found)[0] == "fails in 4 of 4 cells with six ≥ 1.17, in 0 of 5 without"
+    assert describe(found)[0] == "fails in 4 of 4 cells with six ≥ 1.17, in 0 of 5 without"
 
 
 def test_what_cannot_be_told_apart_is_said() -> None:
@@ -84,7 +84,7 @@ def test_what_cannot_be_told_apart_is_said() -> None:
         for cell in grid()
     }
     found = explain(grid(packages), lambda cell: cell.axes["python"] == "3.9")
-    assert told(found)[-1] == "fits as well: tomli installed"
+    assert describe(found)[-1] == "fits as well: tomli installed"
 
 
 def test_an_inexact_rule_is_no_rule() -> None:
@@ -92,25 +92,25 @@ def test_an_inexact_rule_is_no_rule() -> None:
     cells = grid()
     most = {"py3.9-numpy1.26", "py3.10-numpy1.26", "py3.9-numpy2.0", "py3.13-numpy2.0"}
     found = explain(cells, lambda cell: cell.id in most)
-    (line,) = told(found)
+    (line,) = describe(found)
     assert line.startswith("fails in 4 of 6 cells with numpy ≤ 2.0, in 0 of 3 without; no rule")
     diagonal = {"py3.9-numpy1.26", "py3.10-numpy2.0", "py3.13-numpy2.2"}
-    assert told(explain(cells, lambda cell: cell.id in diagonal)) == (
+    assert describe(explain(cells, lambda cell: cell.id in diagonal)) == (
         "no rule over axes and resolved versions tells 3 cells from the 6 without it",
     )
 
 
 def test_nothing_to_compare_with() -> None:
     """Where every cell fails there is no rule, and where there is one cell nothing is said."""
-    assert told(explain(grid(), lambda _cell: True)) == ("fails in every cell that ran it (9)",)
-    assert told(explain(grid()[:1], lambda _cell: True)) == ()
+    assert describe(explain(grid(), lambda _cell: True)) == ("fails in every cell that ran it (9)",)
+    assert describe(explain(grid()[:1], lambda _cell: True)) == ()
 
 
 def test_only_cells_that_say_something_count() -> None:
     """A cell that neither failed so nor passed is no support."""
     cells = grid()
     found = Evidence(cells).explain(["py3.13-numpy2.2"], ["py3.9-numpy2.2"])
-    assert told(found)[0] == "fails in 1 of 1 cell with Python ≥ 3.13, in 0 of 1 without"
+    assert describe(found)[0] == "fails in 1 of 1 cell with Python ≥ 3.13, in 0 of 1 without"
 
 
 bits = st.sets(st.integers(0, 8), min_size=1, max_size=8)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from venvgrid.config import config_file, loading
-from venvgrid.model.config import Config, Frozen
+from venvgrid.model.config import Config, FrozenPolicy
 from venvgrid.model.errors import ConfigError
 from venvgrid.planning import expansion
 from venvgrid.resolving import lockfile
@@ -122,9 +122,9 @@ def test_policies_are_settled_in_the_grid_that_has_them() -> None:
     source = config_file.understood(text, FILE)
     unsettled = loading.build(source, running="3.11")
     assert ((), "latest-minors:2+pre") == (unsettled.axes[1].values, unsettled.axes[1].policy)
-    frozen = {"numpy": Frozen(policy="latest-minors:2+pre", values=("1.0", "1.1"), pre="2.0rc1")}
+    frozen = {"numpy": FrozenPolicy(policy="latest-minors:2+pre", values=("1.0", "1.1"), pre="2.0rc1")}
     settled = loading.build(source, running="3.11", grid="a", settled=frozen)
     cells = {item.cell.axes["numpy"]: item.cell.allow_failure for item in expansion.expand(settled).cells}
     assert {"1.0": False, "1.1": False, "2.0rc1": True} == cells
     with pytest.raises(ConfigError, match=r"plan\.must\[0\]\.numpy: '1.0' is no value of the axis"):
-        loading.build(source, running="3.11", settled={"numpy": Frozen(policy="x", values=("1.1",))})
+        loading.build(source, running="3.11", settled={"numpy": FrozenPolicy(policy="x", values=("1.1",))})

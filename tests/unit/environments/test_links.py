@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from venvgrid.environments.package_cache import links
-from venvgrid.environments.package_cache.links import SMALL, DamagedError, Kept, facts_of
+from venvgrid.environments.package_cache.links import SMALL, CacheFolder, DamagedError, facts_of
 
 SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL]
 
 
-def cache(tmp_path: Path) -> Kept:
-    return Kept(base=f"{tmp_path}/cache/")
+def cache(tmp_path: Path) -> CacheFolder:
+    return CacheFolder(base=f"{tmp_path}/cache/")
 
 
 def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
@@ -27,7 +27,7 @@ def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
     return str(path), facts_of(str(path))
 
 
-def put(kept: Kept, tmp_path: Path, name: str, facts: links.FileFacts, *, may_link: bool) -> Path:
+def put(kept: CacheFolder, tmp_path: Path, name: str, facts: links.FileFacts, *, may_link: bool) -> Path:
     there = tmp_path / name
     there.mkdir()
     kept.put_all(f"{there}/", {"file": facts}, may_link=may_link)
@@ -160,6 +160,6 @@ def test_libraries_are_not_linked_on_windows(tmp_path: Path) -> None:
     for name in ("a.pyd", "b.DLL", "c.py"):
         (tmp_path / "cache" / name).write_bytes(b"x")
         files[name] = facts_of(str(tmp_path / "cache" / name))
-    kept = Kept(base=f"{tmp_path}/cache/", platform="nt")
+    kept = CacheFolder(base=f"{tmp_path}/cache/", platform="nt")
     assert kept.put_all(f"{tmp_path}/env/", files, may_link=True) == ["a.pyd", "b.DLL"]
     assert (tmp_path / "env" / "c.py").samefile(tmp_path / "cache" / "c.py")

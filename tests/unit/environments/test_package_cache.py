@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid import testing
-from venvgrid.environments.integrity import look
+from venvgrid.environments.integrity import check
 from venvgrid.environments.manifest import take
 from venvgrid.environments.package_cache import ingest, populate
 from venvgrid.environments.package_cache import record as installed
-from venvgrid.environments.package_cache.cache import Tree, Trees, kind_of
+from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache, kind_of
 from venvgrid.environments.package_cache.links import DamagedError
-from venvgrid.environments.package_cache.populate import Given, fits, with_hashes
+from venvgrid.environments.package_cache.populate import Populated, fits, with_hashes
 
 if TYPE_CHECKING:
     from venvgrid.model.environment import Distribution
@@ -59,32 +59,32 @@ def install(env: Path, files: dict[str, str] | None = None, *, name: str = "demo
     return site
 
 
-def keep(trees: Trees, env: Path, *wanted: Distribution) -> Given:
-    return ingest.keep(trees, env, env / SITE, env / "bin/python", PYTHON, wanted or (DEMO,))
+def keep(trees: PackageCache, env: Path, *wanted: Distribution) -> Populated:
+    return ingest.add_installed(trees, env, env / SITE, env / "bin/python", PYTHON, wanted or (DEMO,))
 
 
-def give(trees: Trees, env: Path, *, may_link: bool = True, wanted: Distribution = DEMO) -> Given:
+def give(trees: PackageCache, env: Path, *, may_link: bool = True, wanted: Distribution = DEMO) -> Populated:
     (env / SITE).mkdir(parents=True)
     tree = trees.find(PYTHON, wanted)
     assert tree is not None
-    given = Given()
-    populate.give(trees, tree, env, env / SITE, given, may_link=may_link)
+    given = Populated()
+    populate.populate(trees, tree, env, env / SITE, given, may_link=may_link)
     return given
 
 
 @pytest.fixture
-def trees(tmp_path: Path) -> Trees:
-    return Trees(folder=tmp_path / "trees")
+def trees(tmp_path: Path) -> PackageCache:
+    return PackageCache(folder=tmp_path / "trees")
 
 
-def found(trees: Trees) -> Tree:
+def found(trees: PackageCache) -> CachedPackage:
     tree = trees.find(PYTHON, DEMO)
     assert tree is not None
     return tree
 
 
 @pytest.mark.parametrize("may_link", [True, False])
-def test_the_next_environment_gets_what_the_first_had(trees: Trees, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
+def test_the_next_environment_gets_what_the_first_had(trees: PackageCache, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
     """Modules and data are the same, the script names the new environment, and RECORD has the script's new hash."""
     one, two = tmp_path / "one", tmp_path / "longer-name"
     install(one)
@@ -99,17 +99,17 @@ def test_the_next_environment_gets_what_the_first_had(trees: Trees, tmp_path: Pa
 
 
 @pytest.mark.parametrize("may_link", [True, False])
-def test_the_manifest_says_what_is_there(trees: Trees, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
+def test_the_manifest_says_what_is_there(trees: PackageCache, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
     """What `give` says of the files is what a look at them says: nobody has to look."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     given = give(trees, tmp_path / "two", may_link=may_link)
     shared = {f"{SITE}/demo/__init__.py", f"{SITE}/demo/data.txt"} if may_link else set()
     assert {name: entry for name, entry in take(tmp_path / "two").items() if name not in shared} == given.manifest
-    assert look(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees).changed == ()
+    assert check(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees).changed == ()
 
 
-def test_what_is_not_shared_is_named(trees: Trees, tmp_path: Path) -> None:
+def test_what_is_not_shared_is_named(trees: PackageCache, tmp_path: Path) -> None:
     """Everything in site-packages but RECORD, which has the script's hash, is one file with the tree's."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
@@ -118,7 +118,7 @@ def test_what_is_not_shared_is_named(trees: Trees, tmp_path: Path) -> None:
     assert (tmp_path / "two" / SITE / "demo/data.txt").samefile(found(trees).path / "site/demo/data.txt")
 
 
-def test_another_interpreter_or_other_hashes_get_nothing(trees: Trees, tmp_path: Path) -> None:
+def test_another_interpreter_or_other_hashes_get_nothing(trees: PackageCache, tmp_path: Path) -> None:
     """A tree is one interpreter's and one file's."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
@@ -131,7 +131,7 @@ def test_another_interpreter_or_other_hashes_get_nothing(trees: Trees, tmp_path:
 
 
 @pytest.mark.parametrize("wanted", [replace(DEMO, hashes=()), replace(DEMO, direct="git+https://host/demo")])
-def test_what_hashes_do_not_tell_makes_no_tree(trees: Trees, tmp_path: Path, wanted: Distribution) -> None:
+def test_what_hashes_do_not_tell_makes_no_tree(trees: PackageCache, tmp_path: Path, wanted: Distribution) -> None:
     """Without hashes, and for direct references, the installer is asked every time."""
     install(tmp_path / "one")
     assert keep(trees, tmp_path / "one", wanted).trees == {}
@@ -147,7 +147,7 @@ def test_what_hashes_do_not_tell_makes_no_tree(trees: Trees, tmp_path: Path, wan
         {"demo\\odd.py": "x"},
     ],
 )
-def test_what_cannot_be_made_again_makes_no_tree(trees: Trees, tmp_path: Path, files: dict[str, str]) -> None:
+def test_what_cannot_be_made_again_makes_no_tree(trees: PackageCache, tmp_path: Path, files: dict[str, str]) -> None:
     """A file outside of the environment, a script with an interpreter of its own, a launcher, a Windows path."""
     install(tmp_path / "one", files)
     assert keep(trees, tmp_path / "one").trees == {}
@@ -155,7 +155,7 @@ def test_what_cannot_be_made_again_makes_no_tree(trees: Trees, tmp_path: Path, f
     assert not list((tmp_path / "trees").rglob(".partial-*"))
 
 
-def test_a_wrong_record_makes_no_tree(trees: Trees, tmp_path: Path) -> None:
+def test_a_wrong_record_makes_no_tree(trees: PackageCache, tmp_path: Path) -> None:
     """A file that is not what RECORD says, or is missing."""
     site = install(tmp_path / "one")
     (site / "demo/data.txt").write_text("other", encoding="utf-8")
@@ -164,7 +164,7 @@ def test_a_wrong_record_makes_no_tree(trees: Trees, tmp_path: Path) -> None:
     assert keep(trees, tmp_path / "one").trees == {}
 
 
-def test_two_owners_of_a_file_make_no_tree(trees: Trees, tmp_path: Path) -> None:
+def test_two_owners_of_a_file_make_no_tree(trees: PackageCache, tmp_path: Path) -> None:
     """Which of the two wins only the installer knows."""
     other = testing.distribution("other", "1.0")
     install(tmp_path / "one", {"shared.py": "A = 1\n"})
@@ -172,7 +172,7 @@ def test_two_owners_of_a_file_make_no_tree(trees: Trees, tmp_path: Path) -> None
     assert keep(trees, tmp_path / "one", DEMO, other).trees == {}
 
 
-def test_trees_that_do_not_go_together_are_noticed(trees: Trees, tmp_path: Path) -> None:
+def test_trees_that_do_not_go_together_are_noticed(trees: PackageCache, tmp_path: Path) -> None:
     """Kept from two environments, both with the same file: the second one is not put over the first."""
     other = testing.distribution("other", "1.0")
     install(tmp_path / "one", {"shared.py": "A = 1\n"})
@@ -183,13 +183,13 @@ def test_trees_that_do_not_go_together_are_noticed(trees: Trees, tmp_path: Path)
     tree = trees.find(PYTHON, other)
     assert tree is not None
     with pytest.raises(FileExistsError):
-        populate.give(trees, tree, tmp_path / "three", tmp_path / "three" / SITE, Given(), may_link=True)
+        populate.populate(trees, tree, tmp_path / "three", tmp_path / "three" / SITE, Populated(), may_link=True)
 
 
 @pytest.mark.parametrize("name", ["site/demo/data.txt", "outside/bin/demo", "site/demo-1.0.dist-info/RECORD"])
 @pytest.mark.parametrize("damage", [b"", b"longer than it was", None])
 def test_a_damaged_tree_is_deleted_and_never_used(
-    trees: Trees, tmp_path: Path, name: str, damage: bytes | None
+    trees: PackageCache, tmp_path: Path, name: str, damage: bytes | None
 ) -> None:
     """Cut off, altered or missing: the caller is told, and the next look finds no tree."""
     install(tmp_path / "one")
@@ -199,7 +199,7 @@ def test_a_damaged_tree_is_deleted_and_never_used(
     place.unlink()
     if damage is not None:
         place.write_bytes(damage if damage == b"" else content[:-1] + b"?")
-    fresh = Trees(folder=trees.folder)
+    fresh = PackageCache(folder=trees.folder)
     with pytest.raises(DamagedError):
         give(fresh, tmp_path / "two")
     assert fresh.find(PYTHON, DEMO) is None
@@ -207,57 +207,57 @@ def test_a_damaged_tree_is_deleted_and_never_used(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "venvgrid-tree-9"}', '{"format": "venvgrid-tree-1"}'])
-def test_a_damaged_list_is_no_tree(trees: Trees, tmp_path: Path, text: str) -> None:
+def test_a_damaged_list_is_no_tree(trees: PackageCache, tmp_path: Path, text: str) -> None:
     """What cannot be read, or is of another format, is not there."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     (found(trees).path / "tree.json").write_text(text, encoding="utf-8")
-    assert Trees(folder=trees.folder).find(PYTHON, DEMO) is None
+    assert PackageCache(folder=trees.folder).find(PYTHON, DEMO) is None
 
 
-def test_a_tree_without_its_list_is_made_anew(trees: Trees, tmp_path: Path) -> None:
+def test_a_tree_without_its_list_is_made_anew(trees: PackageCache, tmp_path: Path) -> None:
     """What a kill left half made is replaced by the next environment that an installer filled."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     (found(trees).path / "tree.json").unlink()
-    again = Trees(folder=trees.folder)
+    again = PackageCache(folder=trees.folder)
     install(tmp_path / "two")
     keep(again, tmp_path / "two")
     assert give(again, tmp_path / "three").trees
 
 
-def test_seals_are_known_to_the_next_run(trees: Trees, tmp_path: Path) -> None:
+def test_seals_are_known_to_the_next_run(trees: PackageCache, tmp_path: Path) -> None:
     """After `settle`, a new process knows every file of the trees that were used without reading it."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     give(trees, tmp_path / "two")
     trees.settle()
-    later = Trees(folder=trees.folder)
+    later = PackageCache(folder=trees.folder)
     assert found(trees).inner.seals == found(later).inner.seals
     assert len(found(later).inner.seals) == 3
     assert len(found(later).outer.seals) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1, 2]", '{"a": 1, "b": 2}', '[{"a": 1}, {}]', '[{"a": "b"}, {}]'])
-def test_damaged_seals_are_none(trees: Trees, tmp_path: Path, text: str) -> None:
+def test_damaged_seals_are_none(trees: PackageCache, tmp_path: Path, text: str) -> None:
     """Without them every file is read once more; the tree is as good as before."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     (found(trees).path / "seals.json").write_text(text, encoding="utf-8")
-    assert give(Trees(folder=trees.folder), tmp_path / "two").trees
+    assert give(PackageCache(folder=trees.folder), tmp_path / "two").trees
 
 
-def test_a_poisoned_tree_is_copied_from_then_on(trees: Trees, tmp_path: Path) -> None:
+def test_a_poisoned_tree_is_copied_from_then_on(trees: PackageCache, tmp_path: Path) -> None:
     """A test wrote through a link: that is noticed, the tree is deleted, and when it is made again it is not linked."""
     site = install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     given = give(trees, tmp_path / "two")
     other = tmp_path / "two" / SITE
     (other / "demo/data.txt").write_text("DATA", encoding="utf-8")
-    seen = look(tmp_path / "two", other, given.manifest, given.links, trees)
+    seen = check(tmp_path / "two", other, given.manifest, given.links, trees)
     assert seen.changed == (f"{SITE}/demo/data.txt",)
     for key in seen.poisoned:
-        trees.poison(key)
+        trees.quarantine(key)
     assert trees.find(PYTHON, DEMO) is None
     assert (site / "demo/data.txt").read_text(encoding="utf-8") == "DATA"
     install(tmp_path / "three")
@@ -266,7 +266,7 @@ def test_a_poisoned_tree_is_copied_from_then_on(trees: Trees, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("change", ["edit", "forge", "delete", "replace", "add", "chmod", "own", "link", "compiled"])
-def test_a_look_sees_every_change(trees: Trees, tmp_path: Path, change: str) -> None:
+def test_a_look_sees_every_change(trees: PackageCache, tmp_path: Path, change: str) -> None:
     """Of shared files and of the environment's own; a compiled file that Python wrote is none."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
@@ -295,7 +295,7 @@ def test_a_look_sees_every_change(trees: Trees, tmp_path: Path, change: str) -> 
         (env / SITE / "demo/__pycache__/a.cpython-312.pyc").write_bytes(b"x")
     else:
         (env / SITE / "demo/new.py").touch()
-    seen = look(env, env / SITE, given.manifest, given.links, trees)
+    seen = check(env, env / SITE, given.manifest, given.links, trees)
     names = {"own": "bin/demo", "add": f"{SITE}/demo/new.py", "link": f"{SITE}/demo/new"}
     expected = () if change == "compiled" else (names.get(change, f"{SITE}/demo/data.txt"),)
     assert expected == seen.changed
@@ -303,18 +303,18 @@ def test_a_look_sees_every_change(trees: Trees, tmp_path: Path, change: str) -> 
     assert bool(seen.compiled) is (change == "compiled")
 
 
-def test_an_environment_whose_tree_is_gone_has_changed(trees: Trees, tmp_path: Path) -> None:
+def test_an_environment_whose_tree_is_gone_has_changed(trees: PackageCache, tmp_path: Path) -> None:
     """The cache was deleted: nobody can say whether the files are right."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
     given = give(trees, tmp_path / "two")
     trees.drop(found(trees))
-    seen = look(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees)
+    seen = check(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees)
     assert seen.poisoned == set(given.links)
     assert seen.changed
 
 
-def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(trees: Trees, tmp_path: Path) -> None:
+def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(trees: PackageCache, tmp_path: Path) -> None:
     """A script that names its interpreter in "#!" is not made for a path that the kernel would cut off."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
@@ -325,7 +325,7 @@ def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(trees: Trees, tm
     assert fits(replace(tree, short=True, outside={}), Path("/with space/bin/python")) is True
 
 
-def test_what_was_not_used_for_long_is_swept(trees: Trees, tmp_path: Path) -> None:
+def test_what_was_not_used_for_long_is_swept(trees: PackageCache, tmp_path: Path) -> None:
     """A month without use; and what a killed process had begun, after a day."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
@@ -337,9 +337,9 @@ def test_what_was_not_used_for_long_is_swept(trees: Trees, tmp_path: Path) -> No
     assert partial.exists()
     trees.sweep(now + 2 * 86400)
     assert not partial.exists()
-    assert Trees(folder=trees.folder).find(PYTHON, DEMO) is not None
+    assert PackageCache(folder=trees.folder).find(PYTHON, DEMO) is not None
     trees.sweep(now + 40 * 86400)
-    assert Trees(folder=trees.folder).find(PYTHON, DEMO) is None
+    assert PackageCache(folder=trees.folder).find(PYTHON, DEMO) is None
 
 
 def test_record_keeps_its_other_lines() -> None:
@@ -370,36 +370,36 @@ def test_where_a_record_leads(path: str, expected: str) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", ["save", "take_in"])
 def test_two_that_make_the_same_tree_at_once(
-    trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+    trees: PackageCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
     """At whatever moment the second one comes: one tree is left, and neither environment seems changed by it."""
     one, two = tmp_path / "one", tmp_path / "two"
-    givens: dict[Path, Given] = {}
+    givens: dict[Path, Populated] = {}
     install(one)
     install(two)
-    ordinary = getattr(Trees, step)
+    ordinary = getattr(PackageCache, step)
 
-    def interrupted(self: Trees, tree: Tree, *arguments: Path) -> None:
+    def interrupted(self: PackageCache, tree: CachedPackage, *arguments: Path) -> None:
         if when == "after":
             ordinary(self, tree, *arguments)
         if two not in givens:
-            givens[two] = Given()
+            givens[two] = Populated()
             givens[two] = keep(trees, two)
         if when == "before":
             ordinary(self, tree, *arguments)
 
-    monkeypatch.setattr(Trees, step, interrupted)
+    monkeypatch.setattr(PackageCache, step, interrupted)
     givens[one] = keep(trees, one)
     for env, given in givens.items():
         shared = {f"{SITE}/{name}" for key in given.links for name in found(trees).site if key == found(trees).key}
         manifest = {name: entry for name, entry in take(env).items() if name not in shared}
-        assert look(env, env / SITE, manifest, given.links, trees).changed == ()
+        assert check(env, env / SITE, manifest, given.links, trees).changed == ()
     assert sum(bool(given.links) for given in givens.values()) == 1
     assert found(trees).is_whole()
     assert [path.name for path in trees.folder.glob("*/.partial-*")] == []
 
 
-def test_sweeping_is_done_once_a_day(trees: Trees, tmp_path: Path) -> None:
+def test_sweeping_is_done_once_a_day(trees: PackageCache, tmp_path: Path) -> None:
     """A run does not look through the whole cache each time."""
     install(tmp_path / "one")
     keep(trees, tmp_path / "one")
@@ -407,7 +407,7 @@ def test_sweeping_is_done_once_a_day(trees: Trees, tmp_path: Path) -> None:
     trees.tidy(now - 3600)
     assert list(trees.folder.glob("*/demo-*")) == []
     install(tmp_path / "two")
-    fresh = Trees(folder=trees.folder)
+    fresh = PackageCache(folder=trees.folder)
     keep(fresh, tmp_path / "two")
     fresh.tidy(now)
     assert len(list(trees.folder.glob("*/demo-*"))) == 1

@@ -25,8 +25,8 @@ def test_lines_are_heard_in_whatever_pieces_they_come(cuts: list[int]) -> None:
     """Law: the same lines, wherever the output is cut."""
     heard: list[str] = []
     places = sorted({0, *cuts, len(OUTPUT)})
-    with progress.heard_by(heard.append):
-        listen = progress.listener()
+    with progress.reporting_to(heard.append):
+        listen = progress.sink()
     assert listen is not None
     for begin, end in itertools.pairwise(places):
         listen(OUTPUT[begin:end])
@@ -35,22 +35,22 @@ def test_lines_are_heard_in_whatever_pieces_they_come(cuts: list[int]) -> None:
 
 def test_nobody_listens_outside() -> None:
     """After the task there is no listener, also after an error in it."""
-    assert progress.listener() is None
+    assert progress.sink() is None
 
     def failing() -> None:
-        with progress.heard_by(print):
+        with progress.reporting_to(print):
             raise ValueError("stopped")
 
     with pytest.raises(ValueError, match="stopped"):
         failing()
-    assert progress.listener() is None
+    assert progress.sink() is None
 
 
 def test_a_line_without_an_end_takes_no_memory() -> None:
     """A progress bar that never ends its line is no reason to keep it."""
     heard: list[str] = []
-    with progress.heard_by(heard.append):
-        listen = progress.listener()
+    with progress.reporting_to(heard.append):
+        listen = progress.sink()
     assert listen is not None
     for _ in range(1000):
         listen(b"x" * 10_000)

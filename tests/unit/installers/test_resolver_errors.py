@@ -147,5 +147,5 @@ def test_a_reason_is_one_short_line(output: str) -> None:
         resolver_errors.from_pip(request("numpy"), output),
     ):
         assert isinstance(answer, Unresolvable | ResolveFailed)
-        assert 0 < len(answer.reason) <= resolver_errors.LONGEST + 60
+        assert 0 < len(answer.reason) <= resolver_errors.MAX_REASON_LENGTH + 60
         assert "\n" not in answer.reason

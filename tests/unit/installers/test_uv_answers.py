@@ -12,7 +12,7 @@ from venvgrid.processes.runner import Completed
 from venvgrid.testing import interpreter
 
 if TYPE_CHECKING:
-    from venvgrid.installers.base import Answer
+    from venvgrid.installers.base import ResolveResult
     from venvgrid.processes.runner import Command
 
 LOCK = """
@@ -24,7 +24,7 @@ wheels = [{ url = "https://files.example/six.whl", hashes = { sha256 = "8abb" } 
 """
 
 
-def answer(stdout: str) -> Answer:
+def answer(stdout: str) -> ResolveResult:
     """Give what is made of a successful `uv pip compile`."""
 
     def run(command: Command) -> Completed:

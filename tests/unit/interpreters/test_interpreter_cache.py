@@ -10,8 +10,8 @@ import pytest
 from fake_pythons import FakeRun, add
 
 from venvgrid.interpreters.cache import FAILURE_LASTS, FILE
-from venvgrid.interpreters.candidates import PassedOver
-from venvgrid.interpreters.discovery import Found, find_one, look
+from venvgrid.interpreters.candidates import Rejected
+from venvgrid.interpreters.discovery import Found, find_one, search
 from venvgrid.interpreters.locations import Machine
 from venvgrid.processes.runner import Command, Completed, Runner
 from venvgrid.storage import atomic
@@ -26,7 +26,7 @@ def find(tmp_path: Path, run: Runner, *, cache: Path | None = None, at: float = 
     """Look at a machine with nothing but PATH."""
     environ = {"PATH": str(tmp_path / "bin"), **environ}
     machine = Machine(environ=environ, home=tmp_path / "home", root=tmp_path, platform="linux")
-    return look(machine, run=run, cache=cache, clock=lambda: at)
+    return search(machine, run=run, cache=cache, clock=lambda: at)
 
 
 def test_what_is_remembered_is_not_started_again(tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_an_interrupted_question_is_not_remembered(tmp_path: Path) -> None:
         return Completed(argv=command.argv, exit_code=None, cancelled=True)
 
     cache = tmp_path / "cache"
-    expected = PassedOver(path=str(path), reason="interrupted")
+    expected = Rejected(path=str(path), reason="interrupted")
     assert expected == find_one(path, run=cancelled, cache=cache, environ={})
-    assert not isinstance(find_one(path, run=FakeRun(), cache=cache, environ={}), PassedOver)
+    assert not isinstance(find_one(path, run=FakeRun(), cache=cache, environ={}), Rejected)
 
 
 def test_a_python_that_vanishes_meanwhile_is_not_remembered(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fake_pythons import FakeRun, add, interpreter
 
-from venvgrid.interpreters.candidates import PassedOver
+from venvgrid.interpreters.candidates import Rejected
 from venvgrid.interpreters.discovery import Found, Place, find_one
 from venvgrid.interpreters.selection import Missing, resolve_specs
 from venvgrid.reporters.terminal.python_table import python_json, python_lines
@@ -33,7 +33,7 @@ FOUND = Found(
         Place(source="conda", folder="/home/x/miniconda3", there=False),
         Place(source="Homebrew", folder="/opt/homebrew/opt"),
         Place(source="PATH", folder="/usr/bin", versions=("3.11.2", "3.10.14")),
-        Place(source="PATH", folder="/x/shims", passed_over=(PassedOver(path="/x/shims", reason="shims of pyenv"),)),
+        Place(source="PATH", folder="/x/shims", passed_over=(Rejected(path="/x/shims", reason="shims of pyenv"),)),
         Place(source="the Python that runs venvgrid", folder="/usr/bin", again=1),
     ),
 )
@@ -43,7 +43,7 @@ EVERYWHERE = (
 )
 
 
-def no_path(path: Path) -> PassedOver:
+def no_path(path: Path) -> Rejected:
     """Answer for specs that are paths, where none is."""
     raise AssertionError(path)
 
@@ -130,7 +130,7 @@ def test_a_path_is_asked(tmp_path: Path) -> None:
     executable = add(tmp_path / "inst" / "bin" / "python3.12")
     windows = add(tmp_path / "win" / "python.exe", "3.11.1")
 
-    def ask(path: Path) -> Interpreter | PassedOver:
+    def ask(path: Path) -> Interpreter | Rejected:
         return find_one(path, run=FakeRun(), cache=None, environ={})
 
     specs = ["./inst", "./inst/bin/python3.12", str(tmp_path / "win")]
@@ -145,7 +145,7 @@ def test_a_path_that_leads_to_no_python_says_so(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     broken = add(tmp_path / "broken" / "python", exit_code=3, stderr="boom")
 
-    def ask(path: Path) -> Interpreter | PassedOver:
+    def ask(path: Path) -> Interpreter | Rejected:
         return find_one(path, run=FakeRun(), cache=None, environ={})
 
     answers = resolve_specs(["./gone", "./empty", "./broken"], Found(), ask=ask, root=tmp_path)

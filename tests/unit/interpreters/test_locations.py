@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fake_pythons import FakeRun, add
 
-from venvgrid.interpreters.discovery import Found, look
+from venvgrid.interpreters.discovery import Found, search
 from venvgrid.interpreters.locations import Machine
 from venvgrid.interpreters.windows_registry import registered
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes POSIX modes and l
 def find(tmp_path: Path, run: FakeRun | None = None, **machine: Any) -> Found:
     """Look at a machine of which nothing but the temporary folder is there."""
     fields = {"home": tmp_path / "home", "root": tmp_path, "platform": "linux", **machine}
-    return look(Machine(**fields), run=run or FakeRun(), cache=None)
+    return search(Machine(**fields), run=run or FakeRun(), cache=None)
 
 
 def sources(found: Found) -> list[tuple[str, str]]:

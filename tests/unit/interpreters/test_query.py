@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fake_pythons import FakeRun, add
 
-from venvgrid.interpreters.candidates import PassedOver
-from venvgrid.interpreters.discovery import Found, find_one, look
+from venvgrid.interpreters.candidates import Rejected
+from venvgrid.interpreters.discovery import Found, find_one, search
 from venvgrid.interpreters.locations import Machine
 from venvgrid.processes.runner import Command, Completed, Runner
 
@@ -21,7 +21,7 @@ def find(tmp_path: Path, run: Runner, **environ: Any) -> Found:
     """Look at a machine with nothing but PATH."""
     environ = {"PATH": str(tmp_path / "bin"), **environ}
     machine = Machine(environ=environ, home=tmp_path / "home", root=tmp_path, platform="linux")
-    return look(machine, run=run, cache=None)
+    return search(machine, run=run, cache=None)
 
 
 def reasons(found: Found) -> dict[str, str]:
@@ -113,9 +113,7 @@ def test_an_environment_whose_python_is_gone_is_passed_over(tmp_path: Path) -> N
     executable = environment(tmp_path / "env", home=tmp_path / "gone")
     found = find(tmp_path, FakeRun(), PATH=str(executable.parent))
     assert {"python": f"a virtual environment of {tmp_path}/gone/python, which is gone"} == reasons(found)
-    expected = PassedOver(
-        path=str(executable), reason=f"a virtual environment of {tmp_path}/gone/python, which is gone"
-    )
+    expected = Rejected(path=str(executable), reason=f"a virtual environment of {tmp_path}/gone/python, which is gone")
     assert expected == find_one(executable, run=FakeRun(), cache=None, environ={})
 
 
@@ -125,7 +123,7 @@ def test_an_environment_may_name_its_base_itself(tmp_path: Path, key: str) -> No
     base = add(tmp_path / "base" / "python3.12")
     executable = environment(tmp_path / "env", **{"home": tmp_path, key: base})
     answer = find_one(executable, run=FakeRun(), cache=None, environ={})
-    assert not isinstance(answer, PassedOver)
+    assert not isinstance(answer, Rejected)
     assert str(base) == answer.executable
 
 
@@ -158,7 +156,7 @@ def test_a_parallel_map_is_used_and_keeps_the_order_of_sources(tmp_path: Path) -
 
     machine = Machine(environ={"PATH": str(tmp_path / "bin")}, home=tmp_path, root=tmp_path, platform="linux")
     run = FakeRun()
-    found = look(machine, run=run, cache=None, map_parallel=backwards)
+    found = search(machine, run=run, cache=None, map_parallel=backwards)
     assert [f"3.{number}.0" for number in range(5)] == [item.version for item in found.interpreters]
     assert Path(run.names[0]).name == "python3.4"
 
@@ -170,7 +168,7 @@ def test_a_command_that_does_not_start_is_a_reason(tmp_path: Path) -> None:
     def broken(command: Command) -> Completed:
         return Completed(argv=command.argv, exit_code=None, error="could not start it: Exec format error")
 
-    expected = PassedOver(path=str(path), reason="could not start it: Exec format error")
+    expected = Rejected(path=str(path), reason="could not start it: Exec format error")
     assert expected == find_one(path, run=broken, cache=None, environ={})
 
 
@@ -181,5 +179,5 @@ def test_pythons_that_start_each_other_are_given_up(tmp_path: Path) -> None:
         inner = environment(following / "env", home=following, version="3.12.1")
         add(folder / "python", script=True, starts=str(inner))
     answer = find_one(folders[0] / "python", run=FakeRun(), cache=None, environ={})
-    assert isinstance(answer, PassedOver)
+    assert isinstance(answer, Rejected)
     assert answer.reason == "it starts other Pythons, and these again others"

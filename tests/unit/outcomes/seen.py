@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import Outcome, Verdict
-from venvgrid.outcomes.judgement import Ended, Expected, Judgement, judge
-from venvgrid.outcomes.observation import Observed, ReportFile
+from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.outcomes.attestation import Expectation
+from venvgrid.outcomes.judgement import CommandExit, Judgement, judge
+from venvgrid.outcomes.observation import Observation, ReportFile
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ ATTESTED = Attested(
     project_origin=ORIGIN,
     project_imported=True,
 )
-EXPECTED = Expected(
+EXPECTED = Expectation(
     prefix=PREFIX,
     python_version="3.9.18",
     packages={"numpy": "1.26.4", "scipy": ""},
@@ -41,7 +42,7 @@ EXPECTED = Expected(
     project_version="1.0",
     project_origin=PREFIX,
 )
-CLEAN = Ended(exit_code=0)
+CLEAN = CommandExit(exit_code=0)
 
 
 def reports(*verdicts: str, source: str = "1") -> list[Record]:
@@ -55,7 +56,7 @@ def reports(*verdicts: str, source: str = "1") -> list[Record]:
             Reported(
                 source=source,
                 id=name,
-                verdict=Verdict(verdict),
+                verdict=CaseOutcome(verdict),
                 kind="ValueError" if bad else "",
                 message="bad" if bad else "no display" if verdict == "skipped" else "",
             ),
@@ -72,18 +73,20 @@ def session(*tests: Record, collected: int | None = None, status: int | None = 0
 
 def judged(
     records: Iterable[Record],
-    ended: Ended = CLEAN,
-    expected: Expected = EXPECTED,
+    ended: CommandExit = CLEAN,
+    expected: Expectation = EXPECTED,
     report: ReportFile | None = None,
 ) -> Judgement:
     """The judgement over these records."""
-    observed = Observed()
+    observed = Observation()
     for record in records:
         observed.add(record)
     return judge(observed, ended, expected, report=report)
 
 
-def outcome(records: Iterable[Record], ended: Ended = CLEAN, expected: Expected = EXPECTED) -> tuple[Outcome, str]:
+def outcome(
+    records: Iterable[Record], ended: CommandExit = CLEAN, expected: Expectation = EXPECTED
+) -> tuple[Outcome, str]:
     """Outcome and reason."""
     found = judged(records, ended, expected)
     return found.outcome, found.reason

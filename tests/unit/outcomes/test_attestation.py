@@ -9,8 +9,9 @@ import pytest
 from seen import ATTESTED, CLEAN, EXPECTED, ORIGIN, PREFIX, SESSION, changed, judged, outcome, reports, session
 
 from venvgrid.model.result import Outcome
-from venvgrid.outcomes.judgement import Ended, Expected, judge
-from venvgrid.outcomes.observation import Observed
+from venvgrid.outcomes.attestation import Expectation
+from venvgrid.outcomes.judgement import CommandExit, judge
+from venvgrid.outcomes.observation import Observation
 from venvgrid.outcomes.records import Collected, Finished, Record, Session
 
 
@@ -86,20 +87,20 @@ def test_another_interpreter_is_a_mismatch(values: dict[str, str], expected: str
     """It is known from the session's first record on, and outranks failures."""
     first, *rest = session(*reports("failed"), status=1)
     assert isinstance(first, Session)
-    assert (Outcome.MISMATCH, expected) == outcome([replace(first, **values), *rest], Ended(exit_code=1))  # type: ignore[arg-type]
+    assert (Outcome.MISMATCH, expected) == outcome([replace(first, **values), *rest], CommandExit(exit_code=1))  # type: ignore[arg-type]
 
 
 def test_a_mismatch_leads_the_failures() -> None:
     """The failures of the tests stay listed, after it."""
     first, *rest = session(*reports("failed"), status=1)
     assert isinstance(first, Session)
-    found = judged([replace(first, version="3.8.1"), *rest], Ended(exit_code=1))
+    found = judged([replace(first, version="3.8.1"), *rest], CommandExit(exit_code=1))
     assert ["", "test_0"] == [item.test for item in found.failures]
 
 
 def test_a_crash_stays_a_crash_on_another_interpreter() -> None:
     """Crashes and time limits say more."""
-    assert Outcome.CRASHED is outcome([replace(SESSION, prefix="/usr")], Ended(exit_code=-6))[0]
+    assert Outcome.CRASHED is outcome([replace(SESSION, prefix="/usr")], CommandExit(exit_code=-6))[0]
 
 
 def test_workers_must_agree() -> None:
@@ -145,8 +146,8 @@ def test_the_environment_is_looked_at_from_outside(
     before: dict[str, str], after: dict[str, str], expected: str
 ) -> None:
     """For commands that are no pytest: what is installed before and after."""
-    cell = Expected(prefix=PREFIX, python_version="3.9.18", packages={"numpy": "1.26.4"}, reports="exit-status")
-    found = judge(Observed(), CLEAN, cell, before=before, after=after)
+    cell = Expectation(prefix=PREFIX, python_version="3.9.18", packages={"numpy": "1.26.4"}, reports="exit-status")
+    found = judge(Observation(), CLEAN, cell, before=before, after=after)
     assert (Outcome.MISMATCH, expected) == (found.outcome, found.reason)
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from seen import ATTESTED, ORIGIN, PREFIX, SESSION, judged, outcome, reports, session
 
-from venvgrid.model.result import Outcome, Verdict
-from venvgrid.outcomes.judgement import Ended
+from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.records import Collected, Finished, Record, Reported, Started, Stopped
 
 
@@ -28,7 +28,7 @@ def test_a_complete_session_of_passing_tests_is_green() -> None:
 
 def test_failed_tests_make_the_cell_fail() -> None:
     """The reason counts them and quotes the first; each is a failure with its signature."""
-    found = judged(session(*reports("passed", "failed", "error"), status=1), Ended(exit_code=1))
+    found = judged(session(*reports("passed", "failed", "error"), status=1), CommandExit(exit_code=1))
     assert (Outcome.FAILED, "1 failed and 1 error of 3 tests: test_1: ValueError: bad") == (found.outcome, found.reason)
     assert [("test_1", "ValueError", "ValueError: bad"), ("test_2", "ValueError", "ValueError: bad")] == [
         (item.test, item.kind, item.signature) for item in found.failures
@@ -57,7 +57,7 @@ def test_a_swallowed_status_of_the_session_is_red() -> None:
 def test_an_exit_status_outranks_passing_tests(tests: int, code: int, expected: str) -> None:
     """All tests passed and the command failed all the same: failed, and the reason says so."""
     assert (Outcome.FAILED, expected) == outcome(
-        session(*reports(*["passed"] * tests), status=code), Ended(exit_code=code)
+        session(*reports(*["passed"] * tests), status=code), CommandExit(exit_code=code)
     )
 
 
@@ -84,7 +84,7 @@ def test_an_exit_before_collecting_is_red() -> None:
 def test_a_usage_error_is_named() -> None:
     """The statuses that pytest gives are explained."""
     expected = "pytest ended with status 4 (usage error) before it collected tests"
-    assert (Outcome.FAILED, expected) == outcome([SESSION], Ended(exit_code=4))
+    assert (Outcome.FAILED, expected) == outcome([SESSION], CommandExit(exit_code=4))
 
 
 def test_tests_without_a_report_are_missed() -> None:
@@ -113,21 +113,21 @@ def test_an_unknown_number_of_tests_is_no_proof() -> None:
 )
 def test_no_executed_test_is_never_green(records: list[Record], code: int, expected: str) -> None:
     """Nothing collected, --collect-only, everything skipped, --help."""
-    assert (Outcome.NO_TESTS, expected) == outcome(records, Ended(exit_code=code))
+    assert (Outcome.NO_TESTS, expected) == outcome(records, CommandExit(exit_code=code))
 
 
 def test_a_module_that_skips_itself_counts_as_skipped() -> None:
     """An importorskip for a whole file, which pytest ends with status 5."""
-    skipped = Reported(source="1", id="test_a.py", verdict=Verdict.SKIPPED, message="no numpy", collecting=True)
+    skipped = Reported(source="1", id="test_a.py", verdict=CaseOutcome.SKIPPED, message="no numpy", collecting=True)
     assert (Outcome.NO_TESTS, "the only test was skipped (no numpy)") == outcome(
-        session(skipped, status=5), Ended(exit_code=5)
+        session(skipped, status=5), CommandExit(exit_code=5)
     )
 
 
 def test_a_file_that_cannot_be_collected_is_an_error() -> None:
     """Even where the other tests ran and something swallowed the status."""
     error = Reported(
-        source="1", id="test_b.py", verdict=Verdict.ERROR, kind="ImportError", message="no x", collecting=True
+        source="1", id="test_b.py", verdict=CaseOutcome.ERROR, kind="ImportError", message="no x", collecting=True
     )
     expected = "1 error of 2 tests, though the command exited with status 0: test_b.py: ImportError: no x"
     assert (Outcome.FAILED, expected) == outcome(session(error, *reports("passed"), status=1))
@@ -142,12 +142,12 @@ def test_no_session_and_status_zero_is_no_tests_with_a_hint() -> None:
 @pytest.mark.parametrize(
     ("ended", "expected"),
     [
-        (Ended(exit_code=2), "the command exited with status 2 before pytest began"),
-        (Ended(exit_code=127), "the command exited with status 127 (command not found) before pytest began"),
-        (Ended(exit_code=None, error="could not start pytset: not found"), "could not start pytset: not found"),
+        (CommandExit(exit_code=2), "the command exited with status 2 before pytest began"),
+        (CommandExit(exit_code=127), "the command exited with status 127 (command not found) before pytest began"),
+        (CommandExit(exit_code=None, error="could not start pytset: not found"), "could not start pytset: not found"),
     ],
 )
-def test_a_command_that_fails_before_pytest_fails(ended: Ended, expected: str) -> None:
+def test_a_command_that_fails_before_pytest_fails(ended: CommandExit, expected: str) -> None:
     """The reason is the command's."""
     assert (Outcome.FAILED, expected) == outcome([], ended)
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seen import SESSION, judged, outcome, reports, session
 
-from venvgrid.model.result import Outcome, Verdict
-from venvgrid.outcomes.judgement import Ended
+from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.records import Collected, Record, Reported, Started
 
-verdicts = st.lists(st.sampled_from(list(Verdict)), max_size=6)
+verdicts = st.lists(st.sampled_from(list(CaseOutcome)), max_size=6)
 
 
 @given(
@@ -22,24 +22,24 @@ verdicts = st.lists(st.sampled_from(list(Verdict)), max_size=6)
     st.booleans(),
 )
 def test_green_is_always_a_proof(
-    tests: list[Verdict], collected: int, status: int | None, code: int | None, is_finished: bool
+    tests: list[CaseOutcome], collected: int, status: int | None, code: int | None, is_finished: bool
 ) -> None:
     """Green means: status 0 twice, a finished session, every test reported, none bad, one executed, and no more."""
     records = session(*reports(*[verdict.value for verdict in tests]), collected=collected, status=status)
-    found = judged(records if is_finished else records[:-1], Ended(exit_code=code))
-    bad = {Verdict.FAILED, Verdict.ERROR}
-    executed = [verdict for verdict in tests if verdict is not Verdict.SKIPPED]
+    found = judged(records if is_finished else records[:-1], CommandExit(exit_code=code))
+    bad = {CaseOutcome.FAILED, CaseOutcome.ERROR}
+    executed = [verdict for verdict in tests if verdict is not CaseOutcome.SKIPPED]
     proof = is_finished and code == 0 and status == 0 and not bad & set(tests) and executed and len(tests) >= collected
     assert bool(proof) == found.outcome.is_green
 
 
 @given(verdicts, st.sampled_from([0, 1, 2, 5, 139, None]), st.booleans())
 def test_every_red_cell_has_a_reason_in_one_line_and_a_failure(
-    tests: list[Verdict], code: int | None, is_finished: bool
+    tests: list[CaseOutcome], code: int | None, is_finished: bool
 ) -> None:
     """Reports group failures: no red cell may be without one."""
     records = session(*reports(*[verdict.value for verdict in tests]), status=code)
-    found = judged(records if is_finished else records[:-1], Ended(exit_code=code))
+    found = judged(records if is_finished else records[:-1], CommandExit(exit_code=code))
     assert found.outcome.is_green or (found.reason and len(found.reason.splitlines()) == 1 and found.failures)
 
 
@@ -47,7 +47,7 @@ def test_reasons_stay_short_and_in_one_line() -> None:
     """The name of a test may be of any length and hold any character."""
     name = "test_a[" + "x" * 10_000 + "\n\x1b[31m]"
     records: list[Record] = [SESSION, Collected(source="1", ids=1), Started(source="1", id=name)]
-    reason = outcome(records, Ended(exit_code=-11))[1]
+    reason = outcome(records, CommandExit(exit_code=-11))[1]
     assert (True, True) == (len(reason) < 250, reason.isprintable())
 
 
@@ -55,10 +55,10 @@ def test_memory_for_long_failures_is_bounded() -> None:
     """The first failures keep their long text, all of them their message."""
     records: list[Record] = [SESSION, Collected(source="1", ids=1000)]
     records += [
-        Reported(source="1", id=f"t{n}", verdict=Verdict.FAILED, kind="E", message="m", longrepr="x" * 20_000)
+        Reported(source="1", id=f"t{n}", verdict=CaseOutcome.FAILED, kind="E", message="m", longrepr="x" * 20_000)
         for n in range(1000)
     ]
-    failures = judged(records, Ended(exit_code=1)).failures
+    failures = judged(records, CommandExit(exit_code=1)).failures
     assert (1000, True, True) == (
         len(failures),
         sum(len(item.longrepr) for item in failures) <= 4_000_000,
@@ -69,11 +69,11 @@ def test_memory_for_long_failures_is_bounded() -> None:
 def test_a_test_that_ran_twice_has_its_worst_verdict() -> None:
     """pytest-xdist's `--dist each`: once in every worker."""
     twice = [
-        Reported(source="1", id="t", verdict=Verdict.PASSED),
-        Reported(source="1", id="t", verdict=Verdict.FAILED, kind="E", message="m"),
-        Reported(source="1", id="t", verdict=Verdict.PASSED),
+        Reported(source="1", id="t", verdict=CaseOutcome.PASSED),
+        Reported(source="1", id="t", verdict=CaseOutcome.FAILED, kind="E", message="m"),
+        Reported(source="1", id="t", verdict=CaseOutcome.PASSED),
     ]
-    found = judged(session(*twice, collected=1, status=1), Ended(exit_code=1))
+    found = judged(session(*twice, collected=1, status=1), CommandExit(exit_code=1))
     assert ("1 failed of 1 test: t: E: m", 1) == (found.reason, len(found.failures))
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from seen import CLEAN, EXPECTED, judged
 
-from venvgrid.model.result import Outcome, Verdict
-from venvgrid.outcomes.judgement import Ended
+from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.observation import ReportFile
 
 STATUS = replace(EXPECTED, reports="exit-status")
@@ -19,19 +19,19 @@ JUNIT = replace(EXPECTED, reports="junit:out/r.xml")
     ("ended", "expected"),
     [
         (CLEAN, (Outcome.PASSED, "")),
-        (Ended(exit_code=3), (Outcome.FAILED, "the command exited with status 3")),
-        (Ended(exit_code=-9), (Outcome.CRASHED, "SIGKILL (by `kill -9`, or by the system for want of memory)")),
-        (Ended(exit_code=None, timed_out=True, limit=5), (Outcome.TIMED_OUT, "ran into its time limit of 5 s")),
+        (CommandExit(exit_code=3), (Outcome.FAILED, "the command exited with status 3")),
+        (CommandExit(exit_code=-9), (Outcome.CRASHED, "SIGKILL (by `kill -9`, or by the system for want of memory)")),
+        (CommandExit(exit_code=None, timed_out=True, limit=5), (Outcome.TIMED_OUT, "ran into its time limit of 5 s")),
     ],
 )
-def test_exit_status_alone(ended: Ended, expected: tuple[Outcome, str]) -> None:
+def test_exit_status_alone(ended: CommandExit, expected: tuple[Outcome, str]) -> None:
     """With `reports = "exit-status"` nothing but the status counts, and no tests are counted."""
     found = judged([], ended, STATUS)
     assert (*expected, {}) == (found.outcome, found.reason, found.tests)
 
 
-PASSED = ReportFile(counts={Verdict.PASSED: 2})
-FAILED = ReportFile(counts={Verdict.PASSED: 2, Verdict.FAILED: 1})
+PASSED = ReportFile(counts={CaseOutcome.PASSED: 2})
+FAILED = ReportFile(counts={CaseOutcome.PASSED: 2, CaseOutcome.FAILED: 1})
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ FAILED = ReportFile(counts={Verdict.PASSED: 2, Verdict.FAILED: 1})
         (PASSED, 1, (Outcome.FAILED, "all 2 tests passed, but the command exited with status 1")),
         (FAILED, 0, (Outcome.FAILED, "1 failed of 3 tests, though the command exited with status 0")),
         (ReportFile(counts={}), 0, (Outcome.NO_TESTS, "out/r.xml lists no test")),
-        (ReportFile(counts={Verdict.SKIPPED: 2}), 0, (Outcome.NO_TESTS, "all 2 tests were skipped")),
+        (ReportFile(counts={CaseOutcome.SKIPPED: 2}), 0, (Outcome.NO_TESTS, "all 2 tests were skipped")),
         (
             ReportFile(problem="r.xml was not written", missing=True),
             0,
@@ -62,5 +62,5 @@ FAILED = ReportFile(counts={Verdict.PASSED: 2, Verdict.FAILED: 1})
 )
 def test_junit(report: ReportFile | None, code: int, expected: tuple[Outcome, str]) -> None:
     """With `reports = "junit:FILE"` the file and the exit status must both speak for it."""
-    found = judged([], Ended(exit_code=code), JUNIT, report)
+    found = judged([], CommandExit(exit_code=code), JUNIT, report)
     assert expected == (found.outcome, found.reason)

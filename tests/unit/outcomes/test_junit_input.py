@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.result import Verdict
+from venvgrid.model.result import CaseOutcome
 from venvgrid.outcomes.junit_input import Limits, read, stamp
 from venvgrid.outcomes.observation import ReportFile
 
@@ -82,7 +82,7 @@ def test_what_other_runners_write(inner: str, expected: tuple[str, str], tmp_pat
 def test_nested_suites_and_namespaces_are_counted(tmp_path: Path) -> None:
     """Suites in suites, as some runners write them."""
     text = '<j:testsuites xmlns:j="x"><j:testsuite><testsuite><testcase name="a"/></testsuite></j:testsuite>'
-    assert 1 == report(text + "</j:testsuites>", tmp_path).counts[Verdict.PASSED]
+    assert 1 == report(text + "</j:testsuites>", tmp_path).counts[CaseOutcome.PASSED]
 
 
 BOMB = (
@@ -154,7 +154,7 @@ def test_texts_and_failures_are_bounded(tmp_path: Path) -> None:
     one = f'<testcase name="{"n" * 5000}"><failure>{"x" * 5000}</failure></testcase>'
     text = f"<testsuite>{one * 20}</testsuite>"
     found = report(text, tmp_path, Limits(characters=1000, failures=7))
-    assert (20, 7) == (found.counts[Verdict.FAILED], len(found.failures))
+    assert (20, 7) == (found.counts[CaseOutcome.FAILED], len(found.failures))
     assert {(1000, 1000)} == {(len(item.test), len(item.longrepr)) for item in found.failures}
 
 
@@ -166,7 +166,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     found = read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (1, True) == (found.counts[Verdict.PASSED], peak < 2_000_000)
+    assert (1, True) == (found.counts[CaseOutcome.PASSED], peak < 2_000_000)
 
 
 def test_a_report_that_is_not_there_is_missing(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_report_of_an_earlier_run_is_missing(tmp_path: Path) -> None:
     )
     path.unlink()
     path.write_text(case() + "\n", encoding="utf-8")
-    assert 1 == read(path, before).counts[Verdict.PASSED]
+    assert 1 == read(path, before).counts[CaseOutcome.PASSED]
 
 
 def test_a_report_from_before_that_was_deleted_is_missing(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.result import Verdict
+from venvgrid.model.result import CaseOutcome
 from venvgrid.outcomes.probe import (
     LINE_LIMIT,
     PLUGIN,
@@ -57,7 +57,7 @@ RECORDS = [
     Reported(
         source="1",
         id="a.py::b",
-        verdict=Verdict.FAILED,
+        verdict=CaseOutcome.FAILED,
         duration=0.5,
         kind="ValueError",
         message="bad",
@@ -129,7 +129,7 @@ def test_no_json_breaks_the_reader(value: object, kind: str) -> None:
 def test_impossible_durations_become_zero(duration: str) -> None:
     """A test that sets the clock does not spoil what durations are used for."""
     record = parse(b'{"t":"test","id":"a","verdict":"passed","duration":%s}' % duration.encode(), "1")
-    assert Reported(source="1", id="a", verdict=Verdict.PASSED) == record
+    assert Reported(source="1", id="a", verdict=CaseOutcome.PASSED) == record
 
 
 def test_lone_surrogates_are_spelled_out() -> None:
@@ -145,7 +145,7 @@ def test_the_place_is_read_from_the_text_where_pytest_gives_none() -> None:
     expected = Reported(
         source="1",
         id="a.py",
-        verdict=Verdict.ERROR,
+        verdict=CaseOutcome.ERROR,
         kind="ImportError",
         message="No module named nope",
         where="a.py:1",
@@ -158,7 +158,7 @@ def test_the_place_is_read_from_the_text_where_pytest_gives_none() -> None:
 def test_the_reason_of_a_skip_is_kept() -> None:
     """Without "Skipped: ", which all of them have."""
     record = parse(b'{"t":"test","id":"a","verdict":"skipped","crash":"Skipped: no display"}', "1")
-    assert Reported(source="1", id="a", verdict=Verdict.SKIPPED, message="no display") == record
+    assert Reported(source="1", id="a", verdict=CaseOutcome.SKIPPED, message="no display") == record
 
 
 def test_the_stream_need_not_exist_yet(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from venvgrid.config import loading
 from venvgrid.model.errors import ConfigError
-from venvgrid.model.plan import Learnt, Plan
+from venvgrid.model.plan import Conflict, Plan
 from venvgrid.planning import expansion
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
@@ -32,7 +32,7 @@ def load(text: str) -> Config:
     return loading.parse(text, file=Path("matrix.toml").absolute())
 
 
-def expand(text: str, *learnt: Learnt) -> Plan:
+def expand(text: str, *learnt: Conflict) -> Plan:
     """Plan a configuration."""
     return expansion.expand(load(text), learnt)
 
@@ -69,7 +69,7 @@ def test_excludes_are_constraints() -> None:
 
 def test_what_was_learnt_is_covered_otherwise() -> None:
     """A resolver's finding is a constraint like an exclude, and its reason is told."""
-    learnt = Learnt(values={"python": "3.10", "numpy": "2.2"}, reason="numpy 2.2 needs Python >=3.11")
+    learnt = Conflict(values={"python": "3.10", "numpy": "2.2"}, reason="numpy 2.2 needs Python >=3.11")
     planned = expand(GRID + '[plan]\nstrategy = "pairwise"\n', learnt)
     assert planned.certificate is not None
     assert planned.certificate.infeasible == {"numpy 2.2 needs Python >=3.11": 1}

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.processes.capture import Log, Memory, Tail, decode, omission
+from venvgrid.processes.capture import Log, Tail, TailBuffer, decode, omission
 
 outputs = st.binary(max_size=200)
 sizes = st.integers(min_value=1, max_value=40)
@@ -41,7 +41,7 @@ def test_tail_is_the_end(data: bytes, cuts: list[int], size: int) -> None:
 @given(outputs, st.lists(st.integers(0, 1000)), sizes, sizes)
 def test_memory_keeps_head_and_tail(data: bytes, cuts: list[int], head: int, tail: int) -> None:
     """In memory: head, what is missing, tail; all of it when it fits."""
-    sink = Memory(head, tail)
+    sink = TailBuffer(head, tail)
     for piece in pieces(data, cuts):
         sink.write(piece)
     assert decode(bounded(data, head, tail)) == sink.finish()

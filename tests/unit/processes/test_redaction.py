@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.model.events import CellFinished, TestFinished
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.processes.redaction import Redactor
 
 SECRET = "hunter2hunter2"
 ENVIRON = {"API_TOKEN": SECRET, "INDEX": "https://me:pass%40word1@host/simple", "HOME": "/home/me", "SHORT_KEY": "abc"}
-REDACTOR = Redactor.of(ENVIRON)
+REDACTOR = Redactor.from_environ(ENVIRON)
 PIECES = [
     "hunter2hunter2",
     "hunter2",
@@ -57,7 +57,7 @@ def test_bytes_that_are_no_text_stay_as_they_are() -> None:
 
 def test_without_secrets_output_passes_at_once_but_for_a_word() -> None:
     """The end of a line is waited for, a very long one is not."""
-    stream = Redactor.of({}).stream()
+    stream = Redactor.from_environ({}).stream()
     assert b"a b " == stream.add(b"a b c")
     assert b"c\n" == stream.add(b"\n")
     long = b"x" * 100_000
@@ -71,7 +71,7 @@ def test_events_hold_no_secret() -> None:
     event = REDACTOR.event(CellFinished(result=result, at=1.0))
     assert SECRET not in repr(event)
     assert "got ***API_TOKEN***" == event.result.failures[0].message
-    ended = TestFinished(cell=f"py-{SECRET}", test=f"t[{SECRET}]", verdict=Verdict.PASSED, duration=1.0, at=1.0)
+    ended = TestFinished(cell=f"py-{SECRET}", test=f"t[{SECRET}]", verdict=CaseOutcome.PASSED, duration=1.0, at=1.0)
     assert (f"py-{SECRET}", "t[***API_TOKEN***]") == (REDACTOR.event(ended).cell, REDACTOR.event(ended).test)
     started = factories.started([factories.cell("py3.12")], command=("pytest", f"--token={SECRET}"))
     assert ("pytest", "--token=***API_TOKEN***") == REDACTOR.event(started).command

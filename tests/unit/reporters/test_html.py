@@ -14,7 +14,7 @@ import hostile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.reporters.documents import html
 from venvgrid.results.report import Earlier
 
@@ -111,7 +111,7 @@ def test_what_the_script_is_given() -> None:
         found = [report.tests[cell].get(name) for cell in watched]
         assert [letter == "." for letter in letters] == [case is None for case in found]
         assert [letter in "fe" for letter in letters] == [
-            case is not None and case.verdict in {Verdict.FAILED, Verdict.ERROR} for case in found
+            case is not None and case.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR} for case in found
         ]
         assert longest == max(case.duration for case in found if case)
         assert isinstance(differs, bool)
@@ -143,8 +143,8 @@ def test_changes_are_named() -> None:
     assert "regressed" in " ".join(Page(html.render(replace(report, before=before))).text)
 
 
-@given(st.lists(hostile.texts, min_size=9, max_size=9), st.sampled_from(Outcome), st.sampled_from(Verdict))
-def test_no_text_becomes_markup(values: list[str], outcome: Outcome, verdict: Verdict) -> None:
+@given(st.lists(hostile.texts, min_size=9, max_size=9), st.sampled_from(Outcome), st.sampled_from(CaseOutcome))
+def test_no_text_becomes_markup(values: list[str], outcome: Outcome, verdict: CaseOutcome) -> None:
     """Law: whatever names, messages, reasons, versions and output hold, the page has our elements and no others."""
     test, kind, message, reason, package, version, note, project, log = values
     result: CellResult = factories.result(

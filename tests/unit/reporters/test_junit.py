@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.reporters.documents import junit
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_names_are_split_as_pytest_does_it_and_begin_with_the_cell(
 ) -> None:
     """Readers keep one of two tests of the same classname and name: the cell tells them apart."""
     result = make.result("py3.9")
-    report = make.report(result, extra=make.tested(result, {test: Verdict.PASSED}))
+    report = make.report(result, extra=make.tested(result, {test: CaseOutcome.PASSED}))
     for files in (True, False):
         case = ET.fromstring(junit.render(report, files=files)).find("testsuite/testcase")
         assert case is not None
@@ -92,7 +92,7 @@ def test_names_are_split_as_pytest_does_it_and_begin_with_the_cell(
 def test_every_verdict_has_its_element() -> None:
     """As pytest writes them: an expected failure is skipped, an unexpected pass has passed."""
     suite = suite_of(
-        *(make.one_test("py3.9", f"t.py::{verdict}", verdict, message="why") for verdict in Verdict),
+        *(make.one_test("py3.9", f"t.py::{verdict}", verdict, message="why") for verdict in CaseOutcome),
         outcome=Outcome.FAILED,
     )
     assert {name: tags for _, name, tags in cases_of(suite)} == {
@@ -113,7 +113,7 @@ def test_a_failure_has_its_kind_message_and_traceback() -> None:
     """Of the traceback, if it is long, the beginning and the end."""
     longrepr = "first line\n" + "x" * 50_000 + "\nE   ValueError: bad value"
     suite = suite_of(
-        make.one_test("py3.9", "t.py::a", Verdict.FAILED),
+        make.one_test("py3.9", "t.py::a", CaseOutcome.FAILED),
         outcome=Outcome.FAILED,
         failures=(make.failure("t.py::a", longrepr=longrepr),),
     )
@@ -130,8 +130,8 @@ def test_a_failure_has_its_kind_message_and_traceback() -> None:
 def test_a_flaky_test_says_how_it_failed_before() -> None:
     """It has passed; readers that know the element show it."""
     suite = suite_of(
-        make.one_test("py3.9", "t.py::a", Verdict.FAILED, message="once"),
-        make.one_test("py3.9", "t.py::a", Verdict.PASSED, attempt=2),
+        make.one_test("py3.9", "t.py::a", CaseOutcome.FAILED, message="once"),
+        make.one_test("py3.9", "t.py::a", CaseOutcome.PASSED, attempt=2),
         outcome=Outcome.FLAKY,
     )
     assert cases_of(suite) == [("py3.9.t", "a", ["flakyFailure"])]
@@ -141,7 +141,7 @@ def test_a_flaky_test_says_how_it_failed_before() -> None:
 def test_a_test_that_never_ended_is_there() -> None:
     """A crash: the failure names a test that has no verdict."""
     suite = suite_of(
-        make.one_test("py3.9", "t.py::a", Verdict.PASSED),
+        make.one_test("py3.9", "t.py::a", CaseOutcome.PASSED),
         outcome=Outcome.CRASHED,
         failures=(make.failure("t.py::b", kind="SIGSEGV"),),
     )
@@ -183,7 +183,7 @@ def test_what_somebody_wanted_is_an_error_where_it_cannot_be() -> None:
 def test_a_red_cell_is_red_though_all_of_its_tests_passed() -> None:
     """A mismatch: tests that passed in the wrong environment prove nothing."""
     suite = suite_of(
-        make.one_test("py3.9", "t.py::a", Verdict.PASSED),
+        make.one_test("py3.9", "t.py::a", CaseOutcome.PASSED),
         outcome=Outcome.MISMATCH,
         reason="python is 3.10",
         failures=(make.failure("", kind="mismatch", message="python is 3.10"),),
@@ -194,7 +194,7 @@ def test_a_red_cell_is_red_though_all_of_its_tests_passed() -> None:
 def test_what_stopped_a_cell_is_told_beside_the_tests_that_failed() -> None:
     """Neither hides the other."""
     suite = suite_of(
-        make.one_test("py3.9", "t.py::a", Verdict.FAILED),
+        make.one_test("py3.9", "t.py::a", CaseOutcome.FAILED),
         outcome=Outcome.CRASHED,
         reason="SIGSEGV after the tests had finished",
         failures=(make.failure("t.py::a"), make.failure("", kind="SIGSEGV")),
@@ -208,7 +208,7 @@ def test_what_stopped_a_cell_is_told_beside_the_tests_that_failed() -> None:
 )
 def test_times_are_those_that_readers_take(duration: float, written: str) -> None:
     """No NaN, nothing negative, and no test that took longer than its cell (a test may freeze or move the clock)."""
-    case = suite_of(make.one_test("py3.9", "t.py::a", Verdict.PASSED, duration=duration)).find("testcase")
+    case = suite_of(make.one_test("py3.9", "t.py::a", CaseOutcome.PASSED, duration=duration)).find("testcase")
     assert case is not None
     assert case.get("time") == written
 
@@ -233,9 +233,11 @@ def test_colours_are_left_out_as_whole_sequences_and_emoji_stay() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(hostile.texts, min_size=8, max_size=8), st.floats(), st.sampled_from(Outcome), st.sampled_from(Verdict))
+@given(
+    st.lists(hostile.texts, min_size=8, max_size=8), st.floats(), st.sampled_from(Outcome), st.sampled_from(CaseOutcome)
+)
 def test_any_run_gives_well_formed_xml_whose_counts_are_right(
-    values: list[str], duration: float, outcome: Outcome, verdict: Verdict
+    values: list[str], duration: float, outcome: Outcome, verdict: CaseOutcome
 ) -> None:
     """Whatever anybody wrote anywhere; and no line of it is a command to a CI service."""
     name, test, other, kind, message, longrepr, reason, value = values
@@ -264,15 +266,15 @@ def test_any_run_gives_well_formed_xml_whose_counts_are_right(
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(Outcome), st.lists(st.sampled_from(Verdict), max_size=3)), max_size=4))
-def test_a_suite_is_bad_just_where_its_cell_is(cells: list[tuple[Outcome, list[Verdict]]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(Outcome), st.lists(st.sampled_from(CaseOutcome), max_size=3)), max_size=4))
+def test_a_suite_is_bad_just_where_its_cell_is(cells: list[tuple[Outcome, list[CaseOutcome]]]) -> None:
     """A cell that is not green and could exist has a failure or an error, one that is impossible has none."""
     results = [make.result(f"py3.{number}", outcome) for number, (outcome, _) in enumerate(cells)]
     events = [
         make.one_test(f"py3.{number}", f"t.py::{index}", verdict)
         for number, (outcome, verdicts) in enumerate(cells)
         for index, verdict in enumerate(verdicts)
-        if outcome.is_red or verdict is Verdict.PASSED
+        if outcome.is_red or verdict is CaseOutcome.PASSED
     ]
     root = parsed(make.report(*results, extra=events, status=1))
     for suite, result in zip(root.iter("testsuite"), results, strict=True):
@@ -314,11 +316,12 @@ def faults(element: ET.Element) -> list[str]:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(Outcome), st.lists(st.sampled_from(Verdict), max_size=6), st.booleans()), max_size=5
+        st.tuples(st.sampled_from(Outcome), st.lists(st.sampled_from(CaseOutcome), max_size=6), st.booleans()),
+        max_size=5,
     )
 )
 def test_every_report_is_valid_against_the_common_schema(
-    cells: list[tuple[Outcome, list[Verdict], bool]],
+    cells: list[tuple[Outcome, list[CaseOutcome], bool]],
 ) -> None:
     """Law: whatever became of cells and tests, there is nothing that a strict reader refuses."""
     results: list[CellResult] = []
@@ -328,7 +331,7 @@ def test_every_report_is_valid_against_the_common_schema(
         results.append(result)
         tests = {f"tests/test_a.py::test_{at}": verdict for at, verdict in enumerate(verdicts)}
         if flaky:
-            events += [make.one_test(result.id, test, Verdict.FAILED, message="once") for test in tests]
+            events += [make.one_test(result.id, test, CaseOutcome.FAILED, message="once") for test in tests]
             events += [make.one_test(result.id, test, verdict, attempt=2) for test, verdict in tests.items()]
         else:
             events += make.tested(result, tests)

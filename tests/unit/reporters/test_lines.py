@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.model.events import Event, Message, Stage, StageStarted, TestsCollected
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.reporters.terminal.lines import LinesReporter, finished
 from venvgrid.reporters.terminal.progress import Progress
-from venvgrid.reporters.terminal.streams import Quiet
+from venvgrid.reporters.terminal.streams import SafeStream
 
 
 class Broken(io.StringIO):
@@ -50,7 +50,7 @@ def shown(*events: Event, verbose: bool = False, stream: io.StringIO | None = No
 def test_a_run_is_a_line_for_its_start_and_one_for_every_finished_cell() -> None:
     """A green cell has one line with its tests and times."""
     cell = make.cell("py3.9")
-    assert shown(make.started([cell]), *make.tested(make.result(cell), {"t::a": Verdict.PASSED}), make.ended()) == [
+    assert shown(make.started([cell]), *make.tested(make.result(cell), {"t::a": CaseOutcome.PASSED}), make.ended()) == [
         "venvgrid 0.1.0: plotlib 1.0, 1 cell, 2 workers, run 20260101-120000-abcd",
         "✓ py3.9 passed: 3 tests in 1.2 s (build 0.8 s)",
     ]
@@ -113,10 +113,10 @@ def test_a_long_silence_is_broken_by_a_line_of_progress() -> None:
         StageStarted(cell="py3.1", stage=Stage.TEST, at=11.0),
         TestsCollected(cell="py3.1", collected=40, at=12.0),
         *(StageStarted(cell=f"py3.{n}", stage=Stage.BUILD, at=13.0) for n in range(2, 7)),
-        make.one_test("py3.1", "t::a", Verdict.PASSED, at=39.9),
-        make.one_test("py3.1", "t::b", Verdict.PASSED, at=40.0),
-        make.one_test("py3.1", "t::c", Verdict.PASSED, at=69.0),
-        make.one_test("py3.1", "t::d", Verdict.PASSED, at=75.0),
+        make.one_test("py3.1", "t::a", CaseOutcome.PASSED, at=39.9),
+        make.one_test("py3.1", "t::b", CaseOutcome.PASSED, at=40.0),
+        make.one_test("py3.1", "t::c", CaseOutcome.PASSED, at=69.0),
+        make.one_test("py3.1", "t::d", CaseOutcome.PASSED, at=75.0),
     )
     assert lines[2:] == [
         "  40.0 s: 1 of 9 cells done; now py3.1 test 2 of 40, py3.2 build, py3.3 build, py3.4 build, 2 more",
@@ -147,7 +147,7 @@ def test_a_stream_that_fails_to_flush_is_not_written_to_again() -> None:
 def test_a_quiet_stream_is_otherwise_the_stream() -> None:
     """It has what the stream has, and survives questions to a closed one."""
     stream = io.StringIO()
-    quiet = Quiet(stream)
+    quiet = SafeStream(stream)
     assert (quiet.isatty(), quiet.encoding, quiet.getvalue()) == (False, "utf-8", "")
     stream.close()
     quiet.flush()
@@ -194,8 +194,8 @@ def test_progress_knows_what_runs_and_what_is_done() -> None:
         make.started(cells),
         StageStarted(cell="a", stage=Stage.TEST, at=1.0),
         TestsCollected(cell="a", collected=3, at=1.0),
-        make.one_test("a", "t::1", Verdict.FAILED, at=2.0),
-        make.one_test("a", "t::1", Verdict.PASSED, at=3.0, attempt=2),
+        make.one_test("a", "t::1", CaseOutcome.FAILED, at=2.0),
+        make.one_test("a", "t::1", CaseOutcome.PASSED, at=3.0, attempt=2),
         make.finished(make.result("b", Outcome.FAILED), at=4.0),
         make.finished(make.result("b"), at=5.0),
     ):
@@ -208,5 +208,5 @@ def test_progress_knows_what_runs_and_what_is_done() -> None:
 def test_progress_takes_cells_that_it_does_not_know() -> None:
     """A test of a cell that never began is a cell that runs."""
     progress = Progress()
-    progress.add(make.one_test("x", "t::1", Verdict.PASSED, at=2.0))
+    progress.add(make.one_test("x", "t::1", CaseOutcome.PASSED, at=2.0))
     assert (progress.running["x"].done, progress.running["x"].since) == (1, 2.0)

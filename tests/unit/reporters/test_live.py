@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from venvgrid.model.events import Event, Message, Stage, StageFinished, StageProgress, StageStarted, TestsCollected
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.reporters.terminal.live import LiveReporter, Screen
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def test_running_cells_have_a_line_and_the_count_is_below() -> None:
         make.finished(make.result("py3.9"), at=0.0),
         StageStarted(cell="py3.10", stage=Stage.TEST, at=0.0),
         TestsCollected(cell="py3.10", collected=40, at=0.0),
-        make.one_test("py3.10", "t::a", Verdict.PASSED, at=0.0),
-        make.one_test("py3.10", "t::b", Verdict.FAILED, at=0.0),
+        make.one_test("py3.10", "t::a", CaseOutcome.PASSED, at=0.0),
+        make.one_test("py3.10", "t::b", CaseOutcome.FAILED, at=0.0),
         StageStarted(cell="py3.11", stage=Stage.BUILD, at=0.0),
         later=3.4,
     )
@@ -230,9 +230,9 @@ def test_the_first_failure_is_told_as_it_happens() -> None:
     stream = Tty()
     with LiveReporter(stream, console=console(stream), clock=Clock()) as live:
         live(make.started([make.cell("py3.9")]))
-        live(make.one_test("py3.9", "t::a", Verdict.PASSED))
-        live(make.one_test("py3.9", "t::b", Verdict.FAILED, message="ValueError: one"))
-        live(make.one_test("py3.9", "t::c", Verdict.FAILED, message="ValueError: two"))
+        live(make.one_test("py3.9", "t::a", CaseOutcome.PASSED))
+        live(make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="ValueError: one"))
+        live(make.one_test("py3.9", "t::c", CaseOutcome.FAILED, message="ValueError: two"))
     assert final_screen(stream.getvalue())[0] == ["first failure: py3.9: t::b: ValueError: one"]
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from venvgrid.model.events import Event, Message
-from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import markdown
-from venvgrid.results.report import fold
+from venvgrid.results.report import build_report
 
 GITHUB_LIMIT = 900_000
 OWN_TAGS = {"details", "summary", "code", "pre"}
@@ -100,12 +100,12 @@ def test_flaky_tests_notes_and_an_unfinished_run_are_told() -> None:
     cell = make.result("py3.9", Outcome.FLAKY, notes=("changed",))
     events: list[Event] = [
         make.started([make.cell("py3.9")]),
-        make.one_test("py3.9", "t::a", Verdict.FAILED, message="once"),
-        make.one_test("py3.9", "t::a", Verdict.PASSED, attempt=2),
+        make.one_test("py3.9", "t::a", CaseOutcome.FAILED, message="once"),
+        make.one_test("py3.9", "t::a", CaseOutcome.PASSED, attempt=2),
         Message(level="warning", text="odd"),
         make.finished(cell),
     ]
-    page = markdown.render(fold(events))
+    page = markdown.render(build_report(events))
     assert "The run did not finish" in page
     assert "- `t::a` in `py3.9`: passed after `once`\n" in page
     assert "- `changed` (`py3.9`)\n- `odd`\n" in page

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from venvgrid.model.events import Event, Message
-from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.reporters.terminal import table
-from venvgrid.results.report import Report, fold
+from venvgrid.results.report import Report, build_report
 
 SGR = re.compile(r"\x1b\[[\d;]*m")
 PICTURE = """\
@@ -171,7 +171,7 @@ def test_flaky_tests_notes_and_warnings_are_told() -> None:
     """What is green is not silent."""
     cell = make.result("py3.9", Outcome.FLAKY, notes=("the tests changed the environment",))
     events: list[Event] = [
-        make.one_test("py3.9", "t::a", Verdict.FAILED, message="ValueError: once"),
+        make.one_test("py3.9", "t::a", CaseOutcome.FAILED, message="ValueError: once"),
         make.one_test("py3.9", "t::a", attempt=2),
         Message(level="warning", text="exclude[0] matches no cell"),
     ]
@@ -182,7 +182,7 @@ def test_flaky_tests_notes_and_warnings_are_told() -> None:
 
 def test_a_killed_run_says_so() -> None:
     """Above the sum."""
-    shown = plain(fold([make.started([make.cell("py3.9")])]))
+    shown = plain(build_report([make.started([make.cell("py3.9")])]))
     assert "c No result\n  no result: the run was killed while this cell was waiting (py3.9)\n" in shown
     assert "The run did not finish" in shown.splitlines()[-2]
 

@@ -25,7 +25,7 @@ def test_a_line_is_one_line_without_anything_that_a_terminal_obeys(raw: str) -> 
     categories = {unicodedata.category(character) for character in line}
     assert not categories & {"Cc", "Cs", "Zl", "Zp"}
     assert not set(line) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-    assert len(line) <= text.LONGEST
+    assert len(line) <= text.MAX_LINE_LENGTH
 
 
 def test_escapes_are_spelt_out_and_colours_left_out() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.config import loading
-from venvgrid.model.config import Frozen
+from venvgrid.model.config import FrozenPolicy
 from venvgrid.model.errors import InfrastructureError, PolicyError
 from venvgrid.resolving import lockfile, policies
 from venvgrid.resolving.index import Index, Page
@@ -69,12 +69,12 @@ def test_a_lock_freezes_them(project: Path) -> None:
     """Until they are updated, or the policy is another one."""
     loaded = read(project, 'num-py = "latest-minors:2"')
     index = having(project, num_py="1.1 1.2 1.3")
-    known = {"num-py": Frozen(policy="latest-minors:2", values=("1.0", "1.1"))}
+    known = {"num-py": FrozenPolicy(policy="latest-minors:2", values=("1.0", "1.1"))}
     frozen, _ = policies.settle(loaded, index, known, update=False, today=TODAY)
     assert known == frozen
     updated, _ = policies.settle(loaded, index, known, update=True, today=TODAY)
     assert ("1.2", "1.3") == updated["num-py"].values
-    other = {"num-py": Frozen(policy="latest-minors:3", values=("1.0",))}
+    other = {"num-py": FrozenPolicy(policy="latest-minors:3", values=("1.0",))}
     assert updated == policies.settle(loaded, index, other, update=False, today=TODAY)[0]
 
 
@@ -82,7 +82,7 @@ def test_without_a_network_the_lock_is_used_and_that_is_said(project: Path) -> N
     """Without a lock it is a failure of the infrastructure."""
     loaded = read(project, 'num-py = "latest-minors:2"')
     offline = Index(addresses=("https://one",), cache=project / "cache", get=broken, offline=True)
-    known = {"num-py": Frozen(policy="latest-minors:2", values=("1.0", "1.1"))}
+    known = {"num-py": FrozenPolicy(policy="latest-minors:2", values=("1.0", "1.1"))}
     frozen, notes = policies.settle(loaded, offline, known, update=True, today=TODAY)
     assert (known, 1) == (frozen, len(notes))
     assert notes[0].startswith("num-py: offline")
@@ -104,8 +104,8 @@ def test_the_axis_is_named_where_a_policy_gives_nothing(project: Path) -> None:
 def test_frozen_values_are_written_into_the_lock_and_read_back(project: Path) -> None:
     """With the policy that they stand for."""
     frozen = {
-        "numpy": Frozen(policy="latest-minors:2+pre", values=("2.1", "2.2"), pre="2.3rc1"),
-        "python": Frozen(policy="supported", values=("3.12",)),
+        "numpy": FrozenPolicy(policy="latest-minors:2+pre", values=("2.1", "2.2"), pre="2.3rc1"),
+        "python": FrozenPolicy(policy="supported", values=("3.12",)),
     }
     path = project / "matrix.lock"
     path.write_text(lockfile.render(lockfile.make("digest", {}, {}, frozen=frozen)), encoding="utf-8")

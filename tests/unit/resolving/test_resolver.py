@@ -9,12 +9,12 @@ import pytest
 
 from venvgrid import testing
 from venvgrid.config import loading
-from venvgrid.installers.base import Answer, Resolved, ResolveFailed, ResolveRequest, Unresolvable
+from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model.config import Config, Resolution
 from venvgrid.model.environment import LockEntry
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
-from venvgrid.resolving.resolver import Resolver, wants_of
+from venvgrid.resolving.resolver import Resolver, requirements_of
 
 if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
@@ -39,7 +39,7 @@ def resolver(
     )
 
 
-def index(request: ResolveRequest) -> Answer:
+def index(request: ResolveRequest) -> ResolveResult:
     """An index with numpy, uploaded on a day in 2022, and pytest."""
     found = [testing.distribution("numpy", "1.23.2", uploaded="2022-08-14T10:00:00+00:00")]
     if request.dependencies:
@@ -149,7 +149,7 @@ def test_equal_contents_share_a_key_and_others_do_not(tmp_path: Path) -> None:
 def test_an_absent_distribution_is_asked_for_by_nobody_of_ours(tmp_path: Path) -> None:
     """`absent` takes it from the tests' requirements, and a cell that still gets it is impossible."""
     configured = parse('[axes]\npython = ["3.12"]\nNumPy = ["absent"]\n[install]\nrequires = ["pytest", "numpy>1"]\n')
-    wants = wants_of(configured, first_cell(configured), ("numpy", "six"))
+    wants = requirements_of(configured, first_cell(configured), ("numpy", "six"))
     assert wants.requires == ("pytest", "six")
     answer = resolver(configured, testing.FakeInstaller(answer=index), tmp_path).resolve(
         first_cell(configured), testing.interpreter()

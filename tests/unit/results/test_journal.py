@@ -20,7 +20,7 @@ from venvgrid.model import events
 from venvgrid.model.environment import Interpreter
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
-from venvgrid.model.result import Attestation, CellResult, Failure, Outcome, Verdict
+from venvgrid.model.result import Attestation, CaseOutcome, CellResult, Failure, Outcome
 from venvgrid.results import journal
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ KINDS = {
         events.TestFinished,
         cell=text,
         test=text,
-        verdict=st.sampled_from(Verdict),
+        verdict=st.sampled_from(CaseOutcome),
         duration=seconds,
         at=seconds,
         message=text,
@@ -123,7 +123,7 @@ anything = st.one_of(*KINDS.values())
 
 SMALL: tuple[events.Event, ...] = (
     events.StageStarted(cell="py3.9", stage=events.Stage.TEST, at=1.0),
-    events.TestFinished(cell="py3.9", test="test_ä", verdict=Verdict.PASSED, duration=0.5, at=2.0),
+    events.TestFinished(cell="py3.9", test="test_ä", verdict=CaseOutcome.PASSED, duration=0.5, at=2.0),
     events.RunFinished(exit_status=0, duration=3.0, at=3.0),
 )
 
@@ -256,7 +256,9 @@ def test_line_is_there_when_the_call_returns(tmp_path: Path) -> None:
 def test_journal_is_strict_json(tmp_path: Path) -> None:
     """Lone surrogates and numbers that JSON does not have do not get into the file."""
     path = tmp_path / "events.jsonl"
-    write(path, [events.TestFinished(cell="\udcff", test="é", verdict=Verdict.FAILED, duration=float("nan"), at=1.0)])
+    write(
+        path, [events.TestFinished(cell="\udcff", test="é", verdict=CaseOutcome.FAILED, duration=float("nan"), at=1.0)]
+    )
     line = path.read_bytes().decode("utf-8")
     data = json.loads(line, parse_constant=pytest.fail)
     assert ("?", "é", 0.0) == (data["cell"], data["test"], data["duration"])

@@ -21,9 +21,9 @@ from venvgrid.model.events import (
     TestsCollected,
 )
 from venvgrid.model.plan import Cell, PlannedCell, Status
-from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.results.exit_status import exit_status
-from venvgrid.results.report import fold
+from venvgrid.results.report import build_report
 
 CELLS = [make.cell("py3.9"), make.cell("py3.10"), make.cell("py3.11")]
 
@@ -31,7 +31,7 @@ CELLS = [make.cell("py3.9"), make.cell("py3.10"), make.cell("py3.11")]
 def test_a_finished_run_gives_its_cells_in_the_order_of_the_plan() -> None:
     """Results arrive in any order; the report has that of the plan, and what the first and last events say."""
     results = [make.result(cell) for cell in CELLS]
-    folded = fold([make.started(CELLS), *map(make.finished, reversed(results)), make.ended(0, 21.3)])
+    folded = build_report([make.started(CELLS), *map(make.finished, reversed(results)), make.ended(0, 21.3)])
     assert [cell.id for cell in CELLS] == [cell.id for cell in folded.cells]
     assert (
         folded.exit_status,
@@ -49,7 +49,7 @@ def test_excluded_cells_and_warnings_are_kept_apart() -> None:
     excluded = PlannedCell(cell=CELLS[0], status=Status.EXCLUDED, reason="excluded by exclude[0]")
     start = make.started([excluded, CELLS[1]])
     messages = [Message(level="warning", text="odd"), Message(level="info", text="fine")]
-    folded = fold([start, *messages, make.finished(make.result(CELLS[1])), make.ended()])
+    folded = build_report([start, *messages, make.finished(make.result(CELLS[1])), make.ended()])
     assert [cell.id for cell in folded.cells] == ["py3.10"]
     assert ((excluded,), ("odd",)) == (folded.excluded, folded.warnings)
 
@@ -79,7 +79,7 @@ def test_excluded_cells_and_warnings_are_kept_apart() -> None:
 )
 def test_a_killed_run_says_what_each_cell_was_at(stage_events: list[Event], doing: str) -> None:
     """A planned cell without a result is cancelled, says where it was, and the run counts as interrupted."""
-    folded = fold([make.started(CELLS[:2]), make.finished(make.result(CELLS[1])), *stage_events])
+    folded = build_report([make.started(CELLS[:2]), make.finished(make.result(CELLS[1])), *stage_events])
     lost = folded.cells[0]
     assert (Outcome.CANCELLED, f"no result: the run was killed while this cell was {doing}") == (
         lost.outcome,
@@ -90,8 +90,8 @@ def test_a_killed_run_says_what_each_cell_was_at(stage_events: list[Event], doin
 
 def test_tests_of_a_killed_cell_are_counted() -> None:
     """What was seen before the kill is not lost."""
-    events = [make.one_test("py3.9", "a"), make.one_test("py3.9", "b", Verdict.FAILED)]
-    folded = fold([make.started(CELLS[:1]), StageStarted(cell="py3.9", stage=Stage.TEST, at=1.0), *events])
+    events = [make.one_test("py3.9", "a"), make.one_test("py3.9", "b", CaseOutcome.FAILED)]
+    folded = build_report([make.started(CELLS[:1]), StageStarted(cell="py3.9", stage=Stage.TEST, at=1.0), *events])
     assert folded.cells[0].tests == {"passed": 1, "failed": 1}
     assert folded.cells[0].log == "logs/py3.9.log"
 
@@ -99,16 +99,16 @@ def test_tests_of_a_killed_cell_are_counted() -> None:
 def test_a_cell_known_to_be_impossible_stays_so_without_its_result() -> None:
     """Between CellPlanned and CellFinished a kill loses nothing."""
     planned = CellPlanned(cell="py3.9", status=Status.IMPOSSIBLE, reason="no wheel", at=1.0)
-    folded = fold([make.started(CELLS[:1]), planned])
+    folded = build_report([make.started(CELLS[:1]), planned])
     assert (folded.cells[0].outcome, folded.cells[0].reason) == (Outcome.IMPOSSIBLE, "no wheel")
 
 
 def test_a_green_run_with_a_result_missing_is_not_green() -> None:
     """The last event says 0, but the journal lost a cell's line: that proves nothing."""
-    folded = fold([make.started(CELLS[:2]), make.finished(make.result(CELLS[0])), make.ended(0)])
+    folded = build_report([make.started(CELLS[:2]), make.finished(make.result(CELLS[0])), make.ended(0)])
     assert folded.exit_status == 3
     assert folded.cells[1].reason == "no result: the run's journal holds none for this cell; run it again"
-    without_plan = fold([make.finished(make.result(CELLS[0])), make.ended(0)])
+    without_plan = build_report([make.finished(make.result(CELLS[0])), make.ended(0)])
     assert without_plan.exit_status == 3
 
 
@@ -117,34 +117,34 @@ def test_strange_events_are_taken_as_they_are() -> None:
     stranger = make.result("py2.7", Outcome.FAILED)
     again = make.result(CELLS[0], Outcome.FAILED)
     events: list[Event] = [make.one_test("nobody", "t"), make.finished(stranger), make.finished(make.result(CELLS[0]))]
-    folded = fold([make.started(CELLS[:1]), *events, make.finished(again), make.ended(1)])
+    folded = build_report([make.started(CELLS[:1]), *events, make.finished(again), make.ended(1)])
     assert [(item.id, item.outcome) for item in folded.cells] == [("py3.9", Outcome.FAILED), ("py2.7", Outcome.FAILED)]
 
 
 def test_a_report_of_nothing_is_a_report() -> None:
     """No event at all: no cells, and not green."""
-    folded = fold([])
+    folded = build_report([])
     assert (folded.cells, folded.finished, folded.exit_status) == ((), False, 130)
 
 
 def test_durations_of_stages_come_from_their_events() -> None:
     """An environment that cells share was built once: each of them says how long it took."""
     bare = make.result(CELLS[0], durations={"test": 1.2})
-    folded = fold([make.started(CELLS[:1]), *make.tested(bare, {}), make.ended()])
+    folded = build_report([make.started(CELLS[:1]), *make.tested(bare, {}), make.ended()])
     assert folded.cells[0].durations == {"resolve": 0.1, "build": 0.8, "test": 1.2}
 
 
 def test_tests_have_their_last_attempt_and_say_how_an_earlier_one_failed() -> None:
     """A retry begins anew; within one attempt the worst verdict counts."""
     events = [
-        make.one_test("py3.9", "a", Verdict.FAILED, message="ValueError: x"),
+        make.one_test("py3.9", "a", CaseOutcome.FAILED, message="ValueError: x"),
         make.one_test("py3.9", "gone"),
-        make.one_test("py3.9", "a", Verdict.PASSED, attempt=2),
-        make.one_test("py3.9", "b", Verdict.FAILED, attempt=2),
-        make.one_test("py3.9", "b", Verdict.PASSED, attempt=2),
+        make.one_test("py3.9", "a", CaseOutcome.PASSED, attempt=2),
+        make.one_test("py3.9", "b", CaseOutcome.FAILED, attempt=2),
+        make.one_test("py3.9", "b", CaseOutcome.PASSED, attempt=2),
     ]
-    cases = fold([make.started(CELLS[:1]), *events]).tests["py3.9"]
-    assert {name: case.verdict for name, case in cases.items()} == {"a": Verdict.PASSED, "b": Verdict.FAILED}
+    cases = build_report([make.started(CELLS[:1]), *events]).tests["py3.9"]
+    assert {name: case.verdict for name, case in cases.items()} == {"a": CaseOutcome.PASSED, "b": CaseOutcome.FAILED}
     assert {name: case.earlier for name, case in cases.items()} == {"a": "ValueError: x", "b": ""}
 
 
@@ -242,7 +242,7 @@ def _journals(draw: st.DrawFn) -> tuple[list[Cell], list[Event]]:
     whole = [
         event
         for cell, outcome in zip(cells, outcomes, strict=True)
-        for event in make.tested(make.result(cell, outcome), {"t::a": Verdict.PASSED})
+        for event in make.tested(make.result(cell, outcome), {"t::a": CaseOutcome.PASSED})
     ]
     kept = draw(st.lists(st.sampled_from(whole), max_size=30))
     last = draw(st.lists(st.just(make.ended(0)), max_size=1))
@@ -254,7 +254,7 @@ def _journals(draw: st.DrawFn) -> tuple[list[Cell], list[Event]]:
 def test_every_planned_cell_has_one_result_and_green_is_proven(journal: tuple[list[Cell], list[Event]]) -> None:
     """Whatever is lost or doubled: each planned cell is there once, and status 0 needs the result of each."""
     cells, events = journal
-    folded = fold(events)
+    folded = build_report(events)
     assert [cell.id for cell in cells] == [cell.id for cell in folded.cells]
     finished = {event.result.id for event in events if isinstance(event, CellFinished)}
     assert all(not cell.outcome.is_green for cell in folded.cells if cell.id not in finished)

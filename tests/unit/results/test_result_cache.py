@@ -11,10 +11,10 @@ import pytest
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.model.environment import LockEntry
-from venvgrid.model.result import CellResult, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.planning import expansion
 from venvgrid.results.report import Case, Report
-from venvgrid.results.result_cache import KEPT, Verdicts, with_tests
+from venvgrid.results.result_cache import MAX_RESULTS_PER_CELL, ResultCache, with_tests
 
 if TYPE_CHECKING:
     from venvgrid.model.config import Config
@@ -35,14 +35,14 @@ FILES = {"src/demo.py": "aa", "tests/test_demo.py": "bb"}
 ENVIRON = {"PATH": "/bin", "HOME": "/home/me", "SECRET": "x", "TMPDIR": "/tmp/1"}
 
 
-def verdicts(folder: Path, **changes: object) -> Verdicts:
+def verdicts(folder: Path, **changes: object) -> ResultCache:
     known: dict[str, object] = {"config": CONFIG, "arguments": (), "environ": ENVIRON, "snapshot": lambda: FILES}
-    return Verdicts(folder=folder, **{**known, **changes})  # type: ignore[arg-type]
+    return ResultCache(folder=folder, **{**known, **changes})  # type: ignore[arg-type]
 
 
 def report(outcome: Outcome = Outcome.PASSED, started: str = "2026-11-21T10:00:00+00:00") -> Report:
     result = CellResult(id=CELL.id, axes=CELL.axes, outcome=outcome, attempts=1, tests={"passed": 1}, log="logs/x.log")
-    cases = {CELL.id: {"tests/test_demo.py::test_a": Case(verdict=Verdict.PASSED, duration=0.5)}}
+    cases = {CELL.id: {"tests/test_demo.py::test_a": Case(verdict=CaseOutcome.PASSED, duration=0.5)}}
     return Report(started=started, cells=(result,), tests=cases)
 
 
@@ -128,12 +128,14 @@ def test_nothing_is_kept_if_files_changed_while_the_run_went_on(tmp_path: Path) 
 
 def test_going_back_finds_the_earlier_result(tmp_path: Path) -> None:
     """Another branch and back: both results are there, the last few of each cell."""
-    for number in range(KEPT + 2):
+    for number in range(MAX_RESULTS_PER_CELL + 2):
         store = verdicts(tmp_path, arguments=(str(number),))
         store.find(CELL, ENTRY)
         store.keep(report(), FILES)
-    found = [verdicts(tmp_path, arguments=(str(number),)).find(CELL, ENTRY) for number in range(KEPT + 2)]
-    assert [item is not None for item in found[2:]] == [True] * KEPT
+    found = [
+        verdicts(tmp_path, arguments=(str(number),)).find(CELL, ENTRY) for number in range(MAX_RESULTS_PER_CELL + 2)
+    ]
+    assert [item is not None for item in found[2:]] == [True] * MAX_RESULTS_PER_CELL
     assert found[0] is None
 
 

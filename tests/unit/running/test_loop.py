@@ -40,8 +40,8 @@ class Script:
         return [Message(level="info", text="finish")]
 
 
-def texts(director: Script, slots: Slots = ONE, cancellation: Cancellation | None = None) -> list[str]:
-    events = loop.run(director, slots, cancellation or Cancellation())
+def texts(scheduler: Script, slots: Slots = ONE, cancellation: Cancellation | None = None) -> list[str]:
+    events = loop.run(scheduler, slots, cancellation or Cancellation())
     return [event.text for event in events if isinstance(event, Message)]
 
 
@@ -51,18 +51,18 @@ def task(key: str, lane: Lane = Lane.TEST, order: float = 0.0, result: object = 
 
 def test_a_run_gives_first_events_results_and_last_events() -> None:
     """Events come as start, each task's end, and the director's last word."""
-    director = Script([task("a", result=1)], {"a": [task("b", result=2)]})
-    assert texts(director) == ["start", "done a", "done b", "finish"]
-    assert director.ended == [("a", 1), ("b", 2)]
+    scheduler = Script([task("a", result=1)], {"a": [task("b", result=2)]})
+    assert texts(scheduler) == ["start", "done a", "done b", "finish"]
+    assert scheduler.ended == [("a", 1), ("b", 2)]
 
 
 def test_a_ready_test_goes_before_a_waiting_build_and_long_ones_first() -> None:
     """With one slot the order is: tests before builds, inside a lane the smaller `order` first."""
-    director = Script(
+    scheduler = Script(
         [task("build", Lane.BUILD, -9), task("short", order=-1), task("long", order=-5), task("build2", Lane.BUILD)],
     )
-    texts(director)
-    assert [key for key, _ in director.ended] == ["long", "short", "build", "build2"]
+    texts(scheduler)
+    assert [key for key, _ in scheduler.ended] == ["long", "short", "build", "build2"]
 
 
 def test_resolves_have_slots_of_their_own() -> None:
@@ -70,9 +70,9 @@ def test_resolves_have_slots_of_their_own() -> None:
     resolving = threading.Event()
     waits = Task(key="test", lane=Lane.TEST, work=lambda _post: resolving.wait(LIMIT))
     resolves = Task(key="resolve", lane=Lane.RESOLVE, work=lambda _post: resolving.set())
-    director = Script([waits, resolves])
-    texts(director)
-    assert ("test", True) in director.ended
+    scheduler = Script([waits, resolves])
+    texts(scheduler)
+    assert ("test", True) in scheduler.ended
 
 
 def test_no_more_tasks_run_at_once_than_there_are_slots() -> None:
@@ -88,10 +88,10 @@ def test_no_more_tasks_run_at_once_than_there_are_slots() -> None:
         with lock:
             running[0] -= 1
 
-    director = Script([Task(key=f"t{number}", lane=Lane.TEST, work=work) for number in range(4)])
-    texts(director, Slots(cpu=2, network=1))
+    scheduler = Script([Task(key=f"t{number}", lane=Lane.TEST, work=work) for number in range(4)])
+    texts(scheduler, Slots(cpu=2, network=1))
     assert peak == [2]
-    assert len(director.ended) == 4
+    assert len(scheduler.ended) == 4
 
 
 def test_a_task_posts_events_before_its_result() -> None:
@@ -110,9 +110,9 @@ def test_an_error_of_one_task_stops_no_other() -> None:
         message = "broken"
         raise ValueError(message)
 
-    director = Script([Task(key="bad", lane=Lane.TEST, order=-1, work=fail), task("good")])
-    assert texts(director)[-1] == "finish"
-    assert director.ended == [("bad", "broken"), ("good", None)]
+    scheduler = Script([Task(key="bad", lane=Lane.TEST, order=-1, work=fail), task("good")])
+    assert texts(scheduler)[-1] == "finish"
+    assert scheduler.ended == [("bad", "broken"), ("good", None)]
 
 
 def test_a_bug_stops_the_run_and_is_raised() -> None:
@@ -129,9 +129,9 @@ def test_a_bug_stops_the_run_and_is_raised() -> None:
         while not cancellation.is_set():
             released.wait(0.01)
 
-    director = Script([Task(key="bug", lane=Lane.TEST, work=fail), Task(key="other", lane=Lane.TEST, work=wait)])
+    scheduler = Script([Task(key="bug", lane=Lane.TEST, work=fail), Task(key="other", lane=Lane.TEST, work=wait)])
     with pytest.raises(KeyError):
-        list(loop.run(director, Slots(cpu=2, network=1), cancellation))
+        list(loop.run(scheduler, Slots(cpu=2, network=1), cancellation))
     assert cancellation.is_set()
 
 
@@ -139,8 +139,8 @@ def test_cancelling_starts_nothing_new_and_finishes() -> None:
     """After `set`, the running task ends, waiting ones never start, and the director's last events still come."""
     cancellation = Cancellation()
     first = Task(key="first", lane=Lane.TEST, order=-1, work=lambda _post: cancellation.set())
-    director = Script([first, task("never")])
-    assert texts(director, cancellation=cancellation) == ["start", "done first", "finish"]
+    scheduler = Script([first, task("never")])
+    assert texts(scheduler, cancellation=cancellation) == ["start", "done first", "finish"]
 
 
 def test_closing_the_iterator_stops_the_workers() -> None:

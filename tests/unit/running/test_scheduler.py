@@ -19,8 +19,8 @@ from venvgrid.project.metadata import Metadata
 from venvgrid.running import loop
 from venvgrid.running.loop import Slots
 from venvgrid.running.prioritisation import Order
-from venvgrid.running.scheduler import GridDirector
-from venvgrid.running.tasks import Goal, headline
+from venvgrid.running.scheduler import Scheduler
+from venvgrid.running.tasks import RunRequest, headline
 
 if TYPE_CHECKING:
     from venvgrid.model.config import Config
@@ -38,9 +38,9 @@ def parse(text: str) -> Config:
     return loading.parse(text, file=Path.cwd() / "matrix.toml")
 
 
-def goal(text: str, **options: object) -> Goal:
+def request(text: str, **options: object) -> RunRequest:
     configured = parse(text)
-    made = Goal(
+    made = RunRequest(
         config=configured,
         plan=expansion.expand(configured),
         interpreters={**PYTHONS, "3.99": "no CPython 3.99 on this machine"},
@@ -52,14 +52,14 @@ def goal(text: str, **options: object) -> Goal:
     return replace(made, **options)  # type: ignore[arg-type]  # of the fields' types, by the callers below
 
 
-def run(wanted: Goal, work: testing.FakeWork) -> tuple[GridDirector, list[Event]]:
+def run(wanted: RunRequest, work: testing.FakeWork) -> tuple[Scheduler, list[Event]]:
     cancellation = Cancellation()
-    director = GridDirector(wanted, work, lambda: 1.0, cancellation)
-    return director, list(loop.run(director, ONE, cancellation))
+    scheduler = Scheduler(wanted, work, lambda: 1.0, cancellation)
+    return scheduler, list(loop.run(scheduler, ONE, cancellation))
 
 
-def outcomes(director: GridDirector) -> dict[str, str]:
-    return {name: result.outcome.value for name, result in director.results.items()}
+def outcomes(scheduler: Scheduler) -> dict[str, str]:
+    return {name: result.outcome.value for name, result in scheduler.results.items()}
 
 
 def status(events: list[Event]) -> int:
@@ -71,10 +71,10 @@ def status(events: list[Event]) -> int:
 def test_a_cell_is_resolved_built_and_tested() -> None:
     """Events begin with the plan and end with the exit status; every step happens once, in order."""
     work = testing.FakeWork()
-    director, events = run(goal('[axes]\npython = ["3.12"]'), work)
+    scheduler, events = run(request('[axes]\npython = ["3.12"]'), work)
     assert isinstance(events[0], RunStarted)
     assert status(events) == 0
-    assert outcomes(director) == {"py3.12": "passed"}
+    assert outcomes(scheduler) == {"py3.12": "passed"}
     steps = [name for name, _ in work.calls]
     assert sorted(steps) == ["build", "collect", "resolve", "test", "wheel"]
     assert steps[-3:] == ["build", "test", "collect"]
@@ -83,7 +83,7 @@ def test_a_cell_is_resolved_built_and_tested() -> None:
 def test_cells_that_differ_only_in_variables_are_resolved_and_built_once() -> None:
     """Two values of a variable: one resolve, one environment, two tests."""
     work = testing.FakeWork()
-    run(goal('[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'), work)
+    run(request('[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'), work)
     steps = [name for name, _ in work.calls]
     assert steps.count("resolve") == 1
     assert steps.count("test") == 2
@@ -92,9 +92,9 @@ def test_cells_that_differ_only_in_variables_are_resolved_and_built_once() -> No
 def test_an_impossible_cell_is_never_built() -> None:
     """Its outcome has the reason, and the run's exit status is that of the others."""
     work = testing.FakeWork(answers={"py3.9": Unresolvable(reason="no wheel")})
-    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(director) == {"py3.9": "impossible", "py3.12": "passed"}
-    assert director.results["py3.9"].reason == "no wheel"
+    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(scheduler) == {"py3.9": "impossible", "py3.12": "passed"}
+    assert scheduler.results["py3.9"].reason == "no wheel"
     assert ("build", "py3.9") not in work.calls
     assert status(events) == 0
 
@@ -102,37 +102,37 @@ def test_an_impossible_cell_is_never_built() -> None:
 def test_a_network_failure_is_not_impossible_and_ends_with_3() -> None:
     """A cell that could not be resolved failed to build; nothing is red."""
     work = testing.FakeWork(answers={"py3.9": ResolveFailed(reason="no network")})
-    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(director) == {"py3.9": "build-failed", "py3.12": "passed"}
-    assert director.results["py3.9"].reason == "could not be resolved: no network"
+    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(scheduler) == {"py3.9": "build-failed", "py3.12": "passed"}
+    assert scheduler.results["py3.9"].reason == "could not be resolved: no network"
     assert status(events) == 3
 
 
 def test_a_missing_interpreter_is_never_green() -> None:
     """The cell says what is missing; the exit status is 3, or 0 where that was asked for."""
     text = '[axes]\npython = ["3.12", "3.99"]'
-    director, events = run(goal(text), testing.FakeWork())
-    assert outcomes(director) == {"py3.99": "missing-interpreter", "py3.12": "passed"}
+    scheduler, events = run(request(text), testing.FakeWork())
+    assert outcomes(scheduler) == {"py3.99": "missing-interpreter", "py3.12": "passed"}
     assert status(events) == 3
-    assert status(run(goal(text, skip_missing=True), testing.FakeWork())[1]) == 0
+    assert status(run(request(text, skip_missing=True), testing.FakeWork())[1]) == 0
 
 
 def test_a_build_that_fails_hides_no_other_cell() -> None:
     """The failed environment's cell has the headline and a log; the other is tested."""
     work = testing.FakeWork(build_problems={"py3.9": "trace\nValueError: no compiler\nhint: x"})
-    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(director) == {"py3.9": "build-failed", "py3.12": "passed"}
-    assert director.results["py3.9"].reason == "ValueError: no compiler"
-    assert director.results["py3.9"].log == "logs/py3.9.log"
+    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(scheduler) == {"py3.9": "build-failed", "py3.12": "passed"}
+    assert scheduler.results["py3.9"].reason == "ValueError: no compiler"
+    assert scheduler.results["py3.9"].log == "logs/py3.9.log"
     assert status(events) == 3
 
 
 def test_a_project_that_cannot_be_built_fails_every_cell_that_needs_it() -> None:
     """One build, one reason, told by each cell."""
     work = testing.FakeWork(wheel_problem="backend: boom")
-    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(director) == {"py3.9": "build-failed", "py3.12": "build-failed"}
-    assert director.results["py3.9"].reason == "the project could not be built: backend: boom"
+    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(scheduler) == {"py3.9": "build-failed", "py3.12": "build-failed"}
+    assert scheduler.results["py3.9"].reason == "the project could not be built: backend: boom"
     assert [name for name, _ in work.calls].count("wheel") == 1
     assert status(events) == 3
 
@@ -140,38 +140,38 @@ def test_a_project_that_cannot_be_built_fails_every_cell_that_needs_it() -> None
 def test_dynamic_metadata_are_built_before_anything_is_resolved() -> None:
     """Where only a wheel knows the requirements, it comes first, also for a plan."""
     work = testing.FakeWork()
-    run(goal('[axes]\npython = ["3.12"]', metadata=None, until=Stage.RESOLVE), work)
+    run(request('[axes]\npython = ["3.12"]', metadata=None, until=Stage.RESOLVE), work)
     assert work.calls == [("wheel", "3.12.1"), ("resolve", "py3.12")]
 
 
 def test_a_plan_builds_nothing() -> None:
     """With static metadata a plan only resolves, and no cell gets a result for having run."""
     work = testing.FakeWork()
-    director, _ = run(goal('[axes]\npython = ["3.9", "3.12"]', until=Stage.RESOLVE), work)
+    scheduler, _ = run(request('[axes]\npython = ["3.9", "3.12"]', until=Stage.RESOLVE), work)
     assert {name for name, _ in work.calls} == {"resolve"}
-    assert director.results == {}
-    assert set(director.entries) == {"py3.9", "py3.12"}
+    assert scheduler.results == {}
+    assert set(scheduler.entries) == {"py3.9", "py3.12"}
 
 
 def test_a_wheel_that_is_not_pure_is_built_for_each_interpreter() -> None:
     """Two interpreters, two wheels."""
     work = testing.FakeWork(pure=False)
-    run(goal('[axes]\npython = ["3.9", "3.12"]'), work)
+    run(request('[axes]\npython = ["3.9", "3.12"]'), work)
     assert sorted(version for name, version in work.calls if name == "wheel") == ["3.12.1", "3.9.18"]
 
 
 def test_a_project_that_is_not_installed_needs_no_wheel() -> None:
     """`install = "none"`: no build of the project."""
     work = testing.FakeWork()
-    run(goal('[project]\ninstall = "none"\n[axes]\npython = ["3.12"]', metadata=None), work)
+    run(request('[project]\ninstall = "none"\n[axes]\npython = ["3.12"]', metadata=None), work)
     assert "wheel" not in {name for name, _ in work.calls}
 
 
 def test_fail_fast_stops_at_the_first_red_cell() -> None:
     """Cells that did not run are cancelled, with the reason, and the exit status is that of the red cell."""
     work = testing.FakeWork(outcomes={"py3.9": Outcome.FAILED, "py3.12": Outcome.FAILED})
-    director, events = run(goal('[axes]\npython = ["3.9", "3.12"]', fail_fast=True), work)
-    assert sorted(outcomes(director).values()) == ["cancelled", "failed"]
+    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]', fail_fast=True), work)
+    assert sorted(outcomes(scheduler).values()) == ["cancelled", "failed"]
     assert status(events) == 1
 
 
@@ -184,14 +184,14 @@ def test_what_is_stopped_has_not_failed(stage: Stage) -> None:
     else:
         work.build_problems = {"py3.12": "cancelled"}
     cancellation = Cancellation()
-    director = GridDirector(goal('[axes]\npython = ["3.12"]'), work, lambda: 1.0, cancellation)
-    director.interrupted = True
+    scheduler = Scheduler(request('[axes]\npython = ["3.12"]'), work, lambda: 1.0, cancellation)
+    scheduler.interrupted = True
     events = []
-    for event in loop.run(director, ONE, cancellation):
+    for event in loop.run(scheduler, ONE, cancellation):
         events.append(event)
         if isinstance(event, StageStarted) and event.stage is stage:
             cancellation.set()
-    assert outcomes(director) == {"py3.12": "cancelled"}
+    assert outcomes(scheduler) == {"py3.12": "cancelled"}
     assert status(events) == 130
 
 
@@ -199,19 +199,19 @@ def test_a_red_cell_that_may_fail_stops_nothing() -> None:
     """allow-failure keeps the outcome and leaves the exit status alone."""
     text = '[axes]\npython = ["3.9", "3.12"]\n[[include]]\npython = "3.9"\nallow-failure = true'
     work = testing.FakeWork(outcomes={"py3.9": Outcome.FAILED})
-    director, events = run(goal(text, fail_fast=True), work)
-    assert outcomes(director) == {"py3.9": "failed", "py3.12": "passed"}
+    scheduler, events = run(request(text, fail_fast=True), work)
+    assert outcomes(scheduler) == {"py3.9": "failed", "py3.12": "passed"}
     assert status(events) == 0
 
 
 def test_a_locked_cell_is_not_resolved() -> None:
     """What the lock holds is built as it is."""
-    wanted = goal('[axes]\npython = ["3.12"]')
+    wanted = request('[axes]\npython = ["3.12"]')
     work = testing.FakeWork()
     entry = work.resolve(wanted.plan.cells[0].cell, PYTHONS["3.12"], None)
     work.calls.clear()
-    director, _ = run(replace(wanted, locked={"py3.12": entry}), work)
-    assert outcomes(director) == {"py3.12": "passed"}
+    scheduler, _ = run(replace(wanted, locked={"py3.12": entry}), work)
+    assert outcomes(scheduler) == {"py3.12": "passed"}
     assert "resolve" not in {name for name, _ in work.calls}
 
 
@@ -220,14 +220,14 @@ def test_cells_are_tested_in_their_order() -> None:
     work = testing.FakeWork()
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
     first, second, third = (item.cell.id for item in expansion.expand(parse(text)).cells)
-    run(goal(text, order=Order(places={first: 2.0, second: 0.0, third: 1.0})), work)
+    run(request(text, order=Order(places={first: 2.0, second: 0.0, third: 1.0})), work)
     assert [name[-1] for step, name in work.calls if step == "test"] == ["2", "3", "1"]
 
 
 def test_bytecode_of_the_first_environment_is_kept_before_the_second_is_built() -> None:
     """With one worker: the first environment of a Python is built, tested and collected, then the next one is built."""
     work = testing.FakeWork()
-    run(goal('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
+    run(request('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
     steps = [name for name, _ in work.calls if name in {"build", "test", "collect"}]
     assert steps == ["build", "test", "collect", "build", "test", "collect"]
 
@@ -235,13 +235,13 @@ def test_bytecode_of_the_first_environment_is_kept_before_the_second_is_built() 
 def test_a_cell_whose_shared_files_changed_is_tested_again_alone() -> None:
     """Another cell may have written: the result is not used, the cell gets an environment that shares nothing."""
     work = testing.FakeWork(changing=frozenset({"py3.12-six1.15"}))
-    director, events = run(goal('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
+    scheduler, events = run(request('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
     steps = [(step, name) for step, name in work.calls if name == "py3.12-six1.15" and step in {"build", "test"}]
     assert [step for step, _ in steps] == ["build", "test", "build", "test"]
-    assert outcomes(director) == {"py3.12-six1.15": "passed", "py3.12-six1.16": "passed"}
+    assert outcomes(scheduler) == {"py3.12-six1.15": "passed", "py3.12-six1.16": "passed"}
     assert [event.result.id for event in events if isinstance(event, CellFinished)].count("py3.12-six1.15") == 1
-    assert "tested again" in " ".join(director.results["py3.12-six1.15"].notes)
-    assert director.results["py3.12-six1.16"].notes == ()
+    assert "tested again" in " ".join(scheduler.results["py3.12-six1.15"].notes)
+    assert scheduler.results["py3.12-six1.16"].notes == ()
 
 
 def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() -> None:
@@ -250,8 +250,8 @@ def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() ->
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
     names = [item.cell.id for item in expansion.expand(parse(text)).cells]
     work.changing = frozenset(names)
-    director, _ = run(goal(text), work)
-    assert set(outcomes(director).values()) == {"passed"}
+    scheduler, _ = run(request(text), work)
+    assert set(outcomes(scheduler).values()) == {"passed"}
     steps = [step for step, _ in work.calls if step in {"build", "test"}]
     assert steps[-6:] == ["build", "test"] * 3 or steps[-5:] == ["test", "build", "test", "build", "test"]
     assert sum(step == "test" for step in steps) == 6
@@ -260,7 +260,7 @@ def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() ->
 def test_the_first_environment_of_each_python_is_built_before_the_second_of_any() -> None:
     """Two Pythons, two versions: the builds take turns between the Pythons."""
     work = testing.FakeWork()
-    run(goal('[axes]\npython = ["3.9", "3.12"]\nsix = ["1.15", "1.16"]'), work)
+    run(request('[axes]\npython = ["3.9", "3.12"]\nsix = ["1.15", "1.16"]'), work)
     built = [name.split("-")[0] for step, name in work.calls if step == "build"]
     assert sorted(built[:2]) == ["py3.12", "py3.9"]
 
@@ -268,7 +268,7 @@ def test_the_first_environment_of_each_python_is_built_before_the_second_of_any(
 def test_every_cell_has_one_plan_event_and_one_result() -> None:
     """Whatever becomes of a cell, it is planned once and finished once."""
     work = testing.FakeWork(answers={"py3.9": Unresolvable(reason="no")}, build_problems={"py2.7": "no"})
-    _, events = run(goal('[axes]\npython = ["2.7", "3.9", "3.12", "3.99"]'), work)
+    _, events = run(request('[axes]\npython = ["2.7", "3.9", "3.12", "3.99"]'), work)
     finished = [event.result.id for event in events if isinstance(event, CellFinished)]
     assert sorted(finished) == ["py2.7", "py3.12", "py3.9", "py3.99"]
     assert {event.cell for event in events if isinstance(event, CellPlanned)} == set(finished)
@@ -278,7 +278,7 @@ def test_a_bug_is_raised() -> None:
     """An error that is nobody's trouble is not hidden in a cell."""
     work = testing.FakeWork(answers={"py3.12": ZeroDivisionError()})
     with pytest.raises(ZeroDivisionError):
-        run(goal('[axes]\npython = ["3.12"]'), work)
+        run(request('[axes]\npython = ["3.12"]'), work)
 
 
 @pytest.mark.parametrize(
@@ -305,8 +305,8 @@ STAND_IN = {"3.99": replace(testing.interpreter("3.99"), executable="")}
 def test_a_cell_that_cannot_exist_is_impossible_although_its_interpreter_is_missing() -> None:
     """Nobody is sent to install a Python for a cell that a resolve shows to be impossible."""
     work = testing.FakeWork(answers={"py3.99": Unresolvable(reason="no wheel")})
-    director, events = run(goal('[axes]\npython = ["3.12", "3.99"]', stand_ins=STAND_IN, download=True), work)
-    assert outcomes(director) == {"py3.12": "passed", "py3.99": "impossible"}
+    scheduler, events = run(request('[axes]\npython = ["3.12", "3.99"]', surrogates=STAND_IN, download=True), work)
+    assert outcomes(scheduler) == {"py3.12": "passed", "py3.99": "impossible"}
     assert "python" not in {name for name, _ in work.calls}
     assert status(events) == 0
 
@@ -316,11 +316,11 @@ def test_an_interpreter_is_downloaded_once_for_the_cells_that_can_exist() -> Non
     new = testing.interpreter("3.99.1")
     work = testing.FakeWork(downloads={"3.99": new})
     text = '[axes]\npython = ["3.99"]\nsix = ["1.15", "1.16"]'
-    director, events = run(goal(text, stand_ins=STAND_IN, download=True), work)
-    assert len(director.results) == 2
-    assert set(outcomes(director).values()) == {"passed"}
+    scheduler, events = run(request(text, surrogates=STAND_IN, download=True), work)
+    assert len(scheduler.results) == 2
+    assert set(outcomes(scheduler).values()) == {"passed"}
     assert [value for name, value in work.calls if name == "python"] == ["3.99"]
-    assert all(result.interpreter == new for result in director.results.values())
+    assert all(result.interpreter == new for result in scheduler.results.values())
     assert status(events) == 0
 
 
@@ -328,18 +328,18 @@ def test_an_interpreter_is_downloaded_once_for_the_cells_that_can_exist() -> Non
 def test_an_interpreter_that_cannot_be_had_is_missing(*, download: bool) -> None:
     """Without downloads, or when the download fails, the cell is missing its interpreter and says why."""
     work = testing.FakeWork()
-    director, events = run(goal('[axes]\npython = ["3.12", "3.99"]', stand_ins=STAND_IN, download=download), work)
-    assert outcomes(director) == {"py3.12": "passed", "py3.99": "missing-interpreter"}
-    assert director.results["py3.99"].reason == "no CPython 3.99 on this machine"
+    scheduler, events = run(request('[axes]\npython = ["3.12", "3.99"]', surrogates=STAND_IN, download=download), work)
+    assert outcomes(scheduler) == {"py3.12": "passed", "py3.99": "missing-interpreter"}
+    assert scheduler.results["py3.99"].reason == "no CPython 3.99 on this machine"
     assert status(events) == 3
 
 
 def test_a_download_comes_first_where_only_a_wheel_knows_the_metadata() -> None:
     """Dynamic metadata and no interpreter at all: it is downloaded, builds the wheel, and all goes on."""
     work = testing.FakeWork(downloads={"3.99": testing.interpreter("3.99.1")})
-    wanted = goal('[axes]\npython = ["3.99"]', stand_ins=STAND_IN, download=True, metadata=None)
-    director, _ = run(wanted, work)
-    assert outcomes(director) == {"py3.99": "passed"}
+    wanted = request('[axes]\npython = ["3.99"]', surrogates=STAND_IN, download=True, metadata=None)
+    scheduler, _ = run(wanted, work)
+    assert outcomes(scheduler) == {"py3.99": "passed"}
     assert [name for name, _ in work.calls] == ["python", "wheel", "resolve", "build", "test", "collect"]
 
 
@@ -348,8 +348,8 @@ def test_an_unchanged_cell_is_neither_built_nor_tested() -> None:
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'
     first, second = (item.cell.id for item in expansion.expand(parse(text)).cells)
     work = testing.FakeWork(unchanged=frozenset({first}))
-    director, events = run(goal(text), work)
-    assert outcomes(director) == {first: "passed", second: "passed"}
+    scheduler, events = run(request(text), work)
+    assert outcomes(scheduler) == {first: "passed", second: "passed"}
     assert {name for step, name in work.calls if step in {"build", "test"}} == {second}
-    assert director.results[first].cached
+    assert scheduler.results[first].cached
     assert status(events) == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config.values import BadValueError, size
 from venvgrid.environments import user_cache
-from venvgrid.environments.package_cache.cache import Trees
+from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.model.errors import UsageError
 from venvgrid.storage import directories
 
@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return 0
     directories.check_owner(folder)
     if arguments.action == "verify":
-        damaged = user_cache.verify(folder, Trees(folder=folder / "trees"))
+        damaged = user_cache.verify(folder, PackageCache(folder=folder / "trees"))
         for name in damaged:
             terminal.data(f"damaged, and removed: {name}")
         terminal.message(f"{folder}: {len(damaged) or 'nothing'} damaged")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
 
-MOST_CELLS = 2_000
+MAX_CELLS = 2_000
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -42,11 +42,11 @@ def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
         source = _source(parsed_args)
         found = []
         for name in ("", *grids.names(source.table)):
-            loaded = policies.of_user(source, os.environ, grid=name, offline=True).config
+            loaded = policies.resolve_config(source, os.environ, grid=name, offline=True).config
             found += [item.cell.id for item in expansion.expand(loaded).cells]
     except (VenvgridError, OSError):
         return []
-    return found if len(found) <= MOST_CELLS else []
+    return found if len(found) <= MAX_CELLS else []
 
 
 def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:

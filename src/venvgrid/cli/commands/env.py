@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from venvgrid.app.run import one_run_at_a_time
+from venvgrid.app.run import run_lock
 from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments import store as environments
@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Do what the action says."""
     loaded = options.load(arguments)
     arguments.offline = True
-    store = options.bench(arguments, loaded, terminal, Cancellation()).store
+    store = options.context_for(arguments, loaded, terminal, Cancellation()).store
     if arguments.action in {"path", "freeze"}:
         path = built(store, arguments.cell)
         terminal.data(str(store.root / "envs" / arguments.cell) if arguments.action == "path" else freeze.freeze(path))
@@ -69,7 +69,7 @@ def _prune(store: Store, terminal: Terminal) -> None:
     freed = 0
     if not store.root.is_dir():
         return
-    with one_run_at_a_time(store.root, terminal.message):
+    with run_lock(store.root, terminal.message):
         linked = set(store.linked().values())
         for key in store.kept():
             if key not in linked or environments.read_marker(store.folder / key) is None:

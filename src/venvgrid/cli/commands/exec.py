@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app.run import one_run_at_a_time
+from venvgrid.app.run import run_lock
 from venvgrid.cli import options
 from venvgrid.model.config import AxisKind
 from venvgrid.model.errors import InfrastructureError, UsageError
@@ -39,20 +39,20 @@ def enter(
     `argv` gives the command, for the environment's place and a folder of the cell's own.
     """
     loaded, planned = options.one_cell(arguments, arguments.cell, terminal)
-    bench = options.bench(arguments, loaded, terminal, Cancellation())
-    directories.prepare(bench.root, bench.store.folder)
+    context = options.context_for(arguments, loaded, terminal, Cancellation())
+    directories.prepare(context.root, context.store.folder)
     with (
-        one_run_at_a_time(bench.root, terminal.message),
+        run_lock(context.root, terminal.message),
         tempfile.TemporaryDirectory(prefix="venvgrid-exec-") as folder,
     ):
-        director, events = bench.direct(bench.goal(planned, run="exec", until=Stage.BUILD), Path(folder))
+        scheduler, events = context.direct(context.request(planned, run="exec", until=Stage.BUILD), Path(folder))
         for _ in events:
             pass
-    result = director.results.get(arguments.cell)
+    result = scheduler.results.get(arguments.cell)
     if result is not None:
         raise InfrastructureError(f"{arguments.cell} has no environment: {result.reason}")
     cell = planned.cells[0].cell
-    place = bench.root / "envs" / cell.id
+    place = context.root / "envs" / cell.id
     axes = {
         axis.name.removeprefix("env."): cell.axes[axis.name] for axis in loaded.axes if axis.kind is AxisKind.VARIABLE
     }
@@ -62,6 +62,6 @@ def enter(
         extra={**loaded.test.env, **axes, "VENVGRID_CELL": cell.id},
         prefix=place,
     )
-    private = bench.root / "cells" / cell.id
+    private = context.root / "cells" / cell.id
     private.mkdir(parents=True, exist_ok=True)
     return runner.attach(runner.Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))

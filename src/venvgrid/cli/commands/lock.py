@@ -11,7 +11,7 @@ from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.plan import Status
 from venvgrid.processes.runner import Cancellation
 from venvgrid.resolving import lockfile, version_policies
-from venvgrid.results import journal
+from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
     import argparse
@@ -20,32 +20,34 @@ if TYPE_CHECKING:
 
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.config import Frozen
+    from venvgrid.model.config import FrozenPolicy
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Resolve every cell anew and write the lock; one that could not be resolved leaves the old lock as it is."""
-    chosen = options.chosen_grids(arguments)
+    chosen = options.select_grids(arguments)
     return options.in_each(chosen, terminal, lambda grid: _lock(arguments, terminal, chosen.source, grid))
 
 
 def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
-    settled = options.settled(arguments, source, terminal, grid=grid, update=arguments.update)
+    settled = options.resolve_config(arguments, source, terminal, grid=grid, update=arguments.update)
     loaded = settled.config
-    bench = options.bench(arguments, loaded, terminal, Cancellation())
-    planned = options.expand(arguments, bench, terminal)
-    director = plan.resolve(bench, planned, refresh=True)
-    failed = [item for item in director.planned.values() if item.status is Status.FAILED]
+    context = options.context_for(arguments, loaded, terminal, Cancellation())
+    planned = options.expand(arguments, context, terminal)
+    scheduler = plan.resolve(context, planned, refresh=True)
+    failed = [item for item in scheduler.planned.values() if item.status is Status.FAILED]
     path = lockfile.path_for(loaded)
     if failed:
         message = f"{path.name} was not written: {failed[0].cell.id}: {failed[0].reason}"
         raise InfrastructureError(message + (f" (and {len(failed) - 1} more cells)" if len(failed) > 1 else ""))
-    lock = lockfile.make(bench.lock_digest(bench.metadata), director.planned, director.entries, planned, settled.frozen)
+    lock = lockfile.make(
+        context.lock_digest(context.metadata), scheduler.planned, scheduler.entries, planned, settled.frozen
+    )
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     for line in _moved(path, settled.frozen):
         terminal.message(line)
     after = lockfile.render(lock)
-    journal.write_atomic(path, after)
+    atomic.write_atomic(path, after)
     terminal.message(f"{path}: {_changes(before, after)}")
     terminal.message(
         f"{len(lock.cells)} cells in {len(lock.environments)} environments, {len(lock.impossible)} impossible"
@@ -55,7 +57,7 @@ def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     return 3 if lock.open and not arguments.skip_missing_interpreters else 0
 
 
-def _moved(path: Path, frozen: Mapping[str, Frozen]) -> Iterator[str]:
+def _moved(path: Path, frozen: Mapping[str, FrozenPolicy]) -> Iterator[str]:
     """Say how the values of policies differ from those of the lock that is there."""
     known = lockfile.read(path).frozen if path.is_file() else {}
     for name, item in frozen.items():

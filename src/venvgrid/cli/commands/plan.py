@@ -20,29 +20,29 @@ from venvgrid.resolving import lockfile
 if TYPE_CHECKING:
     import argparse
 
-    from venvgrid.app.context import Workbench
+    from venvgrid.app.context import RunContext
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
     from venvgrid.model.plan import Plan
-    from venvgrid.running.scheduler import GridDirector
+    from venvgrid.running.scheduler import Scheduler
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the plan and give the exit status."""
-    chosen = options.chosen_grids(arguments)
+    chosen = options.select_grids(arguments)
     if arguments.json and len(chosen.grids) > 1:
         raise UsageError(f"--json gives one grid; name one of {', '.join(name or 'main' for name in chosen.grids)}")
     return options.in_each(chosen, terminal, lambda grid: _plan(arguments, terminal, chosen.source, grid))
 
 
 def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
-    loaded = options.settled(arguments, source, terminal, grid=grid).config
-    bench = options.bench(arguments, loaded, terminal, Cancellation())
-    planned = options.expand(arguments, bench, terminal)
+    loaded = options.resolve_config(arguments, source, terminal, grid=grid).config
+    context = options.context_for(arguments, loaded, terminal, Cancellation())
+    planned = options.expand(arguments, context, terminal)
     if arguments.check:
-        return _check(bench, planned, terminal)
-    director = resolve(bench, planned)
-    known = replace(planned, cells=tuple(director.planned[item.cell.id] for item in planned.cells))
+        return _check(context, planned, terminal)
+    scheduler = resolve(context, planned)
+    known = replace(planned, cells=tuple(scheduler.planned[item.cell.id] for item in planned.cells))
     if arguments.json:
         terminal.data(json.dumps(plan_json.plan_json(known), indent=1))
     else:
@@ -52,27 +52,27 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     return exit_status(known, strict=arguments.strict, skip_missing=arguments.skip_missing_interpreters)
 
 
-def _check(bench: Workbench, planned: Plan, terminal: Terminal) -> int:
+def _check(context: RunContext, planned: Plan, terminal: Terminal) -> int:
     """Say whether matrix.lock fits, without network and without resolving anything."""
     names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
-    why = lockfile.stale(bench.config, bench.lock_digest(bench.metadata), names)
+    why = lockfile.stale(context.config, context.lock_digest(context.metadata), names)
     if why:
         terminal.error(f"venvgrid: {why}; type: venvgrid lock")
     return 1 if why else 0
 
 
-def resolve(bench: Workbench, planned: Plan, *, refresh: bool = False) -> GridDirector:
+def resolve(context: RunContext, planned: Plan, *, refresh: bool = False) -> Scheduler:
     """Resolve all cells of a plan; the director knows the answers."""
-    goal = bench.goal(planned, run="plan", until=Stage.RESOLVE)
+    request = context.request(planned, run="plan", until=Stage.RESOLVE)
     with tempfile.TemporaryDirectory(prefix="venvgrid-plan-") as folder:
-        director, events = bench.direct(goal, Path(folder), refresh=refresh)
+        scheduler, events = context.direct(request, Path(folder), refresh=refresh)
 
-        with options.signals(director.stop):
+        with options.signals(scheduler.stop):
             for _ in events:
                 pass
-    if director.interrupted:
+    if scheduler.interrupted:
         raise KeyboardInterrupt
-    return director
+    return scheduler
 
 
 def exit_status(known: Plan, *, strict: bool, skip_missing: bool) -> int:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.interpreters.provider import Pythons
+from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.processes import runner
 from venvgrid.reporters.terminal import python_table
 from venvgrid.storage.directories import cache_folder
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the interpreters."""
     cache = cache_folder(terminal.environ) / "interpreters"
-    found = Pythons(environ=terminal.environ, run=runner.run, cache=cache, root=Path.cwd()).found()
+    found = InterpreterProvider(environ=terminal.environ, run=runner.run, cache=cache, root=Path.cwd()).found()
     if arguments.json:
         terminal.data(json.dumps(python_table.python_json(found), indent=1))
     else:

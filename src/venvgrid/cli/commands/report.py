@@ -10,6 +10,7 @@ from venvgrid.cli import options
 from venvgrid.model.errors import UsageError
 from venvgrid.reporters import registry
 from venvgrid.results import journal
+from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +34,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         text = registry.text(arguments.format, finished, folder.log_of, inside)
     if arguments.output:
-        journal.write_atomic(Path(arguments.output).absolute(), text)
+        atomic.write_atomic(Path(arguments.output).absolute(), text)
     else:
         terminal.data(text)
     return 0

@@ -17,14 +17,15 @@ from venvgrid.processes import runner
 from venvgrid.processes.runner import Cancellation
 from venvgrid.reporters import registry
 from venvgrid.resolving import changed_cells, lockfile
-from venvgrid.results import coverage, journal
+from venvgrid.results import coverage
 from venvgrid.running import prioritisation
+from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from venvgrid.app.context import Workbench
+    from venvgrid.app.context import RunContext
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
     from venvgrid.model.events import Event
@@ -37,7 +38,7 @@ GRID = "{grid}"  # in the name of a report's file
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the grid and give the exit status."""
     reports = [_report_file(text) for text in arguments.report]
-    chosen = options.chosen_grids(arguments)
+    chosen = options.select_grids(arguments)
     if len(chosen.grids) > 1 and any(file and GRID not in file.name for _, file in reports):
         raise UsageError(f"--report: {len(chosen.grids)} grids would write into one file; name it such as {GRID}.xml")
     return options.in_each(chosen, terminal, lambda grid: _run(arguments, terminal, chosen.source, grid, reports))
@@ -50,30 +51,30 @@ def _run(
     grid: str,
     reports: Sequence[tuple[str, Path | None]],
 ) -> int:
-    loaded = options.settled(arguments, source, terminal, grid=grid).config
+    loaded = options.resolve_config(arguments, source, terminal, grid=grid).config
     if loaded.test.coverage:
         coverage.check()
     cancellation = Cancellation()
-    bench = options.bench(arguments, loaded, terminal, cancellation)
-    planned = options.expand(arguments, bench, terminal)
+    context = options.context_for(arguments, loaded, terminal, cancellation)
+    planned = options.expand(arguments, context, terminal)
     if arguments.changed:
-        planned = _changed(arguments.changed, planned, bench)
+        planned = _changed(arguments.changed, planned, context)
     if arguments.failed:
-        planned = _failed_last_time(planned, bench)
-    order = prioritisation.order([item.cell for item in planned.cells], bench.last)
-    goal = bench.goal(planned, run="", until=Stage.TEST, order=order)
-    expected = {name: earlier.seconds for name, earlier in bench.last.items()}
+        planned = _failed_last_time(planned, context)
+    order = prioritisation.order([item.cell for item in planned.cells], context.last)
+    request = context.request(planned, run="", until=Stage.TEST, order=order)
+    expected = {name: earlier.seconds for name, earlier in context.last.items()}
     with _progress(arguments, terminal, expected) as show:
-        finished, folder = run.execute(bench, goal, show=show, say=terminal.message, listening=options.signals)
+        finished, folder = run.execute(context, request, show=show, notify=terminal.message, listening=options.signals)
     terminal.data(options.table(arguments, finished, terminal))
     if loaded.test.coverage:
-        _tell_coverage(finished, bench, terminal)
+        _tell_coverage(finished, context, terminal)
     inside = options.inside_repository(terminal.environ, loaded.project.path)
     for format_, file in reports:
         if file is None:
             _publish(finished, terminal, inside)
         else:
-            journal.write_atomic(
+            atomic.write_atomic(
                 file.with_name(file.name.replace(GRID, grid or "main")),
                 registry.text(format_, finished, folder.log_of, inside),
             )
@@ -110,15 +111,15 @@ def _report_file(text: str) -> tuple[str, Path | None]:
     return format_, path
 
 
-def _tell_coverage(finished: Report, bench: Workbench, terminal: Terminal) -> None:
+def _tell_coverage(finished: Report, context: RunContext, terminal: Terminal) -> None:
     cells = [cell.id for cell in finished.cells if cell.outcome.is_green or cell.outcome.is_red]
-    combined = coverage.combine(bench.root, bench.config.project.path, cells)
+    combined = coverage.combine(context.root, context.config.project.path, cells)
     if combined is None:
         terminal.message(
             "no coverage data: the test command has to measure, e.g. pytest --cov, with pytest-cov in install.requires"
         )
         return
-    place = combined.page.relative_to(bench.config.root)
+    place = combined.page.relative_to(context.config.root)
     terminal.data(f"Coverage of {combined.cells} cells together: {combined.percent:.1f} % ({place.as_posix()})\n")
 
 
@@ -134,22 +135,22 @@ def _publish(finished: Report, terminal: Terminal, inside: str) -> None:
     terminal.data(registry.text("github", finished, folder=inside))
 
 
-def _changed(reference: str, planned: Plan, bench: Workbench) -> Plan:
+def _changed(reference: str, planned: Plan, context: RunContext) -> Plan:
     names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
-    if why := lockfile.stale(bench.config, bench.lock_digest(bench.metadata), names):
+    if why := lockfile.stale(context.config, context.lock_digest(context.metadata), names):
         raise LockError(f"--changed: {why}; type: venvgrid lock")
-    cells = changed_cells.changed_cells(bench.config, reference, runner.run, bench.environ)
+    cells = changed_cells.changed_cells(context.config, reference, runner.run, context.environ)
     chosen = choose_cells(planned, lambda cell: cell.id in cells)
     if not chosen.cells:
         raise NothingToRunError(f"--changed: every cell has the lock that it had at {reference}")
     return chosen
 
 
-def _failed_last_time(planned: Plan, bench: Workbench) -> Plan:
-    if not bench.last:
+def _failed_last_time(planned: Plan, context: RunContext) -> Plan:
+    if not context.last:
         raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
     fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
-    bad = {name for name, earlier in bench.last.items() if earlier.outcome not in fine}
+    bad = {name for name, earlier in context.last.items() if earlier.outcome not in fine}
     chosen = choose_cells(planned, lambda cell: cell.id in bad)
     if not chosen.cells:
         raise NothingToRunError("--failed: every cell was green when it last ran")

@@ -25,7 +25,7 @@ from venvgrid.processes.runner import Command
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.environments.package_cache.cache import Tree, Trees
+    from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.model.environment import Interpreter
     from venvgrid.processes.runner import Runner
 
@@ -44,11 +44,11 @@ def shares_bytecode(interpreter: Interpreter) -> bool:
 class Bytecode:
     """Compiles what is imported; `run` is the door to processes, `environ` what the compiler is started with."""
 
-    trees: Trees
+    trees: PackageCache
     environ: Mapping[str, str]
     run: Runner
 
-    def collect(self, trees: Iterable[Tree], imported: Iterable[str], interpreter: Interpreter) -> int:
+    def collect(self, trees: Iterable[CachedPackage], imported: Iterable[str], interpreter: Interpreter) -> int:
         """Compile and keep what was imported and is not kept yet; gives its number.
 
         `imported` names compiled files of an environment, relative to its site-packages. Only whether they are there
@@ -66,7 +66,7 @@ class Bytecode:
             made = self._compile([item for files in new.values() for item in files], Path(folder), interpreter)
             return sum(self._add(tree, new[tree.key], made) for tree in current if new[tree.key])
 
-    def _missing(self, tree: Tree, wanted: frozenset[str], tag: str) -> list[tuple[str, str]]:
+    def _missing(self, tree: CachedPackage, wanted: frozenset[str], tag: str) -> list[tuple[str, str]]:
         """Give (compiled file, source) of what was imported of a tree and is not kept; sources are made sure of."""
         found = []
         for path, facts in tree.site.items():
@@ -88,7 +88,7 @@ class Bytecode:
         self.run(Command(argv=argv, cwd=folder, env=self.environ, timeout=TIMEOUT))
         return {compiled: target for compiled, target in targets.items() if target.is_file()}
 
-    def _add(self, tree: Tree, files: list[tuple[str, str]], made: Mapping[str, Path]) -> int:
+    def _add(self, tree: CachedPackage, files: list[tuple[str, str]], made: Mapping[str, Path]) -> int:
         added = {}
         prefix = len(str(tree.path / "site")) + 1
         with suppress(OSError):

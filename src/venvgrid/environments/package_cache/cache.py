@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.package_cache.links import FileFacts, Kept, can_reflink
+from venvgrid.environments.package_cache.links import CacheFolder, FileFacts, can_reflink
 from venvgrid.interpreters.identity import identity
 from venvgrid.storage.atomic import read_sealed, write_sealed, write_whole
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FORMAT = "venvgrid-tree-1"
 PARTS = ("site", "outside", "compiled")
-HERE = b"\0venvgrid: path of the environment\0"  # stands in scripts for what differs between environments
+PREFIX_PLACEHOLDER = b"\0venvgrid: path of the environment\0"  # stands in scripts for what differs between environments
 LONGEST_FIRST_LINE = 127  # bytes of a script's "#!" line that every kernel reads
 UNUSED_FOR = 30 * 86400.0  # seconds after which a tree that nothing used is deleted
 UNFINISHED_FOR = 86400.0
@@ -44,7 +44,7 @@ COPIED = ".copied"  # beside a tree: a test wrote into it once, so it is no long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class CachedPackage:
     """One distribution for one interpreter. Paths are relative to `site` and `outside`, and written with "/".
 
     `inner` keeps the files of `site` and `compiled`, `outer` those of `outside`.
@@ -56,15 +56,15 @@ class Tree:
     compiled: Mapping[str, FileFacts]
     record: str
     short: bool  # whether its scripts name their interpreter in the "#!" line: not every path fits there
-    inner: Kept
-    outer: Kept
+    inner: CacheFolder
+    outer: CacheFolder
 
     @property
     def key(self) -> str:
         """Its name: KIND/NAME-VERSION-HASH."""
         return f"{self.path.parent.name}/{self.path.name}"
 
-    def is_right(self, name: str, site: Path) -> bool:
+    def is_intact(self, name: str, site: Path) -> bool:
         """Whether one of its files is what it was, and one with the file of that name in an environment."""
         facts = self.site.get(name) or self.compiled.get(name)
         with suppress(OSError):
@@ -81,31 +81,31 @@ class Tree:
         return all(self.inner.is_unchanged(name, facts) for name, facts in files)
 
 
-def keeper(path: Path) -> tuple[Kept, Kept]:
+def keeper(path: Path) -> tuple[CacheFolder, CacheFolder]:
     """Give what keeps the files of the tree at `path`: `inner` and `outer`."""
-    return Kept(base=f"{path}{os.sep}site{os.sep}"), Kept(base=f"{path}{os.sep}outside{os.sep}")
+    return CacheFolder(base=f"{path}{os.sep}site{os.sep}"), CacheFolder(base=f"{path}{os.sep}outside{os.sep}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trees:
+class PackageCache:
     """The trees of a user's cache. Used by several threads and processes at once: trees only ever appear whole."""
 
     folder: Path
-    known: dict[Path, Tree] = field(default_factory=dict)
+    known: dict[Path, CachedPackage] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)  # trees whose seals are to be written down
     reflinks: dict[int, bool] = field(default_factory=dict)  # whether the file system of a device shares blocks
 
-    def find(self, interpreter: Interpreter, distribution: Distribution) -> Tree | None:
+    def find(self, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
         """Give the tree of a distribution; None if there is none."""
         path = self.place(interpreter, distribution)
         return None if path is None else self.known.get(path) or self._read(path)
 
-    def by_key(self, key: str) -> Tree | None:
+    def by_key(self, key: str) -> CachedPackage | None:
         """Give the tree of that key; None if there is none."""
         path = self.folder / key
         return self.known.get(path) or self._read(path)
 
-    def reload(self, tree: Tree) -> Tree | None:
+    def reload(self, tree: CachedPackage) -> CachedPackage | None:
         """Give a tree as it is now; None if it was deleted."""
         earlier = self.known.pop(tree.path, None)
         current = self._read(tree.path)
@@ -141,7 +141,7 @@ class Trees:
                 with suppress(OSError):
                     write_whole(tree.path / "seals.json", json.dumps([tree.inner.seals, tree.outer.seals]))
 
-    def poison(self, key: str) -> None:
+    def quarantine(self, key: str) -> None:
         """Delete a tree into which a test wrote through a link; when it is made again, it is copied, never linked."""
         path = self.folder / key
         with suppress(OSError):
@@ -150,12 +150,12 @@ class Trees:
         if tree is not None:
             self.drop(tree)
 
-    def take_in(self, tree: Tree) -> None:
+    def take_in(self, tree: CachedPackage) -> None:
         """Know a tree that is in its place now."""
         self.known[tree.path] = tree
         self.touched.add(tree.path)
 
-    def save(self, tree: Tree, place: Path | None = None) -> None:
+    def save(self, tree: CachedPackage, place: Path | None = None) -> None:
         """Write down what is in a tree, in its own folder or in `place`.
 
         Raises:
@@ -170,7 +170,7 @@ class Trees:
         if place is None:
             self.take_in(tree)
 
-    def drop(self, tree: Tree) -> None:
+    def drop(self, tree: CachedPackage) -> None:
         """Delete a tree: it is out of the way at once."""
         self.known.pop(tree.path, None)
         with suppress(OSError):
@@ -197,14 +197,16 @@ class Trees:
                 if now - used.lstat().st_mtime > limit:
                     shutil.rmtree(place, ignore_errors=True)
 
-    def _read(self, path: Path) -> Tree | None:
+    def _read(self, path: Path) -> CachedPackage | None:
         try:
             data = json.loads(read_sealed(path / "tree.json"))
             if data["format"] != FORMAT:
                 return None
             parts = {name: {row[0]: FileFacts(*row[1:]) for row in data[name]} for name in PARTS}
             inner, outer = keeper(path)
-            tree = Tree(path=path, record=data["record"], short=data["short"], inner=inner, outer=outer, **parts)
+            tree = CachedPackage(
+                path=path, record=data["record"], short=data["short"], inner=inner, outer=outer, **parts
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
         with suppress(OSError, ValueError, TypeError, AttributeError):

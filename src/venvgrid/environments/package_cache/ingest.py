@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache import record
 from venvgrid.environments.package_cache.bytecode import SOURCE_TIME, shares_bytecode
-from venvgrid.environments.package_cache.cache import HERE, Tree, has_short_first_line, keeper
+from venvgrid.environments.package_cache.cache import PREFIX_PLACEHOLDER, CachedPackage, has_short_first_line, keeper
 from venvgrid.environments.package_cache.links import FileFacts, facts_of, write_new
-from venvgrid.environments.package_cache.populate import Given
+from venvgrid.environments.package_cache.populate import Populated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.environments.package_cache.cache import Trees
-    from venvgrid.environments.package_cache.record import Installed
+    from venvgrid.environments.package_cache.cache import PackageCache
+    from venvgrid.environments.package_cache.record import InstalledFiles
     from venvgrid.model.environment import Distribution, Interpreter
 
 FIRST_LINES = 3  # of a script, in which it says what runs it
@@ -34,40 +34,42 @@ class NotKeptError(Exception):
     """A distribution makes no tree; the message says why."""
 
 
-def keep(
-    trees: Trees,
+def add_installed(
+    trees: PackageCache,
     environment: Path,
     site: Path,
     python: Path,
     interpreter: Interpreter,
     wanted: Iterable[Distribution],
-) -> Given:
+) -> Populated:
     """Make trees of the distributions that have none; gives what the environment shares with them now."""
-    given = Given()
+    given = Populated()
     there = record.distributions(site)
     shared = record.owned_twice(there)
     for distribution in wanted:
         place = trees.place(interpreter, distribution)
         found = there.get((distribution.name, distribution.version))
-        is_there = trees.find(interpreter, distribution) is not None  # made meanwhile, for another environment
-        if is_there or place is None or found is None or not shared.isdisjoint(found.files):
+        exists = trees.find(interpreter, distribution) is not None  # made meanwhile, for another environment
+        if exists or place is None or found is None or not shared.isdisjoint(found.files):
             continue
         with suppress(NotKeptError, OSError):
-            _Harvest(trees, environment, site, python, interpreter).keep(found, distribution, place, given)
+            _Harvest(trees, environment, site, python, interpreter).add_installed(found, distribution, place, given)
     return given
 
 
 class _Harvest:
     """Makes trees from one environment."""
 
-    def __init__(self, trees: Trees, environment: Path, site: Path, python: Path, interpreter: Interpreter) -> None:
+    def __init__(
+        self, trees: PackageCache, environment: Path, site: Path, python: Path, interpreter: Interpreter
+    ) -> None:
         self.trees, self.environment, self.site, self.python = trees, environment, site, python
         self.interpreter = interpreter
         self.fixed_time = shares_bytecode(interpreter)
         self.prefix = site.relative_to(environment).as_posix() + "/"
         self.may_link = True
 
-    def keep(self, found: Installed, distribution: Distribution, place: Path, given: Given) -> None:
+    def add_installed(self, found: InstalledFiles, distribution: Distribution, place: Path, given: Populated) -> None:
         """Make a tree beside its place and move it there; what is left of a damaged one gives way."""
         place.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
@@ -81,7 +83,7 @@ class _Harvest:
                 for path in files:
                     made.seal(path)
                 kept.seals.update(made.seals)
-            tree = Tree(
+            tree = CachedPackage(
                 path=place,
                 site=inside,
                 outside=outside,
@@ -100,7 +102,7 @@ class _Harvest:
         if self.may_link:
             given.links[tree.key] = apart
 
-    def _move(self, partial: Path, tree: Tree, distribution: Distribution) -> None:
+    def _move(self, partial: Path, tree: CachedPackage, distribution: Distribution) -> None:
         """Move a whole tree to its place, in one step: another thread or process may be about to do the same."""
         for is_last in (False, True):
             try:
@@ -113,7 +115,7 @@ class _Harvest:
                 self.trees.take_in(tree)
                 return
 
-    def _inside(self, found: Installed, partial: Path, apart: list[str]) -> dict[str, FileFacts]:
+    def _inside(self, found: InstalledFiles, partial: Path, apart: list[str]) -> dict[str, FileFacts]:
         """Take what is in site-packages, as links where that may be; what is not one file goes into `apart`."""
         facts = {}
         folders: set[Path] = set()
@@ -134,7 +136,7 @@ class _Harvest:
                 apart.append(path)
         return facts
 
-    def _outside(self, found: Installed, partial: Path) -> dict[str, FileFacts]:
+    def _outside(self, found: InstalledFiles, partial: Path) -> dict[str, FileFacts]:
         """Take scripts and data; what differs between environments is left open."""
         facts = {}
         here = os.fsencode(self.environment)
@@ -150,7 +152,7 @@ class _Harvest:
             if not _can_be_made(name, content, here):
                 raise NotKeptError(f"{name} names its interpreter in a way of its own")
             target.parent.mkdir(parents=True, exist_ok=True)
-            opened = content.replace(here, HERE)
+            opened = content.replace(here, PREFIX_PLACEHOLDER)
             write_new(str(target), opened, known)
             facts[name] = facts_of(str(target))
         return facts
@@ -167,7 +169,7 @@ class _Harvest:
 
 def _can_be_made(name: str, content: bytes, here: bytes) -> bool:
     """Whether a file outside of site-packages can be made for another environment."""
-    if name.lower().endswith(".exe") or HERE in content:
+    if name.lower().endswith(".exe") or PREFIX_PLACEHOLDER in content:
         return False
     first = b"".join(content.splitlines(keepends=True)[:FIRST_LINES])
     return not content.startswith(b"#!") or here in first or not (b"python" in first or b"pypy" in first)

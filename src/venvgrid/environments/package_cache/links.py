@@ -71,7 +71,7 @@ def digest_of(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class CacheFolder:
     """A folder of the cache whose files come into environments. `base` is its path with a separator at the end.
 
     `seals` remembers, by path in the folder, how a file was when it was last known to be right.

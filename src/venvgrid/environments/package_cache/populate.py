@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.manifest import entry_at
-from venvgrid.environments.package_cache.cache import HERE, has_short_first_line
+from venvgrid.environments.package_cache.cache import PREFIX_PLACEHOLDER, has_short_first_line
 from venvgrid.environments.package_cache.links import DamagedError, write_new
 from venvgrid.environments.venv_layout import prefix_of
 
@@ -18,29 +18,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.environments.manifest import Manifest
-    from venvgrid.environments.package_cache.cache import Tree, Trees
+    from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
 
 @dataclass(kw_only=True)
-class Given:
+class Populated:
     """What an environment got. `manifest` has its files that are its own.
 
     `links` maps the keys of the trees that it shares files with to those of their files that it does not share;
     `compiled` names its compiled files. Both are relative to site-packages.
     """
 
-    trees: dict[str, Tree] = field(default_factory=dict)
+    trees: dict[str, CachedPackage] = field(default_factory=dict)
     manifest: Manifest = field(default_factory=dict)
     links: dict[str, list[str]] = field(default_factory=dict)
     compiled: set[str] = field(default_factory=set)
 
 
-def fits(tree: Tree, python: Path) -> bool:
+def fits(tree: CachedPackage, python: Path) -> bool:
     """Whether the scripts of a tree can be made for an environment's interpreter."""
     return not tree.outside or tree.short == has_short_first_line(python)
 
 
-def give(trees: Trees, tree: Tree, environment: Path, site: Path, given: Given, *, may_link: bool) -> None:
+def populate(
+    trees: PackageCache, tree: CachedPackage, environment: Path, site: Path, given: Populated, *, may_link: bool
+) -> None:
     """Put a tree into an environment.
 
     Raises:
@@ -71,7 +73,7 @@ def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> byt
     return "".join(lines).encode("utf-8")
 
 
-def _give(tree: Tree, environment: Path, site: Path, given: Given, *, may_link: bool) -> None:
+def _give(tree: CachedPackage, environment: Path, site: Path, given: Populated, *, may_link: bool) -> None:
     prefix = prefix_of(environment, site)
     target = f"{environment}{os.sep}{prefix}"
     for folder in sorted({path.rpartition("/")[0] for files in (tree.site, tree.compiled) for path in files}):
@@ -87,13 +89,13 @@ def _give(tree: Tree, environment: Path, site: Path, given: Given, *, may_link: 
     given.manifest |= {prefix + path: entry_at(target + path) for path in apart}
 
 
-def _give_outside(tree: Tree, environment: Path, prefix: str, given: Given) -> None:
+def _give_outside(tree: CachedPackage, environment: Path, prefix: str, given: Populated) -> None:
     """Put scripts and data into an environment, with its own path, and their new hashes into RECORD."""
     changed = {}
     for path, facts in tree.outside.items():
         if not tree.outer.is_unchanged(path, facts):
             raise DamagedError(tree.outer.base + path)
-        content = (tree.path / "outside" / path).read_bytes().replace(HERE, os.fsencode(environment))
+        content = (tree.path / "outside" / path).read_bytes().replace(PREFIX_PLACEHOLDER, os.fsencode(environment))
         (environment / path).parent.mkdir(parents=True, exist_ok=True)
         write_new(str(environment / path), content, facts)
         given.manifest[path] = entry_at(str(environment / path))

@@ -23,7 +23,7 @@ COMPILED = (".pyc", ".pyo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class InstalledFiles:
     """One distribution in an environment. All paths are relative to site-packages and written with "/".
 
     `files` maps each file that RECORD lists to its sha256 in hex, "" where RECORD has none; compiled files are left
@@ -36,7 +36,7 @@ class Installed:
     files: dict[str, str]
 
 
-def distributions(site: Path) -> dict[tuple[str, str], Installed]:
+def distributions(site: Path) -> dict[tuple[str, str], InstalledFiles]:
     """Map (normalised name, version) to what is installed; what has no readable RECORD is not there."""
     found = {}
     for folder in sorted(site.glob("*.dist-info")):
@@ -44,13 +44,13 @@ def distributions(site: Path) -> dict[tuple[str, str], Installed]:
         rows = _rows(folder / "RECORD")
         if rows:
             record = f"{folder.name}/RECORD"
-            found[normalise(name), version] = Installed(
+            found[normalise(name), version] = InstalledFiles(
                 name=normalise(name), version=version, record=record, files={**rows, record: ""}
             )
     return found
 
 
-def owned_twice(installed: dict[tuple[str, str], Installed]) -> frozenset[str]:
+def owned_twice(installed: dict[tuple[str, str], InstalledFiles]) -> frozenset[str]:
     """Name the files that several distributions say are theirs: only the installer knows which one wins."""
     owners = Counter(path for item in installed.values() for path in item.files)
     return frozenset(path for path, number in owners.items() if number > 1)

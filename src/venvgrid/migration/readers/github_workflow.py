@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-MOST = 2_000  # combinations of a matrix
-LARGEST = 1_000_000  # characters
+MAX_COMBINATIONS = 2_000  # combinations of a matrix
+MAX_FILE_LENGTH = 1_000_000  # characters
 PYTHON = re.compile(r"py(?:thon)?(?:[-_]?version)?s?", re.IGNORECASE)
 MACHINE = re.compile(r"os|runs-on|runner|platform|arch(?:itecture)?|image|container|target", re.IGNORECASE)
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
@@ -46,7 +46,7 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Carri
         if not isinstance(table, dict) or not isinstance(table.get("steps"), list):
             continue
         job = _Job(name=str(name), table=table, folder=folder)
-        found = list(itertools.islice(_variants(job, declared), MOST))
+        found = list(itertools.islice(_variants(job, declared), MAX_COMBINATIONS))
         if any(item.command for item in found) and any(item.python for item in found):
             variants += [replace(item, notes=tuple(job.lost.notes)) for item in found]
         else:
@@ -63,8 +63,8 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Carri
 def _parsed(text: str, source: str) -> dict[str, Any]:
     import yaml  # noqa: PLC0415  (only workflows need it)
 
-    if len(text) > LARGEST:
-        raise UsageError(f"{source}: is larger than {LARGEST:,} characters: this is no workflow")
+    if len(text) > MAX_FILE_LENGTH:
+        raise UsageError(f"{source}: is larger than {MAX_FILE_LENGTH:,} characters: this is no workflow")
     try:
         # Texts as they stand: in YAML 3.10 is a number, and "on" is true.
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (the base loader makes texts, lists and tables only)
@@ -145,7 +145,8 @@ def _rows(
     """Expand a matrix as GitHub does: excludes first, then each include extends what it fits, or adds a row."""
     listed = {key: values for key, values in known.items() if isinstance(values, list) and values}
     rows = [
-        dict(zip(listed, found, strict=True)) for found in itertools.islice(itertools.product(*listed.values()), MOST)
+        dict(zip(listed, found, strict=True))
+        for found in itertools.islice(itertools.product(*listed.values()), MAX_COMBINATIONS)
     ]
     rows = [
         row for row in rows if not any(all(row.get(key) == value for key, value in item.items()) for item in exclude)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MOST = 2_000  # environments
-DEEPEST = 10
+MAX_ENVIRONMENTS = 2_000  # environments
+MAX_DEPTH = 10
 TEST_ENVIRONMENT = "hatch-test"
 # What `hatch test` installs by itself, as of hatch 1.15.
 TEST_DEPENDENCIES = (
@@ -45,7 +45,7 @@ def read(envs: Mapping[str, Any], folder: Path, source: str) -> Carried:
         if not command or (name == "default" and any("matrix" in other for other in known.values())):
             skipped.append(name)
             continue
-        found = list(itertools.islice(_variants(name, table, command, folder, own), MOST))
+        found = list(itertools.islice(_variants(name, table, command, folder, own), MAX_ENVIRONMENTS))
         variants += [replace(item, notes=tuple(own.notes)) for item in found]
     return Carried(source=source, variants=tuple(variants), skipped=tuple(skipped))
 
@@ -55,7 +55,7 @@ def _inherited(name: str, known: Mapping[str, Mapping[str, Any]], depth: int = 0
     own = dict(known.get(name, {}))
     default = "" if own.get("detached") else "default"
     template = str(own.get("template", default)) if name != "default" else ""
-    if not template or template == name or depth > DEEPEST:
+    if not template or template == name or depth > MAX_DEPTH:
         return own
     above = _inherited(template, known, depth + 1)
     above.pop("matrix", None)
@@ -93,7 +93,7 @@ def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[
     found = scripts.get(script, [])
     for line in [found] if isinstance(found, str) else found if isinstance(found, list) else []:
         first, _, rest = str(line).removeprefix("- ").partition(" ")
-        if first in scripts and first != script and depth < DEEPEST:
+        if first in scripts and first != script and depth < MAX_DEPTH:
             for inner in _lines(first, scripts, depth + 1):
                 yield f"{inner} {rest}".strip()
         else:

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MOST = 2_000  # variants of a file
+MAX_VARIANTS = 2_000  # variants of a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class NoxSession:
     """A decorated function. `pythons` is None where they cannot be known."""
 
     name: str
@@ -54,7 +54,7 @@ def read(text: str, folder: Path, source: str) -> Carried:
     variants: list[Variant] = []
     skipped = []
     for session in sessions:
-        found = list(itertools.islice(reader.variants(session), MOST))
+        found = list(itertools.islice(reader.variants(session), MAX_VARIANTS))
         runs = [item for item in found if item.command and commands.kind(item.command) not in commands.NOT_TESTS]
         skipped += [] if runs else [session.name]
         notes = tuple(reader.lost.get(session.name, Lost()).notes)
@@ -77,7 +77,7 @@ class _Reader:
                 for target in targets:
                     self.top.names |= bound(target, value(statement.value, self.top)) or {}
 
-    def sessions(self) -> Iterator[Session]:
+    def sessions(self) -> Iterator[NoxSession]:
         """Give every function that is a session."""
         for function in self.functions.values():
             marks = [mark for mark in function.decorator_list if _is_session(mark)]
@@ -87,7 +87,7 @@ class _Reader:
             first = next((mark.args[0] for mark in marks if isinstance(mark, ast.Call) and mark.args), None)
             given = options.get("python", options.get("py", first))
             name = value(options.get("name"), self.top)
-            yield Session(
+            yield NoxSession(
                 name=name if isinstance(name, str) else function.name,
                 function=function,
                 pythons=self._pythons(given),
@@ -117,7 +117,7 @@ class _Reader:
                 else:
                     self.lost.setdefault(function.name, Lost()).add(f"{function.name}: {ast.unparse(mark)[:100]}")
 
-    def variants(self, session: Session) -> Iterator[Variant]:
+    def variants(self, session: NoxSession) -> Iterator[Variant]:
         """Give what the session does for each Python and each combination of its parameters."""
         lost = self.lost.setdefault(session.name, Lost())
         known = session.pythons
@@ -125,7 +125,7 @@ class _Reader:
             lost.add(f"{session.name}: its Pythons are computed; those that pyproject.toml declares are used")
             known = tuple(self._declared()) or ("",)
         combinations = itertools.product(*(values for _, values in session.parameters))
-        for python, combination in itertools.product(known, list(itertools.islice(combinations, MOST))):
+        for python, combination in itertools.product(known, list(itertools.islice(combinations, MAX_VARIANTS))):
             chosen: dict[str, Any] = {}
             for (names, _), item in zip(session.parameters, combination, strict=True):
                 several = item if len(names) > 1 and isinstance(item, list | tuple) else (item,)
@@ -143,7 +143,7 @@ class _Reader:
         return []
 
     def _variant(
-        self, session: Session, minor: str, python: str, chosen: Mapping[str, Any], lost: Lost
+        self, session: NoxSession, minor: str, python: str, chosen: Mapping[str, Any], lost: Lost
     ) -> Iterator[Variant]:
         given = session.function.args.args
         argument = given[0].arg if given else "session"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-LARGEST = 100_000  # characters, or items
-DEEPEST = 60
+MAX_SIZE = 100_000  # characters, or items
+MAX_DEPTH = 60
 METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset({"split", "join", "replace", "strip", "lstrip", "rstrip", "lower", "upper", "startswith"}),
     dict: frozenset({"keys", "values", "items", "get"}),
@@ -53,7 +53,7 @@ class Scope:
 
 def value(node: ast.AST | None, scope: Scope, depth: int = 0) -> Any:  # noqa: C901, PLR0912  (a case a kind of node)
     """Give what an expression comes to, or UNKNOWN."""
-    if depth > DEEPEST or node is None:
+    if depth > MAX_DEPTH or node is None:
         return UNKNOWN
 
     def of(inner: ast.AST | None) -> Any:
@@ -135,11 +135,11 @@ def _dictionary(keys: list[ast.expr | None], values: list[ast.expr], of: Callabl
 
 
 def _added(left: Any, right: Any) -> Any:
-    if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= LARGEST:
+    if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= MAX_SIZE:
         return left + right
-    if isinstance(left, list) and isinstance(right, list) and len(left) + len(right) <= LARGEST:
+    if isinstance(left, list) and isinstance(right, list) and len(left) + len(right) <= MAX_SIZE:
         return left + right
-    if isinstance(left, tuple) and isinstance(right, tuple) and len(left) + len(right) <= LARGEST:
+    if isinstance(left, tuple) and isinstance(right, tuple) and len(left) + len(right) <= MAX_SIZE:
         return left + right
     return UNKNOWN
 
@@ -190,7 +190,7 @@ def _item(found: Any, index: ast.expr, of: Callable[[ast.AST | None], Any]) -> A
 
 def _comprehended(element: ast.expr, generator: ast.comprehension, scope: Scope, depth: int) -> Any:
     source = value(generator.iter, scope, depth + 1)
-    if not isinstance(source, list | tuple | dict) or len(source) > LARGEST:
+    if not isinstance(source, list | tuple | dict) or len(source) > MAX_SIZE:
         return UNKNOWN
     found = []
     for item in source:
@@ -248,5 +248,5 @@ def _called(node: ast.Call, scope: Scope, of: Callable[[ast.AST | None], Any]) -
 def _bounded(found: Any) -> Any:
     if isinstance(found, set):
         found = tuple(sorted(found, key=str))
-    too_large = isinstance(found, str | list | tuple | dict) and len(found) > LARGEST
+    too_large = isinstance(found, str | list | tuple | dict) and len(found) > MAX_SIZE
     return found if isinstance(found, (*PLAIN, list, tuple, dict)) and not too_large else UNKNOWN

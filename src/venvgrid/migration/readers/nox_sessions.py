@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from venvgrid.migration.model import Lost
 
-MOST_STEPS = 5_000  # statements of a session
-MOST_ROUNDS = 100  # of a loop
-DEEPEST = 4  # functions within functions
+MAX_STEPS = 5_000  # statements of a session
+MAX_ROUNDS = 100  # of a loop
+MAX_CALL_DEPTH = 4  # functions within functions
 RUNS = frozenset({"run", "run_always", "run_install"})
 
 
@@ -60,7 +60,7 @@ class Follower:
         """Follow statements; false when the function has come to its end."""
         for statement in body:
             self.steps += 1
-            if self.steps > MOST_STEPS or not self._one(statement, scope):
+            if self.steps > MAX_STEPS or not self._one(statement, scope):
                 return False
         return True
 
@@ -114,7 +114,7 @@ class Follower:
             if _acts(statement.body):
                 self.lost.add(f"{self.name}: what it does for each of {ast.unparse(statement.iter)[:80]}")
             return True
-        for item in items[:MOST_ROUNDS]:
+        for item in items[:MAX_ROUNDS]:
             scope.names |= bound(statement.target, item) or {}
             if not self.follow(statement.body, scope):
                 return False
@@ -161,7 +161,7 @@ class Follower:
     def _enter(self, function: ast.FunctionDef, call: ast.Call, scope: Scope) -> None:
         """Follow a function that is called with the session."""
         given = [value(item, scope) for item in call.args]
-        if SESSION not in given or self.depth >= DEEPEST:
+        if SESSION not in given or self.depth >= MAX_CALL_DEPTH:
             return
         names = [item.arg for item in function.args.args]
         defaults = zip(reversed(names), reversed(function.args.defaults), strict=False)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from venvgrid.migration.model import Lost
 
-LARGEST = 1_000_000  # bytes
-DEEPEST = 5  # files that name files
+MAX_FILE_BYTES = 1_000_000  # bytes
+MAX_DEPTH = 5  # files that name files
 # The tools that make environments are no requirements of the tests.
 TOOLS = frozenset({
     "pip", "setuptools", "wheel", "tox", "nox", "uv", "tox-uv", "tox-gh-actions", "tox-gh", "hatch", "virtualenv",
@@ -127,9 +127,9 @@ def _file(
     path = folder / name
     text = None
     with suppress(OSError, ValueError, UnicodeDecodeError):
-        if os.path.getsize(path) <= LARGEST:  # noqa: PTH202  (a name may hold anything)
+        if os.path.getsize(path) <= MAX_FILE_BYTES:  # noqa: PTH202  (a name may hold anything)
             text = path.read_text(encoding="utf-8-sig")
-    if text is None or depth > DEEPEST:
+    if text is None or depth > MAX_DEPTH:
         lost.add(f"{where}: the requirements file {name} cannot be read")
         return
     for raw in text.replace("\\\n", " ").splitlines():

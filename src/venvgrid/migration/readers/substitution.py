@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 CELL, PYTHON = "\ue000", "\ue001"  # stand for our placeholders while braces are literal text
 GONE = "\ue002"
-DEEPEST = 20
+MAX_DEPTH = 20
 _FLAGS = frozenset({"-q", "-qq", "-v", "-vv", "-x", "-s", "-l", "-ra", "-rA", "--strict-markers"})
-MOST = 10_000  # braces of an environment
+MAX_BRACES = 10_000  # braces of an environment
 _SAME = {"/": "/", ":": ":", "toxinidir": ".", "tox_root": ".", "root": ".", "envname": CELL, "env_name": CELL}
 _SAME |= {"envpython": PYTHON, "env_python": PYTHON, "basepython": PYTHON, "base_python": PYTHON, "home": "~"}
 
@@ -29,7 +29,7 @@ class Filling:
     """Fills in what is in braces; `reference` gives the text of a key of a section. What takes too long is GONE."""
 
     reference: Callable[[str, str], str | None]
-    left: int = MOST
+    left: int = MAX_BRACES
 
     def fill(self, text: str, depth: int = 0) -> str:
         """Fill in a text."""
@@ -48,7 +48,7 @@ class Filling:
 
     def _one(self, inner: str, depth: int) -> str:
         self.left -= 1
-        if self.left < 0 or depth > DEEPEST:
+        if self.left < 0 or depth > MAX_DEPTH:
             return GONE
         name, colon, default = inner.partition(":")
         if inner in _SAME:

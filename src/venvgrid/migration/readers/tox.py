@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from venvgrid.migration.readers.tox_settings import Environment, ToxFile
+    from venvgrid.migration.readers.tox_settings import ToxEnvironment, ToxFile
 
 # Nothing is lost with these: venvgrid has no need of them, or does it anyhow.
 NEEDLESS = frozenset({
@@ -48,7 +48,7 @@ def carried(file: ToxFile, folder: Path, source: str) -> Carried:
     return Carried(source=source, variants=tuple(variants), skipped=tuple(skipped), lost=tuple(lost.notes))
 
 
-def _variant(made: Environment, core: Mapping[str, str], folder: Path, lost: Lost) -> Variant | str | None:
+def _variant(made: ToxEnvironment, core: Mapping[str, str], folder: Path, lost: Lost) -> Variant | str | None:
     """Give the variant of an environment, None if it runs no tests, or why it cannot be carried over."""
     name, settings = made.name, made.settings
     factors = name.split("-")

@@ -15,7 +15,7 @@ from venvgrid.model.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MOST = 2_000  # environments
+MAX_ENVIRONMENTS = 2_000  # environments
 _OLD = {
     "setenv": "set_env", "passenv": "pass_env", "basepython": "base_python", "changedir": "change_dir",
     "whitelist_externals": "allowlist_externals", "envlist": "env_list", "use_develop": "usedevelop",
@@ -24,7 +24,7 @@ _FACTOR_LINE = re.compile(r"(?P<expression>[\w{}.!,-]+):\s+(?P<content>.*)")
 
 
 @dataclass(slots=True, kw_only=True)
-class Environment:
+class ToxEnvironment:
     """The settings of one environment of tox, factors applied: lists of lines, but for `set_env`."""
 
     name: str
@@ -36,7 +36,7 @@ class Environment:
 class ToxFile:
     """The environments of a file, and what it says of all of them."""
 
-    environments: tuple[Environment, ...]
+    environments: tuple[ToxEnvironment, ...]
     core: Mapping[str, str]
 
 
@@ -68,12 +68,12 @@ def read_ini(text: str, source: str) -> ToxFile:
     environments = [_ini_environment(name, sections, expanded) for name in dict.fromkeys(names)]
     if not environments:
         raise UsageError(f"{source}: it has no env_list and no [testenv:NAME]")
-    return ToxFile(environments=tuple(environments[:MOST]), core=core)
+    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core)
 
 
 def _ini_environment(
     name: str, sections: Mapping[str, Mapping[str, str]], expanded: Mapping[str, Mapping[str, str]]
-) -> Environment:
+) -> ToxEnvironment:
     base, own = sections.get("testenv", {}), expanded.get(f"testenv:{name}", {})
     factors = set(name.split("-"))
 
@@ -84,7 +84,7 @@ def _ini_environment(
         value = table.get(_key(key))
         return "\n".join(_lines(value, factors)) if value is not None else None
 
-    made = Environment(name=name)
+    made = ToxEnvironment(name=name)
     filling = substitution.Filling(reference)
     for key, value in {**base, **own}.items():
         filled = [filling.fill(line) for line in _lines(value, factors)]
@@ -100,7 +100,7 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
     base, own = table.get("env_run_base", {}), table.get("env", {})
     if not isinstance(base, dict) or not isinstance(own, dict):
         raise UsageError(f"{source}: env_run_base and env have to be tables")
-    names = list(itertools.islice(_toml_names(table.get("env_list", [])), MOST)) or list(own)
+    names = list(itertools.islice(_toml_names(table.get("env_list", [])), MAX_ENVIRONMENTS)) or list(own)
     if not names:
         raise UsageError(f"{source}: it has no env_list and no [env.NAME]")
     environments = []
@@ -109,7 +109,7 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
         merged = {**base, **(specific if isinstance(specific, dict) else {})}
         environments.append(_toml_environment(name, merged, table))
     core = {key: str(value) for key, value in table.items()}
-    return ToxFile(environments=tuple(environments[:MOST]), core=core)
+    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core)
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -143,8 +143,8 @@ def _counted(start: int, stop: int) -> list[str]:
     return [str(number) for number in range(start, min(stop, start + 100) + 1)]
 
 
-def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> Environment:
-    made = Environment(name=name)
+def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> ToxEnvironment:
+    made = ToxEnvironment(name=name)
     factors = set(name.split("-"))
 
     def reference(section: str, key: str) -> str | None:
@@ -173,10 +173,10 @@ def _texts(raw: Any, factors: set[str], whole: Mapping[str, Any], depth: int = 0
         yield str(raw).lower()
     elif isinstance(raw, str):
         yield raw
-    elif isinstance(raw, list) and depth < substitution.DEEPEST:
+    elif isinstance(raw, list) and depth < substitution.MAX_DEPTH:
         for item in raw:
             yield from _texts(item, factors, whole, depth + 1)
-    elif isinstance(raw, dict) and depth < substitution.DEEPEST:
+    elif isinstance(raw, dict) and depth < substitution.MAX_DEPTH:
         yield from _texts(_replaced(raw, factors, whole), factors, whole, depth + 1)
 
 
@@ -210,7 +210,9 @@ def _list(text: str) -> list[str]:
     """Give the names of a list with generative parts."""
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
     parts = re.split(r"[,\s](?![^{]*\})", "\n".join(lines))
-    return list(itertools.islice((name for part in parts if part.strip() for name in _expand(part.strip())), MOST))
+    return list(
+        itertools.islice((name for part in parts if part.strip() for name in _expand(part.strip())), MAX_ENVIRONMENTS)
+    )
 
 
 def _expand(text: str) -> Iterator[str]:
@@ -222,7 +224,9 @@ def _expand(text: str) -> Iterator[str]:
     numbers = re.fullmatch(r"\s*(\d+)-(\d+)\s*", found[1])
     options = _counted(int(numbers[1]), int(numbers[2])) if numbers else found[1].split(",")
     for option in options:
-        yield from itertools.islice(_expand(f"{text[: found.start()]}{option.strip()}{text[found.end() :]}"), MOST)
+        yield from itertools.islice(
+            _expand(f"{text[: found.start()]}{option.strip()}{text[found.end() :]}"), MAX_ENVIRONMENTS
+        )
 
 
 def _lines(text: str, factors: set[str]) -> list[str]:

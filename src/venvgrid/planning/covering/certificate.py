@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Part = tuple[int, int]  # a factor and the index of its value
-Forbidden = tuple[Part, ...]
+Value = tuple[int, int]  # a factor and the index of its value
+Forbidden = tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,8 @@ class Certificate:
 
     strength: int
     covered: int
-    missing: tuple[tuple[Part, ...], ...]
-    infeasible: Mapping[tuple[Part, ...], int]
+    missing: tuple[tuple[Value, ...], ...]
+    infeasible: Mapping[tuple[Value, ...], int]
     wrong: tuple[int, ...]
 
     @property
@@ -74,7 +74,7 @@ class _Solver:
         for item in forbidden:
             for factor in {part[0] for part in item}:
                 self.of_factor.setdefault(factor, []).append(item)
-        self.known: dict[frozenset[Part], bool] = {}
+        self.known: dict[frozenset[Value], bool] = {}
         self.every = sorted(self.of_factor, key=lambda factor: -len(self.of_factor[factor]))
 
     def is_possible(self, given: dict[int, int]) -> bool:
@@ -84,7 +84,7 @@ class _Solver:
             self.known[key] = not any(self._violates(taken, factor) for factor in taken) and self._complete(taken)
         return self.known[key]
 
-    def reason(self, combination: Sequence[Part]) -> int:
+    def reason(self, combination: Sequence[Value]) -> int:
         parts = set(combination)
         return next((number for number, item in enumerate(self.forbidden) if parts.issuperset(item)), -1)
 

@@ -20,10 +20,10 @@ from venvgrid.planning.covering.space import Row, Space, bits
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from venvgrid.planning.covering.tuples import Targets
+    from venvgrid.planning.covering.tuples import UncoveredTuples
 
 WORK = 150_000  # looks at a value that all candidates of an array together may cost
-MOST_CANDIDATES = 60
+MAX_CANDIDATES = 60
 FEWEST_CANDIDATES = 3
 
 
@@ -56,13 +56,13 @@ def array(
         return ()
     if strength == 2 and not fixed and limit is None and set(space.sizes) == {2} and not space.clauses:  # noqa: PLR2004
         return tuple(binary(len(space.sizes)))
-    wanted = tuples.of(space, strength)
+    wanted = tuples.uncovered(space, strength)
     feasible = {bit: wanted.open.get(bit, 0) for own in space.values for bit in own}
     for row in fixed:
         wanted.cover(row)
     rows = _greedy(wanted, random.Random(seed), limit)  # noqa: S311  (no secret depends on it)
     if limit is None and strength == 2:  # noqa: PLR2004  (the repair knows pairs)
-        rows = reduction.shorten(space, feasible, fixed, rows, seed=seed, effort=effort, is_over=is_over)
+        rows = reduction.reduce(space, feasible, fixed, rows, seed=seed, effort=effort, is_over=is_over)
     return tuple(space.row(row) for row in (*fixed, *rows))
 
 
@@ -79,12 +79,12 @@ def binary(factors: int) -> list[Row]:
     return [tuple(int(row in column) for column in columns) for row in range(rows)]
 
 
-def _greedy(wanted: Targets, rng: random.Random, limit: int | None) -> list[int]:
+def _greedy(wanted: UncoveredTuples, rng: random.Random, limit: int | None) -> list[int]:
     space = wanted.space
     looks = sum(space.sizes) * math.comb(max(len(space.sizes) - 1, 1), max(0, wanted.strength - 2))
     biggest = sorted(space.sizes)[-wanted.strength :]
     guess = math.prod(biggest) * max(1.0, math.log2(len(space.sizes) + 1) / 2)
-    candidates = int(min(MOST_CANDIDATES, max(FEWEST_CANDIDATES, WORK / (looks * guess))))
+    candidates = int(min(MAX_CANDIDATES, max(FEWEST_CANDIDATES, WORK / (looks * guess))))
     rows: list[int] = []
     while wanted.open and (limit is None or len(rows) < limit):
         best, most = 0, -1
@@ -98,7 +98,7 @@ def _greedy(wanted: Targets, rng: random.Random, limit: int | None) -> list[int]
     return rows
 
 
-def _candidate(wanted: Targets, rng: random.Random) -> int:
+def _candidate(wanted: UncoveredTuples, rng: random.Random) -> int:
     """Make a whole row around a combination that is not covered; it always can be."""
     space, opened, depth = wanted.space, wanted.open, wanted.strength - 2
     key = max(rng.sample(list(opened), min(len(opened), 12)), key=lambda item: opened[item].bit_count())
@@ -118,7 +118,7 @@ def _candidate(wanted: Targets, rng: random.Random) -> int:
 
 
 def _choose(
-    wanted: Targets, state: tuple[int, int], factor: int, depth: int, rng: random.Random
+    wanted: UncoveredTuples, state: tuple[int, int], factor: int, depth: int, rng: random.Random
 ) -> tuple[int, int] | None:
     """Settle the value of a factor that covers most with those that are settled; of equals one that could most."""
     space, opened = wanted.space, wanted.open

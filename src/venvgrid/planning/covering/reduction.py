@@ -23,7 +23,7 @@ PATIENCE = 4_000  # changes without a better state, after which a search with a 
 FORBIDDEN = 1_000_000
 
 
-def shorten(
+def reduce(
     space: Space,
     feasible: dict[int, int],
     fixed: Sequence[int],

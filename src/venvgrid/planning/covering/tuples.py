@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from venvgrid.planning.covering.space import Space
 
-MOST_TUPLES = 3_000_000  # more take too long, and more memory than a planner may have
+MAX_TUPLES = 3_000_000  # more take too long, and more memory than a planner may have
 
 
 def count(sizes: Iterable[int], strength: int) -> int:
@@ -30,7 +30,7 @@ def count(sizes: Iterable[int], strength: int) -> int:
 
 
 @dataclass(slots=True)
-class Targets:
+class UncoveredTuples:
     """Combinations of `strength` values that are not covered yet. Mutable: `cover` takes off what a row has."""
 
     space: Space
@@ -65,15 +65,15 @@ class Targets:
         return found // self.strength
 
 
-def of(space: Space, strength: int) -> Targets:
+def uncovered(space: Space, strength: int) -> UncoveredTuples:
     """Find every combination of `strength` values that a whole row can have.
 
     Raises:
         ValueError: they are too many.
     """
     total = count(space.sizes, strength)
-    if total > MOST_TUPLES:
-        raise ValueError(f"{total:,} combinations of {strength} values; at most {MOST_TUPLES:,} can be covered")
+    if total > MAX_TUPLES:
+        raise ValueError(f"{total:,} combinations of {strength} values; at most {MAX_TUPLES:,} can be covered")
     opened: dict[int, int] = {}
     feasible = 0
     for chosen in itertools.combinations(range(len(space.sizes)), strength - 1):
@@ -85,7 +85,7 @@ def of(space: Space, strength: int) -> Targets:
                 opened[key] = partners
                 feasible += partners.bit_count()
     feasible //= strength
-    return Targets(space=space, strength=strength, open=opened, feasible=feasible, infeasible=total - feasible)
+    return UncoveredTuples(space=space, strength=strength, open=opened, feasible=feasible, infeasible=total - feasible)
 
 
 def _partners(space: Space, key: int) -> int:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from venvgrid.analysis.findings import Finding
     from venvgrid.results.report import Report
 
-MOST_ANNOTATIONS = 10  # errors of one step that GitHub shows
-MOST_CELLS = 20
-LONGEST = 4_000  # characters of an annotation
+MAX_ANNOTATIONS = 10  # errors of one step that GitHub shows
+MAX_CELLS = 20
+MAX_ANNOTATION_LENGTH = 4_000  # characters of an annotation
 
 _PLACE = re.compile(r"([^\s:>]+\.py):(\d+)")
 # https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
@@ -43,7 +43,7 @@ def gitlab(report: Report, folder: str = "") -> str:
         path, number = _place(finding)
         entries.append(
             {
-                "description": "; ".join([_headline(finding), *rules.told(finding.explanation), _where(finding)]),
+                "description": "; ".join([_headline(finding), *rules.describe(finding.explanation), _where(finding)]),
                 "check_name": text.line(finding.group.kind) or finding.group.outcome.value,
                 "fingerprint": hashlib.sha256(finding.group.signature.encode("utf-8", "replace")).hexdigest(),
                 "severity": "minor" if finding.group.allowed else "major",
@@ -55,7 +55,7 @@ def gitlab(report: Report, folder: str = "") -> str:
 
 def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
     found = analysis.findings
-    for finding in found[:MOST_ANNOTATIONS]:
+    for finding in found[:MAX_ANNOTATIONS]:
         path, number = _place(finding)
         properties = {"title": _headline(finding)}
         if path:
@@ -63,11 +63,11 @@ def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
         given = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
         tests = [f"{text.count(len(finding.group.tests), 'test')}: {text.some(finding.group.tests, 3)}"]
         repeat = f"repeat: {text.command('venvgrid', 'run', '-k', finding.group.cells[0])}"
-        told = [*rules.told(finding.explanation), _where(finding), *(tests if finding.group.tests else []), repeat]
+        told = [*rules.describe(finding.explanation), _where(finding), *(tests if finding.group.tests else []), repeat]
         level = "warning" if finding.group.allowed else "error"
-        yield f"::{level} {given}::{chr(10).join(told)[:LONGEST].translate(_DATA)}"
-    if len(found) > MOST_ANNOTATIONS:
-        yield f"::notice title=venvgrid::and {len(found) - MOST_ANNOTATIONS} more failures in the step's summary"
+        yield f"::{level} {given}::{chr(10).join(told)[:MAX_ANNOTATION_LENGTH].translate(_DATA)}"
+    if len(found) > MAX_ANNOTATIONS:
+        yield f"::notice title=venvgrid::and {len(found) - MAX_ANNOTATIONS} more failures in the step's summary"
 
 
 def _headline(finding: Finding) -> str:
@@ -76,7 +76,7 @@ def _headline(finding: Finding) -> str:
 
 
 def _where(finding: Finding) -> str:
-    return f"in {text.count(len(finding.group.cells), 'cell')}: {text.some(finding.group.cells, MOST_CELLS)}"
+    return f"in {text.count(len(finding.group.cells), 'cell')}: {text.some(finding.group.cells, MAX_CELLS)}"
 
 
 def _place(finding: Finding) -> tuple[str, int]:

@@ -31,7 +31,7 @@ ASSETS = Path(__file__).with_name("page")
 LOGS = 12_000_000  # characters of all logs together
 LOG_OF_RED = 100_000  # of one cell at most; the end says most
 LOG_OF_GREEN = 8_000
-MOST_TESTS = 30  # that a failure names
+MAX_TESTS = 30  # that a failure names
 
 
 def render(report: Report, log: Callable[[CellResult], str] = lambda _cell: "") -> str:
@@ -52,7 +52,7 @@ def render(report: Report, log: Callable[[CellResult], str] = lambda _cell: "") 
         *_reasons(report),
         *_failures(analysis),
         *_rest(report),
-        f'<script type="application/json" id="data">{as_json(html_data.of(analysis))}</script>\n',
+        f'<script type="application/json" id="data">{as_json(html_data.page_data(analysis))}</script>\n',
         *_logs(report, log),
         f"<script>{script}</script>\n</body>\n</html>\n",
     ]
@@ -170,12 +170,12 @@ def _failure(finding: Finding, number: int, report: Report) -> Iterator[str]:
     group = finding.group
     may = " may" if group.allowed else ""
     yield f'<section class="failure{may}" id="failure-{number}">\n<h3>{_flat(html_data.headline(finding))}</h3>\n'
-    for line, told in enumerate(rules.told(finding.explanation)):
+    for line, told in enumerate(rules.describe(finding.explanation)):
         yield f'<p class="{"dim" if line else "rule"}">{_flat(told)}</p>\n'
     yield f"<p>in {len(group.cells)} of {text.count(len(report.cells), 'cell')}: {_cell_links(group.cells)}</p>\n"
     if group.tests:
-        items = "".join(f"<li><code>{_flat(test)}</code></li>" for test in group.tests[:MOST_TESTS])
-        more = len(group.tests) - MOST_TESTS
+        items = "".join(f"<li><code>{_flat(test)}</code></li>" for test in group.tests[:MAX_TESTS])
+        more = len(group.tests) - MAX_TESTS
         yield f"<ul>{items}{f'<li>and {more} more</li>' if more > 0 else ''}</ul>\n"
     repeat = text.command("venvgrid", "run", "-k", group.cells[0])
     yield f"<p>repeat one: <code>{_flat(repeat)}</code></p>\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model.result import Verdict
+from venvgrid.model.result import CaseOutcome
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from venvgrid.results.report import Report
 
 LETTERS = {
-    Verdict.PASSED: "p",
-    Verdict.XPASSED: "P",
-    Verdict.FAILED: "f",
-    Verdict.ERROR: "e",
-    Verdict.SKIPPED: "s",
-    Verdict.XFAILED: "x",
+    CaseOutcome.PASSED: "p",
+    CaseOutcome.XPASSED: "P",
+    CaseOutcome.FAILED: "f",
+    CaseOutcome.ERROR: "e",
+    CaseOutcome.SKIPPED: "s",
+    CaseOutcome.XFAILED: "x",
 }
-MOST_ERRORS = 30  # of a cell, to be found by the filter
+MAX_ERRORS = 30  # of a cell, to be found by the filter
 _SGR = re.compile(r"(\x1b\[[0-9;:]*m)")
 
 
-def of(analysis: Analysis) -> dict[str, Any]:
+def page_data(analysis: Analysis) -> dict[str, Any]:
     """Give everything but the logs."""
     report = analysis.report
     axes = list(dict.fromkeys(name for cell in report.cells for name in cell.axes))
@@ -57,7 +57,7 @@ def of(analysis: Analysis) -> dict[str, Any]:
 
 def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int], report: Report) -> dict[str, Any]:
     python = cell.interpreter
-    errors = " ".join(text.line(f"{item.kind} {item.message} {item.test}") for item in cell.failures[:MOST_ERRORS])
+    errors = " ".join(text.line(f"{item.kind} {item.message} {item.test}") for item in cell.failures[:MAX_ERRORS])
     return {
         "number": number,
         "id": cell.id,

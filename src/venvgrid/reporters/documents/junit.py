@@ -15,7 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import ExitStatus
-from venvgrid.model.result import Failure, Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Failure, Outcome
 from venvgrid.reporters import text
 from venvgrid.results.report import Case
 
@@ -92,7 +92,7 @@ class _Suite:
             self._add(self._names[test], case, failures.get(test))
         for test, failure in failures.items():
             if test not in cases:  # it did not end, or tests were counted from a report that names only these
-                case = Case(verdict=Verdict.FAILED, duration=failure.duration, message=failure.message)
+                case = Case(verdict=CaseOutcome.FAILED, duration=failure.duration, message=failure.message)
                 self._add(self._names[test], case, failure)
 
     def _add_cell(self) -> None:
@@ -106,9 +106,9 @@ class _Suite:
         reason = "\n".join(filter(None, (cell.reason, *(failure.longrepr for failure in whole), *cell.notes)))
         failure = Failure(test="", kind=kind, message=cell.reason or kind, signature="", longrepr=reason)
         if cell.outcome.is_green:
-            self._add(name, Case(verdict=Verdict.PASSED), None)
+            self._add(name, Case(verdict=CaseOutcome.PASSED), None)
         else:
-            verdict = Verdict.SKIPPED if _is_waived(cell, self._report) else Verdict.ERROR
+            verdict = CaseOutcome.SKIPPED if _is_waived(cell, self._report) else CaseOutcome.ERROR
             self._add(name, Case(verdict=verdict, message=cell.reason), failure)
 
     def _add(self, name: str, case: Case, failure: Failure | None) -> None:
@@ -117,14 +117,14 @@ class _Suite:
         head = f'<testcase classname="{self._classname}{name}" time="{took:.3f}"'
         self.counts[TESTS] += 1
         match case.verdict:
-            case Verdict.PASSED | Verdict.XPASSED:
+            case CaseOutcome.PASSED | CaseOutcome.XPASSED:
                 body = _problem("flakyFailure", "flaky", case.earlier, "") if case.earlier else ""
-            case Verdict.SKIPPED | Verdict.XFAILED:
+            case CaseOutcome.SKIPPED | CaseOutcome.XFAILED:
                 self.counts[SKIPPED] += 1
-                kind = "pytest.skip" if case.verdict is Verdict.SKIPPED else "pytest.xfail"
+                kind = "pytest.skip" if case.verdict is CaseOutcome.SKIPPED else "pytest.xfail"
                 body = _problem("skipped", failure.kind if failure else kind, case.message, "")
-            case Verdict.FAILED | Verdict.ERROR:
-                is_error = case.verdict is Verdict.ERROR
+            case CaseOutcome.FAILED | CaseOutcome.ERROR:
+                is_error = case.verdict is CaseOutcome.ERROR
                 self.counts[ERRORS if is_error else FAILURES] += 1
                 known = failure or Failure(test="", kind="", message="", signature="")
                 body = _problem(

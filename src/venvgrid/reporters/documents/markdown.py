@@ -29,7 +29,7 @@ TABLE_LIMIT = 400_000
 REASONS_LIMIT = 550_000  # with the table
 RESERVE = 2_000  # bytes for saying how much is left out
 LONGEST_TRACEBACK = 4_000  # characters
-MOST_NAMES = 20  # of cells or tests, in one list
+MAX_NAMES = 20  # of cells or tests, in one list
 
 SIGNS = {
     Outcome.PASSED: "✅",
@@ -211,7 +211,7 @@ def _failure(finding: Finding, report: Report) -> str:
     may = " (may fail)" if group.allowed else ""
     lines = [
         f"<details><summary>❌ <code>{escaped(text.line(what))}</code> — {tests}{where}{may}</summary>\n",
-        *(f"- {prose(told)}" for told in rules.told(finding.explanation)),
+        *(f"- {prose(told)}" for told in rules.describe(finding.explanation)),
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",
         f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
@@ -242,5 +242,5 @@ def _notes(report: Report) -> Iterator[str]:
 
 def _names(names: Iterable[str]) -> str:
     every = list(names)
-    more = f" and {len(every) - MOST_NAMES} more" if len(every) > MOST_NAMES else ""
-    return ", ".join(code(name) for name in every[:MOST_NAMES]) + more
+    more = f" and {len(every) - MAX_NAMES} more" if len(every) > MAX_NAMES else ""
+    return ", ".join(code(name) for name in every[:MAX_NAMES]) + more

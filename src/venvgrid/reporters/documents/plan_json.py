@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 FORMAT = "venvgrid-plan-1"
 
 
-LARGEST = 2**53 - 1  # that every JSON parser takes as it is
+MAX_SAFE_INTEGER = 2**53 - 1  # that every JSON parser takes as it is
 
 
 def _strategy_json(plan: Plan) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def _strategy_json(plan: Plan) -> dict[str, Any]:
     if plan.learnt:
         found["learnt"] = [{"values": dict(item.values), "reason": item.reason} for item in plan.learnt]
     if plan.combinations:
-        found["combinations"] = min(plan.combinations, LARGEST)
+        found["combinations"] = min(plan.combinations, MAX_SAFE_INTEGER)
     if plan.certificate is not None:
         proof = plan.certificate
         found |= {

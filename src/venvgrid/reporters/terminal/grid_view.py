@@ -22,7 +22,7 @@ WAITING = ("·", ".", "bright_black")
 STAGES = {Stage.RESOLVE: ("r", "r", "bright_black"), Stage.BUILD: ("b", "b", "cyan"), Stage.TEST: ("▸", ">", "cyan")}
 
 
-class Picture:
+class LiveGrid:
     """Where each cell stands; `width` and `height` are what it takes of the screen."""
 
     def __init__(self, cells: Mapping[str, Mapping[str, str]]) -> None:

@@ -10,13 +10,13 @@ from venvgrid.model.plan import Status
 from venvgrid.model.result import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.terminal.progress import Progress, Running
-from venvgrid.reporters.terminal.streams import Quiet
+from venvgrid.reporters.terminal.streams import SafeStream
 
 if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
 
-MOST_FAILURES = 5  # of a cell
-MOST_RUNNING = 4  # cells that a line of progress names
+MAX_FAILURES = 5  # of a cell
+MAX_RUNNING = 4  # cells that a line of progress names
 PERIOD = 30.0  # seconds without a line, after which one says how far the run is
 
 
@@ -25,7 +25,7 @@ class LinesReporter:
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         """Write to `stream`; `verbose` tells also of what was resolved and built."""
-        self._stream, self._verbose = Quiet(stream), verbose
+        self._stream, self._verbose = SafeStream(stream), verbose
         self._progress = Progress()
         self._built: dict[str, float] = {}
         self._last = 0.0
@@ -89,11 +89,11 @@ def finished(result: CellResult, run: str, encoding: str) -> list[str]:
     if result.reason and (result.outcome is not Outcome.FAILED or not failing):
         reason = text.line(result.reason, 500)
         lines = [first, f"    {reason}"] if told else [f"{first}: {reason}"]
-    for failure in failing[:MOST_FAILURES]:
+    for failure in failing[:MAX_FAILURES]:
         what = ": ".join(filter(None, (failure.kind, failure.message)))
         lines.append(f"    {text.line(failure.test)}: {text.line(what)}")
-    if len(failing) > MOST_FAILURES:
-        lines.append(f"    and {len(failing) - MOST_FAILURES} more")
+    if len(failing) > MAX_FAILURES:
+        lines.append(f"    and {len(failing) - MAX_FAILURES} more")
     if result.log and not result.outcome.is_green:
         lines.append(f"    log: {text.line(f'.venvgrid/runs/{run}/{result.log}')}")
     return lines
@@ -111,8 +111,8 @@ def _times(result: CellResult) -> list[str]:
 
 
 def _so_far(progress: Progress) -> str:
-    parts = [_doing(running) for running in list(progress.running.values())[:MOST_RUNNING]]
-    more = len(progress.running) - MOST_RUNNING
+    parts = [_doing(running) for running in list(progress.running.values())[:MAX_RUNNING]]
+    more = len(progress.running) - MAX_RUNNING
     parts += [f"{more} more"] if more > 0 else []
     now = f"; now {', '.join(parts)}" if parts else ""
     return f"  {text.seconds(progress.now)}: {progress.finished} of {text.count(progress.total, 'cell')} done{now}"

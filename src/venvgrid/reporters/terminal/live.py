@@ -18,10 +18,10 @@ from rich.text import Text
 from venvgrid.model.events import CellFinished, Event, Message, Stage, TestFinished
 from venvgrid.model.result import Outcome
 from venvgrid.reporters import text
-from venvgrid.reporters.terminal.grid_view import Picture
+from venvgrid.reporters.terminal.grid_view import LiveGrid
 from venvgrid.reporters.terminal.lines import finished
 from venvgrid.reporters.terminal.progress import Progress, Running
-from venvgrid.reporters.terminal.streams import Quiet
+from venvgrid.reporters.terminal.streams import SafeStream
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SILENT = frozenset({Outcome.PASSED, Outcome.IMPOSSIBLE, Outcome.CANCELLED})  # t
 NOTHING_EXPECTED: Mapping[str, float] = MappingProxyType({})
 LONGEST_DOING = 60  # characters
 ROOM_FOR_EXPECTED = 60  # columns
-MOST_ROWS = 16  # of running cells: what stays above is to be seen, too
+MAX_ROWS = 16  # of running cells: what stays above is to be seen, too
 _BAR = 20
 
 
@@ -56,7 +56,7 @@ class LiveReporter:
 
         `console` and `clock` (seconds) are others in tests.
         """
-        quiet = cast("TextIO", Quiet(stream))
+        quiet = cast("TextIO", SafeStream(stream))
         self._console = console or Console(file=quiet, highlight=False, emoji=False, markup=False)
         self._screen = Screen(clock, expected)
         self._has_failed = False
@@ -110,7 +110,7 @@ class Screen:
         """Know nothing yet. `clock` gives seconds, from any beginning."""
         self.progress = Progress()
         self._expected = expected
-        self._picture: Picture | None = None
+        self._picture: LiveGrid | None = None
         self._clock = clock
         self._began = clock()  # what the clock showed when the run began
 
@@ -130,7 +130,7 @@ class Screen:
         """Give at most `height` lines of at most `width` columns."""
         now = self._clock() - self._began
         running = list(self.progress.running.values())  # one step: the events' thread goes on meanwhile
-        room = min(height - 1, MOST_ROWS)
+        room = min(height - 1, MAX_ROWS)
         shown = running if len(running) <= room else running[: max(0, room - 1)]
         wide = max((len(row.cell) for row in shown), default=0)
         yield from self._drawn(width, height - 2 - min(len(running), room), encoding)
@@ -143,7 +143,7 @@ class Screen:
     def _drawn(self, width: int, height: int, encoding: str) -> list[Text]:
         """Give the grid with an empty line below, if it fits."""
         if self._picture is None and self.progress.cells:
-            self._picture = Picture(self.progress.cells)
+            self._picture = LiveGrid(self.progress.cells)
         if self._picture is None or self._picture.height > height or self._picture.width > width:
             return []
         return [*self._picture.lines(self.progress, encoding), Text()]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from venvgrid.model.plan import Plan
 
-MOST_MISSING = 5
-MOST_REASONS = 12
+MAX_MISSING = 5
+MAX_REASONS = 12
 OUTCOMES = {
     Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
     Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
@@ -54,10 +54,10 @@ def certified(plan: Plan) -> Iterator[str]:
         yield f"{plan.strategy}: all {proof.feasible} {what} that can be are covered (checked)"
     else:
         yield f"{plan.strategy}: {proof.covered} of the {proof.feasible} {what} that can be are covered (checked)"
-        shown = [", ".join(f"{name} {value}" for name, value in item.items()) for item in proof.missing[:MOST_MISSING]]
+        shown = [", ".join(f"{name} {value}" for name, value in item.items()) for item in proof.missing[:MAX_MISSING]]
         more = proof.feasible - proof.covered - len(shown)
-        yield f"  not covered: {text.some(shown, MOST_MISSING)}{f' and {more} more' if more > 0 else ''}"
-    for why, number in list(proof.infeasible.items())[:MOST_REASONS]:
+        yield f"  not covered: {text.some(shown, MAX_MISSING)}{f' and {more} more' if more > 0 else ''}"
+    for why, number in list(proof.infeasible.items())[:MAX_REASONS]:
         yield f"  {number} cannot be: {text.line(why)}"
     if plan.combinations:
         yield f"  not run: {plan.combinations - len(plan.cells):,} of {plan.combinations:,} combinations of all axes"

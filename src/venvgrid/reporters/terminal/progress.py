@@ -18,7 +18,7 @@ from venvgrid.model.events import (
     TestsCollected,
 )
 from venvgrid.model.plan import Status
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ class Progress:
         if event.attempt > running.attempt:
             running.attempt, running.done, running.failed = event.attempt, 0, 0
         running.done += 1
-        running.failed += event.verdict in {Verdict.FAILED, Verdict.ERROR}
+        running.failed += event.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}
 
     @property
     def finished(self) -> int:

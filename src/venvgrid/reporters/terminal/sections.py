@@ -10,7 +10,7 @@ from rich.text import Text
 
 from venvgrid.analysis import rules
 from venvgrid.analysis.findings import GOOD, Analysis
-from venvgrid.model.result import Outcome, Verdict
+from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.reporters import text
 from venvgrid.results.report import BAD
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
 
-MOST_GROUPS = 20
-MOST_TESTS = 5  # of a failure group
-MOST_CELLS = 8
-MOST_DIFFERENCES = 20
+MAX_GROUPS = 20
+MAX_TESTS = 5  # of a failure group
+MAX_CELLS = 8
+MAX_DIFFERENCES = 20
 FEWEST_DIFFERENCES = 2  # of one test the failure says it all
-MOST_SLOW = 3
-MOST_REPEATS = 10
+MAX_SLOW = 3
+MAX_REPEATS = 10
 SLOW_CELL, SLOW_TEST = 5.0, 1.0  # seconds that are worth telling
 NARROWEST_NAME = 24  # columns for the name of a test
 DIM = "bright_black"
 SIGNS = {
-    Verdict.PASSED: ("✓", "+", "green"),
-    Verdict.XPASSED: ("✓", "+", "green"),
-    Verdict.FAILED: ("✗", "x", "red"),
-    Verdict.ERROR: ("E", "E", "red"),
-    Verdict.SKIPPED: ("s", "s", DIM),
-    Verdict.XFAILED: ("s", "s", DIM),
+    CaseOutcome.PASSED: ("✓", "+", "green"),
+    CaseOutcome.XPASSED: ("✓", "+", "green"),
+    CaseOutcome.FAILED: ("✗", "x", "red"),
+    CaseOutcome.ERROR: ("E", "E", "red"),
+    CaseOutcome.SKIPPED: ("s", "s", DIM),
+    CaseOutcome.XFAILED: ("s", "s", DIM),
 }
 
 _PLACE = re.compile(r" @ (\S+(?: > \S+)?)$")  # how a signature ends
@@ -72,11 +72,11 @@ def what_next(report: Report, options: Sequence[str]) -> Iterator[Text]:
 def _failures(analysis: Analysis, encoding: str) -> Iterator[Text]:
     results = {cell.id: cell for cell in analysis.report.cells}
     found = analysis.findings
-    for finding in found[:MOST_GROUPS]:
+    for finding in found[:MAX_GROUPS]:
         yield from _failure(finding, analysis.report, results, encoding)
         yield Text()
-    if len(found) > MOST_GROUPS:
-        more = f"and {len(found) - MOST_GROUPS} more failures: venvgrid report --format json"
+    if len(found) > MAX_GROUPS:
+        more = f"and {len(found) - MAX_GROUPS} more failures: venvgrid report --format json"
         yield Text(f"{text.ELLIPSIS[text.is_plain(encoding)]} {more}", style="bold red")
         yield Text()
 
@@ -92,14 +92,14 @@ def _failure(finding: Finding, report: Report, results: Mapping[str, CellResult]
     place = _PLACE.search(group.signature) if group.tests else None
     if place:
         yield Text(f"    at {text.line(place[1])}", style=DIM)
-    for test in group.tests[:MOST_TESTS]:
+    for test in group.tests[:MAX_TESTS]:
         yield Text(f"    {text.line(test)}")
-    if len(group.tests) > MOST_TESTS:
-        yield Text(f"    and {len(group.tests) - MOST_TESTS} more tests")
-    for number, told in enumerate(rules.told(finding.explanation)):
+    if len(group.tests) > MAX_TESTS:
+        yield Text(f"    and {len(group.tests) - MAX_TESTS} more tests")
+    for number, told in enumerate(rules.describe(finding.explanation)):
         yield Text(f"    {text.line(told, 500)}", style=DIM if number else "bold")
     many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
-    yield Text(f"    in {many}: {text.some(group.cells, MOST_CELLS)}", style=DIM)
+    yield Text(f"    in {many}: {text.some(group.cells, MAX_CELLS)}", style=DIM)
     first = results[group.cells[0]]
     if not group.tests and first.reason and group.message not in first.reason:
         yield Text(f"    {text.line(first.reason, 500)}")
@@ -119,15 +119,15 @@ def _changes(analysis: Analysis) -> Iterator[Text]:
         ("newly possible", changes.newly_possible, "green"),
     ):
         if cells:
-            yield Text.assemble((f"  {word}: ", colour), text.some(cells, MOST_CELLS))
+            yield Text.assemble((f"  {word}: ", colour), text.some(cells, MAX_CELLS))
     if changes.moved:
-        yield Text(f"    in all that regressed: {text.some(changes.moved, MOST_CELLS)}", style=DIM)
+        yield Text(f"    in all that regressed: {text.some(changes.moved, MAX_CELLS)}", style=DIM)
     yield Text()
 
 
 def _slowest(analysis: Analysis) -> Iterator[Text]:
-    cells = [item for item in analysis.slowest_cells(MOST_SLOW) if item.seconds >= SLOW_CELL]
-    tests = [item for item in analysis.slowest_tests(MOST_SLOW) if item.seconds >= SLOW_TEST]
+    cells = [item for item in analysis.slowest_cells(MAX_SLOW) if item.seconds >= SLOW_CELL]
+    tests = [item for item in analysis.slowest_tests(MAX_SLOW) if item.seconds >= SLOW_TEST]
     if len(analysis.report.cells) > 1 and cells:
         told = ", ".join(f"{text.line(item.cell)} {text.seconds(item.seconds)}" for item in cells)
         yield Text(f"Slowest cells: {told}", style=DIM)
@@ -154,8 +154,8 @@ def _differences(analysis: Analysis, width: int, encoding: str) -> Iterator[Text
         yield from _listed(broken, cells)
     else:
         yield from _tabled(broken, cells, heads, columns, min(room, 100), text.is_plain(encoding))
-    if len(broken) > MOST_DIFFERENCES:
-        yield Text(f"  and {len(broken) - MOST_DIFFERENCES} more: venvgrid report --format html", style=DIM)
+    if len(broken) > MAX_DIFFERENCES:
+        yield Text(f"  and {len(broken) - MAX_DIFFERENCES} more: venvgrid report --format html", style=DIM)
     yield Text()
 
 
@@ -173,7 +173,7 @@ def _tabled(
     room: int,
     is_plain: bool,  # noqa: FBT001  (one of many)
 ) -> Iterator[Text]:
-    shown = found[:MOST_DIFFERENCES]
+    shown = found[:MAX_DIFFERENCES]
     names = [_shortened(text.line(item.test), room - 2) for item in shown]
     wide = max(map(cell_len, names)) + 2
     for head in heads:
@@ -189,10 +189,10 @@ def _tabled(
 
 
 def _listed(found: Sequence[Difference], cells: Sequence[CellResult]) -> Iterator[Text]:
-    for item in found[:MOST_DIFFERENCES]:
+    for item in found[:MAX_DIFFERENCES]:
         bad = [cell.id for cell in cells if item.verdicts.get(cell.id) in BAD]
         yield Text(f"  {text.line(item.test)}")
-        yield Text(f"    fails in {len(bad)} of {len(item.verdicts)}: {text.some(bad, MOST_CELLS)}", style=DIM)
+        yield Text(f"    fails in {len(bad)} of {len(item.verdicts)}: {text.some(bad, MAX_CELLS)}", style=DIM)
 
 
 def _shortened(name: str, room: int) -> str:
@@ -205,10 +205,10 @@ def _repeat(report: Report, options: Sequence[str]) -> Iterator[Text]:
     if not red:
         return
     yield Text("To repeat just one" if len(red) > 1 else "To repeat it", style="bold")
-    for cell in red[:MOST_REPEATS]:
+    for cell in red[:MAX_REPEATS]:
         yield Text(f"  {text.line(repeat(cell.id, (*_grid(report), *options)), 500)}")
-    if len(red) > MOST_REPEATS:
-        yield Text(f"  and {len(red) - MOST_REPEATS} more, each with its id", style=DIM)
+    if len(red) > MAX_REPEATS:
+        yield Text(f"  and {len(red) - MAX_REPEATS} more, each with its id", style=DIM)
     yield Text()
 
 

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from venvgrid.reporters.text import encodable
 
 
-class Quiet:
+class SafeStream:
     """Writes to a stream until that fails once; from then on it does nothing. Everything else is the stream's."""
 
     def __init__(self, stream: TextIO) -> None:

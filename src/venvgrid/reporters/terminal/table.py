@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
 
-MOST_CELLS = 8
-MOST_FLAKY = 10
+MAX_CELLS = 8
+MAX_FLAKY = 10
 GAP = "  "
 DIM = "bright_black"
 
@@ -178,7 +178,7 @@ def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str
         which = text.line(group.cells[0]) if single else text.count(len(group.cells), "cell")
         yield Text(f"  {text.line(group.reason or 'no reason was given', 500)} ({which})")
         if group.outcome is not Outcome.IMPOSSIBLE and not single:
-            yield Text(f"    {text.some(group.cells, MOST_CELLS)}", style=DIM)
+            yield Text(f"    {text.some(group.cells, MAX_CELLS)}", style=DIM)
         if group.log:
             yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
     yield Text()
@@ -194,10 +194,10 @@ def _flaky(report: Report) -> Iterator[Text]:
     if not found:
         return
     yield Text("~ Flaky", style="bold yellow")
-    for cell, name, earlier in found[:MOST_FLAKY]:
+    for cell, name, earlier in found[:MAX_FLAKY]:
         yield Text(f"  {text.line(name)} in {text.line(cell)}: passed after {text.line(earlier)}")
-    if len(found) > MOST_FLAKY:
-        yield Text(f"  and {len(found) - MOST_FLAKY} more")
+    if len(found) > MAX_FLAKY:
+        yield Text(f"  and {len(found) - MAX_FLAKY} more")
     yield Text()
 
 
@@ -207,7 +207,7 @@ def _notes(report: Report) -> Iterator[Text]:
         for note in cell.notes:
             found.setdefault(note, []).append(cell.id)
     for note, cells in found.items():
-        yield Text(f"note: {text.line(note, 500)} ({text.some(cells, MOST_CELLS)})", style="yellow")
+        yield Text(f"note: {text.line(note, 500)} ({text.some(cells, MAX_CELLS)})", style="yellow")
     for warning in report.warnings:
         yield Text(f"warning: {text.line(warning, 500)}", style="yellow")
     if found or report.warnings:
