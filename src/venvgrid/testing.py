@@ -10,14 +10,31 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.builder import BuildError
 from venvgrid.environments.store import Environment
 from venvgrid.installers.base import Resolved, ResolveResult
 from venvgrid.model.environment import Distribution, Interpreter, LockEntry
+from venvgrid.model.events import Stage, StageStarted
 from venvgrid.model.result import Outcome
-from venvgrid.project.metadata import Metadata, ProjectError
+from venvgrid.processes.diagnosis import headline
+from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel
-from venvgrid.running.cell_job import TestDone, base_result
+from venvgrid.running.executor import Finished, Slots
+from venvgrid.running.tasks import (
+    BuildDone,
+    BuildTask,
+    CompileDone,
+    CompileTask,
+    DownloadDone,
+    DownloadTask,
+    ResolveDone,
+    ResolveTask,
+    TaskFailed,
+    TestDone,
+    TestTask,
+    WheelDone,
+    WheelTask,
+    base_result,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,10 +42,11 @@ if TYPE_CHECKING:
     from venvgrid.installers.base import InstallRequest, ResolveRequest
     from venvgrid.model.plan import Cell
     from venvgrid.model.result import CellResult
-    from venvgrid.processes.runner import Command, Completed
-    from venvgrid.running.cell_job import CellJob
-    from venvgrid.running.loop import Post
-    from venvgrid.running.tasks import CellAnswer
+    from venvgrid.running.executor import Deliver, Post
+    from venvgrid.running.tasks import CellAnswer, Task, TaskResult
+
+
+__all__ = ["FakeExecutor", "FakeInstaller", "FakeWorker", "distribution", "environment", "interpreter"]
 
 
 def interpreter(
@@ -57,25 +75,22 @@ def distribution(name: str, version: str, *, uploaded: str = "") -> Distribution
     return Distribution(name=name, version=version, hashes=(f"sha256:{digest}",), uploaded=uploaded)
 
 
+def environment(entry: LockEntry) -> Environment:
+    """Make the environment of a lock entry, which is nowhere."""
+    path = Path("/nowhere") / entry.key
+    return Environment(
+        key=entry.key,
+        path=path,
+        python=path / "bin/python",
+        site=path / "lib",
+        interpreter=entry.interpreter,
+        detail="built",
+    )
+
+
 def hash_of(text: str) -> int:
     """Give a number for a text: the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=32).digest(), "big")
-
-
-@dataclass(kw_only=True)
-class FakeRunner:
-    """A door to processes that starts none: `answer` gives what became of a command; `commands` keeps them all."""
-
-    answer: Callable[[Command], Completed]
-    commands: list[Command] = field(default_factory=list)
-
-    def __call__(self, command: Command, *, poll: Callable[[], None] | None = None) -> Completed:
-        """Answer a command."""
-        self.commands.append(command)
-        completed = self.answer(command)
-        if poll is not None:
-            poll()
-        return completed
 
 
 @dataclass(kw_only=True)
@@ -107,14 +122,13 @@ class FakeInstaller:
 
 
 @dataclass(kw_only=True)
-class FakeWork:
-    """The effects of a run (`director.Work`): every table maps a cell's id, else what is ordinary happens.
+class FakeWorker:
+    """A worker without effects (see `running.worker`): every table maps a cell's id; the rest is ordinary.
 
-    `answers` are of resolves; `downloads` are interpreters by the value of the
-    python axis; `build_problems` break the environments of their cells; `outcomes` are of tests;
-    the tests of `changing` cells change what their environment shares with others; `unchanged` ones have an earlier
-    result.
-    `calls` keeps what was done, in order: ("test", "py3.12-…").
+    `answers` are of resolves; `downloads` are interpreters by the value of the python axis; `build_problems` break the
+    environments of their cells; `outcomes` are of tests; the tests of `changing` cells change what their environment
+    shares with others; `unchanged` cells have an earlier result. `calls` keeps what was done, in order:
+    ("test", "py3.12-…").
     """
 
     answers: Mapping[str, CellAnswer | Exception] = field(default_factory=dict)
@@ -127,80 +141,100 @@ class FakeWork:
     pure: bool = True
     calls: list[tuple[str, str]] = field(default_factory=list)
 
-    def wheel(self, interpreter: Interpreter) -> Wheel:
-        """Give a wheel of a project "demo"."""
+    def execute(self, task: Task, post: Post) -> TaskResult:
+        """Return the result of a task at once."""
+        match task:
+            case ResolveTask():
+                return self._resolve(task, post)
+            case WheelTask():
+                return self._wheel(task.interpreter)
+            case DownloadTask():
+                self.calls.append(("python", task.value))
+                return DownloadDone(interpreter=self.downloads.get(task.value, task.missing))
+            case BuildTask():
+                return self._build(task, post)
+            case TestTask():
+                return self._test(task)
+            case CompileTask():
+                self.calls.append(("collect", task.environment.key))
+                return CompileDone(files=0)
+
+    def cached(self, cell: Cell, entry: LockEntry) -> CellResult | None:
+        """Return an earlier result for the cells of `unchanged`."""
+        if cell.id not in self.unchanged:
+            return None
+        return replace(base_result(cell, entry), outcome=Outcome.PASSED, cached=True)
+
+    def append_log(self, cell: str, text: str) -> str:
+        """Record the output of a failed step."""
+        self.calls.append(("record", f"{cell}: {text}"))
+        return f"logs/{cell}.log"
+
+    def _wheel(self, interpreter: Interpreter) -> TaskResult:
         self.calls.append(("wheel", interpreter.version))
         if self.wheel_problem:
-            raise ProjectError(self.wheel_problem)
-        return Wheel(
+            return TaskFailed(reason=headline(self.wheel_problem), detail=self.wheel_problem)
+        wheel = Wheel(
             path=Path("demo-1.0-py3-none-any.whl"),
             metadata=Metadata(name="demo", version="1.0"),
             digest="d",
             pure=self.pure,
             modules=("demo",),
         )
+        return WheelDone(wheel=wheel)
 
-    def python(self, value: str, missing: str) -> Interpreter | str:
-        """Give the interpreter that `downloads` has, else the reason."""
-        self.calls.append(("python", value))
-        return self.downloads.get(value, missing)
-
-    def resolve(
-        self,
-        cell: Cell,
-        interpreter: Interpreter,
-        metadata: Metadata | None,
-    ) -> CellAnswer:
-        """Give the answer for a cell; cells share an environment if their axes other than variables are equal."""
+    def _resolve(self, task: ResolveTask, post: Post) -> TaskResult:
+        """Return the answer for a cell; cells share an environment if they are resolved alike."""
+        cell = task.cells[0]
+        post(StageStarted(cell=cell.id, stage=Stage.RESOLVE))
         self.calls.append(("resolve", cell.id))
-        del metadata
-        answer = self.answers.get(cell.id)
+        answer = self.answers.get(cell.id) or self.entry(cell, task.interpreter)
         if isinstance(answer, Exception):
             raise answer
-        if answer is not None:
-            return answer
-        key = f"{hash_of('/'.join(f'{k}{v}' for k, v in cell.axes.items() if not k.startswith('env.'))) % 16**16:016x}"
+        return ResolveDone(answer=answer, took=0.0)
+
+    def entry(self, cell: Cell, interpreter: Interpreter) -> LockEntry:
+        """Return the lock entry of a cell: without distributions, and its own but for variables."""
+        key = f"{hash_of('/'.join(f'{name}{value}' for name, value in cell.versions)) % 16**16:016x}"
         return LockEntry(key=key, interpreter=interpreter, distributions=())
 
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
-        """Give an environment that is nowhere."""
-        del wheel, alone
-        for cell in cells:
+    def _build(self, task: BuildTask, post: Post) -> TaskResult:
+        for cell in task.cells:
+            post(StageStarted(cell=cell.id, stage=Stage.BUILD))
             self.calls.append(("build", cell.id))
-            if cell.id in self.build_problems:
-                raise BuildError(self.build_problems[cell.id])
-        path = Path("/nowhere") / entry.key
-        return Environment(
-            key=entry.key,
-            path=path,
-            python=path / "bin/python",
-            site=path / "lib",
-            interpreter=entry.interpreter,
-            detail="built",
-        )
+            if problem := self.build_problems.get(cell.id):
+                return TaskFailed(reason=headline(problem), detail=problem)
+        return BuildDone(environment=environment(task.entry), took=0.0)
 
-    def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
-        """Give an earlier result to the cells of `unchanged`."""
-        if cell.id not in self.unchanged:
-            return None
-        return replace(base_result(cell, entry), outcome=Outcome.PASSED, cached=True)
-
-    def test(self, work: CellJob, post: Post) -> TestDone:
+    def _test(self, task: TestTask) -> TaskResult:
         """Give the cell its outcome; a cell of `changing` changes its environment unless it is alone in it."""
-        del post
-        self.calls.append(("test", work.cell.id))
-        outcome = self.outcomes.get(work.cell.id, Outcome.PASSED)
-        result = replace(base_result(work.cell, work.entry), outcome=outcome, attempts=1)
-        changing = work.cell.id in self.changing and not work.alone
+        self.calls.append(("test", task.cell.id))
+        outcome = self.outcomes.get(task.cell.id, Outcome.PASSED)
+        result = replace(base_result(task.cell, task.entry), outcome=outcome, attempts=1)
+        changing = task.cell.id in self.changing and not task.alone
         imported = frozenset({"demo.pyc"})
         return TestDone(result=result, is_changed=changing, is_poisoned=changing, imported=imported)
 
-    def collect(self, environment: Environment, imported: frozenset[str]) -> int:
-        """Keep nothing."""
-        self.calls.append(("collect", environment.key))
-        return len(imported) * 0
 
-    def record(self, cell: Cell, text: str) -> str:
-        """Take note of a failed step's output."""
-        self.calls.append(("record", f"{cell.id}: {text}"))
-        return f"logs/{cell.id}.log"
+@dataclass(kw_only=True)
+class FakeExecutor:
+    """An executor without threads: `submit` does a task at once with `execute`. `cancelled` keeps the calls."""
+
+    execute: Callable[[Task, Post], TaskResult]
+    slots: Slots = field(default_factory=lambda: Slots(cpu=1, network=1))
+    cancelled: list[bool] = field(default_factory=list)
+
+    def submit(self, task: Task, deliver: Deliver) -> None:
+        """Do a task and deliver its result."""
+        try:
+            result: TaskResult | Exception = self.execute(task, deliver)
+        except Exception as error:  # noqa: BLE001  (delivered, as by a real executor)
+            result = error
+        deliver(Finished(task, result))
+
+    def cancel(self, *, urgent: bool) -> None:
+        """Record that the run was cancelled."""
+        self.cancelled.append(urgent)
+
+    def close(self) -> None:
+        """Do nothing."""

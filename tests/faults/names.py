@@ -28,7 +28,7 @@ from venvgrid.model.environment import Distribution
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.result import CellResult, Outcome
 from venvgrid.planning.cell_ids import cell_id
-from venvgrid.results import journal
+from venvgrid.results import run_folders
 from venvgrid.storage import directories
 
 PIECES = [
@@ -108,7 +108,7 @@ def wrong_with(text: str, folder: Path) -> list[str]:
             continue
         ids = [cell_id(loaded.axes, {axis.name: axis.values[0] for axis in loaded.axes}, loaded.grid)]
         found += [f"configured {text!r}: {item!r}" for item in ids if not SAFE_ID.fullmatch(item)]
-    run = journal.find(folder, text)
+    run = run_folders.find(folder, text)
     if run is not None and run.path.parent != folder / "runs":
         found.append(f"run {text!r}")
     return found
@@ -162,12 +162,12 @@ def _listing(folder: Path, but: Path) -> set[tuple[str, int]]:
 
 def logs(folder: Path, names: list[str]) -> list[str]:
     """Read logs by names that a results file of someone else could hold; gives those that were read from outside."""
-    run = journal.create(folder / "other", now=datetime.now(UTC))
+    run = run_folders.create(folder / "other", now=datetime.now(UTC))
     (folder / "secret.log").write_text("secret", encoding="utf-8")
     found = []
     for text in [*names, "../../../secret.log", str(folder / "secret.log"), "logs/../../../../secret.log"]:
         result = CellResult(id="py3.12", axes={"python": "3.12"}, outcome=Outcome.FAILED, log=text)
-        if "secret" in run.log_of(result):
+        if "secret" in run.read_log(result):
             found.append(f"log {text!r}")
     return found
 

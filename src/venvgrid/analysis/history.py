@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.result import Outcome
-from venvgrid.results import journal, report
+from venvgrid.results import journal, report, run_folders
 from venvgrid.results.report import Earlier
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def last(root: Path, grid: str = "") -> dict[str, Earlier]:
     `root` is `.venvgrid`.
     """
     found: dict[str, Earlier] = {}
-    for folder in journal.runs(root):
+    for folder in run_folders.runs(root):
         name, cells = _read(folder)
         found |= cells if name == grid else {}
     return found
@@ -36,7 +36,7 @@ def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
     """Give the last verdict of each cell of a run, from the runs before it that are still there."""
     wanted = {cell.id for cell in finished.cells}
     found: dict[str, Earlier] = {}
-    for folder in reversed(journal.runs(root)):
+    for folder in reversed(run_folders.runs(root)):
         if folder.id >= finished.run:
             continue
         if wanted <= found.keys():
@@ -47,7 +47,7 @@ def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
     return found
 
 
-def _read(folder: journal.RunFolder) -> tuple[str, dict[str, Earlier]]:
+def _read(folder: run_folders.RunFolder) -> tuple[str, dict[str, Earlier]]:
     """Give the name of the grid that ran, and what became of its cells; nothing of a run that cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         data = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))

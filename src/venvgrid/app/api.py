@@ -1,21 +1,17 @@
-"""The Python interface: `venvgrid.run` does what `venvgrid run` does, and gives the report."""
+"""The Python interface: `venvgrid.run` does what `venvgrid run` does, and returns the report."""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app import plan
-from venvgrid.app import run as session
-from venvgrid.app.context import RunContext, RunOptions, default_workers, matching
+from venvgrid.app.options import FrontEnd, RunOptions
+from venvgrid.app.run import run_grid
 from venvgrid.config import config_file
-from venvgrid.model.errors import NothingToRunError
-from venvgrid.model.events import Stage
-from venvgrid.processes.runner import Cancellation
-from venvgrid.resolving import policies
-from venvgrid.running import prioritisation
+from venvgrid.processes.parallel import usable_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +35,7 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     strict: bool = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> Report:
-    """Run the grid of a configuration and give its report; nothing is printed.
+    """Run the grid of a configuration and return its report. Only messages for a waiting user go to stderr.
 
     Args:
         file: matrix.toml or pyproject.toml; None looks for one in the current folder, as the command does.
@@ -53,19 +49,18 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         offline: use nothing that is not in the caches.
         fail_fast: stop at the first red cell.
         strict: an impossible cell is a failure.
-        on_event: called with each event of `venvgrid.model.result.events` as it happens, from this thread.
+        on_event: called with each event of `venvgrid.model` as it happens, from this thread.
 
     Returns:
         The report; its `exit_status` is what the command would end with, and `.venvgrid/runs` has the run.
 
     Raises:
-        venvgrid.errors.VenvgridError: the configuration, the lock or the project is wrong, or nothing is to be run.
+        venvgrid.model.VenvgridError: the configuration, the lock or the project is wrong, or there is nothing to run.
     """
-    source = config_file.find(Path(file) if file is not None else None, cwd=Path.cwd())
-    loaded = policies.resolve_config(source, os.environ, grid=grid, offline=offline).config
-    wishes = RunOptions(
-        workers=workers or default_workers(),
+    options = RunOptions(
+        workers=workers or usable_cpus(),
         arguments=tuple(arguments),
+        cells=cells,
         fresh=fresh,
         locked=locked,
         offline=offline,
@@ -73,21 +68,13 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         strict=strict,
         run_unchanged=not cache,
     )
-    context = RunContext(config=loaded, wishes=wishes, environ=os.environ, cancellation=Cancellation(), notify=_say)
-    planned = plan.plan_for(context, listening=None)
-    if cells:
-        planned = matching(planned, cells, context)
-    if not planned.cells:
-        raise NothingToRunError(f"cells={cells!r} matches no cell")
-    order = prioritisation.order([item.cell for item in planned.cells], context.last)
-    request = context.request(planned, run="", until=Stage.TEST, order=order)
-    finished, _ = session.execute(context, request, show=on_event or _ignore, notify=_say)
-    return finished
+    front = FrontEnd(environ=os.environ, notify=_notify)
+    if on_event is not None:
+        front = FrontEnd(environ=os.environ, notify=_notify, progress=lambda _expected: nullcontext(on_event))
+    source = config_file.find(Path(file) if file is not None else None, cwd=Path.cwd())
+    _, report, _ = run_grid(source, options, front, grid=grid)
+    return report
 
 
-def _ignore(event: Event) -> None:
-    """Do nothing."""
-
-
-def _say(text: str) -> None:
+def _notify(text: str) -> None:
     sys.stderr.write(f"{text}\n")

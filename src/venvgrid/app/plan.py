@@ -1,95 +1,141 @@
-"""Plans whose cells are chosen: what resolution finds impossible is learnt as a constraint, and covered otherwise.
+"""The use case "plan": the cells of a configuration, selected, and without the combinations that cannot exist.
 
-A chosen cell that is impossible is made smaller, one axis after the other, as long as it stays impossible: what is left
-is the reason, and rules out every cell that has it. Then the cells are chosen anew, until all of them can be.
+With a strategy other than "full", an impossible cell is minimised axis by axis. The remaining values are a conflict,
+which excludes every cell that contains them. Then the cells are chosen anew, until none of them is impossible.
 """
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.app import assembly
+from venvgrid.app.request import lock_digest, runnable
+from venvgrid.app.resolution import resolve
+from venvgrid.installers.base import Unresolvable
 from venvgrid.model.config import AxisKind
-from venvgrid.model.events import Stage
-from venvgrid.model.plan import Cell, Conflict, Plan, PlannedCell, Status
-from venvgrid.planning import expansion
+from venvgrid.model.errors import LockError, NothingToRunError
+from venvgrid.model.plan import Cell, Conflict, PlannedCell, Status
+from venvgrid.model.result import Outcome
+from venvgrid.planning import expansion, selection
 from venvgrid.planning.cell_ids import cell_id
-from venvgrid.resolving import lockfile
+from venvgrid.processes import runner
+from venvgrid.resolving import changed_cells, lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
 
     from venvgrid.app.context import RunContext
+    from venvgrid.app.resolution import ResolvedPlan
     from venvgrid.model.config import Config
-
-    Listening = Callable[[Callable[[], None]], AbstractContextManager[None]]
+    from venvgrid.model.plan import Plan
 
 MAX_ROUNDS = 50
 
 
-def plan_for(context: RunContext, listening: Listening | None = None, *, locked: bool = False) -> Plan:
-    """Give the plan of the bench's configuration; `locked`, or where the bench says so, with the cells of the lock.
+def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
+    """Expand the configuration of a run, and keep the cells that its options select.
 
-    `listening` gives a context in which the function that it is given stops the resolving.
+    `from_lock`: use the cells that the lock holds, if there is one, and resolve nothing.
+
+    Raises:
+        NothingToRunError: no cell is left.
     """
+    plan = _expand(context, from_lock=from_lock)
+    for warning in plan.warnings:
+        context.front.notify(f"warning: {warning}")
+    options = context.options
+    if options.cells:
+        plan = _matching(context, plan)
+    if not runnable(plan):
+        raise NothingToRunError("every cell is excluded; see why with: venvgrid plan")
+    if options.changed:
+        plan = _changed(context, plan)
+    return _failed(context, plan) if options.failed else plan
+
+
+def choose_cells(plan: Plan, keep: Callable[[Cell], bool]) -> Plan:
+    """Return the plan with the cells that `keep` accepts."""
+    return replace(plan, cells=tuple(item for item in plan.cells if keep(item.cell)))
+
+
+def _matching(context: RunContext, plan: Plan) -> Plan:
+    expression = context.options.cells
+    outcomes = {name: earlier.outcome for name, earlier in context.history.items()}
+    names = [axis.name for axis in context.config.axes]
+    found = choose_cells(plan, selection.compile(expression, names, outcomes))
+    if not found.cells:
+        raise NothingToRunError(f"-k {expression!r} matches no cell; see them all with: venvgrid plan")
+    return found
+
+
+def _changed(context: RunContext, plan: Plan) -> Plan:
+    reference = context.options.changed
+    names = [cell.id for cell in runnable(plan)]
+    if why := lockfile.stale(context.config, lock_digest(context), names):
+        raise LockError(f"--changed: {why}; type: venvgrid lock")
+    cells = changed_cells.changed_cells(context.config, reference, runner.run, context.environ)
+    chosen = choose_cells(plan, lambda cell: cell.id in cells)
+    if not chosen.cells:
+        raise NothingToRunError(f"--changed: every cell has the lock that it had at {reference}")
+    return chosen
+
+
+def _failed(context: RunContext, plan: Plan) -> Plan:
+    if not context.history:
+        raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
+    fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
+    bad = {name for name, earlier in context.history.items() if earlier.outcome not in fine}
+    chosen = choose_cells(plan, lambda cell: cell.id in bad)
+    if not chosen.cells:
+        raise NothingToRunError("--failed: every cell was green when it last ran")
+    return chosen
+
+
+def _expand(context: RunContext, *, from_lock: bool) -> Plan:
     config = context.config
     if config.planning.kind == "full":
         return expansion.expand(config)
     path = lockfile.path_for(config)
-    if context.wishes.locked or (locked and path.is_file()):
+    if context.options.locked or (from_lock and path.is_file()):
         lock = lockfile.read(path)
-        fits = lock.digest == context.lock_digest(context.metadata)  # if not, whoever reads the lock next says so
+        fits = lock.digest == lock_digest(context)  # if not, the next reader of the lock reports it
         return expansion.expand(config, lock.learnt, lock.chosen if fits else ())
-    return expansion.expand(config) if locked else _learnt(context, listening)
+    return expansion.expand(config) if from_lock else _without_conflicts(context)
 
 
-def _learnt(context: RunContext, listening: Listening | None) -> Plan:
-    """Give a plan in which no chosen cell is impossible, as far as is known now."""
-    learnt: tuple[Conflict, ...] = ()
-    planned = expansion.expand(context.config)
+def _without_conflicts(context: RunContext) -> Plan:
+    """Return a plan in which no chosen cell is impossible, as far as is known now."""
+    conflicts: tuple[Conflict, ...] = ()
+    plan = expansion.expand(context.config)
     for _ in range(MAX_ROUNDS):
-        known = _resolve(context, planned, listening)
-        impossible = [item for item in known if item.status is Status.IMPOSSIBLE and not item.cell.named]
+        resolved = resolve(context, plan)
         found: list[Conflict] = []
-        for item in impossible:
-            if not any(other.values.items() <= item.cell.axes.items() for other in found):
-                found.append(_smallest(context, item, listening))
+        for item in resolved.plan.cells:
+            is_known = any(other.values.items() <= item.cell.axes.items() for other in found)
+            if item.status is Status.IMPOSSIBLE and not item.cell.named and not is_known:
+                found.append(_conflict(context, resolved, item))
         if not found:
             break
-        learnt = (*learnt, *found)
-        planned = expansion.expand(context.config, learnt)
-    return planned
+        conflicts = (*conflicts, *found)
+        plan = expansion.expand(context.config, conflicts)
+    return plan
 
 
-def _resolve(context: RunContext, planned: Plan, listening: Listening | None) -> list[PlannedCell]:
-    with tempfile.TemporaryDirectory(prefix="venvgrid-plan-") as folder:
-        request = context.request(planned, run="plan", until=Stage.RESOLVE)
-        scheduler, events = context.direct(request, Path(folder))
-        with listening(scheduler.stop) if listening else nullcontext():
-            for _ in events:
-                pass
-    if scheduler.interrupted:
-        raise KeyboardInterrupt
-    return [scheduler.planned[item.cell.id] for item in planned.cells]
-
-
-def _smallest(context: RunContext, item: PlannedCell, listening: Listening | None) -> Conflict:
-    """Leave out axes without which a cell is impossible all the same."""
+def _conflict(context: RunContext, resolved: ResolvedPlan, item: PlannedCell) -> Conflict:
+    """Remove the axes without which a cell is still impossible."""
     config, values, reason = context.config, dict(item.cell.axes), item.reason
+    interpreter = resolved.interpreters[item.cell.axes["python"]]
+    resolver = assembly.make_resolver(context, resolved.metadata)
     for axis in context.config.axes:
         if axis.kind is AxisKind.VARIABLE:  # no resolver sees it
             config, values = _without(config, values, axis.name)
         elif axis.kind is AxisKind.DEPENDENCY and len(values) > 1:
             fewer, left = _without(config, values, axis.name)
             cell = Cell(id=cell_id(fewer.axes, left, fewer.grid), axes=left)
-            planned = Plan(cells=(PlannedCell(cell=cell, status=Status.RUNNABLE),))
-            (known,) = _resolve(replace(context, config=fewer), planned, listening)
-            if known.status is Status.IMPOSSIBLE:
-                config, values, reason = fewer, left, known.reason
+            answer = replace(resolver, config=fewer).resolve(cell, interpreter)
+            if isinstance(answer, Unresolvable):
+                config, values, reason = fewer, left, context.redactor.text(answer.reason)
     return Conflict(values=values, reason=reason)
 
 

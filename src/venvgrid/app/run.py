@@ -1,85 +1,158 @@
-"""One run from its goal to its report: journal, verdicts and results are written whoever looks on."""
+"""The use cases "run" and "trial": a plan is performed, and what became of its cells is reported.
+
+A run has a folder with journal, logs and results, and is part of the history. A trial leaves no trace.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis import history
-from venvgrid.reporters import registry
-from venvgrid.results import journal, report, result_cache
-from venvgrid.storage import atomic, directories, locks
+from venvgrid.analysis import document, history
+from venvgrid.app import assembly
+from venvgrid.app.context import RunContext
+from venvgrid.app.plan import make_plan
+from venvgrid.app.request import make_request
+from venvgrid.config.sections import strategy
+from venvgrid.config.values import BadValueError, duration
+from venvgrid.model.errors import ExitStatus, UsageError
+from venvgrid.model.events import Stage
+from venvgrid.resolving import policies
+from venvgrid.results import coverage, journal, report, result_cache, run_folders
+from venvgrid.running import loop
+from venvgrid.running.executor import Slots
+from venvgrid.running.executors.threads import ThreadExecutor
+from venvgrid.running.scheduler import Scheduler
+from venvgrid.storage import directories, locks
+from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-    from pathlib import Path
 
-    from venvgrid.app.context import RunContext
+    from venvgrid.app.options import FrontEnd, RunOptions
+    from venvgrid.config.config_file import Source
+    from venvgrid.model.config import Config
     from venvgrid.model.events import Event
-    from venvgrid.results.journal import RunFolder
+    from venvgrid.model.plan import Plan
+    from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
-    from venvgrid.running.tasks import RunRequest
-
-    Listening = Callable[[Callable[[], None]], AbstractContextManager[None]]
+    from venvgrid.results.run_folders import RunFolder
+    from venvgrid.running.request import RunRequest
 
 KEEP_RUNS = 10
 
 
-def execute(
-    context: RunContext,
-    request: RunRequest,
-    *,
-    show: Callable[[Event], None],
-    notify: Callable[[str], None],
-    listening: Listening | None = None,
-) -> tuple[Report, RunFolder]:
-    """Run a goal and write down what became of it; gives the report and the folder of the run.
+def read_config(
+    source: Source, options: RunOptions, front: FrontEnd, *, grid: str = "", update: bool = False
+) -> ResolvedConfig:
+    """Return the configuration of a grid with resolved policies; `update` asks the index for newer versions.
 
-    `show` is called with every event, `say` with what a waiting user should know; `listening` gives a context in which
-    the function that it is given ends the run.
+    Raises:
+        UsageError: an option is wrong.
+        ConfigError, PolicyError, InfrastructureError: see `policies.resolve_config`.
     """
-    directories.prepare(context.root, context.store.folder)
-    with run_lock(context.root, notify), directories.scratch(context.root):
+    found = policies.resolve_config(source, front.environ, grid=grid, update=update, offline=options.offline)
+    for note in found.notes:
+        front.notify(f"note: {note}")
+    return replace(found, config=_with_strategy(found.config, options))
+
+
+def run_grid(
+    source: Source, options: RunOptions, front: FrontEnd, *, grid: str = ""
+) -> tuple[RunContext, Report, RunFolder]:
+    """Plan and run one grid of a configuration; return its context, its report, and the folder of the run."""
+    config = read_config(source, options, front, grid=grid).config
+    if config.test.coverage:
+        coverage.check()
+    context = RunContext(config=config, options=options, front=front)
+    return context, *execute(context, make_request(context, make_plan(context)))
+
+
+def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder]:
+    """Perform a run and write down what became of it; return the report and the folder of the run."""
+    front, builder = context.front, report.ReportBuilder()
+    with using_environments(context), directories.scratch(context.root):
         context.store.sweep()
-        folder = journal.create(context.root, now=datetime.now(UTC))
-        scheduler, events = context.direct(replace(request, run=folder.id), folder.path)
-        folded = report.ReportBuilder()
-        with journal.Journal(folder.events) as write, listening(scheduler.stop) if listening else _nothing():
-            for event in events:
+        folder = run_folders.create(context.root, now=datetime.now(UTC))
+        expected = {name: earlier.seconds for name, earlier in context.history.items()}
+        with front.progress(expected) as show, journal.Journal(folder.events) as write:
+            for event in _perform(context, replace(request, run=folder.id), folder):
                 write(event)
-                folded.add(event)
+                builder.add(event)
                 show(event)
-        finished = _completed(context, folded.report())
-        results = json.dumps(registry.results(finished), indent=1) + "\n"
-        atomic.write_atomic(folder.path / "results.json", results)
-        journal.prune(context.root, keep=KEEP_RUNS)
-        context.trees.settle()
-        context.trees.tidy(time.time())
+        finished = context.result_cache.complete(builder.report(), context.project.files_now())
+        finished = replace(finished, before=history.before(context.root, finished))
+        write_atomic(folder.path / "results.json", json.dumps(document.to_results(finished), indent=1) + "\n")
+        run_folders.prune(context.root, keep=KEEP_RUNS)
+        context.packages.settle()
+        context.packages.tidy(time.time())
     return finished, folder
 
 
+def trial(context: RunContext, plan: Plan, *, until: Stage = Stage.TEST) -> Report:
+    """Perform a plan without a folder of its own, and report it; no history and no cached result comes of it.
+
+    `until` BUILD: only environments are built. A cell whose environment was built then has no result: it is
+    `cancelled` in the report, and all others say what was in the way.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it.
+    """
+    builder = report.ReportBuilder()
+    with using_environments(context), tempfile.TemporaryDirectory(prefix="venvgrid-trial-") as place:
+        folder = run_folders.RunFolder(id="trial", path=Path(place))
+        for event in _perform(context, make_request(context, plan, run="trial", until=until), folder):
+            builder.add(event)
+    finished = builder.report()
+    if finished.exit_status == ExitStatus.INTERRUPTED:
+        raise KeyboardInterrupt
+    return finished
+
+
+def _perform(context: RunContext, request: RunRequest, folder: RunFolder) -> Iterator[Event]:
+    """Yield the events of a run, without secrets; the front end may stop it."""
+    redactor, worker = context.redactor, assembly.make_worker(context, folder.path)
+    executor = ThreadExecutor(worker.execute, Slots.for_workers(request.workers), context.cancellation)
+    scheduler = Scheduler(
+        request,
+        cached=context.result_cache.find,
+        append_log=lambda cell, text: folder.append_log(cell, redactor.text(text)),
+        clean=redactor.text,
+    )
+
+    def stop() -> None:
+        executor.cancel(urgent=scheduler.interrupted)
+        scheduler.stop()
+
+    with context.front.listening(stop):
+        yield from redactor.events(loop.run(scheduler, executor))
+
+
 def load(root: Path, folder: RunFolder) -> Report:
-    """Give the report of an earlier run, from its journal; `root` is `.venvgrid`."""
-    finished = result_cache.with_tests(report.build_report(journal.read(folder.events)), root / result_cache.FOLDER)
+    """Return the report of an earlier run, from its journal; `root` is `.venvgrid`."""
+    built = report.build_report(journal.read(folder.events))
+    finished = result_cache.with_tests(built, root / result_cache.FOLDER)
     return replace(finished, before=history.before(root, finished))
 
 
-def _completed(context: RunContext, finished: Report) -> Report:
-    """Add what the events do not tell, and keep what passed."""
-    context.keep_verdicts(finished)
-    finished = result_cache.with_tests(finished, context.root / result_cache.FOLDER)
-    return replace(finished, before=history.before(context.root, finished))
+@contextmanager
+def using_environments(context: RunContext) -> Iterator[None]:
+    """Prepare `.venvgrid` and hold its lock: one run at a time."""
+    directories.prepare(context.root, context.store.folder)
+    with run_lock(context.root, context.front.notify):
+        yield
 
 
 @contextmanager
 def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of `.venvgrid`: a second run waits, and says for whom.
+    """Hold the lock of `.venvgrid`. A second run waits, and is told for which process.
 
     Raises:
         InfrastructureError: the folder cannot be locked.
@@ -102,6 +175,15 @@ def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
             owner.unlink(missing_ok=True)
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+def _with_strategy(config: Config, options: RunOptions) -> Config:
+    """Return the configuration with the strategy of the options."""
+    name, planning = config.strategy, config.planning
+    try:
+        if options.strategy:
+            name, chosen = strategy(options.strategy)
+            planning = replace(planning, kind=chosen.kind, strength=chosen.strength, budget=chosen.budget)
+        if options.optimise:
+            planning = replace(planning, optimise=duration(options.optimise))
+    except BadValueError as error:
+        raise UsageError(f"--strategy or --optimise: {error}") from error
+    return replace(config, strategy=name, planning=planning)

@@ -12,6 +12,8 @@ from enum import StrEnum
 from venvgrid.model.plan import Plan, Status
 from venvgrid.model.result import CaseOutcome, CellResult
 
+UNSTAMPED = -1.0  # until the loop sets the time of an event
+
 
 class Stage(StrEnum):
     """What a cell is busy with."""
@@ -40,12 +42,12 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellPlanned:
-    """A cell was resolved, or cannot be. `at` is seconds since the run started, here and below."""
+    """A cell was resolved, or cannot be. `at`: seconds since the run started, here and below; the loop sets it."""
 
     cell: str
     status: Status
     reason: str
-    at: float
+    at: float = UNSTAMPED
     environment: str = ""  # the key of its lock entry
 
 
@@ -55,7 +57,7 @@ class StageStarted:
 
     cell: str
     stage: Stage
-    at: float
+    at: float = UNSTAMPED
     worker: int = 0  # from 1: those that resolve and those that build and test are counted apart; 0 unknown
 
 
@@ -66,7 +68,7 @@ class StageProgress:
     cell: str
     stage: Stage
     text: str
-    at: float
+    at: float = UNSTAMPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ class StageFinished:
 
     cell: str
     stage: Stage
-    at: float
+    at: float = UNSTAMPED
     duration: float
     detail: str = ""  # "reused", "built", …
 
@@ -88,7 +90,7 @@ class TestsCollected:
 
     cell: str
     collected: int
-    at: float
+    at: float = UNSTAMPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class TestFinished:
     test: str
     verdict: CaseOutcome
     duration: float
-    at: float
+    at: float = UNSTAMPED
     message: str = ""  # of a failure, one line
     attempt: int = 1
 
@@ -111,7 +113,7 @@ class CellFinished:
     """A cell has its outcome."""
 
     result: CellResult
-    at: float
+    at: float = UNSTAMPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ class Message:
 
     level: str  # "info", "warning"
     text: str
-    at: float = 0.0
+    at: float = UNSTAMPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +130,8 @@ class RunFinished:
     """Last event; a journal without it is of a run that was killed."""
 
     exit_status: int
-    duration: float
-    at: float
+    duration: float = UNSTAMPED
+    at: float = UNSTAMPED
 
 
 Event = (

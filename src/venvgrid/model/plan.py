@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+VARIABLE_PREFIX = "env."  # prefix of the axes that set an environment variable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
@@ -16,6 +18,20 @@ class Cell:
     allow_failure: bool = False
     named: bool = False  # an include asked for it by name: if it is impossible, that is a failure
     labels: tuple[str, ...] = ()  # that includes gave it, to select it by
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that the cell's `env.` axes set."""
+        return {
+            name.removeprefix(VARIABLE_PREFIX): value
+            for name, value in self.axes.items()
+            if name.startswith(VARIABLE_PREFIX)
+        }
+
+    @property
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """The axes that a resolver sees, all but the variables: equal for cells that are resolved alike."""
+        return tuple(item for item in self.axes.items() if not item[0].startswith(VARIABLE_PREFIX))
 
 
 class Status(StrEnum):

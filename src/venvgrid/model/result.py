@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from venvgrid.model.config import EMPTY
 from venvgrid.model.environment import Interpreter
+from venvgrid.model.plan import Status
 
 
 class Outcome(StrEnum):
@@ -48,6 +49,13 @@ RED = frozenset(
         Outcome.BROKEN_ENV,
     },
 )
+
+
+OUTCOME_OF = {
+    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
+    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
+    Status.FAILED: Outcome.BUILD_FAILED,
+}  # of a cell that is not tested
 
 
 class CaseOutcome(StrEnum):

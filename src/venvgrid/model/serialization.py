@@ -1,7 +1,8 @@
 """Values to plain data (dict, list, str, numbers) and back, by the types of a dataclass's fields.
 
-Used for the journal, results, cached resolutions and markers: whatever venvgrid itself wrote.
-Fields that hold their default are left out, and unknown keys are passed over, so that later versions can add some.
+Used for the journal, results, tasks, cached resolutions and markers: for files and messages of venvgrid itself.
+Fields that hold their default are left out, and unknown keys are ignored, so that later versions can add some.
+A field that may hold one of several types is written with the name of the type: {"LockEntry": {…}}.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ EVENT = "event"
 
 
 def to_plain(value: object) -> Any:
-    """Give `value` as JSON-able data; a field equal to its default is left out."""
+    """Return `value` as JSON-able data; a field equal to its default is left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        tagged = _tagged(type(value))
         return {
-            name: to_plain(getattr(value, name))
+            name: to_tagged(getattr(value, name)) if name in tagged else to_plain(getattr(value, name))
             for name, default in _defaults(type(value))
             if getattr(value, name) != default
         }
@@ -32,15 +34,32 @@ def to_plain(value: object) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list | set | frozenset):
+    if isinstance(value, set | frozenset):
+        return sorted(to_plain(item) for item in value)
+    if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
     return value
 
 
+def to_tagged(value: object) -> dict[str, Any]:
+    """Return a value as JSON-able data with the name of its type."""
+    return {type(value).__name__: to_plain(value)}
+
+
+def from_tagged(kinds: Iterable[Any], data: Mapping[str, Any]) -> Any:
+    """Return the value that `to_tagged` made, of one of `kinds`.
+
+    Raises:
+        TypeError, ValueError, KeyError: the data are not of these kinds.
+    """
+    ((name, item),) = data.items()
+    return from_plain({kind.__name__: kind for kind in kinds}[name], item)
+
+
 def from_plain(kind: Any, data: Any) -> Any:
-    """Make a value of type `kind` from what `to_plain` gave.
+    """Return a value of type `kind` from what `to_plain` made.
 
     Raises:
         TypeError, ValueError, KeyError: `data` does not have the shape of `kind`.
@@ -49,14 +68,16 @@ def from_plain(kind: Any, data: Any) -> Any:
         hints = _hints(kind)
         return kind(**{name: from_plain(hints[name], item) for name, item in dict(data).items() if name in hints})
     origin = typing.get_origin(kind)
-    if origin is tuple:
-        return tuple(from_plain(typing.get_args(kind)[0], item) for item in data)
+    if origin in {tuple, frozenset}:
+        return origin(from_plain(typing.get_args(kind)[0], item) for item in data)
     if origin is Mapping:
         value_type = typing.get_args(kind)[1]
         return types.MappingProxyType({key: from_plain(value_type, item) for key, item in data.items()})
     if origin is types.UnionType or origin is typing.Union:
         wanted = [option for option in typing.get_args(kind) if option is not types.NoneType]
-        return None if data is None else from_plain(wanted[0], data)
+        if data is None:
+            return None
+        return from_tagged(wanted, data) if len(wanted) > 1 else from_plain(wanted[0], data)
     if isinstance(kind, type) and issubclass(kind, Enum | Path):
         return kind(data)
     if kind is float:
@@ -99,6 +120,19 @@ def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
             default = item.default_factory()
         found.append((item.name, default))
     return tuple(found)
+
+
+@functools.cache
+def _tagged(kind: type) -> frozenset[str]:
+    """Return the names of the fields that may hold one of several types, besides None.
+
+    They are found by their text, `A | B`, since resolving annotations takes time: no alias stands for such a union.
+    """
+    return frozenset(
+        item.name
+        for item in dataclasses.fields(kind)
+        if len([part for part in str(item.type).split("|") if part.strip() != "None"]) > 1
+    )
 
 
 @functools.cache

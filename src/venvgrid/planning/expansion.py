@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.config import axis_values, placeholders
+from venvgrid.config import axis_values
 from venvgrid.config.loading import MAX_CELLS, too_many
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
@@ -77,16 +77,6 @@ def requirement(axis_name: str, value: str) -> str | None:
     """Give the PEP 508 requirement that a value of a dependency axis stands for; None for "absent"."""
     specifier = axis_values.version_specifier(value)
     return None if specifier is None else f"{axis_name}{specifier}"
-
-
-def fill(command: tuple[str, ...], cell: Cell, python: str) -> tuple[str, ...]:
-    """Replace {cell}, {python} (the path of the cell's interpreter) and {axis:NAME} in a checked command."""
-    values = {
-        "cell": cell.id,
-        "python": python,
-        **{placeholders.AXIS_PREFIX + name: value for name, value in cell.axes.items()},
-    }
-    return tuple(placeholders.fill(argument, values) for argument in command)
 
 
 def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 FATAL = (
@@ -20,6 +21,11 @@ NTSTATUS = {
 }
 COMMON = {126: " (not executable)", 127: " (command not found)"}
 PYTEST = {2: " (interrupted)", 3: " (internal error)", 4: " (usage error)"}
+
+
+MAX_HEADLINE_LENGTH = 400  # characters
+CONTINUATION = " " * 7
+MACHINE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
 
 
 def signal_of(code: int | None) -> str:
@@ -43,3 +49,29 @@ def meaning(code: int | None) -> str:
 def pytest_meaning(code: int | None) -> str:
     """Give what pytest's exit status means, as " (…)" to append; "" if it is nothing special."""
     return PYTEST.get(code or 0, "") or meaning(code)
+
+
+def headline(text: str) -> str:
+    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
+    lines = [line.strip() for line in _unwrapped(text) if line.strip()]
+    lines = [line for line in lines if not line.startswith(("hint:", "note:"))]
+    for mark in ("Error: ", "Exception: ", "cause: ", "error: ", "ERROR: "):
+        found = [line for line in lines if mark in f"{line} "]
+        if found:
+            line = found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")
+            machine = MACHINE.search(line)  # said first: what comes before it is long paths
+            return (f"{machine.group()}: {line}" if machine else line)[:MAX_HEADLINE_LENGTH]
+    return lines[-1][:MAX_HEADLINE_LENGTH] if lines else "it failed and said nothing"
+
+
+def _unwrapped(text: str) -> list[str]:
+    """Join what uv wraps: its errors and causes go on in lines that are further in."""
+    lines: list[str] = []
+    is_cause = False
+    for line in text.splitlines():
+        if is_cause and line.startswith(CONTINUATION):
+            lines[-1] += f" {line.strip()}"
+        else:
+            is_cause = line.lstrip().startswith(("error: ", "cause: "))
+            lines.append(line)
+    return lines

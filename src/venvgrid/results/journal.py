@@ -1,6 +1,4 @@
-"""Where runs live, and the journal of each: one line per event, written as it happens, read however it was left.
-
-    .venvgrid/runs/20261121-143005-ab12/events.jsonl, results.json, logs/CELL.log
+"""The journal of a run, `events.jsonl`: one line per event, written as it happens, read however it was left.
 
 A kill or a power cut costs at most the events since the last cell that finished; a damaged line costs that line.
 """
@@ -10,154 +8,20 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
-import secrets
-import shutil
-import stat
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from venvgrid.model import serialization
 from venvgrid.model.events import CellFinished, Event, Message, RunFinished, RunStarted
-from venvgrid.storage.atomic import sync, sync_folder, trouble
+from venvgrid.storage.atomic import sync, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from venvgrid.model.result import CellResult
 
-RUNS = "runs"
-EVENTS = "events.jsonl"
 MAX_LINE_BYTES = 64 * 1024 * 1024
 
-_ID = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{4})")
-MAX_LOG_BYTES = 400_000  # bytes that are read for a report
-_STAMP = "%Y%m%d-%H%M%S"
 _DURABLE = (RunStarted, CellFinished, RunFinished)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class RunFolder:
-    """A run's folder; ids sort in the order in which the runs were made."""
-
-    id: str
-    path: Path
-
-    @property
-    def events(self) -> Path:
-        """The journal."""
-        return self.path / EVENTS
-
-    @property
-    def logs(self) -> Path:
-        """The folder of the cells' logs."""
-        return self.path / "logs"
-
-    def log_of(self, result: CellResult) -> str:
-        """Read the end of what a cell printed; "" if there is nothing."""
-        try:
-            with (self.logs / Path(result.log).name).open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - MAX_LOG_BYTES))
-                return file.read(MAX_LOG_BYTES).decode("utf-8", "replace")
-        except (OSError, ValueError):  # also for a cell without a log: a folder; a name that is none
-            return ""
-
-
-def create(root: Path, *, now: datetime) -> RunFolder:
-    """Make the folder of a new run under `root` (`.venvgrid`), with an empty journal. Its id sorts after all others.
-
-    Raises:
-        InfrastructureError: it cannot be made.
-    """
-    base = root / RUNS
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        while True:
-            folder = base / _next_id(_names(root), now)  # of what was killed before it was a run, too
-            with suppress(FileExistsError):
-                folder.mkdir()
-                break
-        (folder / "logs").mkdir()
-        (folder / EVENTS).touch()
-        sync_folder(folder)
-        sync_folder(base)
-    except OSError as error:
-        raise trouble("cannot make a run's folder in", base, error) from error
-    return RunFolder(id=folder.name, path=folder)
-
-
-def _next_id(earlier: list[str], now: datetime) -> str:
-    stamp = now.astimezone(UTC).strftime(_STAMP)
-    found = _ID.fullmatch(max(earlier, default=""))
-    if found is None or found[1] < stamp:
-        return f"{stamp}-{secrets.randbelow(0x8000):04x}"
-    number = int(found[2], 16) + 1 + secrets.randbelow(16)  # in the same second, or the clock was put back
-    if number <= 0xFFFF:  # noqa: PLR2004 - what four hexadecimal digits hold
-        return f"{found[1]}-{number:04x}"
-    later = datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
-    return f"{later.strftime(_STAMP)}-0000"
-
-
-def runs(root: Path) -> list[RunFolder]:
-    """Give the runs under `root`, oldest first: folders with a run's name and a journal, no symbolic links."""
-    try:
-        folders = list((root / RUNS).iterdir())
-    except OSError:
-        return []
-    return sorted(RunFolder(id=folder.name, path=folder) for folder in folders if _is_run(folder))
-
-
-def _is_run(folder: Path) -> bool:
-    if _ID.fullmatch(folder.name) is None:
-        return False
-    try:
-        return stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG((folder / EVENTS).lstat().st_mode)
-    except OSError:
-        return False
-
-
-def latest(root: Path) -> RunFolder | None:
-    """Give the newest run that got as far as its first event; None if there is none."""
-    return next((run for run in reversed(runs(root)) if run.events.stat().st_size > 0), None)
-
-
-def find(root: Path, id_or_prefix: str) -> RunFolder | None:
-    """Give the run with this id, or the newest whose id begins so; None if there is none."""
-    matching = [run for run in runs(root) if id_or_prefix and run.id.startswith(id_or_prefix)]
-    return matching[-1] if matching else None
-
-
-def prune(root: Path, keep: int = 10) -> None:
-    """Delete all runs but the newest `keep`. Only what `runs` recognises is touched; what cannot be deleted stays."""
-    found = runs(root)
-    for run in found[: max(0, len(found) - keep)]:
-        with suppress(OSError):
-            for inside in run.path.iterdir():
-                if inside.is_dir() and not inside.is_symlink():
-                    shutil.rmtree(inside)
-                elif inside.name != EVENTS:
-                    inside.unlink()
-            run.events.unlink()  # last: until then the folder is recognised
-            run.path.rmdir()
-    newest = found[-1].id if found else ""
-    for name in _names(root):
-        # A run that was killed while its folder was made holds nothing but an empty folder for logs.
-        if name < newest and not (root / RUNS / name / EVENTS).exists():
-            with suppress(OSError):
-                (root / RUNS / name / "logs").rmdir()
-            with suppress(OSError):
-                (root / RUNS / name).rmdir()
-
-
-def _names(root: Path) -> list[str]:
-    """Give the names of all folders that are, or were to be, those of runs."""
-    with suppress(OSError):
-        return [entry.name for entry in (root / RUNS).iterdir() if _ID.fullmatch(entry.name)]
-    return []
 
 
 class Journal:

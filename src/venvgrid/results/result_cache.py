@@ -1,6 +1,6 @@
 """Cells that need not run again: green the last time, and nothing that can be known has changed since.
 
-    .venvgrid/verdicts/CELL/FINGERPRINT.json    a green result of a cell, and its tests; the last few are kept
+    .venvgrid/results-cache/CELL/FINGERPRINT.json    a green result of a cell, and its tests; the last few are kept
 
 The fingerprint is made of the lock entry and the interpreter's build, every file of the project, the configuration and
 the arguments, and all variables that the tests are given. What cannot be known is not in it: time, network, the
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import serialization
-from venvgrid.model.config import AxisKind
 from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.model.version import __version__
 from venvgrid.processes import variables
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from venvgrid.results.report import Report
 
 FORMAT = "venvgrid-verdict-1"
-FOLDER = "verdicts"  # in .venvgrid
+FOLDER = "results-cache"  # in .venvgrid
 MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier branch finds them
 
 
@@ -77,7 +76,15 @@ class ResultCache:
                 )
         return None
 
-    def keep(self, report: Report, now: Mapping[str, str]) -> None:
+    def complete(self, report: Report, now: Mapping[str, str]) -> Report:
+        """Cache what passed in a finished run; return its report with the tests of unchanged cells.
+
+        `now` maps the project's files to their digests after the run.
+        """
+        self._keep(report, now)
+        return with_tests(report, self.folder)
+
+    def _keep(self, report: Report, now: Mapping[str, str]) -> None:
         """Keep the cells of a finished run that passed; `now` maps the project's files to their digests after it.
 
         If a file was changed while the run went on, nobody knows which one a cell saw: nothing is kept.
@@ -111,15 +118,10 @@ class ResultCache:
                 old.unlink()
 
     def _fingerprint(self, cell: Cell, entry: LockEntry) -> str:
-        axes = {
-            axis.name.removeprefix("env."): cell.axes[axis.name]
-            for axis in self.config.axes
-            if axis.kind is AxisKind.VARIABLE
-        }
         given = variables.child_environment(
             self.environ,
             pass_env=self.config.test.pass_env,
-            extra={**self.config.test.env, **axes},
+            extra={**self.config.test.env, **cell.variables},
             prefix=self.folder / entry.key,
         )
         # Each cell has temporary folders of its own.

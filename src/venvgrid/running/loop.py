@@ -1,8 +1,13 @@
-"""The only concurrency: one loop, a pool of threads, one queue.
+"""The loop of a run: it starts ready tasks, collects what the executor delivers, and yields events in their order.
 
-A director (`director.py`) says which tasks there are and what follows from a result; it runs in the loop alone and owns
-all state. Workers run tasks, values in and values out, and post events. Whoever iterates `run` is the user interface;
-closing the iterator, or `Cancellation.set`, stops every worker.
+    ready ──launch──▶ running ──Finished──▶ scheduler.done ──▶ more events and ready tasks
+      ▲                  │                        │
+      └──────────────────┼────────────────────────┘
+                         └── events of the task (stamped when they arrive)
+
+The scheduler decides which tasks follow from a result; it runs in the loop's thread alone and owns the state. The
+executor does the tasks. The iterator ends when nothing runs and nothing is ready, or when a stopped run has come to
+rest. Closing the iterator stops all tasks.
 """
 
 from __future__ import annotations
@@ -10,121 +15,94 @@ from __future__ import annotations
 import heapq
 import itertools
 import queue
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from enum import IntEnum
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.model.events import StageStarted
+from venvgrid.model.events import RunFinished, RunStarted, StageStarted
+from venvgrid.running.executor import Finished
+from venvgrid.running.tasks import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from venvgrid.model.events import Event
-    from venvgrid.processes.runner import Cancellation
-
-    Post = Callable[[Event], None]
-
-
-class Lane(IntEnum):
-    """What a task waits for; of two ready tasks the one in the smaller lane goes first: tests before builds."""
-
-    TEST = 0  # CPU
-    BUILD = 1  # disk and CPU
-    RESOLVE = 2  # network
+    from venvgrid.running.executor import Executor, Slots
+    from venvgrid.running.tasks import Task, TaskResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One piece of work. `order` decides inside a lane, smaller first; `work` gets a function that posts events."""
+class Decisions(Protocol):
+    """What the loop asks of a scheduler."""
 
-    key: str
-    lane: Lane
-    work: Callable[[Post], object]
-    order: float = 0.0
-
-
-class SchedulerProtocol(Protocol):
-    """Owns the state of a run; called by the loop only."""
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no further task may start."""
 
     def start(self) -> tuple[list[Event], list[Task]]:
-        """Give the first events and tasks."""
+        """Return the first events and tasks."""
 
-    def done(self, task: Task, result: object) -> tuple[list[Event], list[Task]]:
-        """Take the result of a task; give what follows from it."""
-
-    def failed(self, task: Task, error: Exception) -> tuple[list[Event], list[Task]]:
-        """Take the exception that a task ended with; give what follows, or raise it again."""
+    def done(self, task: Task, result: TaskResult) -> tuple[list[Event], list[Task]]:
+        """Return what follows from the result of a task."""
 
     def finish(self) -> list[Event]:
-        """Give the last events, after the last task or after the run was stopped."""
+        """Return the last events, after the last task or after the run was stopped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
-    """How many tasks may run at once: `cpu` builds and tests together, `network` resolves besides."""
+def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] = time.monotonic) -> Generator[Event]:
+    """Run all tasks of a scheduler; yield the events in the order in which they happened.
 
-    cpu: int
-    network: int
-
-
-def slots(workers: int) -> Slots:
-    """Give the slots for `-j WORKERS`. A resolve mostly waits for the network."""
-    return Slots(cpu=workers, network=max(4, workers))
-
-
-def run(scheduler: SchedulerProtocol, limits: Slots, cancellation: Cancellation) -> Generator[Event]:
-    """Run all tasks of a director and give the events in the order in which they happened.
+    `clock` gives seconds; events are stamped with those since the call.
 
     Raises:
-        Exception: what the director raises for a task's error: a bug in venvgrid. All workers are stopped first.
+        Exception: a task ended with it: a bug in venvgrid. All tasks are stopped first.
     """
-    loop = _Loop(limits=limits)
+    loop = _Loop(executor, clock)
     try:
-        events, tasks = scheduler.start()
-        yield from events
-        loop.enqueue(tasks)
-        while loop.running or (loop.ready and not cancellation.is_set()):
-            if not cancellation.is_set():
+        yield from loop.follow(*scheduler.start())
+        while loop.running or (loop.ready and not scheduler.is_stopping):
+            if not scheduler.is_stopping:
                 loop.launch()
+            elif not loop.cancelled:
+                loop.cancelled = True
+                executor.cancel(urgent=False)
             message = loop.inbox.get()
-            if isinstance(message, _Ended):
+            if isinstance(message, Finished):
                 del loop.running[message.task.key]
-                events, tasks = _follow(scheduler, message)
-                loop.enqueue(tasks)
-                yield from events
+                if isinstance(message.result, Exception):
+                    raise message.result
+                yield from loop.follow(*scheduler.done(message.task, message.result))
             else:
                 yield message
-        yield from scheduler.finish()
+        yield from map(loop.stamped, scheduler.finish())
     finally:
         if loop.running:
-            cancellation.set()
-        loop.pool.shutdown(wait=True, cancel_futures=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """A worker's last word on a task: its result, or the exception that it ended with."""
-
-    task: Task
-    result: object
-    error: Exception | None = None
+            executor.cancel(urgent=False)
+        executor.close()
 
 
 class _Loop:
-    """What is ready, what runs, and the queue that workers post into; used by the thread of `run` only."""
+    """The ready and the running tasks, and the inbox; used by the thread of `run` only, but for `stamped`."""
 
-    def __init__(self, *, limits: Slots) -> None:
-        self.limits = limits
-        self.inbox: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
-        self.pool = ThreadPoolExecutor(max_workers=limits.cpu + limits.network, thread_name_prefix="venvgrid")
+    def __init__(self, executor: Executor, clock: Callable[[], float]) -> None:
+        self.inbox: queue.SimpleQueue[Event | Finished] = queue.SimpleQueue()
         self.ready: list[tuple[Lane, float, int, Task]] = []
+        self.cancelled = False
         self.running: dict[str, tuple[Lane, int]] = {}  # by the task's key, with the number of its worker
+        self._executor, self._clock, self._began = executor, clock, clock()
         self._sequence = itertools.count()
 
-    def enqueue(self, tasks: Iterable[Task]) -> None:
+    def stamped(self, event: Event) -> Event:
+        """Return the event with the seconds since the run began."""
+        if isinstance(event, RunStarted):
+            return event
+        at = self._clock() - self._began
+        return replace(event, at=at, duration=at) if isinstance(event, RunFinished) else replace(event, at=at)
+
+    def follow(self, events: Iterable[Event], tasks: Iterable[Task]) -> Iterable[Event]:
+        """Queue tasks; return the events, stamped."""
         for task in tasks:
             heapq.heappush(self.ready, (task.lane, task.order, next(self._sequence), task))
+        return map(self.stamped, events)
 
     def launch(self) -> None:
         """Start every ready task that has a free slot, in order."""
@@ -135,34 +113,30 @@ class _Loop:
             if self._is_free(task.lane):
                 worker = self._free_worker(task.lane)
                 self.running[task.key] = (task.lane, worker)
-                self.pool.submit(self._work, task, worker)
+                self._executor.submit(task, self._delivery(worker))
             else:
                 held.append(item)
         for item in held:
             heapq.heappush(self.ready, item)
 
+    def _delivery(self, worker: int) -> Callable[[Event | Finished], None]:
+        """Return what a task on a worker delivers to: it stamps events at once, in the thread that calls."""
+
+        def deliver(message: Event | Finished) -> None:
+            if isinstance(message, StageStarted):
+                message = replace(message, worker=worker)
+            self.inbox.put(message if isinstance(message, Finished) else self.stamped(message))
+
+        return deliver
+
     def _is_free(self, lane: Lane) -> bool:
+        slots: Slots = self._executor.slots
         resolving = sum(other is Lane.RESOLVE for other, _ in self.running.values())
         if lane is Lane.RESOLVE:
-            return resolving < self.limits.network
-        return len(self.running) - resolving < self.limits.cpu
+            return resolving < slots.network
+        return len(self.running) - resolving < slots.cpu
 
     def _free_worker(self, lane: Lane) -> int:
-        """Give the lowest number that no task has; those that resolve and the others are counted apart."""
+        """Return the lowest free number, from 1; resolves are counted apart from the other tasks."""
         taken = {number for other, number in self.running.values() if (other is Lane.RESOLVE) is (lane is Lane.RESOLVE)}
         return next(number for number in itertools.count(1) if number not in taken)
-
-    def _work(self, task: Task, worker: int) -> None:
-        def post(event: Event) -> None:
-            self.inbox.put(replace(event, worker=worker) if isinstance(event, StageStarted) else event)
-
-        try:
-            self.inbox.put(_Ended(task, task.work(post)))
-        except Exception as error:  # noqa: BLE001  (handed to the director, which raises what is a bug)
-            self.inbox.put(_Ended(task, None, error))
-
-
-def _follow(scheduler: SchedulerProtocol, ended: _Ended) -> tuple[list[Event], list[Task]]:
-    return (
-        scheduler.done(ended.task, ended.result) if ended.error is None else scheduler.failed(ended.task, ended.error)
-    )

@@ -9,11 +9,9 @@ from venvgrid.model.events import TestFinished, TestsCollected
 from venvgrid.outcomes import observation, records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from venvgrid.outcomes import probe
     from venvgrid.processes.runner import Completed
-    from venvgrid.running.loop import Post
+    from venvgrid.running.executor import Post
 
 
 class ProgressMonitor:
@@ -24,12 +22,11 @@ class ProgressMonitor:
         cell: str,
         stream: probe.Stream | None,
         post: Post,
-        now: Callable[[], float],
         attempt: int,
     ) -> None:
         """Follow `stream` (None: there is no probe) for a cell's attempt, the first being 1."""
         self.observed = observation.Observation()
-        self._cell, self._stream, self._post, self._now, self._attempt = cell, stream, post, now, attempt
+        self._cell, self._stream, self._post, self._attempt = cell, stream, post, attempt
 
     def poll(self) -> None:
         """Read what is new."""
@@ -38,7 +35,7 @@ class ProgressMonitor:
         for record in self._stream.read_new():
             self.observed.add(record)
             if isinstance(record, records.Collected):
-                self._post(TestsCollected(cell=self._cell, collected=self.observed.collected, at=self._now()))
+                self._post(TestsCollected(cell=self._cell, collected=self.observed.collected))
             elif isinstance(record, records.Reported):
                 self._post(
                     TestFinished(
@@ -46,7 +43,6 @@ class ProgressMonitor:
                         test=record.id,
                         verdict=record.verdict,
                         duration=record.duration,
-                        at=self._now(),
                         message=record.message,
                         attempt=self._attempt,
                     ),

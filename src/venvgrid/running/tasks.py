@@ -1,40 +1,154 @@
-"""What a run is asked for, and the doors to its effects: the values between the director and its work."""
+"""Tasks and their results: frozen values that `serialization` turns into JSON and back.
+
+    ResolveTask   → ResolveDone     one for cells that differ only in variables
+    WheelTask     → WheelDone       the project's wheel
+    DownloadTask  → DownloadDone    an interpreter, or the reason why there is none
+    BuildTask     → BuildDone       the environment of a lock entry
+    TestTask      → TestDone        one cell
+    CompileTask   → CompileDone     keeps the bytecode of a new environment
+
+Any task may end in `TaskFailed` instead. A task holds all that a worker needs; an executor may send it elsewhere.
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
 
+from venvgrid.environments.store import Environment
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model.environment import LockEntry
-from venvgrid.model.events import Stage
-from venvgrid.running.prioritisation import Order
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from venvgrid.environments.store import Environment
-    from venvgrid.model.config import Config
-    from venvgrid.model.environment import Interpreter
-    from venvgrid.model.plan import Cell, Plan
-    from venvgrid.model.result import CellResult
-    from venvgrid.project.metadata import Metadata
-    from venvgrid.project.wheels import Wheel
-    from venvgrid.running.cell_job import CellJob, TestDone
-    from venvgrid.running.loop import Post
+from venvgrid.model.environment import Interpreter, LockEntry
+from venvgrid.model.plan import Cell
+from venvgrid.model.result import CellResult, Outcome
+from venvgrid.project.metadata import Metadata
+from venvgrid.project.wheels import Wheel
 
 CellAnswer = LockEntry | Unresolvable | ResolveFailed
 
 
-MAX_HEADLINE_LENGTH = 400  # characters of a headline
-CONTINUATION = " " * 7
-MACHINE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
+class Lane(IntEnum):
+    """Resource of a task. Of two ready tasks the one in the smaller lane goes first: tests before builds."""
+
+    TEST = 0  # CPU
+    BUILD = 1  # disk and CPU
+    RESOLVE = 2  # network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledProject:
+    """The project as it is installed: its metadata and its top-level modules."""
+
+    metadata: Metadata
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveTask:
+    """Resolve cells that differ only in variables. `surrogate`: the interpreter stands for a missing one.
+
+    `order` decides inside a lane, smaller first; here and below.
+    """
+
+    lane: ClassVar[Lane] = Lane.RESOLVE
+    cells: tuple[Cell, ...]
+    interpreter: Interpreter
+    metadata: Metadata | None
+    surrogate: bool = False
+    order: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The name of the task in its run."""
+        return f"resolve:{self.cells[0].id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelTask:
+    """Build the project's wheel with an interpreter."""
+
+    lane: ClassVar[Lane] = Lane.BUILD
+    interpreter: Interpreter
+    order: float = -1.0
+
+    @property
+    def key(self) -> str:
+        """The name of the task in its run."""
+        return f"wheel:{self.interpreter.executable}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadTask:
+    """Download the interpreter for a value of the python axis; `missing` is the reason if that is not possible."""
+
+    lane: ClassVar[Lane] = Lane.RESOLVE
+    value: str
+    missing: str
+    order: float = -1.0
+
+    @property
+    def key(self) -> str:
+        """The name of the task in its run."""
+        return f"python:{self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildTask:
+    """Build the environment of a lock entry for its cells. `alone`: it shares no file with another environment."""
+
+    lane: ClassVar[Lane] = Lane.BUILD
+    entry: LockEntry
+    wheel: Wheel | None
+    cells: tuple[Cell, ...]
+    alone: bool = False
+    order: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The name of the task in its run."""
+        return f"build:{self.entry.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestTask:
+    """Test one cell. `alone`: nothing else can write into its environment. Same machine as its build."""
+
+    __test__ = False  # its name begins with Test: pytest is not to collect it
+    lane: ClassVar[Lane] = Lane.TEST
+    cell: Cell
+    entry: LockEntry
+    environment: Environment
+    project: InstalledProject | None
+    alone: bool = False
+    order: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The name of the task in its run."""
+        return f"test:{self.cell.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileTask:
+    """Keep the bytecode that a new environment got by its tests. It goes before the builds that can use it."""
+
+    lane: ClassVar[Lane] = Lane.BUILD
+    environment: Environment
+    imported: frozenset[str]
+    order: float = -1e9
+
+    @property
+    def key(self) -> str:
+        """The name of the task in its run."""
+        return f"bytecode:{self.environment.key}"
+
+
+Task = ResolveTask | WheelTask | DownloadTask | BuildTask | TestTask | CompileTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFailed:
-    """A task could not do its work; `detail` is everything that is known, `reason` one line of it."""
+    """A task could not do its work. `reason` is one line of `detail`, which is all that is known."""
 
     reason: str
     detail: str
@@ -42,93 +156,68 @@ class TaskFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveDone:
-    """What a resolve task gives: the answer for all of its cells, and its seconds."""
+    """The answer for all cells of a resolve, and its seconds."""
 
-    answer: CellAnswer
+    answer: LockEntry | Unresolvable | ResolveFailed
     took: float
-    surrogate: bool  # whether it was resolved for an interpreter that is not there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelDone:
+    """The project's wheel."""
+
+    wheel: Wheel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadDone:
+    """The interpreter that was downloaded, or the reason why there is none."""
+
+    interpreter: Interpreter | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildDone:
-    """What a build task gives: the environment, and its seconds."""
+    """The environment that was built, and the seconds that it took."""
 
     environment: Environment
     took: float
 
 
-class Work(Protocol):
-    """The effects of a run, one method a kind of task; `work.py` has the real ones, `testing.py` fakes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestDone:
+    """The result of a cell. `is_changed`: the environment has changed, and the cell was not alone in it.
 
-    def wheel(self, interpreter: Interpreter) -> Wheel:
-        """Build the project's wheel."""
+    `is_poisoned`: files that it shares with other environments are among those that changed. `imported` names the
+    compiled files that a new environment did not begin with, relative to site-packages.
+    """
 
-    def python(self, value: str, missing: str) -> Interpreter | str:
-        """Download an interpreter; the reason where that fails."""
-
-    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> CellAnswer:
-        """Resolve a cell."""
-
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
-        """Build an environment and link its cells to it; `alone`: it shares no file with another."""
-
-    def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
-        """Give the earlier result of a cell that need not run again, because nothing has changed; else None."""
-
-    def test(self, work: CellJob, post: Post) -> TestDone:
-        """Test a cell."""
-
-    def collect(self, environment: Environment, imported: frozenset[str]) -> int:
-        """Keep what was compiled in a new environment, for the next ones; gives how many files."""
-
-    def record(self, cell: Cell, text: str) -> str:
-        """Keep the output of a failed step in the cell's log; gives the log's name."""
+    __test__ = False
+    result: CellResult
+    is_changed: bool = False
+    is_poisoned: bool = False
+    imported: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """What is asked of a run. `metadata` is None where only a wheel knows them; `locked` holds answers at hand."""
+class CompileDone:
+    """How many compiled files were kept."""
 
-    config: Config
-    plan: Plan
-    interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text says why there is none
-    surrogates: Mapping[str, Interpreter] = field(default_factory=dict)  # for missing ones, to resolve with
-    download: bool = False  # whether missing ones may be had from uv
-    metadata: Metadata | None
-    run: str
-    time: str
-    version: str
-    command: tuple[str, ...] = ()
-    workers: int = 1
-    locked: Mapping[str, CellAnswer] = field(default_factory=dict)
-    until: Stage = Stage.TEST  # RESOLVE for `plan` and `lock`
-    fail_fast: bool = False
-    strict: bool = False
-    skip_missing: bool = False
-    order: Order = field(default_factory=Order)
+    files: int
 
 
-def headline(text: str) -> str:
-    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
-    lines = [line.strip() for line in _unwrapped(text) if line.strip()]
-    lines = [line for line in lines if not line.startswith(("hint:", "note:"))]
-    for mark in ("Error: ", "Exception: ", "cause: ", "error: ", "ERROR: "):
-        found = [line for line in lines if mark in f"{line} "]
-        if found:
-            line = found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")
-            machine = MACHINE.search(line)  # said first: what comes before it is long paths
-            return (f"{machine.group()}: {line}" if machine else line)[:MAX_HEADLINE_LENGTH]
-    return lines[-1][:MAX_HEADLINE_LENGTH] if lines else "it failed and said nothing"
+TaskResult = TaskFailed | ResolveDone | WheelDone | DownloadDone | BuildDone | TestDone | CompileDone
 
 
-def _unwrapped(text: str) -> list[str]:
-    """Join what uv wraps: its errors and causes go on in lines that are further in."""
-    lines: list[str] = []
-    is_cause = False
-    for line in text.splitlines():
-        if is_cause and line.startswith(CONTINUATION):
-            lines[-1] += f" {line.strip()}"
-        else:
-            is_cause = line.lstrip().startswith(("error: ", "cause: "))
-            lines.append(line)
-    return lines
+def base_result(cell: Cell, entry: LockEntry | None) -> CellResult:
+    """Return what every result of the cell holds; the outcome is still to be set."""
+    return CellResult(
+        id=cell.id,
+        axes=cell.axes,
+        outcome=Outcome.CANCELLED,
+        allow_failure=cell.allow_failure,
+        named=cell.named,
+        interpreter=entry.interpreter if entry else None,
+        packages={item.name: item.version for item in entry.distributions} if entry else {},
+        notes=entry.notes if entry else (),
+    )

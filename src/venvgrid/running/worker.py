@@ -1,102 +1,134 @@
-"""The effects of a run, put together: what the director's tasks really do."""
+"""The worker: does one task with the tools of this machine."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.environments.builder import BuildError
+from venvgrid.installers import progress
 from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.events import Stage, StageFinished, StageProgress, StageStarted
+from venvgrid.processes.diagnosis import headline
+from venvgrid.project.metadata import ProjectError
+from venvgrid.running.tasks import (
+    BuildDone,
+    BuildTask,
+    CompileDone,
+    CompileTask,
+    DownloadDone,
+    DownloadTask,
+    ResolveDone,
+    ResolveTask,
+    TaskFailed,
+    TestTask,
+    WheelDone,
+    WheelTask,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from venvgrid.environments.package_cache.bytecode import Bytecode
     from venvgrid.environments.store import Environment, Store
     from venvgrid.interpreters.provider import InterpreterProvider
-    from venvgrid.model.environment import Interpreter, LockEntry
     from venvgrid.model.plan import Cell
-    from venvgrid.model.result import CellResult
     from venvgrid.project.metadata import Metadata
-    from venvgrid.project.wheels import Wheel, WheelCache
+    from venvgrid.project.wheels import WheelCache
     from venvgrid.resolving.resolver import Resolver
-    from venvgrid.results.result_cache import ResultCache
-    from venvgrid.running.cell_job import CellJob, TestDone
     from venvgrid.running.cell_runner import CellRunner
-    from venvgrid.running.loop import Post
-    from venvgrid.running.tasks import CellAnswer
+    from venvgrid.running.executor import Post
+    from venvgrid.running.tasks import Task, TaskResult
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """See `director.Work`. `digest` is of the project's sources; `fresh` builds every environment anew."""
+    """The tools of one machine for a run. `digest` is of the project's sources; `fresh` rebuilds environments."""
 
-    pythons: InterpreterProvider
+    interpreters: InterpreterProvider
     wheel_cache: WheelCache
     digest: Callable[[], str]
     resolver: Callable[[Metadata | None], Resolver]
     store: Store
     bytecode: Bytecode
-    verdicts: ResultCache
-    steps: CellRunner
-    invalidate: Callable[[str], None]
+    cell_runner: CellRunner
     fresh: bool = False
 
-    def wheel(self, interpreter: Interpreter) -> Wheel:
-        """Build the project's wheel for an interpreter, or take the one that is there."""
-        return self.wheel_cache.wheel(interpreter, self.digest())
+    def execute(self, task: Task, post: Post) -> TaskResult:
+        """Do a task and return its result; `post` takes the events of its stages, without their time."""
+        try:
+            match task:
+                case ResolveTask():
+                    return self._resolve(task, post)
+                case WheelTask():
+                    return WheelDone(wheel=self.wheel_cache.wheel(task.interpreter, self.digest()))
+                case DownloadTask():
+                    return DownloadDone(interpreter=self.interpreters.download(task.value, task.missing))
+                case BuildTask():
+                    return self._build(task, post)
+                case TestTask():
+                    return self.cell_runner.test(task, post)
+                case CompileTask():
+                    environment = task.environment
+                    kept = self.bytecode.collect(environment.trees, task.imported, environment.interpreter)
+                    return CompileDone(files=kept)
+        except OSError as error:
+            return _failed(f"{error.filename}: {error.strerror}" if error.strerror else str(error))
+        except (ProjectError, BuildError, InfrastructureError) as error:
+            return _failed(str(error))
 
-    def python(self, value: str, missing: str) -> Interpreter | str:
-        """Have uv install an interpreter."""
-        return self.pythons.download(value, missing)
+    def _resolve(self, task: ResolveTask, post: Post) -> ResolveDone:
+        resolver = self.resolver(task.metadata)
+        answer, took = _stage(
+            post, task.cells, Stage.RESOLVE, lambda: resolver.resolve(task.cells[0], task.interpreter), lambda _: ""
+        )
+        return ResolveDone(answer=answer, took=took)
 
-    def resolve(self, cell: Cell, interpreter: Interpreter, metadata: Metadata | None) -> CellAnswer:
-        """Resolve a cell."""
-        return self.resolver(metadata).resolve(cell, interpreter)
+    def _build(self, task: BuildTask, post: Post) -> BuildDone:
+        def notify(text: str) -> None:
+            post(StageProgress(cell=task.cells[0].id, stage=Stage.BUILD, text=text))
 
-    def build(self, entry: LockEntry, wheel: Wheel | None, cells: tuple[Cell, ...], *, alone: bool) -> Environment:
-        """Build or reuse an environment, and make `.venvgrid/envs/CELL` of its cells lead to it."""
+        def build() -> Environment:
+            with progress.reporting_to(notify):
+                return self._environment(task)
+
+        environment, took = _stage(post, task.cells, Stage.BUILD, build, lambda made: made.detail)
+        return BuildDone(environment=environment, took=took)
+
+    def _environment(self, task: BuildTask) -> Environment:
+        """Build or reuse an environment, and link `.venvgrid/envs/CELL` of its cells to it."""
         try:
             environment = self.store.ensure(
-                entry, wheel, prompt=cells[0].id, fresh=self.fresh and not alone, may_link=not alone
+                task.entry,
+                task.wheel,
+                prompt=task.cells[0].id,
+                fresh=self.fresh and not task.alone,
+                may_link=not task.alone,
             )
         except BuildError:
-            self.invalidate(entry.key)  # perhaps the index said something that was wrong
+            self.resolver(None).invalidate(task.entry.key)  # the index may have given a wrong answer
             raise
-        for cell in cells:
+        for cell in task.cells:
             self.store.link(cell.id, environment)
         return environment
 
-    def earlier(self, cell: Cell, entry: LockEntry) -> CellResult | None:
-        """Give the earlier result of a cell that need not run again."""
-        return self.verdicts.find(cell, entry)
 
-    def test(self, work: CellJob, post: Post) -> TestDone:
-        """Test a cell."""
-        return self.steps.test(work, post)
-
-    def collect(self, environment: Environment, imported: frozenset[str]) -> int:
-        """Keep the bytecode of what was imported in a new environment."""
-        return self.bytecode.collect(environment.trees, imported, environment.interpreter)
-
-    def record(self, cell: Cell, text: str) -> str:
-        """Write a failed step's output into the cell's log."""
-        return record(self.steps.folder, cell.id, text, self.steps.redactor.text)
+def _failed(detail: str) -> TaskFailed:
+    return TaskFailed(reason=headline(detail), detail=detail)
 
 
-def record(folder: Path, cell: str, text: str, clean: Callable[[str], str]) -> str:
-    """Append text to logs/CELL.log of a run's folder; gives that name.
-
-    Raises:
-        InfrastructureError: it cannot be written.
-    """
-    name = f"logs/{cell}.log"
-    try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("a", encoding="utf-8", errors="replace") as stream:
-            stream.write(clean(text).rstrip("\n") + "\n")
-    except OSError as error:
-        message = f"{folder / name} cannot be written: {error.strerror or error}"
-        raise InfrastructureError(message) from error
-    return name
+def _stage(
+    post: Post, cells: tuple[Cell, ...], stage: Stage, work: Callable[[], T], detail: Callable[[T], str]
+) -> tuple[T, float]:
+    """Do `work` as a stage of cells; return its result and its seconds."""
+    for cell in cells:
+        post(StageStarted(cell=cell.id, stage=stage))
+    began = time.monotonic()
+    result = work()
+    took = time.monotonic() - began
+    for cell in cells:
+        post(StageFinished(cell=cell.id, stage=stage, duration=took, detail=detail(result)))
+    return result, took

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid.cli.options import linked
+from venvgrid.cli.output import linked
 from venvgrid.cli.terminal import Terminal
 
 

@@ -205,13 +205,6 @@ def test_requirements(value: str, requirement: str | None) -> None:
     assert requirement == expansion.requirement("numpy", value)
 
 
-def test_fill_replaces_once() -> None:
-    """Placeholders are replaced, doubled braces are literal, and what is put in is not looked at again."""
-    cell = Cell(id="the-id", axes=MappingProxyType({"python": "3.9", "env.X": "{python}"}))
-    command = ("a{cell}b", "{python}", "{axis:env.X}", "{{cell}}", "{{{cell}}}", '{{"a": 1}}', "}")
-    assert ("athe-idb", "/p", "{python}", "{cell}", "{the-id}", '{"a": 1}', "}") == expansion.fill(command, cell, "/p")
-
-
 # JSON
 
 

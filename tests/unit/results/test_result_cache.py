@@ -49,7 +49,7 @@ def report(outcome: Outcome = Outcome.PASSED, started: str = "2026-11-21T10:00:0
 def kept(folder: Path, finished: Report | None = None) -> None:
     store = verdicts(folder)
     assert store.find(CELL, ENTRY) is None
-    store.keep(finished or report(), FILES)
+    store.complete(finished or report(), FILES)
 
 
 def test_a_cell_that_passed_and_has_not_changed_keeps_its_result(tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_nothing_is_kept_if_files_changed_while_the_run_went_on(tmp_path: Path) 
     """Nobody knows which content the cell saw; new files, which tests write, do no harm."""
     store = verdicts(tmp_path)
     store.find(CELL, ENTRY)
-    store.keep(report(), {**FILES, "src/demo.py": "edited"})
+    store.complete(report(), {**FILES, "src/demo.py": "edited"})
     assert verdicts(tmp_path).find(CELL, ENTRY) is None
-    store.keep(report(), {**FILES, "output.txt": "new"})
+    store.complete(report(), {**FILES, "output.txt": "new"})
     assert verdicts(tmp_path).find(CELL, ENTRY) is not None
 
 
@@ -131,7 +131,7 @@ def test_going_back_finds_the_earlier_result(tmp_path: Path) -> None:
     for number in range(MAX_RESULTS_PER_CELL + 2):
         store = verdicts(tmp_path, arguments=(str(number),))
         store.find(CELL, ENTRY)
-        store.keep(report(), FILES)
+        store.complete(report(), FILES)
     found = [
         verdicts(tmp_path, arguments=(str(number),)).find(CELL, ENTRY) for number in range(MAX_RESULTS_PER_CELL + 2)
     ]

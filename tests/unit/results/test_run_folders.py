@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.model.errors import InfrastructureError
-from venvgrid.results import journal
+from venvgrid.results import run_folders
 
 posix = pytest.mark.skipif(os.name != "posix", reason="symbolic links need no privilege on POSIX")
 
@@ -23,18 +23,18 @@ NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
 def test_run_folder(tmp_path: Path) -> None:
     """A run's folder has its time in its name, and is found again once something has happened."""
-    folder = journal.create(tmp_path, now=NOON)
+    folder = run_folders.create(tmp_path, now=NOON)
     assert re.fullmatch(r"20261121-120000-[0-9a-f]{4}", folder.id)
     assert (tmp_path / "runs" / folder.id, True) == (folder.path, folder.logs.is_dir())
-    assert (None, folder) == (journal.latest(tmp_path), journal.find(tmp_path, folder.id))
+    assert (None, folder) == (run_folders.latest(tmp_path), run_folders.find(tmp_path, folder.id))
     folder.events.write_text("{}\n")
-    assert folder == journal.latest(tmp_path)
+    assert folder == run_folders.latest(tmp_path)
 
 
 def test_time_of_any_zone_is_utc(tmp_path: Path) -> None:
     """Ids are in UTC, so that they sort also when the clocks change."""
     now = datetime.fromisoformat("2026-11-21T01:00:00+02:00")
-    assert journal.create(tmp_path, now=now).id.startswith("20261120-230000-")
+    assert run_folders.create(tmp_path, now=now).id.startswith("20261120-230000-")
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=8))
@@ -45,44 +45,44 @@ def test_ids_sort_as_runs_were_made(steps: list[int]) -> None:
         root, now, made = Path(name), NOON, []
         for step in steps:
             now += timedelta(seconds=step)
-            made.append(journal.create(root, now=now))
-        assert made == journal.runs(root)
+            made.append(run_folders.create(root, now=now))
+        assert made == run_folders.runs(root)
 
 
 def test_second_that_is_full(tmp_path: Path) -> None:
     """When a second has no number left, the next one is used."""
     (tmp_path / "runs" / "20261121-120000-ffff").mkdir(parents=True)
     (tmp_path / "runs" / "20261121-120000-ffff" / "events.jsonl").touch()
-    assert "20261121-120001-0000" == journal.create(tmp_path, now=NOON).id
+    assert "20261121-120001-0000" == run_folders.create(tmp_path, now=NOON).id
 
 
 def test_finding_by_prefix(tmp_path: Path) -> None:
     """The beginning of an id finds the newest such run; nothing finds nothing, nor what leads elsewhere."""
-    first = journal.create(tmp_path, now=NOON)
-    second = journal.create(tmp_path, now=NOON + timedelta(minutes=1))
+    first = run_folders.create(tmp_path, now=NOON)
+    second = run_folders.create(tmp_path, now=NOON + timedelta(minutes=1))
     tries = ["20261121", "20261121-1200", second.id, "", "2027", "../runs", "."]
-    assert [second, first, second, None, None, None, None] == [journal.find(tmp_path, text) for text in tries]
+    assert [second, first, second, None, None, None, None] == [run_folders.find(tmp_path, text) for text in tries]
 
 
 def test_no_runs(tmp_path: Path) -> None:
     """Where nothing ran there is nothing to find, and nothing to delete."""
-    journal.prune(tmp_path / "gone")
+    run_folders.prune(tmp_path / "gone")
     assert ([], None, None) == (
-        journal.runs(tmp_path / "gone"),
-        journal.latest(tmp_path / "gone"),
-        journal.find(tmp_path / "gone", "2"),
+        run_folders.runs(tmp_path / "gone"),
+        run_folders.latest(tmp_path / "gone"),
+        run_folders.find(tmp_path / "gone", "2"),
     )
 
 
 @pytest.mark.parametrize("keep", [0, 1, 3, 9])
 def test_pruning_keeps_the_newest(tmp_path: Path, keep: int) -> None:
     """Of several runs the newest stay; the others go with all that is in them."""
-    made = [journal.create(tmp_path, now=NOON + timedelta(minutes=minute)) for minute in range(4)]
+    made = [run_folders.create(tmp_path, now=NOON + timedelta(minutes=minute)) for minute in range(4)]
     for run in made:
         (run.logs / "cell.log").write_text("x")
         (run.path / "results.json").write_text("{}")
-    journal.prune(tmp_path, keep=keep)
-    assert made[max(0, len(made) - keep) :] == journal.runs(tmp_path)
+    run_folders.prune(tmp_path, keep=keep)
+    assert made[max(0, len(made) - keep) :] == run_folders.runs(tmp_path)
     assert min(keep, 4) == len(list((tmp_path / "runs").iterdir()))
 
 
@@ -99,10 +99,10 @@ def test_pruning_touches_nothing_else(tmp_path: Path) -> None:
     (base / "20261121-120001-abcd" / "events.jsonl").symlink_to(outside / "events.jsonl")
     (base / "20261121-120002-abcd").symlink_to(outside)
     (base / "20261121-120003-abcd").touch()
-    run = journal.create(tmp_path, now=NOON + timedelta(minutes=1))
+    run = run_folders.create(tmp_path, now=NOON + timedelta(minutes=1))
     (run.path / "link").symlink_to(outside)
     before = {path for path in tmp_path.rglob("*") if run.path not in (path, *path.parents)}
-    journal.prune(tmp_path, keep=0)
+    run_folders.prune(tmp_path, keep=0)
     assert before == set(tmp_path.rglob("*"))
 
 
@@ -112,15 +112,15 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(
         InfrastructureError, match=f"^cannot make a run's folder in {re.escape(str(tmp_path / 'runs'))}: "
     ):
-        journal.create(tmp_path, now=NOON)
+        run_folders.create(tmp_path, now=NOON)
 
 
 def test_a_run_that_was_killed_at_its_beginning_is_passed_over(tmp_path: Path) -> None:
     """Later ids sort after what is left of it, and it goes when runs are pruned."""
-    first = journal.create(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC))
+    first = run_folders.create(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC))
     (first.path / "events.jsonl").unlink()
-    second = journal.create(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC))
+    second = run_folders.create(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC))
     assert second.id > first.id
-    assert [second.id] == [run.id for run in journal.runs(tmp_path)]
-    journal.prune(tmp_path)
+    assert [second.id] == [run.id for run in run_folders.runs(tmp_path)]
+    run_folders.prune(tmp_path)
     assert [second.path] == list((tmp_path / "runs").iterdir())

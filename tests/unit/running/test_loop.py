@@ -1,86 +1,144 @@
-"""The engine: order, slots, errors and stopping, with tasks that wait for each other instead of for the clock."""
+"""The loop: order, slots, stamps, errors and stopping, with tasks that wait for each other instead of for the clock."""
 
 from __future__ import annotations
 
+import itertools
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.model.events import Event, Message
+from venvgrid import testing
+from venvgrid.model.events import Event, Message, RunFinished, Stage, StageStarted
+from venvgrid.model.plan import Cell
 from venvgrid.processes import parallel
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation
 from venvgrid.running import loop
-from venvgrid.running.loop import Lane, Slots, Task
+from venvgrid.running.executor import Deliver, Executor, Finished, Post, Slots
+from venvgrid.running.executors.threads import ThreadExecutor
+from venvgrid.running.tasks import BuildTask, CompileDone, DownloadTask, Task, TaskFailed, TaskResult, TestTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ONE = Slots(cpu=1, network=1)
 LIMIT = 30.0  # seconds; only a deadlock waits so long
+DONE = CompileDone(files=0)
+WORKER = testing.FakeWorker()
+PYTHON = testing.interpreter()
+
+
+def cell(name: str) -> Cell:
+    return Cell(id=name, axes={"python": "3.12", "name": name})
+
+
+def build(name: str, order: float = 0.0) -> Task:
+    return BuildTask(entry=WORKER.entry(cell(name), PYTHON), wheel=None, cells=(cell(name),), order=order)
+
+
+def check(name: str, order: float = 0.0) -> Task:
+    """Make a test task."""
+    entry = WORKER.entry(cell(name), PYTHON)
+    environment = testing.environment(entry)
+    return TestTask(cell=cell(name), entry=entry, environment=environment, project=None, order=order)
+
+
+def name_of(task: Task) -> str:
+    match task:
+        case TestTask():
+            return task.cell.id
+        case BuildTask():
+            return task.cells[0].id
+        case _:
+            return task.key
 
 
 class Script:
-    """A director that gives `tasks` first and what `follow` maps a finished task's key to afterwards."""
+    """A scheduler that returns `tasks` first, and later what `follow` maps the name of a finished task to."""
 
     def __init__(self, tasks: list[Task], follow: dict[str, list[Task]] | None = None) -> None:
         self.tasks, self.follow = tasks, follow or {}
         self.ended: list[tuple[str, object]] = []
+        self.is_stopping = False
 
     def start(self) -> tuple[list[Event], list[Task]]:
         return [Message(level="info", text="start")], self.tasks
 
-    def done(self, task: Task, result: object) -> tuple[list[Event], list[Task]]:
-        self.ended.append((task.key, result))
-        return [Message(level="info", text=f"done {task.key}")], self.follow.get(task.key, [])
-
-    def failed(self, task: Task, error: Exception) -> tuple[list[Event], list[Task]]:
-        if isinstance(error, ValueError):
-            self.ended.append((task.key, str(error)))
-            return [], []
-        raise error
+    def done(self, task: Task, result: TaskResult) -> tuple[list[Event], list[Task]]:
+        self.ended.append((name_of(task), result))
+        return [Message(level="info", text=f"done {name_of(task)}")], self.follow.get(name_of(task), [])
 
     def finish(self) -> list[Event]:
         return [Message(level="info", text="finish")]
 
 
-def texts(scheduler: Script, slots: Slots = ONE, cancellation: Cancellation | None = None) -> list[str]:
-    events = loop.run(scheduler, slots, cancellation or Cancellation())
-    return [event.text for event in events if isinstance(event, Message)]
+def in_threads(works: dict[str, Callable[[Post], None]], slots: Slots = ONE) -> ThreadExecutor:
+    """Make an executor that calls the work of a task by its name."""
+
+    def execute(task: Task, post: Post) -> TaskResult:
+        if name_of(task) in works:
+            works[name_of(task)](post)
+        return DONE
+
+    return ThreadExecutor(execute, slots, Cancellation())
 
 
-def task(key: str, lane: Lane = Lane.TEST, order: float = 0.0, result: object = None) -> Task:
-    return Task(key=key, lane=lane, order=order, work=lambda _post: result)
+def texts(scheduler: Script, executor: Executor | None = None) -> list[str]:
+    found = loop.run(scheduler, executor or testing.FakeExecutor(execute=lambda _task, _post: DONE))
+    return [event.text for event in found if isinstance(event, Message)]
 
 
 def test_a_run_gives_first_events_results_and_last_events() -> None:
-    """Events come as start, each task's end, and the director's last word."""
-    scheduler = Script([task("a", result=1)], {"a": [task("b", result=2)]})
+    """Events come as start, each task's end, and the scheduler's last word."""
+    scheduler = Script([check("a")], {"a": [check("b")]})
     assert texts(scheduler) == ["start", "done a", "done b", "finish"]
-    assert scheduler.ended == [("a", 1), ("b", 2)]
+    assert scheduler.ended == [("a", DONE), ("b", DONE)]
 
 
-def test_a_ready_test_goes_before_a_waiting_build_and_long_ones_first() -> None:
+def test_events_are_stamped_by_the_loop() -> None:
+    """Every event has the time at which it came; a started stage the number of its worker; the end its duration."""
+
+    def execute(_task: Task, post: Post) -> TaskResult:
+        post(StageStarted(cell="a", stage=Stage.TEST))
+        return DONE
+
+    class Ends(Script):
+        def finish(self) -> list[Event]:
+            return [RunFinished(exit_status=0)]
+
+    clock = itertools.count(100.0, 1.0).__next__
+    events = list(loop.run(Ends([check("a")]), testing.FakeExecutor(execute=execute), clock=clock))
+    assert [event.at for event in events] == [1.0, 2.0, 3.0, 4.0]  # type: ignore[union-attr]  # none is RunStarted
+    assert [event.worker for event in events if isinstance(event, StageStarted)] == [1]
+    assert [event.duration for event in events if isinstance(event, RunFinished)] == [4.0]
+
+
+def test_a_ready_test_goes_before_a_waiting_build_and_small_orders_first() -> None:
     """With one slot the order is: tests before builds, inside a lane the smaller `order` first."""
-    scheduler = Script(
-        [task("build", Lane.BUILD, -9), task("short", order=-1), task("long", order=-5), task("build2", Lane.BUILD)],
-    )
+    scheduler = Script([build("build", -9), check("short", -1), check("long", -5), build("build2")])
     texts(scheduler)
-    assert [key for key, _ in scheduler.ended] == ["long", "short", "build", "build2"]
+    assert [name for name, _ in scheduler.ended] == ["long", "short", "build", "build2"]
 
 
 def test_resolves_have_slots_of_their_own() -> None:
-    """A resolve runs while every CPU slot is taken: the test below ends only after the resolve began."""
-    resolving = threading.Event()
-    waits = Task(key="test", lane=Lane.TEST, work=lambda _post: resolving.wait(LIMIT))
-    resolves = Task(key="resolve", lane=Lane.RESOLVE, work=lambda _post: resolving.set())
-    scheduler = Script([waits, resolves])
-    texts(scheduler)
-    assert ("test", True) in scheduler.ended
+    """A download runs while every CPU slot is taken: the test below ends only after the download began."""
+    downloading = threading.Event()
+    waited: list[bool] = []
+    download = DownloadTask(value="3.12", missing="")
+    works: dict[str, Callable[[Post], None]] = {
+        "test": lambda _post: waited.append(downloading.wait(LIMIT)),
+        download.key: lambda _post: downloading.set(),
+    }
+    texts(Script([check("test"), download]), in_threads(works))
+    assert waited == [True]
 
 
 def test_no_more_tasks_run_at_once_than_there_are_slots() -> None:
-    """Five tasks on two slots: never more than two at once, and two really at once."""
+    """Four tasks on two slots: never more than two at once, and two really at once."""
     lock, running, peak = threading.Lock(), [0], [0]
     pair = threading.Barrier(2, timeout=LIMIT)
 
-    def work(_post: object) -> None:
+    def work(_post: Post) -> None:
         with lock:
             running[0] += 1
             peak[0] = max(peak[0], running[0])
@@ -88,8 +146,9 @@ def test_no_more_tasks_run_at_once_than_there_are_slots() -> None:
         with lock:
             running[0] -= 1
 
-    scheduler = Script([Task(key=f"t{number}", lane=Lane.TEST, work=work) for number in range(4)])
-    texts(scheduler, Slots(cpu=2, network=1))
+    names = [f"t{number}" for number in range(4)]
+    scheduler = Script([check(name) for name in names])
+    texts(scheduler, in_threads(dict.fromkeys(names, work), Slots(cpu=2, network=1)))
     assert peak == [2]
     assert len(scheduler.ended) == 4
 
@@ -97,68 +156,105 @@ def test_no_more_tasks_run_at_once_than_there_are_slots() -> None:
 def test_a_task_posts_events_before_its_result() -> None:
     """What a worker posts comes before the end of its task."""
 
-    def work(post: loop.Post) -> None:
+    def work(post: Post) -> None:
         post(Message(level="info", text="from the worker"))
 
-    assert texts(Script([Task(key="a", lane=Lane.TEST, work=work)])) == ["start", "from the worker", "done a", "finish"]
+    assert texts(Script([check("a")]), in_threads({"a": work})) == ["start", "from the worker", "done a", "finish"]
 
 
-def test_an_error_of_one_task_stops_no_other() -> None:
-    """An error that the director takes is the trouble of its task alone."""
-
-    def fail(_post: object) -> None:
-        message = "broken"
-        raise ValueError(message)
-
-    scheduler = Script([Task(key="bad", lane=Lane.TEST, order=-1, work=fail), task("good")])
-    assert texts(scheduler)[-1] == "finish"
-    assert scheduler.ended == [("bad", "broken"), ("good", None)]
+def test_a_failed_task_stops_no_other() -> None:
+    """A task that failed is a result like any other."""
+    failed = TaskFailed(reason="broken", detail="broken")
+    scheduler = Script([check("bad", -1), check("good")])
+    executor = testing.FakeExecutor(execute=lambda task, _post: failed if name_of(task) == "bad" else DONE)
+    assert texts(scheduler, executor)[-1] == "finish"
+    assert scheduler.ended == [("bad", failed), ("good", DONE)]
 
 
 def test_a_bug_stops_the_run_and_is_raised() -> None:
-    """An error that the director raises again leaves `run`, after every worker has ended."""
+    """An exception in a task leaves `run`, after every other task was cancelled and has ended."""
+    cancellation, released = Cancellation(), threading.Event()
 
-    def fail(_post: object) -> None:
-        message = "a bug"
-        raise KeyError(message)
-
-    cancellation = Cancellation()
-    released = threading.Event()
-
-    def wait(_post: object) -> None:
+    def execute(task: Task, _post: Post) -> TaskResult:
+        if name_of(task) == "bug":
+            message = "a bug"
+            raise KeyError(message)
         while not cancellation.is_set():
             released.wait(0.01)
+        return DONE
 
-    scheduler = Script([Task(key="bug", lane=Lane.TEST, work=fail), Task(key="other", lane=Lane.TEST, work=wait)])
+    executor = ThreadExecutor(execute, Slots(cpu=2, network=1), cancellation)
     with pytest.raises(KeyError):
-        list(loop.run(scheduler, Slots(cpu=2, network=1), cancellation))
+        list(loop.run(Script([check("bug"), check("other")]), executor))
     assert cancellation.is_set()
 
 
-def test_cancelling_starts_nothing_new_and_finishes() -> None:
-    """After `set`, the running task ends, waiting ones never start, and the director's last events still come."""
-    cancellation = Cancellation()
-    first = Task(key="first", lane=Lane.TEST, order=-1, work=lambda _post: cancellation.set())
-    scheduler = Script([first, task("never")])
-    assert texts(scheduler, cancellation=cancellation) == ["start", "done first", "finish"]
+def test_a_stopping_scheduler_starts_nothing_new_and_finishes() -> None:
+    """The running task ends, waiting ones never start, the executor is told, and the last events still come."""
+
+    class Stops(Script):
+        def done(self, task: Task, result: TaskResult) -> tuple[list[Event], list[Task]]:
+            self.is_stopping = True
+            return super().done(task, result)
+
+    scheduler = Stops([check("first", -1), check("never")])
+    assert texts(scheduler) == ["start", "done first", "finish"]
+
+
+def test_stopping_cancels_what_runs() -> None:
+    """With a task still running when the scheduler stops, the executor is told to cancel, not urgently."""
+    held: list[tuple[Task, Deliver]] = []
+
+    class Held(testing.FakeExecutor):
+        """Delivers a task only when it is cancelled."""
+
+        def submit(self, task: Task, deliver: Deliver) -> None:
+            if name_of(task) == "held":
+                held.append((task, deliver))
+            else:
+                deliver(Finished(task, DONE))
+
+        def cancel(self, *, urgent: bool) -> None:
+            super().cancel(urgent=urgent)
+            for task, deliver in held:
+                deliver(Finished(task, DONE))
+
+    class Stops(Script):
+        def done(self, task: Task, result: TaskResult) -> tuple[list[Event], list[Task]]:
+            self.is_stopping = True
+            return super().done(task, result)
+
+    executor = Held(execute=lambda _task, _post: DONE, slots=Slots(cpu=2, network=1))
+    assert texts(Stops([check("held", -1), check("first")]), executor)[-1] == "finish"
+    assert executor.cancelled == [False]
 
 
 def test_closing_the_iterator_stops_the_workers() -> None:
-    """Whoever stops iterating stops the run: a worker that waits for the cancellation sees it."""
-    cancellation = Cancellation()
-    began = threading.Event()
+    """Closing the iterator stops the run: a worker that waits for the cancellation sees it."""
+    cancellation, began = Cancellation(), threading.Event()
 
-    def wait(post: loop.Post) -> None:
+    def execute(_task: Task, post: Post) -> TaskResult:
         post(Message(level="info", text="began"))
-        began.set()
         while not cancellation.is_set():
             began.wait(0.01)
+        return DONE
 
-    events = loop.run(Script([Task(key="a", lane=Lane.TEST, work=wait)]), Slots(cpu=1, network=1), cancellation)
+    events = loop.run(Script([check("a")]), ThreadExecutor(execute, ONE, cancellation))
     assert isinstance(next(events), Message)
     assert isinstance(next(events), Message)
     events.close()
     assert cancellation.is_set()
+
+
+def test_a_second_cancel_is_urgent() -> None:
+    """The executor of threads passes urgency on, however often it is told."""
+    cancellation = Cancellation()
+    executor = ThreadExecutor(lambda _task, _post: DONE, ONE, cancellation)
+    executor.cancel(urgent=False)
+    executor.cancel(urgent=False)
+    assert (cancellation.is_set(), cancellation.is_urgent()) == (True, False)
+    executor.cancel(urgent=True)
+    assert cancellation.is_urgent()
 
 
 def test_map_parallel_keeps_the_order() -> None:

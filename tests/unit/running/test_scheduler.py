@@ -14,18 +14,17 @@ from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.model.result import Outcome
 from venvgrid.planning import expansion
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
 from venvgrid.running import loop
-from venvgrid.running.loop import Slots
 from venvgrid.running.prioritisation import Order
+from venvgrid.running.request import RunRequest
 from venvgrid.running.scheduler import Scheduler
-from venvgrid.running.tasks import RunRequest, headline
 
 if TYPE_CHECKING:
     from venvgrid.model.config import Config
+    from venvgrid.running.run_state import RunState
 
-ONE = Slots(cpu=1, network=1)
 DEMO = Metadata(name="demo", version="1.0")
 PYTHONS = {
     "3.9": testing.interpreter("3.9.18"),
@@ -52,14 +51,17 @@ def request(text: str, **options: object) -> RunRequest:
     return replace(made, **options)  # type: ignore[arg-type]  # of the fields' types, by the callers below
 
 
-def run(wanted: RunRequest, work: testing.FakeWork) -> tuple[Scheduler, list[Event]]:
-    cancellation = Cancellation()
-    scheduler = Scheduler(wanted, work, lambda: 1.0, cancellation)
-    return scheduler, list(loop.run(scheduler, ONE, cancellation))
+def make(wanted: RunRequest, work: testing.FakeWorker) -> Scheduler:
+    return Scheduler(wanted, cached=work.cached, append_log=work.append_log)
 
 
-def outcomes(scheduler: Scheduler) -> dict[str, str]:
-    return {name: result.outcome.value for name, result in scheduler.results.items()}
+def run(wanted: RunRequest, work: testing.FakeWorker) -> tuple[RunState, list[Event]]:
+    scheduler = make(wanted, work)
+    return scheduler.state, list(loop.run(scheduler, testing.FakeExecutor(execute=work.execute)))
+
+
+def outcomes(state: RunState) -> dict[str, str]:
+    return {name: result.outcome.value for name, result in state.results.items()}
 
 
 def status(events: list[Event]) -> int:
@@ -70,11 +72,11 @@ def status(events: list[Event]) -> int:
 
 def test_a_cell_is_resolved_built_and_tested() -> None:
     """Events begin with the plan and end with the exit status; every step happens once, in order."""
-    work = testing.FakeWork()
-    scheduler, events = run(request('[axes]\npython = ["3.12"]'), work)
+    work = testing.FakeWorker()
+    state, events = run(request('[axes]\npython = ["3.12"]'), work)
     assert isinstance(events[0], RunStarted)
     assert status(events) == 0
-    assert outcomes(scheduler) == {"py3.12": "passed"}
+    assert outcomes(state) == {"py3.12": "passed"}
     steps = [name for name, _ in work.calls]
     assert sorted(steps) == ["build", "collect", "resolve", "test", "wheel"]
     assert steps[-3:] == ["build", "test", "collect"]
@@ -82,7 +84,7 @@ def test_a_cell_is_resolved_built_and_tested() -> None:
 
 def test_cells_that_differ_only_in_variables_are_resolved_and_built_once() -> None:
     """Two values of a variable: one resolve, one environment, two tests."""
-    work = testing.FakeWork()
+    work = testing.FakeWorker()
     run(request('[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'), work)
     steps = [name for name, _ in work.calls]
     assert steps.count("resolve") == 1
@@ -91,133 +93,130 @@ def test_cells_that_differ_only_in_variables_are_resolved_and_built_once() -> No
 
 def test_an_impossible_cell_is_never_built() -> None:
     """Its outcome has the reason, and the run's exit status is that of the others."""
-    work = testing.FakeWork(answers={"py3.9": Unresolvable(reason="no wheel")})
-    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(scheduler) == {"py3.9": "impossible", "py3.12": "passed"}
-    assert scheduler.results["py3.9"].reason == "no wheel"
+    work = testing.FakeWorker(answers={"py3.9": Unresolvable(reason="no wheel")})
+    state, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(state) == {"py3.9": "impossible", "py3.12": "passed"}
+    assert state.results["py3.9"].reason == "no wheel"
     assert ("build", "py3.9") not in work.calls
     assert status(events) == 0
 
 
 def test_a_network_failure_is_not_impossible_and_ends_with_3() -> None:
     """A cell that could not be resolved failed to build; nothing is red."""
-    work = testing.FakeWork(answers={"py3.9": ResolveFailed(reason="no network")})
-    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(scheduler) == {"py3.9": "build-failed", "py3.12": "passed"}
-    assert scheduler.results["py3.9"].reason == "could not be resolved: no network"
+    work = testing.FakeWorker(answers={"py3.9": ResolveFailed(reason="no network")})
+    state, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(state) == {"py3.9": "build-failed", "py3.12": "passed"}
+    assert state.results["py3.9"].reason == "could not be resolved: no network"
     assert status(events) == 3
 
 
 def test_a_missing_interpreter_is_never_green() -> None:
     """The cell says what is missing; the exit status is 3, or 0 where that was asked for."""
     text = '[axes]\npython = ["3.12", "3.99"]'
-    scheduler, events = run(request(text), testing.FakeWork())
-    assert outcomes(scheduler) == {"py3.99": "missing-interpreter", "py3.12": "passed"}
+    state, events = run(request(text), testing.FakeWorker())
+    assert outcomes(state) == {"py3.99": "missing-interpreter", "py3.12": "passed"}
     assert status(events) == 3
-    assert status(run(request(text, skip_missing=True), testing.FakeWork())[1]) == 0
+    assert status(run(request(text, skip_missing=True), testing.FakeWorker())[1]) == 0
 
 
 def test_a_build_that_fails_hides_no_other_cell() -> None:
     """The failed environment's cell has the headline and a log; the other is tested."""
-    work = testing.FakeWork(build_problems={"py3.9": "trace\nValueError: no compiler\nhint: x"})
-    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(scheduler) == {"py3.9": "build-failed", "py3.12": "passed"}
-    assert scheduler.results["py3.9"].reason == "ValueError: no compiler"
-    assert scheduler.results["py3.9"].log == "logs/py3.9.log"
+    work = testing.FakeWorker(build_problems={"py3.9": "trace\nValueError: no compiler\nhint: x"})
+    state, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(state) == {"py3.9": "build-failed", "py3.12": "passed"}
+    assert state.results["py3.9"].reason == "ValueError: no compiler"
+    assert state.results["py3.9"].log == "logs/py3.9.log"
     assert status(events) == 3
 
 
 def test_a_project_that_cannot_be_built_fails_every_cell_that_needs_it() -> None:
     """One build, one reason, told by each cell."""
-    work = testing.FakeWork(wheel_problem="backend: boom")
-    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
-    assert outcomes(scheduler) == {"py3.9": "build-failed", "py3.12": "build-failed"}
-    assert scheduler.results["py3.9"].reason == "the project could not be built: backend: boom"
+    work = testing.FakeWorker(wheel_problem="backend: boom")
+    state, events = run(request('[axes]\npython = ["3.9", "3.12"]'), work)
+    assert outcomes(state) == {"py3.9": "build-failed", "py3.12": "build-failed"}
+    assert state.results["py3.9"].reason == "the project could not be built: backend: boom"
     assert [name for name, _ in work.calls].count("wheel") == 1
     assert status(events) == 3
 
 
 def test_dynamic_metadata_are_built_before_anything_is_resolved() -> None:
-    """Where only a wheel knows the requirements, it comes first, also for a plan."""
-    work = testing.FakeWork()
-    run(request('[axes]\npython = ["3.12"]', metadata=None, until=Stage.RESOLVE), work)
-    assert work.calls == [("wheel", "3.12.1"), ("resolve", "py3.12")]
+    """Where only a wheel knows the requirements, it comes first."""
+    work = testing.FakeWorker()
+    run(request('[axes]\npython = ["3.12"]', metadata=None, until=Stage.BUILD), work)
+    assert work.calls == [("wheel", "3.12.1"), ("resolve", "py3.12"), ("build", "py3.12")]
 
 
-def test_a_plan_builds_nothing() -> None:
-    """With static metadata a plan only resolves, and no cell gets a result for having run."""
-    work = testing.FakeWork()
-    scheduler, _ = run(request('[axes]\npython = ["3.9", "3.12"]', until=Stage.RESOLVE), work)
-    assert {name for name, _ in work.calls} == {"resolve"}
-    assert scheduler.results == {}
-    assert set(scheduler.entries) == {"py3.9", "py3.12"}
+def test_a_run_until_the_build_tests_nothing() -> None:
+    """Every environment is built, and no cell gets a result."""
+    work = testing.FakeWorker()
+    state, _ = run(request('[axes]\npython = ["3.9", "3.12"]', until=Stage.BUILD), work)
+    assert {name for name, _ in work.calls} == {"resolve", "wheel", "build"}
+    assert state.results == {}
+    assert set(state.entries) == {"py3.9", "py3.12"}
 
 
 def test_a_wheel_that_is_not_pure_is_built_for_each_interpreter() -> None:
     """Two interpreters, two wheels."""
-    work = testing.FakeWork(pure=False)
+    work = testing.FakeWorker(pure=False)
     run(request('[axes]\npython = ["3.9", "3.12"]'), work)
     assert sorted(version for name, version in work.calls if name == "wheel") == ["3.12.1", "3.9.18"]
 
 
 def test_a_project_that_is_not_installed_needs_no_wheel() -> None:
     """`install = "none"`: no build of the project."""
-    work = testing.FakeWork()
+    work = testing.FakeWorker()
     run(request('[project]\ninstall = "none"\n[axes]\npython = ["3.12"]', metadata=None), work)
     assert "wheel" not in {name for name, _ in work.calls}
 
 
 def test_fail_fast_stops_at_the_first_red_cell() -> None:
     """Cells that did not run are cancelled, with the reason, and the exit status is that of the red cell."""
-    work = testing.FakeWork(outcomes={"py3.9": Outcome.FAILED, "py3.12": Outcome.FAILED})
-    scheduler, events = run(request('[axes]\npython = ["3.9", "3.12"]', fail_fast=True), work)
-    assert sorted(outcomes(scheduler).values()) == ["cancelled", "failed"]
+    work = testing.FakeWorker(outcomes={"py3.9": Outcome.FAILED, "py3.12": Outcome.FAILED})
+    state, events = run(request('[axes]\npython = ["3.9", "3.12"]', fail_fast=True), work)
+    assert sorted(outcomes(state).values()) == ["cancelled", "failed"]
     assert status(events) == 1
 
 
 @pytest.mark.parametrize("stage", [Stage.RESOLVE, Stage.BUILD])
 def test_what_is_stopped_has_not_failed(stage: Stage) -> None:
     """A resolve and a build that end because the run is stopped leave their cells cancelled, not failed."""
-    work = testing.FakeWork()
+    work = testing.FakeWorker()
     if stage is Stage.RESOLVE:
         work.answers = {"py3.12": ResolveFailed(reason="cancelled")}
     else:
         work.build_problems = {"py3.12": "cancelled"}
-    cancellation = Cancellation()
-    scheduler = Scheduler(request('[axes]\npython = ["3.12"]'), work, lambda: 1.0, cancellation)
-    scheduler.interrupted = True
+    scheduler = make(request('[axes]\npython = ["3.12"]'), work)
     events = []
-    for event in loop.run(scheduler, ONE, cancellation):
+    for event in loop.run(scheduler, testing.FakeExecutor(execute=work.execute)):
         events.append(event)
         if isinstance(event, StageStarted) and event.stage is stage:
-            cancellation.set()
-    assert outcomes(scheduler) == {"py3.12": "cancelled"}
+            scheduler.stop()
+    assert outcomes(scheduler.state) == {"py3.12": "cancelled"}
     assert status(events) == 130
 
 
 def test_a_red_cell_that_may_fail_stops_nothing() -> None:
     """allow-failure keeps the outcome and leaves the exit status alone."""
     text = '[axes]\npython = ["3.9", "3.12"]\n[[include]]\npython = "3.9"\nallow-failure = true'
-    work = testing.FakeWork(outcomes={"py3.9": Outcome.FAILED})
-    scheduler, events = run(request(text, fail_fast=True), work)
-    assert outcomes(scheduler) == {"py3.9": "failed", "py3.12": "passed"}
+    work = testing.FakeWorker(outcomes={"py3.9": Outcome.FAILED})
+    state, events = run(request(text, fail_fast=True), work)
+    assert outcomes(state) == {"py3.9": "failed", "py3.12": "passed"}
     assert status(events) == 0
 
 
 def test_a_locked_cell_is_not_resolved() -> None:
     """What the lock holds is built as it is."""
     wanted = request('[axes]\npython = ["3.12"]')
-    work = testing.FakeWork()
-    entry = work.resolve(wanted.plan.cells[0].cell, PYTHONS["3.12"], None)
-    work.calls.clear()
-    scheduler, _ = run(replace(wanted, locked={"py3.12": entry}), work)
-    assert outcomes(scheduler) == {"py3.12": "passed"}
+    work = testing.FakeWorker()
+    entry = work.entry(wanted.plan.cells[0].cell, PYTHONS["3.12"])
+    state, _ = run(replace(wanted, locked={"py3.12": entry}), work)
+    assert outcomes(state) == {"py3.12": "passed"}
     assert "resolve" not in {name for name, _ in work.calls}
 
 
 def test_cells_are_tested_in_their_order() -> None:
     """The lowest place goes first."""
-    work = testing.FakeWork()
+    work = testing.FakeWorker()
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
     first, second, third = (item.cell.id for item in expansion.expand(parse(text)).cells)
     run(request(text, order=Order(places={first: 2.0, second: 0.0, third: 1.0})), work)
@@ -226,7 +225,7 @@ def test_cells_are_tested_in_their_order() -> None:
 
 def test_bytecode_of_the_first_environment_is_kept_before_the_second_is_built() -> None:
     """With one worker: the first environment of a Python is built, tested and collected, then the next one is built."""
-    work = testing.FakeWork()
+    work = testing.FakeWorker()
     run(request('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
     steps = [name for name, _ in work.calls if name in {"build", "test", "collect"}]
     assert steps == ["build", "test", "collect", "build", "test", "collect"]
@@ -234,24 +233,24 @@ def test_bytecode_of_the_first_environment_is_kept_before_the_second_is_built() 
 
 def test_a_cell_whose_shared_files_changed_is_tested_again_alone() -> None:
     """Another cell may have written: the result is not used, the cell gets an environment that shares nothing."""
-    work = testing.FakeWork(changing=frozenset({"py3.12-six1.15"}))
-    scheduler, events = run(request('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
+    work = testing.FakeWorker(changing=frozenset({"py3.12-six1.15"}))
+    state, events = run(request('[axes]\npython = ["3.12"]\nsix = ["1.15", "1.16"]'), work)
     steps = [(step, name) for step, name in work.calls if name == "py3.12-six1.15" and step in {"build", "test"}]
     assert [step for step, _ in steps] == ["build", "test", "build", "test"]
-    assert outcomes(scheduler) == {"py3.12-six1.15": "passed", "py3.12-six1.16": "passed"}
+    assert outcomes(state) == {"py3.12-six1.15": "passed", "py3.12-six1.16": "passed"}
     assert [event.result.id for event in events if isinstance(event, CellFinished)].count("py3.12-six1.15") == 1
-    assert "tested again" in " ".join(scheduler.results["py3.12-six1.15"].notes)
-    assert scheduler.results["py3.12-six1.16"].notes == ()
+    assert "tested again" in " ".join(state.results["py3.12-six1.15"].notes)
+    assert state.results["py3.12-six1.16"].notes == ()
 
 
 def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() -> None:
     """Each of them gets the environment new: a build before every test."""
-    work = testing.FakeWork(changing=frozenset({"py3.12-A-1", "py3.12-A-2", "py3.12-A-3"}))
+    work = testing.FakeWorker(changing=frozenset({"py3.12-A-1", "py3.12-A-2", "py3.12-A-3"}))
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
     names = [item.cell.id for item in expansion.expand(parse(text)).cells]
     work.changing = frozenset(names)
-    scheduler, _ = run(request(text), work)
-    assert set(outcomes(scheduler).values()) == {"passed"}
+    state, _ = run(request(text), work)
+    assert set(outcomes(state).values()) == {"passed"}
     steps = [step for step, _ in work.calls if step in {"build", "test"}]
     assert steps[-6:] == ["build", "test"] * 3 or steps[-5:] == ["test", "build", "test", "build", "test"]
     assert sum(step == "test" for step in steps) == 6
@@ -259,7 +258,7 @@ def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() ->
 
 def test_the_first_environment_of_each_python_is_built_before_the_second_of_any() -> None:
     """Two Pythons, two versions: the builds take turns between the Pythons."""
-    work = testing.FakeWork()
+    work = testing.FakeWorker()
     run(request('[axes]\npython = ["3.9", "3.12"]\nsix = ["1.15", "1.16"]'), work)
     built = [name.split("-")[0] for step, name in work.calls if step == "build"]
     assert sorted(built[:2]) == ["py3.12", "py3.9"]
@@ -267,7 +266,7 @@ def test_the_first_environment_of_each_python_is_built_before_the_second_of_any(
 
 def test_every_cell_has_one_plan_event_and_one_result() -> None:
     """Whatever becomes of a cell, it is planned once and finished once."""
-    work = testing.FakeWork(answers={"py3.9": Unresolvable(reason="no")}, build_problems={"py2.7": "no"})
+    work = testing.FakeWorker(answers={"py3.9": Unresolvable(reason="no")}, build_problems={"py2.7": "no"})
     _, events = run(request('[axes]\npython = ["2.7", "3.9", "3.12", "3.99"]'), work)
     finished = [event.result.id for event in events if isinstance(event, CellFinished)]
     assert sorted(finished) == ["py2.7", "py3.12", "py3.9", "py3.99"]
@@ -276,7 +275,7 @@ def test_every_cell_has_one_plan_event_and_one_result() -> None:
 
 def test_a_bug_is_raised() -> None:
     """An error that is nobody's trouble is not hidden in a cell."""
-    work = testing.FakeWork(answers={"py3.12": ZeroDivisionError()})
+    work = testing.FakeWorker(answers={"py3.12": ZeroDivisionError()})
     with pytest.raises(ZeroDivisionError):
         run(request('[axes]\npython = ["3.12"]'), work)
 
@@ -304,9 +303,9 @@ STAND_IN = {"3.99": replace(testing.interpreter("3.99"), executable="")}
 
 def test_a_cell_that_cannot_exist_is_impossible_although_its_interpreter_is_missing() -> None:
     """Nobody is sent to install a Python for a cell that a resolve shows to be impossible."""
-    work = testing.FakeWork(answers={"py3.99": Unresolvable(reason="no wheel")})
-    scheduler, events = run(request('[axes]\npython = ["3.12", "3.99"]', surrogates=STAND_IN, download=True), work)
-    assert outcomes(scheduler) == {"py3.12": "passed", "py3.99": "impossible"}
+    work = testing.FakeWorker(answers={"py3.99": Unresolvable(reason="no wheel")})
+    state, events = run(request('[axes]\npython = ["3.12", "3.99"]', surrogates=STAND_IN, download=True), work)
+    assert outcomes(state) == {"py3.12": "passed", "py3.99": "impossible"}
     assert "python" not in {name for name, _ in work.calls}
     assert status(events) == 0
 
@@ -314,32 +313,32 @@ def test_a_cell_that_cannot_exist_is_impossible_although_its_interpreter_is_miss
 def test_an_interpreter_is_downloaded_once_for_the_cells_that_can_exist() -> None:
     """Two environments, one download; the cells are resolved again with the interpreter itself, and tested."""
     new = testing.interpreter("3.99.1")
-    work = testing.FakeWork(downloads={"3.99": new})
+    work = testing.FakeWorker(downloads={"3.99": new})
     text = '[axes]\npython = ["3.99"]\nsix = ["1.15", "1.16"]'
-    scheduler, events = run(request(text, surrogates=STAND_IN, download=True), work)
-    assert len(scheduler.results) == 2
-    assert set(outcomes(scheduler).values()) == {"passed"}
+    state, events = run(request(text, surrogates=STAND_IN, download=True), work)
+    assert len(state.results) == 2
+    assert set(outcomes(state).values()) == {"passed"}
     assert [value for name, value in work.calls if name == "python"] == ["3.99"]
-    assert all(result.interpreter == new for result in scheduler.results.values())
+    assert all(result.interpreter == new for result in state.results.values())
     assert status(events) == 0
 
 
 @pytest.mark.parametrize("download", [True, False])
 def test_an_interpreter_that_cannot_be_had_is_missing(*, download: bool) -> None:
     """Without downloads, or when the download fails, the cell is missing its interpreter and says why."""
-    work = testing.FakeWork()
-    scheduler, events = run(request('[axes]\npython = ["3.12", "3.99"]', surrogates=STAND_IN, download=download), work)
-    assert outcomes(scheduler) == {"py3.12": "passed", "py3.99": "missing-interpreter"}
-    assert scheduler.results["py3.99"].reason == "no CPython 3.99 on this machine"
+    work = testing.FakeWorker()
+    state, events = run(request('[axes]\npython = ["3.12", "3.99"]', surrogates=STAND_IN, download=download), work)
+    assert outcomes(state) == {"py3.12": "passed", "py3.99": "missing-interpreter"}
+    assert state.results["py3.99"].reason == "no CPython 3.99 on this machine"
     assert status(events) == 3
 
 
 def test_a_download_comes_first_where_only_a_wheel_knows_the_metadata() -> None:
     """Dynamic metadata and no interpreter at all: it is downloaded, builds the wheel, and all goes on."""
-    work = testing.FakeWork(downloads={"3.99": testing.interpreter("3.99.1")})
+    work = testing.FakeWorker(downloads={"3.99": testing.interpreter("3.99.1")})
     wanted = request('[axes]\npython = ["3.99"]', surrogates=STAND_IN, download=True, metadata=None)
-    scheduler, _ = run(wanted, work)
-    assert outcomes(scheduler) == {"py3.99": "passed"}
+    state, _ = run(wanted, work)
+    assert outcomes(state) == {"py3.99": "passed"}
     assert [name for name, _ in work.calls] == ["python", "wheel", "resolve", "build", "test", "collect"]
 
 
@@ -347,9 +346,9 @@ def test_an_unchanged_cell_is_neither_built_nor_tested() -> None:
     """It has its earlier result at once; a cell that shares its environment is built and tested."""
     text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2"]'
     first, second = (item.cell.id for item in expansion.expand(parse(text)).cells)
-    work = testing.FakeWork(unchanged=frozenset({first}))
-    scheduler, events = run(request(text), work)
-    assert outcomes(scheduler) == {first: "passed", second: "passed"}
+    work = testing.FakeWorker(unchanged=frozenset({first}))
+    state, events = run(request(text), work)
+    assert outcomes(state) == {first: "passed", second: "passed"}
     assert {name for step, name in work.calls if step in {"build", "test"}} == {second}
-    assert scheduler.results[first].cached
+    assert state.results[first].cached
     assert status(events) == 0

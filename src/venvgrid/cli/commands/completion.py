@@ -10,7 +10,7 @@ from venvgrid.config import config_file, grids, loading
 from venvgrid.model.errors import VenvgridError
 from venvgrid.planning import expansion
 from venvgrid.resolving import policies
-from venvgrid.results import journal
+from venvgrid.results import run_folders
 
 if TYPE_CHECKING:
     import argparse
@@ -55,7 +55,7 @@ def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
         loaded = loading.build(_source(parsed_args))
     except (VenvgridError, OSError):
         return []
-    return [run.id for run in journal.runs(loaded.root / ".venvgrid")]
+    return [run.id for run in run_folders.runs(loaded.root / ".venvgrid")]
 
 
 def grids_of(parsed_args: argparse.Namespace, **_: Any) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from venvgrid.app.context import RunContext
 from venvgrid.app.run import run_lock
 from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments import store as environments
 from venvgrid.model.errors import UsageError
-from venvgrid.processes.runner import Cancellation
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,10 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Do what the action says."""
     loaded = options.load(arguments)
     arguments.offline = True
-    store = options.context_for(arguments, loaded, terminal, Cancellation()).store
+    context = RunContext(
+        config=loaded, options=options.run_options(arguments, terminal), front=options.front_end(terminal)
+    )
+    store = context.store
     if arguments.action in {"path", "freeze"}:
         path = built(store, arguments.cell)
         terminal.data(str(store.root / "envs" / arguments.cell) if arguments.action == "path" else freeze.freeze(path))

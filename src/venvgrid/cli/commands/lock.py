@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from venvgrid.app.context import RunContext
+from venvgrid.app.plan import make_plan
+from venvgrid.app.request import lock_digest
+from venvgrid.app.resolution import resolve
+from venvgrid.app.run import read_config
 from venvgrid.cli import options
-from venvgrid.cli.commands import plan
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model.errors import ExitStatus, InfrastructureError
 from venvgrid.model.plan import Status
-from venvgrid.processes.runner import Cancellation
 from venvgrid.resolving import lockfile, version_policies
-from venvgrid.storage import atomic
+from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     import argparse
@@ -24,37 +27,36 @@ if TYPE_CHECKING:
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """Resolve every cell anew and write the lock; one that could not be resolved leaves the old lock as it is."""
+    """Resolve every cell anew and write the lock; if a cell cannot be resolved, the old lock stays as it is."""
     chosen = options.select_grids(arguments)
     return options.in_each(chosen, terminal, lambda grid: _lock(arguments, terminal, chosen.source, grid))
 
 
 def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
-    settled = options.resolve_config(arguments, source, terminal, grid=grid, update=arguments.update)
-    loaded = settled.config
-    context = options.context_for(arguments, loaded, terminal, Cancellation())
-    planned = options.expand(arguments, context, terminal)
-    scheduler = plan.resolve(context, planned, refresh=True)
-    failed = [item for item in scheduler.planned.values() if item.status is Status.FAILED]
-    path = lockfile.path_for(loaded)
+    wanted, front = options.run_options(arguments, terminal), options.front_end(terminal)
+    found = read_config(source, wanted, front, grid=grid, update=arguments.update)
+    context = RunContext(config=found.config, options=wanted, front=front, refresh=True)
+    plan = make_plan(context)
+    resolved = resolve(context, plan)
+    planned = {item.cell.id: item for item in resolved.plan.cells}
+    failed = [item for item in planned.values() if item.status is Status.FAILED]
+    path = lockfile.path_for(found.config)
     if failed:
         message = f"{path.name} was not written: {failed[0].cell.id}: {failed[0].reason}"
         raise InfrastructureError(message + (f" (and {len(failed) - 1} more cells)" if len(failed) > 1 else ""))
-    lock = lockfile.make(
-        context.lock_digest(context.metadata), scheduler.planned, scheduler.entries, planned, settled.frozen
-    )
+    lock = lockfile.make(lock_digest(context), planned, resolved.entries, plan, found.frozen)
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
-    for line in _moved(path, settled.frozen):
+    for line in _moved(path, found.frozen):
         terminal.message(line)
     after = lockfile.render(lock)
-    atomic.write_atomic(path, after)
+    write_atomic(path, after)
     terminal.message(f"{path}: {_changes(before, after)}")
     terminal.message(
         f"{len(lock.cells)} cells in {len(lock.environments)} environments, {len(lock.impossible)} impossible"
     )
     for cell, reason in lock.open.items():
         terminal.message(f"not locked: {cell}: {reason}")
-    return 3 if lock.open and not arguments.skip_missing_interpreters else 0
+    return ExitStatus.INCOMPLETE if lock.open and not wanted.skip_missing else ExitStatus.PASSED
 
 
 def _moved(path: Path, frozen: Mapping[str, FrozenPolicy]) -> Iterator[str]:

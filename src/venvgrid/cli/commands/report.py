@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app import run
-from venvgrid.cli import options
+from venvgrid.app.run import load
+from venvgrid.cli import options, output
 from venvgrid.model.errors import UsageError
 from venvgrid.reporters import registry
-from venvgrid.results import journal
+from venvgrid.results import run_folders
 from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print or write the report; the exit status says whether that worked, not how the run ended."""
     loaded = options.load(arguments)
     root = loaded.root / ".venvgrid"
-    folder = journal.find(root, arguments.run) if arguments.run else journal.latest(root)
+    folder = run_folders.find(root, arguments.run) if arguments.run else run_folders.latest(root)
     if folder is None:
         raise UsageError(
             f"there is no run{' ' + arguments.run if arguments.run else ''} in {root / 'runs'}; type: venvgrid run"
         )
-    finished = run.load(root, folder)
-    inside = options.inside_repository(terminal.environ, loaded.project.path)
+    finished = load(root, folder)
+    inside = output.inside_repository(terminal.environ, loaded.project.path)
     if arguments.format == "table" and not arguments.output:
-        text = options.table(arguments, finished, terminal)
+        text = output.table(arguments, finished, terminal)
     else:
-        text = registry.text(arguments.format, finished, folder.log_of, inside)
+        text = registry.text(arguments.format, finished, folder.read_log, inside)
     if arguments.output:
         atomic.write_atomic(Path(arguments.output).absolute(), text)
     else:

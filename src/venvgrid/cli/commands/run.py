@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app import run
-from venvgrid.app.context import choose_cells
-from venvgrid.cli import options, signals
-from venvgrid.model.errors import ExitStatus, LockError, NothingToRunError, UsageError
-from venvgrid.model.events import Stage
-from venvgrid.model.plan import Status
-from venvgrid.model.result import Outcome
-from venvgrid.processes import runner
-from venvgrid.processes.runner import Cancellation
+from venvgrid.app.run import run_grid
+from venvgrid.cli import options, output, signals
+from venvgrid.model.errors import ExitStatus, UsageError
 from venvgrid.reporters import registry
-from venvgrid.resolving import changed_cells, lockfile
 from venvgrid.results import coverage
-from venvgrid.running import prioritisation
-from venvgrid.storage import atomic
+from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from venvgrid.app.context import RunContext
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.events import Event
-    from venvgrid.model.plan import Plan
     from venvgrid.results.report import Report
 
 GRID = "{grid}"  # in the name of a report's file
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """Run the grid and give the exit status."""
+    """Run the grids and return the exit status."""
     reports = [_report_file(text) for text in arguments.report]
     chosen = options.select_grids(arguments)
     if len(chosen.grids) > 1 and any(file and GRID not in file.name for _, file in reports):
@@ -51,52 +41,21 @@ def _run(
     grid: str,
     reports: Sequence[tuple[str, Path | None]],
 ) -> int:
-    loaded = options.resolve_config(arguments, source, terminal, grid=grid).config
-    if loaded.test.coverage:
-        coverage.check()
-    cancellation = Cancellation()
-    context = options.context_for(arguments, loaded, terminal, cancellation)
-    planned = options.expand(arguments, context, terminal)
-    if arguments.changed:
-        planned = _changed(arguments.changed, planned, context)
-    if arguments.failed:
-        planned = _failed_last_time(planned, context)
-    order = prioritisation.order([item.cell for item in planned.cells], context.last)
-    request = context.request(planned, run="", until=Stage.TEST, order=order)
-    expected = {name: earlier.seconds for name, earlier in context.last.items()}
-    with _progress(arguments, terminal, expected) as show:
-        finished, folder = run.execute(context, request, show=show, notify=terminal.message, listening=options.signals)
-    terminal.data(options.table(arguments, finished, terminal))
-    if loaded.test.coverage:
-        _tell_coverage(finished, context, terminal)
-    inside = options.inside_repository(terminal.environ, loaded.project.path)
+    front = replace(
+        options.front_end(terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
+    )
+    context, finished, folder = run_grid(source, options.run_options(arguments, terminal), front, grid=grid)
+    terminal.data(output.table(arguments, finished, terminal))
+    if context.config.test.coverage:
+        _print_coverage(finished, context, terminal)
+    inside = output.inside_repository(terminal.environ, context.project.path)
     for format_, file in reports:
         if file is None:
             _publish(finished, terminal, inside)
         else:
-            atomic.write_atomic(
-                file.with_name(file.name.replace(GRID, grid or "main")),
-                registry.text(format_, finished, folder.log_of, inside),
-            )
+            text = registry.text(format_, finished, folder.read_log, inside)
+            write_atomic(file.with_name(file.name.replace(GRID, grid or "main")), text)
     return signals.exit_status() if finished.exit_status == ExitStatus.INTERRUPTED else finished.exit_status
-
-
-@contextmanager
-def _progress(
-    arguments: argparse.Namespace, terminal: Terminal, expected: Mapping[str, float]
-) -> Iterator[Callable[[Event], None]]:
-    """Give what shows events while they happen."""
-    if arguments.quiet:
-        yield lambda _event: None
-    elif terminal.is_live:
-        from venvgrid.reporters.terminal.live import LiveReporter  # noqa: PLC0415  (rich takes 100 ms)
-
-        with LiveReporter(terminal.err, expected=expected) as live:
-            yield live
-    else:
-        from venvgrid.reporters.terminal.lines import LinesReporter  # noqa: PLC0415
-
-        yield LinesReporter(terminal.err, verbose=arguments.verbose)
 
 
 def _report_file(text: str) -> tuple[str, Path | None]:
@@ -111,7 +70,7 @@ def _report_file(text: str) -> tuple[str, Path | None]:
     return format_, path
 
 
-def _tell_coverage(finished: Report, context: RunContext, terminal: Terminal) -> None:
+def _print_coverage(finished: Report, context: RunContext, terminal: Terminal) -> None:
     cells = [cell.id for cell in finished.cells if cell.outcome.is_green or cell.outcome.is_red]
     combined = coverage.combine(context.root, context.config.project.path, cells)
     if combined is None:
@@ -133,25 +92,3 @@ def _publish(finished: Report, terminal: Terminal, inside: str) -> None:
         except OSError as error:
             terminal.message(f"warning: the step's summary {summary} cannot be written: {error.strerror or error}")
     terminal.data(registry.text("github", finished, folder=inside))
-
-
-def _changed(reference: str, planned: Plan, context: RunContext) -> Plan:
-    names = [item.cell.id for item in planned.cells if item.status is Status.RUNNABLE]
-    if why := lockfile.stale(context.config, context.lock_digest(context.metadata), names):
-        raise LockError(f"--changed: {why}; type: venvgrid lock")
-    cells = changed_cells.changed_cells(context.config, reference, runner.run, context.environ)
-    chosen = choose_cells(planned, lambda cell: cell.id in cells)
-    if not chosen.cells:
-        raise NothingToRunError(f"--changed: every cell has the lock that it had at {reference}")
-    return chosen
-
-
-def _failed_last_time(planned: Plan, context: RunContext) -> Plan:
-    if not context.last:
-        raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
-    fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
-    bad = {name for name, earlier in context.last.items() if earlier.outcome not in fine}
-    chosen = choose_cells(planned, lambda cell: cell.id in bad)
-    if not chosen.cells:
-        raise NothingToRunError("--failed: every cell was green when it last ran")
-    return chosen

@@ -1,0 +1,95 @@
+"""Makes the larger parts of a run from its context: environment store, resolver, worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from venvgrid.environments.builder import Builder
+from venvgrid.environments.creator import Creator
+from venvgrid.environments.package_cache.bytecode import Bytecode
+from venvgrid.environments.store import Store
+from venvgrid.outcomes import probe
+from venvgrid.processes.parallel import usable_cpus
+from venvgrid.project.wheels import WheelCache
+from venvgrid.resolving.resolver import Resolver
+from venvgrid.running.cell_command import CellCommands
+from venvgrid.running.cell_runner import CellRunner
+from venvgrid.running.worker import Worker
+from venvgrid.storage import directories
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvgrid.app.context import RunContext
+    from venvgrid.project.metadata import Metadata
+
+
+def make_store(context: RunContext) -> Store:
+    """Return the store of the project's environments."""
+    tools, packages = context.tools, context.packages
+    app_data = context.cache / "virtualenv"
+    builder = Builder(
+        config=context.config,
+        installer_for=tools.installer_for,
+        creator=Creator(tools=tools.legacy, run=context.run, environ=tools.environ, app_data=app_data),
+        trees=packages,
+        probe=probe.PROBE_FILE,
+        offline=context.options.offline,
+    )
+    folder = directories.of_environments(context.root, context.cache)
+    return Store(root=context.root, folder=folder, config=context.config, builder=builder, trees=packages)
+
+
+def make_wheel_cache(context: RunContext) -> WheelCache:
+    """Return the cache of the project's wheels."""
+    return WheelCache(
+        source=context.project.path,
+        folder=context.cache / "projects" / directories.file_name(context.project.path.name),
+        mode=context.config.project.install,
+        installer_for=context.tools.installer_for,
+        offline=context.options.offline,
+    )
+
+
+def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
+    """Return the resolver of cells; `metadata` are the project's, or None if it is not installed."""
+
+    def verify_missing(name: str) -> str:
+        from venvgrid.resolving.index import from_environ  # noqa: PLC0415  (rarely needed)
+
+        return from_environ(context.environ, context.cache).verify_missing(name)
+
+    return Resolver(
+        config=context.config,
+        metadata=metadata,
+        groups=context.project.groups,
+        installer_for=context.tools.installer_for,
+        cache=context.cache,
+        refresh=context.refresh or context.options.fresh,
+        offline=context.options.offline,
+        verify_missing=verify_missing,
+        answer_files=context.answer_files,
+    )
+
+
+def make_worker(context: RunContext, folder: Path) -> Worker:
+    """Return the worker of a run; `folder` takes its logs."""
+    commands = CellCommands(
+        config=context.config,
+        root=context.root,
+        folder=folder,
+        arguments=context.options.arguments,
+        environ=context.environ,
+        redactor=context.redactor,
+        cpus=max(1, usable_cpus() // context.options.workers),
+    )
+    return Worker(
+        interpreters=context.interpreters,
+        wheel_cache=make_wheel_cache(context),
+        digest=lambda: context.project.source_digest,
+        resolver=lambda metadata: make_resolver(context, metadata),
+        store=context.store,
+        bytecode=Bytecode(trees=context.packages, environ=context.tools.environ, run=context.run),
+        cell_runner=CellRunner(commands=commands, store=context.store, run=context.run),
+        fresh=context.options.fresh,
+    )

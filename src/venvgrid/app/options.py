@@ -1,0 +1,54 @@
+"""What a user asks of a run, from the command line or from Python."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from venvgrid.model.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Options of a run. `cells`, `changed` and `failed` select cells; `strategy` and `optimise` replace [plan]."""
+
+    workers: int = 1
+    arguments: tuple[str, ...] = ()  # appended to the test command
+    cells: str = ""  # an expression as for -k
+    changed: str = ""  # a git revision: only the cells whose lock differs from it
+    failed: bool = False  # only the cells that were not green when they last ran
+    strategy: str = ""
+    optimise: str = ""
+    fresh: bool = False
+    locked: bool = False
+    offline: bool = False
+    fail_fast: bool = False
+    strict: bool = False
+    skip_missing: bool = False
+    run_unchanged: bool = False  # run cells again although nothing has changed since they passed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontEnd:
+    """What a use case needs of its caller.
+
+    `notify` takes a message for a waiting user. `listening` returns a context in which the function that it is given
+    ends the run. `progress` returns a context whose value is called with each event; it is given the seconds that each
+    cell took when it last ran.
+    """
+
+    environ: Mapping[str, str]
+    notify: Callable[[str], None]
+    listening: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _stop: nullcontext()
+    progress: Callable[[Mapping[str, float]], AbstractContextManager[Callable[[Event], None]]] = lambda _expected: (
+        nullcontext(_ignore)
+    )
+
+
+def _ignore(event: Event) -> None:
+    """Do nothing."""

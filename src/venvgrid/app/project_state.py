@@ -1,0 +1,83 @@
+"""The project under test as a run sees it: metadata, dependency groups, and its files at the beginning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from venvgrid.model.config import AxisKind, InstallMode
+from venvgrid.model.errors import ConfigError
+from venvgrid.model.names import normalise
+from venvgrid.project import metadata as project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvgrid.model.config import Config
+    from venvgrid.project.metadata import Metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectState:
+    """The project of a configuration; each part is read once, when it is first needed."""
+
+    config: Config
+
+    @property
+    def path(self) -> Path:
+        """The folder of the project."""
+        return self.config.project.path
+
+    @cached_property
+    def metadata(self) -> Metadata | None:
+        """The static metadata, or None if only a wheel has them or nothing is installed."""
+        if self.config.project.install is InstallMode.NONE:
+            return None
+        project.check_installable(self.path)
+        return project.static_metadata(self.path)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The requirements of the dependency groups."""
+        return project.group_requirements(self.path, self.config.project.groups)
+
+    @cached_property
+    def snapshot(self) -> dict[str, str]:
+        """The digests of the project's files, as they were when first asked for."""
+        return project.snapshot(self.path)
+
+    @cached_property
+    def source_digest(self) -> str:
+        """The digest of the sources."""
+        return project.source_digest(self.path, self.snapshot)
+
+    @cached_property
+    def files_before(self) -> dict[str, str]:
+        """The digests of all files that tests may read, at the beginning of the run."""
+        return {**self.snapshot, **project.above(self.path)}
+
+    def files_now(self) -> dict[str, str]:
+        """Return the digests of all files that tests may read, as they are now."""
+        return {**project.snapshot(self.path), **project.above(self.path)}
+
+    def check(self) -> None:
+        """Check that the project has the groups, and the extras if they are known before a build.
+
+        Raises:
+            ConfigError: it has not.
+        """
+        _ = self.groups  # reading them checks them
+        if self.metadata is None:
+            return
+        declared = {normalise(extra) for extra in self.metadata.extras}
+        wanted = set(self.config.project.extras)
+        for axis in self.config.axes:
+            if axis.kind is AxisKind.EXTRAS:
+                wanted.update(part for value in axis.values for part in value.split(","))
+        unknown = sorted(extra for extra in wanted if extra and normalise(extra) not in declared)
+        if unknown:
+            there = ", ".join(sorted(declared)) or "none"
+            raise ConfigError(
+                [f"project.extras: {self.metadata.name} has no extra {', '.join(unknown)} (declared: {there})"]
+            )

@@ -1,0 +1,88 @@
+"""Run requests: which interpreters the cells get, and what the lock says of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from venvgrid.model.errors import LockError
+from venvgrid.model.events import Stage
+from venvgrid.model.plan import Status
+from venvgrid.model.version import __version__
+from venvgrid.resolving import lockfile
+from venvgrid.running import prioritisation
+from venvgrid.running.request import RunRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.app.context import RunContext
+    from venvgrid.model.environment import Interpreter
+    from venvgrid.model.plan import Cell, Plan
+    from venvgrid.running.tasks import CellAnswer
+
+
+def make_request(context: RunContext, plan: Plan, *, run: str = "", until: Stage = Stage.TEST) -> RunRequest:
+    """Return the run request for a plan.
+
+    Raises:
+        ConfigError, LockError: the project or the lock does not fit the configuration.
+    """
+    context.project.check()
+    options, cells = context.options, runnable(plan)
+    chosen, surrogates = interpreters_for(context, cells)
+    return RunRequest(
+        config=context.config,
+        plan=plan,
+        interpreters=chosen,
+        surrogates=surrogates,
+        download=not options.skip_missing and context.interpreters.can_download(),
+        metadata=context.project.metadata,
+        run=run,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        command=(*context.config.test.command, *options.arguments),
+        workers=options.workers,
+        locked=locked_answers(context, cells, chosen) if options.locked else {},
+        until=until,
+        fail_fast=options.fail_fast,
+        strict=options.strict,
+        skip_missing=options.skip_missing,
+        order=prioritisation.order([item.cell for item in plan.cells], context.history),
+    )
+
+
+def runnable(plan: Plan) -> tuple[Cell, ...]:
+    """Return the cells of a plan that are to run."""
+    return tuple(item.cell for item in plan.cells if item.status is Status.RUNNABLE)
+
+
+def interpreters_for(
+    context: RunContext, cells: tuple[Cell, ...]
+) -> tuple[Mapping[str, Interpreter | str], Mapping[str, Interpreter]]:
+    """Return the interpreters of cells by the value of their python axis, and surrogates for the missing ones."""
+    chosen = context.interpreters.choose(dict.fromkeys(cell.axes["python"] for cell in cells))
+    missing = [value for value, found in chosen.items() if isinstance(found, str)]
+    surrogates = {value: found for value in missing if (found := context.interpreters.surrogate(value)) is not None}
+    return chosen, surrogates
+
+
+def lock_digest(context: RunContext) -> str:
+    """Return the digest of what a lock must fit."""
+    return lockfile.digest_of(context.config, context.project.metadata, context.project.groups)
+
+
+def locked_answers(
+    context: RunContext, cells: tuple[Cell, ...], chosen: Mapping[str, Interpreter | str]
+) -> Mapping[str, CellAnswer]:
+    """Return what the lock says of cells.
+
+    Raises:
+        LockError: there is no lock, or it does not fit the configuration.
+    """
+    path = lockfile.path_for(context.config)
+    lock = lockfile.read(path)
+    if lock.digest != lock_digest(context):
+        raise LockError(f"{path} does not fit {context.config.file.name}; make it again with: venvgrid lock")
+    wanted = {cell.id: chosen[cell.axes["python"]] for cell in cells}
+    return dict(lockfile.answers(lock, path, context.config, wanted))

@@ -1,0 +1,72 @@
+"""The installers of a run: uv where it is there and fits, else pip; and the tools that old Pythons need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from venvgrid.installers import uv
+from venvgrid.installers.legacy_tools import Tools
+from venvgrid.installers.pip import Pip
+from venvgrid.installers.uv import Uv
+from venvgrid.model.errors import UsageError
+from venvgrid.processes import variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from venvgrid.installers.base import Installer
+    from venvgrid.model.environment import Interpreter
+    from venvgrid.processes.command import Runner
+
+INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: an installer that the user insists on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """Installers and their environment variables; each is made when it is first needed."""
+
+    user_environ: Mapping[str, str]
+    cache: Path
+    run: Runner
+
+    @cached_property
+    def environ(self) -> dict[str, str]:
+        """The environment variables that uv and pip are started with."""
+        return variables.tool_environment(self.user_environ)
+
+    @cached_property
+    def uv(self) -> Uv | None:
+        """uv, or None if it is missing, too old, or not wanted."""
+        wanted = self.user_environ.get(INSTALLER, "")
+        if wanted == "pip":
+            return None
+        binary = uv.find()
+        version = uv.ask_version(binary, self.environ, self.run) if binary else ""
+        if binary and uv.is_supported(version):
+            return Uv(binary=binary, version=version, environ=self.environ, run=self.run)
+        if wanted == "uv":
+            message = f'{INSTALLER}=uv, but uv is {version or "not there"}; install it with: pip install "venvgrid[uv]"'
+            raise UsageError(message)
+        return None
+
+    @property
+    def uv_binary(self) -> str:
+        """The path of uv, or ""."""
+        return self.uv.binary if self.uv else ""
+
+    @cached_property
+    def legacy(self) -> Tools:
+        """The tools for old Pythons."""
+        return Tools(folder=self.cache / "tools", environ=self.environ, run=self.run, uv=self.uv_binary)
+
+    @cached_property
+    def pip(self) -> Pip:
+        """pip, as virtualenv carries it."""
+        return Pip(folder_for=self.legacy.pip, downloads=self.cache / "downloads", environ=self.environ, run=self.run)
+
+    def installer_for(self, interpreter: Interpreter) -> Installer:
+        """Return uv if it is there and knows the interpreter, else pip."""
+        return self.uv if self.uv is not None and self.uv.knows(interpreter) else self.pip

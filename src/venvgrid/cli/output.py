@@ -1,0 +1,65 @@
+"""Reports and progress on the terminal of a command, and where a CI service finds them."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.reporters import registry
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Mapping
+
+    from venvgrid.cli.terminal import Terminal
+    from venvgrid.model.events import Event
+    from venvgrid.results.report import Report
+
+LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
+
+
+def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal) -> str:
+    """Render the end of a run for this terminal; the commands in it name the configuration as this one did."""
+    options = ("-c", arguments.config) if arguments.config else ()
+    shown = registry.table(
+        finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding, options=options
+    )
+    return linked(shown, Path(finished.config).parent) if terminal.has_links and finished.config else shown
+
+
+def linked(shown: str, root: Path) -> str:
+    """Make a hyperlink of every path of a log in what is shown; they are relative to `root`, an absolute path."""
+
+    def link(match: re.Match[str]) -> str:
+        return f"\x1b]8;;{(root / match[0]).as_uri()}\x1b\\{match[0]}\x1b]8;;\x1b\\"
+
+    return LOG.sub(link, shown)
+
+
+def inside_repository(environ: Mapping[str, str], place: Path) -> str:
+    """Give what leads from the checkout of a CI service to a folder: "" or "sub/"."""
+    for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+        root = Path(environ.get(name) or place.anchor)
+        if environ.get(name) and place.is_relative_to(root) and place != root:
+            return place.relative_to(root).as_posix() + "/"
+    return ""
+
+
+@contextmanager
+def progress(
+    arguments: argparse.Namespace, terminal: Terminal, expected: Mapping[str, float]
+) -> Iterator[Callable[[Event], None]]:
+    """Give what shows events while they happen."""
+    if arguments.quiet:
+        yield lambda _event: None
+    elif terminal.is_live:
+        from venvgrid.reporters.terminal.live import LiveReporter  # noqa: PLC0415  (rich takes 100 ms)
+
+        with LiveReporter(terminal.err, expected=expected) as live:
+            yield live
+    else:
+        from venvgrid.reporters.terminal.lines import LinesReporter  # noqa: PLC0415
+
+        yield LinesReporter(terminal.err, verbose=arguments.verbose)

@@ -1,0 +1,108 @@
+"""Builds and tests of a run: which environment is built next, and which cells are tested again in one of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from venvgrid.model.events import Stage
+from venvgrid.running.tasks import BuildTask, CompileTask, InstalledProject, TestTask
+
+if TYPE_CHECKING:
+    from venvgrid.environments.store import Environment
+    from venvgrid.model.environment import LockEntry
+    from venvgrid.model.plan import Cell
+    from venvgrid.model.result import CellResult
+    from venvgrid.project.metadata import Metadata
+    from venvgrid.running.prerequisites import Prerequisites
+    from venvgrid.running.request import RunRequest
+    from venvgrid.running.run_state import RunState
+    from venvgrid.running.tasks import BuildDone, Task, TestDone
+
+RUN_AGAIN = "tested again in an environment of its own: another cell may have changed files of the first one"
+
+
+class Builds:
+    """The environments of a run: asked for, built, and given up because a test changed them."""
+
+    def __init__(self, request: RunRequest, state: RunState, prerequisites: Prerequisites) -> None:
+        """Begin with no environment."""
+        self._request, self._state, self._prerequisites = request, state, prerequisites
+        self._asked: set[str] = set()  # environments
+        self._environments: dict[str, Environment] = {}  # by key
+        self._compiled: set[str] = set()  # environments whose bytecode is kept
+        self._alone: dict[str, list[Cell]] = {}  # environment → cells that are tested again in it, one after the other
+        self._interpreters: set[str] = set()  # for which a build was asked for
+
+    def ready(self) -> list[Task]:
+        """Return the builds whose wheel is there, and the wheels that an interpreter still needs."""
+        tasks: list[Task] = []
+        for entry in {entry.key: entry for entry in self._state.entries.values()}.values():
+            waiting = self._state.waiting(entry.key)
+            if entry.key in self._asked or not waiting:
+                continue
+            if self._prerequisites.wheel_for(entry.interpreter) or not self._prerequisites.installs_wheel:
+                self._asked.add(entry.key)
+                tasks.append(self._build(entry, tuple(waiting)))
+            elif self._prerequisites.has_wheel:
+                tasks += self._prerequisites.wheel_by(entry.interpreter)
+        return tasks
+
+    def built(self, done: BuildDone, metadata: Metadata | None) -> list[Task]:
+        """Return the tests in an environment that was built; `metadata` is the project's."""
+        key = done.environment.key
+        self._environments[key] = done.environment
+        again = self._alone.get(key, [])[:1]
+        cells = again or self._state.waiting(key)
+        for cell in cells:
+            self._state.durations[cell.id]["build"] = done.took
+        if self._request.until is not Stage.TEST:
+            return []
+        return [self._test(cell, done.environment, metadata, alone=bool(again)) for cell in cells]
+
+    def is_doubtful(self, task: TestTask, done: TestDone) -> bool:
+        """Whether another cell may have written into the environment of a test."""
+        return done.is_changed and (done.is_poisoned or len(self._state.sharing[task.entry.key]) > 1)
+
+    def again(self, task: TestTask) -> list[Task]:
+        """Have the cell of a doubtful test tested again, alone in its environment."""
+        waiting = self._alone.setdefault(task.entry.key, [])
+        waiting.append(task.cell)
+        return self._build_alone(task.entry.key) if len(waiting) == 1 else []
+
+    def tested(self, task: TestTask, done: TestDone) -> tuple[CellResult, list[Task]]:
+        """Return the result of a test that counts, and what follows from it."""
+        result, key = done.result, task.entry.key
+        tasks: list[Task] = []
+        again = self._alone.get(key)
+        if again and again[0].id == result.id:
+            result = replace(result, notes=(*result.notes, RUN_AGAIN))
+            again.pop(0)
+            tasks = self._build_alone(key) if again else []
+        if done.imported and key not in self._compiled:
+            self._compiled.add(key)
+            tasks.append(CompileTask(environment=self._environments[key], imported=done.imported))
+        return result, tasks
+
+    def _build(self, entry: LockEntry, cells: tuple[Cell, ...], *, alone: bool = False) -> Task:
+        """Return a build. At equal places the first one of an interpreter goes first: its bytecode serves others."""
+        is_first = entry.interpreter.executable not in self._interpreters
+        self._interpreters.add(entry.interpreter.executable)
+        order = min(self._request.order.of(cell.id, entry.distributions) for cell in cells) - is_first / 2
+        wheel = self._prerequisites.wheel_for(entry.interpreter)
+        return BuildTask(entry=entry, wheel=wheel, cells=cells, alone=alone, order=order)
+
+    def _build_alone(self, key: str) -> list[Task]:
+        """Return the build of an environment that shares nothing, for the first of the cells that wait for it."""
+        cell = self._alone[key][0]
+        return [self._build(self._state.entries[cell.id], (cell,), alone=True)]
+
+    def _test(self, cell: Cell, environment: Environment, metadata: Metadata | None, *, alone: bool) -> Task:
+        entry = self._state.entries[cell.id]
+        wheel = self._prerequisites.wheel_for(entry.interpreter)
+        known = wheel.metadata if wheel else metadata
+        project = None
+        if known and self._prerequisites.installs:
+            project = InstalledProject(metadata=known, modules=wheel.modules if wheel else ())
+        order = self._request.order.of(cell.id, entry.distributions)
+        return TestTask(cell=cell, entry=entry, environment=environment, project=project, alone=alone, order=order)

@@ -1,0 +1,151 @@
+"""The command of a cell: arguments, environment variables, private folders, and what its tests must attest."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.config import placeholders
+from venvgrid.model.config import AxisKind, InstallMode
+from venvgrid.model.names import normalise
+from venvgrid.outcomes import probe
+from venvgrid.outcomes.attestation import Expectation
+from venvgrid.processes import variables
+from venvgrid.processes.command import Command
+from venvgrid.results import coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from venvgrid.model.config import Config
+    from venvgrid.model.plan import Cell
+    from venvgrid.processes.redaction import Redactor
+    from venvgrid.running.tasks import TestTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellCommands:
+    """Makes the commands of cells. `root` is `.venvgrid`, `folder` the run's; `arguments` are appended to the command.
+
+    `cpus` is how many each of the cells that run at once may use.
+    """
+
+    config: Config
+    root: Path
+    folder: Path
+    arguments: tuple[str, ...]
+    environ: Mapping[str, str]
+    redactor: Redactor
+    cpus: int = 1
+
+    def tests(self, task: TestTask, env: Mapping[str, str]) -> Command:
+        """Return the test command of a cell."""
+        argv = fill(self.config.test.command, task.cell, str(task.environment.python))
+        return self._command(task, (*argv, *self.arguments), env)
+
+    def smoke(self, task: TestTask, scratch: Path) -> Command:
+        """Return the command that imports `test.smoke`."""
+        code = "".join(f"import {module}\n" for module in self.config.test.smoke)
+        return self._command(task, (str(task.environment.python), "-c", code), self.variables(task, scratch))
+
+    def log_of(self, cell: Cell) -> Path:
+        """Return the log file of a cell."""
+        return self.folder / "logs" / f"{cell.id}.log"
+
+    def _command(self, task: TestTask, argv: tuple[str, ...], env: Mapping[str, str]) -> Command:
+        options = self.config.test
+        return Command(
+            argv=argv,
+            cwd=self.config.project.path,
+            env=env,
+            timeout=options.timeout,
+            grace_period=options.grace_period,
+            memory=options.memory,
+            log=self.log_of(task.cell),
+            clean=self.redactor.stream,
+            supervised=True,
+        )
+
+    def variables(self, task: TestTask, scratch: Path) -> dict[str, str]:
+        """Return the environment variables of a cell's commands, with temporary folders below `scratch`."""
+        private = scratch / "tmp"
+        private.mkdir(parents=True, exist_ok=True)
+        own = {
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(private)),
+            "PYTEST_XDIST_AUTO_NUM_WORKERS": str(self.cpus),
+            "COVERAGE_FILE": str(self.coverage_folder(task.cell) / coverage.FILE),
+            "VENVGRID_CELL": task.cell.id,
+        }
+        return variables.child_environment(
+            self.environ,
+            pass_env=self.config.test.pass_env,
+            extra={**own, **self.config.test.env, **task.cell.variables},
+            prefix=task.environment.path,
+        )
+
+    def probe(self, task: TestTask, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
+        """Switch the probe on and return its variables. Cells run at once: each has a pytest cache of its own."""
+        cache = shlex.quote(f"cache_dir={self.private_folder(task.cell) / 'pytest'}")
+        return probe.switch_on(
+            scratch,
+            prefix=str(task.environment.path),
+            distributions=self.axis_packages(),
+            project=(task.project.metadata.name, task.project.modules) if task.project else None,
+            options=f"-o {cache}",
+            user_env=child,
+            limit=self.config.test.timeout,
+        )
+
+    def report_file(self, task: TestTask) -> Path | None:
+        """Return the file of `reports = "junit:FILE"`, or None; FILE is relative to where the command runs."""
+        kind, _, name = self.config.test.reports.partition(":")
+        if kind != "junit":
+            return None
+        (filled,) = fill((name,), task.cell, str(task.environment.python))
+        return self.config.project.path / filled
+
+    def private_folder(self, cell: Cell) -> Path:
+        """Return the folder of a cell for what cells that run at once must not share."""
+        place = self.root / "cells" / cell.id
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def coverage_folder(self, cell: Cell) -> Path:
+        """Return the folder of a cell's coverage data."""
+        place = coverage.folder_of(self.private_folder(cell))
+        place.mkdir(exist_ok=True)
+        return place
+
+    def axis_packages(self) -> tuple[str, ...]:
+        """Return the names of the dependency axes."""
+        return tuple(axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
+
+    def expectation(self, task: TestTask) -> Expectation:
+        """Return what the tests of a cell must attest."""
+        locked = {item.name: item.version for item in task.entry.distributions}
+        prefix = os.path.realpath(task.environment.path)
+        mode = self.config.project.install
+        checkout = os.path.realpath(self.config.project.path)
+        return Expectation(
+            prefix=prefix,
+            python_version=task.entry.interpreter.version,
+            implementation=task.entry.interpreter.implementation,
+            packages={name: locked.get(normalise(name), "") for name in self.axis_packages()},
+            project=task.project.metadata.name if task.project else "",
+            project_version=task.project.metadata.version if task.project and mode is not InstallMode.EDITABLE else "",
+            project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
+            reports=self.config.test.reports,
+        )
+
+
+def fill(command: tuple[str, ...], cell: Cell, python: str) -> tuple[str, ...]:
+    """Replace {cell}, {python} (the path of the cell's interpreter) and {axis:NAME} in a checked command."""
+    values = {
+        "cell": cell.id,
+        "python": python,
+        **{placeholders.AXIS_PREFIX + name: value for name, value in cell.axes.items()},
+    }
+    return tuple(placeholders.fill(argument, values) for argument in command)

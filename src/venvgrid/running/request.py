@@ -1,0 +1,41 @@
+"""What a run is asked to do: the plan, the interpreters, the options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvgrid.model.events import Stage
+from venvgrid.running.prioritisation import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.model.config import Config
+    from venvgrid.model.environment import Interpreter
+    from venvgrid.model.plan import Plan
+    from venvgrid.project.metadata import Metadata
+    from venvgrid.running.tasks import CellAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """A run that was asked for. `metadata` is None where only a wheel knows them; `locked` holds known answers."""
+
+    config: Config
+    plan: Plan
+    interpreters: Mapping[str, Interpreter | str]  # by the value of the python axis; a text is the reason for none
+    surrogates: Mapping[str, Interpreter] = field(default_factory=dict)  # to resolve with, for missing interpreters
+    download: bool = False  # whether uv may download missing interpreters
+    metadata: Metadata | None
+    run: str
+    time: str
+    version: str
+    command: tuple[str, ...] = ()
+    workers: int = 1
+    locked: Mapping[str, CellAnswer] = field(default_factory=dict)
+    until: Stage = Stage.TEST  # BUILD: no cell is tested
+    fail_fast: bool = False
+    strict: bool = False
+    skip_missing: bool = False
+    order: Order = field(default_factory=Order)
