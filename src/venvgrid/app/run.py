@@ -10,8 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis import history
-from venvgrid.reporters import registry
+from venvgrid.analysis import document, history
 from venvgrid.results import journal, report, result_cache
 from venvgrid.storage import atomic, directories, locks
 
@@ -56,7 +55,7 @@ def execute(
                 folded.add(event)
                 show(event)
         finished = _completed(context, folded.report())
-        results = json.dumps(registry.results(finished), indent=1) + "\n"
+        results = json.dumps(document.to_results(finished), indent=1) + "\n"
         atomic.write_atomic(folder.path / "results.json", results)
         journal.prune(context.root, keep=KEEP_RUNS)
         context.trees.settle()

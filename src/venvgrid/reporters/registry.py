@@ -6,6 +6,7 @@ import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.analysis import document
 from venvgrid.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda
         raise UsageError(f"there is no format {format_!r}; the formats are {', '.join(FORMATS)}")
     renderers: dict[str, Callable[[], str]] = {
         "table": lambda: table(report, width=120, colour=False, encoding="utf-8"),
-        "json": lambda: json.dumps(results(report), indent=1) + "\n",
+        "json": lambda: json.dumps(document.to_results(report), indent=1) + "\n",
         "junit": lambda: _reporter("junit").render(report),
         "markdown": lambda: _reporter("markdown").render(report),
         "html": lambda: _reporter("html").render(report, log),
@@ -52,10 +53,3 @@ def table(report: Report, *, width: int, colour: bool, encoding: str, options: t
     from venvgrid.reporters.terminal import table as grid  # noqa: PLC0415  (rich takes 100 ms)
 
     return grid.render(report, width=width, colour=colour, encoding=encoding, options=options)
-
-
-def results(report: Report) -> dict[str, Any]:
-    """Give results.json as data."""
-    from venvgrid.analysis.document import to_results  # noqa: PLC0415
-
-    return to_results(report)

@@ -7,6 +7,7 @@ import json
 import factories as make
 import pytest
 
+from venvgrid.analysis import document
 from venvgrid.model.errors import UsageError
 from venvgrid.model.plan import Plan, PlannedCell, Status
 from venvgrid.reporters import registry
@@ -34,7 +35,7 @@ def test_every_format_is_a_file_for_people_or_programs(format_: str, beginning: 
 def test_json_of_a_report_is_its_results() -> None:
     """What `run` writes into results.json, `report --format json` gives again."""
     report = make.matplotlib_grid()
-    assert json.loads(registry.text("json", report)) == registry.results(report)
+    assert json.loads(registry.text("json", report)) == document.to_results(report)
 
 
 def test_an_unknown_format_is_a_mistake_of_usage() -> None:
