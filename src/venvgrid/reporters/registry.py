@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import document
 from venvgrid.model.errors import UsageError
+from venvgrid.reporters.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
-
-FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
 
 
 def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda _cell: "", folder: str = "") -> str:

@@ -11,6 +11,7 @@ from venvgrid.analysis import document
 from venvgrid.model.errors import UsageError
 from venvgrid.model.plan import Plan, PlannedCell, Status
 from venvgrid.reporters import registry
+from venvgrid.reporters.formats import FORMATS
 from venvgrid.reporters.terminal import plan_table
 
 
@@ -25,7 +26,7 @@ from venvgrid.reporters.terminal import plan_table
 )
 def test_every_format_is_a_file_for_people_or_programs(format_: str, beginning: str) -> None:
     """Each begins as it should and ends with the end of a line; none has colours."""
-    assert format_ in registry.FORMATS
+    assert format_ in FORMATS
     text = registry.text(format_, make.matplotlib_grid())
     assert text.startswith(beginning)
     assert text.endswith("\n")

@@ -16,6 +16,7 @@ from venvgrid.model.result import Outcome
 from venvgrid.processes import runner
 from venvgrid.processes.runner import Cancellation
 from venvgrid.reporters import registry
+from venvgrid.reporters.formats import FORMATS
 from venvgrid.resolving import changed_cells, lockfile
 from venvgrid.results import coverage
 from venvgrid.running import prioritisation
@@ -103,8 +104,8 @@ def _report_file(text: str) -> tuple[str, Path | None]:
     format_, equals, file = text.partition("=")
     if format_ == "github" and not equals:
         return format_, None
-    if not equals or not file or format_ not in registry.FORMATS:
-        raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(registry.FORMATS)}")
+    if not equals or not file or format_ not in FORMATS:
+        raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(FORMATS)}")
     path = Path(file).absolute()
     if not path.parent.is_dir():
         raise UsageError(f"--report {text!r}: there is no folder {path.parent}")
