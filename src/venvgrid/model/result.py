@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from venvgrid.model.config import EMPTY
 from venvgrid.model.environment import Interpreter
+from venvgrid.model.plan import Status
 
 
 class Outcome(StrEnum):
@@ -48,6 +49,14 @@ RED = frozenset(
         Outcome.BROKEN_ENV,
     },
 )
+
+
+# Outcomes of planned cells that do not run.
+OUTCOME_OF_STATUS = {
+    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
+    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
+    Status.FAILED: Outcome.BUILD_FAILED,
+}
 
 
 class CaseOutcome(StrEnum):

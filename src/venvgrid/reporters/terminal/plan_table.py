@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model.plan import Status
-from venvgrid.model.result import CellResult, Outcome
+from venvgrid.model.result import OUTCOME_OF_STATUS, CellResult, Outcome
 from venvgrid.reporters import text
 from venvgrid.results.report import Report
 
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 MAX_MISSING = 5
 MAX_REASONS = 12
-OUTCOMES = {
-    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
-    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
-    Status.FAILED: Outcome.BUILD_FAILED,
-}
 
 
 def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
@@ -32,7 +27,7 @@ def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
         CellResult(
             id=item.cell.id,
             axes=item.cell.axes,
-            outcome=OUTCOMES.get(item.status, Outcome.PASSED),
+            outcome=OUTCOME_OF_STATUS.get(item.status, Outcome.PASSED),
             reason=item.reason,
         )
         for item in plan.cells
