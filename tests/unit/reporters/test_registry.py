@@ -46,7 +46,7 @@ def test_an_unknown_format_is_a_mistake_of_usage() -> None:
 
 
 def test_a_plan_is_the_grid_of_what_will_run() -> None:
-    """In its own words: runnable, not found out; excluded cells are counted."""
+    """In its own words: runnable, unknown; excluded cells are counted."""
     statuses = (Status.RUNNABLE, Status.IMPOSSIBLE, Status.FAILED, Status.MISSING_INTERPRETER, Status.EXCLUDED)
     cells = tuple(
         PlannedCell(cell=make.cell(f"py3.{number}"), status=status, reason=f"reason {number}")
@@ -55,10 +55,10 @@ def test_a_plan_is_the_grid_of_what_will_run() -> None:
     assert plan_table.render(Plan(cells=cells), width=80, colour=False, encoding="ascii").splitlines() == [
         "+ py3.0  runnable",
         "- py3.1  impossible",
-        "B py3.2  not found out",
+        "B py3.2  unknown",
         "? py3.3  missing-interpreter",
         "",
-        "+ runnable   B not found out   - impossible   ? missing-interpreter",
+        "+ runnable   B unknown   - impossible   ? missing-interpreter",
         "",
         "- Impossible",
         "  reason 1 (py3.1)",
@@ -66,8 +66,8 @@ def test_a_plan_is_the_grid_of_what_will_run() -> None:
         "? Missing interpreters",
         "  reason 3 (py3.3)",
         "",
-        "B Not found out",
+        "B Unknown",
         "  reason 2 (py3.2)",
         "",
-        "4 cells: 1 runnable, 1 not found out, 1 impossible, 1 missing-interpreter, 1 excluded",
+        "4 cells: 1 runnable, 1 unknown, 1 impossible, 1 missing-interpreter, 1 excluded",
     ]
