@@ -115,7 +115,7 @@ def _placeholder(match: re.Match[str]) -> str:
 
 
 def _joined(texts: list[str]) -> str:
-    """Return one reason for reasons that differ only in their Python: "for CPython 3.8, 3.9 and 2 more"."""
+    """Return one reason for reasons that differ only in their Python: "… for CPython 3.8, 3.9, 3.10 on …"."""
     pythons = list(dict.fromkeys(match[1] for text in texts if (match := _PYTHON.search(text))))
     if len(pythons) < 2 or len(set(texts)) < 2:  # noqa: PLR2004  (nothing to join)
         return texts[0]

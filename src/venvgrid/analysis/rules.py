@@ -87,7 +87,7 @@ class Evidence:
             rules = sorted(_rules(found, bad, size), key=_cost)
             if rules:
                 return _explanation(rules, found, bad, every & ~bad)
-        return _nearly(found, bad, every & ~bad)
+        return _inexact(found, bad, every & ~bad)
 
     def _conditions(self, cells: Sequence[CellResult]) -> tuple[Condition, ...]:
         names = tuple(cell.id for cell in cells)
@@ -139,7 +139,7 @@ def _explanation(rules: Sequence[tuple[int, ...]], found: Found, bad: int, good:
     )
 
 
-def _nearly(found: Found, bad: int, good: int) -> Explanation:
+def _inexact(found: Found, bad: int, good: int) -> Explanation:
     """Return the condition that fewest other cells meet, if enough of those that meet it fail; else an empty rule."""
     everything = Explanation(failed=_count(bad), meeting=_count(bad | good))
     best = min(found, key=_count, default=0)
@@ -234,7 +234,7 @@ def _version(text: str) -> Order:
 
 
 def describe(explanation: Explanation) -> tuple[str, ...]:
-    """Return an explanation as a few lines of text: the rule with its support, then what may help to narrow it."""
+    """Return an explanation as a few lines of text: rule and support, nearest values beyond it, alternatives."""
     failed, others = explanation.failed, explanation.others
     if not explanation.rule:
         passed = explanation.meeting - failed

@@ -44,7 +44,7 @@ def strictly(data: object) -> Any:
 
 
 def everything() -> list[Event]:
-    """Give a run in which every kind of event and every field occurs."""
+    """Return a run in which every kind of event and every field occurs."""
     excluded = PlannedCell(cell=make.cell("py3.8"), status=Status.EXCLUDED, reason="excluded by exclude[0]")
     cell = make.cell("py3.9", allow_failure=True, named=True)
     attested = Attestation(
