@@ -69,7 +69,7 @@ def from_results(data: Any) -> Report:
             excluded=tuple(map(_excluded_from, data["excluded"])),
             warnings=tuple(data["warnings"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         message = f"this is no document of the format {FORMAT!r}: {error!r:.80}"
         raise ValueError(message) from error
 

@@ -133,6 +133,14 @@ def test_another_document_is_refused(data: Any) -> None:
         from_results(data)
 
 
+def test_a_number_too_large_for_a_duration_is_refused() -> None:
+    """As any other damage: not with an error of arithmetic."""
+    data = to_results(make.matplotlib_grid())
+    data["cells"][0]["durations"]["test"] = 10**400
+    with pytest.raises(ValueError, match="venvgrid-results-1"):
+        from_results(data)
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_results_of_every_outcome_fit_their_schema(outcome: Outcome) -> None:
     """Also of a run that was killed."""
