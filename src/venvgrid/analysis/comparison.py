@@ -1,4 +1,4 @@
-"""What has changed since the last run of each cell: worse, better, possible now or no longer. Pure."""
+"""Comparison of each cell with its last run: regressed, fixed, newly impossible, newly possible. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """Ids of cells: green before and red now; the other way round; impossible now and not before; the other way.
+    """Ids of the cells whose outcome changed.
 
-    `moved` says which versions all cells that regressed have now and did not have: "pytest 8.4.2 → 9.0.0".
+    `moved` are the version changes that all regressed cells share: "pytest 8.4.2 → 9.0.0".
     """
 
     regressed: tuple[str, ...] = ()
@@ -28,12 +28,12 @@ class Changes:
     moved: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether any outcome changed."""
         return bool(self.regressed or self.fixed or self.newly_impossible or self.newly_possible)
 
 
 def changes(before: Mapping[str, Earlier], cells: Iterable[CellResult]) -> Changes:
-    """Compare results with what is known of the same cells; a cell that is new tells nothing."""
+    """Compare results with earlier results of the same cells. New cells are ignored."""
     pairs = [(cell, before[cell.id]) for cell in cells if cell.id in before]
     regressed = [(cell, old) for cell, old in pairs if old.outcome.is_green and cell.outcome.is_red]
     return Changes(
@@ -54,20 +54,20 @@ def changes(before: Mapping[str, Earlier], cells: Iterable[CellResult]) -> Chang
 
 
 def _moved(pairs: Iterable[tuple[CellResult, Earlier]]) -> tuple[str, ...]:
-    """Say what has another version in all of the cells."""
+    """Return the version changes that all pairs share."""
     each = [set(moves(old.packages, cell.packages)) for cell, old in pairs]
     return tuple(sorted(set.intersection(*each))) if each else ()
 
 
 def moves(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
-    """Say how two sets of packages differ, by name: "numpy 1.26 → 2.0", "six 1.16 gone", "tomli 2.0 new"."""
-    told = []
+    """Return the differences of two sets of packages, by name: "numpy 1.26 → 2.0", "six 1.16 gone", "tomli 2.0 new"."""
+    lines = []
     for name in sorted({*old, *new}):
         before, after = old.get(name), new.get(name)
         if before and after and before != after:
-            told.append(f"{name} {before} → {after}")
+            lines.append(f"{name} {before} → {after}")
         elif before and not after:
-            told.append(f"{name} {before} gone")
+            lines.append(f"{name} {before} gone")
         elif after and not before:
-            told.append(f"{name} {after} new")
-    return tuple(told)
+            lines.append(f"{name} {after} new")
+    return tuple(lines)

@@ -1,60 +1,126 @@
-"""results.json: the report for programs, in the format "venvgrid-results-1"; its schema is in the package."""
+"""results.json, the report for programs: its writer and its reader. No other module knows its keys.
+
+The format is "venvgrid-results-1"; its JSON Schema is model/schemas/results.schema.json.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis.findings import Analysis
-from venvgrid.model.result import CaseOutcome
+from venvgrid.model.config import EMPTY
+from venvgrid.model.environment import Interpreter
+from venvgrid.model.plan import Cell, PlannedCell, Status
+from venvgrid.model.result import Attestation, CaseOutcome, CellResult, Failure, Outcome
+from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.findings import Finding
-    from venvgrid.model.result import CellResult, Failure
-    from venvgrid.results.report import Report
 
 FORMAT = "venvgrid-results-1"
 STAGES = ("resolve", "build", "test")
 
+# Keys that have the name of the field that they hold.
+_RUN = ("venvgrid", "run", "started", "duration", "finished", "exit_status", "config", "grid", "config_digest")
+_CELL = ("id", "axes", "outcome", "reason", "allow_failure", "named", "cached", "since", "attempts", "packages", "log")
+_PYTHON = ("version", "implementation", "executable")
+_FAILURE = ("test", "kind", "message", "signature", "duration", "longrepr")
+_ATTESTATION = ("python", "packages", "project_origin", "collected")
+_CHANGES = ("regressed", "fixed", "newly_impossible", "newly_possible", "moved")
+_GROUP = ("signature", "kind", "message", "cells", "tests")
+
 
 def to_results(report: Report) -> dict[str, Any]:
-    """Give the report as plain data that every JSON parser takes. Durations are seconds."""
+    """Return the report as plain data that every JSON parser accepts. Durations are seconds."""
     analysis = Analysis(report)
     return {
         "format": FORMAT,
-        "venvgrid": _text(report.venvgrid),
-        "run": _text(report.run),
-        "started": _text(report.started),
-        "duration": _number(report.duration),
-        "finished": report.finished,
-        "exit_status": report.exit_status,
+        **_fields(report, *_RUN),
         "project": {"name": _text(report.project), "version": _text(report.project_version)},
-        "config": _text(report.config),
-        "grid": _text(report.grid),
-        "config_digest": _text(report.config_digest),
-        "command": [_text(word) for word in report.command],
+        "command": _plain(report.command),
         "cells": [_cell(cell) for cell in report.cells],
-        "excluded": [
-            {"id": _text(item.cell.id), "axes": _texts(item.cell.axes), "reason": _text(item.reason)}
-            for item in report.excluded
-        ],
+        "excluded": [{**_fields(item.cell, "id", "axes"), "reason": _text(item.reason)} for item in report.excluded],
         "failure_groups": [_group(finding) for finding in analysis.findings],
-        "changes": _changes(analysis.changes),
-        "warnings": [_text(warning) for warning in report.warnings],
+        "changes": _fields(analysis.changes, *_CHANGES),
+        "warnings": _plain(report.warnings),
     }
 
 
-def _group(finding: Finding) -> dict[str, Any]:
-    group, why = finding.group, finding.explanation
+def from_results(data: Any) -> Report:
+    """Return the report that `to_results` wrote; unknown keys are ignored.
+
+    The document has no single tests, no spans and no earlier runs, and of interpreters only three facts.
+
+    Raises:
+        ValueError: `data` is not in this format.
+    """
+    try:
+        if data["format"] != FORMAT:
+            message = f"the format is {data['format']!r:.80}, not {FORMAT!r}"
+            raise ValueError(message)
+        return Report(
+            **_picked(data, *_RUN),
+            project=data["project"]["name"],
+            project_version=data["project"]["version"],
+            command=tuple(data["command"]),
+            cells=tuple(map(_cell_from, data["cells"])),
+            excluded=tuple(map(_excluded_from, data["excluded"])),
+            warnings=tuple(data["warnings"]),
+        )
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        message = f"this is no document of the format {FORMAT!r}: {error!r:.80}"
+        raise ValueError(message) from error
+
+
+def _cell(cell: CellResult) -> dict[str, Any]:
     return {
-        "signature": _text(group.signature),
-        "kind": _text(group.kind),
-        "message": _text(group.message),
-        "cells": [_text(cell) for cell in group.cells],
-        "tests": [_text(test) for test in group.tests],
+        **_fields(cell, *_CELL),
+        "python": _fields(cell.interpreter, *_PYTHON) if cell.interpreter else None,
+        "durations": {stage: _number(cell.durations[stage]) for stage in STAGES if stage in cell.durations},
+        # Empty if tests were not counted: nothing ran, or only the command's exit status is known.
+        "tests": {verdict.value: cell.tests.get(verdict.value, 0) for verdict in CaseOutcome} if cell.tests else {},
+        "failures": [_fields(failure, *_FAILURE) for failure in cell.failures],
+        "attested": _fields(cell.attested, *_ATTESTATION),
+        "notes": _plain(cell.notes),
+    }
+
+
+def _cell_from(data: Mapping[str, Any]) -> CellResult:
+    checked = {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": dict(data["packages"])}
+    return CellResult(
+        **_picked(data, *_CELL) | checked,
+        interpreter=_interpreter_from(data["python"]) if data["python"] else None,
+        durations={stage: float(seconds) for stage, seconds in data["durations"].items()},
+        tests=data["tests"],
+        failures=tuple(Failure(**_picked(failure, *_FAILURE)) for failure in data["failures"]),
+        attested=Attestation(**_picked(data["attested"], *_ATTESTATION)),
+        notes=tuple(data["notes"]),
+    )
+
+
+def _interpreter_from(data: Mapping[str, Any]) -> Interpreter:
+    return Interpreter(
+        **_picked(data, *_PYTHON),
+        free_threaded=False,
+        debug=False,
+        bits=0,
+        platform="",
+        cache_tag="",
+        markers=EMPTY,
+        source="",
+    )
+
+
+def _excluded_from(data: Mapping[str, Any]) -> PlannedCell:
+    return PlannedCell(cell=Cell(**_picked(data, "id", "axes")), status=Status.EXCLUDED, reason=data["reason"])
+
+
+def _group(finding: Finding) -> dict[str, Any]:
+    why = finding.explanation
+    return {
+        **_fields(finding.group, *_GROUP),
         "rule": [_text(condition.text) for condition in why.rule],
         "exact": why.is_exact,
         "support": {"failed": why.failed, "meeting": why.meeting, "others": why.others},
@@ -62,71 +128,33 @@ def _group(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _changes(changes: Changes) -> dict[str, list[str]]:
-    return {
-        "regressed": [_text(cell) for cell in changes.regressed],
-        "fixed": [_text(cell) for cell in changes.fixed],
-        "newly_impossible": [_text(cell) for cell in changes.newly_impossible],
-        "newly_possible": [_text(cell) for cell in changes.newly_possible],
-        "moved": [_text(line) for line in changes.moved],
-    }
+def _fields(value: object, *names: str) -> dict[str, Any]:
+    return {name: _plain(getattr(value, name)) for name in names}
 
 
-def _cell(cell: CellResult) -> dict[str, Any]:
-    python = cell.interpreter
-    return {
-        "id": _text(cell.id),
-        "axes": _texts(cell.axes),
-        "outcome": cell.outcome.value,
-        "reason": _text(cell.reason),
-        "allow_failure": cell.allow_failure,
-        "named": cell.named,
-        "cached": cell.cached,
-        "since": _text(cell.since),
-        "attempts": cell.attempts,
-        "python": {
-            "version": _text(python.version),
-            "implementation": _text(python.implementation),
-            "executable": _text(python.executable),
-        }
-        if python
-        else None,
-        "packages": _texts(cell.packages),
-        "durations": {stage: _number(cell.durations[stage]) for stage in STAGES if stage in cell.durations},
-        # Empty where tests were not counted: nothing ran, or the command's exit status is all that is known.
-        "tests": {verdict.value: cell.tests.get(verdict.value, 0) for verdict in CaseOutcome} if cell.tests else {},
-        "failures": [_failure(failure) for failure in cell.failures],
-        "attested": {
-            "python": _text(cell.attested.python),
-            "packages": _texts(cell.attested.packages),
-            "project_origin": _text(cell.attested.project_origin),
-            "collected": cell.attested.collected,
-        },
-        "notes": [_text(note) for note in cell.notes],
-        "log": _text(cell.log),
-    }
+def _picked(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: data[name] for name in names}
 
 
-def _failure(failure: Failure) -> dict[str, Any]:
-    return {
-        "test": _text(failure.test),
-        "kind": _text(failure.kind),
-        "message": _text(failure.message),
-        "signature": _text(failure.signature),
-        "duration": _number(failure.duration),
-        "longrepr": _text(failure.longrepr),
-    }
+def _plain(value: Any) -> Any:
+    match value:
+        case str():
+            return _text(value)
+        case float():
+            return _number(value)
+        case tuple():
+            return [_text(item) for item in value]
+        case Mapping():
+            return {_text(name): _text(item) for name, item in value.items()}
+        case _:
+            return value
 
 
-def _number(value: float) -> float:
-    """Give a duration that JSON can hold: it has no NaN, and a clock that was put back makes no negative time."""
-    return round(value, 6) if math.isfinite(value) and value > 0 else 0.0
+def _number(seconds: float) -> float:
+    """Return a duration that JSON can hold: no NaN, no infinity, and not negative if the clock was put back."""
+    return round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
 
 
 def _text(text: str) -> str:
-    """Spell out lone surrogates: no strict parser of JSON takes them."""
+    """Return `text` with lone surrogates as escapes: strict JSON parsers refuse them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _texts(texts: Mapping[str, str]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in texts.items()}

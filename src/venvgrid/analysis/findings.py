@@ -1,4 +1,4 @@
-"""What the results of a run mean together: failures by versions, tests that differ, changes, what took long. Pure."""
+"""Findings of a run: explained failures, tests that differ between cells, changes, slow cells and tests. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from venvgrid.model.result import CaseOutcome, Outcome
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.grouping import FailureGroup
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from venvgrid.results.report import Case, Report
 
 GOOD = frozenset({CaseOutcome.PASSED, CaseOutcome.XPASSED})
-SAYS_SOMETHING = frozenset(  # about versions: the tests ran
+INFORMATIVE = frozenset(  # outcomes that depend on versions: the tests ran
     {Outcome.PASSED, Outcome.FLAKY, Outcome.FAILED, Outcome.CRASHED, Outcome.TIMED_OUT, Outcome.BROKEN_ENV}
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A failure in one or more cells, and what tells those from the ones in which the same tests passed."""
+    """A failure in one or more cells, and the rule that separates them from cells in which the same tests passed."""
 
     group: FailureGroup
     explanation: Explanation
@@ -36,20 +36,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A test that passed in one cell and not in another; `verdicts` maps the cells that ran it to what it did there."""
+    """A test whose outcome differs between cells. `verdicts` maps each cell that ran it to its outcome there."""
 
     test: str
     verdicts: Mapping[str, CaseOutcome]
 
     @property
     def is_broken(self) -> bool:
-        """Whether it failed somewhere: else it was skipped, or expected to fail."""
+        """Whether the test failed in a cell. If not, it was skipped or expected to fail."""
         return not BAD.isdisjoint(self.verdicts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slow:
-    """A cell's tests (`test` is ""), or a test in the cell in which it took longest; seconds."""
+    """Duration in seconds of all tests of a cell (`test` is ""), or of one test in its slowest cell."""
 
     cell: str
     seconds: float
@@ -58,14 +58,14 @@ class Slow:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Looks at a report; each part is made when it is first asked for."""
+    """Analysis of a report. Each part is computed on first access."""
 
     report: Report
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Every failure with its explanation, in the order of `grouping.by_signature`."""
-        evidence = Evidence(cell for cell in self.report.cells if cell.outcome in SAYS_SOMETHING)
+        evidence = Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
         return tuple(
             Finding(group=group, explanation=evidence.explain(group.cells, self._passing(group)))
             for group in grouping.by_signature(self.report.cells)
@@ -73,7 +73,7 @@ class Analysis:
 
     @cached_property
     def changes(self) -> Changes:
-        """What has changed since the last run of each cell."""
+        """Changes since the last run of each cell."""
         return comparison.changes(self.report.before, self.report.cells)
 
     @cached_property
@@ -83,14 +83,22 @@ class Analysis:
         found = (self._difference(name) for name in names)
         return tuple(sorted((item for item in found if item is not None), key=lambda item: not item.is_broken))
 
+    @property
+    def flaky(self) -> Iterator[tuple[str, str, str]]:
+        """Tests that passed after a failed attempt: cell, test, earlier failure."""
+        for cell in self.report.cells:
+            for name, case in self.report.tests.get(cell.id, {}).items():
+                if case.earlier and case.verdict not in BAD:
+                    yield cell.id, name, case.earlier
+
     def slowest_cells(self, most: int) -> tuple[Slow, ...]:
-        """Give the cells whose tests took longest in this run."""
+        """Return the cells whose tests took longest in this run."""
         ran = [cell for cell in self.report.cells if not cell.cached and "test" in cell.durations]
         found = heapq.nlargest(most, ran, key=lambda cell: cell.durations["test"])
         return tuple(Slow(cell=cell.id, seconds=cell.durations["test"]) for cell in found)
 
     def slowest_tests(self, most: int) -> tuple[Slow, ...]:
-        """Give the tests that took longest in any cell, each with the cell where it did."""
+        """Return the tests with the longest duration in any cell, each with its slowest cell."""
         longest: dict[str, tuple[float, str]] = {}
         for cell, cases in self._ran():
             for name, case in cases.items():
@@ -112,12 +120,14 @@ class Analysis:
         return [cell.id for cell in self.report.cells if cell.id not in group.cells and self._passes(cell, group)]
 
     def _passes(self, cell: CellResult, group: FailureGroup) -> bool:
-        """Whether the tests of a failure ran in a cell and were fine; without tests, whether the cell is."""
+        """Whether the tests of a failure passed in a cell. For a failure without tests: whether the cell is green."""
         cases = self.report.tests.get(cell.id)
         if not group.tests or cases is None:
             return cell.outcome.is_green
         seen = {cases[test].verdict for test in group.tests if test in cases}
-        if not seen and any("::" not in test for test in group.tests):  # a file that could not be collected
+        if not seen and any(
+            "::" not in test for test in group.tests
+        ):  # a test file that could not be collected has no cases
             return cell.outcome.is_green
         return bool(seen & GOOD) and not seen & BAD
 

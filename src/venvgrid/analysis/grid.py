@@ -1,4 +1,4 @@
-"""From cells to rows and columns: which axes vary, and where each cell stands. Pure."""
+"""Layout of cells as a table: which axes vary, and the row and column of each cell. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 PYTHON = "python"
 
 _VERSION = re.compile(r"([a-z]*)(\d+(?:\.\d+)*)([a-z0-9]*)")
-_FEW = 2  # cells a row: with fewer on average a grid is mostly gaps
+_MIN_CELLS_PER_ROW = 2  # on average: with fewer a grid is mostly gaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The cells that share a value of every axis but the columns'. `cells` are ids, one a column, "" for none."""
+    """Cells that differ only in the column axis. `cells` has one id a column, or ""."""
 
     labels: tuple[str, ...]
     cells: tuple[str, ...]
@@ -25,7 +25,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Rows and columns. `fixed` are the axes that have the same value in every cell: (name, value)."""
+    """Rows and columns. `fixed` are the axes with one value in all cells: (name, value)."""
 
     fixed: tuple[tuple[str, str], ...]
     row_axes: tuple[str, ...]
@@ -35,9 +35,9 @@ class Grid:
 
 
 def values(cells: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Map each axis to its values, in the cells' order; versions that are in no order are sorted.
+    """Map each axis to its values, in the cells' order. Versions that are neither ascending nor descending are sorted.
 
-    An include adds its cells at the end, and a plan that leaves cells out has no order at all.
+    They are unordered if an include added cells at the end, or if a strategy selected some of the cells.
     """
     found: dict[str, dict[str, None]] = {}
     for axes in cells:
@@ -47,9 +47,10 @@ def values(cells: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 def arrange(cells: Mapping[str, Mapping[str, str]]) -> Grid | None:
-    """Arrange cells (id → axes): Pythons are columns where they vary, else the values of the last axis that does.
+    """Return the layout of cells (id → axes), or None if a list is clearer.
 
-    None where a list says it better: fewer than two axes vary, or most places of the grid would be empty.
+    Columns are Pythons if these vary, else the values of the last axis that varies. A list is clearer if fewer than two
+    axes vary, or if most places of the grid would be empty.
     """
     known = values(cells.values())
     varying = [name for name, of_axis in known.items() if len(of_axis) > 1]
@@ -61,8 +62,8 @@ def arrange(cells: Mapping[str, Mapping[str, str]]) -> Grid | None:
     for identifier, axes in cells.items():
         row = places.setdefault(tuple(axes.get(name, "") for name in row_axes), {})
         if row.setdefault(axes.get(column_axis, ""), identifier) != identifier:
-            return None  # two cells of equal values: no cell may hide another
-    if len(row_axes) > 1 and len(cells) < _FEW * len(places):
+            return None  # two cells with equal values: one would hide the other
+    if len(row_axes) > 1 and len(cells) < _MIN_CELLS_PER_ROW * len(places):
         return None
     columns = known[column_axis] if all(column_axis in axes for axes in cells.values()) else (*known[column_axis], "")
     return Grid(

@@ -1,4 +1,4 @@
-"""What bad cells have in common: the same failure, or the same reason why nothing was tested. Pure."""
+"""Groups of cells with the same failure, or with the same reason why they were not tested. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
     from venvgrid.model.result import CellResult, Failure
 
-# "matplotlib 2.2 has no wheel for CPython 3.8 on linux-x86_64": the same reason on another Python.
+# Reasons that differ only in this are equal: "matplotlib 2.2 has no wheel for CPython 3.8 on linux-x86_64".
 _PYTHON = re.compile(r"\b(?:CPython|PyPy|GraalPy|Python) (\d+\.\d+\w*)")
 _MAX_PYTHONS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """The same failure in several places, as its signature tells.
+    """Failures with the same signature.
 
-    `cells` are the ids of those that have it, `tests` those that fail so; none where it is no failure of a test.
-    `allowed`: all of the cells may fail.
+    `cells` are ids. `tests` are the failing tests; empty if something else than a test failed. `count` is the number of
+    failures. `allowed`: all of the cells may fail.
     """
 
     signature: str
@@ -37,10 +37,15 @@ class FailureGroup:
     log: str  # of the first cell, relative to the run's folder
     allowed: bool = False
 
+    @property
+    def headline(self) -> str:
+        """Exception and message, or the outcome of the first cell."""
+        return ": ".join(filter(None, (self.kind, self.message))) or self.outcome.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonGroup:
-    """Cells of the same outcome for the same reason, where no test failed; `log` is that of the first cell."""
+    """Cells with the same outcome for the same reason, without failures. `log` is that of the first cell."""
 
     outcome: Outcome
     reason: str
@@ -49,7 +54,7 @@ class ReasonGroup:
 
 
 def by_signature(cells: Iterable[CellResult]) -> tuple[FailureGroup, ...]:
-    """Group failures by signature, the one with most cells first; those of cells that may fail come last."""
+    """Group failures by signature, most cells first. Failures of cells that may fail come last."""
     found: dict[str, list[tuple[CellResult, Failure]]] = {}
     for cell in cells:
         for failure in cell.failures:
@@ -75,9 +80,9 @@ def _group(signature: str, entries: list[tuple[CellResult, Failure]]) -> Failure
 
 
 def by_reason(cells: Iterable[CellResult]) -> tuple[ReasonGroup, ...]:
-    """Group the cells that are not green and have no failure, by outcome and reason, in the cells' order.
+    """Group the cells that are not green and have no failure by outcome and reason, in the cells' order.
 
-    Impossible cells whose reasons name another Python but are else the same are one group.
+    Impossible cells are one group if their reasons differ only in the Python that they name.
     """
     found: dict[tuple[Outcome, str], list[CellResult]] = {}
     for cell in cells:
@@ -96,12 +101,21 @@ def by_reason(cells: Iterable[CellResult]) -> tuple[ReasonGroup, ...]:
     )
 
 
+def by_note(cells: Iterable[CellResult]) -> dict[str, list[str]]:
+    """Map each note to the ids of the cells that have it."""
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        for note in cell.notes:
+            found.setdefault(note, []).append(cell.id)
+    return found
+
+
 def _placeholder(match: re.Match[str]) -> str:
     return match[0][: match.start(1) - match.start(0)] + "\0"
 
 
 def _joined(texts: list[str]) -> str:
-    """Write reasons that differ only in their Python as one."""
+    """Return one reason for reasons that differ only in their Python: "… for CPython 3.8, 3.9, 3.10 on …"."""
     pythons = list(dict.fromkeys(match[1] for text in texts if (match := _PYTHON.search(text))))
     if len(pythons) < 2 or len(set(texts)) < 2:  # noqa: PLR2004  (nothing to join)
         return texts[0]

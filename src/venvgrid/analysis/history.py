@@ -1,4 +1,4 @@
-"""What earlier runs of a project found: read from their results, or from the journal of one that was killed."""
+"""Outcomes of cells in earlier runs: read from results.json, or from the journal of a run that was killed."""
 
 from __future__ import annotations
 
@@ -6,34 +6,31 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import document
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.result import Outcome
 from venvgrid.results import journal, report, run_folders
-from venvgrid.results.report import Earlier
+from venvgrid.results.report import Earlier, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from venvgrid.results.report import Report
-
-TELLS_NOTHING = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER})
+# Outcomes that do not depend on the project: comparison looks further back.
+NOT_COMPARED = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER})
 
 
 def last(root: Path, grid: str = "") -> dict[str, Earlier]:
-    """Give what became of each cell of a grid when it last ran, in whichever of the runs that are still there.
-
-    `root` is `.venvgrid`.
-    """
+    """Return the latest result of each cell of a grid, over all runs that are still stored. `root` is `.venvgrid`."""
     found: dict[str, Earlier] = {}
     for folder in run_folders.runs(root):
-        name, cells = _read(folder)
-        found |= cells if name == grid else {}
+        run = _read(folder)
+        found |= _results(folder.id, run) if run.grid == grid else ()
     return found
 
 
 def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
-    """Give the last verdict of each cell of a run, from the runs before it that are still there."""
+    """Return the latest comparable result of each cell of a run, over the runs before it that are still stored."""
     wanted = {cell.id for cell in finished.cells}
     found: dict[str, Earlier] = {}
     for folder in reversed(run_folders.runs(root)):
@@ -41,35 +38,22 @@ def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
             continue
         if wanted <= found.keys():
             break
-        for name, earlier in _read(folder)[1].items():
-            if name in wanted and name not in found and earlier.outcome not in TELLS_NOTHING:
+        for name, earlier in _results(folder.id, _read(folder)):
+            if name in wanted and name not in found and earlier.outcome not in NOT_COMPARED:
                 found[name] = earlier
     return found
 
 
-def _read(folder: run_folders.RunFolder) -> tuple[str, dict[str, Earlier]]:
-    """Give the name of the grid that ran, and what became of its cells; nothing of a run that cannot be read."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        data = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))
-        cells = {
-            cell["id"]: Earlier(
-                run=folder.id,
-                outcome=Outcome(cell["outcome"]),
-                packages=dict(cell["packages"]),
-                seconds=float(cell["durations"].get("test", 0.0)),
-            )
-            for cell in data["cells"]
-        }
-        return data.get("grid", ""), cells
+def _results(run: str, of: Report) -> Iterator[tuple[str, Earlier]]:
+    for cell in of.cells:
+        seconds = cell.durations.get("test", 0.0)
+        yield cell.id, Earlier(run=run, outcome=cell.outcome, packages=cell.packages, seconds=seconds)
+
+
+def _read(folder: run_folders.RunFolder) -> Report:
+    """Return the report of a run; an empty one if neither its results nor its journal can be read."""
+    with suppress(OSError, ValueError):
+        return document.from_results(json.loads((folder.path / "results.json").read_text(encoding="utf-8")))
     with suppress(InfrastructureError):
-        folded = report.build_report(journal.read(folder.events))
-        return folded.grid, {
-            cell.id: Earlier(
-                run=folder.id,
-                outcome=cell.outcome,
-                packages=cell.packages,
-                seconds=cell.durations.get("test", 0.0),
-            )
-            for cell in folded.cells
-        }
-    return "", {}
+        return report.build_report(journal.read(folder.events))
+    return Report()

@@ -1,11 +1,11 @@
-"""Which versions a failure goes with: the smallest rule over axes and resolved versions that tells failing cells apart.
+"""Explanation of failures: the smallest rule over axes and resolved versions that separates failing cells. Pure.
 
-A rule is one condition, or up to three that hold together. It is exact for the cells that ran: every cell that meets it
-failed so, and no other did. What is said is that and no more: how many cells it rests on, and which other rules of the
-same size fit as well, for two things that always change together cannot be told apart. Pure.
+A rule is a conjunction of one to three conditions. An exact rule holds for all failing cells and for no other cell that
+ran the tests. It is a correlation: two versions that always change together cannot be separated. So an explanation has
+its support (numbers of cells) and the alternatives (rules of the same size that fit as well).
 
-Method: every condition is a set of cells, kept as the bits of a number; a rule is an intersection that equals the set
-of failing cells. All conditions that hold for every failing cell are tried, alone, then in pairs, then in threes.
+Method: a condition is a set of cells, stored as the bits of an integer. A rule is an intersection that equals the set
+of failing cells. All conditions that hold for every failing cell are tried: alone, then in pairs, then in threes.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
 
 LARGEST_RULE = 3  # conditions
-MAX_CONDITIONS = 50  # that are combined: of those that hold for the same cells one is enough
+MAX_CONDITIONS = 50  # in pairs and threes: 50 give 19,600 threes, few enough for every failure of a run
 MAX_ALTERNATIVES = 3
-MAX_ALIKE = 5
-ENOUGH = 2 / 3  # of the cells that meet an inexact rule have to fail
+MAX_ALIKE = 5  # conditions with equal cells that alternatives name
+MIN_FAILING = 2 / 3  # of the cells that meet an inexact rule
 Order = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One condition on a cell: `text` as people write it, "numpy ≥ 2.0"; `is_axis`: on an axis of the configuration.
+    """A condition on a cell, e.g. "numpy ≥ 2.0".
 
-    `beyond` is the nearest value of `subject` in the run that does not meet it; "" where there is no order.
+    `subject` is the axis or package. `beyond` is its nearest value in the run that does not meet the condition, or ""
+    if its values have no order.
     """
 
     text: str
     subject: str
     beyond: str = ""
     is_axis: bool
-    cost: int  # the simpler the smaller
-    cells: int  # those that meet it, one bit a cell
+    cost: int  # smaller for simpler conditions
+    cells: int  # that meet it, one bit a cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What tells the failing cells apart.
+    """The rule that separates the failing cells, with its support.
 
-    `rule` is empty where nothing does. `failed` of the `meeting` cells that meet it failed so, and none of the `others`
-    that ran and do not meet it. `alternatives` are further rules that fit exactly as well; `more` counts those that
-    are left out.
+    `rule` is empty if there is none. Of the `meeting` cells that meet it `failed` have the failure; of the `others`
+    that ran the tests none has. `alternatives` are other rules that fit as well; `more` counts the omitted ones.
     """
 
     rule: tuple[Condition, ...] = ()
@@ -68,55 +68,57 @@ class Explanation:
 
 
 class Evidence:
-    """The cells of a run that say something about versions: those whose tests ran to the end."""
+    """The cells of a run whose outcome depends on versions, and a cache of their conditions."""
 
     def __init__(self, cells: Iterable[CellResult]) -> None:
-        """Take the cells; what they differ in is looked for when it is asked for."""
+        """Store the cells. Conditions are computed by `explain`."""
         self.cells = tuple(cells)
         self._known: dict[tuple[str, ...], tuple[Condition, ...]] = {}
 
     def explain(self, failing: Collection[str], others: Collection[str]) -> Explanation:
-        """Find what tells `failing` cells from `others`; both are ids. No other cell is looked at."""
+        """Return the rule that separates `failing` cells from `others` (ids). Other cells are ignored."""
         cells = [cell for cell in self.cells if cell.id in failing or cell.id in others]
         bad = _union(1 << number for number, cell in enumerate(cells) if cell.id in failing)
-        known = (1 << len(cells)) - 1
-        if not bad or bad == known:
+        every = (1 << len(cells)) - 1
+        if not bad or bad == every:
             return Explanation(failed=_count(bad), meeting=_count(bad))
         found = _best_of_each(condition for condition in self._conditions(cells) if condition.cells & bad == bad)
         for size in range(1, LARGEST_RULE + 1):
             rules = sorted(_rules(found, bad, size), key=_cost)
             if rules:
-                return _explanation(rules, found, bad, known & ~bad)
-        return _nearly(found, bad, known & ~bad)
+                return _explanation(rules, found, bad, every & ~bad)
+        return _inexact(found, bad, every & ~bad)
 
     def _conditions(self, cells: Sequence[CellResult]) -> tuple[Condition, ...]:
         names = tuple(cell.id for cell in cells)
-        if names not in self._known:  # most failures are seen by the same cells
+        if names not in self._known:  # most failures of a run concern the same cells
             self._known[names] = tuple(_conditions(cells))
         return self._known[names]
 
 
-Found = dict[int, list[Condition]]  # the cells → the conditions that just they meet, best first
+Found = dict[int, list[Condition]]  # set of cells → conditions that exactly these cells meet, best first
 
 
 def _best_of_each(conditions: Iterable[Condition]) -> Found:
+    # Conditions with equal cells are interchangeable: rules combine sets of cells. The simplest of a subject stays.
     found: Found = {}
     for condition in conditions:
         found.setdefault(condition.cells, []).append(condition)
-    for alike in found.values():
-        alike.sort(key=lambda condition: (not condition.is_axis, condition.cost, condition.text))
-        alike[:] = {condition.subject: condition for condition in reversed(alike)}.values()
-        alike.sort(key=lambda condition: (not condition.is_axis, condition.cost, condition.text))
+    for cells, alike in found.items():
+        best: dict[str, Condition] = {}
+        for condition in sorted(alike, key=lambda condition: (not condition.is_axis, condition.cost, condition.text)):
+            best.setdefault(condition.subject, condition)
+        found[cells] = list(best.values())
     return found
 
 
 def _rules(found: Found, bad: int, size: int) -> Iterator[tuple[int, ...]]:
-    """Give the smallest sets of cells, by their conditions, whose intersection is just the failing cells."""
+    """Yield the combinations of `size` sets of cells whose intersection is the set of failing cells."""
     if size == 1:
         if bad in found:
             yield (bad,)
         return
-    # The more a condition leaves out the sooner it is part of a small rule; axes first.
+    # Conditions on axes first, as the user chose these values; then those that exclude most cells.
     masks = sorted(found, key=lambda cells: (not found[cells][0].is_axis, _count(cells)))[:MAX_CONDITIONS]
     for chosen in itertools.combinations(masks, size):
         if functools.reduce(int.__and__, chosen) == bad:
@@ -137,11 +139,11 @@ def _explanation(rules: Sequence[tuple[int, ...]], found: Found, bad: int, good:
     )
 
 
-def _nearly(found: Found, bad: int, good: int) -> Explanation:
-    """Give the condition that all failing cells meet and fewest others do, if most of those that meet it fail."""
+def _inexact(found: Found, bad: int, good: int) -> Explanation:
+    """Return the condition that fewest other cells meet, if enough of those that meet it fail; else an empty rule."""
     everything = Explanation(failed=_count(bad), meeting=_count(bad | good))
     best = min(found, key=_count, default=0)
-    if not best or _count(bad) < ENOUGH * _count(best):
+    if not best or _count(bad) < MIN_FAILING * _count(best):
         return everything
     return Explanation(
         rule=(found[best][0],), failed=_count(bad), meeting=_count(best), others=_count((bad | good) & ~best)
@@ -165,7 +167,7 @@ def _count(cells: int) -> int:
     return cells.bit_count()
 
 
-# what cells can differ in
+# conditions
 
 
 def _conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
@@ -182,7 +184,7 @@ def _is_versioned(axis: str) -> bool:
 
 
 def _on(name: str, values: Sequence[str], *, is_axis: bool, is_version: bool) -> Iterator[Condition]:
-    """Give the conditions on one axis or package, by its value in each cell; a package that is not there has ""."""
+    """Yield the conditions on one axis or package. `values` has its value in each cell, "" if not installed."""
     masks: dict[str, int] = {}
     for number, value in enumerate(values):
         masks[value] = masks.get(value, 0) | 1 << number
@@ -195,7 +197,7 @@ def _on(name: str, values: Sequence[str], *, is_axis: bool, is_version: bool) ->
         yield condition(text=f"{name} not installed", cost=2, cells=without)
         if len(masks) == 1:
             return
-    many = len(masks) + bool(without) > len((True, False))  # of two values one is not the other
+    many = len(masks) + bool(without) > 2  # noqa: PLR2004  (of two values "other than a" is "b")
     for value, cells in masks.items():
         yield condition(text=f"{name} {value}" if is_version and value else f"{name} = {value}", cost=1, cells=cells)
         if many and is_axis:
@@ -218,7 +220,7 @@ def _union(masks: Iterable[int]) -> int:
 
 @functools.cache
 def _version(text: str) -> Order:
-    """Give what sorts versions: numbers as numbers, pre-releases before their release; other text comes last."""
+    """Return a sort key for versions as PEP 440 orders them. Other text comes last."""
     from packaging.version import InvalidVersion, Version  # noqa: PLC0415
 
     found = re.search(r"\d[\w.+!-]*", text)
@@ -228,11 +230,11 @@ def _version(text: str) -> Order:
         return (1, text)
 
 
-# in words
+# text
 
 
 def describe(explanation: Explanation) -> tuple[str, ...]:
-    """Say it in a few lines, with what it rests on."""
+    """Return an explanation as a few lines of text: rule and support, nearest values beyond it, alternatives."""
     failed, others = explanation.failed, explanation.others
     if not explanation.rule:
         passed = explanation.meeting - failed

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from venvgrid.model.version import __version__
+from venvgrid.reporters.formats import FORMATS
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
 
@@ -20,8 +21,6 @@ CACHE_ACTIONS = {
     "verify": "read all of it, and remove what is damaged",
     "prune": "delete what was not used for long",
 }
-# As in reporters.render, which takes longer to import.
-FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
 SCHEMAS = ("config", "results", "events", "plan")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 EPILOG = """\

@@ -51,7 +51,7 @@ RED = frozenset(
 )
 
 
-OUTCOME_OF = {
+OUTCOME_OF_STATUS = {
     Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
     Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
     Status.FAILED: Outcome.BUILD_FAILED,

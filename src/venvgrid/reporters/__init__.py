@@ -1,1 +1,1 @@
-"""Events and reports as text: one module a format."""
+"""Events and reports as text: for terminals, files and CI services."""

@@ -1,4 +1,4 @@
-"""A report as text, by the name of a format; each renderer is imported when it is asked for."""
+"""Renders a report by the name of a format. Renderers are imported on first use: a run needs few of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.analysis import document
 from venvgrid.model.errors import UsageError
+from venvgrid.reporters.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,22 +16,20 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
 
-FORMATS = ("table", "json", "junit", "markdown", "html", "github", "gitlab", "gitlab-junit", "badge", "shields")
-
 
 def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda _cell: "", folder: str = "") -> str:
     """Render a report for a file.
 
-    `log` reads what a cell printed; `folder` leads from the repository to where the tests run ("" or "sub/").
+    `log` reads the output of a cell. `folder` is the path from the repository to the tests: "" or "sub/".
 
     Raises:
-        UsageError: there is no such format.
+        UsageError: the format is unknown.
     """
     if format_ not in FORMATS:
         raise UsageError(f"there is no format {format_!r}; the formats are {', '.join(FORMATS)}")
     renderers: dict[str, Callable[[], str]] = {
         "table": lambda: table(report, width=120, colour=False, encoding="utf-8"),
-        "json": lambda: json.dumps(results(report), indent=1) + "\n",
+        "json": lambda: json.dumps(document.to_results(report), indent=1) + "\n",
         "junit": lambda: _reporter("junit").render(report),
         "markdown": lambda: _reporter("markdown").render(report),
         "html": lambda: _reporter("html").render(report, log),
@@ -43,19 +43,12 @@ def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda
 
 
 def _reporter(name: str) -> Any:
-    """Import a renderer when it is asked for: none is needed for the others."""
+    """Import a renderer."""
     return importlib.import_module(f"venvgrid.reporters.documents.{name}")
 
 
 def table(report: Report, *, width: int, colour: bool, encoding: str, options: tuple[str, ...] = ()) -> str:
-    """Render the grid and what stands below it, for a terminal; `options` come with every command that it names."""
+    """Render the report for a terminal. `options` are added to the commands that it suggests."""
     from venvgrid.reporters.terminal import table as grid  # noqa: PLC0415  (rich takes 100 ms)
 
     return grid.render(report, width=width, colour=colour, encoding=encoding, options=options)
-
-
-def results(report: Report) -> dict[str, Any]:
-    """Give results.json as data."""
-    from venvgrid.analysis.document import to_results  # noqa: PLC0415
-
-    return to_results(report)

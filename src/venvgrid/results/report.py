@@ -32,7 +32,7 @@ from venvgrid.model.events import (
     TestsCollected,
 )
 from venvgrid.model.plan import PlannedCell, Status
-from venvgrid.model.result import CaseOutcome, CellResult, worst
+from venvgrid.model.result import OUTCOME_OF_STATUS, CaseOutcome, CellResult, worst
 from venvgrid.results.exit_status import exit_status as status_of
 
 if TYPE_CHECKING:
@@ -40,11 +40,6 @@ if TYPE_CHECKING:
 
 
 BAD = frozenset({CaseOutcome.FAILED, CaseOutcome.ERROR})
-_OUTCOMES = {
-    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
-    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
-    Status.FAILED: Outcome.BUILD_FAILED,
-}
 _DOING = {Stage.RESOLVE: "being resolved", Stage.BUILD: "being built", Stage.TEST: "being tested"}
 
 
@@ -231,7 +226,7 @@ class ReportBuilder:
         """Say what is known of a cell whose result is not in the journal; it is never green."""
         seen = self._seen.get(item.cell.id, _Seen())
         planned = seen.planned or item
-        outcome, reason = _OUTCOMES.get(planned.status, Outcome.CANCELLED), planned.reason
+        outcome, reason = OUTCOME_OF_STATUS.get(planned.status, Outcome.CANCELLED), planned.reason
         if outcome is Outcome.CANCELLED:
             reason = f"no result: {self._cut_short(seen)}"
         counts = Counter(case.verdict.value for case in seen.cases.values())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model.events import CellFinished, CellPlanned, RunStarted
 from venvgrid.model.plan import PlannedCell, Status
-from venvgrid.model.result import OUTCOME_OF, CellResult
+from venvgrid.model.result import OUTCOME_OF_STATUS, CellResult
 from venvgrid.running.tasks import base_result
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class RunState:
         reason = self._clean(reason)
         self.planned[cell.id] = PlannedCell(cell=cell, status=status, reason=reason)
         planned = CellPlanned(cell=cell.id, status=status, reason=reason)
-        result = replace(self.known(cell), outcome=OUTCOME_OF[status], reason=reason, log=log)
+        result = replace(self.known(cell), outcome=OUTCOME_OF_STATUS[status], reason=reason, log=log)
         return [planned, self.finished(result)]
 
     def finished(self, result: CellResult) -> CellFinished:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.analysis.document import to_results
+from venvgrid.analysis.document import from_results, to_results
 from venvgrid.model import events, result, serialization
 from venvgrid.model.environment import Interpreter
 from venvgrid.model.events import Event, Message
@@ -43,7 +44,7 @@ def strictly(data: object) -> Any:
 
 
 def everything() -> list[Event]:
-    """Give a run in which every kind of event and every field occurs."""
+    """Return a run in which every kind of event and every field occurs."""
     excluded = PlannedCell(cell=make.cell("py3.8"), status=Status.EXCLUDED, reason="excluded by exclude[0]")
     cell = make.cell("py3.9", allow_failure=True, named=True)
     attested = Attestation(
@@ -108,6 +109,36 @@ def test_results_have_the_keys_of_the_documentation() -> None:
     assert (impossible["python"], impossible["tests"], impossible["cached"]) == (None, {}, True)
     assert data["excluded"] == [{"id": "py3.8", "axes": {"python": "3.8"}, "reason": "excluded by exclude[0]"}]
     assert data["warnings"] == ["odd"]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_results_are_read_as_they_were_written(outcome: Outcome) -> None:
+    """Every fact that the document has comes back: of the run, its cells and the excluded ones."""
+    written = build_report([*everything(), make.finished(make.result("py3.11", outcome, since="2026", attempts=2))])
+    read = from_results(strictly(to_results(written)))
+    kept = ("run", "started", "duration", "exit_status", "venvgrid", "project", "project_version", "config", "grid")
+    for name in (*kept, "config_digest", "command", "warnings", "finished"):
+        assert getattr(read, name) == getattr(written, name)
+    for name in ("cells", "excluded"):
+        assert to_results(read)[name] == to_results(written)[name]
+    assert [replace(cell, interpreter=None, tests={}) for cell in read.cells] == [
+        replace(cell, interpreter=None, tests={}) for cell in written.cells
+    ]
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"format": "venvgrid-results-2"}, {"format": "venvgrid-results-1"}])
+def test_another_document_is_refused(data: Any) -> None:
+    """The message names the format."""
+    with pytest.raises(ValueError, match="venvgrid-results-1"):
+        from_results(data)
+
+
+def test_a_number_too_large_for_a_duration_is_refused() -> None:
+    """As any other damage: not with an error of arithmetic."""
+    data = to_results(make.matplotlib_grid())
+    data["cells"][0]["durations"]["test"] = 10**400
+    with pytest.raises(ValueError, match="venvgrid-results-1"):
+        from_results(data)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

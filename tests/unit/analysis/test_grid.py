@@ -11,7 +11,7 @@ from venvgrid.analysis.grid import Grid, arrange, values
 
 
 def _cells(**axes: list[str]) -> dict[str, dict[str, str]]:
-    """Give the full product of axes, with ids."""
+    """Return the full product of axes, with ids."""
     combinations = itertools.product(*axes.values())
     return {"/".join(chosen): dict(zip(axes, chosen, strict=True)) for chosen in combinations}
 

@@ -54,7 +54,7 @@ def test_pairwise_has_every_pair_in_fewer_cells() -> None:
     assert len(planned.cells) == 9
     assert len(pairs(planned)) == 9 + 6 * 4 + 4
     shown = plan_table.render(planned, width=100, colour=False, encoding="utf-8")
-    assert "pairwise: all 37 pairs that can be are covered (checked)\n" in shown
+    assert "pairwise: all 37 possible pairs are covered (checked)\n" in shown
     assert "not run: 27 of 36 combinations of all axes\n" in shown
 
 
@@ -110,7 +110,7 @@ def test_a_budget_says_what_it_does_not_cover() -> None:
     assert planned.certificate is not None
     assert 0 < planned.certificate.covered < planned.certificate.feasible == 37
     shown = plan_table.render(planned, width=200, colour=False, encoding="utf-8")
-    assert "of the 37 pairs that can be are covered (checked)\n  not covered: " in shown
+    assert "of 37 possible pairs are covered (checked)\n  not covered: " in shown
 
 
 def test_must_is_always_in() -> None:

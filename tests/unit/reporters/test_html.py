@@ -68,7 +68,7 @@ class Page(HTMLParser):
             self.text.append(data)
 
     def data(self) -> Any:
-        """Give what the script is given."""
+        """Return the data of the script."""
         return json.loads(self.scripts["data"])
 
 

@@ -31,7 +31,7 @@ def parsed(report: Report) -> ET.Element:
 
 
 def suite_of(*events: object, **options: object) -> ET.Element:
-    """Give the suite of one cell "py3.9", with events about its tests."""
+    """Return the suite of one cell "py3.9", with events about its tests."""
     cell = make.result("py3.9", **options)  # type: ignore[arg-type]  # of the fields' types, by the callers below
     suite = parsed(make.report(cell, extra=events)).find("testsuite")  # type: ignore[arg-type]  # events, by the callers
     assert suite is not None
@@ -39,7 +39,7 @@ def suite_of(*events: object, **options: object) -> ET.Element:
 
 
 def cases_of(suite: ET.Element) -> list[tuple[str, str, list[str]]]:
-    """Give classname, name and the tags inside of every test case."""
+    """Return classname, name and the tags inside of every test case."""
     return [
         (case.get("classname", ""), case.get("name", ""), [child.tag for child in case])
         for case in suite.iter("testcase")
@@ -302,7 +302,7 @@ SCHEMA: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def faults(element: ET.Element) -> list[str]:
-    """Say what the schema does not allow, in an element and all that is in it."""
+    """Return what the schema forbids, in an element and its descendants."""
     attributes, inside = SCHEMA[element.tag]
     needed = {name.removesuffix("!") for name in attributes if name.endswith("!")}
     allowed = {name.removesuffix("!") for name in attributes}

@@ -40,7 +40,7 @@ class Tags(HTMLParser):
 
 
 def rows(page: str) -> list[list[str]]:
-    """Give the cells of the table of a page, as a Markdown parser reads it."""
+    """Return the cells of the table of a page, as a Markdown parser reads it."""
     found: list[list[str]] = []
     for token in PARSER.parse(page):
         if token.type == "tr_open":

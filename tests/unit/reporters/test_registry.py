@@ -7,9 +7,11 @@ import json
 import factories as make
 import pytest
 
+from venvgrid.analysis import document
 from venvgrid.model.errors import UsageError
 from venvgrid.model.plan import Plan, PlannedCell, Status
 from venvgrid.reporters import registry
+from venvgrid.reporters.formats import FORMATS
 from venvgrid.reporters.terminal import plan_table
 
 
@@ -24,7 +26,7 @@ from venvgrid.reporters.terminal import plan_table
 )
 def test_every_format_is_a_file_for_people_or_programs(format_: str, beginning: str) -> None:
     """Each begins as it should and ends with the end of a line; none has colours."""
-    assert format_ in registry.FORMATS
+    assert format_ in FORMATS
     text = registry.text(format_, make.matplotlib_grid())
     assert text.startswith(beginning)
     assert text.endswith("\n")
@@ -34,7 +36,7 @@ def test_every_format_is_a_file_for_people_or_programs(format_: str, beginning: 
 def test_json_of_a_report_is_its_results() -> None:
     """What `run` writes into results.json, `report --format json` gives again."""
     report = make.matplotlib_grid()
-    assert json.loads(registry.text("json", report)) == registry.results(report)
+    assert json.loads(registry.text("json", report)) == document.to_results(report)
 
 
 def test_an_unknown_format_is_a_mistake_of_usage() -> None:
@@ -44,7 +46,7 @@ def test_an_unknown_format_is_a_mistake_of_usage() -> None:
 
 
 def test_a_plan_is_the_grid_of_what_will_run() -> None:
-    """In its own words: runnable, not found out; excluded cells are counted."""
+    """In its own words: runnable, unknown; excluded cells are counted."""
     statuses = (Status.RUNNABLE, Status.IMPOSSIBLE, Status.FAILED, Status.MISSING_INTERPRETER, Status.EXCLUDED)
     cells = tuple(
         PlannedCell(cell=make.cell(f"py3.{number}"), status=status, reason=f"reason {number}")
@@ -53,10 +55,10 @@ def test_a_plan_is_the_grid_of_what_will_run() -> None:
     assert plan_table.render(Plan(cells=cells), width=80, colour=False, encoding="ascii").splitlines() == [
         "+ py3.0  runnable",
         "- py3.1  impossible",
-        "B py3.2  not found out",
+        "B py3.2  unknown",
         "? py3.3  missing-interpreter",
         "",
-        "+ runnable   B not found out   - impossible   ? missing-interpreter",
+        "+ runnable   B unknown   - impossible   ? missing-interpreter",
         "",
         "- Impossible",
         "  reason 1 (py3.1)",
@@ -64,8 +66,8 @@ def test_a_plan_is_the_grid_of_what_will_run() -> None:
         "? Missing interpreters",
         "  reason 3 (py3.3)",
         "",
-        "B Not found out",
+        "B Unknown",
         "  reason 2 (py3.2)",
         "",
-        "4 cells: 1 runnable, 1 not found out, 1 impossible, 1 missing-interpreter, 1 excluded",
+        "4 cells: 1 runnable, 1 unknown, 1 impossible, 1 missing-interpreter, 1 excluded",
     ]

@@ -38,7 +38,7 @@ To repeat it
   venvgrid run -k py3.9-matplotlib3.5
 
 8 cells: 3 passed, 1 failed, 4 impossible in 21.3 s
-Run what is red again: venvgrid run --failed   Look into a cell: venvgrid shell py3.9-matplotlib3.5
+Run red cells again: venvgrid run --failed   Open a shell in a cell: venvgrid shell py3.9-matplotlib3.5
 """  # noqa: RUF001  (the sign of what is impossible is a dash)
 
 

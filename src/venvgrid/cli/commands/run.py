@@ -10,6 +10,7 @@ from venvgrid.app.run import run_grid
 from venvgrid.cli import options, output, signals
 from venvgrid.model.errors import ExitStatus, UsageError
 from venvgrid.reporters import registry
+from venvgrid.reporters.formats import FORMATS
 from venvgrid.results import coverage
 from venvgrid.storage.atomic import write_atomic
 
@@ -62,8 +63,8 @@ def _report_file(text: str) -> tuple[str, Path | None]:
     format_, equals, file = text.partition("=")
     if format_ == "github" and not equals:
         return format_, None
-    if not equals or not file or format_ not in registry.FORMATS:
-        raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(registry.FORMATS)}")
+    if not equals or not file or format_ not in FORMATS:
+        raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(FORMATS)}")
     path = Path(file).absolute()
     if not path.parent.is_dir():
         raise UsageError(f"--report {text!r}: there is no folder {path.parent}")

@@ -1,4 +1,4 @@
-"""A badge for a README: as SVG, or as data for shields.io; and a table of what goes with what, in Markdown."""
+"""A badge for a README: as SVG, or as data for shields.io."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ HEIGHT, PADDING = 20, 6
 
 
 def shields(report: Report) -> str:
-    """Give the JSON that shields.io reads from an endpoint: https://shields.io/badges/endpoint-badge."""
+    """Return JSON for an endpoint of shields.io: https://shields.io/badges/endpoint-badge."""
     message, colour = _message(report)
     return json.dumps({"schemaVersion": 1, "label": LABEL, "message": message, "color": colour}) + "\n"
 
 
 def svg(report: Report) -> str:
-    """Give the badge as an SVG file that needs nothing else."""
+    """Return the badge as a self-contained SVG file."""
     message, colour = _message(report)
     left, right = (_width(words) + 2 * PADDING for words in (LABEL, message))
     title = html.escape(f"{LABEL}: {message}")
@@ -47,7 +47,7 @@ def svg(report: Report) -> str:
 
 
 def _message(report: Report) -> tuple[str, str]:
-    """Say how many of the cells that can exist passed, and in which colour; cells that may fail do not count."""
+    """Return message and colour: the cells that passed, of those that can exist. Cells that may fail do not count."""
     counted = [
         cell
         for cell in report.cells
@@ -56,8 +56,8 @@ def _message(report: Report) -> tuple[str, str]:
     green = sum(cell.outcome.is_green for cell in counted)
     if not counted or not report.finished:
         return "no result", "lightgrey"
-    told = f"{green} cells pass" if green == len(counted) else f"{green} of {len(counted)} cells pass"
-    return told, "brightgreen" if report.exit_status == ExitStatus.PASSED and green == len(counted) else "red"
+    message = f"{green} cells pass" if green == len(counted) else f"{green} of {len(counted)} cells pass"
+    return message, "brightgreen" if report.exit_status == ExitStatus.PASSED and green == len(counted) else "red"
 
 
 def _width(words: str) -> float:

@@ -1,7 +1,7 @@
-"""What CI services show beside the code: GitHub's annotations and GitLab's code quality report.
+"""Annotations beside the code: GitHub's workflow commands and GitLab's code quality report.
 
-GitHub shows ten errors of a step, so each failure is one annotation, not each test in each cell; its message says in
-which cells and by which versions. Text of others is escaped as the runner asks for, and cannot be a command.
+GitHub shows ten errors of a step. So one annotation stands for all tests and cells of a failure, and names them and the
+rule over versions. Untrusted text is escaped as the runner defines it. It cannot become a command.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _PROPERTY = _DATA | {ord(":"): "%3A", ord(","): "%2C"}
 
 
 def github(report: Report, folder: str = "") -> str:
-    """Give GitHub's commands, a line each; `folder` leads from the repository to where the tests run ("sub/")."""
+    """Return GitHub's commands, one a line. `folder` is the path from the repository to the tests: "" or "sub/"."""
     return "".join(f"{line}\n" for line in _annotations(Analysis(report), folder))
 
 
 def gitlab(report: Report, folder: str = "") -> str:
-    """Give the failures as GitLab's code quality report (JSON), an entry for each place that failed."""
+    """Return GitLab's code quality report (JSON), one entry a failure. `folder` as in `github`."""
     entries = []
     for finding in Analysis(report).findings:
         path, number = _place(finding)
@@ -60,19 +60,18 @@ def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
         properties = {"title": _headline(finding)}
         if path:
             properties = {"file": f"{folder}{path}", "line": str(number), **properties}
-        given = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
+        options = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
         tests = [f"{text.count(len(finding.group.tests), 'test')}: {text.some(finding.group.tests, 3)}"]
         repeat = f"repeat: {text.command('venvgrid', 'run', '-k', finding.group.cells[0])}"
-        told = [*rules.describe(finding.explanation), _where(finding), *(tests if finding.group.tests else []), repeat]
+        lines = [*rules.describe(finding.explanation), _where(finding), *(tests if finding.group.tests else []), repeat]
         level = "warning" if finding.group.allowed else "error"
-        yield f"::{level} {given}::{chr(10).join(told)[:MAX_ANNOTATION_LENGTH].translate(_DATA)}"
+        yield f"::{level} {options}::{chr(10).join(lines)[:MAX_ANNOTATION_LENGTH].translate(_DATA)}"
     if len(found) > MAX_ANNOTATIONS:
         yield f"::notice title=venvgrid::and {len(found) - MAX_ANNOTATIONS} more failures in the step's summary"
 
 
 def _headline(finding: Finding) -> str:
-    group = finding.group
-    return text.line(": ".join(filter(None, (group.kind, group.message)))) or group.outcome.value
+    return text.line(finding.group.headline) or finding.group.outcome.value
 
 
 def _where(finding: Finding) -> str:
@@ -80,7 +79,7 @@ def _where(finding: Finding) -> str:
 
 
 def _place(finding: Finding) -> tuple[str, int]:
-    """Give the file and line that failed, relative to where the tests ran; ("", 0) if they are not known."""
+    """Return file and line of a failure, relative to the tests' folder, or ("", 0) if unknown."""
     group = finding.group
     found = _PLACE.findall(group.signature.rpartition(" @ ")[2]) or _PLACE.findall(group.longrepr)
     own = [(path, int(number)) for path, number in found if not path.startswith(("/", "\\", "..")) and ":" not in path]

@@ -1,7 +1,7 @@
-"""The report as one HTML file that needs no network: grid, failures and changes as they are, the rest by its script.
+"""The report as one HTML file without network access. Its script adds filters, tests, cells and the timeline.
 
-Whatever comes from code under test is escaped here, or becomes text by the script: never markup. A policy in the page
-lets the browser run that script alone, by its digest, and load nothing.
+Text from code under test is escaped here, or inserted as text by the script. A content security policy allows only that
+script, by its digest, and loads nothing.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from venvgrid.results.report import Report
 
 ASSETS = Path(__file__).with_name("page")
-LOGS = 12_000_000  # characters of all logs together
-LOG_OF_RED = 100_000  # of one cell at most; the end says most
-LOG_OF_GREEN = 8_000
+MAX_LOGS = 12_000_000  # characters of all logs
+MAX_RED_LOG = 100_000  # of one cell: its end
+MAX_GREEN_LOG = 8_000
 MAX_TESTS = 30  # that a failure names
 
 
 def render(report: Report, log: Callable[[CellResult], str] = lambda _cell: "") -> str:
-    """Give the report as a page; `log` reads what a cell printed, "" if there is nothing."""
+    """Return the report as a page. `log` reads the output of a cell."""
     style, script = ((ASSETS / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     analysis = Analysis(report)
     title = f"{report.project} {report.project_version}".strip() or "venvgrid"
@@ -64,16 +64,16 @@ def _digest(asset: str) -> str:
 
 
 def _flat(raw: str, width: int = 500) -> str:
-    """Give somebody else's text as one line of HTML."""
+    """Return untrusted text as one line of HTML."""
     return html.escape(text.line(raw, width))
 
 
 def _block(raw: str) -> str:
-    """Give somebody else's text of several lines as HTML, without colours."""
+    """Return untrusted text of several lines as HTML, without colours."""
     return html.escape("\n".join(text.safe(line.expandtabs(4)) for line in text.ANSI.sub("", raw).split("\n")))
 
 
-# what stands there without the script
+# parts that need no script
 
 
 def _head(report: Report, title: str) -> Iterator[str]:
@@ -123,10 +123,10 @@ def _heads(names: Iterable[str]) -> str:
 
 
 def _link(cell: CellResult) -> str:
-    told = html.escape(f"{cell.id}: {cell.outcome.value}{', may fail' if cell.allow_failure else ''}", quote=True)
+    title = html.escape(f"{cell.id}: {cell.outcome.value}{', may fail' if cell.allow_failure else ''}", quote=True)
     sign = html.escape(text.mark(cell, "utf-8"))
     name = html.escape(cell.id, quote=True)
-    return f'<a href="#cell-{name}" data-cell="{name}" class="{cell.outcome.value}" title="{told}">{sign}</a>'
+    return f'<a href="#cell-{name}" data-cell="{name}" class="{cell.outcome.value}" title="{title}">{sign}</a>'
 
 
 def _changes(analysis: Analysis) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _changes(analysis: Analysis) -> Iterator[str]:
         if cells:
             yield f'<p><span class="tag {style}">{word}</span> {_cell_links(cells)}</p>\n'
     if changes.moved:
-        yield f'<p class="dim">in all that regressed: {_flat(", ".join(changes.moved))}</p>\n'
+        yield f'<p class="dim">common to all regressed cells: {_flat(", ".join(changes.moved))}</p>\n'
 
 
 def _cell_links(cells: Iterable[str]) -> str:
@@ -169,9 +169,9 @@ def _failures(analysis: Analysis) -> Iterator[str]:
 def _failure(finding: Finding, number: int, report: Report) -> Iterator[str]:
     group = finding.group
     may = " may" if group.allowed else ""
-    yield f'<section class="failure{may}" id="failure-{number}">\n<h3>{_flat(html_data.headline(finding))}</h3>\n'
-    for line, told in enumerate(rules.describe(finding.explanation)):
-        yield f'<p class="{"dim" if line else "rule"}">{_flat(told)}</p>\n'
+    yield f'<section class="failure{may}" id="failure-{number}">\n<h3>{_flat(group.headline)}</h3>\n'
+    for index, line in enumerate(rules.describe(finding.explanation)):
+        yield f'<p class="{"dim" if index else "rule"}">{_flat(line)}</p>\n'
     yield f"<p>in {len(group.cells)} of {text.count(len(report.cells), 'cell')}: {_cell_links(group.cells)}</p>\n"
     if group.tests:
         items = "".join(f"<li><code>{_flat(test)}</code></li>" for test in group.tests[:MAX_TESTS])
@@ -194,33 +194,35 @@ def _rest(report: Report) -> Iterator[str]:
         yield '<div class="filters" id="compare-fields"></div><p id="compare-said" class="dim"></p>\n'
         yield '<div class="wide"><table id="compare-table"></table></div>\n</section>\n'
     if report.spans and report.duration:
-        yield '<h2 id="when">What ran when</h2>\n<div class="timeline" id="timeline"></div>\n'
+        yield '<h2 id="when">Timeline</h2>\n<div class="timeline" id="timeline"></div>\n'
     yield '<h2 id="cells">Each cell</h2>\n'
     for number, cell in enumerate(report.cells):
         name = html.escape(cell.id, quote=True)
         tag = f'<span class="tag {cell.outcome.value}">{html.escape(text.mark(cell, "utf-8"))}</span>'
-        told = text.tests(cell.tests) or cell.reason
-        summary = f'{tag} {name} <span class="dim">{cell.outcome.value}{": " if told else ""}{_flat(told, 200)}</span>'
+        detail = text.tests(cell.tests) or cell.reason
+        summary = (
+            f'{tag} {name} <span class="dim">{cell.outcome.value}{": " if detail else ""}{_flat(detail, 200)}</span>'
+        )
         yield f'<details class="cell" id="cell-{name}" data-id="{name}" data-number="{number}">'
         yield f"<summary>{summary}</summary><div></div></details>\n"
 
 
 def _logs(report: Report, log: Callable[[CellResult], str]) -> Iterator[str]:
-    """Give the logs, those of bad cells first, until there is no room."""
-    room = LOGS
+    """Yield the logs, those of bad cells first, up to the limit."""
+    room = MAX_LOGS
     numbered = sorted(enumerate(report.cells), key=lambda item: item[1].outcome.is_green)
     for number, cell in numbered:
-        most = min(room, LOG_OF_GREEN if cell.outcome.is_green else LOG_OF_RED)
-        said = log(cell) if most else ""
-        if not said:
+        most = min(room, MAX_GREEN_LOG if cell.outcome.is_green else MAX_RED_LOG)
+        output = log(cell) if most else ""
+        if not output:
             continue
-        if len(said) > most:
-            said = f"[the beginning is in {text.log(report, cell.log)}]\n{said[-most:]}"
-        room -= min(room, len(said))
-        yield f'<script type="application/json" id="log-{number}">{as_json(html_data.coloured(said))}</script>\n'
+        if len(output) > most:
+            output = f"[the beginning is in {text.log(report, cell.log)}]\n{output[-most:]}"
+        room -= min(room, len(output))
+        yield f'<script type="application/json" id="log-{number}">{as_json(html_data.coloured(output))}</script>\n'
 
 
 def as_json(value: Any) -> str:
-    """Give data that cannot end its element or begin another."""
+    """Return JSON that cannot end its element or begin another."""
     plain = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""What the script of the HTML report is given: the run as plain data, every text of others on one safe line."""
+"""Data for the script of the HTML report. Every untrusted text is one safe line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from venvgrid.reporters import text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from venvgrid.analysis.findings import Analysis, Finding
+    from venvgrid.analysis.findings import Analysis
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
 
@@ -23,12 +23,12 @@ LETTERS = {
     CaseOutcome.SKIPPED: "s",
     CaseOutcome.XFAILED: "x",
 }
-MAX_ERRORS = 30  # of a cell, to be found by the filter
+MAX_ERRORS = 30  # of a cell, which the filter searches
 _SGR = re.compile(r"(\x1b\[[0-9;:]*m)")
 
 
 def page_data(analysis: Analysis) -> dict[str, Any]:
-    """Give everything but the logs."""
+    """Return everything but the logs."""
     report = analysis.report
     axes = list(dict.fromkeys(name for cell in report.cells for name in cell.axes))
     numbers = {cell.id: number for number, cell in enumerate(report.cells)}
@@ -45,7 +45,7 @@ def page_data(analysis: Analysis) -> dict[str, Any]:
         ],
         "watched": [numbers[name] for name in watched],
         "tests": list(_tests(analysis, watched)),
-        "groups": [text.line(headline(finding)) for finding in analysis.findings],
+        "groups": [text.line(finding.group.headline) for finding in analysis.findings],
         "spans": [
             [numbers[span.cell], span.stage.value, span.worker, round(span.began, 3), round(span.ended, 3)]
             for span in report.spans
@@ -80,7 +80,7 @@ def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int],
 
 
 def _tests(analysis: Analysis, watched: Sequence[str]) -> Iterator[list[Any]]:
-    """Give each test: its name, a letter a cell, the longest seconds, and whether its outcome differs."""
+    """Yield each test: name, one letter a cell, longest duration in seconds, whether its outcome differs."""
     columns = [analysis.report.tests[name] for name in watched]
     differing = {item.test for item in analysis.differences}
     for name in dict.fromkeys(test for cases in columns for test in cases):
@@ -90,16 +90,10 @@ def _tests(analysis: Analysis, watched: Sequence[str]) -> Iterator[list[Any]]:
         yield [text.line(name, 500), letters, round(longest, 3), name in differing]
 
 
-def headline(finding: Finding) -> str:
-    """Name a failure: its exception and message, or the outcome of its first cell."""
-    group = finding.group
-    return ": ".join(filter(None, (group.kind, group.message))) or group.outcome.value
-
-
-def coloured(said: str) -> str:
-    """Give output with its colours, every other control character spelt out."""
+def coloured(output: str) -> str:
+    """Return output with its colours; other control characters become codes."""
     lines = []
-    for line in said.replace("\r\n", "\n").split("\n"):
+    for line in output.replace("\r\n", "\n").split("\n"):
         pieces = _SGR.split(line.expandtabs(4))
         plain = (
             text.safe(text.ANSI.sub("", piece)) if not number % 2 else piece for number, piece in enumerate(pieces)

@@ -1,10 +1,13 @@
-"""JUnit XML: a test suite a cell, for GitHub's, GitLab's and Jenkins' readers. Always well-formed XML 1.0.
+"""JUnit XML for GitHub, GitLab and Jenkins: one test suite a cell. Always well-formed XML 1.0.
 
-It is valid against the schema that Jenkins' xunit plugin checks with (junit-10.xsd), which has no place for a test's
-file; GitLab links to the file where there is one, so for GitLab it can be asked for.
+It is valid against the schema of Jenkins' xunit plugin, junit-10.xsd. That schema has no attribute for a test's file.
+GitLab links to the file, so the attribute is optional.
 
-A test's `classname` begins with its cell: GitLab shows it as the suite, and of two tests of one job with the same
-classname and name it keeps only the first.
+A test's `classname` begins with its cell. GitLab shows it as the suite, and keeps only the first of two tests of a job
+with the same classname and name.
+
+XML is written as strings, not through ElementTree: commands to CI services have to become character references, and a
+large grid has a million test cases.
 """
 
 from __future__ import annotations
@@ -25,19 +28,19 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
 
-LONGEST_TEXT = 20_000  # characters of one test's failure
+MAX_TEXT_LENGTH = 20_000  # characters of one test's failure
 CELL = "cell"  # the name of the test case that stands for a cell as a whole
 TESTS, FAILURES, ERRORS, SKIPPED = "tests", "failures", "errors", "skipped"
 ALL = (TESTS, FAILURES, ERRORS)
 
 _TEXT = {ord(sign): f"&{name};" for sign, name in (("&", "amp"), ("<", "lt"), (">", "gt"), ("\r", "#13"))}
 _ATTRIBUTE = _TEXT | {ord(sign): f"&{name};" for sign, name in (('"', "quot"), ("\n", "#10"), ("\t", "#9"))}
-# What XML 1.0 does not allow, and control characters that it allows and terminals obey.
+# Characters that XML 1.0 forbids, and control characters that it allows but terminals interpret.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: Report, *, files: bool = False) -> str:
-    """Give the report as JUnit XML; `files`: with the file of each test, for GitLab."""
+    """Return the report as JUnit XML. `files`: with the file of each test, for GitLab."""
     names = _Names(files=files)
     suites = [_Suite(report, cell, names) for cell in report.cells]
     counts: Counter[str] = Counter()
@@ -48,14 +51,14 @@ def render(report: Report, *, files: bool = False) -> str:
     return "".join(['<?xml version="1.0" encoding="utf-8"?>\n', head, *bodies, "</testsuites>\n"])
 
 
-class _Names(dict[str, str]):
-    """The attributes that name a test, made once: cells share most of them."""
+class _Names(dict[str, tuple[str, str]]):
+    """The attributes of each test: end of the classname, and the others. Rendered once, as cells share most tests."""
 
     def __init__(self, *, files: bool) -> None:
         super().__init__()
         self._files = files
 
-    def __missing__(self, test: str) -> str:
+    def __missing__(self, test: str) -> tuple[str, str]:
         made = self[test] = _named(test, with_file=self._files)
         return made
 
@@ -73,7 +76,7 @@ class _Suite:
         self._add_cell()
 
     def lines(self) -> Iterator[str]:
-        """Give the suite with everything in it."""
+        """Yield the lines of the suite."""
         cell, report = self._cell, self._report
         started = _attribute("timestamp", report.started) if report.started else ""
         took = sum(map(_finite, cell.durations.values()))
@@ -91,18 +94,18 @@ class _Suite:
         for test, case in cases.items():
             self._add(self._names[test], case, failures.get(test))
         for test, failure in failures.items():
-            if test not in cases:  # it did not end, or tests were counted from a report that names only these
+            if test not in cases:  # it did not end, or the tests come from a report that lists only failures
                 case = Case(verdict=CaseOutcome.FAILED, duration=failure.duration, message=failure.message)
                 self._add(self._names[test], case, failure)
 
     def _add_cell(self) -> None:
-        """Add a case for the cell as a whole where its tests do not say what became of it."""
+        """Add a test case for the cell as a whole, if its tests do not show its outcome."""
         cell = self._cell
         whole = [failure for failure in cell.failures if not failure.test]
-        told = self.counts[FAILURES] + self.counts[ERRORS] if not cell.outcome.is_green else self.counts[TESTS]
-        if told and not whole:
+        shown = self.counts[FAILURES] + self.counts[ERRORS] if not cell.outcome.is_green else self.counts[TESTS]
+        if shown and not whole:
             return
-        name, kind = f'" name="{CELL}', cell.outcome.value
+        name, kind = ("", _attribute("name", CELL)), cell.outcome.value
         reason = "\n".join(filter(None, (cell.reason, *(failure.longrepr for failure in whole), *cell.notes)))
         failure = Failure(test="", kind=kind, message=cell.reason or kind, signature="", longrepr=reason)
         if cell.outcome.is_green:
@@ -111,10 +114,10 @@ class _Suite:
             verdict = CaseOutcome.SKIPPED if _is_waived(cell, self._report) else CaseOutcome.ERROR
             self._add(name, Case(verdict=verdict, message=cell.reason), failure)
 
-    def _add(self, name: str, case: Case, failure: Failure | None) -> None:
-        """Add a test case; `name` continues the classname that begins with the cell."""
+    def _add(self, name: tuple[str, str], case: Case, failure: Failure | None) -> None:
+        classname, attributes = name
         took = min(_finite(case.duration), self._limit)
-        head = f'<testcase classname="{self._classname}{name}" time="{took:.3f}"'
+        head = f'<testcase classname="{self._classname}{classname}"{attributes} time="{took:.3f}"'
         self.counts[TESTS] += 1
         match case.verdict:
             case CaseOutcome.PASSED | CaseOutcome.XPASSED:
@@ -134,7 +137,7 @@ class _Suite:
 
 
 def _is_waived(cell: CellResult, report: Report) -> bool:
-    """Whether it is no failure that a cell was not tested: as it cannot exist, or its Python need not be there."""
+    """Whether an untested cell is skipped instead of failed: it is impossible, or missing interpreters are allowed."""
     if cell.outcome is Outcome.IMPOSSIBLE:
         return not cell.named or cell.allow_failure
     return cell.outcome is Outcome.MISSING_INTERPRETER and report.exit_status == ExitStatus.PASSED
@@ -152,8 +155,8 @@ def _properties(cell: CellResult) -> Iterator[tuple[str, str]]:
     yield from (("note", note) for note in cell.notes)
 
 
-def _named(test: str, *, with_file: bool) -> str:
-    """Continue a classname: "tests/test_a.py::TestB::test_c[1]" is ".tests.test_a.TestB", and the name "test_c[1]"."""
+def _named(test: str, *, with_file: bool) -> tuple[str, str]:
+    """Split "tests/test_a.py::TestB::test_c[1]" into the classname ".tests.test_a.TestB" and the name "test_c[1]"."""
     address, bracket, parameters = test.partition("[")
     names = address.split("::")
     path = names[0]
@@ -161,12 +164,11 @@ def _named(test: str, *, with_file: bool) -> str:
     *classes, name = names
     classname = "".join(f".{part}" for part in classes)
     file = _attribute("file", path) if with_file and path.endswith(".py") else ""
-    # What follows closes the last attribute: the caller writes its quotation mark.
-    return f'{_escaped(classname)}"{_attribute("name", name + bracket + parameters)}{file}'.removesuffix('"')
+    return _escaped(classname), _attribute("name", name + bracket + parameters) + file
 
 
 def _problem(tag: str, kind: str, message: str, body: str) -> str:
-    """Give the element that says what is wrong; the message is its content, too, for GitLab reads nothing else."""
+    """Return the element of a failure. Without a body the message is its content, because GitLab shows only that."""
     attributes = (_attribute("type", kind) if kind else "") + _attribute("message", message)
     return f"<{tag}{attributes}>{_content(body or message)}</{tag}>"
 
@@ -195,12 +197,12 @@ def _attribute(name: str, value: str) -> str:
 
 
 def _content(raw: str) -> str:
-    if len(raw) > LONGEST_TEXT:
-        half = LONGEST_TEXT // 2
+    if len(raw) > MAX_TEXT_LENGTH:
+        half = MAX_TEXT_LENGTH // 2
         raw = f"{raw[:half]}\n[{len(raw) - 2 * half} characters are left out]\n{raw[-half:]}"
     return _uncommanded(text.COMMAND.sub(r"\1&#58;", _clean(raw).translate(_TEXT)))
 
 
 def _uncommanded(escaped: str) -> str:
-    """Keep a CI service from taking a line for its command, where the report is printed."""
+    """Escape commands to CI services, which a printed report could contain."""
     return text.OLD_COMMAND.sub("&#35;", escaped) if "##" in escaped else escaped

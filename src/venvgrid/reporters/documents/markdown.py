@@ -1,6 +1,6 @@
-"""Markdown for a job's summary, a release note or a pull request: the grid, then what went wrong, folded.
+"""Markdown for a job's summary, a release note or a pull request: the grid, then the failures, folded.
 
-GitHub drops a summary of more than 1,024 kB whole: there is a limit, and what does not fit is counted.
+GitHub discards a summary of more than 1,024 kB. So the size is limited, and omitted items are counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from venvgrid.analysis import grouping, rules
 from venvgrid.analysis.findings import Analysis
 from venvgrid.model.result import Outcome
 from venvgrid.reporters import text
-from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
     from venvgrid.results.report import Report
 
-LIMIT = 890_000  # bytes of UTF-8 of everything
-TABLE_LIMIT = 400_000
-REASONS_LIMIT = 550_000  # with the table
-RESERVE = 2_000  # bytes for saying how much is left out
-LONGEST_TRACEBACK = 4_000  # characters
+LIMIT = 890_000  # bytes of UTF-8, of the whole page
+TABLE_LIMIT = 400_000  # up to the end of the table
+REASONS_LIMIT = 550_000  # up to the end of the reasons
+RESERVE = 2_000  # bytes for the counts of omitted items
+MAX_TRACEBACK_LENGTH = 4_000  # characters
 MAX_NAMES = 20  # of cells or tests, in one list
 
 SIGNS = {
@@ -45,12 +44,12 @@ _TITLES = {
     Outcome.MISSING_INTERPRETER: "without an interpreter",
     Outcome.IMPOSSIBLE: "impossible",
 }
-# What means something in Markdown or HTML, or makes GitHub link, mention, show an emoji or a formula.
+# Characters with a meaning in Markdown or HTML, and those of GitHub's links, mentions, emoji and formulas.
 _ACTIVE = re.compile(r"[&<>\"'`*_{}\[\]#+!|~@$:;^=\\]|(?<=www)\.", re.IGNORECASE)
 
 
 def render(report: Report) -> str:
-    """Give the report as GitHub-flavoured Markdown, less than 900 kB of it."""
+    """Return the report as GitHub-flavoured Markdown, less than 900 kB."""
     page = _Page()
     project = f"{report.project} {report.project_version}".strip() or "venvgrid"
     page.add(f"### {prose(project)}\n\n")
@@ -65,18 +64,21 @@ def render(report: Report) -> str:
     analysis = Analysis(report)
     _add_changes(page, analysis)
     _add_failures(page, analysis)
-    page.folded("Flaky tests", list(_flaky(report)), "tests")
+    flaky = [
+        f"- {code(test)} in {code(cell)}: passed after {code(earlier)}\n" for cell, test, earlier in analysis.flaky
+    ]
+    page.folded("Flaky tests", flaky, "tests")
     page.folded("Notes", list(_notes(report)), "notes")
     return page.text()
 
 
 def prose(raw: str) -> str:
-    """Give text that means nothing to Markdown: for a heading or a table."""
+    """Return untrusted text escaped for a heading or a table."""
     return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", text.line(raw))
 
 
 def code(raw: str) -> str:
-    """Give text as code, on one line."""
+    """Return untrusted text as code on one line."""
     flat = text.line(raw)
     fence = "`" * (1 + max(map(len, re.findall("`+", flat)), default=0))
     space = " " if flat.startswith("`") or flat.endswith("`") else ""
@@ -84,20 +86,20 @@ def code(raw: str) -> str:
 
 
 def escaped(raw: str) -> str:
-    """Give text of several lines for an HTML block, in which Markdown means nothing."""
+    """Return untrusted text of several lines, escaped for an HTML block."""
     plain = "\n".join(text.safe(line.expandtabs(4)) for line in text.ANSI.sub("", raw).split("\n"))
     return text.COMMAND.sub(r"\1&#58;", html.escape(plain))
 
 
 class _Page:
-    """Markdown that grows up to a number of bytes."""
+    """Markdown with a limited size."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._size = 0
 
     def add(self, part: str, limit: int = LIMIT) -> bool:
-        """Add a part if the page stays below `limit`; says whether it did."""
+        """Add a part if the page stays below `limit`. Return whether it was added."""
         size = len(part.encode("utf-8", "replace"))
         if self._size + size > limit - RESERVE:
             return False
@@ -106,21 +108,21 @@ class _Page:
         return True
 
     def add_all(self, parts: Iterable[str], total: int, noun: str, limit: int) -> None:
-        """Add `total` parts as long as there is room, and say how many there is no room for."""
+        """Add `total` parts up to `limit`, then the number of omitted ones."""
         for index, part in enumerate(parts):
             if not self.add(part, limit):
                 self._parts.append(f"\n{total - index} more {noun} in results.json\n")
                 return
 
     def folded(self, title: str, items: Sequence[str], noun: str) -> None:
-        """Add a list that is shown when one asks for it."""
+        """Add a list that is folded."""
         if items:
             self._parts.append(f"<details><summary>{html.escape(title)}</summary>\n\n")
             self.add_all(items, len(items), noun, REASONS_LIMIT)
             self._parts.append("\n</details>\n\n")
 
     def text(self) -> str:
-        """Give the page."""
+        """Return the page."""
         return text.guard("".join(self._parts).rstrip("\n") + "\n")
 
 
@@ -132,12 +134,12 @@ def _add_table(page: _Page, cells: tuple[CellResult, ...]) -> None:
     page.add(f"| {' | '.join(head)} |\n|{' --- |' * columns}\n")
     drawn = [(f"| {' | '.join(row)} |\n", is_bad) for row, is_bad in rows]
     if sum(len(line.encode()) for line, _ in drawn) > TABLE_LIMIT:
-        drawn.sort(key=lambda item: not item[1])  # bad ones first: the others do not fit
+        drawn.sort(key=lambda item: not item[1])  # bad rows first, as not all fit
     page.add_all((line for line, _ in drawn), len(drawn), "rows", TABLE_LIMIT)
     page.add("\n")
 
 
-Rows = list[tuple[list[str], bool]]  # each with whether something in it is bad
+Rows = list[tuple[list[str], bool]]  # columns, and whether a cell in the row is bad
 
 
 def _grid(cells: tuple[CellResult, ...]) -> tuple[list[str], Rows] | None:
@@ -181,16 +183,16 @@ def _reason(group: ReasonGroup) -> str:
 
 def _add_changes(page: _Page, analysis: Analysis) -> None:
     changes = analysis.changes
-    told = {
+    lists = {
         "❌ regressed": changes.regressed,
         "✅ fixed": changes.fixed,
         "newly impossible": changes.newly_impossible,
         "newly possible": changes.newly_possible,
-        "in all that regressed": changes.moved,
+        "common to all regressed": changes.moved,
     }
     if changes:
         page.add("#### Since the last run\n\n")
-        lines = [f"- {word}: {_names(names)}\n" for word, names in told.items() if names]
+        lines = [f"- {word}: {_names(names)}\n" for word, names in lists.items() if names]
         page.add_all(lines, len(lines), "changes", LIMIT)
         page.add("\n")
 
@@ -205,13 +207,12 @@ def _add_failures(page: _Page, analysis: Analysis) -> None:
 
 def _failure(finding: Finding, report: Report) -> str:
     group = finding.group
-    what = ": ".join(filter(None, (group.kind, group.message))) or group.outcome.value
     where = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
     tests = f"{text.count(len(group.tests), 'test')} in " if group.tests else f"{group.outcome.value} in "
     may = " (may fail)" if group.allowed else ""
     lines = [
-        f"<details><summary>❌ <code>{escaped(text.line(what))}</code> — {tests}{where}{may}</summary>\n",
-        *(f"- {prose(told)}" for told in rules.describe(finding.explanation)),
+        f"<details><summary>❌ <code>{escaped(text.line(group.headline))}</code> — {tests}{where}{may}</summary>\n",
+        *(f"- {prose(line)}" for line in rules.describe(finding.explanation)),
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",
         f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
@@ -219,24 +220,14 @@ def _failure(finding: Finding, report: Report) -> str:
         "",
     ]
     if group.longrepr:
-        cut = group.longrepr[-LONGEST_TRACEBACK:]  # the end says most
+        cut = group.longrepr[-MAX_TRACEBACK_LENGTH:]  # the end has the exception
         lines += [f"<pre>\n{escaped(cut)}\n</pre>", ""]
     return "\n".join([*lines, "</details>\n\n"])
 
 
-def _flaky(report: Report) -> Iterator[str]:
-    for cell in report.cells:
-        for name, case in report.tests.get(cell.id, {}).items():
-            if case.earlier and case.verdict not in BAD:
-                yield f"- {code(name)} in {code(cell.id)}: passed after {code(case.earlier)}\n"
-
-
 def _notes(report: Report) -> Iterator[str]:
-    found: dict[str, list[str]] = {}
-    for cell in report.cells:
-        for note in cell.notes:
-            found.setdefault(note, []).append(cell.id)
-    yield from (f"- {code(note)} ({_names(cells)})\n" for note, cells in found.items())
+    notes = grouping.by_note(report.cells)
+    yield from (f"- {code(note)} ({_names(cells)})\n" for note, cells in notes.items())
     yield from (f"- {code(warning)}\n" for warning in report.warnings)
 
 

@@ -1,4 +1,4 @@
-"""`plan --json`: the plan as data."""
+"""The format of `plan --json`, "venvgrid-plan-1"."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from venvgrid.model.plan import Plan
 
-
 FORMAT = "venvgrid-plan-1"
-
-
-MAX_SAFE_INTEGER = 2**53 - 1  # that every JSON parser takes as it is
+MAX_SAFE_INTEGER = 2**53 - 1  # JSON parsers may round larger ones
 
 
 def _strategy_json(plan: Plan) -> dict[str, Any]:
@@ -33,7 +30,7 @@ def _strategy_json(plan: Plan) -> dict[str, Any]:
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """Give `plan` as the data of `plan --json`; its JSON Schema is schemas/plan.schema.json."""
+    """Return a plan as plain data. Its JSON Schema is model/schemas/plan.schema.json."""
     return {
         "format": FORMAT,
         "strategy": _strategy_json(plan),

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Progress, reports and plans on a terminal."""

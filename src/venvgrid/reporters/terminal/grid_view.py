@@ -1,7 +1,8 @@
-"""The grid while it fills in: a sign for each cell, in rows and columns where two axes vary, else in a list."""
+"""The live grid: a sign for each cell, in rows and columns if two axes vary, else in a list."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from venvgrid.reporters.terminal.progress import Progress
 
 GAP = 2
-LONGEST_LIST = 12  # cells: with more a list says less than the lines of those that run
+MAX_LISTED = 12  # cells: of more the lines of running cells are clearer
 WAITING = ("·", ".", "bright_black")
 STAGES = {Stage.RESOLVE: ("r", "r", "bright_black"), Stage.BUILD: ("b", "b", "cyan"), Stage.TEST: ("▸", ">", "cyan")}
 
 
 class LiveGrid:
-    """Where each cell stands; `width` and `height` are what it takes of the screen."""
+    """Layout of the cells. `width` and `height` are its size; it never fits if a list would be too long."""
 
     def __init__(self, cells: Mapping[str, Mapping[str, str]]) -> None:
         """Arrange the cells of a plan: id → axes."""
@@ -34,16 +35,16 @@ class LiveGrid:
             self._rows = [([text.line(label) or '""' for label in row.labels], row.cells) for row in grid.rows]
         else:
             self._head, self._beside = [], 1
-            self._rows = [([text.line(cell)], (cell,)) for cell in cells] if len(cells) <= LONGEST_LIST else []
+            self._rows = [([text.line(cell)], (cell,)) for cell in cells] if len(cells) <= MAX_LISTED else []
         columns = [*zip(*(labels for labels, _ in self._rows), strict=True)]
         widths = [max(map(cell_len, column)) for column in columns]
         heads = [cell_len(label) for label in self._head] or [*widths, 1]
         self._widths = [max(pair) for pair in zip(heads, [*widths, *(1 for _ in heads[len(widths) :])], strict=True)]
         self.width = sum(self._widths) + GAP * (len(self._widths) - 1)
-        self.height = len(self._rows) + bool(self._head) + 1 if self._rows else 10**6
+        self.height = len(self._rows) + bool(self._head) + 1 if self._rows else sys.maxsize
 
     def lines(self, progress: Progress, encoding: str) -> Iterator[Text]:
-        """Draw it as it is now."""
+        """Yield the lines for the current progress."""
         if self._head:
             yield Text(self._joined(self._head).rstrip(), style="bold")
         for labels, cells in self._rows:

@@ -1,4 +1,4 @@
-"""Progress as plain lines: one a finished cell. For CI, for pipes, and for those who want no colours."""
+"""Progress as plain lines, one a finished cell: for CI, for pipes, and without colours."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from venvgrid.model.result import CellResult
 
 MAX_FAILURES = 5  # of a cell
-MAX_RUNNING = 4  # cells that a line of progress names
-PERIOD = 30.0  # seconds without a line, after which one says how far the run is
+MAX_RUNNING = 4  # cells in a line of progress
+PERIOD = 30.0  # seconds without output before a line of progress
 
 
 class LinesReporter:
-    """Writes a line for what happened; a stream that is closed is not written to again."""
+    """Writes lines for events. Stops writing when the stream is closed."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
-        """Write to `stream`; `verbose` tells also of what was resolved and built."""
+        """Write to `stream`. `verbose` adds lines for resolved cells, built environments and all messages."""
         self._stream, self._verbose = SafeStream(stream), verbose
         self._progress = Progress()
         self._built: dict[str, float] = {}
         self._last = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Take in an event."""
+        """Write the lines of an event."""
         self._progress.add(event)
         match event:
             case RunStarted():
@@ -76,19 +76,19 @@ class LinesReporter:
 
 
 def finished(result: CellResult, run: str, encoding: str) -> list[str]:
-    """Give the lines about a finished cell: the first says it all, those below say why it is not green."""
+    """Return the lines of a finished cell: a summary, then the reasons if it is not green."""
     head = f"{text.mark(result, encoding)} {text.line(result.id)} {result.outcome.value}"
-    told = [part for part in (text.tests(result.tests), *_times(result)) if part]
+    details = [part for part in (text.tests(result.tests), *_times(result)) if part]
     if result.cached:
         return [f"{head}: {text.line(result.reason)}"]
-    first = f"{head}: {' '.join(told)}" if told else head
+    first = f"{head}: {' '.join(details)}" if details else head
     if result.outcome is Outcome.PASSED:
         return [first]
     failing = [failure for failure in result.failures if failure.test]
     lines = [first]
     if result.reason and (result.outcome is not Outcome.FAILED or not failing):
         reason = text.line(result.reason, 500)
-        lines = [first, f"    {reason}"] if told else [f"{first}: {reason}"]
+        lines = [first, f"    {reason}"] if details else [f"{first}: {reason}"]
     for failure in failing[:MAX_FAILURES]:
         what = ": ".join(filter(None, (failure.kind, failure.message)))
         lines.append(f"    {text.line(failure.test)}: {text.line(what)}")
@@ -100,13 +100,13 @@ def finished(result: CellResult, run: str, encoding: str) -> list[str]:
 
 
 def _times(result: CellResult) -> list[str]:
-    """Say how long it took: "in 1.2 s (build 0.8 s)"."""
+    """Return the durations: "in 1.2 s", "(build 0.8 s)"."""
     if "test" not in result.durations:
         return []
     build = result.durations.get("build", 0.0)
     return [
         f"in {text.seconds(result.durations['test'])}",
-        *([f"(build {text.seconds(build)})"] if build >= 0.05 else []),  # noqa: PLR2004  (what would be 0.0 s)
+        *([f"(build {text.seconds(build)})"] if build >= 0.05 else []),  # noqa: PLR2004  (less is 0.0 s)
     ]
 
 

@@ -1,4 +1,4 @@
-"""A plan for people: the grid of what will run and what cannot, and the reasons."""
+"""A plan on a terminal: the grid with the status of each cell, and the reasons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model.plan import Status
-from venvgrid.model.result import CellResult, Outcome
+from venvgrid.model.result import OUTCOME_OF_STATUS, CellResult, Outcome
 from venvgrid.reporters import text
 from venvgrid.results.report import Report
 
@@ -17,22 +17,17 @@ if TYPE_CHECKING:
 
 MAX_MISSING = 5
 MAX_REASONS = 12
-OUTCOMES = {
-    Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
-    Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
-    Status.FAILED: Outcome.BUILD_FAILED,
-}
 
 
 def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
-    """Render the plan as the grid of a run in which every runnable cell has passed, but say "runnable"."""
+    """Render the plan as the grid of a run. Runnable cells are drawn as passed, with the word "runnable"."""
     from venvgrid.reporters.terminal import table  # noqa: PLC0415  (rich takes 100 ms)
 
     cells = tuple(
         CellResult(
             id=item.cell.id,
             axes=item.cell.axes,
-            outcome=OUTCOMES.get(item.status, Outcome.PASSED),
+            outcome=OUTCOME_OF_STATUS.get(item.status, Outcome.PASSED),
             reason=item.reason,
         )
         for item in plan.cells
@@ -41,23 +36,23 @@ def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
     excluded = tuple(item for item in plan.cells if item.status is Status.EXCLUDED)
     report = replace(Report(cells=cells, finished=True), excluded=excluded)
     shown = table.render(report, width=width, colour=colour, encoding=encoding, planned=True)
-    return shown + "".join(f"{text.encodable(line, encoding)}\n" for line in certified(plan))
+    return shown + "".join(f"{text.encodable(line, encoding)}\n" for line in coverage(plan))
 
 
-def certified(plan: Plan) -> Iterator[str]:
-    """Say what the cells of a strategy cover, and what is not run; nothing of a plan with all combinations."""
+def coverage(plan: Plan) -> Iterator[str]:
+    """Yield the coverage of a strategy, with the combinations that are not covered. Nothing for the full grid."""
     proof = plan.certificate
     if proof is None:
         return
     what = {1: "values", 2: "pairs", 3: "triples"}.get(proof.strength, f"combinations of {proof.strength} values")
     if proof.covered == proof.feasible:
-        yield f"{plan.strategy}: all {proof.feasible} {what} that can be are covered (checked)"
+        yield f"{plan.strategy}: all {proof.feasible} possible {what} are covered (checked)"
     else:
-        yield f"{plan.strategy}: {proof.covered} of the {proof.feasible} {what} that can be are covered (checked)"
+        yield f"{plan.strategy}: {proof.covered} of {proof.feasible} possible {what} are covered (checked)"
         shown = [", ".join(f"{name} {value}" for name, value in item.items()) for item in proof.missing[:MAX_MISSING]]
         more = proof.feasible - proof.covered - len(shown)
         yield f"  not covered: {text.some(shown, MAX_MISSING)}{f' and {more} more' if more > 0 else ''}"
     for why, number in list(proof.infeasible.items())[:MAX_REASONS]:
-        yield f"  {number} cannot be: {text.line(why)}"
+        yield f"  {number} impossible: {text.line(why)}"
     if plan.combinations:
         yield f"  not run: {plan.combinations - len(plan.cells):,} of {plan.combinations:,} combinations of all axes"

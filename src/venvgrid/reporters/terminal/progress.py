@@ -1,4 +1,4 @@
-"""How far a run is: what both the lines and the live view tell. Pure; times are seconds since the run began."""
+"""Progress of a run, for the lines and the live view. Pure. Times are seconds since the run began."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Running:
-    """What is done for a cell. `done` and `failed` count tests of this attempt; `collected` is 0 if it is not known."""
+    """A cell in a stage. `done` and `failed` count tests of this attempt. `collected` is 0 if unknown."""
 
     cell: str
     stage: Stage
@@ -35,23 +35,23 @@ class Running:
     done: int = 0
     failed: int = 0
     attempt: int = 1
-    doing: str = ""  # what is being downloaded or built
+    doing: str = ""  # a download or a build, e.g. "Building six"
 
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """Adds up events. Mutable: `add` is called for each."""
+    """The state that events add up to. Mutable."""
 
     total: int = 0
     now: float = 0.0
     run: str = ""
     done: Counter[Outcome] = field(default_factory=Counter)
-    running: dict[str, Running] = field(default_factory=dict)  # by cell, those that began first come first
+    running: dict[str, Running] = field(default_factory=dict)  # by cell, in the order in which they began
     cells: dict[str, Mapping[str, str]] = field(default_factory=dict)  # id → axes, in the plan's order
     ended: dict[str, Outcome] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
-        """Take in an event. Those of cells that nothing is known of are taken as they are."""
+        """Add an event. Cells that are not in the plan are accepted."""
         match event:
             case TestFinished():
                 self._test(event)
@@ -95,5 +95,5 @@ class Progress:
 
     @property
     def finished(self) -> int:
-        """How many cells have their outcome."""
+        """Number of cells that have an outcome."""
         return len(self.ended)

@@ -1,4 +1,4 @@
-"""What `venvgrid python` shows: the interpreters, and where they were looked for."""
+"""Output of `venvgrid python`: the interpreters found, and the places that were searched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT = "venvgrid-python-1"
 
 
 def python_json(found: Found) -> dict[str, Any]:
-    """Give what was found as data; later versions only add keys."""
+    """Return the result of discovery as plain data. Later versions only add keys."""
     return {
         "format": FORMAT,
         "interpreters": [_interpreter(item) for item in _in_order(found)],
@@ -34,7 +34,7 @@ def python_json(found: Found) -> dict[str, Any]:
 
 
 def python_lines(found: Found) -> list[str]:
-    """Give what was found as plain text: interpreters, then the places with what was passed over in them."""
+    """Return the result of discovery as text: interpreters, then places with the files that were passed over."""
     rows = [(item.version, _title(item), item.source, item.executable) for item in _in_order(found)]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = [
@@ -67,7 +67,7 @@ def _title(interpreter: Interpreter) -> str:
     traits = [
         name for name, is_on in (("free-threaded", interpreter.free_threaded), ("debug", interpreter.debug)) if is_on
     ]
-    if interpreter.bits != 64:  # noqa: PLR2004  what everybody expects
+    if interpreter.bits != 64:  # noqa: PLR2004  (the usual case)
         traits.append(f"{interpreter.bits}-bit")
     return " ".join([TITLES.get(interpreter.implementation, interpreter.implementation), *traits])
 

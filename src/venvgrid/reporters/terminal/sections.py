@@ -1,4 +1,4 @@
-"""What stands below the grid at the end of a run: failures by versions, changes, tests that differ, what to type."""
+"""Sections below the grid at the end of a run: tests that differ, slow ones, changes, failures, commands."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MAX_GROUPS = 20
 MAX_TESTS = 5  # of a failure group
 MAX_CELLS = 8
 MAX_DIFFERENCES = 20
-FEWEST_DIFFERENCES = 2  # of one test the failure says it all
+MIN_DIFFERENCES = 2  # for one test its failure is enough
 MAX_SLOW = 3
 MAX_REPEATS = 10
-SLOW_CELL, SLOW_TEST = 5.0, 1.0  # seconds that are worth telling
-NARROWEST_NAME = 24  # columns for the name of a test
+SLOW_CELL, SLOW_TEST = 5.0, 1.0  # seconds; faster ones are not listed
+MIN_NAME_WIDTH = 24  # columns for the name of a test
 DIM = "bright_black"
 SIGNS = {
     CaseOutcome.PASSED: ("✓", "+", "green"),
@@ -40,11 +40,11 @@ SIGNS = {
     CaseOutcome.XFAILED: ("s", "s", DIM),
 }
 
-_PLACE = re.compile(r" @ (\S+(?: > \S+)?)$")  # how a signature ends
+_PLACE = re.compile(r" @ (\S+(?: > \S+)?)$")  # end of a signature
 
 
 def lines(report: Report, width: int, encoding: str, options: Sequence[str]) -> Iterator[Text]:
-    """Give everything between the grid and the last line."""
+    """Yield all sections."""
     analysis = Analysis(report)
     yield from _differences(analysis, width, encoding)
     yield from _slowest(analysis)
@@ -53,20 +53,20 @@ def lines(report: Report, width: int, encoding: str, options: Sequence[str]) -> 
     yield from _repeat(report, options)
 
 
-def what_next(report: Report, options: Sequence[str]) -> Iterator[Text]:
-    """Say what to type next, where something is to be done."""
+def next_commands(report: Report, options: Sequence[str]) -> Iterator[Text]:
+    """Yield the commands for the next step, if there is one."""
     red = [cell for cell in report.cells if cell.outcome.is_red and not cell.allow_failure]
     outcomes = {cell.outcome for cell in report.cells}
     if not report.finished:
         return
     if red:
-        told = text.command("venvgrid", "run", *_grid(report), *options, "--failed")
+        again = text.command("venvgrid", "run", *_grid(report), *options, "--failed")
         shell = text.command("venvgrid", "shell", *options, red[0].id)
-        yield Text(f"Run what is red again: {told}   Look into a cell: {shell}", style=DIM)
+        yield Text(f"Run red cells again: {again}   Open a shell in a cell: {shell}", style=DIM)
     elif Outcome.MISSING_INTERPRETER in outcomes:
-        yield Text(f"See the interpreters that are there: {text.command('venvgrid', 'python')}", style=DIM)
+        yield Text(f"List the interpreters found: {text.command('venvgrid', 'python')}", style=DIM)
     elif outcomes & {Outcome.BUILD_FAILED, Outcome.CANCELLED}:
-        yield Text(f"Go on with: {text.command('venvgrid', 'run', *_grid(report), *options, '--failed')}", style=DIM)
+        yield Text(f"Continue with: {text.command('venvgrid', 'run', *_grid(report), *options, '--failed')}", style=DIM)
 
 
 def _failures(analysis: Analysis, encoding: str) -> Iterator[Text]:
@@ -96,8 +96,8 @@ def _failure(finding: Finding, report: Report, results: Mapping[str, CellResult]
         yield Text(f"    {text.line(test)}")
     if len(group.tests) > MAX_TESTS:
         yield Text(f"    and {len(group.tests) - MAX_TESTS} more tests")
-    for number, told in enumerate(rules.describe(finding.explanation)):
-        yield Text(f"    {text.line(told, 500)}", style=DIM if number else "bold")
+    for number, line in enumerate(rules.describe(finding.explanation)):
+        yield Text(f"    {text.line(line, 500)}", style=DIM if number else "bold")
     many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
     yield Text(f"    in {many}: {text.some(group.cells, MAX_CELLS)}", style=DIM)
     first = results[group.cells[0]]
@@ -121,7 +121,7 @@ def _changes(analysis: Analysis) -> Iterator[Text]:
         if cells:
             yield Text.assemble((f"  {word}: ", colour), text.some(cells, MAX_CELLS))
     if changes.moved:
-        yield Text(f"    in all that regressed: {text.some(changes.moved, MAX_CELLS)}", style=DIM)
+        yield Text(f"    common to all regressed cells: {text.some(changes.moved, MAX_CELLS)}", style=DIM)
     yield Text()
 
 
@@ -129,11 +129,11 @@ def _slowest(analysis: Analysis) -> Iterator[Text]:
     cells = [item for item in analysis.slowest_cells(MAX_SLOW) if item.seconds >= SLOW_CELL]
     tests = [item for item in analysis.slowest_tests(MAX_SLOW) if item.seconds >= SLOW_TEST]
     if len(analysis.report.cells) > 1 and cells:
-        told = ", ".join(f"{text.line(item.cell)} {text.seconds(item.seconds)}" for item in cells)
-        yield Text(f"Slowest cells: {told}", style=DIM)
+        names = ", ".join(f"{text.line(item.cell)} {text.seconds(item.seconds)}" for item in cells)
+        yield Text(f"Slowest cells: {names}", style=DIM)
     if tests:
-        told = ", ".join(f"{text.line(item.test)} {text.seconds(item.seconds)} in {item.cell}" for item in tests)
-        yield Text(f"Slowest tests: {told}", style=DIM)
+        names = ", ".join(f"{text.line(item.test)} {text.seconds(item.seconds)} in {item.cell}" for item in tests)
+        yield Text(f"Slowest tests: {names}", style=DIM)
     if (len(analysis.report.cells) > 1 and cells) or tests:
         yield Text()
 
@@ -143,14 +143,14 @@ def _slowest(analysis: Analysis) -> Iterator[Text]:
 
 def _differences(analysis: Analysis, width: int, encoding: str) -> Iterator[Text]:
     broken = [item for item in analysis.differences if item.is_broken and GOOD & set(item.verdicts.values())]
-    if len(broken) < FEWEST_DIFFERENCES:
+    if len(broken) < MIN_DIFFERENCES:
         return
     cells = [cell for cell in analysis.report.cells if cell.id in analysis.report.tests]
     heads = _heads(cells)
     columns = [max(cell_len(line) for line in head) for head in zip(*heads, strict=True)]
     room = width - sum(columns) - 2 * len(columns)
-    yield Text(f"{text.count(len(broken), 'test')} with another outcome in other cells", style="bold")
-    if room < NARROWEST_NAME:
+    yield Text(f"{text.count(len(broken), 'test')} with different outcomes in different cells", style="bold")
+    if room < MIN_NAME_WIDTH:
         yield from _listed(broken, cells)
     else:
         yield from _tabled(broken, cells, heads, columns, min(room, 100), text.is_plain(encoding))
@@ -160,7 +160,7 @@ def _differences(analysis: Analysis, width: int, encoding: str) -> Iterator[Text
 
 
 def _heads(cells: Sequence[CellResult]) -> list[list[str]]:
-    """Give a line of labels for each axis in which the cells differ; at least one."""
+    """Return a line of labels for each axis that varies; at least one."""
     axes = [name for name in cells[0].axes if len({cell.axes.get(name) for cell in cells}) > 1] or ["python"]
     return [[text.line(cell.axes.get(name, "")) for cell in cells] for name in axes]
 
@@ -171,7 +171,7 @@ def _tabled(
     heads: Sequence[Sequence[str]],
     columns: Sequence[int],
     room: int,
-    is_plain: bool,  # noqa: FBT001  (one of many)
+    is_plain: bool,  # noqa: FBT001  (private)
 ) -> Iterator[Text]:
     shown = found[:MAX_DIFFERENCES]
     names = [_shortened(text.line(item.test), room - 2) for item in shown]
@@ -196,7 +196,7 @@ def _listed(found: Sequence[Difference], cells: Sequence[CellResult]) -> Iterato
 
 
 def _shortened(name: str, room: int) -> str:
-    """Leave out the beginning of a test's name: its end tells most."""
+    """Cut the beginning of a test's name: its end is more specific."""
     return name if cell_len(name) <= room else f"…{name[-(room - 1) :]}"
 
 
@@ -217,5 +217,5 @@ def _grid(report: Report) -> tuple[str, ...]:
 
 
 def repeat(cell: str, options: Sequence[str] = ()) -> str:
-    """Give the command that runs just one cell again."""
+    """Return the command that runs one cell again."""
     return text.command("venvgrid", "run", *options, "-k", cell)

@@ -1,4 +1,4 @@
-"""A stream that may go away: the reader of a pipe leaves, a terminal closes, a disk is full. The run goes on."""
+"""A text stream that ignores write errors: closed pipe, closed terminal, full disk. The run continues."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from venvgrid.reporters.text import encodable
 
 
 class SafeStream:
-    """Writes to a stream until that fails once; from then on it does nothing. Everything else is the stream's."""
+    """Wraps a stream. After the first write error all output is discarded."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
+        """Wrap `stream`."""
         self._stream = stream
-        self._gone = False
+        self._failed = False
 
     @property
     def encoding(self) -> str:
-        """What the stream encodes with."""
+        """Encoding of the stream, "utf-8" if it has none."""
         return self._stream.encoding or "utf-8"
 
     def write(self, text: str) -> int:
-        """Write; what the encoding lacks is spelt out."""
-        if not self._gone:
+        """Write text. Characters that the encoding lacks are replaced."""
+        if not self._failed:
             try:
                 self._stream.write(encodable(text, self.encoding))
-            except (OSError, ValueError):  # ValueError: it was closed by us
-                self._gone = True
+            except (OSError, ValueError):  # ValueError: it was closed in this process
+                self._failed = True
         return len(text)
 
     def flush(self) -> None:
-        """Flush."""
-        if not self._gone:
+        """Flush the stream."""
+        if not self._failed:
             try:
                 self._stream.flush()
             except (OSError, ValueError):
-                self._gone = True
+                self._failed = True
 
     def isatty(self) -> bool:
         """Whether the stream is a terminal."""
@@ -45,5 +45,5 @@ class SafeStream:
             return False
 
     def __getattr__(self, name: str) -> Any:
-        """Give what else the stream has: its file descriptor, its errors handler."""
+        """Return any other attribute of the stream."""
         return getattr(self._stream, name)

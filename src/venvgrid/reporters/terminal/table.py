@@ -1,4 +1,4 @@
-"""The end of a run for people: the grid, then what stands behind its signs. It reads the same without colour."""
+"""The report on a terminal: the grid, then the reasons and failures behind its signs. Readable without colour."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rich.text import Text
 
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import grouping
+from venvgrid.analysis.findings import Analysis
 from venvgrid.model.result import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.terminal import sections
-from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,23 +29,22 @@ MAX_FLAKY = 10
 GAP = "  "
 DIM = "bright_black"
 
-# Sections of reasons in the order in which they are printed: what one looks for first stands last, above the prompt.
+# Sections of reasons in the order of printing: the most important one is last, just above the prompt.
 _TITLES = {
     Outcome.IMPOSSIBLE: "Impossible",
     Outcome.MISSING_INTERPRETER: "Missing interpreters",
     Outcome.CANCELLED: "No result",
     Outcome.BUILD_FAILED: "Not built",
 }
-_PLANNED = {Outcome.PASSED: "runnable", Outcome.BUILD_FAILED: "not found out"}
+_PLANNED = {Outcome.PASSED: "runnable", Outcome.BUILD_FAILED: "unknown"}
 
 
 def render(
     report: Report, *, width: int, colour: bool, encoding: str, planned: bool = False, options: tuple[str, ...] = ()
 ) -> str:
-    """Render the report for a terminal of `width` columns that takes `encoding`.
+    """Render the report for a terminal of `width` columns with `encoding`.
 
-    `planned`: nothing has run yet; cells that are marked as passed are runnable. `options` come with every command
-    that is named.
+    `planned`: nothing has run yet, and passed cells are runnable ones. `options` are added to suggested commands.
     """
     out = io.StringIO()
     console = Console(
@@ -66,10 +65,10 @@ def render(
 
 
 def summary(report: Report, *, planned: bool = False) -> str:
-    """Say in one line how many cells there are of each outcome, and how long the run took."""
-    told = text.tally(report.cells, _PLANNED if planned else {})
+    """Return one line: the number of cells by outcome, and the duration."""
+    cells = text.tally(report.cells, _PLANNED if planned else {})
     excluded = f", {len(report.excluded)} excluded" if report.excluded else ""
-    return f"{told}{excluded}" if planned else f"{told}{excluded} in {text.seconds(report.duration)}"
+    return f"{cells}{excluded}" if planned else f"{cells}{excluded} in {text.seconds(report.duration)}"
 
 
 def _lines(report: Report, width: int, encoding: str, *, planned: bool, options: tuple[str, ...]) -> Iterator[Text]:
@@ -81,7 +80,7 @@ def _lines(report: Report, width: int, encoding: str, *, planned: bool, options:
     for outcome, title in _TITLES.items():
         found = [group for group in grouping.by_reason(report.cells) if group.outcome is outcome]
         if found:
-            name = "Not found out" if planned and outcome is Outcome.BUILD_FAILED else title
+            name = "Unknown" if planned and outcome is Outcome.BUILD_FAILED else title
             yield from _reasons(name, found, report, encoding)
     yield from _flaky(report)
     yield from sections.lines(report, width, encoding, options)
@@ -90,7 +89,7 @@ def _lines(report: Report, width: int, encoding: str, *, planned: bool, options:
         yield Text("The run did not finish; run it again: venvgrid run", style="bold red")
     yield Text(summary(report, planned=planned), style="bold")
     if not planned:
-        yield from sections.what_next(report, options)
+        yield from sections.next_commands(report, options)
 
 
 # the grid
@@ -146,12 +145,12 @@ def _list(cells: tuple[CellResult, ...], encoding: str, words: Mapping[Outcome, 
     signs = {cell.id: text.mark(cell, encoding) for cell in cells}
     for cell in cells:
         colour = text.colour(cell.outcome)
-        told = [text.tests(cell.tests), text.seconds(cell.durations["test"]) if "test" in cell.durations else ""]
+        details = [text.tests(cell.tests), text.seconds(cell.durations["test"]) if "test" in cell.durations else ""]
         yield Text.assemble(
             (_padded(signs[cell.id], max(map(cell_len, signs.values()))), colour),
             f" {_padded(text.line(cell.id), wide)}  ",
             (words.get(cell.outcome, cell.outcome.value), colour),
-            (f": {', '.join(filter(None, told))}" if any(told) else "", DIM),
+            (f": {', '.join(filter(None, details))}" if any(details) else "", DIM),
         )
 
 
@@ -167,7 +166,7 @@ def _legend(cells: Iterable[CellResult], encoding: str, *, planned: bool) -> Tex
     return Text("   ".join(signs), style=DIM)
 
 
-# what stands below
+# reasons, flaky tests, notes
 
 
 def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str) -> Iterator[Text]:
@@ -185,12 +184,7 @@ def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str
 
 
 def _flaky(report: Report) -> Iterator[Text]:
-    found = [
-        (cell.id, name, case.earlier)
-        for cell in report.cells
-        for name, case in report.tests.get(cell.id, {}).items()
-        if case.earlier and case.verdict not in BAD
-    ]
+    found = list(Analysis(report).flaky)
     if not found:
         return
     yield Text("~ Flaky", style="bold yellow")
@@ -202,10 +196,7 @@ def _flaky(report: Report) -> Iterator[Text]:
 
 
 def _notes(report: Report) -> Iterator[Text]:
-    found: dict[str, list[str]] = {}
-    for cell in report.cells:
-        for note in cell.notes:
-            found.setdefault(note, []).append(cell.id)
+    found = grouping.by_note(report.cells)
     for note, cells in found.items():
         yield Text(f"note: {text.line(note, 500)} ({text.some(cells, MAX_CELLS)})", style="yellow")
     for warning in report.warnings:

@@ -1,11 +1,11 @@
 "use strict";
-// Shows the data of one run. Text of others only ever becomes text: `el` makes elements, nothing here parses HTML.
+// Shows the data of one run. Untrusted text is only inserted as text: `el` makes elements, nothing here parses HTML.
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const data = read("data");
 const $ = (id) => document.getElementById(id);
 const SIGNS = { p: ["✓", "g", "passed"], P: ["✓", "g", "passed unexpectedly"], f: ["✗", "b", "failed"],
   e: ["E", "b", "error"], s: ["s", "n", "skipped"], x: ["x", "n", "failed as expected"], ".": ["", "", "not run"] };
-const STEP = 100; // tests that are added to the table at once
+const STEP = 100; // rows that "Show more tests" adds
 
 function el(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -17,7 +17,7 @@ const seconds = (value) => (value < 60 ? value.toFixed(value < 1 ? 2 : 1) + " s"
   : Math.floor(value / 60) + " min " + Math.round(value % 60) + " s");
 const cellLink = (cell) => el("a", { href: "#cell-" + cell.id }, cell.id);
 
-// filters: the cells that are shown, everywhere
+// filters of the cells
 
 const chosen = { text: "", outcome: "", axes: {} };
 function matches(cell) {
@@ -115,7 +115,7 @@ function terminal(text) {
     const codes = (piece || "0").split(/[;:]/).map(Number);
     for (let at = 0; at < codes.length; at++) {
       const code = codes[at];
-      if (code === 38 || code === 48) at += codes[at + 1] === 5 ? 2 : 4; // of 256 colours or more: left out
+      if (code === 38 || code === 48) at += codes[at + 1] === 5 ? 2 : 4; // 256 colours or more: ignored
       else if (code === 0) styles = new Set();
       else if (code === 22) { styles.delete("a1"); styles.delete("a2"); }
       else if (code === 23 || code === 24) styles.delete("a" + (code - 20));
@@ -196,7 +196,7 @@ function drawCompare() {
   $("compare-said").textContent = body.childElementCount ? "" : "These cells have the same axes and packages.";
 }
 
-// when what ran
+// timeline
 
 function addTimeline() {
   const lanes = new Map();
