@@ -14,7 +14,7 @@ from venvgrid.environments.builder import Builder
 from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.bytecode import Bytecode
 from venvgrid.environments.package_cache.cache import PackageCache
-from venvgrid.environments.store import Store
+from venvgrid.environments.store import EnvironmentStore
 from venvgrid.installers import uv
 from venvgrid.installers.legacy_tools import Tools
 from venvgrid.installers.pip import Pip
@@ -176,19 +176,19 @@ class RunContext:
         return project.group_requirements(self.config.project.path, self.config.project.groups)
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> EnvironmentStore:
         """Where the environments are."""
         creator = Creator(tools=self.tools, run=self.run, environ=self.tool_environ, app_data=self.cache / "virtualenv")
         builder = Builder(
             config=self.config,
             installer_for=self.installer_for,
             creator=creator,
-            trees=self.trees,
+            packages=self.trees,
             probe=probe.PROBE_FILE,
             offline=self.wishes.offline,
         )
         folder = directories.of_environments(self.root, self.cache)
-        return Store(root=self.root, folder=folder, config=self.config, builder=builder, trees=self.trees)
+        return EnvironmentStore(root=self.root, folder=folder, config=self.config, builder=builder, packages=self.trees)
 
     @cached_property
     def snapshot(self) -> dict[str, str]:
@@ -292,7 +292,7 @@ class RunContext:
             invalidate=lambda key: resolver(None).invalidate(key),
             store=self.store,
             verdicts=self.verdicts,
-            bytecode=Bytecode(trees=self.trees, environ=self.tool_environ, run=self.run),
+            bytecode=Bytecode(packages=self.trees, environ=self.tool_environ, run=self.run),
             steps=steps,
             fresh=self.wishes.fresh,
         )

@@ -1,7 +1,7 @@
-"""How an environment is filled: from trees that the cache has, by the installer for the rest.
+"""How an environment is filled: from packages that the cache has, by the installer for the rest.
 
 Installers copy and never link here: what they share with other environments they do not check. What they put into the
-first environment is kept as trees, from which the next environments are filled without them.
+first environment is kept as packages, from which the next environments are filled without them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class BuildResult:
 
     manifest: Manifest
     links: Links
-    trees: tuple[CachedPackage, ...] = ()
+    cached_packages: tuple[str, ...] = ()
     compiled: frozenset[str] = frozenset()
 
 
@@ -58,7 +58,7 @@ class Builder:
     config: Config
     installer_for: Callable[[Interpreter], Installer]
     creator: Creator
-    trees: PackageCache
+    packages: PackageCache
     probe: Path
     platform: str = os.name
     offline: bool = False
@@ -84,14 +84,16 @@ class Builder:
         known = [self._tree(path, entry.interpreter, item) for item in wanted]
         base = self._make(path, entry.interpreter, prompt)
         try:
-            given = self._give(path, entry, [tree for tree in known if tree is not None], may_link=may_link)
-        except (DamagedError, FileExistsError):  # the trees cannot be had, or not together: the installer can
+            populated = self._give(
+                path, entry, [package for package in known if package is not None], may_link=may_link
+            )
+        except (DamagedError, FileExistsError):  # the packages cannot be had, or not together: the installer can
             wipe()
             base = self._make(path, entry.interpreter, prompt)
-            given, known = Populated(), [None for _ in wanted]
-        rest = [item for item, tree in zip(wanted, known, strict=True) if tree is None]
-        given.manifest |= base
-        return self._fill(path, entry, wheel, given, rest)
+            populated, known = Populated(), [None for _ in wanted]
+        rest = [item for item, package in zip(wanted, known, strict=True) if package is None]
+        populated.manifest |= base
+        return self._fill(path, entry, wheel, populated, rest)
 
     def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: Links) -> BuildResult:
         """Replace the project in an environment that is whole but for it.
@@ -102,7 +104,7 @@ class Builder:
         """
         self._install_project(path, entry, wheel, reinstall=True)
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        kept = still_shared(site, links, self.trees)
+        kept = still_shared(site, links, self.packages)
         return BuildResult(manifest=self._manifest(path, site, kept), links=kept)
 
     def _make(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
@@ -114,21 +116,21 @@ class Builder:
         return take(path)
 
     def _tree(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
-        tree = self.trees.find(interpreter, distribution)
-        is_fit = tree is not None and fits(tree, venv_layout.python_of(path, self.platform))
-        return tree if is_fit else None
+        package = self.packages.find(interpreter, distribution)
+        is_fit = package is not None and fits(package, venv_layout.python_of(path, self.platform))
+        return package if is_fit else None
 
-    def _give(self, path: Path, entry: LockEntry, trees: Iterable[CachedPackage], *, may_link: bool) -> Populated:
-        given = Populated()
+    def _give(self, path: Path, entry: LockEntry, packages: Iterable[CachedPackage], *, may_link: bool) -> Populated:
+        populated = Populated()
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        for tree in trees:
-            populate(self.trees, tree, path, site, given, may_link=may_link)
-        return given
+        for package in packages:
+            populate(self.packages, package, path, site, populated, may_link=may_link)
+        return populated
 
     def _fill(
-        self, path: Path, entry: LockEntry, wheel: Wheel | None, given: Populated, rest: list[Distribution]
+        self, path: Path, entry: LockEntry, wheel: Wheel | None, populated: Populated, rest: list[Distribution]
     ) -> BuildResult:
-        """Have the installer install what no tree gave, and make trees of it."""
+        """Have the installer install what no package gave, and make packages of it."""
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
         if rest:
             own = {item.name for item in _own(wheel)}
@@ -142,27 +144,27 @@ class Builder:
                 ),
             )
             python = venv_layout.python_of(path, self.platform)
-            kept = ingest.add_installed(self.trees, path, site, python, entry.interpreter, rest)
-            given.trees |= kept.trees
-            given.links |= kept.links
+            kept = ingest.add_installed(self.packages, path, site, python, entry.interpreter, rest)
+            populated.packages |= kept.packages
+            populated.links |= kept.links
         if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need what is there
             self._install_project(path, entry, None, reinstall=False)
         somebody_else_wrote = rest or self.config.project.install is InstallMode.EDITABLE
-        manifest = self._manifest(path, site, given.links) if somebody_else_wrote else given.manifest
+        manifest = self._manifest(path, site, populated.links) if somebody_else_wrote else populated.manifest
         return BuildResult(
             manifest={**manifest, **self._probe(path, site)},
-            links=given.links,
-            trees=tuple(given.trees.values()),
-            compiled=frozenset(given.compiled),
+            links=populated.links,
+            cached_packages=tuple(populated.packages),
+            compiled=frozenset(populated.compiled),
         )
 
     def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
         """Look at all files that are the environment's own."""
         shared = {
             venv_layout.prefix_of(path, site) + name
-            for key, apart in links.items()
-            if (tree := self.trees.by_key(key)) is not None
-            for name in tree.site.keys() - set(apart)
+            for key, unshared in links.items()
+            if (package := self.packages.by_key(key)) is not None
+            for name in package.site.keys() - set(unshared)
         }
         own = {name: entry for name, entry in take(path).items() if name not in shared}
         return {**own, **self._probe(path, site)}

@@ -28,7 +28,7 @@ class IntegrityReport:
     """What is to be seen in an environment.
 
     `changed` names files that are not as they were installed, relative to the environment; `poisoned` are the keys of
-    the trees whose own files are among them; `compiled` names the compiled files, relative to site-packages.
+    the packages whose own files are among them; `compiled` names the compiled files, relative to site-packages.
     """
 
     changed: tuple[str, ...] = ()
@@ -37,15 +37,15 @@ class IntegrityReport:
 
 
 def check(
-    path: Path, site: Path, manifest: Manifest, links: Mapping[str, list[str]], trees: PackageCache
+    path: Path, site: Path, manifest: Manifest, links: Mapping[str, list[str]], packages: PackageCache
 ) -> IntegrityReport:
     """Look at every file of an environment. Compiled files are its own business, but for those that it shares."""
     prefix = prefix_of(path, site)
-    shared = {key: trees.by_key(key) for key in links}
-    gone = [key for key, tree in shared.items() if tree is None]
+    shared = {key: packages.by_key(key) for key in links}
+    gone = [key for key, package in shared.items() if package is None]
     if gone:  # the cache was deleted: nobody can say whether the files are right
         return IntegrityReport(changed=tuple(gone), poisoned=frozenset(gone))
-    walk = _Walk(site, {key: tree for key, tree in shared.items() if tree}, links)
+    walk = _Walk(site, {key: package for key, package in shared.items() if package}, links)
     walk.run()
     own = take(path, without=site) | {prefix + name: entry for name, entry in walk.own.items()}
     wrong, poisoned = walk.judge()
@@ -56,31 +56,34 @@ def check(
     )
 
 
-def still_shared(site: Path, links: Mapping[str, list[str]], trees: PackageCache) -> Links:
+def still_shared(site: Path, links: Mapping[str, list[str]], packages: PackageCache) -> Links:
     """Give the links of an environment after something was installed into it: what is no longer shared is its own."""
     found = {}
-    for key, apart in links.items():
-        tree = trees.by_key(key)
-        if tree is not None:
-            found[key] = [*apart, *(name for name in tree.site if name not in apart and not tree.is_intact(name, site))]
+    for key, unshared in links.items():
+        package = packages.by_key(key)
+        if package is not None:
+            found[key] = [
+                *unshared,
+                *(name for name in package.site if name not in unshared and not package.is_intact(name, site)),
+            ]
     return found
 
 
 class _Walk:
     """One walk through site-packages. `expected` maps each file that is shared to the ctime that it is to have."""
 
-    def __init__(self, site: Path, trees: Mapping[str, CachedPackage], links: Mapping[str, list[str]]) -> None:
-        self.site, self.trees = site, trees
+    def __init__(self, site: Path, packages: Mapping[str, CachedPackage], links: Mapping[str, list[str]]) -> None:
+        self.site, self.packages = site, packages
         self.own: Manifest = {}
         self.compiled: set[str] = set()
         self.doubtful: set[str] = set()  # shared files whose ctime is another one
         self.expected: dict[str, int] = {}
         self.optional: dict[str, int] = {}  # compiled files that may be shared
-        for key, tree in trees.items():
-            ctimes = {name: seal[0] for name, seal in tree.inner.seals.items()}
-            apart = frozenset(links[key])
-            self.expected.update({name: ctimes.get(name, 0) for name in tree.site if name not in apart})
-            self.optional.update({name: ctimes.get(name, 0) for name in tree.compiled})
+        for key, package in packages.items():
+            ctimes = {name: seal[0] for name, seal in package.site_files.seals.items()}
+            unshared = frozenset(links[key])
+            self.expected.update({name: ctimes.get(name, 0) for name in package.site if name not in unshared})
+            self.optional.update({name: ctimes.get(name, 0) for name in package.compiled})
 
     def run(self) -> None:
         """Look at every file once."""
@@ -115,27 +118,27 @@ class _Walk:
             self.own[name] = entry_of(item.stat(follow_symlinks=False))
 
     def judge(self) -> tuple[set[str], set[str]]:
-        """Give the shared files that are not what they were, and the keys of the trees that were written into.
+        """Give the shared files that are not what they were, and the keys of the packages that were written into.
 
         A file that was deleted or replaced is the environment's loss alone. A compiled file that is no longer shared is
         no loss at all: Python has written a new one.
         """
         wrong, poisoned = set(), set()
-        for key, tree in self.trees.items():
+        for key, package in self.packages.items():
             for name in self.doubtful:
-                facts = tree.site.get(name) or tree.compiled.get(name)
+                facts = package.site.get(name) or package.compiled.get(name)
                 if facts is None:
                     continue
-                is_shared = self._is_shared(tree, name)
-                if is_shared and not tree.inner.is_unchanged(name, facts):
+                is_shared = self._is_shared(package, name)
+                if is_shared and not package.site_files.is_unchanged(name, facts):
                     poisoned.add(key)
                     wrong.add(name)
-                elif not is_shared and name in tree.site:
+                elif not is_shared and name in package.site:
                     wrong.add(name)
         return wrong, poisoned
 
-    def _is_shared(self, tree: CachedPackage, name: str) -> bool:
+    def _is_shared(self, package: CachedPackage, name: str) -> bool:
         try:
-            return os.path.samefile(tree.inner.base + name, self.site / name)  # noqa: PTH121  (a path as text is at hand)
+            return os.path.samefile(package.site_files.base + name, self.site / name)  # noqa: PTH121  (a path as text is at hand)
         except OSError:
             return False

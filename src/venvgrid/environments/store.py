@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.environments.builder import Builder
-    from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
+    from venvgrid.environments.package_cache.cache import PackageCache
     from venvgrid.model.config import Config
     from venvgrid.model.environment import Interpreter, LockEntry
     from venvgrid.project.wheels import Wheel
@@ -47,9 +47,9 @@ KEY = re.compile(r"[0-9a-f]{16}")
 class Environment:
     """A whole environment. `detail` says what was done: "built", "project reinstalled" or "reused".
 
-    `trees` are what its distributions are kept as in the cache, and `compiled` names the compiled files that it began
-    with, relative to site-packages; both only where it was just built. `linked` are the keys of the trees whose files
-    it shares with other environments.
+    `cached_packages` are the keys of its distributions in the package cache. `compiled` names the compiled files that
+    it began with, relative to site-packages. Both are set only after a build. `linked` are the keys of the packages
+    whose files it shares with other environments.
     """
 
     key: str
@@ -58,20 +58,20 @@ class Environment:
     site: Path
     interpreter: Interpreter
     detail: str
-    trees: tuple[CachedPackage, ...] = ()
+    cached_packages: tuple[str, ...] = ()
     compiled: frozenset[str] = frozenset()
     linked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class EnvironmentStore:
     """The environments of one folder of configuration. `root` is its `.venvgrid`; see `places` for `folder`."""
 
     root: Path
     folder: Path  # of the environments themselves
     config: Config
     builder: Builder
-    trees: PackageCache
+    packages: PackageCache
     platform: str = os.name
 
     def ensure(
@@ -121,7 +121,7 @@ class Store:
         marker = read_marker(environment.path)
         if marker is None:
             return IntegrityReport(changed=(MARKER,))
-        seen = check(environment.path, environment.site, marker["manifest"], marker["links"], self.trees)
+        seen = check(environment.path, environment.site, marker["manifest"], marker["links"], self.packages)
         is_new = environment.detail == "built"
         return replace(seen, compiled=seen.compiled - environment.compiled if is_new else frozenset())
 
@@ -130,10 +130,10 @@ class Store:
         return (environment.path / MARKER).exists()
 
     def drop(self, environment: Environment, poisoned: Iterable[str] = ()) -> None:
-        """Give up an environment: it is built anew before its next use. `poisoned` trees are given up as well."""
+        """Give up an environment: it is built anew before its next use. `poisoned` packages are given up as well."""
         self._unmark(environment.path)
         for key in poisoned:
-            self.trees.quarantine(key)
+            self.packages.quarantine(key)
 
     def wipe(self, key: str) -> None:
         """Delete one environment of the store."""
@@ -157,7 +157,7 @@ class Store:
             if not trash.is_symlink():
                 shutil.rmtree(trash, ignore_errors=True)
 
-    def kept(self) -> tuple[str, ...]:
+    def all_keys(self) -> tuple[str, ...]:
         """Name all environments of the store, whole or not."""
         with suppress(OSError):
             return tuple(sorted(path.name for path in self.folder.iterdir() if KEY.fullmatch(path.name)))
@@ -177,10 +177,10 @@ class Store:
         """Make sure of what an environment shares, before it is gone and nobody can tell that it was written into."""
         marker = read_marker(path)
         if marker is not None and marker["links"]:
-            for key in check(path, path / marker["site"], marker["manifest"], marker["links"], self.trees).poisoned:
-                tree = self.trees.by_key(key)
-                if tree is not None and not tree.is_whole():
-                    self.trees.drop(tree)
+            for key in check(path, path / marker["site"], marker["manifest"], marker["links"], self.packages).poisoned:
+                package = self.packages.by_key(key)
+                if package is not None and not package.is_whole():
+                    self.packages.drop(package)
 
     def _usable(self, path: Path, entry: LockEntry, *, may_link: bool) -> dict[str, Any] | None:
         """Give the marker of an environment that is whole, but perhaps for the project."""
@@ -194,7 +194,7 @@ class Store:
         ):
             return None
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        return marker if not check(path, site, marker["manifest"], marker["links"], self.trees).changed else None
+        return marker if not check(path, site, marker["manifest"], marker["links"], self.packages).changed else None
 
     def _finish(
         self, path: Path, entry: LockEntry, wheel: Wheel | None, detail: str, filled: BuildResult
@@ -218,7 +218,7 @@ class Store:
         }
         atomic.write_atomic(path / MARKER, json.dumps(marker))
         environment = self._environment(path, entry, detail, linked=frozenset(filled.links))
-        return replace(environment, trees=filled.trees, compiled=filled.compiled)
+        return replace(environment, cached_packages=filled.cached_packages, compiled=filled.compiled)
 
     def _environment(self, path: Path, entry: LockEntry, detail: str, *, linked: frozenset[str]) -> Environment:
         return Environment(

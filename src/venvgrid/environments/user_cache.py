@@ -1,7 +1,6 @@
-"""The user's cache, for people: what is in it, whether it is what it was, and less of it.
+"""Inspects, verifies and prunes the user's cache.
 
-Whatever is deleted is made again when it is needed, also by a run that is going on: a tree disappears in one step, and
-a build that misses one asks the installer.
+Deleting is safe at any time, also during a run: an item disappears in one step, and what is needed is made again.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class CachePart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
+class CacheItem:
     """What can be deleted by itself; `used` is when it was last used, in seconds since the epoch."""
 
     path: Path
@@ -63,16 +62,16 @@ def parts(folder: Path) -> list[CachePart]:
     """Give what is in the cache."""
     found = []
     for name, (what, depth) in PARTS.items():
-        things = list(_things(folder / name, depth))
+        things = list(_items(folder / name, depth))
         size = sum(thing.size for thing in things)
         if things:
             found.append(CachePart(name=name, what=what, things=len(things), size=size))
     return found
 
 
-def verify(folder: Path, trees: PackageCache) -> list[str]:
+def verify(folder: Path, packages: PackageCache) -> list[str]:
     """Read all that has a checksum or a format, and delete what is damaged; gives that, relative to the cache."""
-    damaged = [_relative(path, folder) for path in _broken_trees(trees)]
+    damaged = [_relative(path, folder) for path in _broken_packages(packages)]
     for name in ("resolutions", "releases", "interpreters"):
         for file in sorted((folder / name).rglob("*.json")):
             with suppress(OSError):
@@ -95,7 +94,7 @@ def prune(folder: Path, *, now: float, days: float | None = None, most: int | No
 
     Gives how many things were deleted, and their bytes.
     """
-    things = [thing for name, (_, depth) in PARTS.items() for thing in _things(folder / name, depth) if depth]
+    things = [thing for name, (_, depth) in PARTS.items() for thing in _items(folder / name, depth) if depth]
     things.sort(key=lambda thing: thing.used)
     total, gone, freed = sum(thing.size for thing in things), 0, 0
     for thing in things:
@@ -106,13 +105,13 @@ def prune(folder: Path, *, now: float, days: float | None = None, most: int | No
     return gone, freed
 
 
-def _things(folder: Path, depth: int) -> Iterator[Thing]:
+def _items(folder: Path, depth: int) -> Iterator[CacheItem]:
     with suppress(OSError):
         for path in folder.glob("/".join(["*"] * max(1, depth))):
             marker = path / "seals.json"
             with suppress(OSError):
                 used = marker if marker.is_file() else path
-                yield Thing(path=path, size=_size(path), used=used.lstat().st_mtime)
+                yield CacheItem(path=path, size=_size(path), used=used.lstat().st_mtime)
 
 
 def _size(path: Path) -> int:
@@ -138,22 +137,26 @@ def _delete(path: Path) -> bool:
     return False
 
 
-def _broken_trees(trees: PackageCache) -> Iterator[Path]:
-    for place in sorted(trees.folder.glob("*/*")):
+def _broken_packages(packages: PackageCache) -> Iterator[Path]:
+    for place in sorted(packages.folder.glob("*/*")):
         if place.name.startswith(".partial-") or not place.is_dir():
             continue
-        tree = trees.by_key(f"{place.parent.name}/{place.name}")
-        if tree is None:
+        package = packages.by_key(f"{place.parent.name}/{place.name}")
+        if package is None:
             if _delete(place):
                 yield place
-        elif not _is_right(tree):
-            trees.drop(tree)
+        elif not _is_intact(package):
+            packages.drop(package)
             yield place
 
 
-def _is_right(tree: CachedPackage) -> bool:
-    """Whether every file of a tree has the content that it had, whatever its times say."""
-    for kept, files in ((tree.inner, tree.site), (tree.inner, tree.compiled), (tree.outer, tree.outside)):
+def _is_intact(package: CachedPackage) -> bool:
+    """Whether every file of a package has the content that it had, whatever its times say."""
+    for kept, files in (
+        (package.site_files, package.site),
+        (package.site_files, package.compiled),
+        (package.script_files, package.outside),
+    ):
         for path, facts in files.items():
             try:
                 if facts_of(kept.base + path).digest != facts.digest:

@@ -27,7 +27,7 @@ from venvgrid.running.monitor import ProgressMonitor, last_exception, with_last_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from venvgrid.environments.store import Store
+    from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model.config import Config
     from venvgrid.model.plan import Cell
     from venvgrid.processes.redaction import Redactor
@@ -48,7 +48,7 @@ class CellRunner:
     """Tests cells of one run. `folder` is the run's, `now` gives seconds since the run began."""
 
     config: Config
-    store: Store
+    store: EnvironmentStore
     folder: Path
     arguments: tuple[str, ...]  # appended to the test command
     environ: Mapping[str, str]

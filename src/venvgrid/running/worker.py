@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.environments.package_cache.bytecode import Bytecode
-    from venvgrid.environments.store import Environment, Store
+    from venvgrid.environments.store import Environment, EnvironmentStore
     from venvgrid.interpreters.provider import InterpreterProvider
     from venvgrid.model.environment import Interpreter, LockEntry
     from venvgrid.model.plan import Cell
@@ -36,7 +36,7 @@ class Worker:
     wheel_cache: WheelCache
     digest: Callable[[], str]
     resolver: Callable[[Metadata | None], Resolver]
-    store: Store
+    store: EnvironmentStore
     bytecode: Bytecode
     verdicts: ResultCache
     steps: CellRunner
@@ -78,7 +78,7 @@ class Worker:
 
     def collect(self, environment: Environment, imported: frozenset[str]) -> int:
         """Keep the bytecode of what was imported in a new environment."""
-        return self.bytecode.collect(environment.trees, imported, environment.interpreter)
+        return self.bytecode.collect(environment.cached_packages, imported, environment.interpreter)
 
     def record(self, cell: Cell, text: str) -> str:
         """Write a failed step's output into the cell's log."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.cli.terminal import Terminal
-    from venvgrid.environments.store import Store
+    from venvgrid.environments.store import EnvironmentStore
 
 MEGABYTE = 1_000_000
 
@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def built(store: Store, cell: str) -> Path:
+def built(store: EnvironmentStore, cell: str) -> Path:
     """Give the environment of a cell.
 
     Raises:
@@ -53,11 +53,11 @@ def built(store: Store, cell: str) -> Path:
     return path
 
 
-def _list(store: Store, terminal: Terminal) -> None:
+def _list(store: EnvironmentStore, terminal: Terminal) -> None:
     cells: dict[str, list[str]] = {}
     for cell, key in store.linked().items():
         cells.setdefault(key, []).append(cell)
-    for key in store.kept():
+    for key in store.all_keys():
         path = store.folder / key
         marker = environments.read_marker(path)
         python = f"Python {marker['python']}" if marker else "not whole"
@@ -65,13 +65,13 @@ def _list(store: Store, terminal: Terminal) -> None:
         terminal.data(f"{key}  {python:14}  {size:7.1f} MB  {', '.join(cells.get(key, ())) or '(no cell: prune)'}")
 
 
-def _prune(store: Store, terminal: Terminal) -> None:
+def _prune(store: EnvironmentStore, terminal: Terminal) -> None:
     freed = 0
     if not store.root.is_dir():
         return
     with run_lock(store.root, terminal.message):
         linked = set(store.linked().values())
-        for key in store.kept():
+        for key in store.all_keys():
             if key not in linked or environments.read_marker(store.folder / key) is None:
                 freed += freeze.size(store.folder / key)
                 store.wipe(key)

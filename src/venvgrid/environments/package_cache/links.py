@@ -1,6 +1,6 @@
 """Files that environments share or get a copy of, and how one knows that such a file is still what it was.
 
-A file of a tree (see `trees`) comes into an environment as a copy that shares its blocks (reflink) where the file
+A file of a package (see `packages`) comes into an environment as a copy that shares its blocks (reflink) where the file
 system knows how, else as a hard link: that is quick, and costs neither room nor an inode. A hard link is one file with
 several names: who writes into it writes into all. So each file is remembered with size, mtime, mode and the sha256 of
 its content, and sealed with its ctime, which no program can set: while that is the same, nobody wrote. A link that is
@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SMALL = 64 * 1024  # bytes: read and written in one piece, and not worth a reflink
-PIECE = 1024 * 1024
+SMALL = 64 * 1024  # bytes: read and written in one chunk, and not worth a reflink
+CHUNK = 1024 * 1024
 # ioctl: share the blocks of another file until one of the two is written. Linux: btrfs, XFS, bcachefs.
 FICLONE = 0x40049409
-NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.ENOSYS})
+CANNOT_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.ENOSYS})
 
 
 Seal = tuple[int, int]  # ctime in ns, number of names
@@ -65,8 +65,8 @@ def digest_of(path: str) -> str:
     """Give the sha256 of a file's content in hex."""
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
-        while piece := stream.read(PIECE):
-            digest.update(piece)
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -86,7 +86,7 @@ class CacheFolder:
         path = self.base + name
         try:
             status = os.lstat(path)
-            if not _looks_alike(status, known):
+            if not _has_facts(status, known):
                 return False
             if not self._is_sealed(name, status):
                 if digest_of(path) != known.digest:
@@ -100,7 +100,7 @@ class CacheFolder:
         """Remember that a file is right just now."""
         self.seals[name] = seal_of(os.lstat(self.base + name))
 
-    def put_all(self, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
+    def copy_or_link(self, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
         """Make files, none of which may exist, from those of the folder; give which are not one file with theirs.
 
         `target` is put before the paths in `files`; the folders are there.
@@ -110,23 +110,23 @@ class CacheFolder:
             FileExistsError: a target exists.
             OSError: one cannot be written.
         """
-        apart = []
+        unshared = []
         lstat, link, seals, base = os.lstat, os.link, self.seals, self.base
         for name, known in files.items():
-            if may_link and self._may_be_linked(name):
+            if may_link and self._is_linkable(name):
                 if not self.is_unchanged(name, known):
                     raise DamagedError(base + name)
                 try:
                     link(base + name, target + name)
                 except OSError as error:
-                    if error.errno not in NO_LINK:
+                    if error.errno not in CANNOT_LINK:
                         raise
                 else:
                     seals[name] = seal_of(lstat(base + name))
                     continue
             self._copy(name, target + name, known)
-            apart.append(name)
-        return apart
+            unshared.append(name)
+        return unshared
 
     def _copy(self, name: str, target: str, known: FileFacts) -> None:
         if known.size < SMALL:
@@ -137,7 +137,7 @@ class CacheFolder:
         if not _reflink(self.base + name, target, known):
             _copy_big(self.base + name, target, known)
 
-    def _may_be_linked(self, name: str) -> bool:
+    def _is_linkable(self, name: str) -> bool:
         """Windows refuses to delete a file by any of its names while a process has it loaded."""
         return self.platform != "nt" or not name.lower().endswith((".pyd", ".dll", ".exe"))
 
@@ -153,7 +153,7 @@ class CacheFolder:
             content = os.read(descriptor, SMALL)
         finally:
             os.close(descriptor)
-        if not _looks_alike(status, known) or len(content) != known.size:
+        if not _has_facts(status, known) or len(content) != known.size:
             raise DamagedError(source)
         if not self._is_sealed(name, status):
             if hashlib.sha256(content).hexdigest() != known.digest:
@@ -189,9 +189,9 @@ def write_new(target: str, content: bytes, known: FileFacts) -> None:
 
 def _copy_big(source: str, target: str, known: FileFacts) -> None:
     with open(source, "rb", buffering=0) as old, open(target, "xb", buffering=0) as new:  # noqa: PTH123
-        while piece := old.read(PIECE):
-            new.write(piece)
-    _dress(target, known)
+        while chunk := old.read(CHUNK):
+            new.write(chunk)
+    _set_metadata(target, known)
 
 
 def can_reflink(folder: Path, target: Path) -> bool:
@@ -215,16 +215,16 @@ def _reflink(source: str, target: str, known: FileFacts) -> bool:
         except OSError:
             os.unlink(target)  # noqa: PTH108
             return False
-    _dress(target, known)
+    _set_metadata(target, known)
     return True
 
 
-def _dress(target: str, known: FileFacts) -> None:
+def _set_metadata(target: str, known: FileFacts) -> None:
     os.chmod(target, known.mode)  # noqa: PTH101
     os.utime(target, ns=(known.mtime, known.mtime))
 
 
-def _looks_alike(status: os.stat_result, known: FileFacts) -> bool:
+def _has_facts(status: os.stat_result, known: FileFacts) -> bool:
     return (
         stat.S_ISREG(status.st_mode)
         and status.st_size == known.size

@@ -1,4 +1,4 @@
-"""Puts trees into an environment (see `trees`): links or copies, scripts with the environment's own path."""
+"""Puts packages into an environment (see `packages`): links or copies, scripts with the environment's own path."""
 
 from __future__ import annotations
 
@@ -25,38 +25,46 @@ if TYPE_CHECKING:
 class Populated:
     """What an environment got. `manifest` has its files that are its own.
 
-    `links` maps the keys of the trees that it shares files with to those of their files that it does not share;
+    `links` maps the keys of the packages that it shares files with to those of their files that it does not share;
     `compiled` names its compiled files. Both are relative to site-packages.
     """
 
-    trees: dict[str, CachedPackage] = field(default_factory=dict)
+    packages: dict[str, CachedPackage] = field(default_factory=dict)
     manifest: Manifest = field(default_factory=dict)
     links: dict[str, list[str]] = field(default_factory=dict)
     compiled: set[str] = field(default_factory=set)
 
 
-def fits(tree: CachedPackage, python: Path) -> bool:
-    """Whether the scripts of a tree can be made for an environment's interpreter."""
-    return not tree.outside or tree.short == has_short_first_line(python)
+def fits(package: CachedPackage, python: Path) -> bool:
+    """Whether the scripts of a package can be made for an environment's interpreter."""
+    return not package.outside or package.short == has_short_first_line(python)
 
 
 def populate(
-    trees: PackageCache, tree: CachedPackage, environment: Path, site: Path, given: Populated, *, may_link: bool
+    packages: PackageCache,
+    package: CachedPackage,
+    environment: Path,
+    site: Path,
+    populated: Populated,
+    *,
+    may_link: bool,
 ) -> None:
-    """Put a tree into an environment.
+    """Put a package into an environment.
 
     Raises:
-        DamagedError: a file is not what it was; the tree is deleted.
+        DamagedError: a file is not what it was; the package is deleted.
         FileExistsError: the environment has one of the files already.
         OSError: it cannot be written.
     """
     try:
-        _give(tree, environment, site, given, may_link=may_link and trees.should_link(tree.path, environment))
+        _give(
+            package, environment, site, populated, may_link=may_link and packages.should_link(package.path, environment)
+        )
     except DamagedError:
-        trees.drop(tree)
+        packages.drop(package)
         raise
-    given.trees[tree.key] = tree
-    trees.touched.add(tree.path)
+    populated.packages[package.key] = package
+    packages.touched.add(package.path)
 
 
 def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> bytes:
@@ -73,34 +81,34 @@ def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> byt
     return "".join(lines).encode("utf-8")
 
 
-def _give(tree: CachedPackage, environment: Path, site: Path, given: Populated, *, may_link: bool) -> None:
+def _give(package: CachedPackage, environment: Path, site: Path, populated: Populated, *, may_link: bool) -> None:
     prefix = prefix_of(environment, site)
     target = f"{environment}{os.sep}{prefix}"
-    for folder in sorted({path.rpartition("/")[0] for files in (tree.site, tree.compiled) for path in files}):
+    for folder in sorted({path.rpartition("/")[0] for files in (package.site, package.compiled) for path in files}):
         os.makedirs(target + folder, exist_ok=True)  # noqa: PTH103  (many)
-    apart = tree.inner.put_all(target, tree.site, may_link=may_link)
-    tree.inner.put_all(target, tree.compiled, may_link=may_link)
-    given.compiled.update(tree.compiled)
-    if tree.outside:
-        _give_outside(tree, environment, prefix, given)
-        apart = [*(path for path in apart if path != tree.record), tree.record]
+    unshared = package.site_files.copy_or_link(target, package.site, may_link=may_link)
+    package.site_files.copy_or_link(target, package.compiled, may_link=may_link)
+    populated.compiled.update(package.compiled)
+    if package.outside:
+        _write_scripts(package, environment, prefix, populated)
+        unshared = [*(path for path in unshared if path != package.record), package.record]
     if may_link:
-        given.links[tree.key] = apart
-    given.manifest |= {prefix + path: entry_at(target + path) for path in apart}
+        populated.links[package.key] = unshared
+    populated.manifest |= {prefix + path: entry_at(target + path) for path in unshared}
 
 
-def _give_outside(tree: CachedPackage, environment: Path, prefix: str, given: Populated) -> None:
+def _write_scripts(package: CachedPackage, environment: Path, prefix: str, populated: Populated) -> None:
     """Put scripts and data into an environment, with its own path, and their new hashes into RECORD."""
     changed = {}
-    for path, facts in tree.outside.items():
-        if not tree.outer.is_unchanged(path, facts):
-            raise DamagedError(tree.outer.base + path)
-        content = (tree.path / "outside" / path).read_bytes().replace(PREFIX_PLACEHOLDER, os.fsencode(environment))
+    for path, facts in package.outside.items():
+        if not package.script_files.is_unchanged(path, facts):
+            raise DamagedError(package.script_files.base + path)
+        content = (package.path / "outside" / path).read_bytes().replace(PREFIX_PLACEHOLDER, os.fsencode(environment))
         (environment / path).parent.mkdir(parents=True, exist_ok=True)
         write_new(str(environment / path), content, facts)
-        given.manifest[path] = entry_at(str(environment / path))
+        populated.manifest[path] = entry_at(str(environment / path))
         changed[path] = content
-    place = environment / (prefix + tree.record)
+    place = environment / (prefix + package.record)
     content = with_hashes(place.read_bytes(), prefix, changed)
     place.unlink()
-    write_new(str(place), content, tree.site[tree.record])
+    write_new(str(place), content, package.site[package.record])
