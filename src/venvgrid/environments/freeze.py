@@ -1,17 +1,12 @@
-"""What an environment holds, for people: its size, and a requirements.txt that makes it again."""
+"""Writes the content of an environment as a requirements.txt."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from venvgrid.environments import store
-
-
-def size(path: Path) -> int:
-    """Add up the bytes of all files of an environment."""
-    return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir() or file.is_symlink())
+from venvgrid.environments.package_cache.links import digest_of
 
 
 def freeze(path: Path) -> str:
@@ -25,7 +20,7 @@ def freeze(path: Path) -> str:
         lines.append(_with_hashes(requirement, hashes if hashed else []))
     wheel = str(marker.get("wheel") or "")
     if wheel:
-        digest = hashlib.sha256(Path(wheel).read_bytes()).hexdigest()
+        digest = digest_of(wheel)
         lines.append(_with_hashes(f"{marker['name']} @ {Path(wheel).as_uri()}", [f"sha256:{digest}"] if hashed else []))
     if marker.get("editable"):
         lines.append(f"--editable {marker['editable']}")

@@ -5,7 +5,6 @@ Deleting is safe at any time, also during a run: an item disappears in one step,
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import zipfile
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import facts_of
-from venvgrid.storage.atomic import read_sealed
+from venvgrid.storage import directories, json_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +75,7 @@ def verify(folder: Path, packages: PackageCache) -> list[str]:
         for file in sorted((folder / name).rglob("*.json")):
             with suppress(OSError):
                 try:
-                    json.loads(read_sealed(file))
+                    json_cache.load(file)
                 except ValueError:
                     file.unlink()
                     damaged.append(_relative(file, folder))
@@ -111,17 +110,7 @@ def _items(folder: Path, depth: int) -> Iterator[CacheItem]:
             marker = path / "seals.json"
             with suppress(OSError):
                 used = marker if marker.is_file() else path
-                yield CacheItem(path=path, size=_size(path), used=used.lstat().st_mtime)
-
-
-def _size(path: Path) -> int:
-    if not path.is_dir() or path.is_symlink():
-        return path.lstat().st_size
-    total = 0
-    for file in path.rglob("*"):
-        with suppress(OSError):
-            total += file.lstat().st_size if not file.is_dir() else 0
-    return total
+                yield CacheItem(path=path, size=directories.size(path), used=used.lstat().st_mtime)
 
 
 def _delete(path: Path) -> bool:

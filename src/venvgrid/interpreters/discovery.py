@@ -89,12 +89,12 @@ def search(
     """Find the interpreters of `machine`; as `discover`. `timeout` is what one candidate may take, in seconds."""
     collected = [collect(lookup, machine) for lookup in lookups(machine)]
     now = clock()
-    memory = InterpreterCache(cache, now=now)
+    known = InterpreterCache(cache, now=now)
     wanted: dict[str, Path] = {}
     for candidates in collected:
         for path in candidates.executables:
             wanted.setdefault(_real(path), path)
-    answers = {real: answer for real, path in wanted.items() if (answer := memory.recall(path))}
+    answers = {real: answer for real, path in wanted.items() if (answer := known.find(path))}
     unknown = [(real, path) for real, path in wanted.items() if real not in answers]
 
     def ask_one(item: tuple[str, Path]) -> QueryResult:
@@ -102,8 +102,8 @@ def search(
 
     for (real, path), answer in zip(unknown, map_parallel(ask_one, unknown), strict=True):
         answers[real] = dataclasses.replace(answer, asked=now)
-        memory.keep(path, answers[real])
-    memory.save()
+        known.add(path, answers[real])
+    known.save()
     return _assemble(collected, answers)
 
 
@@ -120,12 +120,12 @@ def find_one(
     if base is not None and not base.exists():
         return Rejected(path=str(path), reason=f"a virtual environment of {base}, which is gone")
     path = canonical(base or path)
-    memory = InterpreterCache(cache, now=time.time())
-    answer = memory.recall(path)
+    known = InterpreterCache(cache, now=time.time())
+    answer = known.find(path)
     if answer is None:
         answer = dataclasses.replace(ask(path, run=run, environ=environ), asked=time.time())
-        memory.keep(path, answer)
-        memory.save()
+        known.add(path, answer)
+        known.save()
     if answer.interpreter is None:
         return Rejected(path=str(path), reason=answer.reason)
     return dataclasses.replace(answer.interpreter, source=source)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import secrets
 import stat
@@ -13,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import InfrastructureError
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def write_sealed(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; then the old file is as it was.
     """
-    write_whole(path, f"{text}\n{_digest(text)}\n")
+    write_whole(path, f"{text}\n{digests.of_text(text)}\n")
 
 
 def read_sealed(path: Path) -> str:
@@ -74,14 +74,10 @@ def read_sealed(path: Path) -> str:
         ValueError: it is not what was written.
     """
     text, _, digest = path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")
-    if digest != _digest(text):
+    if digest != digests.of_text(text):
         message = f"{path} is damaged"
         raise ValueError(message)
     return text
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:

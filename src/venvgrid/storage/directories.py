@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import InfrastructureError
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +34,7 @@ def of_environments(root: Path, cache: Path) -> Path:
     inside = root / "store"
     if os.name == "nt" or not UNSAFE_IN_SCRIPTS.search(str(inside)):
         return inside
-    return cache / "stores" / hashlib.blake2b(os.fsencode(root), digest_size=6).hexdigest()
+    return cache / "stores" / digests.of_text(os.fsencode(root), 12)
 
 
 def file_name(text: str) -> str:
@@ -41,7 +42,7 @@ def file_name(text: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "project"
     if len(safe) <= LONGEST_NAME:
         return safe
-    return safe[:LONGEST_NAME] + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return safe[:LONGEST_NAME] + digests.of_text(text, 12)
 
 
 def prepare(root: Path, environments: Path) -> None:
@@ -93,6 +94,23 @@ def _clear(folder: Path) -> None:
         return
     if os.name == "nt" or folder.stat().st_uid == os.geteuid():
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def size(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder. Links are not followed, lost files do not count.
+
+    Raises:
+        OSError: `path` does not exist.
+    """
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        return status.st_size
+    total = 0
+    for file in path.rglob("*"):
+        with suppress(OSError):
+            status = file.lstat()
+            total += 0 if stat.S_ISDIR(status.st_mode) else status.st_size
+    return total
 
 
 def safe_cache(environ: Mapping[str, str], notify: Callable[[str], None]) -> Path:

@@ -11,6 +11,7 @@ from venvgrid.environments import freeze
 from venvgrid.environments import store as environments
 from venvgrid.model.errors import UsageError
 from venvgrid.processes.runner import Cancellation
+from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     import argparse
@@ -61,7 +62,7 @@ def _list(store: EnvironmentStore, terminal: Terminal) -> None:
         path = store.folder / key
         marker = environments.read_marker(path)
         python = f"Python {marker['python']}" if marker else "not whole"
-        size = freeze.size(path) / MEGABYTE
+        size = directories.size(path) / MEGABYTE
         terminal.data(f"{key}  {python:14}  {size:7.1f} MB  {', '.join(cells.get(key, ())) or '(no cell: prune)'}")
 
 
@@ -73,7 +74,7 @@ def _prune(store: EnvironmentStore, terminal: Terminal) -> None:
         linked = set(store.linked().values())
         for key in store.all_keys():
             if key not in linked or environments.read_marker(store.folder / key) is None:
-                freed += freeze.size(store.folder / key)
+                freed += directories.size(store.folder / key)
                 store.wipe(key)
         for place in sorted((store.root / "envs").iterdir()):
             if place.is_symlink() and not place.exists():

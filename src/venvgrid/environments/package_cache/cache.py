@@ -14,7 +14,6 @@ A package with a missing or changed file is deleted, and the installer is asked 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -26,7 +25,8 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import CacheFolder, FileFacts, can_reflink
 from venvgrid.interpreters.identity import identity
-from venvgrid.storage.atomic import read_sealed, write_sealed, write_whole
+from venvgrid.storage import digests, json_cache
+from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +119,7 @@ class PackageCache:
         if not distribution.hashes or distribution.direct:
             return None
         contents = [distribution.name, distribution.version, sorted(distribution.hashes)]
-        name = f"{distribution.name}-{distribution.version}-{_digest(contents)}"
+        name = f"{distribution.name}-{distribution.version}-{digests.of_json(contents, 20)}"
         return self.folder / kind_of(interpreter) / name
 
     def should_link(self, path: Path, environment: Path) -> bool:
@@ -168,8 +168,8 @@ class PackageCache:
             name: [[path, facts.size, facts.mtime, facts.mode, facts.digest] for path, facts in files.items()]
             for name, files in zip(PARTS, (package.site, package.outside, package.compiled), strict=True)
         }
-        data = {"format": FORMAT, "record": package.record, "short": package.short, **parts}
-        write_sealed((place or package.path) / "tree.json", json.dumps(data))
+        data = {"record": package.record, "short": package.short, **parts}
+        json_cache.write((place or package.path) / "tree.json", data, format=FORMAT)
         if place is None:
             self.register(package)
 
@@ -202,9 +202,7 @@ class PackageCache:
 
     def _read(self, path: Path) -> CachedPackage | None:
         try:
-            data = json.loads(read_sealed(path / "tree.json"))
-            if data["format"] != FORMAT:
-                return None
+            data = json_cache.read(path / "tree.json", format=FORMAT)
             parts = {name: {row[0]: FileFacts(*row[1:]) for row in data[name]} for name in PARTS}
             site_files, script_files = cache_folders(path)
             package = CachedPackage(
@@ -215,7 +213,7 @@ class PackageCache:
                 script_files=script_files,
                 **parts,
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return None
         with suppress(OSError, ValueError, TypeError, AttributeError):
             known = json.loads((path / "seals.json").read_text(encoding="utf-8"))
@@ -226,16 +224,15 @@ class PackageCache:
 
 def kind_of(interpreter: Interpreter) -> str:
     """Return a folder name that is unique to a build of an interpreter."""
-    build = [interpreter.executable, *identity(interpreter.executable), interpreter.platform, interpreter.bits]
+    file = identity(interpreter.executable) or [interpreter.executable]
+    build = [interpreter.executable, *file, interpreter.platform, interpreter.bits]
     build += [interpreter.free_threaded, interpreter.debug]
-    return f"{interpreter.cache_tag or interpreter.implementation}-{interpreter.version}-{_digest(build)[:8]}"
+    return (
+        f"{interpreter.cache_tag or interpreter.implementation}-{interpreter.version}-{digests.of_json(build, 20)[:8]}"
+    )
 
 
 def has_short_first_line(python: Path) -> bool:
     """Return whether a "#!" line can hold this path; if not, installers write a line of shell instead."""
     text = os.fsencode(python)
     return b" " not in text and len(b"#!" + text + b"\n") <= LONGEST_FIRST_LINE
-
-
-def _digest(data: object) -> str:
-    return hashlib.blake2b(json.dumps(data).encode(), digest_size=10).hexdigest()
