@@ -13,12 +13,12 @@ from packaging.version import Version
 
 from venvgrid.interpreters.candidates import Rejected, executable_in
 from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
+from venvgrid.model import python_releases
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
     from venvgrid.model.environment import Interpreter
 
-NEWEST_MINOR = 30  # of Python 3, for a long time to come
 ANY_PATCH = 5  # stands for a patch release of a minor version
 UV_OLDEST = Version("3.8")  # of what uv downloads, whatever the implementation
 UV_OLDEST_FREE_THREADED = Version("3.13")
@@ -150,8 +150,8 @@ def _oldest_that_fits(spec: Spec) -> str:
     """Give the oldest minor version that a specifier allows: the one that is most likely to have been released."""
     if spec.specifier is None:
         return "3"
-    minors = [f"3.{minor}" for minor in range(6, NEWEST_MINOR + 1)] + ["2.7"]
-    return next((minor for minor in minors if spec.specifier.contains(f"{minor}.{ANY_PATCH}")), "")
+    oldest, *others = (f"{major}.{minor}" for major, minor in python_releases.ACCEPTED)
+    return next((minor for minor in (*others, oldest) if spec.specifier.contains(f"{minor}.{ANY_PATCH}")), "")
 
 
 def uv_can_download(spec: Spec) -> bool:
@@ -159,7 +159,8 @@ def uv_can_download(spec: Spec) -> bool:
     if spec.path or spec.debug or spec.bits == 32:  # noqa: PLR2004
         return False
     if spec.specifier is not None:
-        return any(spec.specifier.contains(f"3.{minor}.{ANY_PATCH}") for minor in range(8, NEWEST_MINOR + 1))
+        minors = (release for release in python_releases.ACCEPTED if release >= UV_OLDEST.release)
+        return any(spec.specifier.contains(f"{major}.{minor}.{ANY_PATCH}") for major, minor in minors)
     if not spec.version:
         return True
     oldest = UV_OLDEST_FREE_THREADED if spec.free_threaded else UV_OLDEST
