@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.environments.creator import Creator
-    from venvgrid.environments.integrity import Links
-    from venvgrid.environments.manifest import Manifest
+    from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.installers.base import Installer
     from venvgrid.model.config import Config

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.run import run_lock
 from venvgrid.cli import options
 from venvgrid.environments import freeze
-from venvgrid.environments import store as environments
+from venvgrid.environments.manifest import read_marker
 from venvgrid.model.errors import UsageError
 from venvgrid.processes.runner import Cancellation
 from venvgrid.storage import directories
@@ -49,7 +49,7 @@ def built(store: EnvironmentStore, cell: str) -> Path:
         there = ", ".join(store.linked()) or "none"
         raise UsageError(f"{cell} has no environment (there are: {there}); make it with: venvgrid run -k {cell}")
     path = store.folder / key
-    if environments.read_marker(path) is None:
+    if read_marker(path) is None:
         raise UsageError(f"the environment of {cell} is not whole; make it anew with: venvgrid run -k {cell}")
     return path
 
@@ -60,8 +60,8 @@ def _list(store: EnvironmentStore, terminal: Terminal) -> None:
         cells.setdefault(key, []).append(cell)
     for key in store.all_keys():
         path = store.folder / key
-        marker = environments.read_marker(path)
-        python = f"Python {marker['python']}" if marker else "not whole"
+        marker = read_marker(path)
+        python = f"Python {marker.python}" if marker else "not whole"
         size = directories.size(path) / MEGABYTE
         terminal.data(f"{key}  {python:14}  {size:7.1f} MB  {', '.join(cells.get(key, ())) or '(no cell: prune)'}")
 
@@ -73,7 +73,7 @@ def _prune(store: EnvironmentStore, terminal: Terminal) -> None:
     with run_lock(store.root, terminal.message):
         linked = set(store.linked().values())
         for key in store.all_keys():
-            if key not in linked or environments.read_marker(store.folder / key) is None:
+            if key not in linked or read_marker(store.folder / key) is None:
                 freed += directories.size(store.folder / key)
                 store.wipe(key)
         for place in sorted((store.root / "envs").iterdir()):

@@ -13,13 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.environments.manifest import COMPILED
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-COMPILED = (".pyc", ".pyo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
