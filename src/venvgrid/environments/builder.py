@@ -144,7 +144,7 @@ class Builder:
             )
             python = venv_layout.python_of(path, self.platform)
             kept = ingest.add_installed(self.packages, path, site, python, entry.interpreter, rest)
-            populated.packages |= kept.packages
+            populated.packages += kept.packages
             populated.links |= kept.links
         if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need what is there
             self._install_project(path, entry, None, reinstall=False)

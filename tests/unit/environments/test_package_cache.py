@@ -134,7 +134,7 @@ def test_another_interpreter_or_other_hashes_get_nothing(packages: PackageCache,
 def test_what_hashes_do_not_tell_makes_no_package(packages: PackageCache, tmp_path: Path, wanted: Distribution) -> None:
     """Without hashes, and for direct references, the installer is asked every time."""
     install(tmp_path / "one")
-    assert keep(packages, tmp_path / "one", wanted).packages == {}
+    assert keep(packages, tmp_path / "one", wanted).packages == []
     assert packages.find(PYTHON, wanted) is None
 
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_made_again_makes_no_package(
 ) -> None:
     """A file outside of the environment, a script with an interpreter of its own, a launcher, a Windows path."""
     install(tmp_path / "one", files)
-    assert keep(packages, tmp_path / "one").packages == {}
+    assert keep(packages, tmp_path / "one").packages == []
     assert packages.find(PYTHON, DEMO) is None
     assert not list((tmp_path / "trees").rglob(".partial-*"))
 
@@ -161,9 +161,9 @@ def test_a_wrong_record_makes_no_package(packages: PackageCache, tmp_path: Path)
     """A file that is not what RECORD says, or is missing."""
     site = install(tmp_path / "one")
     (site / "demo/data.txt").write_text("other", encoding="utf-8")
-    assert keep(packages, tmp_path / "one").packages == {}
+    assert keep(packages, tmp_path / "one").packages == []
     (site / "demo/data.txt").unlink()
-    assert keep(packages, tmp_path / "one").packages == {}
+    assert keep(packages, tmp_path / "one").packages == []
 
 
 def test_two_owners_of_a_file_make_no_package(packages: PackageCache, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_two_owners_of_a_file_make_no_package(packages: PackageCache, tmp_path: 
     other = testing.distribution("other", "1.0")
     install(tmp_path / "one", {"shared.py": "A = 1\n"})
     install(tmp_path / "one", {"shared.py": "A = 1\n"}, name="other")
-    assert keep(packages, tmp_path / "one", DEMO, other).packages == {}
+    assert keep(packages, tmp_path / "one", DEMO, other).packages == []
 
 
 def test_packages_that_do_not_go_together_are_noticed(packages: PackageCache, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Puts packages into an environment (see `packages`): links or copies, scripts with the environment's own path."""
+"""Populates an environment from the package cache: links or copies, scripts with the environment's own path."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from venvgrid.environments.manifest import Manifest
+    from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
 
 @dataclass(kw_only=True)
 class Populated:
-    """What an environment got. `manifest` has its files that are its own.
+    """Files that an environment got from the package cache.
 
-    `links` maps the keys of the packages that it shares files with to those of their files that it does not share;
-    `compiled` names its compiled files. Both are relative to site-packages.
+    `packages` are the keys of its packages. `manifest` holds the files that are its own. `links` names, by package,
+    the files that are not shared with it, and `compiled` the compiled files; both relative to site-packages.
     """
 
-    packages: dict[str, CachedPackage] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
     manifest: Manifest = field(default_factory=dict)
-    links: dict[str, list[str]] = field(default_factory=dict)
+    links: Links = field(default_factory=dict)
     compiled: set[str] = field(default_factory=set)
 
 
 def fits(package: CachedPackage, python: Path) -> bool:
-    """Whether the scripts of a package can be made for an environment's interpreter."""
+    """Return whether the scripts of a package work with the path of an environment's interpreter."""
     return not package.outside or package.short == has_short_first_line(python)
 
 
@@ -49,26 +49,26 @@ def populate(
     *,
     may_link: bool,
 ) -> None:
-    """Put a package into an environment.
+    """Add a package to an environment, and note in `populated` what was added.
 
     Raises:
-        DamagedError: a file is not what it was; the package is deleted.
+        DamagedError: a cached file was changed; the package is deleted.
         FileExistsError: the environment has one of the files already.
-        OSError: it cannot be written.
+        OSError: a file cannot be written.
     """
     try:
-        _give(
+        _add_site(
             package, environment, site, populated, may_link=may_link and packages.should_link(package.path, environment)
         )
     except DamagedError:
         packages.drop(package)
         raise
-    populated.packages[package.key] = package
+    populated.packages.append(package.key)
     packages.touched.add(package.path)
 
 
 def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> bytes:
-    """Give a RECORD with the hashes and sizes of what is now in the files outside of site-packages."""
+    """Return a RECORD with the hashes and sizes of the rewritten files outside of site-packages."""
     up = "../" * prefix.count("/")
     lines = []
     for line in record.decode("utf-8").splitlines(keepends=True):
@@ -81,7 +81,7 @@ def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> byt
     return "".join(lines).encode("utf-8")
 
 
-def _give(package: CachedPackage, environment: Path, site: Path, populated: Populated, *, may_link: bool) -> None:
+def _add_site(package: CachedPackage, environment: Path, site: Path, populated: Populated, *, may_link: bool) -> None:
     prefix = prefix_of(environment, site)
     target = f"{environment}{os.sep}{prefix}"
     for folder in sorted({path.rpartition("/")[0] for files in (package.site, package.compiled) for path in files}):
@@ -98,7 +98,7 @@ def _give(package: CachedPackage, environment: Path, site: Path, populated: Popu
 
 
 def _write_scripts(package: CachedPackage, environment: Path, prefix: str, populated: Populated) -> None:
-    """Put scripts and data into an environment, with its own path, and their new hashes into RECORD."""
+    """Write scripts and data with the path of the environment, and their new hashes into RECORD."""
     changed = {}
     for path, facts in package.outside.items():
         if not package.script_files.is_unchanged(path, facts):
@@ -108,7 +108,7 @@ def _write_scripts(package: CachedPackage, environment: Path, prefix: str, popul
         write_new(str(environment / path), content, facts)
         populated.manifest[path] = entry_at(str(environment / path))
         changed[path] = content
-    place = environment / (prefix + package.record)
-    content = with_hashes(place.read_bytes(), prefix, changed)
-    place.unlink()
-    write_new(str(place), content, package.site[package.record])
+    target = environment / (prefix + package.record)
+    content = with_hashes(target.read_bytes(), prefix, changed)
+    target.unlink()
+    write_new(str(target), content, package.site[package.record])
