@@ -1,6 +1,6 @@
 """Inspects, verifies and prunes the user's cache.
 
-Deleting is safe at any time, also during a run: an item disappears in one step, and what is needed is made again.
+Deleting is safe at any time, also during a run: an item disappears in one step, and is made again when needed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
-# What each folder holds, and how deep the things lie that can be deleted one by one.
+# Content of each folder, and the depth of the items that can be deleted one by one.
 PARTS = {
     "trees": ("installed distributions, shared with environments", 2),
     "projects": ("wheels of projects", 2),
-    "resolutions": ("what resolvers answered", 1),
-    "metadata": ("what projects declare", 1),
-    "releases": ("what indexes have", 2),
+    "resolutions": ("answers of resolvers", 1),
+    "metadata": ("metadata of projects", 1),
+    "releases": ("releases that indexes list", 2),
     "tools": ("tools for old Pythons", 1),
-    "downloads": ("what was downloaded", 1),
+    "downloads": ("downloads", 1),
     "interpreters": ("interpreters seen", 1),
-    "virtualenv": ("what virtualenv keeps", 1),
-    "virtualenv-old": ("what virtualenv keeps, for old Pythons", 1),
+    "virtualenv": ("files of virtualenv", 1),
+    "virtualenv-old": ("files of virtualenv, for old Pythons", 1),
     "stores": ("environments of projects whose path scripts cannot hold", 0),
 }
 DAY = 86_400.0  # seconds
@@ -40,17 +40,17 @@ DAY = 86_400.0  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePart:
-    """A folder of the cache: its size in bytes, and how many things are in it."""
+    """A folder of the cache: the number of its items, and their size in bytes."""
 
     name: str
-    what: str
-    things: int
+    description: str
+    items: int
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheItem:
-    """What can be deleted by itself; `used` is when it was last used, in seconds since the epoch."""
+    """An item that can be deleted by itself; `used` is the time of its last use, in seconds since the epoch."""
 
     path: Path
     size: int
@@ -58,18 +58,18 @@ class CacheItem:
 
 
 def parts(folder: Path) -> list[CachePart]:
-    """Give what is in the cache."""
+    """Return the folders of the cache that hold something."""
     found = []
-    for name, (what, depth) in PARTS.items():
-        things = list(_items(folder / name, depth))
-        size = sum(thing.size for thing in things)
-        if things:
-            found.append(CachePart(name=name, what=what, things=len(things), size=size))
+    for name, (description, depth) in PARTS.items():
+        items = list(_items(folder / name, depth))
+        size = sum(item.size for item in items)
+        if items:
+            found.append(CachePart(name=name, description=description, items=len(items), size=size))
     return found
 
 
 def verify(folder: Path, packages: PackageCache) -> list[str]:
-    """Read all that has a checksum or a format, and delete what is damaged; gives that, relative to the cache."""
+    """Verify all files with a checksum or a format; delete and return the damaged ones, relative to the cache."""
     damaged = [_relative(path, folder) for path in _broken_packages(packages)]
     for name in ("resolutions", "releases", "interpreters"):
         for file in sorted((folder / name).rglob("*.json")):
@@ -88,20 +88,20 @@ def verify(folder: Path, packages: PackageCache) -> list[str]:
     return damaged
 
 
-def prune(folder: Path, *, now: float, days: float | None = None, most: int | None = None) -> tuple[int, int]:
-    """Delete what was not used for so many days, then the longest unused until `most` bytes are left.
+def prune(folder: Path, *, now: float, days: float | None = None, max_size: int | None = None) -> tuple[int, int]:
+    """Delete the items that were unused for `days`, then the longest unused until `max_size` bytes are left.
 
-    Gives how many things were deleted, and their bytes.
+    Return the number of deleted items and their bytes.
     """
-    things = [thing for name, (_, depth) in PARTS.items() for thing in _items(folder / name, depth) if depth]
-    things.sort(key=lambda thing: thing.used)
-    total, gone, freed = sum(thing.size for thing in things), 0, 0
-    for thing in things:
-        is_old = days is not None and now - thing.used > days * DAY
-        is_much = most is not None and total - freed > most
-        if (is_old or is_much) and _delete(thing.path):
-            gone, freed = gone + 1, freed + thing.size
-    return gone, freed
+    items = [item for name, (_, depth) in PARTS.items() for item in _items(folder / name, depth) if depth]
+    items.sort(key=lambda item: item.used)
+    total, deleted, freed = sum(item.size for item in items), 0, 0
+    for item in items:
+        is_old = days is not None and now - item.used > days * DAY
+        is_over = max_size is not None and total - freed > max_size
+        if (is_old or is_over) and _delete(item.path):
+            deleted, freed = deleted + 1, freed + item.size
+    return deleted, freed
 
 
 def _items(folder: Path, depth: int) -> Iterator[CacheItem]:
@@ -114,11 +114,11 @@ def _items(folder: Path, depth: int) -> Iterator[CacheItem]:
 
 
 def _delete(path: Path) -> bool:
-    """Delete in one step: whoever is about to use it finds all of it or nothing."""
+    """Delete in one step: another process finds all of it or nothing."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             trash = tempfile.mkdtemp(prefix=".partial-", dir=path.parent)
-            path.rename(f"{trash}/gone")
+            path.rename(f"{trash}/deleted")
             shutil.rmtree(trash, ignore_errors=True)
         else:
             path.unlink()
@@ -140,15 +140,15 @@ def _broken_packages(packages: PackageCache) -> Iterator[Path]:
 
 
 def _is_intact(package: CachedPackage) -> bool:
-    """Whether every file of a package has the content that it had, whatever its times say."""
-    for kept, files in (
+    """Return whether every file of a package has its recorded content; times and seals are not believed."""
+    for folder, files in (
         (package.site_files, package.site),
         (package.site_files, package.compiled),
         (package.script_files, package.outside),
     ):
         for path, facts in files.items():
             try:
-                if facts_of(kept.base + path).digest != facts.digest:
+                if facts_of(folder.base + path).digest != facts.digest:
                     return False
             except OSError:
                 return False
