@@ -37,29 +37,29 @@ DEMO = testing.distribution("demo", "1.0")
 
 @dataclass
 class Shared:
-    """The trees and the compiler, as a store uses them."""
+    """The packages and the compiler, as a store uses them."""
 
-    trees: PackageCache
+    packages: PackageCache
     bytecode: Bytecode
 
     def keep(self, env: Path, interpreter: Interpreter = HERE) -> None:
-        ingest.add_installed(self.trees, env, env / "site", env / "bin/python", interpreter, (DEMO,))
+        ingest.add_installed(self.packages, env, env / "site", env / "bin/python", interpreter, (DEMO,))
 
     def give(self, env: Path, interpreter: Interpreter = HERE) -> int:
-        """Fill a new environment from the tree; gives how many compiled files it got."""
+        """Fill a new environment from the package; gives how many compiled files it got."""
         (env / "site").mkdir(parents=True)
-        tree = self.trees.find(interpreter, DEMO)
-        if tree is None:
+        package = self.packages.find(interpreter, DEMO)
+        if package is None:
             return 0
-        given = Populated()
-        populate.populate(self.trees, tree, env, env / "site", given, may_link=True)
-        return len(given.compiled)
+        populated = Populated()
+        populate.populate(self.packages, package, env, env / "site", populated, may_link=True)
+        return len(populated.compiled)
 
     def collect(self, env: Path, interpreter: Interpreter = HERE) -> int:
-        tree = self.trees.find(interpreter, DEMO)
+        package = self.packages.find(interpreter, DEMO)
         site = env / "site"
         imported = [path.relative_to(site).as_posix() for path in site.rglob("*.pyc")]
-        return self.bytecode.collect([tree] if tree else [], imported, interpreter)
+        return self.bytecode.collect([package.key] if package else [], imported, interpreter)
 
 
 def install(env: Path, **modules: str) -> Path:
@@ -89,8 +89,8 @@ def imported(env: Path, name: str) -> None:
 @pytest.fixture
 def shared(tmp_path: Path) -> Shared:
     """Give an empty cache; compiling starts the interpreter that runs the tests."""
-    trees = PackageCache(folder=tmp_path / "trees")
-    return Shared(trees, Bytecode(trees=trees, environ={}, run=runner.run))
+    packages = PackageCache(folder=tmp_path / "trees")
+    return Shared(packages, Bytecode(packages=packages, environ={}, run=runner.run))
 
 
 def test_what_was_imported_once_is_there_in_the_next_environment(shared: Shared, tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_two_processes_add_to_one_tree(shared: Shared, tmp_path: Path) -> None:
     """What another run compiled meanwhile is not lost when this one adds to it."""
     first = install(tmp_path / "one", a="A = 1\n", b="B = 2\n")
     shared.keep(first)
-    trees = PackageCache(folder=shared.trees.folder)
-    other = Shared(trees, Bytecode(trees=trees, environ={}, run=runner.run))
-    other.trees.find(HERE, DEMO)
+    packages = PackageCache(folder=shared.packages.folder)
+    other = Shared(packages, Bytecode(packages=packages, environ={}, run=runner.run))
+    other.packages.find(HERE, DEMO)
     imported(first, "a")
     shared.collect(first)
     compiled(first, "a").unlink()
@@ -152,7 +152,7 @@ def test_two_processes_add_to_one_tree(shared: Shared, tmp_path: Path) -> None:
 
 
 def test_what_a_test_wrote_is_never_kept(shared: Shared, tmp_path: Path) -> None:
-    """A forged compiled file or source in an environment reaches no other: the tree's own source is compiled."""
+    """A forged compiled file or source in an environment reaches no other: the package's own source is compiled."""
     first, second = install(tmp_path / "one", a="A = 1\n"), tmp_path / "two"
     shared.keep(first)
     compiled(first, "a").parent.mkdir()
@@ -166,7 +166,7 @@ def test_what_a_test_wrote_is_never_kept(shared: Shared, tmp_path: Path) -> None
 
 
 def test_a_source_that_was_written_into_is_not_compiled(shared: Shared, tmp_path: Path) -> None:
-    """Written through a link: the tree's own source is no longer what RECORD says, so nothing is kept of it."""
+    """Written through a link: the package's own source is no longer what RECORD says, so nothing is kept of it."""
     first = install(tmp_path / "one", a="A = 1\n")
     shared.keep(first)
     imported(first, "a")
@@ -176,12 +176,12 @@ def test_a_source_that_was_written_into_is_not_compiled(shared: Shared, tmp_path
 
 @pytest.mark.parametrize("damage", [b"", b"no code", None])
 def test_a_damaged_compiled_file_is_dropped(shared: Shared, tmp_path: Path, damage: bytes | None) -> None:
-    """Cut off, or with a wrong byte inside: the whole tree is deleted, and nothing of it is used."""
+    """Cut off, or with a wrong byte inside: the whole package is deleted, and nothing of it is used."""
     first = install(tmp_path / "one", a="A = 'a text that can be found again'\n")
     shared.keep(first)
     imported(first, "a")
     shared.collect(first)
-    (kept,) = shared.trees.folder.rglob("*.pyc")
+    (kept,) = shared.packages.folder.rglob("*.pyc")
     content = kept.read_bytes()
     flipped = content.replace(b"a text that can be found", b"A text that can be found")
     assert flipped != content
@@ -202,13 +202,13 @@ def test_a_source_that_does_not_compile_is_passed_over(shared: Shared, tmp_path:
 
 
 def test_old_pythons_and_other_implementations_are_left_alone(tmp_path: Path) -> None:
-    """Below 3.8, and for PyPy, files are shared, but nothing is started, compiled or given compiled."""
+    """Below 3.8, and for PyPy, files are shared, but nothing is started, compiled or populated compiled."""
 
     def never(asked: command.Command) -> command.Completed:
         pytest.fail(f"started {asked.argv}")
 
-    trees = PackageCache(folder=tmp_path / "trees")
-    shared = Shared(trees, Bytecode(trees=trees, environ={}, run=never))
+    packages = PackageCache(folder=tmp_path / "trees")
+    shared = Shared(packages, Bytecode(packages=packages, environ={}, run=never))
     for other in (testing.interpreter("3.7.1"), testing.interpreter("3.10.1", "pypy")):
         env = install(tmp_path / other.version, a="A = 1\n")
         shared.keep(env, other)

@@ -150,7 +150,7 @@ def test_what_hangs_floods_or_fails_is_passed_over(tmp_path: Path) -> None:
     script(folder / "python3.6", "echo 'Welcome'; echo 'a banner' >&2; printf 'no end of line'; exec " + f'{BASE} "$@"')
     with ThreadPoolExecutor(6) as pool:
         found = search(on_path(tmp_path, folder), run=run, cache=None, timeout=4.0, map_parallel=pool.map)
-    reasons = {Path(item.path).name: item.reason for place in found.places for item in place.passed_over}
+    reasons = {Path(item.path).name: item.reason for place in found.places for item in place.rejected}
     expected = {
         "python3.1": "exit status 127: shim: version 3.1 is not active",
         "python3.2": "no answer in 4 s",

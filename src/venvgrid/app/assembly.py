@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from venvgrid.environments.builder import Builder
 from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.bytecode import Bytecode
-from venvgrid.environments.store import Store
+from venvgrid.environments.store import EnvironmentStore
 from venvgrid.outcomes import probe
 from venvgrid.processes.parallel import usable_cpus
 from venvgrid.project.wheels import WheelCache
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from venvgrid.project.metadata import Metadata
 
 
-def make_store(context: RunContext) -> Store:
+def make_store(context: RunContext) -> EnvironmentStore:
     """Return the store of the project's environments."""
     tools, packages = context.tools, context.packages
     app_data = context.cache / "virtualenv"
@@ -32,12 +32,12 @@ def make_store(context: RunContext) -> Store:
         config=context.config,
         installer_for=tools.installer_for,
         creator=Creator(tools=tools.legacy, run=context.run, environ=tools.environ, app_data=app_data),
-        trees=packages,
+        packages=packages,
         probe=probe.PROBE_FILE,
         offline=context.options.offline,
     )
     folder = directories.of_environments(context.root, context.cache)
-    return Store(root=context.root, folder=folder, config=context.config, builder=builder, trees=packages)
+    return EnvironmentStore(root=context.root, folder=folder, config=context.config, builder=builder, packages=packages)
 
 
 def make_wheel_cache(context: RunContext) -> WheelCache:
@@ -89,7 +89,7 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
         digest=lambda: context.project.source_digest,
         resolver=lambda metadata: make_resolver(context, metadata),
         store=context.store,
-        bytecode=Bytecode(trees=context.packages, environ=context.tools.environ, run=context.run),
+        bytecode=Bytecode(packages=context.packages, environ=context.tools.environ, run=context.run),
         cell_runner=CellRunner(commands=commands, store=context.store, run=context.run),
         fresh=context.options.fresh,
     )

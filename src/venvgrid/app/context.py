@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.app.options import FrontEnd, RunOptions
-    from venvgrid.environments.store import Store
+    from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model.config import Config
     from venvgrid.results.report import Earlier
 
@@ -105,7 +105,7 @@ class RunContext:
         return PackageCache(folder=self.cache / "trees")
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> EnvironmentStore:
         """The environments of the project."""
         return assembly.make_store(self)
 

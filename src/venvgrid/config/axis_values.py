@@ -25,6 +25,7 @@ from venvgrid.config.values import (
     text,
     variable_name,
 )
+from venvgrid.model import python_releases
 from venvgrid.model.config import Axis, AxisKind, Resolution
 
 if TYPE_CHECKING:
@@ -67,8 +68,6 @@ _FULL_VERSION = re.compile(
 _OPERATORS = ("<", ">", "=", "!", "~")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-# A bound for ranges, so that none is endless; Pythons that do not exist yet are allowed.
-KNOWN_MINORS = ((2, 7), *((3, minor) for minor in range(6, 100)))
 
 
 def kind(name: str) -> AxisKind:
@@ -241,7 +240,7 @@ def _pythons(value: str, root: Path) -> list[str]:
 
 
 def _supported(major: int, minor: int, value: str) -> None:
-    if (major, minor) not in KNOWN_MINORS:
+    if (major, minor) not in python_releases.ACCEPTED:
         raise BadValueError(f"{shown(value)} is not supported: venvgrid knows Python 2.7, 3.6 and newer")
 
 
@@ -255,7 +254,7 @@ def _range(value: str) -> list[str]:
     _supported(*last, value)
     if first > last:
         raise BadValueError(f'{shown(value)} runs backwards; write "{last[0]}.{last[1]}..{first[0]}.{first[1]}"')
-    return [f"{major}.{minor}" for major, minor in KNOWN_MINORS if first <= (major, minor) <= last]
+    return [f"{major}.{minor}" for major, minor in python_releases.ACCEPTED if first <= (major, minor) <= last]
 
 
 def _extras(raw: object) -> str:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Builds, shares, checks and deletes virtual environments."""

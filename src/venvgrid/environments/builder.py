@@ -1,7 +1,7 @@
-"""How an environment is filled: from trees that the cache has, by the installer for the rest.
+"""Builds environments: populated from the package cache, and by the installer for what is not cached.
 
-Installers copy and never link here: what they share with other environments they do not check. What they put into the
-first environment is kept as trees, from which the next environments are filled without them.
+Installers copy and never link here, because they do not verify files that other environments share. What they install
+into the first environment is added to the cache, from which later environments are populated without them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.environments.creator import Creator
-    from venvgrid.environments.integrity import Links
-    from venvgrid.environments.manifest import Manifest
+    from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.installers.base import Installer
     from venvgrid.model.config import Config
@@ -38,27 +37,27 @@ if TYPE_CHECKING:
 
 
 class BuildError(Exception):
-    """An environment could not be made; the message is for the cells that need it."""
+    """An environment cannot be built; the message is for the cells that need it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """What an environment holds: the manifest of its own files, and what it shares (see `filling.Given`)."""
+    """A built environment: the manifest of its own files, and what it shares (see `Populated`)."""
 
     manifest: Manifest
     links: Links
-    trees: tuple[CachedPackage, ...] = ()
+    cached_packages: tuple[str, ...] = ()
     compiled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """Fills environments of one configuration. `probe` is the file that is put into each."""
+    """Builds the environments of one configuration. `probe` is a file that each of them gets."""
 
     config: Config
     installer_for: Callable[[Interpreter], Installer]
     creator: Creator
-    trees: PackageCache
+    packages: PackageCache
     probe: Path
     platform: str = os.name
     offline: bool = False
@@ -73,102 +72,106 @@ class Builder:
         may_link: bool,
         wipe: Callable[[], None],
     ) -> BuildResult:
-        """Make an environment at `path`, where nothing may be; `wipe` clears it for a second try.
+        """Build an environment at `path`; `wipe` deletes what is there, also before a second try.
 
         Raises:
-            BuildError: it cannot be made.
-            OSError: something cannot be written.
+            BuildError: it cannot be built.
+            OSError: a file cannot be written.
         """
         wipe()
         wanted = [*entry.distributions, *_own(wheel)]
-        known = [self._tree(path, entry.interpreter, item) for item in wanted]
-        base = self._make(path, entry.interpreter, prompt)
+        known = [self._cached(path, entry.interpreter, item) for item in wanted]
+        empty = self._create(path, entry.interpreter, prompt)
         try:
-            given = self._give(path, entry, [tree for tree in known if tree is not None], may_link=may_link)
-        except (DamagedError, FileExistsError):  # the trees cannot be had, or not together: the installer can
+            populated = self._populate(
+                path, entry, [package for package in known if package is not None], may_link=may_link
+            )
+        except (DamagedError, FileExistsError):  # damaged, or two packages own one file: the installer decides
             wipe()
-            base = self._make(path, entry.interpreter, prompt)
-            given, known = Populated(), [None for _ in wanted]
-        rest = [item for item, tree in zip(wanted, known, strict=True) if tree is None]
-        given.manifest |= base
-        return self._fill(path, entry, wheel, given, rest)
+            empty = self._create(path, entry.interpreter, prompt)
+            populated, known = Populated(), [None for _ in wanted]
+        missing = [item for item, package in zip(wanted, known, strict=True) if package is None]
+        populated.manifest |= empty
+        return self._install(path, entry, wheel, populated, missing)
 
     def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: Links) -> BuildResult:
-        """Replace the project in an environment that is whole but for it.
+        """Install the project again into an environment that is whole otherwise.
 
         Raises:
             BuildError: it cannot be installed.
-            OSError: something cannot be written.
+            OSError: a file cannot be written.
         """
         self._install_project(path, entry, wheel, reinstall=True)
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        kept = still_shared(site, links, self.trees)
-        return BuildResult(manifest=self._manifest(path, site, kept), links=kept)
+        links = still_shared(site, links, self.packages)
+        return BuildResult(manifest=self._manifest(path, site, links), links=links)
 
-    def _make(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
-        """Make the empty environment; gives its files."""
+    def _create(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
+        """Create the empty environment and return its manifest."""
         try:
             self.creator.make(path, interpreter, prompt)
         except SkeletonError as error:
             raise BuildError(str(error)) from error
         return take(path)
 
-    def _tree(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
-        tree = self.trees.find(interpreter, distribution)
-        is_fit = tree is not None and fits(tree, venv_layout.python_of(path, self.platform))
-        return tree if is_fit else None
+    def _cached(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
+        package = self.packages.find(interpreter, distribution)
+        is_fit = package is not None and fits(package, venv_layout.python_of(path, self.platform))
+        return package if is_fit else None
 
-    def _give(self, path: Path, entry: LockEntry, trees: Iterable[CachedPackage], *, may_link: bool) -> Populated:
-        given = Populated()
+    def _populate(
+        self, path: Path, entry: LockEntry, packages: Iterable[CachedPackage], *, may_link: bool
+    ) -> Populated:
+        populated = Populated()
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        for tree in trees:
-            populate(self.trees, tree, path, site, given, may_link=may_link)
-        return given
+        for package in packages:
+            populate(self.packages, package, path, site, populated, may_link=may_link)
+        return populated
 
-    def _fill(
-        self, path: Path, entry: LockEntry, wheel: Wheel | None, given: Populated, rest: list[Distribution]
+    def _install(
+        self, path: Path, entry: LockEntry, wheel: Wheel | None, populated: Populated, missing: list[Distribution]
     ) -> BuildResult:
-        """Have the installer install what no tree gave, and make trees of it."""
+        """Install what is not cached, and add it to the cache."""
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        if rest:
+        if missing:
             own = {item.name for item in _own(wheel)}
             self._request(
                 entry,
                 InstallRequest(
                     python=venv_layout.python_of(path, self.platform),
                     interpreter=entry.interpreter,
-                    distributions=tuple(item for item in rest if item.name not in own),
-                    wheels=(wheel.path,) if wheel and any(item.name in own for item in rest) else (),
+                    distributions=tuple(item for item in missing if item.name not in own),
+                    wheels=(wheel.path,) if wheel and any(item.name in own for item in missing) else (),
                 ),
             )
             python = venv_layout.python_of(path, self.platform)
-            kept = ingest.add_installed(self.trees, path, site, python, entry.interpreter, rest)
-            given.trees |= kept.trees
-            given.links |= kept.links
-        if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need what is there
+            added = ingest.add_installed(self.packages, path, site, python, entry.interpreter, missing)
+            populated.packages += added.packages
+            populated.links |= added.links
+        if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
-        somebody_else_wrote = rest or self.config.project.install is InstallMode.EDITABLE
-        manifest = self._manifest(path, site, given.links) if somebody_else_wrote else given.manifest
+        is_installed_into = missing or self.config.project.install is InstallMode.EDITABLE
+        manifest = self._manifest(path, site, populated.links) if is_installed_into else populated.manifest
         return BuildResult(
             manifest={**manifest, **self._probe(path, site)},
-            links=given.links,
-            trees=tuple(given.trees.values()),
-            compiled=frozenset(given.compiled),
+            links=populated.links,
+            cached_packages=tuple(populated.packages),
+            compiled=frozenset(populated.compiled),
         )
 
     def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
-        """Look at all files that are the environment's own."""
+        """Return the manifest of all files that the environment does not share, with the probe."""
         shared = {
             venv_layout.prefix_of(path, site) + name
-            for key, apart in links.items()
-            if (tree := self.trees.by_key(key)) is not None
-            for name in tree.site.keys() - set(apart)
+            for key, unshared in links.items()
+            if (package := self.packages.by_key(key)) is not None
+            for name in package.site.keys() - set(unshared)
         }
         own = {name: entry for name, entry in take(path).items() if name not in shared}
         return {**own, **self._probe(path, site)}
 
     def _probe(self, path: Path, site: Path) -> Manifest:
-        """Put the probe in."""
+        """Copy the probe into the environment and return its entry of the manifest."""
         target = site / self.probe.name
         shutil.copyfile(self.probe, target)
         return {target.relative_to(path).as_posix(): entry_at(str(target))}
@@ -201,7 +204,7 @@ class Builder:
 
 
 def _own(wheel: Wheel | None) -> tuple[Distribution, ...]:
-    """Give the project's own wheel as a distribution: its content's digest is as good as a hash of the file."""
+    """Return the project's wheel as a distribution; the digest of its content stands for the hash of its file."""
     if wheel is None:
         return ()
     digest = f"content:{wheel.digest}"

@@ -1,4 +1,4 @@
-"""Empty virtual environments: made by virtualenv, in this process where the current one can."""
+"""Creates empty virtual environments with virtualenv: in this process, or by an older one for old Pythons."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TIMEOUT = 120.0  # seconds
 
 
 class SkeletonError(Exception):
-    """virtualenv cannot make an environment; the message says why."""
+    """virtualenv cannot create an environment; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
-    """Makes environments without anything installed. `app_data` is virtualenv's own cache."""
+    """Creates environments in which nothing is installed. `app_data` is the cache of virtualenv."""
 
     tools: Tools
     run: Runner
@@ -34,10 +34,10 @@ class Creator:
     app_data: Path
 
     def make(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
-        """Make an environment at `path`.
+        """Create an environment at `path`.
 
         Raises:
-            SkeletonError: it cannot be made.
+            SkeletonError: it cannot be created.
         """
         if interpreter.release < OLDEST_FOR_VIRTUALENV:
             self._make_old(path, interpreter, prompt)
@@ -48,7 +48,7 @@ class Creator:
         try:
             session_via_cli(arguments, setup_logging=False, env={}).run()
         except (RuntimeError, ValueError, SystemExit) as error:
-            message = f"virtualenv cannot make an environment of {interpreter.executable}: {error}"
+            message = f"virtualenv cannot create an environment of {interpreter.executable}: {error}"
             raise SkeletonError(message) from error
 
     def _make_old(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
@@ -63,7 +63,7 @@ class Creator:
         )
         if completed.exit_code != 0:
             output = (completed.error or completed.stderr or completed.stdout).strip()
-            message = f"virtualenv cannot make an environment of {interpreter.executable}: {output[-500:]}"
+            message = f"virtualenv cannot create an environment of {interpreter.executable}: {output[-500:]}"
             raise SkeletonError(message)
 
 

@@ -1,34 +1,33 @@
-"""What an environment holds, for people: its size, and a requirements.txt that makes it again."""
+"""Writes the content of an environment as a requirements.txt."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
-from venvgrid.environments import store
-
-
-def size(path: Path) -> int:
-    """Add up the bytes of all files of an environment."""
-    return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir() or file.is_symlink())
+from venvgrid.environments.manifest import read_marker
+from venvgrid.environments.package_cache.links import digest_of
+from venvgrid.model.errors import InfrastructureError
 
 
 def freeze(path: Path) -> str:
-    """Give a requirements.txt, with hashes, from which pip or uv makes the environment again; the project is a path."""
-    marker = store.read_marker(path) or {}
-    distributions: Any = marker.get("distributions", [])
-    lines = [f"# Python {marker.get('python')}; made by venvgrid env freeze"]
-    hashed = all(hashes for _, _, hashes, _ in distributions) and not marker.get("editable")
-    for name, version, hashes, direct in distributions:
+    """Return a requirements.txt, with hashes, from which pip or uv recreates the environment; the project is a path.
+
+    Raises:
+        InfrastructureError: the environment is not whole.
+    """
+    marker = read_marker(path)
+    if marker is None:
+        raise InfrastructureError(f"{path} is not a whole environment")
+    lines = [f"# Python {marker.python}; made by venvgrid env freeze"]
+    is_hashed = all(hashes for _, _, hashes, _ in marker.distributions) and not marker.editable
+    for name, version, hashes, direct in marker.distributions:
         requirement = f"{name} @ {direct}" if direct else f"{name}=={version}"
-        lines.append(_with_hashes(requirement, hashes if hashed else []))
-    wheel = str(marker.get("wheel") or "")
-    if wheel:
-        digest = hashlib.sha256(Path(wheel).read_bytes()).hexdigest()
-        lines.append(_with_hashes(f"{marker['name']} @ {Path(wheel).as_uri()}", [f"sha256:{digest}"] if hashed else []))
-    if marker.get("editable"):
-        lines.append(f"--editable {marker['editable']}")
+        lines.append(_with_hashes(requirement, hashes if is_hashed else []))
+    if marker.wheel:
+        hashes = [f"sha256:{digest_of(marker.wheel)}"] if is_hashed else []
+        lines.append(_with_hashes(f"{marker.name} @ {Path(marker.wheel).as_uri()}", hashes))
+    if marker.editable:
+        lines.append(f"--editable {marker.editable}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,16 @@
-"""Whether an environment is what it was: its own files by its manifest, those that it shares by their seals.
+"""Integrity check: compares an environment with its manifest, and its shared files with the package cache.
 
-It is looked at before every use and after the tests of every cell, thousands of files each time, so each costs one call
-of the system and little else.
+It runs before every use and after the tests of every cell, over thousands of files, so each costs one system call.
+
+    file            compared with                 difference
+    own             manifest (`entry_of`)         changed
+    shared          seal of the cached file       still the same file, other content: changed, package poisoned
+                    (ctime, then content)         deleted or replaced: changed
+    compiled        seal, only where it is        still the same file, other content: changed, package poisoned
+                    shared                        replaced by Python: no difference
+
+States: an environment that is marked whole and has no difference is used. One with a difference is dropped, and every
+poisoned package is quarantined (see `store`).
 """
 
 from __future__ import annotations
@@ -17,18 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from venvgrid.environments.manifest import Manifest
+    from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
-
-Links = dict[str, list[str]]  # see `filling.Given`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrityReport:
-    """What is to be seen in an environment.
+    """Result of an integrity check.
 
-    `changed` names files that are not as they were installed, relative to the environment; `poisoned` are the keys of
-    the trees whose own files are among them; `compiled` names the compiled files, relative to site-packages.
+    `changed` names the files that are not as they were installed, relative to the environment. `poisoned` holds the
+    keys of the packages whose cached files were written into. `compiled` names the compiled files, relative to
+    site-packages.
     """
 
     changed: tuple[str, ...] = ()
@@ -36,54 +44,53 @@ class IntegrityReport:
     compiled: frozenset[str] = frozenset()
 
 
-def check(
-    path: Path, site: Path, manifest: Manifest, links: Mapping[str, list[str]], trees: PackageCache
-) -> IntegrityReport:
-    """Look at every file of an environment. Compiled files are its own business, but for those that it shares."""
+def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: PackageCache) -> IntegrityReport:
+    """Check every file of an environment. Compiled files may change, except those that are shared."""
     prefix = prefix_of(path, site)
-    shared = {key: trees.by_key(key) for key in links}
-    gone = [key for key, tree in shared.items() if tree is None]
-    if gone:  # the cache was deleted: nobody can say whether the files are right
-        return IntegrityReport(changed=tuple(gone), poisoned=frozenset(gone))
-    walk = _Walk(site, {key: tree for key, tree in shared.items() if tree}, links)
+    shared = {key: packages.by_key(key) for key in links}
+    missing = [key for key, package in shared.items() if package is None]
+    if missing:  # the cache was deleted: the shared files cannot be verified
+        return IntegrityReport(changed=tuple(missing), poisoned=frozenset(missing))
+    walk = _Walk(site, {key: package for key, package in shared.items() if package}, links)
     walk.run()
     own = take(path, without=site) | {prefix + name: entry for name, entry in walk.own.items()}
-    wrong, poisoned = walk.judge()
+    changed, poisoned = walk.judge()
     return IntegrityReport(
-        changed=tuple(sorted({prefix + name for name in wrong}.union(differences(manifest, own)))),
+        changed=tuple(sorted({prefix + name for name in changed}.union(differences(manifest, own)))),
         poisoned=frozenset(poisoned),
         compiled=frozenset(walk.compiled),
     )
 
 
-def still_shared(site: Path, links: Mapping[str, list[str]], trees: PackageCache) -> Links:
-    """Give the links of an environment after something was installed into it: what is no longer shared is its own."""
+def still_shared(site: Path, links: Links, packages: PackageCache) -> Links:
+    """Return the links of an environment after an installation into it: files that it replaced are its own."""
     found = {}
-    for key, apart in links.items():
-        tree = trees.by_key(key)
-        if tree is not None:
-            found[key] = [*apart, *(name for name in tree.site if name not in apart and not tree.is_intact(name, site))]
+    for key, unshared in links.items():
+        package = packages.by_key(key)
+        if package is not None:
+            replaced = (name for name in package.site if name not in unshared and not package.is_intact(name, site))
+            found[key] = [*unshared, *replaced]
     return found
 
 
 class _Walk:
-    """One walk through site-packages. `expected` maps each file that is shared to the ctime that it is to have."""
+    """A walk through site-packages. `expected` maps each shared file to the ctime of its seal."""
 
-    def __init__(self, site: Path, trees: Mapping[str, CachedPackage], links: Mapping[str, list[str]]) -> None:
-        self.site, self.trees = site, trees
+    def __init__(self, site: Path, packages: Mapping[str, CachedPackage], links: Links) -> None:
+        self.site, self.packages = site, packages
         self.own: Manifest = {}
         self.compiled: set[str] = set()
-        self.doubtful: set[str] = set()  # shared files whose ctime is another one
+        self.doubtful: set[str] = set()  # shared files with another ctime
         self.expected: dict[str, int] = {}
         self.optional: dict[str, int] = {}  # compiled files that may be shared
-        for key, tree in trees.items():
-            ctimes = {name: seal[0] for name, seal in tree.inner.seals.items()}
-            apart = frozenset(links[key])
-            self.expected.update({name: ctimes.get(name, 0) for name in tree.site if name not in apart})
-            self.optional.update({name: ctimes.get(name, 0) for name in tree.compiled})
+        for key, package in packages.items():
+            ctimes = {name: seal[0] for name, seal in package.site_files.seals.items()}
+            unshared = frozenset(links[key])
+            self.expected.update({name: ctimes.get(name, 0) for name in package.site if name not in unshared})
+            self.optional.update({name: ctimes.get(name, 0) for name in package.compiled})
 
     def run(self) -> None:
-        """Look at every file once."""
+        """Visit every file once."""
         base, expected, doubtful, seen = f"{self.site}{os.sep}", self.expected.get, self.doubtful, 0
         pending = [""]
         while pending:
@@ -99,11 +106,11 @@ class _Walk:
                     elif item.is_dir(follow_symlinks=False):
                         pending.append(f"{name}/")
                     else:
-                        self._other(name, prefix, item)
+                        self._visit_own(name, prefix, item)
         if seen < len(self.expected):
             doubtful.update(name for name in self.expected if not os.path.lexists(base + name))
 
-    def _other(self, name: str, prefix: str, item: os.DirEntry[str]) -> None:
+    def _visit_own(self, name: str, prefix: str, item: os.DirEntry[str]) -> None:
         if name.endswith(COMPILED):
             self.compiled.add(name)
             ctime = self.optional.get(name)
@@ -115,27 +122,27 @@ class _Walk:
             self.own[name] = entry_of(item.stat(follow_symlinks=False))
 
     def judge(self) -> tuple[set[str], set[str]]:
-        """Give the shared files that are not what they were, and the keys of the trees that were written into.
+        """Return the shared files that changed, and the keys of the packages that were written into.
 
-        A file that was deleted or replaced is the environment's loss alone. A compiled file that is no longer shared is
-        no loss at all: Python has written a new one.
+        A deleted or replaced file is a change of this environment alone. A compiled file that is no longer shared is
+        no change: Python has written a new one.
         """
-        wrong, poisoned = set(), set()
-        for key, tree in self.trees.items():
+        changed, poisoned = set(), set()
+        for key, package in self.packages.items():
             for name in self.doubtful:
-                facts = tree.site.get(name) or tree.compiled.get(name)
+                facts = package.site.get(name) or package.compiled.get(name)
                 if facts is None:
                     continue
-                is_shared = self._is_shared(tree, name)
-                if is_shared and not tree.inner.is_unchanged(name, facts):
+                is_shared = self._is_shared(package, name)
+                if is_shared and not package.site_files.is_unchanged(name, facts):
                     poisoned.add(key)
-                    wrong.add(name)
-                elif not is_shared and name in tree.site:
-                    wrong.add(name)
-        return wrong, poisoned
+                    changed.add(name)
+                elif not is_shared and name in package.site:
+                    changed.add(name)
+        return changed, poisoned
 
-    def _is_shared(self, tree: CachedPackage, name: str) -> bool:
+    def _is_shared(self, package: CachedPackage, name: str) -> bool:
         try:
-            return os.path.samefile(tree.inner.base + name, self.site / name)  # noqa: PTH121  (a path as text is at hand)
+            return os.path.samefile(package.site_files.base + name, self.site / name)  # noqa: PTH121  (text at hand)
         except OSError:
             return False

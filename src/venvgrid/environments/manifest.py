@@ -1,28 +1,74 @@
-"""Whether an environment is as it was installed: a manifest of every file, cheap enough to check before every use."""
+"""Manifest and marker of an environment: its files as installed, cheap enough to compare before each use."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.model import serialization
+from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+FORMAT = "venvgrid-environment-3"
 MARKER = "venvgrid.json"
 COMPILED = (".pyc", ".pyo")
-Manifest = dict[str, list[object]]
+Manifest = dict[str, list[object]]  # by path relative to the environment, with "/": see `entry_of`
+Links = dict[str, list[str]]  # by key of a cached package: those of its files that the environment does not share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """Content of the file that marks an environment as whole. Fields without a value are ""."""
+
+    key: str  # of the lock entry
+    path: str  # of the environment: its scripts name it
+    project: str  # digest of the wheel's content
+    name: str  # of the project
+    wheel: str  # its path
+    editable: str  # folder of the project
+    python: str  # version
+    interpreter: list[str | int] | None  # identity of the interpreter's file
+    distributions: list[list[Any]]  # name, version, hashes and direct reference of each
+    site: str  # site-packages, relative to the environment
+    manifest: Manifest
+    links: Links
+
+
+def read_marker(path: Path) -> Marker | None:
+    """Return the marker of the environment at `path`, or None if it is missing, damaged or of another format."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        data = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        if data["format"] == FORMAT:
+            marker: Marker = serialization.from_plain(Marker, data)
+            return marker
+    return None
+
+
+def write_marker(path: Path, marker: Marker) -> None:
+    """Mark the environment at `path` as whole, durably.
+
+    Raises:
+        InfrastructureError: the marker cannot be written.
+    """
+    data = {item.name: getattr(marker, item.name) for item in fields(marker)}  # JSON-able: a manifest may be large
+    atomic.write_atomic(path / MARKER, json.dumps({"format": FORMAT, **data}))
 
 
 def take(path: Path, without: Path | None = None) -> Manifest:
-    """Map every file below `path` to its size, mtime, mode and ctime (see `entry_of`), or its link's target.
+    """Return the manifest of all files below `path`: of a file see `entry_of`, of a link its target.
 
-    Compiled Python files are left out, and so is what is below `without`.
+    Compiled files, the marker and the folder `without` are left out.
     """
     found: Manifest = {}
     pending = [""]
-    passed_over = os.path.relpath(without, path).replace(os.sep, "/") if without is not None else None
+    excluded = os.path.relpath(without, path).replace(os.sep, "/") if without is not None else None
     while pending:
         prefix = pending.pop()
         with os.scandir(path / prefix) as entries:
@@ -31,7 +77,7 @@ def take(path: Path, without: Path | None = None) -> Manifest:
                 if item.is_symlink():
                     found[name] = [os.readlink(item.path)]  # noqa: PTH115  (thousands of files: no Path for each)
                 elif item.is_dir():
-                    if item.name != "__pycache__" and name != passed_over:
+                    if item.name != "__pycache__" and name != excluded:
                         pending.append(f"{name}/")
                 elif name != MARKER and not name.endswith(COMPILED):
                     found[name] = entry_of(item.stat(follow_symlinks=False))
@@ -39,18 +85,18 @@ def take(path: Path, without: Path | None = None) -> Manifest:
 
 
 def entry_of(status: os.stat_result) -> list[object]:
-    """Give what a manifest says of a plain file: bytes, mtime in ns, permission bits, and ctime in ns."""
+    """Return the manifest's entry of a plain file: bytes, mtime in ns, permission bits, and ctime in ns."""
     ctime = 0 if os.name == "nt" else status.st_ctime_ns  # on Windows it is the time of birth
     return [status.st_size, status.st_mtime_ns, stat.S_IMODE(status.st_mode), ctime]
 
 
 def entry_at(path: str) -> list[object]:
-    """Give what a manifest says of the plain file at a path."""
+    """Return the manifest's entry of the plain file at a path."""
     return entry_of(os.lstat(path))
 
 
 def differences(recorded: object, now: Mapping[str, object]) -> tuple[str, ...]:
-    """Name the files that are not as recorded."""
+    """Return the names of the files that are not as recorded, sorted."""
     before: Mapping[str, object] = recorded if isinstance(recorded, dict) else {}
     names: Iterable[str] = before.keys() | now.keys()
     return tuple(sorted(name for name in names if before.get(name) != now.get(name)))

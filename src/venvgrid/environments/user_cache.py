@@ -1,12 +1,10 @@
-"""The user's cache, for people: what is in it, whether it is what it was, and less of it.
+"""Inspects, verifies and prunes the user's cache.
 
-Whatever is deleted is made again when it is needed, also by a run that is going on: a tree disappears in one step, and
-a build that misses one asks the installer.
+Deleting is safe at any time, also during a run: an item disappears in one step, and is made again when needed.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import zipfile
@@ -15,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import facts_of
-from venvgrid.storage.atomic import read_sealed
+from venvgrid.storage import directories, json_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,18 +21,18 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
-# What each folder holds, and how deep the things lie that can be deleted one by one.
+# Content of each folder, and the depth of the items that can be deleted one by one.
 PARTS = {
     "trees": ("installed distributions, shared with environments", 2),
     "projects": ("wheels of projects", 2),
-    "resolutions": ("what resolvers answered", 1),
-    "metadata": ("what projects declare", 1),
-    "releases": ("what indexes have", 2),
+    "resolutions": ("answers of resolvers", 1),
+    "metadata": ("metadata of projects", 1),
+    "releases": ("releases that indexes list", 2),
     "tools": ("tools for old Pythons", 1),
-    "downloads": ("what was downloaded", 1),
+    "downloads": ("downloads", 1),
     "interpreters": ("interpreters seen", 1),
-    "virtualenv": ("what virtualenv keeps", 1),
-    "virtualenv-old": ("what virtualenv keeps, for old Pythons", 1),
+    "virtualenv": ("files of virtualenv", 1),
+    "virtualenv-old": ("files of virtualenv, for old Pythons", 1),
     "stores": ("environments of projects whose path scripts cannot hold", 0),
 }
 DAY = 86_400.0  # seconds
@@ -42,17 +40,17 @@ DAY = 86_400.0  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePart:
-    """A folder of the cache: its size in bytes, and how many things are in it."""
+    """A folder of the cache: the number of its items, and their size in bytes."""
 
     name: str
-    what: str
-    things: int
+    description: str
+    items: int
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
-    """What can be deleted by itself; `used` is when it was last used, in seconds since the epoch."""
+class CacheItem:
+    """An item that can be deleted by itself; `used` is the time of its last use, in seconds since the epoch."""
 
     path: Path
     size: int
@@ -60,24 +58,24 @@ class Thing:
 
 
 def parts(folder: Path) -> list[CachePart]:
-    """Give what is in the cache."""
+    """Return the folders of the cache that hold something."""
     found = []
-    for name, (what, depth) in PARTS.items():
-        things = list(_things(folder / name, depth))
-        size = sum(thing.size for thing in things)
-        if things:
-            found.append(CachePart(name=name, what=what, things=len(things), size=size))
+    for name, (description, depth) in PARTS.items():
+        items = list(_items(folder / name, depth))
+        size = sum(item.size for item in items)
+        if items:
+            found.append(CachePart(name=name, description=description, items=len(items), size=size))
     return found
 
 
-def verify(folder: Path, trees: PackageCache) -> list[str]:
-    """Read all that has a checksum or a format, and delete what is damaged; gives that, relative to the cache."""
-    damaged = [_relative(path, folder) for path in _broken_trees(trees)]
+def verify(folder: Path, packages: PackageCache) -> list[str]:
+    """Verify all files with a checksum or a format; delete and return the damaged ones, relative to the cache."""
+    damaged = [_relative(path, folder) for path in _broken_packages(packages)]
     for name in ("resolutions", "releases", "interpreters"):
         for file in sorted((folder / name).rglob("*.json")):
             with suppress(OSError):
                 try:
-                    json.loads(read_sealed(file))
+                    json_cache.load(file)
                 except ValueError:
                     file.unlink()
                     damaged.append(_relative(file, folder))
@@ -90,47 +88,37 @@ def verify(folder: Path, trees: PackageCache) -> list[str]:
     return damaged
 
 
-def prune(folder: Path, *, now: float, days: float | None = None, most: int | None = None) -> tuple[int, int]:
-    """Delete what was not used for so many days, then the longest unused until `most` bytes are left.
+def prune(folder: Path, *, now: float, days: float | None = None, max_size: int | None = None) -> tuple[int, int]:
+    """Delete the items that were unused for `days`, then the longest unused until `max_size` bytes are left.
 
-    Gives how many things were deleted, and their bytes.
+    Return the number of deleted items and their bytes.
     """
-    things = [thing for name, (_, depth) in PARTS.items() for thing in _things(folder / name, depth) if depth]
-    things.sort(key=lambda thing: thing.used)
-    total, gone, freed = sum(thing.size for thing in things), 0, 0
-    for thing in things:
-        is_old = days is not None and now - thing.used > days * DAY
-        is_much = most is not None and total - freed > most
-        if (is_old or is_much) and _delete(thing.path):
-            gone, freed = gone + 1, freed + thing.size
-    return gone, freed
+    items = [item for name, (_, depth) in PARTS.items() for item in _items(folder / name, depth) if depth]
+    items.sort(key=lambda item: item.used)
+    total, deleted, freed = sum(item.size for item in items), 0, 0
+    for item in items:
+        is_old = days is not None and now - item.used > days * DAY
+        is_over = max_size is not None and total - freed > max_size
+        if (is_old or is_over) and _delete(item.path):
+            deleted, freed = deleted + 1, freed + item.size
+    return deleted, freed
 
 
-def _things(folder: Path, depth: int) -> Iterator[Thing]:
+def _items(folder: Path, depth: int) -> Iterator[CacheItem]:
     with suppress(OSError):
         for path in folder.glob("/".join(["*"] * max(1, depth))):
             marker = path / "seals.json"
             with suppress(OSError):
                 used = marker if marker.is_file() else path
-                yield Thing(path=path, size=_size(path), used=used.lstat().st_mtime)
-
-
-def _size(path: Path) -> int:
-    if not path.is_dir() or path.is_symlink():
-        return path.lstat().st_size
-    total = 0
-    for file in path.rglob("*"):
-        with suppress(OSError):
-            total += file.lstat().st_size if not file.is_dir() else 0
-    return total
+                yield CacheItem(path=path, size=directories.size(path), used=used.lstat().st_mtime)
 
 
 def _delete(path: Path) -> bool:
-    """Delete in one step: whoever is about to use it finds all of it or nothing."""
+    """Delete in one step: another process finds all of it or nothing."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             trash = tempfile.mkdtemp(prefix=".partial-", dir=path.parent)
-            path.rename(f"{trash}/gone")
+            path.rename(f"{trash}/deleted")
             shutil.rmtree(trash, ignore_errors=True)
         else:
             path.unlink()
@@ -138,25 +126,29 @@ def _delete(path: Path) -> bool:
     return False
 
 
-def _broken_trees(trees: PackageCache) -> Iterator[Path]:
-    for place in sorted(trees.folder.glob("*/*")):
+def _broken_packages(packages: PackageCache) -> Iterator[Path]:
+    for place in sorted(packages.folder.glob("*/*")):
         if place.name.startswith(".partial-") or not place.is_dir():
             continue
-        tree = trees.by_key(f"{place.parent.name}/{place.name}")
-        if tree is None:
+        package = packages.by_key(f"{place.parent.name}/{place.name}")
+        if package is None:
             if _delete(place):
                 yield place
-        elif not _is_right(tree):
-            trees.drop(tree)
+        elif not _is_intact(package):
+            packages.drop(package)
             yield place
 
 
-def _is_right(tree: CachedPackage) -> bool:
-    """Whether every file of a tree has the content that it had, whatever its times say."""
-    for kept, files in ((tree.inner, tree.site), (tree.inner, tree.compiled), (tree.outer, tree.outside)):
+def _is_intact(package: CachedPackage) -> bool:
+    """Return whether every file of a package has its recorded content; times and seals are not believed."""
+    for folder, files in (
+        (package.site_files, package.site),
+        (package.site_files, package.compiled),
+        (package.script_files, package.outside),
+    ):
         for path, facts in files.items():
             try:
-                if facts_of(kept.base + path).digest != facts.digest:
+                if facts_of(folder.base + path).digest != facts.digest:
                     return False
             except OSError:
                 return False

@@ -1,4 +1,4 @@
-"""Where things are in a virtual environment, and links between folders: what differs between platforms."""
+"""Paths inside a virtual environment, and links between folders, by platform."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def python_of(path: Path, platform: str = os.name) -> Path:
-    """Give the interpreter of an environment."""
+    """Return the interpreter of an environment."""
     return path / "Scripts" / "python.exe" if platform == "nt" else path / "bin" / "python"
 
 
 def site_of(path: Path, interpreter: Interpreter, platform: str = os.name) -> Path:
-    """Give the site-packages folder of an environment."""
+    """Return the site-packages folder of an environment."""
     if platform == "nt":
         return path / "Lib" / "site-packages"
     major, minor = interpreter.release
@@ -28,19 +28,19 @@ def site_of(path: Path, interpreter: Interpreter, platform: str = os.name) -> Pa
 
 
 def prefix_of(path: Path, site: Path) -> str:
-    """Give what stands before a path relative to site-packages to make it relative to the environment."""
+    """Return site-packages relative to the environment, with "/" at the end."""
     return site.relative_to(path).as_posix() + "/"
 
 
 def is_junction(path: Path) -> bool:
-    """Whether a path is a directory junction of Windows."""
+    """Return whether a path is a directory junction of Windows."""
     with suppress(OSError):
         return bool(getattr(path.lstat(), "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1))
     return False
 
 
 def make_junction(target: Path, place: Path) -> None:
-    """Make a directory junction, which needs no privilege on Windows, in place of an earlier one."""
+    """Make or replace a directory junction, which needs no privilege on Windows."""
     import _winapi  # noqa: PLC0415  (only there on Windows)
 
     if is_junction(place):
@@ -49,7 +49,7 @@ def make_junction(target: Path, place: Path) -> None:
 
 
 def link(target: Path, place: Path, platform: str = os.name) -> bool:
-    """Make `place` lead to the folder `target`; False, and nothing done, if something other than a link is there."""
+    """Link `place` to the folder `target`; return False and do nothing if something other than a link is there."""
     if os.path.lexists(place) and not (place.is_symlink() or is_junction(place)):
         return False
     if platform == "nt":

@@ -1,25 +1,22 @@
-"""What earlier runs learned about interpreters, so that none is started twice.
+"""The interpreter cache: what earlier runs learned about interpreters, so that none is started twice.
 
-An answer holds for a path as long as the file behind it keeps its real path, size and mtime. All is forgotten when the
-machine's kernel changes (it is part of the environment markers) and when the question changes. A failure is forgotten
-after ten minutes, and what a script answered is not kept at all, because it depends on what the script starts: the
+An answer holds for a path as long as the file behind it keeps its real path, size and mtime. The cache is emptied when
+the machine's kernel changes (it is part of the environment markers) and when the query script changes. A failure is
+forgotten after ten minutes. The answer of a script is not cached, because it depends on what the script starts: the
 answer of a pyenv shim changes with `pyenv global`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from venvgrid.interpreters.identity import identity
 from venvgrid.interpreters.query import SCRIPT, QueryResult
 from venvgrid.model.serialization import from_plain, to_plain
-from venvgrid.storage.atomic import read_sealed, write_sealed
+from venvgrid.storage import digests, json_cache
 
 FORMAT = "venvgrid-pythons-1"
 FILE = "interpreters.json"
@@ -27,18 +24,18 @@ FAILURE_LASTS = 600.0  # seconds
 
 
 class InterpreterCache:
-    """Answers by path, read from and written to a folder; without a folder it forgets at once."""
+    """Answers by path, in a file of a folder. Without a folder nothing is remembered."""
 
     def __init__(self, folder: Path | None, *, now: float) -> None:
-        """Read what is there; a file that is damaged or of another format is as none. `now` is the time, in seconds."""
+        """Read the file; a damaged one, or one of another format, counts as empty. `now` is the time in seconds."""
         self._file = folder / FILE if folder else None
         self._now = now
-        self._header = {"format": FORMAT, "host": _host(), "question": _digest(SCRIPT)}
-        self._entries: dict[str, Any] = self._read()
+        self._header = {"format": FORMAT, "host": _host(), "question": digests.of_text(SCRIPT.read_bytes(), 16)}
+        self._entries = self._read()
         self._new: dict[str, Any] = {}
 
-    def recall(self, path: Path) -> QueryResult | None:
-        """Give the answer that still holds for `path`."""
+    def find(self, path: Path) -> QueryResult | None:
+        """Return the answer that still holds for `path`, or None if there is none."""
         entry = self._entries.get(str(path))
         if not isinstance(entry, Mapping):
             return None
@@ -48,55 +45,29 @@ class InterpreterCache:
             return None
         if answer.interpreter is None and not 0 <= self._now - answer.asked < FAILURE_LASTS:
             return None
-        return answer if entry.get("stamp") == _stamps(path, answer) else None
+        return answer if entry.get("stamp") == _stamp(path, answer) else None
 
-    def keep(self, path: Path, answer: QueryResult) -> None:
-        """Note an answer, to be saved by `save`, if it is one that lasts."""
-        if answer.lasting and (stamp := _stamps(path, answer)):
+    def add(self, path: Path, answer: QueryResult) -> None:
+        """Note an answer for `save`, unless it does not last."""
+        if answer.lasting and (stamp := _stamp(path, answer)):
             self._new[str(path)] = {"stamp": stamp, "answer": to_plain(answer)}
 
     def save(self) -> None:
-        """Write what is new beside what other processes wrote meanwhile. A folder that takes no file is no error."""
-        if self._file is None or not self._new:
-            return
-        known = {path: entry for path, entry in self._read().items() if Path(path).exists()}
-        text = json.dumps({**self._header, "answers": {**known, **self._new}}, indent=1, sort_keys=True)
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_sealed(self._file, text)
+        """Add the new answers to those that other processes saved. A folder that takes no file is no error."""
+        if self._file is not None and self._new:
+            known = {path: entry for path, entry in self._read().items() if Path(path).exists()}
+            json_cache.save(self._file, {"answers": {**known, **self._new}}, **self._header)
 
     def _read(self) -> dict[str, Any]:
-        if self._file is None:
-            return {}
-        try:
-            data = json.loads(read_sealed(self._file))
-        except (OSError, ValueError):
-            return {}
-        if not isinstance(data, dict) or any(data.get(key) != value for key, value in self._header.items()):
-            return {}
-        answers = data.get("answers")
+        answers = json_cache.read(self._file, **self._header).get("answers") if self._file else None
         return answers if isinstance(answers, dict) else {}
 
 
-def _stamps(path: Path, answer: QueryResult) -> list[str | int] | None:
-    """Give what must not change for the answer to hold; a launcher and the Python that it starts both count."""
-    files = [path]
-    if answer.interpreter and answer.interpreter.executable != str(path):
-        files.append(Path(answer.interpreter.executable))
-    stamps: list[str | int] = []
-    for file in files:
-        real = os.path.realpath(file)
-        try:
-            status = os.stat(real)  # noqa: PTH116  beside realpath
-        except OSError:
-            return None
-        stamps += [real, status.st_size, status.st_mtime_ns]
-    return stamps
+def _stamp(path: Path, answer: QueryResult) -> list[str | int] | None:
+    """Return what must not change for the answer to hold: the identity of a launcher and of the Python it starts."""
+    executable = answer.interpreter.executable if answer.interpreter else str(path)
+    return identity(*dict.fromkeys([str(path), executable]))
 
 
 def _host() -> str:
     return f"{platform.system()} {platform.release()} {platform.version()} {platform.machine()}"
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

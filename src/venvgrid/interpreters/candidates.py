@@ -1,4 +1,4 @@
-"""Which files of a folder may be Pythons, told from names, links and `pyvenv.cfg` alone: nothing is started."""
+"""Finds the files of a folder that may be Pythons, by names, links and `pyvenv.cfg`. Nothing is started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_LINK_DEPTH = 5  # links followed inside a folder, environments made from env
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """Something that looked like a Python and was not taken, and why."""
+    """A path with the name of a Python that is not usable, and the reason."""
 
     path: str
     reason: str
@@ -25,31 +25,31 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """What a lookup gave. `there` is False if its folder does not exist."""
+    """Result of a lookup. `exists` is False if its folder does not."""
 
     lookup: Lookup
-    there: bool
+    exists: bool
     executables: tuple[Path, ...] = ()
-    passed_over: tuple[Rejected, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
 
 
 def collect(lookup: Lookup, machine: Machine) -> Candidates:
-    """Look into one place: each executable once, by its most specific name."""
+    """Return the candidates of a lookup: each executable once, by its most specific name."""
     if lookup.files:
         names = list(lookup.files)
-        there = any(os.path.lexists(name) for name in names)
+        exists = any(os.path.lexists(name) for name in names)
     else:
-        there = lookup.folder.is_dir()
+        exists = lookup.folder.is_dir()
         if owner := shim_owner(lookup.folder):
             reason = f"shims of {owner}, whose Pythons are read from their own folders"
             skipped = (Rejected(path=str(lookup.folder), reason=reason),)
-            return Candidates(lookup=lookup, there=there, passed_over=skipped)
-        names = _python_like(lookup) if there else []
+            return Candidates(lookup=lookup, exists=exists, rejected=skipped)
+        names = _python_like(lookup) if exists else []
     executables: dict[Path, None] = {}
-    passed_over: list[Rejected] = []
+    rejected: list[Rejected] = []
     for path in _distinct(names):
         if reason := _unusable(path, machine):
-            passed_over.append(Rejected(path=str(path), reason=reason))
+            rejected.append(Rejected(path=str(path), reason=reason))
             continue
         base = base_executable(path)
         if base is None:
@@ -57,16 +57,16 @@ def collect(lookup: Lookup, machine: Machine) -> Candidates:
             continue
         usable = base.exists()
         reason = f"a virtual environment of {base}" + ("" if usable else ", which is gone")
-        passed_over.append(Rejected(path=str(path), reason=reason))
+        rejected.append(Rejected(path=str(path), reason=reason))
         if usable:
             executables[canonical(base)] = None
-    return Candidates(lookup=lookup, there=there, executables=tuple(executables), passed_over=tuple(passed_over))
+    return Candidates(lookup=lookup, exists=exists, executables=tuple(executables), rejected=tuple(rejected))
 
 
 def base_executable(path: Path) -> Path | None:
-    """Give the Python that the virtual environment of `path` was made from; None if `path` is in none.
+    """Return the Python that the virtual environment of `path` was made from, or None if `path` is in none.
 
-    The answer may not exist any more.
+    It may not exist any more.
     """
     base = None
     for _ in range(MAX_LINK_DEPTH):
@@ -91,7 +91,7 @@ def canonical(path: Path) -> Path:
 
 
 def executable_in(folder: Path) -> Path | None:
-    """Give the Python of the environment or installation at `folder`, None if there is none."""
+    """Return the Python of the environment or installation at `folder`, or None if there is none."""
     for place in (folder / "bin", folder / "Scripts", folder):
         names = [name for name in _names(place) if os.access(name, os.X_OK) and name.is_file()]
         if names:
@@ -109,7 +109,7 @@ def _python_like(lookup: Lookup) -> list[Path]:
 
 
 def _matching(folder: Path, pattern: str) -> list[Path]:
-    """Give the matching folders; of a folder and the links to it, the folder."""
+    """Return the matching folders; of a folder and the links to it, only the folder."""
     try:
         found = sorted(folder.glob(pattern))
     except OSError:
@@ -129,11 +129,11 @@ def _names(folder: Path) -> list[Path]:
 
 
 def _distinct(names: Iterable[Path]) -> list[Path]:
-    """Give each file once, by the name that says most: python3.12 rather than python3."""
+    """Return each file once, by its most specific name: python3.12 rather than python3."""
     groups: dict[object, list[Path]] = {}
     for path in dict.fromkeys(map(canonical, names)):
         groups.setdefault(_identity(path), []).append(path)
-    return [max(group, key=_tells) for group in groups.values()]
+    return [max(group, key=_specificity) for group in groups.values()]
 
 
 def _identity(path: Path) -> object:
@@ -145,7 +145,7 @@ def _identity(path: Path) -> object:
     return (path.parent, status.st_dev, status.st_ino) if status.st_ino else path
 
 
-def _tells(path: Path) -> tuple[bool, bool, int]:
+def _specificity(path: Path) -> tuple[bool, bool, int]:
     name = path.name.lower().removesuffix(".exe")
     return not path.is_symlink(), name[-1:].isdigit(), len(name)
 

@@ -1,4 +1,4 @@
-"""Finding every Python of a machine, active or not, and telling where it was looked for."""
+"""Discovery of every Python of a machine, active or not, with a record of the places that were searched."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 
 class MapParallel(Protocol):
-    """`map`, or its like that calls the function on several items at a time; results are in the order of the items."""
+    """`map`, or a version of it that handles several items at a time; results keep the order of the items."""
 
     def __call__(self, function: Callable[[Any], Any], items: Iterable[Any], /) -> Iterable[Any]:
-        """Give the function's results."""
+        """Return the results of the function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where was looked, and what came of it."""
+    """A place that was searched, and the result."""
 
     source: str  # "pyenv", "uv", "PATH", …
     folder: str
-    there: bool = True
-    versions: tuple[str, ...] = ()  # of the interpreters that were found here first
-    again: int = 0  # interpreters that an earlier place had already given
-    passed_over: tuple[Rejected, ...] = ()
+    exists: bool = True
+    versions: tuple[str, ...] = ()  # of the interpreters that no earlier place had
+    duplicates: int = 0  # interpreters that an earlier place had
+    rejected: tuple[Rejected, ...] = ()
 
     @property
     def found(self) -> int:
-        """How many interpreters were found here first."""
+        """Number of interpreters that no earlier place had."""
         return len(self.versions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The interpreters of a machine, each once, in the order of their sources, and the places, in the same order."""
+    """The interpreters of a machine, each once, and the places that were searched, in the same order."""
 
     interpreters: tuple[Interpreter, ...] = ()
     places: tuple[Place, ...] = ()
@@ -65,8 +65,8 @@ def discover(
 ) -> Found:
     """Find the interpreters of this machine.
 
-    `cache` is a folder for what was learned, None for none. What is already known there starts no process; the rest is
-    asked by `run`, several at a time if `map_parallel` does that. Nothing is raised: what fails is passed over.
+    `cache` is the folder of the interpreter cache, or None. Interpreters in it start no process; the others are queried
+    with `run`, several at a time if `map_parallel` does that. Nothing is raised: a candidate that fails is rejected.
     """
     machine = Machine(
         environ=os.environ if environ is None else environ,
@@ -86,15 +86,15 @@ def search(
     timeout: float = TIMEOUT,
     clock: Callable[[], float] = time.time,
 ) -> Found:
-    """Find the interpreters of `machine`; as `discover`. `timeout` is what one candidate may take, in seconds."""
+    """Find the interpreters of `machine`, as `discover` does. `timeout` is the limit for a candidate, in seconds."""
     collected = [collect(lookup, machine) for lookup in lookups(machine)]
     now = clock()
-    memory = InterpreterCache(cache, now=now)
+    known = InterpreterCache(cache, now=now)
     wanted: dict[str, Path] = {}
     for candidates in collected:
         for path in candidates.executables:
             wanted.setdefault(_real(path), path)
-    answers = {real: answer for real, path in wanted.items() if (answer := memory.recall(path))}
+    answers = {real: answer for real, path in wanted.items() if (answer := known.find(path))}
     unknown = [(real, path) for real, path in wanted.items() if real not in answers]
 
     def ask_one(item: tuple[str, Path]) -> QueryResult:
@@ -102,8 +102,8 @@ def search(
 
     for (real, path), answer in zip(unknown, map_parallel(ask_one, unknown), strict=True):
         answers[real] = dataclasses.replace(answer, asked=now)
-        memory.keep(path, answers[real])
-    memory.save()
+        known.add(path, answers[real])
+    known.save()
     return _assemble(collected, answers)
 
 
@@ -115,39 +115,39 @@ def find_one(
     environ: Mapping[str, str],
     source: str = "path",
 ) -> Interpreter | Rejected:
-    """Ask one executable, or say why it is none; a virtual environment gives the Python that it was made from."""
+    """Return the interpreter at `path`, of an environment the one it was made from, or the reason why there is none."""
     base = base_executable(path)
     if base is not None and not base.exists():
         return Rejected(path=str(path), reason=f"a virtual environment of {base}, which is gone")
     path = canonical(base or path)
-    memory = InterpreterCache(cache, now=time.time())
-    answer = memory.recall(path)
+    known = InterpreterCache(cache, now=time.time())
+    answer = known.find(path)
     if answer is None:
         answer = dataclasses.replace(ask(path, run=run, environ=environ), asked=time.time())
-        memory.keep(path, answer)
-        memory.save()
+        known.add(path, answer)
+        known.save()
     if answer.interpreter is None:
         return Rejected(path=str(path), reason=answer.reason)
     return dataclasses.replace(answer.interpreter, source=source)
 
 
 def _assemble(collected: Iterable[Candidates], answers: Mapping[str, QueryResult]) -> Found:
-    """Count every interpreter where it was found first."""
+    """Return the interpreters, each attributed to the first place that has it."""
     interpreters: list[Interpreter] = []
     places: list[Place] = []
     seen: set[object] = set()
     for candidates in collected:
         versions: list[str] = []
-        again = 0
-        passed_over = list(candidates.passed_over)
+        duplicates = 0
+        rejected = list(candidates.rejected)
         for path in candidates.executables:
             answer = answers[_real(path)]
             if answer.interpreter is None:
-                passed_over.append(Rejected(path=str(path), reason=answer.reason))
+                rejected.append(Rejected(path=str(path), reason=answer.reason))
                 continue
             keys = _identities(answer.interpreter, answer.prefix)
             if seen & keys:
-                again += 1
+                duplicates += 1
             else:
                 interpreters.append(dataclasses.replace(answer.interpreter, source=candidates.lookup.source))
                 versions.append(answer.interpreter.version)
@@ -155,17 +155,17 @@ def _assemble(collected: Iterable[Candidates], answers: Mapping[str, QueryResult
         place = Place(
             source=candidates.lookup.source,
             folder=str(candidates.lookup.folder),
-            there=candidates.there,
+            exists=candidates.exists,
             versions=tuple(versions),
-            again=again,
-            passed_over=tuple(passed_over),
+            duplicates=duplicates,
+            rejected=tuple(rejected),
         )
         places.append(place)
     return Found(interpreters=tuple(interpreters), places=tuple(places))
 
 
 def _identities(interpreter: Interpreter, prefix: str) -> set[object]:
-    """Give what two names of one interpreter have in common: the file, or the installation (Windows copies files)."""
+    """Return keys that all names of an interpreter share: the file, or the installation (Windows copies files)."""
     build = (interpreter.version, interpreter.implementation, interpreter.free_threaded, interpreter.debug)
     keys: set[object] = {(_real(Path(interpreter.executable)), interpreter.version)}
     return keys | {(_real(Path(prefix)), interpreter.bits, *build)} if prefix else keys

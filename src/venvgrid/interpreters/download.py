@@ -1,4 +1,4 @@
-"""Asking uv for an interpreter that the machine does not have."""
+"""Downloads of interpreters, by uv."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PASSED_ON = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# What would choose another Python than the one asked for, or contradict the options given here.
+# Variables that would select another Python, or contradict the options below.
 KEPT_BACK = re.compile(
     r"""
     UV_PYTHON | UV_PYTHON_PREFERENCE | UV_PYTHON_DOWNLOADS | UV_MANAGED_PYTHON | UV_NO_MANAGED_PYTHON
@@ -45,7 +45,7 @@ _LABEL = re.compile(r"^(?:error|cause|caused by): ", re.IGNORECASE)
 
 
 def switched_off(environ: Mapping[str, str], *, offline: bool = False) -> str:
-    """Name the switch by which downloads are off, "" if they are allowed."""
+    """Return the option or variable that forbids downloads, or "" if they are allowed."""
     if offline:
         return "--offline"
     for name, values in (
@@ -71,10 +71,10 @@ def install(
     cache: Path | None = None,
     offline: bool = False,
 ) -> Interpreter | Missing:
-    """Have uv install a Python that fits `spec` and describe it, or say why not.
+    """Install a Python that fits `spec` with uv, and return it, or the reason why it is missing.
 
-    `uv` is its executable, `cwd` where it looks for its configuration, `cache` the folder for what was learned.
-    Mirrors, folders, proxies and certificates of `environ` are passed on; the user's bin folder is left alone.
+    `uv` is its executable, `cwd` the folder where it looks for its configuration, `cache` that of the interpreter
+    cache. Mirrors, folders, proxies and certificates of `environ` are passed on. Nothing is put on the user's PATH.
     """
     try:
         wanted = parse_spec(spec)
@@ -98,9 +98,11 @@ def install(
     found = uv_python("find", request, *options, timeout=FIND_TIMEOUT)
     path = found.stdout.strip()
     if not found.ok or not path:
-        said = one_line(found, FIND_TIMEOUT)
-        return Missing(spec=spec, reason=f"uv installed {wanted.title}, but `uv python find {request}` failed: {said}")
-    # uv names the folder of a minor version, which later changes what it leads to; a cell stands on a patch release.
+        message = one_line(found, FIND_TIMEOUT)
+        return Missing(
+            spec=spec, reason=f"uv installed {wanted.title}, but `uv python find {request}` failed: {message}"
+        )
+    # uv returns a link for the minor version, which later leads to another patch release. Cells need the patch release.
     answer = find_one(Path(path).resolve(), run=run, cache=cache, environ=environ, source="uv")
     if isinstance(answer, Rejected):
         return Missing(spec=spec, reason=f"uv installed {answer.path}, but it is not usable: {answer.reason}")
@@ -111,7 +113,7 @@ def install(
 
 
 def one_line(completed: Completed, timeout: float) -> str:
-    """Give what uv said went wrong, its chain of causes joined: "…: …"."""
+    """Return uv's error message in a line, its chain of causes joined: "…: …"."""
     if completed.error:
         return completed.error
     if completed.timed_out:
@@ -122,7 +124,7 @@ def one_line(completed: Completed, timeout: float) -> str:
     start = next((index for index, line in enumerate(lines) if line.startswith("error")), 0)
     parts = [_LABEL.sub("", line) for line in lines[start:]]
     text = ": ".join(part.rstrip(":") for part in parts) or f"exit status {completed.exit_code}"
-    # The first and the last of a long chain of causes say most.
+    # In a long chain of causes the first and the last matter most.
     return (
         text
         if len(text) <= MAX_MESSAGE_LENGTH

@@ -1,6 +1,6 @@
-"""Where Pythons live on a machine: folders and the patterns below them, in the order in which sources count.
+"""Locations of Pythons on a machine: folders and the patterns below them, in the order of precedence.
 
-Only names are looked at here; nothing is started. A place that starts many things (a shim) is known by its folder.
+Only names are read; nothing is started. Shims, which start one of several Pythons, are recognised by their folder.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ PYTHON_LIKE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What discovery asks about the machine; a value, so that every platform's layout can be tried anywhere."""
+    """Properties of a machine that discovery needs; a value, so that every platform's layout can be tested anywhere."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     home: Path
     platform: str = sys.platform  # as sys.platform: "linux", "darwin", "win32"
-    root: Path = Path("/")  # what absolute places are below
+    root: Path = Path("/")  # parent of absolute paths
     running: str = ""  # the Python that runs venvgrid
 
     @property
@@ -40,36 +40,36 @@ class Machine:
         return self.platform == "win32"
 
     def named(self, variable: str, default: Path) -> Path:
-        """Give the folder that a variable names, else the default."""
+        """Return the folder that a variable names, else the default."""
         value = self.environ.get(variable, "")
         return _path(value) if value else default
 
     def folder(self, variable: str, default: str) -> Path:
-        """Give the folder that a variable names, else the default below the home folder."""
+        """Return the folder that a variable names, else the default below the home folder."""
         return self.named(variable, self.home / default)
 
     def absolute(self, path: str) -> Path:
-        """Give a place that does not depend on the user."""
+        """Return an absolute path of this machine."""
         return self.root / path
 
     @property
     def data_home(self) -> Path:
-        """Where tools that follow XDG keep their data."""
+        """Data folder of tools that follow XDG."""
         return self.folder("XDG_DATA_HOME", ".local/share")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """A folder to look into. `patterns` are globs below it that give folders of executables, or executables."""
+    """A folder to search. `patterns` are globs below it for folders of executables."""
 
     source: str
     folder: Path
     patterns: tuple[str, ...] = ("",)
-    files: tuple[Path, ...] = ()  # executables that are known by name; then nothing else is looked for
+    files: tuple[Path, ...] = ()  # executables known by path; if given, the folder is not searched
 
 
 def lookups(machine: Machine) -> tuple[Lookup, ...]:
-    """Give every place to look into, specific sources first, each folder once, whatever its name (/bin, /usr/bin)."""
+    """Return every place to search, specific sources first, each folder once (/bin may be a link to /usr/bin)."""
     found: dict[object, Lookup] = {}
     for source in (_managers, _conda, _systems, _paths):
         for lookup in source(machine):
@@ -78,14 +78,14 @@ def lookups(machine: Machine) -> tuple[Lookup, ...]:
 
 
 def path_folders(machine: Machine) -> list[Path]:
-    """Give the folders of PATH that are absolute, in order."""
+    """Return the absolute folders of PATH, in order."""
     separator = ";" if machine.is_windows else ":"
     entries = (entry.strip('"') for entry in machine.environ.get("PATH", "").split(separator))
     return [Path(entry) for entry in dict.fromkeys(entries) if entry and Path(entry).is_absolute()]
 
 
 def shim_owner(folder: Path) -> str:
-    """Name the version manager that put its shims into `folder`, "" if it holds no shims of one that is read."""
+    """Return the version manager whose shims `folder` holds, or "" if it holds none of a known one."""
     if folder.name != "shims":
         return ""
     if (folder.parent / "versions").is_dir():

@@ -1,4 +1,4 @@
-"""Which interpreter each value of the python axis gets on this machine: found, else downloaded, else the reason."""
+"""Provides an interpreter for each value of the python axis: found on this machine, or downloaded."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from venvgrid.processes.runner import Runner
 
 
-OLDEST_MINOR = 6  # of the CPython 3 that uv knows the tags of
+OLDEST_MINOR = 6  # of the CPython 3 whose wheel tags uv knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterpreterProvider:
-    """`cache` is the folder of what was learned of interpreters, `uv` its path or "", `root` the configuration's."""
+    """Finds, selects and downloads interpreters for one configuration.
+
+    `cache` is the folder of the interpreter cache, `root` that of the configuration, `uv` the path of uv or "".
+    """
 
     environ: Mapping[str, str]
     run: Runner
@@ -35,7 +38,7 @@ class InterpreterProvider:
     offline: bool = False
 
     def found(self) -> discovery.Found:
-        """Look for the interpreters of the machine, several at a time."""
+        """Return the interpreters of the machine; several are queried at a time."""
         return discovery.discover(
             run=self.run,
             cache=self.cache,
@@ -46,7 +49,7 @@ class InterpreterProvider:
         )
 
     def choose(self, values: Iterable[str]) -> dict[str, Interpreter | str]:
-        """Map each value to its interpreter, or to the reason that there is none."""
+        """Return the interpreter of each value, or the reason why there is none."""
         answers = selection.resolve_specs(values, self.found(), ask=self._ask, root=self.root, has_uv=bool(self.uv))
         return {
             value: answer.reason if isinstance(answer, selection.Missing) else answer
@@ -54,9 +57,9 @@ class InterpreterProvider:
         }
 
     def surrogate(self, value: str) -> Interpreter | None:
-        """Give what uv can resolve for although the interpreter is not there: a minor version of CPython from 3.6 on.
+        """Return a stand-in for a missing CPython 3.6 or newer, which uv can resolve for, or None for other values.
 
-        Its `executable` is "". It shows which cells are impossible, so that nobody gets a Python for them.
+        Its `executable` is "". It shows which cells are impossible, so that no Python is downloaded for them.
         """
         match = re.fullmatch(r"3\.(\d+)", value)
         if not self.uv or match is None or int(match.group(1)) < OLDEST_MINOR:
@@ -75,12 +78,12 @@ class InterpreterProvider:
         )
 
     def can_download(self) -> bool:
-        """Whether uv is there, and nothing forbids it to download interpreters."""
+        """Return whether uv is available and nothing forbids downloads of interpreters."""
         return bool(self.uv) and not downloads.switched_off(self.environ, offline=self.offline)
 
     def download(self, value: str, missing: str) -> Interpreter | str:
-        """Have uv install an interpreter; `missing` is the reason to be given, with what uv said, if it cannot."""
-        got = downloads.install(
+        """Return an interpreter that uv installed, or the reason `missing` with the last line of uv's error."""
+        answer = downloads.install(
             value,
             uv=self.uv,
             run=self.run,
@@ -89,11 +92,11 @@ class InterpreterProvider:
             cache=self.cache,
             offline=self.offline,
         )
-        if not isinstance(got, selection.Missing):
-            return got
-        if got.reason.startswith("uv has no "):
+        if not isinstance(answer, selection.Missing):
+            return answer
+        if answer.reason.startswith("uv has no "):
             return missing
-        last = [part.strip() for part in got.reason.split(": ") if part.strip(" :")][-1]
+        last = [part.strip() for part in answer.reason.split(": ") if part.strip(" :")][-1]
         return f"{missing}; uv could not download it: {last[:150]}"
 
     def _ask(self, path: Path) -> Interpreter | candidates.Rejected:

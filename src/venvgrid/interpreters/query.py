@@ -1,4 +1,4 @@
-"""Starting a Python to have it describe itself, safely: whatever it is, it ends soon and its answer is checked."""
+"""Queries an interpreter: starts it with a script by which it describes itself, and checks the answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ END = ":venvgrid-python>>"
 TIMEOUT = 10.0  # seconds; a Python answers in 20 ms, on a busy machine in 1 s
 GRACE_PERIOD = 1.0
 
-# What a Python or a shim needs to start. Nothing that changes what Python imports or which version a shim gives.
+# Variables that a Python or a shim needs to start; none that changes imports or the version that a shim starts.
 NEEDED = re.compile(
     r"""
     PATH | HOME | LD_LIBRARY_PATH | DYLD_LIBRARY_PATH | DYLD_FALLBACK_LIBRARY_PATH | LANG | LC_ALL | TMPDIR | TEMP
@@ -37,19 +37,19 @@ NEEDED = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryResult:
-    """What asking gave: an interpreter, whose source is "" so far, or the reason why not."""
+    """Answer of a query: an interpreter, its source still "", or the reason why there is none."""
 
     interpreter: Interpreter | None = None
-    prefix: str = ""  # where its installation is
+    prefix: str = ""  # folder of its installation
     reason: str = ""
-    lasting: bool = True  # the answer depends on the file alone; that of a script depends on what it starts
-    asked: float = 0.0  # when, in seconds since the epoch
+    lasting: bool = True  # depends on the file alone; the answer of a script depends on what it starts
+    asked: float = 0.0  # time of the query, in seconds since the epoch
 
 
 def ask(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float = TIMEOUT) -> QueryResult:
-    """Start `path` and have it describe itself.
+    """Start `path` and return its description of itself.
 
-    A script that starts a Python elsewhere (a shim) is answered by that Python, and a virtual environment by its base.
+    A script that starts a Python elsewhere (a shim) returns that Python, a virtual environment its base.
     """
     asked = path
     lasting = not is_script(path)
@@ -62,14 +62,14 @@ def ask(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float =
             return dataclasses.replace(answer, lasting=lasting)
         lasting = lasting and not is_script(path)
         path = base_executable(Path(reported)) or Path(reported)
-        if _same(reported, path):  # not a virtual environment: what it said is true of that file
+        if _same(reported, path):  # not a virtual environment: the answer is valid for that file
             interpreter = dataclasses.replace(answer.interpreter, executable=str(canonical(path)))
             return dataclasses.replace(answer, interpreter=interpreter, lasting=lasting)
-    return QueryResult(reason="it starts other Pythons, and these again others", lasting=False)
+    return QueryResult(reason="it starts a Python that starts yet another one", lasting=False)
 
 
 def is_script(path: Path) -> bool:
-    """Whether the file is text that another program runs."""
+    """Return whether another program runs the file, as its "#!" line says."""
     try:
         with path.open("rb") as file:
             return file.read(2) == b"#!"
@@ -91,7 +91,7 @@ def _ask_once(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: f
     text = completed.stdout
     start, end = text.rfind(BEGIN), text.rfind(END)
     if start < 0 or end < start:
-        return QueryResult(reason=f"it does not answer as a Python does{_said(text)}"), ""
+        return QueryResult(reason=f"it does not answer as a Python does{_first_line(text)}"), ""
     try:
         data: dict[str, Any] = json.loads(text[start + len(BEGIN) : end])
         reported, prefix = str(data.pop("executable")), str(data.pop("prefix"))
@@ -111,10 +111,10 @@ def _failure(completed: Completed, timeout: float) -> str:
         return "interrupted"
     if completed.signal:
         return f"ended by {completed.signal}"
-    return f"exit status {completed.exit_code}{_said(completed.stderr or completed.stdout)}"
+    return f"exit status {completed.exit_code}{_first_line(completed.stderr or completed.stdout)}"
 
 
-def _said(text: str) -> str:
+def _first_line(text: str) -> str:
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return f": {line:.200}" if line else ""
 

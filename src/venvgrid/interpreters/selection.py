@@ -1,4 +1,4 @@
-"""From what an axis asks for to the interpreters that a machine has, or to the reason why there is none."""
+"""Selects the interpreter for each value of the python axis, or explains why there is none and how to get one."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from packaging.version import Version
 
 from venvgrid.interpreters.candidates import Rejected, executable_in
 from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
+from venvgrid.model import python_releases
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
     from venvgrid.model.environment import Interpreter
 
-NEWEST_MINOR = 30  # of Python 3, for a long time to come
-ANY_PATCH = 5  # stands for a patch release of a minor version
-UV_OLDEST = Version("3.8")  # of what uv downloads, whatever the implementation
+ANY_PATCH = 5  # stands for any patch release of a minor version
+UV_OLDEST = Version("3.8")  # that uv downloads, of every implementation
 UV_OLDEST_FREE_THREADED = Version("3.13")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """No interpreter for a spec. `reason` says what was there, where was looked, and what to type next."""
+    """No interpreter for a spec. `reason` names the places that were searched, their versions, and the next command."""
 
     spec: str
     reason: str
@@ -43,10 +43,10 @@ def resolve_specs(
     root: Path | None = None,
     has_uv: bool = False,
 ) -> Mapping[str, Interpreter | Missing]:
-    """Give the best interpreter for every spec, by the spec's text, or why there is none.
+    """Return the best interpreter for every spec, by the spec's text, or the reason why there is none.
 
-    `ask` is for specs that are paths (`find_one` with its options); relative ones start at `root`. `has_uv` says
-    whether uv may be advised. A spec that cannot be read is a Missing as well.
+    `ask` queries specs that are paths (`find_one` with its options); relative ones start at `root`. With `has_uv`,
+    reasons may advise uv. An invalid spec is a Missing as well.
     """
     return {text: _resolve(text, found, ask=ask, root=root, has_uv=has_uv) for text in dict.fromkeys(specs)}
 
@@ -85,10 +85,10 @@ def _at_path(spec: Spec, ask: Ask) -> Interpreter | Missing:
 
 
 def _looked(found: Found) -> str:
-    """Give "looked in pyenv (9 found: 2.7.18, …), uv (none), PATH (1 found: 3.11.2)", places that are there only."""
+    """Return "looked in pyenv (9 found: 2.7.18, …), uv (none), PATH (1 found: 3.11.2)", for places that exist."""
     versions: dict[str, list[Interpreter]] = {}
     for place in found.places:
-        if place.there and not place.again:  # what gave only known ones is told under where these are from
+        if place.exists and not place.duplicates:  # duplicates are listed under their first source
             versions.setdefault(place.source, [])
     for interpreter in found.interpreters:
         versions.setdefault(interpreter.source, []).append(interpreter)
@@ -96,19 +96,19 @@ def _looked(found: Found) -> str:
     for source, group in versions.items():
         names = [short(item) for item in sorted(group, key=version_of)]
         parts.append(f"{source} ({len(names)} found: {', '.join(names)})" if names else f"{source} (none)")
-    return "looked in " + ", ".join(parts) if parts else "no place to look in was there"
+    return "looked in " + ", ".join(parts) if parts else "none of the known places exists"
 
 
 def short(interpreter: Interpreter) -> str:
-    """Give "3.12.1", "3.13.0t", "pypy3.10.14": as one would ask for it."""
+    """Return the spec of an interpreter: "3.12.1", "3.13.0t", "pypy3.10.14"."""
     name = "" if interpreter.implementation == "cpython" else interpreter.implementation
     traits = ("t" if interpreter.free_threaded else "") + ("d" if interpreter.debug else "")
-    bits = "-32" if interpreter.bits == 32 else ""  # noqa: PLR2004  64 is what everybody expects
+    bits = "-32" if interpreter.bits == 32 else ""  # noqa: PLR2004  64 is the usual
     return f"{name}{interpreter.version}{traits}{bits}"
 
 
 def _near(spec: Spec, found: Found) -> str:
-    """Say what is nearly it: another build of the version, another patch release."""
+    """Return a suffix that names other builds or patch releases of the version, or ""."""
     if "." not in spec.version:
         return ""
     release = Version(spec.version).release[:2]
@@ -126,40 +126,43 @@ def _near(spec: Spec, found: Found) -> str:
 
 
 def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
-    """Say how to get what a spec asks for with the tools that this machine has."""
-    there = {place.source for place in found.places if place.there}
+    """Return the commands that install the interpreter of a spec with the tools of this machine."""
+    tools = {place.source for place in found.places if place.exists}
     wanted = spec.version or _oldest_that_fits(spec)
     name = "" if spec.implementation == "cpython" else spec.implementation
     is_plain = not (name or spec.free_threaded or spec.debug or spec.bits) and wanted.count(".") == 1
     commands = []
-    if "pyenv" in there and wanted and spec.implementation != "graalpy" and not (spec.debug or spec.bits):
+    if "pyenv" in tools and wanted and spec.implementation != "graalpy" and not (spec.debug or spec.bits):
         commands.append(f"`pyenv install {name}{wanted}{'t' if spec.free_threaded else ''}`")
     if has_uv and uv_can_download(spec):
         commands.append(f"`uv python install {shlex.quote(uv_request(spec))}`")
-    if "conda" in there and is_plain:
+    if "conda" in tools and is_plain:
         commands.append(f"`conda create -n python{wanted} python={wanted}`")
-    if "Homebrew" in there and is_plain and Version(wanted) >= UV_OLDEST:
+    if "Homebrew" in tools and is_plain and Version(wanted) >= UV_OLDEST:
         commands.append(f"`brew install python@{wanted}`")
     if not commands:
-        tools = "pyenv, uv or your system's packages" if uv_can_download(spec) else "pyenv or your system's packages"
-        return f"install one with {tools}, or give the path of one"
+        installers = (
+            "pyenv, uv or your system's packages" if uv_can_download(spec) else "pyenv or your system's packages"
+        )
+        return f"install one with {installers}, or give the path of one"
     return "install one with " + " or ".join(commands)
 
 
 def _oldest_that_fits(spec: Spec) -> str:
-    """Give the oldest minor version that a specifier allows: the one that is most likely to have been released."""
+    """Return the oldest minor version of Python 3 that a specifier allows, else "2.7" or ""."""
     if spec.specifier is None:
         return "3"
-    minors = [f"3.{minor}" for minor in range(6, NEWEST_MINOR + 1)] + ["2.7"]
-    return next((minor for minor in minors if spec.specifier.contains(f"{minor}.{ANY_PATCH}")), "")
+    oldest, *others = (f"{major}.{minor}" for major, minor in python_releases.ACCEPTED)
+    return next((minor for minor in (*others, oldest) if spec.specifier.contains(f"{minor}.{ANY_PATCH}")), "")
 
 
 def uv_can_download(spec: Spec) -> bool:
-    """Whether uv offers such a Python for download: it has none below 3.8, nor 32-bit ones by this name."""
+    """Return whether uv offers such a Python for download: none is older than 3.8, of 32 bits or a debug build."""
     if spec.path or spec.debug or spec.bits == 32:  # noqa: PLR2004
         return False
     if spec.specifier is not None:
-        return any(spec.specifier.contains(f"3.{minor}.{ANY_PATCH}") for minor in range(8, NEWEST_MINOR + 1))
+        minors = (release for release in python_releases.ACCEPTED if release >= UV_OLDEST.release)
+        return any(spec.specifier.contains(f"{major}.{minor}.{ANY_PATCH}") for major, minor in minors)
     if not spec.version:
         return True
     oldest = UV_OLDEST_FREE_THREADED if spec.free_threaded else UV_OLDEST
@@ -168,7 +171,7 @@ def uv_can_download(spec: Spec) -> bool:
 
 
 def uv_request(spec: Spec) -> str:
-    """Give the spec as uv writes it."""
+    """Return the spec in uv's notation."""
     name = "" if spec.implementation == "cpython" else spec.implementation
     if spec.specifier is not None:
         return f"{name}{spec.specifier}"

@@ -1,4 +1,4 @@
-"""The language in which an axis `python` asks for interpreters, and which of several is the best answer.
+"""Specs of interpreters, the values of the axis `python`, and the preference among those that match.
 
 3.12  3.12.1  3.14.0rc1      CPython, the newest that begins so; never a free-threaded or debug build
 3.13t  3.13d  3.13td         the free-threaded build, the debug build, both
@@ -52,7 +52,7 @@ ALLOWED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What is asked for. Exactly one of `version`, `specifier` and `path` may be set; none means any version."""
+    """A parsed spec. At most one of `version`, `specifier` and `path` is set; none means any version."""
 
     text: str  # as written
     implementation: str = "cpython"
@@ -65,7 +65,7 @@ class Spec:
 
     @property
     def title(self) -> str:
-        """What is asked for in words: "CPython 3.13 (free-threaded)"."""
+        """The spec in words: "CPython 3.13 (free-threaded)"."""
         if self.path:
             return f"Python at {self.path}"
         wanted = self.version or (str(self.specifier) if self.specifier is not None else "")
@@ -75,14 +75,14 @@ class Spec:
 
 
 def parse_spec(text: str, *, root: Path | None = None) -> Spec:
-    """Read one value of the axis `python`. A relative path is relative to `root`, by default the current folder.
+    """Parse a value of the axis `python`. A relative path is relative to `root`, by default the current folder.
 
     Raises:
-        ValueError: the text is nothing of what is allowed; the message says what is.
+        ValueError: the text is no spec; the message lists the allowed forms.
     """
     stripped = text.strip()
     if _is_path(stripped) and "\0" not in stripped:
-        # Neither may raise for "~nobody"; ".." goes and links stay, which pathlib does not offer.
+        # "~nobody" must not raise, ".." is resolved and links are kept: pathlib has no such functions.
         path = os.path.abspath((root or Path()) / os.path.expanduser(stripped))  # noqa: PTH100, PTH111
         return Spec(text=text, path=path, implementation="")
     lowered = stripped.lower()
@@ -98,7 +98,7 @@ def parse_spec(text: str, *, root: Path | None = None) -> Spec:
 
 
 def matches(spec: Spec, interpreter: Interpreter) -> bool:
-    """Whether the interpreter is one that the spec asks for. Paths are compared as files, through links."""
+    """Return whether the interpreter fits the spec. Paths are compared as files, through links."""
     if spec.path:
         return _same_file(spec.path, interpreter.executable)
     if interpreter.implementation != spec.implementation:
@@ -114,7 +114,7 @@ def matches(spec: Spec, interpreter: Interpreter) -> bool:
 
 
 def choose(spec: Spec, interpreters: Iterable[Interpreter]) -> Interpreter | None:
-    """Give the best interpreter that matches, None if there is none.
+    """Return the best interpreter that matches, or None if there is none.
 
     Stable releases go before pre-releases, newer before older, 64 bits before 32; then the earlier one of the
     sequence, which `discover` puts in the order of its sources.
@@ -124,13 +124,13 @@ def choose(spec: Spec, interpreters: Iterable[Interpreter]) -> Interpreter | Non
 
 
 def preference(interpreter: Interpreter) -> tuple[bool, Version, int]:
-    """Give the key by which one interpreter is better than another: greater is better."""
+    """Return a sort key: the greater one is preferred."""
     version = version_of(interpreter)
     return not version.is_prerelease, version, interpreter.bits
 
 
 def version_of(interpreter: Interpreter) -> Version:
-    """Give the version as a comparable value."""
+    """Return the version as a comparable value."""
     try:
         return Version(interpreter.version)
     except InvalidVersion:  # from a cache or a plan of another program

@@ -1,4 +1,4 @@
-"""The Pythons that installers wrote into the Windows registry, as PEP 514 says."""
+"""Pythons in the Windows registry (PEP 514)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESERVED = "PyLauncher"
 
 
 def registered(registry: Any = None) -> Iterator[Path]:
-    """Give every registered executable, whether it is there or not. `registry` is the module winreg or its like."""
+    """Yield every registered executable, whether it exists or not. `registry` stands in for the module winreg."""
     if registry is None:
         try:
             registry = importlib.import_module("winreg")

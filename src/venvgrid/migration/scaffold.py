@@ -15,20 +15,18 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvgrid.config import config_file
+from venvgrid.model import python_releases
 from venvgrid.model.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-NEWEST_MINOR = 14  # the newest released CPython is 3.14, as of 2026-11
 MAX_EXAMPLES = 3  # dependencies that the file mentions
 TEST_NAMES = ("test", "tests", "testing")
 OTHER_NAMES = ("dev",)
 
-_MINORS = ["2.7", *(f"3.{minor}" for minor in range(6, NEWEST_MINOR + 1))]
 _LAST_PATCH = 99  # of a minor: no CPython had as many
-CLASSIFIER = re.compile(r"Programming Language :: Python :: ([23]\.\d+)")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
@@ -143,13 +141,8 @@ def minors(pyproject: Mapping[str, Any]) -> list[str]:
     """Give the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
     project = _table(pyproject, "project")
     lines = project.get("classifiers")
-    listed = [
-        match[1]
-        for line in (lines if isinstance(lines, list) else [])
-        if isinstance(line, str)
-        and (match := re.fullmatch(r"Programming Language :: Python :: ([23]\.\d+)", line.strip()))
-    ]
-    known = [minor for minor in _MINORS if minor in listed]
+    listed = python_releases.classified(lines if isinstance(lines, list) else [])
+    known = [minor for minor in python_releases.NAMES if minor in listed]
     return allowed_minors(project.get("requires-python")) or known
 
 
@@ -173,18 +166,20 @@ def _for_tests(names: Iterable[str]) -> list[str]:
 
 def _python_line(found: Sequence[str]) -> str:
     if not found:
-        example = f'# python = "3.{NEWEST_MINOR - 3}..3.{NEWEST_MINOR}"'
+        newest = python_releases.NEWEST[1]
+        example = f'# python = "3.{newest - 3}..3.{newest}"'
         return _line(example, "a range, or a list; without it: the Python that runs venvgrid")
     return _line(f"python = {range_of(found) or json.dumps(found)}", "a range, or a list")
 
 
 def range_of(found: Sequence[str]) -> str:
     """Give a TOML string of a range that means exactly these minor versions, "" if none does."""
-    if len(found) < 2 or any(minor not in _MINORS for minor in found):  # noqa: PLR2004
+    minors = python_releases.NAMES
+    if len(found) < 2 or any(minor not in minors for minor in found):  # noqa: PLR2004
         return ""
     first, last = found[0], found[-1]
-    between = _MINORS[_MINORS.index(first) : _MINORS.index(last) + 1]
-    return f'"{first}..{last}"' if list(found) == between else ""
+    between = minors[minors.index(first) : minors.index(last) + 1]
+    return f'"{first}..{last}"' if tuple(found) == between else ""
 
 
 def allowed_minors(bound: object) -> list[str]:
@@ -195,7 +190,11 @@ def allowed_minors(bound: object) -> list[str]:
         allowed = SpecifierSet(bound)
     except InvalidSpecifier:
         return []
-    return [minor for minor in _MINORS if any(allowed.contains(f"{minor}.{patch}") for patch in range(_LAST_PATCH + 1))]
+    return [
+        minor
+        for minor in python_releases.NAMES
+        if any(allowed.contains(f"{minor}.{patch}") for patch in range(_LAST_PATCH + 1))
+    ]
 
 
 def _dependency_lines(declared: object) -> list[str]:

@@ -6,15 +6,20 @@ Source: https://devguide.python.org/versions/ and the release schedules (PEP 373
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AS_OF = date(2026, 11, 1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Minor:
-    """One minor version, such as "3.12"."""
+    """A minor version, such as 3.12."""
 
     release: tuple[int, int]
     released: date
@@ -22,7 +27,7 @@ class Minor:
 
     @property
     def name(self) -> str:
-        """Give "3.12"."""
+        """Return the version as text, such as "3.12"."""
         return f"{self.release[0]}.{self.release[1]}"
 
 
@@ -38,8 +43,19 @@ MINORS = (
     Minor((3, 13), date(2024, 10, 7), date(2029, 10, 31)),
     Minor((3, 14), date(2025, 10, 7), date(2030, 10, 31)),
 )
+NAMES = tuple(minor.name for minor in MINORS)
+NEWEST = MINORS[-1].release
+# The minor versions that may be asked for, oldest first. Bounded so that no range is endless; some do not exist yet.
+ACCEPTED = ((2, 7), *((3, minor) for minor in range(6, 100)))
+CLASSIFIER = re.compile(r"Programming Language :: Python :: ([23]\.\d+)")
 
 
 def released(today: date) -> tuple[Minor, ...]:
-    """Give those that are released on a day, oldest first."""
+    """Return the minor versions that are released on a day, oldest first."""
     return tuple(minor for minor in MINORS if minor.released <= today)
+
+
+def classified(classifiers: Iterable[object]) -> list[str]:
+    """Return the minor versions that trove classifiers name, in their order."""
+    lines = [item.strip() for item in classifiers if isinstance(item, str)]
+    return [match[1] for line in lines if (match := CLASSIFIER.fullmatch(line))]

@@ -82,6 +82,8 @@ def from_plain(kind: Any, data: Any) -> Any:
         return kind(data)
     if kind is float:
         return float(data)
+    if origin in {dict, list}:  # JSON-able already
+        kind = origin
     if not isinstance(data, kind):
         message = f"expected {kind.__name__}, got {data!r:.80}"
         raise TypeError(message)

@@ -16,7 +16,7 @@ from packaging.version import Version
 
 from venvgrid.config.axis_values import PACKAGE_POLICIES, PYTHON_POLICIES
 from venvgrid.model.errors import PolicyError
-from venvgrid.model.python_releases import Minor, released
+from venvgrid.model.python_releases import Minor, classified, released
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ def of_python(policy: str, *, requires: str, classifiers: Iterable[str], today: 
         minors = [minor for minor in minors if today - minor.released < SPEC0_PYTHON]
         declared = f"{declared} and released in the three years before {today}"
     else:
-        listed = {match[1] for line in classifiers if (match := re.fullmatch(r".*:: Python :: (\d+\.\d+)", line))}
+        listed = set(classified(classifiers))
         if not listed:
             raise PolicyError(
                 '"classifiers" needs classifiers "Programming Language :: Python :: 3.X" in pyproject.toml'

@@ -20,7 +20,7 @@ from venvgrid.running.tasks import TestDone, base_result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from venvgrid.environments.store import Store
+    from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model.config import SuiteOptions
     from venvgrid.processes.command import Command, Completed
     from venvgrid.running.cell_command import CellCommands
@@ -40,7 +40,7 @@ class CellRunner:
     """Tests cells of one run."""
 
     commands: CellCommands
-    store: Store
+    store: EnvironmentStore
     run: PollingRunner
 
     @property

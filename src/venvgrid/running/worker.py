@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from venvgrid.environments.package_cache.bytecode import Bytecode
-    from venvgrid.environments.store import Environment, Store
+    from venvgrid.environments.store import Environment, EnvironmentStore
     from venvgrid.interpreters.provider import InterpreterProvider
     from venvgrid.model.plan import Cell
     from venvgrid.project.metadata import Metadata
@@ -52,7 +52,7 @@ class Worker:
     wheel_cache: WheelCache
     digest: Callable[[], str]
     resolver: Callable[[Metadata | None], Resolver]
-    store: Store
+    store: EnvironmentStore
     bytecode: Bytecode
     cell_runner: CellRunner
     fresh: bool = False
@@ -73,7 +73,7 @@ class Worker:
                     return self.cell_runner.test(task, post)
                 case CompileTask():
                     environment = task.environment
-                    kept = self.bytecode.collect(environment.trees, task.imported, environment.interpreter)
+                    kept = self.bytecode.collect(environment.cached_packages, task.imported, environment.interpreter)
                     return CompileDone(files=kept)
         except OSError as error:
             return _failed(f"{error.filename}: {error.strerror}" if error.strerror else str(error))

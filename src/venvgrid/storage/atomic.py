@@ -1,9 +1,8 @@
-"""Files that are whole whatever happens: a kill, a full disk, a power cut."""
+"""Atomic writes: a file stays whole through a kill, a full disk or a power cut."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import secrets
 import stat
@@ -13,18 +12,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import InfrastructureError
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Put `text` into a file as UTF-8, durably: whoever reads it, also after a power cut, sees the old or the new.
+    """Write a text as UTF-8, durably: readers see the old file or the new one, also after a power cut.
 
-    A symbolic link is followed; what is no plain file (`/dev/stdout`) is just written to.
+    A symbolic link is followed. Devices and pipes (`/dev/stdout`) are written to as they are.
 
     Raises:
-        InfrastructureError: it cannot be written; then the old file is as it was.
+        InfrastructureError: the file cannot be written; the old one is unchanged.
     """
     data = text.encode("utf-8", "replace")
     try:
@@ -39,12 +39,12 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put `text` into a file as UTF-8: whoever reads it sees the old or the new; a power cut may lose it.
+    """Write a text as UTF-8: readers see the old file or the new one; a power cut may lose both.
 
-    For what can be made again.
+    For files that can be made again.
 
     Raises:
-        OSError: it cannot be written; then the old file is as it was.
+        OSError: the file cannot be written; the old one is unchanged.
     """
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".venvgrid-", suffix=".tmp")
     try:
@@ -58,30 +58,26 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_sealed(path: Path, text: str) -> None:
-    """Put `text` into a file as `write_whole` does, with a digest: `read_sealed` notices if it was changed.
+    """Write a text as `write_whole` does, with a digest by which `read_sealed` detects changes.
 
     Raises:
-        OSError: it cannot be written; then the old file is as it was.
+        OSError: the file cannot be written; the old one is unchanged.
     """
-    write_whole(path, f"{text}\n{_digest(text)}\n")
+    write_whole(path, f"{text}\n{digests.of_text(text)}\n")
 
 
 def read_sealed(path: Path) -> str:
-    """Give what `write_sealed` put into a file.
+    """Return the text that `write_sealed` wrote.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not what was written.
+        OSError: the file cannot be read.
+        ValueError: it was changed since.
     """
     text, _, digest = path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")
-    if digest != _digest(text):
+    if digest != digests.of_text(text):
         message = f"{path} is damaged"
         raise ValueError(message)
     return text
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
@@ -111,16 +107,16 @@ def _rename(partial: Path, target: Path) -> None:
 
 
 def sync(descriptor: int) -> None:
-    """Have a file's data on the disk when it returns, where the file system knows how to."""
+    """Flush a file's data to the disk, where the file system supports it."""
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EROFS}:  # file systems that know no such thing
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EROFS}:  # not supported
             raise
 
 
 def sync_folder(folder: Path) -> None:
-    """Have a folder's names on the disk when it returns."""
+    """Flush a folder's names to the disk."""
     if os.name != "posix":
         return  # elsewhere folders cannot be opened
     descriptor = os.open(folder, os.O_RDONLY)
@@ -130,8 +126,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def trouble(what: str, path: Path, error: OSError) -> InfrastructureError:
-    """Give the error to raise: what could not be done with which path, why, and what to do about it."""
+def trouble(action: str, path: Path, error: OSError) -> InfrastructureError:
+    """Return the error to raise: the failed action, the path, the cause, and a remedy."""
     hint = {
         errno.ENOSPC: "; make room on the disk",
         errno.EDQUOT: "; make room in your quota",
@@ -139,4 +135,4 @@ def trouble(what: str, path: Path, error: OSError) -> InfrastructureError:
         errno.EPERM: "; check its permissions",
         errno.EROFS: "; the file system is mounted read-only",
     }.get(error.errno or 0, "")
-    return InfrastructureError(f"{what} {path}: {error.strerror or error}{hint}")
+    return InfrastructureError(f"{action} {path}: {error.strerror or error}{hint}")

@@ -1,60 +1,60 @@
-"""Where `.venvgrid` and its environments are."""
+"""Folders of venvgrid: `.venvgrid`, its environments, temporary files, and the user's cache."""
 
 from __future__ import annotations
 
 import atexit
-import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import InfrastructureError
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 CACHE = "VENVGRID_CACHE_DIR"
-SCRATCH = "scratch"  # in .venvgrid: where the temporary files of the run are
+SCRATCH = "scratch"  # file in .venvgrid that names the temporary folder of the run
 SCRATCH_PREFIX = "venvgrid-"
-SCRATCH_MARK = ".venvgrid-scratch"  # a file in it: what has none is not ours to delete
-LONGEST_NAME = 60  # characters
+SCRATCH_MARK = ".venvgrid-scratch"  # file in that folder: one without it is not deleted
+MAX_NAME_LENGTH = 60  # characters
 CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by venvgrid; safe to delete.\n"
-# The first line of a script in an environment holds the path of its interpreter, and what installers do about quotes in
-# it does not work.
+# A script's first line holds the path of its interpreter, and installers write it wrongly with these characters.
 UNSAFE_IN_SCRIPTS = re.compile(r"['\"\\$`\n\r\t]")
 
 
 def of_environments(root: Path, cache: Path) -> Path:
-    """Choose where environments are made: in `.venvgrid`, or in the user's cache if scripts could not hold its path."""
+    """Return the folder of the environments: in `.venvgrid`, or in the user's cache if scripts cannot hold its path."""
     inside = root / "store"
     if os.name == "nt" or not UNSAFE_IN_SCRIPTS.search(str(inside)):
         return inside
-    return cache / "stores" / hashlib.blake2b(os.fsencode(root), digest_size=6).hexdigest()
+    return cache / "stores" / digests.of_text(os.fsencode(root), 12)
 
 
 def file_name(text: str) -> str:
-    """Make a name of a file or folder that no shell, URL or requirement takes for something else."""
+    """Return a name for a file or folder that is safe in shells, URLs and requirements."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "project"
-    if len(safe) <= LONGEST_NAME:
+    if len(safe) <= MAX_NAME_LENGTH:
         return safe
-    return safe[:LONGEST_NAME] + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return safe[:MAX_NAME_LENGTH] + digests.of_text(text, 12)
 
 
 def prepare(root: Path, environments: Path) -> None:
     """Make `.venvgrid` and the folder of its environments.
 
     Raises:
-        InfrastructureError: they cannot be written, or a link stands where environments are to be made and deleted.
+        InfrastructureError: they cannot be written, or the folder of the environments is a link.
     """
     try:
         for folder in (root, environments, root / "envs"):
             folder.mkdir(parents=True, exist_ok=True)
         if environments.is_symlink():
-            message = f"{environments} is a link: remove it, environments are made in a real folder"
+            message = f"{environments} is a link; remove it: environments are made and deleted only in a real folder"
             raise InfrastructureError(message)
         for name, text in (("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n")):
             if not (root / name).exists():
@@ -66,9 +66,9 @@ def prepare(root: Path, environments: Path) -> None:
 
 @contextmanager
 def scratch(root: Path) -> Iterator[Path]:
-    """Have all temporary files of a run in one folder, and clear away that of a run that was killed.
+    """Use one folder for all temporary files of a run, and delete that of an earlier run that was killed.
 
-    To be used while nobody else runs in `root`, which remembers the folder.
+    The folder is recorded in `root`, so the caller must hold the lock of `root`.
     """
     record = root / SCRATCH
     with suppress(OSError, UnicodeDecodeError):
@@ -88,18 +88,35 @@ def scratch(root: Path) -> Iterator[Path]:
 
 
 def _clear(folder: Path) -> None:
-    """Delete a folder that a run has left, if it is one: the record may have come with somebody's project."""
+    """Delete a temporary folder, only if it has our marker file: the record of one may have come with a project."""
     if not folder.name.startswith(SCRATCH_PREFIX) or folder.is_symlink() or not (folder / SCRATCH_MARK).is_file():
         return
     if os.name == "nt" or folder.stat().st_uid == os.geteuid():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def safe_cache(environ: Mapping[str, str], notify: Callable[[str], None]) -> Path:
-    """Give venvgrid's folder in the user's cache, there and ours; a temporary one where it cannot be written.
+def size(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder. Links are not followed, lost files do not count.
 
     Raises:
-        InfrastructureError: somebody else could write into it.
+        OSError: `path` does not exist.
+    """
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        return status.st_size
+    total = 0
+    for file in path.rglob("*"):
+        with suppress(OSError):
+            status = file.lstat()
+            total += 0 if stat.S_ISDIR(status.st_mode) else status.st_size
+    return total
+
+
+def safe_cache(environ: Mapping[str, str], notify: Callable[[str], None]) -> Path:
+    """Return venvgrid's folder in the user's cache, made and checked, or a temporary one if it cannot be written.
+
+    Raises:
+        InfrastructureError: other users can write into it.
     """
     folder = cache_folder(environ)
     try:
@@ -119,10 +136,10 @@ def safe_cache(environ: Mapping[str, str], notify: Callable[[str], None]) -> Pat
 
 
 def check_owner(folder: Path) -> None:
-    """Make sure that nobody else can write into the cache: what is in it is executed.
+    """Check that other users cannot write into the cache, because its content is executed.
 
     Raises:
-        InfrastructureError: somebody can.
+        InfrastructureError: they can.
     """
     if os.name == "nt":
         return
@@ -136,7 +153,7 @@ def check_owner(folder: Path) -> None:
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Give venvgrid's folder in the user's cache."""
+    """Return venvgrid's folder in the user's cache."""
     if environ.get(CACHE):
         return Path(environ[CACHE]).absolute()
     from platformdirs import user_cache_path  # noqa: PLC0415

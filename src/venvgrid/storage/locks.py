@@ -1,4 +1,4 @@
-"""One process at a time: locks of the kernel, which end with their owner, however it ends."""
+"""Locks between processes. The kernel releases them when their owner ends, also by a kill."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PATIENCE = 2.0  # seconds until who waits is told so
-# What file systems without locks answer; some NFS answers EBADF. A file instead of a lock would outlive a killed owner.
+PATIENCE = 2.0  # seconds of waiting until it is reported
+# Errors of file systems without locks; some NFS gives EBADF. A file instead of a lock would outlive a killed owner.
 WITHOUT = {errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
@@ -23,8 +23,8 @@ WITHOUT = {errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP, errno.ENOT
 def held(file: Path, *, waiting: Callable[[], None], missing: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of a file; its folder must exist.
 
-    `waiting` is called when another process has held it for two seconds. Where the file system has no locks, `missing`
-    is called with the reason, and nothing is held.
+    `waiting` is called once after two seconds in which another process holds it. If the file system has no locks,
+    `missing` is called with the reason, and no lock is held.
 
     Raises:
         InfrastructureError: the file cannot be written.

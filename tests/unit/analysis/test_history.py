@@ -11,7 +11,7 @@ import pytest
 
 from venvgrid.analysis import document, history
 from venvgrid.model.result import CellResult, Outcome
-from venvgrid.results import journal
+from venvgrid.results import journal, run_folders
 from venvgrid.results.report import build_report
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def store(root: Path, *cells: CellResult, results: str | None = "") -> str:
     """Store a run: its journal, and results.json unless `results` is None. Return its id."""
-    folder = journal.create(root, now=datetime(2026, 1, 1, tzinfo=UTC))
+    folder = run_folders.create(root, now=datetime(2026, 1, 1, tzinfo=UTC))
     events: list[Event] = [
         make.started([make.cell(cell.id) for cell in cells]),
         *map(make.finished, cells),

@@ -30,7 +30,7 @@ def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
 def put(kept: CacheFolder, tmp_path: Path, name: str, facts: links.FileFacts, *, may_link: bool) -> Path:
     there = tmp_path / name
     there.mkdir()
-    kept.put_all(f"{there}/", {"file": facts}, may_link=may_link)
+    kept.copy_or_link(f"{there}/", {"file": facts}, may_link=may_link)
     return there / "file"
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
     put(kept, tmp_path, "env", facts, may_link=True)
     for may_link in (True, False):
         with pytest.raises(FileExistsError):
-            kept.put_all(f"{tmp_path}/env/", {"file": facts}, may_link=may_link)
+            kept.copy_or_link(f"{tmp_path}/env/", {"file": facts}, may_link=may_link)
 
 
 def forge(path: Path, content: bytes) -> None:
@@ -161,5 +161,5 @@ def test_libraries_are_not_linked_on_windows(tmp_path: Path) -> None:
         (tmp_path / "cache" / name).write_bytes(b"x")
         files[name] = facts_of(str(tmp_path / "cache" / name))
     kept = CacheFolder(base=f"{tmp_path}/cache/", platform="nt")
-    assert kept.put_all(f"{tmp_path}/env/", files, may_link=True) == ["a.pyd", "b.DLL"]
+    assert kept.copy_or_link(f"{tmp_path}/env/", files, may_link=True) == ["a.pyd", "b.DLL"]
     assert (tmp_path / "env" / "c.py").samefile(tmp_path / "cache" / "c.py")

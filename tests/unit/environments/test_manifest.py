@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,47 @@ def test_every_change_to_a_file_is_seen(environment: Path, change: str) -> None:
         file.symlink_to("core.so")
     expected = str(file.relative_to(environment))
     assert manifest.differences(before, manifest.take(environment)) == (expected,)
+
+
+def marker(environment: Path) -> manifest.Marker:
+    return manifest.Marker(
+        key="0123456789abcdef",
+        path=str(environment),
+        project="",
+        name="",
+        wheel="",
+        editable="",
+        python="3.12.1",
+        interpreter=["/usr/bin/python3.12", 5, 7],
+        distributions=[["demo", "1.0", ["sha256:0"], ""]],
+        site="lib/site-packages",
+        manifest=manifest.take(environment),
+        links={"kind/demo-1.0-0": ["demo/RECORD"]},
+    )
+
+
+def test_a_marker_is_read_as_it_was_written(environment: Path) -> None:
+    """All keys are stored, so that other versions find them; without a file there is no marker."""
+    assert manifest.read_marker(environment) is None
+    manifest.write_marker(environment, marker(environment))
+    assert manifest.read_marker(environment) == marker(environment)
+    stored = json.loads((environment / manifest.MARKER).read_text(encoding="utf-8"))
+    assert {"format", "key", "path", "project", "wheel", "editable", "python", "manifest"} <= stored.keys()
+    assert {"name", "interpreter", "distributions", "site", "links"} <= stored.keys()
+
+
+@pytest.mark.parametrize(
+    "change", [{"format": "venvgrid-environment-9"}, {"links": []}, {"manifest": None}, {"key": 1}]
+)
+def test_a_marker_of_another_shape_is_none(environment: Path, change: dict[str, object]) -> None:
+    """Another format, a value of another type, a missing key, half a file, or something other than an object."""
+    manifest.write_marker(environment, marker(environment))
+    file = environment / manifest.MARKER
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    shapes = [{**stored, **change}, {key: value for key, value in stored.items() if key not in change}, [], 7]
+    for text in (*map(json.dumps, shapes), file.read_text(encoding="utf-8")[:100], ""):
+        file.write_text(text, encoding="utf-8")
+        assert manifest.read_marker(environment) is None
 
 
 def test_a_link_leads_to_its_environment_and_can_be_moved(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Trees: what an installer made once is what the next environment gets, and nothing else ever is."""
+"""Packages: what an installer made once is what the next environment gets, and nothing else ever is."""
 
 from __future__ import annotations
 
@@ -59,37 +59,37 @@ def install(env: Path, files: dict[str, str] | None = None, *, name: str = "demo
     return site
 
 
-def keep(trees: PackageCache, env: Path, *wanted: Distribution) -> Populated:
-    return ingest.add_installed(trees, env, env / SITE, env / "bin/python", PYTHON, wanted or (DEMO,))
+def keep(packages: PackageCache, env: Path, *wanted: Distribution) -> Populated:
+    return ingest.add_installed(packages, env, env / SITE, env / "bin/python", PYTHON, wanted or (DEMO,))
 
 
-def give(trees: PackageCache, env: Path, *, may_link: bool = True, wanted: Distribution = DEMO) -> Populated:
+def give(packages: PackageCache, env: Path, *, may_link: bool = True, wanted: Distribution = DEMO) -> Populated:
     (env / SITE).mkdir(parents=True)
-    tree = trees.find(PYTHON, wanted)
-    assert tree is not None
-    given = Populated()
-    populate.populate(trees, tree, env, env / SITE, given, may_link=may_link)
-    return given
+    package = packages.find(PYTHON, wanted)
+    assert package is not None
+    populated = Populated()
+    populate.populate(packages, package, env, env / SITE, populated, may_link=may_link)
+    return populated
 
 
 @pytest.fixture
-def trees(tmp_path: Path) -> PackageCache:
+def packages(tmp_path: Path) -> PackageCache:
     return PackageCache(folder=tmp_path / "trees")
 
 
-def found(trees: PackageCache) -> CachedPackage:
-    tree = trees.find(PYTHON, DEMO)
-    assert tree is not None
-    return tree
+def found(packages: PackageCache) -> CachedPackage:
+    package = packages.find(PYTHON, DEMO)
+    assert package is not None
+    return package
 
 
 @pytest.mark.parametrize("may_link", [True, False])
-def test_the_next_environment_gets_what_the_first_had(trees: PackageCache, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
+def test_the_next_environment_gets_what_the_first_had(packages: PackageCache, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
     """Modules and data are the same, the script names the new environment, and RECORD has the script's new hash."""
     one, two = tmp_path / "one", tmp_path / "longer-name"
     install(one)
-    keep(trees, one)
-    give(trees, two, may_link=may_link)
+    keep(packages, one)
+    give(packages, two, may_link=may_link)
     assert (two / SITE / "demo/__init__.py").read_text(encoding="utf-8") == "A = 1\n"
     assert (two / "bin/demo").read_text(encoding="utf-8") == SCRIPT.format(env=two)
     assert stat.S_IMODE((two / "bin/demo").stat().st_mode) == 0o755
@@ -99,43 +99,43 @@ def test_the_next_environment_gets_what_the_first_had(trees: PackageCache, tmp_p
 
 
 @pytest.mark.parametrize("may_link", [True, False])
-def test_the_manifest_says_what_is_there(trees: PackageCache, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
+def test_the_manifest_says_what_is_there(packages: PackageCache, tmp_path: Path, may_link: bool) -> None:  # noqa: FBT001
     """What `give` says of the files is what a look at them says: nobody has to look."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    given = give(trees, tmp_path / "two", may_link=may_link)
+    keep(packages, tmp_path / "one")
+    populated = give(packages, tmp_path / "two", may_link=may_link)
     shared = {f"{SITE}/demo/__init__.py", f"{SITE}/demo/data.txt"} if may_link else set()
-    assert {name: entry for name, entry in take(tmp_path / "two").items() if name not in shared} == given.manifest
-    assert check(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees).changed == ()
+    assert {name: entry for name, entry in take(tmp_path / "two").items() if name not in shared} == populated.manifest
+    assert check(tmp_path / "two", tmp_path / "two" / SITE, populated.manifest, populated.links, packages).changed == ()
 
 
-def test_what_is_not_shared_is_named(trees: PackageCache, tmp_path: Path) -> None:
-    """Everything in site-packages but RECORD, which has the script's hash, is one file with the tree's."""
+def test_what_is_not_shared_is_named(packages: PackageCache, tmp_path: Path) -> None:
+    """Everything in site-packages but RECORD, which has the script's hash, is one file with the package's."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    given = give(trees, tmp_path / "two")
-    assert given.links == {found(trees).key: ["demo-1.0.dist-info/RECORD"]}
-    assert (tmp_path / "two" / SITE / "demo/data.txt").samefile(found(trees).path / "site/demo/data.txt")
+    keep(packages, tmp_path / "one")
+    populated = give(packages, tmp_path / "two")
+    assert populated.links == {found(packages).key: ["demo-1.0.dist-info/RECORD"]}
+    assert (tmp_path / "two" / SITE / "demo/data.txt").samefile(found(packages).path / "site/demo/data.txt")
 
 
-def test_another_interpreter_or_other_hashes_get_nothing(trees: PackageCache, tmp_path: Path) -> None:
-    """A tree is one interpreter's and one file's."""
+def test_another_interpreter_or_other_hashes_get_nothing(packages: PackageCache, tmp_path: Path) -> None:
+    """A package is one interpreter's and one file's."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    assert trees.find(PYTHON, DEMO) is not None
-    assert trees.find(testing.interpreter("3.12.2"), DEMO) is None
-    assert trees.find(testing.interpreter("3.12.1", free_threaded=True), DEMO) is None
-    assert trees.find(PYTHON, replace(DEMO, hashes=("sha256:0",))) is None
-    assert trees.find(PYTHON, replace(DEMO, version="1.1")) is None
+    keep(packages, tmp_path / "one")
+    assert packages.find(PYTHON, DEMO) is not None
+    assert packages.find(testing.interpreter("3.12.2"), DEMO) is None
+    assert packages.find(testing.interpreter("3.12.1", free_threaded=True), DEMO) is None
+    assert packages.find(PYTHON, replace(DEMO, hashes=("sha256:0",))) is None
+    assert packages.find(PYTHON, replace(DEMO, version="1.1")) is None
     assert kind_of(PYTHON) != kind_of(replace(PYTHON, executable="/other/python"))
 
 
 @pytest.mark.parametrize("wanted", [replace(DEMO, hashes=()), replace(DEMO, direct="git+https://host/demo")])
-def test_what_hashes_do_not_tell_makes_no_tree(trees: PackageCache, tmp_path: Path, wanted: Distribution) -> None:
+def test_what_hashes_do_not_tell_makes_no_package(packages: PackageCache, tmp_path: Path, wanted: Distribution) -> None:
     """Without hashes, and for direct references, the installer is asked every time."""
     install(tmp_path / "one")
-    assert keep(trees, tmp_path / "one", wanted).trees == {}
-    assert trees.find(PYTHON, wanted) is None
+    assert keep(packages, tmp_path / "one", wanted).packages == []
+    assert packages.find(PYTHON, wanted) is None
 
 
 @pytest.mark.parametrize(
@@ -147,59 +147,61 @@ def test_what_hashes_do_not_tell_makes_no_tree(trees: PackageCache, tmp_path: Pa
         {"demo\\odd.py": "x"},
     ],
 )
-def test_what_cannot_be_made_again_makes_no_tree(trees: PackageCache, tmp_path: Path, files: dict[str, str]) -> None:
+def test_what_cannot_be_made_again_makes_no_package(
+    packages: PackageCache, tmp_path: Path, files: dict[str, str]
+) -> None:
     """A file outside of the environment, a script with an interpreter of its own, a launcher, a Windows path."""
     install(tmp_path / "one", files)
-    assert keep(trees, tmp_path / "one").trees == {}
-    assert trees.find(PYTHON, DEMO) is None
+    assert keep(packages, tmp_path / "one").packages == []
+    assert packages.find(PYTHON, DEMO) is None
     assert not list((tmp_path / "trees").rglob(".partial-*"))
 
 
-def test_a_wrong_record_makes_no_tree(trees: PackageCache, tmp_path: Path) -> None:
+def test_a_wrong_record_makes_no_package(packages: PackageCache, tmp_path: Path) -> None:
     """A file that is not what RECORD says, or is missing."""
     site = install(tmp_path / "one")
     (site / "demo/data.txt").write_text("other", encoding="utf-8")
-    assert keep(trees, tmp_path / "one").trees == {}
+    assert keep(packages, tmp_path / "one").packages == []
     (site / "demo/data.txt").unlink()
-    assert keep(trees, tmp_path / "one").trees == {}
+    assert keep(packages, tmp_path / "one").packages == []
 
 
-def test_two_owners_of_a_file_make_no_tree(trees: PackageCache, tmp_path: Path) -> None:
+def test_two_owners_of_a_file_make_no_package(packages: PackageCache, tmp_path: Path) -> None:
     """Which of the two wins only the installer knows."""
     other = testing.distribution("other", "1.0")
     install(tmp_path / "one", {"shared.py": "A = 1\n"})
     install(tmp_path / "one", {"shared.py": "A = 1\n"}, name="other")
-    assert keep(trees, tmp_path / "one", DEMO, other).trees == {}
+    assert keep(packages, tmp_path / "one", DEMO, other).packages == []
 
 
-def test_trees_that_do_not_go_together_are_noticed(trees: PackageCache, tmp_path: Path) -> None:
+def test_packages_that_do_not_go_together_are_noticed(packages: PackageCache, tmp_path: Path) -> None:
     """Kept from two environments, both with the same file: the second one is not put over the first."""
     other = testing.distribution("other", "1.0")
     install(tmp_path / "one", {"shared.py": "A = 1\n"})
     install(tmp_path / "two", {"shared.py": "A = 2\n"}, name="other")
-    keep(trees, tmp_path / "one")
-    keep(trees, tmp_path / "two", other)
-    give(trees, tmp_path / "three")
-    tree = trees.find(PYTHON, other)
-    assert tree is not None
+    keep(packages, tmp_path / "one")
+    keep(packages, tmp_path / "two", other)
+    give(packages, tmp_path / "three")
+    package = packages.find(PYTHON, other)
+    assert package is not None
     with pytest.raises(FileExistsError):
-        populate.populate(trees, tree, tmp_path / "three", tmp_path / "three" / SITE, Populated(), may_link=True)
+        populate.populate(packages, package, tmp_path / "three", tmp_path / "three" / SITE, Populated(), may_link=True)
 
 
 @pytest.mark.parametrize("name", ["site/demo/data.txt", "outside/bin/demo", "site/demo-1.0.dist-info/RECORD"])
 @pytest.mark.parametrize("damage", [b"", b"longer than it was", None])
-def test_a_damaged_tree_is_deleted_and_never_used(
-    trees: PackageCache, tmp_path: Path, name: str, damage: bytes | None
+def test_a_damaged_package_is_deleted_and_never_used(
+    packages: PackageCache, tmp_path: Path, name: str, damage: bytes | None
 ) -> None:
-    """Cut off, altered or missing: the caller is told, and the next look finds no tree."""
+    """Cut off, altered or missing: the caller is told, and the next look finds no package."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    place = found(trees).path / name
+    keep(packages, tmp_path / "one")
+    place = found(packages).path / name
     content = place.read_bytes()
     place.unlink()
     if damage is not None:
         place.write_bytes(damage if damage == b"" else content[:-1] + b"?")
-    fresh = PackageCache(folder=trees.folder)
+    fresh = PackageCache(folder=packages.folder)
     with pytest.raises(DamagedError):
         give(fresh, tmp_path / "two")
     assert fresh.find(PYTHON, DEMO) is None
@@ -207,71 +209,71 @@ def test_a_damaged_tree_is_deleted_and_never_used(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "venvgrid-tree-9"}', '{"format": "venvgrid-tree-1"}'])
-def test_a_damaged_list_is_no_tree(trees: PackageCache, tmp_path: Path, text: str) -> None:
+def test_a_damaged_list_is_no_package(packages: PackageCache, tmp_path: Path, text: str) -> None:
     """What cannot be read, or is of another format, is not there."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    (found(trees).path / "tree.json").write_text(text, encoding="utf-8")
-    assert PackageCache(folder=trees.folder).find(PYTHON, DEMO) is None
+    keep(packages, tmp_path / "one")
+    (found(packages).path / "tree.json").write_text(text, encoding="utf-8")
+    assert PackageCache(folder=packages.folder).find(PYTHON, DEMO) is None
 
 
-def test_a_tree_without_its_list_is_made_anew(trees: PackageCache, tmp_path: Path) -> None:
+def test_a_package_without_its_list_is_made_anew(packages: PackageCache, tmp_path: Path) -> None:
     """What a kill left half made is replaced by the next environment that an installer filled."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    (found(trees).path / "tree.json").unlink()
-    again = PackageCache(folder=trees.folder)
+    keep(packages, tmp_path / "one")
+    (found(packages).path / "tree.json").unlink()
+    again = PackageCache(folder=packages.folder)
     install(tmp_path / "two")
     keep(again, tmp_path / "two")
-    assert give(again, tmp_path / "three").trees
+    assert give(again, tmp_path / "three").packages
 
 
-def test_seals_are_known_to_the_next_run(trees: PackageCache, tmp_path: Path) -> None:
-    """After `settle`, a new process knows every file of the trees that were used without reading it."""
+def test_seals_are_known_to_the_next_run(packages: PackageCache, tmp_path: Path) -> None:
+    """After `settle`, a new process knows every file of the packages that were used without reading it."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    give(trees, tmp_path / "two")
-    trees.settle()
-    later = PackageCache(folder=trees.folder)
-    assert found(trees).inner.seals == found(later).inner.seals
-    assert len(found(later).inner.seals) == 3
-    assert len(found(later).outer.seals) == 1
+    keep(packages, tmp_path / "one")
+    give(packages, tmp_path / "two")
+    packages.settle()
+    later = PackageCache(folder=packages.folder)
+    assert found(packages).site_files.seals == found(later).site_files.seals
+    assert len(found(later).site_files.seals) == 3
+    assert len(found(later).script_files.seals) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1, 2]", '{"a": 1, "b": 2}', '[{"a": 1}, {}]', '[{"a": "b"}, {}]'])
-def test_damaged_seals_are_none(trees: PackageCache, tmp_path: Path, text: str) -> None:
-    """Without them every file is read once more; the tree is as good as before."""
+def test_damaged_seals_are_none(packages: PackageCache, tmp_path: Path, text: str) -> None:
+    """Without them every file is read once more; the package is as good as before."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    (found(trees).path / "seals.json").write_text(text, encoding="utf-8")
-    assert give(PackageCache(folder=trees.folder), tmp_path / "two").trees
+    keep(packages, tmp_path / "one")
+    (found(packages).path / "seals.json").write_text(text, encoding="utf-8")
+    assert give(PackageCache(folder=packages.folder), tmp_path / "two").packages
 
 
-def test_a_poisoned_tree_is_copied_from_then_on(trees: PackageCache, tmp_path: Path) -> None:
-    """A test wrote through a link: that is noticed, the tree is deleted, and when it is made again it is not linked."""
+def test_a_poisoned_package_is_copied_from_then_on(packages: PackageCache, tmp_path: Path) -> None:
+    """A test wrote through a link: that is noticed, the package is deleted, and its successor is never linked."""
     site = install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    given = give(trees, tmp_path / "two")
+    keep(packages, tmp_path / "one")
+    populated = give(packages, tmp_path / "two")
     other = tmp_path / "two" / SITE
     (other / "demo/data.txt").write_text("DATA", encoding="utf-8")
-    seen = check(tmp_path / "two", other, given.manifest, given.links, trees)
+    seen = check(tmp_path / "two", other, populated.manifest, populated.links, packages)
     assert seen.changed == (f"{SITE}/demo/data.txt",)
     for key in seen.poisoned:
-        trees.quarantine(key)
-    assert trees.find(PYTHON, DEMO) is None
+        packages.quarantine(key)
+    assert packages.find(PYTHON, DEMO) is None
     assert (site / "demo/data.txt").read_text(encoding="utf-8") == "DATA"
     install(tmp_path / "three")
-    assert keep(trees, tmp_path / "three").links == {}
-    assert give(trees, tmp_path / "four").links == {}
+    assert keep(packages, tmp_path / "three").links == {}
+    assert give(packages, tmp_path / "four").links == {}
 
 
 @pytest.mark.parametrize("change", ["edit", "forge", "delete", "replace", "add", "chmod", "own", "link", "compiled"])
-def test_a_look_sees_every_change(trees: PackageCache, tmp_path: Path, change: str) -> None:
+def test_a_look_sees_every_change(packages: PackageCache, tmp_path: Path, change: str) -> None:
     """Of shared files and of the environment's own; a compiled file that Python wrote is none."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
+    keep(packages, tmp_path / "one")
     env = tmp_path / "two"
-    given = give(trees, env)
+    populated = give(packages, env)
     file = env / SITE / "demo/data.txt"
     before = file.stat()
     if change in {"edit", "forge"}:
@@ -295,7 +297,7 @@ def test_a_look_sees_every_change(trees: PackageCache, tmp_path: Path, change: s
         (env / SITE / "demo/__pycache__/a.cpython-312.pyc").write_bytes(b"x")
     else:
         (env / SITE / "demo/new.py").touch()
-    seen = check(env, env / SITE, given.manifest, given.links, trees)
+    seen = check(env, env / SITE, populated.manifest, populated.links, packages)
     names = {"own": "bin/demo", "add": f"{SITE}/demo/new.py", "link": f"{SITE}/demo/new"}
     expected = () if change == "compiled" else (names.get(change, f"{SITE}/demo/data.txt"),)
     assert expected == seen.changed
@@ -303,43 +305,43 @@ def test_a_look_sees_every_change(trees: PackageCache, tmp_path: Path, change: s
     assert bool(seen.compiled) is (change == "compiled")
 
 
-def test_an_environment_whose_tree_is_gone_has_changed(trees: PackageCache, tmp_path: Path) -> None:
+def test_an_environment_whose_package_is_gone_has_changed(packages: PackageCache, tmp_path: Path) -> None:
     """The cache was deleted: nobody can say whether the files are right."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    given = give(trees, tmp_path / "two")
-    trees.drop(found(trees))
-    seen = check(tmp_path / "two", tmp_path / "two" / SITE, given.manifest, given.links, trees)
-    assert seen.poisoned == set(given.links)
+    keep(packages, tmp_path / "one")
+    populated = give(packages, tmp_path / "two")
+    packages.drop(found(packages))
+    seen = check(tmp_path / "two", tmp_path / "two" / SITE, populated.manifest, populated.links, packages)
+    assert seen.poisoned == set(populated.links)
     assert seen.changed
 
 
-def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(trees: PackageCache, tmp_path: Path) -> None:
+def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(packages: PackageCache, tmp_path: Path) -> None:
     """A script that names its interpreter in "#!" is not made for a path that the kernel would cut off."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    tree = found(trees)
-    assert fits(tree, Path("/short/bin/python")) is tree.short
-    assert fits(replace(tree, short=True), Path("/" + "x" * 200)) is False
-    assert fits(replace(tree, short=True), Path("/with space/bin/python")) is False
-    assert fits(replace(tree, short=True, outside={}), Path("/with space/bin/python")) is True
+    keep(packages, tmp_path / "one")
+    package = found(packages)
+    assert fits(package, Path("/short/bin/python")) is package.short
+    assert fits(replace(package, short=True), Path("/" + "x" * 200)) is False
+    assert fits(replace(package, short=True), Path("/with space/bin/python")) is False
+    assert fits(replace(package, short=True, outside={}), Path("/with space/bin/python")) is True
 
 
-def test_what_was_not_used_for_long_is_swept(trees: PackageCache, tmp_path: Path) -> None:
+def test_what_was_not_used_for_long_is_swept(packages: PackageCache, tmp_path: Path) -> None:
     """A month without use; and what a killed process had begun, after a day."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    trees.settle()
-    partial = found(trees).path.with_name(".partial-abc")
+    keep(packages, tmp_path / "one")
+    packages.settle()
+    partial = found(packages).path.with_name(".partial-abc")
     partial.mkdir()
     now = partial.stat().st_mtime
-    trees.sweep(now + 3600)
+    packages.sweep(now + 3600)
     assert partial.exists()
-    trees.sweep(now + 2 * 86400)
+    packages.sweep(now + 2 * 86400)
     assert not partial.exists()
-    assert PackageCache(folder=trees.folder).find(PYTHON, DEMO) is not None
-    trees.sweep(now + 40 * 86400)
-    assert PackageCache(folder=trees.folder).find(PYTHON, DEMO) is None
+    assert PackageCache(folder=packages.folder).find(PYTHON, DEMO) is not None
+    packages.sweep(now + 40 * 86400)
+    assert PackageCache(folder=packages.folder).find(PYTHON, DEMO) is None
 
 
 def test_record_keeps_its_other_lines() -> None:
@@ -368,46 +370,48 @@ def test_where_a_record_leads(path: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", ["save", "take_in"])
-def test_two_that_make_the_same_tree_at_once(
-    trees: PackageCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+@pytest.mark.parametrize("step", ["save", "register"])
+def test_two_that_make_the_same_package_at_once(
+    packages: PackageCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
-    """At whatever moment the second one comes: one tree is left, and neither environment seems changed by it."""
+    """At whatever moment the second one comes: one package is left, and neither environment seems changed by it."""
     one, two = tmp_path / "one", tmp_path / "two"
-    givens: dict[Path, Populated] = {}
+    results: dict[Path, Populated] = {}
     install(one)
     install(two)
     ordinary = getattr(PackageCache, step)
 
-    def interrupted(self: PackageCache, tree: CachedPackage, *arguments: Path) -> None:
+    def interrupted(self: PackageCache, package: CachedPackage, *arguments: Path) -> None:
         if when == "after":
-            ordinary(self, tree, *arguments)
-        if two not in givens:
-            givens[two] = Populated()
-            givens[two] = keep(trees, two)
+            ordinary(self, package, *arguments)
+        if two not in results:
+            results[two] = Populated()
+            results[two] = keep(packages, two)
         if when == "before":
-            ordinary(self, tree, *arguments)
+            ordinary(self, package, *arguments)
 
     monkeypatch.setattr(PackageCache, step, interrupted)
-    givens[one] = keep(trees, one)
-    for env, given in givens.items():
-        shared = {f"{SITE}/{name}" for key in given.links for name in found(trees).site if key == found(trees).key}
+    results[one] = keep(packages, one)
+    for env, populated in results.items():
+        shared = {
+            f"{SITE}/{name}" for key in populated.links for name in found(packages).site if key == found(packages).key
+        }
         manifest = {name: entry for name, entry in take(env).items() if name not in shared}
-        assert check(env, env / SITE, manifest, given.links, trees).changed == ()
-    assert sum(bool(given.links) for given in givens.values()) == 1
-    assert found(trees).is_whole()
-    assert [path.name for path in trees.folder.glob("*/.partial-*")] == []
+        assert check(env, env / SITE, manifest, populated.links, packages).changed == ()
+    assert sum(bool(populated.links) for populated in results.values()) == 1
+    assert found(packages).is_whole()
+    assert [path.name for path in packages.folder.glob("*/.partial-*")] == []
 
 
-def test_sweeping_is_done_once_a_day(trees: PackageCache, tmp_path: Path) -> None:
+def test_sweeping_is_done_once_a_day(packages: PackageCache, tmp_path: Path) -> None:
     """A run does not look through the whole cache each time."""
     install(tmp_path / "one")
-    keep(trees, tmp_path / "one")
-    now = (found(trees).path / "tree.json").stat().st_mtime + 40 * 86400
-    trees.tidy(now - 3600)
-    assert list(trees.folder.glob("*/demo-*")) == []
+    keep(packages, tmp_path / "one")
+    now = (found(packages).path / "tree.json").stat().st_mtime + 40 * 86400
+    packages.tidy(now - 3600)
+    assert list(packages.folder.glob("*/demo-*")) == []
     install(tmp_path / "two")
-    fresh = PackageCache(folder=trees.folder)
+    fresh = PackageCache(folder=packages.folder)
     keep(fresh, tmp_path / "two")
     fresh.tidy(now)
-    assert len(list(trees.folder.glob("*/demo-*"))) == 1
+    assert len(list(packages.folder.glob("*/demo-*"))) == 1

@@ -30,11 +30,11 @@ FOUND = Found(
     places=(
         Place(source="pyenv", folder="/home/x/.pyenv/versions", versions=("3.12.1", "2.7.18")),
         Place(source="uv", folder="/home/x/.local/share/uv/python", versions=("3.13.0",)),
-        Place(source="conda", folder="/home/x/miniconda3", there=False),
+        Place(source="conda", folder="/home/x/miniconda3", exists=False),
         Place(source="Homebrew", folder="/opt/homebrew/opt"),
         Place(source="PATH", folder="/usr/bin", versions=("3.11.2", "3.10.14")),
-        Place(source="PATH", folder="/x/shims", passed_over=(Rejected(path="/x/shims", reason="shims of pyenv"),)),
-        Place(source="the Python that runs venvgrid", folder="/usr/bin", again=1),
+        Place(source="PATH", folder="/x/shims", rejected=(Rejected(path="/x/shims", reason="shims of pyenv"),)),
+        Place(source="the Python that runs venvgrid", folder="/usr/bin", duplicates=1),
     ),
 )
 EVERYWHERE = (
@@ -118,7 +118,7 @@ def test_a_missing_interpreter_says_where_was_looked_and_what_to_type(spec: str,
 def test_without_tools_the_advice_names_them() -> None:
     """A machine with nothing gets a general answer."""
     expected = (
-        "no CPython 3.12 on this machine; no place to look in was there; "
+        "no CPython 3.12 on this machine; none of the known places exists; "
         "install one with pyenv, uv or your system's packages, or give the path of one"
     )
     assert expected == reason("3.12", Found(), has_uv=False)

@@ -158,7 +158,7 @@ def test_the_same_interpreter_counts_where_it_is_found_first(tmp_path: Path) -> 
     found = find(tmp_path, run, environ={"PATH": str(tmp_path / "bin")})
     assert sources(found) == [("pyenv", "3.9.18")]
     assert [str(real)] == run.names
-    assert [(p.source, p.found, p.again) for p in found.places if p.there] == [("pyenv", 1, 0), ("PATH", 0, 1)]
+    assert [(p.source, p.found, p.duplicates) for p in found.places if p.exists] == [("pyenv", 1, 0), ("PATH", 0, 1)]
 
 
 def test_copies_in_one_installation_are_one_interpreter(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_apples_placeholder_is_not_started(tmp_path: Path, *, placeholder: bool)
     run = FakeRun()
     found = find(tmp_path, run, platform="darwin")
     assert len(run.started) == (0 if placeholder else 1)
-    reasons = [item.reason for place in found.places for item in place.passed_over]
+    reasons = [item.reason for place in found.places for item in place.rejected]
     assert placeholder == any("Apple's placeholder" in reason for reason in reasons)
 
 

@@ -26,7 +26,7 @@ def find(tmp_path: Path, run: Runner, **environ: Any) -> Found:
 
 def reasons(found: Found) -> dict[str, str]:
     """Give what was passed over, by its name."""
-    return {Path(item.path).name: item.reason for place in found.places for item in place.passed_over}
+    return {Path(item.path).name: item.reason for place in found.places for item in place.rejected}
 
 
 def test_what_is_no_python_is_passed_over_with_the_reason(tmp_path: Path) -> None:
@@ -180,4 +180,4 @@ def test_pythons_that_start_each_other_are_given_up(tmp_path: Path) -> None:
         add(folder / "python", script=True, starts=str(inner))
     answer = find_one(folders[0] / "python", run=FakeRun(), cache=None, environ={})
     assert isinstance(answer, Rejected)
-    assert answer.reason == "it starts other Pythons, and these again others"
+    assert answer.reason == "it starts a Python that starts yet another one"

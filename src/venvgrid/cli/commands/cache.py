@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     found = user_cache.parts(folder)
     terminal.data(f"{folder}")
     for part in found:
-        terminal.data(f"{part.size / MEGABYTE:10,.1f} MB  {part.things:6,}  {part.name}: {part.what}")
+        terminal.data(f"{part.size / MEGABYTE:10,.1f} MB  {part.items:6,}  {part.name}: {part.description}")
     terminal.data(f"{sum(part.size for part in found) / MEGABYTE:10,.1f} MB in all")
     return 0
 
@@ -49,6 +49,6 @@ def _prune(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError(f"--max-size: {error}") from None
     days = arguments.older_than if arguments.older_than is not None or most is not None else 30
     folder = directories.cache_folder(terminal.environ)
-    gone, freed = user_cache.prune(folder, now=time.time(), days=days, most=most)
+    gone, freed = user_cache.prune(folder, now=time.time(), days=days, max_size=most)
     terminal.message(f"{folder}: {gone:,} deleted, {freed / MEGABYTE:,.1f} MB")
     return 0

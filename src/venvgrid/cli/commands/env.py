@@ -9,15 +9,16 @@ from venvgrid.app.context import RunContext
 from venvgrid.app.run import run_lock
 from venvgrid.cli import options
 from venvgrid.environments import freeze
-from venvgrid.environments import store as environments
+from venvgrid.environments.manifest import read_marker
 from venvgrid.model.errors import UsageError
+from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
     from venvgrid.cli.terminal import Terminal
-    from venvgrid.environments.store import Store
+    from venvgrid.environments.store import EnvironmentStore
 
 MEGABYTE = 1_000_000
 
@@ -40,7 +41,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def built(store: Store, cell: str) -> Path:
+def built(store: EnvironmentStore, cell: str) -> Path:
     """Give the environment of a cell.
 
     Raises:
@@ -51,32 +52,32 @@ def built(store: Store, cell: str) -> Path:
         there = ", ".join(store.linked()) or "none"
         raise UsageError(f"{cell} has no environment (there are: {there}); make it with: venvgrid run -k {cell}")
     path = store.folder / key
-    if environments.read_marker(path) is None:
+    if read_marker(path) is None:
         raise UsageError(f"the environment of {cell} is not whole; make it anew with: venvgrid run -k {cell}")
     return path
 
 
-def _list(store: Store, terminal: Terminal) -> None:
+def _list(store: EnvironmentStore, terminal: Terminal) -> None:
     cells: dict[str, list[str]] = {}
     for cell, key in store.linked().items():
         cells.setdefault(key, []).append(cell)
-    for key in store.kept():
+    for key in store.all_keys():
         path = store.folder / key
-        marker = environments.read_marker(path)
-        python = f"Python {marker['python']}" if marker else "not whole"
-        size = freeze.size(path) / MEGABYTE
+        marker = read_marker(path)
+        python = f"Python {marker.python}" if marker else "not whole"
+        size = directories.size(path) / MEGABYTE
         terminal.data(f"{key}  {python:14}  {size:7.1f} MB  {', '.join(cells.get(key, ())) or '(no cell: prune)'}")
 
 
-def _prune(store: Store, terminal: Terminal) -> None:
+def _prune(store: EnvironmentStore, terminal: Terminal) -> None:
     freed = 0
     if not store.root.is_dir():
         return
     with run_lock(store.root, terminal.message):
         linked = set(store.linked().values())
-        for key in store.kept():
-            if key not in linked or environments.read_marker(store.folder / key) is None:
-                freed += freeze.size(store.folder / key)
+        for key in store.all_keys():
+            if key not in linked or read_marker(store.folder / key) is None:
+                freed += directories.size(store.folder / key)
                 store.wipe(key)
         for place in sorted((store.root / "envs").iterdir()):
             if place.is_symlink() and not place.exists():

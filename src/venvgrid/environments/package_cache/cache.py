@@ -1,20 +1,19 @@
-"""Distributions as they are installed, kept once in the user's cache and put into every environment that has them.
+"""The package cache: installed distributions in the user's cache, from which environments are populated.
 
-What the installer made of a distribution in one environment is kept as a tree of files, for this interpreter and these
-hashes, and later environments get it file by file, without the installer: see `cloning`. With it are kept its compiled
-files (see `bytecode`). A distribution is kept only if every file is what its RECORD says (see `harvest`).
+The files that an installer made of a distribution are cached for its interpreter and hashes (see `ingest`). Later
+environments get them file by file, without the installer (see `links` and `populate`). Compiled files are cached beside
+them (see `bytecode`). A distribution is cached only if every file is what its RECORD says.
 
-    trees/cpython-312-3.12.1-a1b2c3d4/numpy-2.2.6-HASH/tree.json    what is in it
-                                                       seals.json   how each file was when it was last known to be right
-                                                       site/…       what goes into site-packages, __pycache__ too
-                                                       outside/…    scripts and data; scripts without their environment
+    trees/cpython-312-3.12.1-a1b2c3d4/numpy-2.2.6-HASH/tree.json    the list of its files
+                                                       seals.json   ctime and link count of each verified file
+                                                       site/…       files of site-packages, __pycache__ included
+                                                       outside/…    scripts and data, with a placeholder for the prefix
 
-A tree in which anything is missing or different is deleted, and the installer is asked again.
+A package with a missing or changed file is deleted, and the installer is asked again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -26,7 +25,8 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import CacheFolder, FileFacts, can_reflink
 from venvgrid.interpreters.identity import identity
-from venvgrid.storage.atomic import read_sealed, write_sealed, write_whole
+from venvgrid.storage import digests, json_cache
+from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
 
 FORMAT = "venvgrid-tree-1"
 PARTS = ("site", "outside", "compiled")
-PREFIX_PLACEHOLDER = b"\0venvgrid: path of the environment\0"  # stands in scripts for what differs between environments
+PREFIX_PLACEHOLDER = b"\0venvgrid: path of the environment\0"  # stands in cached scripts for their environment
 LONGEST_FIRST_LINE = 127  # bytes of a script's "#!" line that every kernel reads
-UNUSED_FOR = 30 * 86400.0  # seconds after which a tree that nothing used is deleted
-UNFINISHED_FOR = 86400.0
-SWEPT_EVERY = 86400.0
-COPIED = ".copied"  # beside a tree: a test wrote into it once, so it is no longer linked
+UNUSED_FOR = 30 * 86400.0  # seconds until an unused package is deleted
+UNFINISHED_FOR = 86400.0  # seconds until a partial package of a killed process is deleted
+SWEPT_EVERY = 86400.0  # seconds
+COPIED = ".copied"  # a file beside a package: a test wrote into the package once, so it is copied, never linked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedPackage:
-    """One distribution for one interpreter. Paths are relative to `site` and `outside`, and written with "/".
+    """A distribution for one interpreter. Paths are relative to the folders `site` and `outside`, with "/".
 
-    `inner` keeps the files of `site` and `compiled`, `outer` those of `outside`.
+    `site_files` is the folder of the files in `site` and `compiled`, `script_files` that of the files in `outside`.
     """
 
     path: Path
@@ -55,76 +55,77 @@ class CachedPackage:
     outside: Mapping[str, FileFacts]
     compiled: Mapping[str, FileFacts]
     record: str
-    short: bool  # whether its scripts name their interpreter in the "#!" line: not every path fits there
-    inner: CacheFolder
-    outer: CacheFolder
+    short: bool  # its scripts name their interpreter in the "#!" line, where not every path fits
+    site_files: CacheFolder
+    script_files: CacheFolder
 
     @property
     def key(self) -> str:
-        """Its name: KIND/NAME-VERSION-HASH."""
+        """KIND/NAME-VERSION-HASH."""
         return f"{self.path.parent.name}/{self.path.name}"
 
     def is_intact(self, name: str, site: Path) -> bool:
-        """Whether one of its files is what it was, and one with the file of that name in an environment."""
+        """Return whether a file is unchanged and is the same file as the one of that name in an environment."""
         facts = self.site.get(name) or self.compiled.get(name)
         with suppress(OSError):
             return (
                 facts is not None
-                and os.path.samefile(self.inner.base + name, site / name)  # noqa: PTH121  (many)
-                and self.inner.is_unchanged(name, facts)
+                and os.path.samefile(self.site_files.base + name, site / name)  # noqa: PTH121  (many)
+                and self.site_files.is_unchanged(name, facts)
             )
         return False
 
     def is_whole(self) -> bool:
-        """Whether all files that environments share are what they were."""
+        """Return whether all files that environments share are unchanged."""
         files = (*self.site.items(), *self.compiled.items())
-        return all(self.inner.is_unchanged(name, facts) for name, facts in files)
+        return all(self.site_files.is_unchanged(name, facts) for name, facts in files)
 
 
-def keeper(path: Path) -> tuple[CacheFolder, CacheFolder]:
-    """Give what keeps the files of the tree at `path`: `inner` and `outer`."""
+def cache_folders(path: Path) -> tuple[CacheFolder, CacheFolder]:
+    """Return `site_files` and `script_files` of the package at `path`."""
     return CacheFolder(base=f"{path}{os.sep}site{os.sep}"), CacheFolder(base=f"{path}{os.sep}outside{os.sep}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageCache:
-    """The trees of a user's cache. Used by several threads and processes at once: trees only ever appear whole."""
+    """The packages of a user's cache. Safe for several threads and processes: a package appears in one step."""
 
     folder: Path
     known: dict[Path, CachedPackage] = field(default_factory=dict)
-    touched: set[Path] = field(default_factory=set)  # trees whose seals are to be written down
-    reflinks: dict[int, bool] = field(default_factory=dict)  # whether the file system of a device shares blocks
+    touched: set[Path] = field(default_factory=set)  # packages whose seals are to be saved
+    reflinks: dict[int, bool] = field(default_factory=dict)  # by device: whether its file system shares blocks
 
     def find(self, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
-        """Give the tree of a distribution; None if there is none."""
+        """Return the package of a distribution, or None if it is not cached."""
         path = self.place(interpreter, distribution)
         return None if path is None else self.known.get(path) or self._read(path)
 
     def by_key(self, key: str) -> CachedPackage | None:
-        """Give the tree of that key; None if there is none."""
+        """Return the package of a key, or None if it is not cached."""
         path = self.folder / key
         return self.known.get(path) or self._read(path)
 
-    def reload(self, tree: CachedPackage) -> CachedPackage | None:
-        """Give a tree as it is now; None if it was deleted."""
-        earlier = self.known.pop(tree.path, None)
-        current = self._read(tree.path)
+    def reload(self, key: str) -> CachedPackage | None:
+        """Read a package again, or return None if it was deleted."""
+        path = self.folder / key
+        earlier = self.known.pop(path, None)
+        current = self._read(path)
         if earlier is not None and current is not None:
-            current.inner.seals.update(earlier.inner.seals)
+            current.site_files.seals.update(earlier.site_files.seals)
         return current
 
     def place(self, interpreter: Interpreter, distribution: Distribution) -> Path | None:
-        """Give where the tree of a distribution is or would be; None for what is not told by hashes what it is."""
+        """Return the cache path of a distribution, or None if it has no hashes and cannot be cached."""
         if not distribution.hashes or distribution.direct:
             return None
         contents = [distribution.name, distribution.version, sorted(distribution.hashes)]
-        name = f"{distribution.name}-{distribution.version}-{_digest(contents)}"
+        name = f"{distribution.name}-{distribution.version}-{digests.of_json(contents, 20)}"
         return self.folder / kind_of(interpreter) / name
 
     def should_link(self, path: Path, environment: Path) -> bool:
-        """Whether the files of the tree at `path` are to be one with those of an environment.
+        """Return whether an environment gets hard links to the files of the package at `path`.
 
-        Both have to be on one file system, and it cannot share blocks; and no test has ever written into the tree.
+        Both must be on one file system that cannot share blocks, and no test may have written into the package.
         """
         device = path.parent.stat().st_dev
         if device != environment.stat().st_dev or path.with_name(f"{path.name}{COPIED}").exists():
@@ -134,48 +135,50 @@ class PackageCache:
         return not self.reflinks[device]
 
     def settle(self) -> None:
-        """Write down, for later runs, how the files of the trees that were used are when they are right."""
+        """Save the seals of the packages that were used, for later runs."""
         while self.touched:
-            tree = self.known.get(self.touched.pop())
-            if tree is not None:
+            package = self.known.get(self.touched.pop())
+            if package is not None:
                 with suppress(OSError):
-                    write_whole(tree.path / "seals.json", json.dumps([tree.inner.seals, tree.outer.seals]))
+                    write_whole(
+                        package.path / "seals.json", json.dumps([package.site_files.seals, package.script_files.seals])
+                    )
 
     def quarantine(self, key: str) -> None:
-        """Delete a tree into which a test wrote through a link; when it is made again, it is copied, never linked."""
+        """Delete a package into which a test wrote through a link; its successor is copied, never linked."""
         path = self.folder / key
         with suppress(OSError):
             path.with_name(f"{path.name}{COPIED}").touch()
-        tree = self.by_key(key)
-        if tree is not None:
-            self.drop(tree)
+        package = self.by_key(key)
+        if package is not None:
+            self.drop(package)
 
-    def take_in(self, tree: CachedPackage) -> None:
-        """Know a tree that is in its place now."""
-        self.known[tree.path] = tree
-        self.touched.add(tree.path)
+    def register(self, package: CachedPackage) -> None:
+        """Note that a package is in its place."""
+        self.known[package.path] = package
+        self.touched.add(package.path)
 
-    def save(self, tree: CachedPackage, place: Path | None = None) -> None:
-        """Write down what is in a tree, in its own folder or in `place`.
+    def save(self, package: CachedPackage, place: Path | None = None) -> None:
+        """Save the list of a package's files in its own folder or in `place`.
 
         Raises:
             OSError: it cannot be written.
         """
         parts = {
             name: [[path, facts.size, facts.mtime, facts.mode, facts.digest] for path, facts in files.items()]
-            for name, files in zip(PARTS, (tree.site, tree.outside, tree.compiled), strict=True)
+            for name, files in zip(PARTS, (package.site, package.outside, package.compiled), strict=True)
         }
-        data = {"format": FORMAT, "record": tree.record, "short": tree.short, **parts}
-        write_sealed((place or tree.path) / "tree.json", json.dumps(data))
+        data = {"record": package.record, "short": package.short, **parts}
+        json_cache.write((place or package.path) / "tree.json", data, format=FORMAT)
         if place is None:
-            self.take_in(tree)
+            self.register(package)
 
-    def drop(self, tree: CachedPackage) -> None:
-        """Delete a tree: it is out of the way at once."""
-        self.known.pop(tree.path, None)
+    def drop(self, package: CachedPackage) -> None:
+        """Delete a package; it disappears in one step."""
+        self.known.pop(package.path, None)
         with suppress(OSError):
-            trash = Path(tempfile.mkdtemp(prefix=".partial-", dir=tree.path.parent))
-            tree.path.rename(trash / "tree")
+            trash = Path(tempfile.mkdtemp(prefix=".partial-", dir=package.path.parent))
+            package.path.rename(trash / "tree")
             shutil.rmtree(trash, ignore_errors=True)
 
     def tidy(self, now: float) -> None:
@@ -189,7 +192,7 @@ class PackageCache:
             self.sweep(now)
 
     def sweep(self, now: float) -> None:
-        """Delete what was not used for long, and what was being made or deleted when its process was killed."""
+        """Delete packages that were unused for long, and partial ones that a killed process left."""
         with suppress(OSError):
             for place in self.folder.glob("*/*"):
                 limit = UNFINISHED_FOR if place.name.startswith(".partial-") else UNUSED_FOR
@@ -199,35 +202,37 @@ class PackageCache:
 
     def _read(self, path: Path) -> CachedPackage | None:
         try:
-            data = json.loads(read_sealed(path / "tree.json"))
-            if data["format"] != FORMAT:
-                return None
+            data = json_cache.read(path / "tree.json", format=FORMAT)
             parts = {name: {row[0]: FileFacts(*row[1:]) for row in data[name]} for name in PARTS}
-            inner, outer = keeper(path)
-            tree = CachedPackage(
-                path=path, record=data["record"], short=data["short"], inner=inner, outer=outer, **parts
+            site_files, script_files = cache_folders(path)
+            package = CachedPackage(
+                path=path,
+                record=data["record"],
+                short=data["short"],
+                site_files=site_files,
+                script_files=script_files,
+                **parts,
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return None
         with suppress(OSError, ValueError, TypeError, AttributeError):
             known = json.loads((path / "seals.json").read_text(encoding="utf-8"))
-            for kept, seals in zip((inner, outer), known, strict=True):
+            for kept, seals in zip((site_files, script_files), known, strict=True):
                 kept.seals.update({name: (ctime, names) for name, (ctime, names) in seals.items()})
-        return self.known.setdefault(path, tree)  # another thread may have read it meanwhile
+        return self.known.setdefault(path, package)  # another thread may have read it meanwhile
 
 
 def kind_of(interpreter: Interpreter) -> str:
-    """Name an interpreter so that everything that is installed or compiled for it is good for no other build."""
-    build = [interpreter.executable, *identity(interpreter.executable), interpreter.platform, interpreter.bits]
+    """Return a folder name that is unique to a build of an interpreter."""
+    file = identity(interpreter.executable) or [interpreter.executable]
+    build = [interpreter.executable, *file, interpreter.platform, interpreter.bits]
     build += [interpreter.free_threaded, interpreter.debug]
-    return f"{interpreter.cache_tag or interpreter.implementation}-{interpreter.version}-{_digest(build)[:8]}"
+    return (
+        f"{interpreter.cache_tag or interpreter.implementation}-{interpreter.version}-{digests.of_json(build, 20)[:8]}"
+    )
 
 
 def has_short_first_line(python: Path) -> bool:
-    """Whether a script can name this interpreter in its "#!" line; else installers write a shell's line or two."""
+    """Return whether a "#!" line can hold this path; if not, installers write a line of shell instead."""
     text = os.fsencode(python)
     return b" " not in text and len(b"#!" + text + b"\n") <= LONGEST_FIRST_LINE
-
-
-def _digest(data: object) -> str:
-    return hashlib.blake2b(json.dumps(data).encode(), digest_size=10).hexdigest()

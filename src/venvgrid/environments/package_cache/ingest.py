@@ -1,8 +1,7 @@
-"""From an environment that an installer has just filled to the trees of its distributions (see `trees`).
+"""Adds the distributions of a new environment to the package cache, before any code of the project runs in it.
 
-Nothing of the project or of a test has run in it yet. A distribution whose files are not what its RECORD says, that
-shares a file with another, or whose scripts name their interpreter in a way that cannot be told, makes no tree: the
-installer is asked for it every time.
+A distribution is not cached if a file differs from its RECORD, if it shares a file with another distribution, or if a
+script names its interpreter in an unknown way. The installer is then asked for it every time.
 """
 
 from __future__ import annotations
@@ -16,7 +15,12 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache import record
 from venvgrid.environments.package_cache.bytecode import SOURCE_TIME, shares_bytecode
-from venvgrid.environments.package_cache.cache import PREFIX_PLACEHOLDER, CachedPackage, has_short_first_line, keeper
+from venvgrid.environments.package_cache.cache import (
+    PREFIX_PLACEHOLDER,
+    CachedPackage,
+    cache_folders,
+    has_short_first_line,
+)
 from venvgrid.environments.package_cache.links import FileFacts, facts_of, write_new
 from venvgrid.environments.package_cache.populate import Populated
 
@@ -27,155 +31,156 @@ if TYPE_CHECKING:
     from venvgrid.environments.package_cache.record import InstalledFiles
     from venvgrid.model.environment import Distribution, Interpreter
 
-FIRST_LINES = 3  # of a script, in which it says what runs it
+FIRST_LINES = 3  # of a script: those that may name its interpreter
 
 
-class NotKeptError(Exception):
-    """A distribution makes no tree; the message says why."""
+class NotCacheableError(Exception):
+    """A distribution cannot be cached; the message says why."""
 
 
 def add_installed(
-    trees: PackageCache,
+    packages: PackageCache,
     environment: Path,
     site: Path,
     python: Path,
     interpreter: Interpreter,
     wanted: Iterable[Distribution],
 ) -> Populated:
-    """Make trees of the distributions that have none; gives what the environment shares with them now."""
-    given = Populated()
-    there = record.distributions(site)
-    shared = record.owned_twice(there)
+    """Cache the distributions that are not cached yet; return what the environment now shares with the cache."""
+    populated = Populated()
+    installed = record.distributions(site)
+    ambiguous = record.owned_twice(installed)
     for distribution in wanted:
-        place = trees.place(interpreter, distribution)
-        found = there.get((distribution.name, distribution.version))
-        exists = trees.find(interpreter, distribution) is not None  # made meanwhile, for another environment
-        if exists or place is None or found is None or not shared.isdisjoint(found.files):
+        place = packages.place(interpreter, distribution)
+        found = installed.get((distribution.name, distribution.version))
+        is_cached = packages.find(interpreter, distribution) is not None  # meanwhile, from another environment
+        if is_cached or place is None or found is None or not ambiguous.isdisjoint(found.files):
             continue
-        with suppress(NotKeptError, OSError):
-            _Harvest(trees, environment, site, python, interpreter).add_installed(found, distribution, place, given)
-    return given
+        with suppress(NotCacheableError, OSError):
+            _Ingestion(packages, environment, site, python, interpreter).add(found, distribution, place, populated)
+    return populated
 
 
-class _Harvest:
-    """Makes trees from one environment."""
+class _Ingestion:
+    """Adds distributions of one environment to the cache."""
 
     def __init__(
-        self, trees: PackageCache, environment: Path, site: Path, python: Path, interpreter: Interpreter
+        self, packages: PackageCache, environment: Path, site: Path, python: Path, interpreter: Interpreter
     ) -> None:
-        self.trees, self.environment, self.site, self.python = trees, environment, site, python
+        self.packages, self.environment, self.site, self.python = packages, environment, site, python
         self.interpreter = interpreter
         self.fixed_time = shares_bytecode(interpreter)
         self.prefix = site.relative_to(environment).as_posix() + "/"
         self.may_link = True
 
-    def add_installed(self, found: InstalledFiles, distribution: Distribution, place: Path, given: Populated) -> None:
-        """Make a tree beside its place and move it there; what is left of a damaged one gives way."""
+    def add(self, found: InstalledFiles, distribution: Distribution, place: Path, populated: Populated) -> None:
+        """Build a package beside its place and move it there; it replaces a damaged one."""
         place.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
         try:
-            apart: list[str] = []
-            self.may_link = self.trees.should_link(place, self.environment)
-            outside = self._outside(found, partial)
-            inside = self._inside(found, partial, apart)
-            inner, outer = keeper(place)
-            for kept, made, files in zip((inner, outer), keeper(partial), (inside, outside), strict=True):
+            unshared: list[str] = []
+            self.may_link = self.packages.should_link(place, self.environment)
+            scripts = self._add_scripts(found, partial)
+            site = self._add_site(found, partial, unshared)
+            site_files, script_files = cache_folders(place)
+            for target, source, files in zip(
+                (site_files, script_files), cache_folders(partial), (site, scripts), strict=True
+            ):
                 for path in files:
-                    made.seal(path)
-                kept.seals.update(made.seals)
-            tree = CachedPackage(
+                    source.seal(path)
+                target.seals.update(source.seals)
+            package = CachedPackage(
                 path=place,
-                site=inside,
-                outside=outside,
+                site=site,
+                outside=scripts,
                 compiled={},
                 record=found.record,
                 short=has_short_first_line(self.python),
-                inner=inner,
-                outer=outer,
+                site_files=site_files,
+                script_files=script_files,
             )
-            self.trees.save(tree, partial)
-            self._move(partial, tree, distribution)
+            self.packages.save(package, partial)
+            self._move(partial, package, distribution)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        given.trees[tree.key] = tree
+        populated.packages.append(package.key)
         if self.may_link:
-            given.links[tree.key] = apart
+            populated.links[package.key] = unshared
 
-    def _move(self, partial: Path, tree: CachedPackage, distribution: Distribution) -> None:
-        """Move a whole tree to its place, in one step: another thread or process may be about to do the same."""
+    def _move(self, partial: Path, package: CachedPackage, distribution: Distribution) -> None:
+        """Move a package to its place in one step; another thread or process may do the same at once."""
         for is_last in (False, True):
             try:
-                partial.rename(tree.path)
+                partial.rename(package.path)
             except OSError:
-                if is_last or self.trees.find(self.interpreter, distribution) is not None:
-                    raise NotKeptError("it was made meanwhile") from None
-                self.trees.drop(tree)  # what is there is none
+                if is_last or self.packages.find(self.interpreter, distribution) is not None:
+                    raise NotCacheableError("it was cached meanwhile") from None
+                self.packages.drop(package)  # a damaged one
             else:
-                self.trees.take_in(tree)
+                self.packages.register(package)
                 return
 
-    def _inside(self, found: InstalledFiles, partial: Path, apart: list[str]) -> dict[str, FileFacts]:
-        """Take what is in site-packages, as links where that may be; what is not one file goes into `apart`."""
+    def _add_site(self, found: InstalledFiles, partial: Path, unshared: list[str]) -> dict[str, FileFacts]:
+        """Link or copy the files of site-packages; add those that were copied to `unshared`."""
         facts = {}
         folders: set[Path] = set()
         for path, digest in found.files.items():
             if path.startswith("../"):
-                continue  # see `_outside`
+                continue  # see `_add_scripts`
             if not record.is_inside(path):
-                raise NotKeptError(f"{path} leads out of the environment")
+                raise NotCacheableError(f"{path} leads out of the environment")
             source, target = str(self.site / path), partial / "site" / path
             if self.fixed_time and path.endswith(".py"):
                 os.utime(source, (SOURCE_TIME, SOURCE_TIME))
-            facts[path] = self._checked(source, digest)
+            facts[path] = self._verified(source, digest)
             if target.parent not in folders:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(target.parent)
-            if not (self.may_link and _is_linked(source, str(target))):
+            if not (self.may_link and _try_link(source, str(target))):
                 write_new(str(target), Path(source).read_bytes(), facts[path])
-                apart.append(path)
+                unshared.append(path)
         return facts
 
-    def _outside(self, found: InstalledFiles, partial: Path) -> dict[str, FileFacts]:
-        """Take scripts and data; what differs between environments is left open."""
-        facts = {}
-        here = os.fsencode(self.environment)
+    def _add_scripts(self, found: InstalledFiles, partial: Path) -> dict[str, FileFacts]:
+        """Copy scripts and data, with a placeholder for the path of the environment."""
+        scripts = {}
+        prefix = os.fsencode(self.environment)
         for path, digest in found.files.items():
             if not path.startswith("../"):
                 continue
             name = record.below_environment(path, self.prefix.count("/"))
             if not name:
-                raise NotKeptError(f"{path} leads out of the environment")
-            known = self._checked(str(self.environment / name), digest)
+                raise NotCacheableError(f"{path} leads out of the environment")
+            facts = self._verified(str(self.environment / name), digest)
             content = (self.environment / name).read_bytes()
             target = partial / "outside" / name
-            if not _can_be_made(name, content, here):
-                raise NotKeptError(f"{name} names its interpreter in a way of its own")
+            if not _is_relocatable(name, content, prefix):
+                raise NotCacheableError(f"{name} names its interpreter in a way of its own")
             target.parent.mkdir(parents=True, exist_ok=True)
-            opened = content.replace(here, PREFIX_PLACEHOLDER)
-            write_new(str(target), opened, known)
-            facts[name] = facts_of(str(target))
-        return facts
+            write_new(str(target), content.replace(prefix, PREFIX_PLACEHOLDER), facts)
+            scripts[name] = facts_of(str(target))
+        return scripts
 
-    def _checked(self, path: str, digest: str) -> FileFacts:
-        """Look at a file that RECORD lists."""
+    def _verified(self, path: str, digest: str) -> FileFacts:
+        """Return the facts of a file that RECORD lists, if its digest is right."""
         if os.path.islink(path):  # noqa: PTH114
-            raise NotKeptError(f"{path} is a link")
+            raise NotCacheableError(f"{path} is a link")
         facts = facts_of(path)
         if digest and digest != facts.digest:
-            raise NotKeptError(f"{path} is not what RECORD says")
+            raise NotCacheableError(f"{path} is not what RECORD says")
         return facts
 
 
-def _can_be_made(name: str, content: bytes, here: bytes) -> bool:
-    """Whether a file outside of site-packages can be made for another environment."""
+def _is_relocatable(name: str, content: bytes, prefix: bytes) -> bool:
+    """Return whether a file outside of site-packages can be rewritten for another environment."""
     if name.lower().endswith(".exe") or PREFIX_PLACEHOLDER in content:
         return False
     first = b"".join(content.splitlines(keepends=True)[:FIRST_LINES])
-    return not content.startswith(b"#!") or here in first or not (b"python" in first or b"pypy" in first)
+    return not content.startswith(b"#!") or prefix in first or not (b"python" in first or b"pypy" in first)
 
 
-def _is_linked(source: str, target: str) -> bool:
+def _try_link(source: str, target: str) -> bool:
     try:
         os.link(source, target)
     except OSError:

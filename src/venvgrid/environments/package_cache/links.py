@@ -1,11 +1,11 @@
-"""Files that environments share or get a copy of, and how one knows that such a file is still what it was.
+"""Files that environments share with the package cache or get a copy of, and the seals that prove them unchanged.
 
-A file of a tree (see `trees`) comes into an environment as a copy that shares its blocks (reflink) where the file
-system knows how, else as a hard link: that is quick, and costs neither room nor an inode. A hard link is one file with
-several names: who writes into it writes into all. So each file is remembered with size, mtime, mode and the sha256 of
-its content, and sealed with its ctime, which no program can set: while that is the same, nobody wrote. A link that is
-made or removed changes it as well: then the content is read again, unless every environment that shared the file is
-gone, for each was looked at after its last tests.
+A cached file comes into an environment as a copy that shares its blocks (reflink) where the file system supports it,
+else as a hard link: that is quick, and costs neither space nor an inode. A hard link is one file with several names, so
+a write through one name changes all. Each file is therefore recorded with size, mtime, mode and the sha256 of its
+content, and sealed with its ctime, which no program can set: while the ctime is the same, nothing was written. Adding
+or removing a link changes the ctime as well. Then the content is read again, unless every environment that shared the
+file is deleted, for each was checked after its last tests.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SMALL = 64 * 1024  # bytes: read and written in one piece, and not worth a reflink
-PIECE = 1024 * 1024
+SMALL = 64 * 1024  # bytes: read and written in one chunk, and not worth a reflink
+CHUNK = 1024 * 1024
 # ioctl: share the blocks of another file until one of the two is written. Linux: btrfs, XFS, bcachefs.
 FICLONE = 0x40049409
-NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.ENOSYS})
+CANNOT_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.ENOSYS})
 
 
 Seal = tuple[int, int]  # ctime in ns, number of names
 
 
 class DamagedError(Exception):
-    """A file of the cache is not what it was; the message names it."""
+    """A cached file was changed; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is known of a file: bytes, ns since the epoch, permission bits, and the sha256 of its content in hex."""
+    """Recorded state of a file: bytes, mtime in ns, permission bits, and the sha256 of its content in hex."""
 
     size: int
     mtime: int
@@ -47,7 +47,7 @@ class FileFacts:
 
 
 def facts_of(path: str) -> FileFacts:
-    """Look at a file and read it.
+    """Read a file and return its facts.
 
     Raises:
         OSError: it cannot be read.
@@ -57,39 +57,39 @@ def facts_of(path: str) -> FileFacts:
 
 
 def seal_of(status: os.stat_result) -> Seal:
-    """Give what is remembered of a file that is right just now."""
+    """Return the seal (ctime, link count) of a verified file."""
     return status.st_ctime_ns, status.st_nlink
 
 
 def digest_of(path: str) -> str:
-    """Give the sha256 of a file's content in hex."""
+    """Return the sha256 of a file's content in hex."""
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
-        while piece := stream.read(PIECE):
-            digest.update(piece)
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheFolder:
-    """A folder of the cache whose files come into environments. `base` is its path with a separator at the end.
+    """A folder of the cache whose files environments get. `base` is its path with a separator at the end.
 
-    `seals` remembers, by path in the folder, how a file was when it was last known to be right.
+    `seals` holds the seal of each verified file, by its path in the folder.
     """
 
     base: str
     seals: dict[str, Seal] = field(default_factory=dict)
     platform: str = os.name
 
-    def is_unchanged(self, name: str, known: FileFacts) -> bool:
-        """Whether a file is as it is known to be; its content is read only where its ctime changed."""
+    def is_unchanged(self, name: str, facts: FileFacts) -> bool:
+        """Return whether a file has its recorded facts; its content is read only if the seal does not hold."""
         path = self.base + name
         try:
             status = os.lstat(path)
-            if not _looks_alike(status, known):
+            if not _has_facts(status, facts):
                 return False
             if not self._is_sealed(name, status):
-                if digest_of(path) != known.digest:
+                if digest_of(path) != facts.digest:
                     return False
                 self.seals[name] = seal_of(status)
         except OSError:
@@ -97,52 +97,52 @@ class CacheFolder:
         return True
 
     def seal(self, name: str) -> None:
-        """Remember that a file is right just now."""
+        """Seal a verified file."""
         self.seals[name] = seal_of(os.lstat(self.base + name))
 
-    def put_all(self, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
-        """Make files, none of which may exist, from those of the folder; give which are not one file with theirs.
+    def copy_or_link(self, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
+        """Link files of the folder to `target`, or copy them; return the names of those that were copied.
 
-        `target` is put before the paths in `files`; the folders are there.
+        `target` is a prefix of the paths in `files`. The folders must exist, the files must not.
 
         Raises:
-            DamagedError: a file of the cache is not what is known.
+            DamagedError: a cached file was changed.
             FileExistsError: a target exists.
-            OSError: one cannot be written.
+            OSError: a file cannot be written.
         """
-        apart = []
+        unshared = []
         lstat, link, seals, base = os.lstat, os.link, self.seals, self.base
-        for name, known in files.items():
-            if may_link and self._may_be_linked(name):
-                if not self.is_unchanged(name, known):
+        for name, facts in files.items():
+            if may_link and self._is_linkable(name):
+                if not self.is_unchanged(name, facts):
                     raise DamagedError(base + name)
                 try:
                     link(base + name, target + name)
                 except OSError as error:
-                    if error.errno not in NO_LINK:
+                    if error.errno not in CANNOT_LINK:
                         raise
                 else:
                     seals[name] = seal_of(lstat(base + name))
                     continue
-            self._copy(name, target + name, known)
-            apart.append(name)
-        return apart
+            self._copy(name, target + name, facts)
+            unshared.append(name)
+        return unshared
 
-    def _copy(self, name: str, target: str, known: FileFacts) -> None:
-        if known.size < SMALL:
-            write_new(target, self._read_small(name, known), known)
+    def _copy(self, name: str, target: str, facts: FileFacts) -> None:
+        if facts.size < SMALL:
+            write_new(target, self._read_small(name, facts), facts)
             return
-        if not self.is_unchanged(name, known):
+        if not self.is_unchanged(name, facts):
             raise DamagedError(self.base + name)
-        if not _reflink(self.base + name, target, known):
-            _copy_big(self.base + name, target, known)
+        if not _reflink(self.base + name, target, facts):
+            _copy_big(self.base + name, target, facts)
 
-    def _may_be_linked(self, name: str) -> bool:
-        """Windows refuses to delete a file by any of its names while a process has it loaded."""
+    def _is_linkable(self, name: str) -> bool:
+        """Return False for libraries on Windows, which deletes no name of a file that a process has loaded."""
         return self.platform != "nt" or not name.lower().endswith((".pyd", ".dll", ".exe"))
 
-    def _read_small(self, name: str, known: FileFacts) -> bytes:
-        """Read with few calls: there are thousands of small files."""
+    def _read_small(self, name: str, facts: FileFacts) -> bytes:
+        """Return the content of a small file, verified, with few system calls: there are thousands of them."""
         source = self.base + name
         try:
             descriptor = os.open(source, os.O_RDONLY | _NOFOLLOW | _BINARY)
@@ -153,10 +153,10 @@ class CacheFolder:
             content = os.read(descriptor, SMALL)
         finally:
             os.close(descriptor)
-        if not _looks_alike(status, known) or len(content) != known.size:
+        if not _has_facts(status, facts) or len(content) != facts.size:
             raise DamagedError(source)
         if not self._is_sealed(name, status):
-            if hashlib.sha256(content).hexdigest() != known.digest:
+            if hashlib.sha256(content).hexdigest() != facts.digest:
                 raise DamagedError(source)
             self.seals[name] = seal_of(status)
         return content
@@ -166,36 +166,36 @@ class CacheFolder:
         return ctime == status.st_ctime_ns or (names > 1 and status.st_nlink == 1)
 
 
-def write_new(target: str, content: bytes, known: FileFacts) -> None:
-    """Write a file that must not exist, with the mode and mtime that are known.
+def write_new(target: str, content: bytes, facts: FileFacts) -> None:
+    """Write a new file with the recorded mode and mtime.
 
     Raises:
         FileExistsError: it exists.
         OSError: it cannot be written.
     """
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, known.mode)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, facts.mode)
     try:
         written = os.write(descriptor, content)
         while written < len(content):
             written += os.write(descriptor, content[written:])
         if os.utime in os.supports_fd:
-            os.fchmod(descriptor, known.mode)
-            os.utime(descriptor, ns=(known.mtime, known.mtime))
+            os.fchmod(descriptor, facts.mode)
+            os.utime(descriptor, ns=(facts.mtime, facts.mtime))
     finally:
         os.close(descriptor)
     if os.utime not in os.supports_fd:
-        os.utime(target, ns=(known.mtime, known.mtime))
+        os.utime(target, ns=(facts.mtime, facts.mtime))
 
 
-def _copy_big(source: str, target: str, known: FileFacts) -> None:
+def _copy_big(source: str, target: str, facts: FileFacts) -> None:
     with open(source, "rb", buffering=0) as old, open(target, "xb", buffering=0) as new:  # noqa: PTH123
-        while piece := old.read(PIECE):
-            new.write(piece)
-    _dress(target, known)
+        while chunk := old.read(CHUNK):
+            new.write(chunk)
+    _set_metadata(target, facts)
 
 
 def can_reflink(folder: Path, target: Path) -> bool:
-    """Whether files of one folder can share blocks with files of another: tried with a file of its own."""
+    """Return whether files of two folders can share blocks; it tries with a temporary file."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as here:
         source = Path(here, "source")
         source.write_bytes(b"x" * 4096)
@@ -203,8 +203,8 @@ def can_reflink(folder: Path, target: Path) -> bool:
             return _reflink(str(source), str(Path(there, "target")), facts_of(str(source)))
 
 
-def _reflink(source: str, target: str, known: FileFacts) -> bool:
-    """Have the file system make a file that shares its blocks with another until one is written; False if it cannot."""
+def _reflink(source: str, target: str, facts: FileFacts) -> bool:
+    """Make a file that shares its blocks with another until one is written; return False if that is not supported."""
     try:
         import fcntl  # noqa: PLC0415  (not on Windows)
     except ImportError:
@@ -215,21 +215,21 @@ def _reflink(source: str, target: str, known: FileFacts) -> bool:
         except OSError:
             os.unlink(target)  # noqa: PTH108
             return False
-    _dress(target, known)
+    _set_metadata(target, facts)
     return True
 
 
-def _dress(target: str, known: FileFacts) -> None:
-    os.chmod(target, known.mode)  # noqa: PTH101
-    os.utime(target, ns=(known.mtime, known.mtime))
+def _set_metadata(target: str, facts: FileFacts) -> None:
+    os.chmod(target, facts.mode)  # noqa: PTH101
+    os.utime(target, ns=(facts.mtime, facts.mtime))
 
 
-def _looks_alike(status: os.stat_result, known: FileFacts) -> bool:
+def _has_facts(status: os.stat_result, facts: FileFacts) -> bool:
     return (
         stat.S_ISREG(status.st_mode)
-        and status.st_size == known.size
-        and status.st_mtime_ns == known.mtime
-        and (os.name == "nt" or stat.S_IMODE(status.st_mode) == known.mode)
+        and status.st_size == facts.size
+        and status.st_mtime_ns == facts.mtime
+        and (os.name == "nt" or stat.S_IMODE(status.st_mode) == facts.mode)
     )
 
 

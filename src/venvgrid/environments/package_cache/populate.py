@@ -1,4 +1,4 @@
-"""Puts trees into an environment (see `trees`): links or copies, scripts with the environment's own path."""
+"""Populates an environment from the package cache: links or copies, scripts with the environment's own path."""
 
 from __future__ import annotations
 
@@ -17,50 +17,58 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from venvgrid.environments.manifest import Manifest
+    from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
 
 @dataclass(kw_only=True)
 class Populated:
-    """What an environment got. `manifest` has its files that are its own.
+    """Files that an environment got from the package cache.
 
-    `links` maps the keys of the trees that it shares files with to those of their files that it does not share;
-    `compiled` names its compiled files. Both are relative to site-packages.
+    `packages` are the keys of its packages. `manifest` holds the files that are its own. `links` names, by package,
+    the files that are not shared with it, and `compiled` the compiled files; both relative to site-packages.
     """
 
-    trees: dict[str, CachedPackage] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
     manifest: Manifest = field(default_factory=dict)
-    links: dict[str, list[str]] = field(default_factory=dict)
+    links: Links = field(default_factory=dict)
     compiled: set[str] = field(default_factory=set)
 
 
-def fits(tree: CachedPackage, python: Path) -> bool:
-    """Whether the scripts of a tree can be made for an environment's interpreter."""
-    return not tree.outside or tree.short == has_short_first_line(python)
+def fits(package: CachedPackage, python: Path) -> bool:
+    """Return whether the scripts of a package work with the path of an environment's interpreter."""
+    return not package.outside or package.short == has_short_first_line(python)
 
 
 def populate(
-    trees: PackageCache, tree: CachedPackage, environment: Path, site: Path, given: Populated, *, may_link: bool
+    packages: PackageCache,
+    package: CachedPackage,
+    environment: Path,
+    site: Path,
+    populated: Populated,
+    *,
+    may_link: bool,
 ) -> None:
-    """Put a tree into an environment.
+    """Add a package to an environment, and note in `populated` what was added.
 
     Raises:
-        DamagedError: a file is not what it was; the tree is deleted.
+        DamagedError: a cached file was changed; the package is deleted.
         FileExistsError: the environment has one of the files already.
-        OSError: it cannot be written.
+        OSError: a file cannot be written.
     """
     try:
-        _give(tree, environment, site, given, may_link=may_link and trees.should_link(tree.path, environment))
+        _add_site(
+            package, environment, site, populated, may_link=may_link and packages.should_link(package.path, environment)
+        )
     except DamagedError:
-        trees.drop(tree)
+        packages.drop(package)
         raise
-    given.trees[tree.key] = tree
-    trees.touched.add(tree.path)
+    populated.packages.append(package.key)
+    packages.touched.add(package.path)
 
 
 def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> bytes:
-    """Give a RECORD with the hashes and sizes of what is now in the files outside of site-packages."""
+    """Return a RECORD with the hashes and sizes of the rewritten files outside of site-packages."""
     up = "../" * prefix.count("/")
     lines = []
     for line in record.decode("utf-8").splitlines(keepends=True):
@@ -73,34 +81,34 @@ def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> byt
     return "".join(lines).encode("utf-8")
 
 
-def _give(tree: CachedPackage, environment: Path, site: Path, given: Populated, *, may_link: bool) -> None:
+def _add_site(package: CachedPackage, environment: Path, site: Path, populated: Populated, *, may_link: bool) -> None:
     prefix = prefix_of(environment, site)
     target = f"{environment}{os.sep}{prefix}"
-    for folder in sorted({path.rpartition("/")[0] for files in (tree.site, tree.compiled) for path in files}):
+    for folder in sorted({path.rpartition("/")[0] for files in (package.site, package.compiled) for path in files}):
         os.makedirs(target + folder, exist_ok=True)  # noqa: PTH103  (many)
-    apart = tree.inner.put_all(target, tree.site, may_link=may_link)
-    tree.inner.put_all(target, tree.compiled, may_link=may_link)
-    given.compiled.update(tree.compiled)
-    if tree.outside:
-        _give_outside(tree, environment, prefix, given)
-        apart = [*(path for path in apart if path != tree.record), tree.record]
+    unshared = package.site_files.copy_or_link(target, package.site, may_link=may_link)
+    package.site_files.copy_or_link(target, package.compiled, may_link=may_link)
+    populated.compiled.update(package.compiled)
+    if package.outside:
+        _write_scripts(package, environment, prefix, populated)
+        unshared = [*(path for path in unshared if path != package.record), package.record]
     if may_link:
-        given.links[tree.key] = apart
-    given.manifest |= {prefix + path: entry_at(target + path) for path in apart}
+        populated.links[package.key] = unshared
+    populated.manifest |= {prefix + path: entry_at(target + path) for path in unshared}
 
 
-def _give_outside(tree: CachedPackage, environment: Path, prefix: str, given: Populated) -> None:
-    """Put scripts and data into an environment, with its own path, and their new hashes into RECORD."""
+def _write_scripts(package: CachedPackage, environment: Path, prefix: str, populated: Populated) -> None:
+    """Write scripts and data with the path of the environment, and their new hashes into RECORD."""
     changed = {}
-    for path, facts in tree.outside.items():
-        if not tree.outer.is_unchanged(path, facts):
-            raise DamagedError(tree.outer.base + path)
-        content = (tree.path / "outside" / path).read_bytes().replace(PREFIX_PLACEHOLDER, os.fsencode(environment))
+    for path, facts in package.outside.items():
+        if not package.script_files.is_unchanged(path, facts):
+            raise DamagedError(package.script_files.base + path)
+        content = (package.path / "outside" / path).read_bytes().replace(PREFIX_PLACEHOLDER, os.fsencode(environment))
         (environment / path).parent.mkdir(parents=True, exist_ok=True)
         write_new(str(environment / path), content, facts)
-        given.manifest[path] = entry_at(str(environment / path))
+        populated.manifest[path] = entry_at(str(environment / path))
         changed[path] = content
-    place = environment / (prefix + tree.record)
-    content = with_hashes(place.read_bytes(), prefix, changed)
-    place.unlink()
-    write_new(str(place), content, tree.site[tree.record])
+    target = environment / (prefix + package.record)
+    content = with_hashes(target.read_bytes(), prefix, changed)
+    target.unlink()
+    write_new(str(target), content, package.site[package.record])

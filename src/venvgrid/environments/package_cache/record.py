@@ -1,4 +1,4 @@
-"""What is installed in an environment: which files belong to which distribution, by the RECORD of each."""
+"""Installed distributions of an environment and their files, by the RECORD of each."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.environments.manifest import COMPILED
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COMPILED = (".pyc", ".pyo")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledFiles:
-    """One distribution in an environment. All paths are relative to site-packages and written with "/".
+    """A distribution in an environment. All paths are relative to site-packages, with "/".
 
-    `files` maps each file that RECORD lists to its sha256 in hex, "" where RECORD has none; compiled files are left
-    out, they are no part of what was downloaded.
+    `files` maps each file that RECORD lists to its sha256 in hex, or "" if RECORD has none. Compiled files are left
+    out, because they were not downloaded.
     """
 
     name: str
@@ -37,7 +36,7 @@ class InstalledFiles:
 
 
 def distributions(site: Path) -> dict[tuple[str, str], InstalledFiles]:
-    """Map (normalised name, version) to what is installed; what has no readable RECORD is not there."""
+    """Return the installed distributions by normalised name and version; without a readable RECORD one is left out."""
     found = {}
     for folder in sorted(site.glob("*.dist-info")):
         name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
@@ -51,18 +50,18 @@ def distributions(site: Path) -> dict[tuple[str, str], InstalledFiles]:
 
 
 def owned_twice(installed: dict[tuple[str, str], InstalledFiles]) -> frozenset[str]:
-    """Name the files that several distributions say are theirs: only the installer knows which one wins."""
+    """Return the files that several distributions claim: only the installer knows which one wins."""
     owners = Counter(path for item in installed.values() for path in item.files)
     return frozenset(path for path, number in owners.items() if number > 1)
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path of a RECORD stays below site-packages on every platform."""
+    """Return whether a path of a RECORD stays below site-packages on every platform."""
     return bool(path) and not path.startswith("/") and not _is_odd(path) and ".." not in path.split("/")
 
 
 def below_environment(path: str, depth: int) -> str:
-    """Give a path of a RECORD relative to the environment, "" if it leads out of it.
+    """Return a path of a RECORD relative to the environment, or "" if it leads out of it.
 
     `depth` is the number of folders between the environment and site-packages: "../../../bin/x" at 3 is "bin/x".
     """
@@ -93,7 +92,7 @@ def _pairs(stream: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def _hex(text: str) -> str:
-    """Give a RECORD's "sha256=BASE64" in hex, "" for none and for other kinds."""
+    """Return a RECORD's "sha256=BASE64" in hex, or "" if there is no hash or another kind."""
     kind, _, value = text.partition("=")
     if kind != "sha256":
         return ""
@@ -104,7 +103,7 @@ def _hex(text: str) -> str:
 
 
 def versions(site: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Read the versions of distributions off an environment's site-packages, "" for what is not there."""
+    """Return the installed versions of distributions, "" for those that are not installed."""
     found = dict.fromkeys(names, "")
     wanted = {normalise(name): name for name in names}
     if not wanted:

@@ -19,7 +19,8 @@ from venvgrid.migration.readers import commands, pythons, requirements
 from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.readers.nox_sessions import SESSION, Follower, Groups
 from venvgrid.migration.readers.substitution import placed
-from venvgrid.migration.scaffold import CLASSIFIER, allowed_minors
+from venvgrid.migration.scaffold import allowed_minors
+from venvgrid.model import python_releases
 from venvgrid.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -233,5 +234,4 @@ def _python_versions(project: Mapping[str, Any], newest: Any) -> list[str]:
     if isinstance(newest, str):
         minors = allowed_minors(table.get("requires-python"))
         return minors[: minors.index(newest) + 1] if newest in minors else minors
-    lines = map(str, table.get("classifiers", []))
-    return [match[1] for line in lines if (match := CLASSIFIER.fullmatch(line))]
+    return python_releases.classified(table.get("classifiers", []))

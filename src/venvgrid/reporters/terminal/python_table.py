@@ -22,11 +22,11 @@ def python_json(found: Found) -> dict[str, Any]:
             {
                 "source": place.source,
                 "folder": place.folder,
-                "there": place.there,
+                "there": place.exists,
                 "found": place.found,
                 "versions": list(place.versions),
-                "again": place.again,
-                "passed_over": [{"path": item.path, "reason": item.reason} for item in place.passed_over],
+                "again": place.duplicates,
+                "passed_over": [{"path": item.path, "reason": item.reason} for item in place.rejected],
             }
             for place in found.places
         ],
@@ -44,10 +44,10 @@ def python_lines(found: Found) -> list[str]:
         lines.append("No Python was found.")
     lines += ["", "Looked in:"]
     for place in found.places:
-        if place.there:
+        if place.exists:
             lines.append(f"  {place.source}: {place.folder} ({_counted(place)})")
-            lines += [f"    passed over {item.path}: {item.reason}" for item in place.passed_over]
-    absent = [place.folder for place in found.places if not place.there]
+            lines += [f"    passed over {item.path}: {item.reason}" for item in place.rejected]
+    absent = [place.folder for place in found.places if not place.exists]
     if absent:
         lines += ["Not there:", *(f"  {folder}" for folder in dict.fromkeys(absent))]
     return lines
@@ -73,9 +73,9 @@ def _title(interpreter: Interpreter) -> str:
 
 
 def _counted(place: Place) -> str:
-    parts = [f"{place.found} found" if place.found else "nothing found" if not place.again else "nothing new"]
-    if place.again:
-        parts.append(f"{place.again} already known")
+    parts = [f"{place.found} found" if place.found else "nothing found" if not place.duplicates else "nothing new"]
+    if place.duplicates:
+        parts.append(f"{place.duplicates} already known")
     return ", ".join(parts)
 
 
