@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.store import Environment
 from venvgrid.installers.base import Resolved, ResolveResult
-from venvgrid.model.environment import Distribution, Interpreter, LockEntry
+from venvgrid.model.environment import Distribution, Environment, Interpreter, LockEntry
 from venvgrid.model.events import Stage, StageStarted
 from venvgrid.model.result import Outcome
 from venvgrid.processes.diagnosis import headline

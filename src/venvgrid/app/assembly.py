@@ -1,14 +1,10 @@
-"""Makes the larger parts of a run from its context: environment store, resolver, worker."""
+"""Makes the parts of a run that need most others: wheel cache, resolver, worker."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.builder import Builder
-from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.bytecode import Bytecode
-from venvgrid.environments.store import EnvironmentStore
-from venvgrid.outcomes import probe
 from venvgrid.processes.parallel import usable_cpus
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving.resolver import Resolver
@@ -22,22 +18,6 @@ if TYPE_CHECKING:
 
     from venvgrid.app.context import RunContext
     from venvgrid.project.metadata import Metadata
-
-
-def make_store(context: RunContext) -> EnvironmentStore:
-    """Return the store of the project's environments."""
-    tools, packages = context.tools, context.packages
-    app_data = context.cache / "virtualenv"
-    builder = Builder(
-        config=context.config,
-        installer_for=tools.installer_for,
-        creator=Creator(tools=tools.legacy, run=context.run, environ=tools.environ, app_data=app_data),
-        packages=packages,
-        probe=probe.PROBE_FILE,
-        offline=context.options.offline,
-    )
-    folder = directories.of_environments(context.root, context.cache)
-    return EnvironmentStore(root=context.root, folder=folder, config=context.config, builder=builder, packages=packages)
 
 
 def make_wheel_cache(context: RunContext) -> WheelCache:

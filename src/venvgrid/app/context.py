@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import history
-from venvgrid.app import assembly
 from venvgrid.app.project_state import ProjectState
 from venvgrid.app.toolchain import Toolchain
+from venvgrid.environments.builder import Builder
+from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.cache import PackageCache
+from venvgrid.environments.store import EnvironmentStore
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model.config import InstallMode
+from venvgrid.outcomes import probe
 from venvgrid.processes import runner
 from venvgrid.processes.command import Cancellation
 from venvgrid.processes.redaction import Redactor
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.app.options import FrontEnd, RunOptions
-    from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model.config import Config
     from venvgrid.results.report import Earlier
 
@@ -107,7 +109,26 @@ class RunContext:
     @cached_property
     def store(self) -> EnvironmentStore:
         """The environments of the project."""
-        return assembly.make_store(self)
+        builder = Builder(
+            config=self.config,
+            installer_for=self.tools.installer_for,
+            creator=Creator(
+                tools=self.tools.legacy,
+                run=self.run,
+                environ=self.tools.environ,
+                app_data=self.cache / "virtualenv",
+            ),
+            packages=self.packages,
+            probe=probe.PROBE_FILE,
+            offline=self.options.offline,
+        )
+        return EnvironmentStore(
+            root=self.root,
+            folder=directories.of_environments(self.root, self.cache),
+            config=self.config,
+            builder=builder,
+            packages=self.packages,
+        )
 
     @cached_property
     def result_cache(self) -> ResultCache:

@@ -35,6 +35,7 @@ from venvgrid.environments.integrity import IntegrityReport, check
 from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_marker
 from venvgrid.interpreters.identity import identity
 from venvgrid.model.config import InstallMode
+from venvgrid.model.environment import Environment
 from venvgrid.model.errors import InfrastructureError
 
 if TYPE_CHECKING:
@@ -44,31 +45,11 @@ if TYPE_CHECKING:
     from venvgrid.environments.builder import Builder
     from venvgrid.environments.package_cache.cache import PackageCache
     from venvgrid.model.config import Config
-    from venvgrid.model.environment import Interpreter, LockEntry
+    from venvgrid.model.environment import LockEntry
     from venvgrid.project.wheels import Wheel
 
 TRASH = "trash-"
 KEY = re.compile(r"[0-9a-f]{16}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """A whole environment. `detail` is "built", "project reinstalled" or "reused".
-
-    `cached_packages` are the keys of its distributions in the package cache. `compiled` names the compiled files that
-    it began with, relative to site-packages. Both are set only after a build. `linked` are the keys of the packages
-    whose files it shares with other environments.
-    """
-
-    key: str
-    path: Path
-    python: Path
-    site: Path
-    interpreter: Interpreter
-    detail: str
-    cached_packages: tuple[str, ...] = ()
-    compiled: frozenset[str] = frozenset()
-    linked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

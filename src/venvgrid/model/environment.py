@@ -1,9 +1,10 @@
-"""Values of an environment: interpreter, locked distributions, lock entry."""
+"""Values of an environment: interpreter, locked distributions, lock entry, and the environment itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +50,23 @@ class LockEntry:
     distributions: tuple[Distribution, ...]
     as_of: str = ""  # the cut-off that was applied, "" for none
     notes: tuple[str, ...] = ()  # e.g. that an era could not be applied on Python 2.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A whole environment. `detail` is "built", "project reinstalled" or "reused".
+
+    `cached_packages` are the keys of its distributions in the package cache. `compiled` names the compiled files that
+    it began with, relative to site-packages. Both are set only after a build. `linked` are the keys of the packages
+    whose files it shares with other environments.
+    """
+
+    key: str
+    path: Path
+    python: Path
+    site: Path
+    interpreter: Interpreter
+    detail: str
+    cached_packages: tuple[str, ...] = ()
+    compiled: frozenset[str] = frozenset()
+    linked: frozenset[str] = frozenset()

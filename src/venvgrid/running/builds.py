@@ -9,8 +9,7 @@ from venvgrid.model.events import Stage
 from venvgrid.running.tasks import BuildTask, CompileTask, InstalledProject, TestTask
 
 if TYPE_CHECKING:
-    from venvgrid.environments.store import Environment
-    from venvgrid.model.environment import LockEntry
+    from venvgrid.model.environment import Environment, LockEntry
     from venvgrid.model.plan import Cell
     from venvgrid.model.result import CellResult
     from venvgrid.project.metadata import Metadata

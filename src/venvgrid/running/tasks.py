@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from venvgrid.environments.store import Environment
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model.environment import Interpreter, LockEntry
+from venvgrid.model.environment import Environment, Interpreter, LockEntry
 from venvgrid.model.plan import Cell
 from venvgrid.model.result import CellResult, Outcome
 from venvgrid.project.metadata import Metadata

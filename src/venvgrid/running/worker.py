@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from venvgrid.environments.package_cache.bytecode import Bytecode
-    from venvgrid.environments.store import Environment, EnvironmentStore
+    from venvgrid.environments.store import EnvironmentStore
     from venvgrid.interpreters.provider import InterpreterProvider
+    from venvgrid.model.environment import Environment
     from venvgrid.model.plan import Cell
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import WheelCache

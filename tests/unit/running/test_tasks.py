@@ -29,7 +29,7 @@ def values(kind: type) -> SearchStrategy[object]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_a_task_goes_through_json(kind: type, data: st.DataObject) -> None:
     """Law: what a task or its result holds is the same after JSON, its kind included."""
