@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from venvgrid.installers.base import InstallRequest, ResolveRequest
     from venvgrid.model.plan import Cell
     from venvgrid.model.result import CellResult
-    from venvgrid.processes.runner import Command, Completed
+    from venvgrid.processes.command import Command, Completed
     from venvgrid.running.cell_job import CellJob
     from venvgrid.running.loop import Post
     from venvgrid.running.tasks import CellAnswer

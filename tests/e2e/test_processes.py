@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.processes.runner import Cancellation, Command, Completed, run
+from venvgrid.processes.command import Cancellation, Command, Completed
+from venvgrid.processes.runner import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

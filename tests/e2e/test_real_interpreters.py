@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.markers import default_environment
@@ -22,7 +23,10 @@ from venvgrid.interpreters.candidates import Rejected
 from venvgrid.interpreters.discovery import Found, discover, find_one, search
 from venvgrid.interpreters.locations import Machine
 from venvgrid.interpreters.selection import Missing, resolve_specs
-from venvgrid.processes.runner import Command, Completed, run
+from venvgrid.processes.runner import run
+
+if TYPE_CHECKING:
+    from venvgrid.processes.command import Command, Completed
 
 pytestmark = pytest.mark.e2e
 

@@ -13,7 +13,7 @@ from venvgrid.app.context import RunContext, RunOptions, default_workers, matchi
 from venvgrid.config import config_file
 from venvgrid.model.errors import NothingToRunError
 from venvgrid.model.events import Stage
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation
 from venvgrid.resolving import policies
 from venvgrid.running import prioritisation
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from venvgrid.model.environment import Interpreter
     from venvgrid.model.events import Event
     from venvgrid.model.plan import Cell, Plan
-    from venvgrid.processes.runner import Cancellation
+    from venvgrid.processes.command import Cancellation, Completed
     from venvgrid.project.metadata import Metadata
     from venvgrid.results.report import Earlier, Report
     from venvgrid.running.tasks import CellAnswer
@@ -111,7 +111,7 @@ class RunContext:
         return history.last(self.root, self.config.grid)
 
     @cached_property
-    def run(self) -> functools.partial[runner.Completed]:
+    def run(self) -> functools.partial[Completed]:
         """The door to processes, bound to this run's cancellation."""
         return functools.partial(runner.run, cancellation=self.cancellation)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.model.config import Config
     from venvgrid.model.plan import Plan
-    from venvgrid.processes.runner import Cancellation
+    from venvgrid.processes.command import Cancellation
     from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.processes import supervisor
+from venvgrid.processes.diagnosis import NTSTATUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,19 +36,6 @@ class Handle(Protocol):
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal."""
-
-
-# What NTSTATUS says in place of a signal when a Windows process dies of an exception.
-WINDOWS_DEATHS = {
-    0xC0000005: "ACCESS_VIOLATION",
-    0xC000001D: "ILLEGAL_INSTRUCTION",
-    0xC0000094: "INTEGER_DIVIDE_BY_ZERO",
-    0xC00000FD: "STACK_OVERFLOW",
-    0xC0000135: "DLL_NOT_FOUND",
-    0xC000013A: "CONTROL_C_EXIT",
-    0xC0000374: "HEAP_CORRUPTION",
-    0xC0000409: "STACK_BUFFER_OVERRUN",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +188,7 @@ class SupervisedChild:
 def ending_of(code: int, leaked: int = 0, platform: str = sys.platform) -> Ending:
     """Give the ending that a return code (as `Popen.returncode` counts) means on a platform."""
     if platform == "win32":
-        name = WINDOWS_DEATHS.get(code & 0xFFFFFFFF, "")
+        name = NTSTATUS.get(code & 0xFFFFFFFF, "")
         return Ending(exit_code=None if name else code, signal=name, leaked=leaked)
     if code >= 0:
         return Ending(exit_code=code, leaked=leaked)
@@ -248,16 +236,3 @@ def find_executable(name: str, cwd: Path, env: Mapping[str, str]) -> str:
     if found is None:
         raise FileNotFoundError(errno.ENOENT, "there is no such command on its PATH")
     return found
-
-
-def explain(name: str, cwd: Path, error: OSError) -> str:
-    """Give one line about why a command could not be started."""
-    reason = error.strerror or str(error)
-    path = cwd / name if os.path.dirname(name) else None  # noqa: PTH120 - as above
-    if error.errno in {errno.ENOENT, errno.ENOTDIR} and not cwd.is_dir():
-        reason = f"there is no folder {cwd} to run it in"
-    elif error.errno == errno.ENOENT and path is not None and path.is_file():
-        reason = "the interpreter that it names (in its #! line, or its loader) does not exist"
-    elif error.errno == errno.EACCES and path is not None and path.is_dir():
-        reason = "it is a directory"
-    return f"could not start {name}: {reason}"

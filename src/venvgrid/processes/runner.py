@@ -20,13 +20,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.processes import capture, memory, supervisor
-from venvgrid.processes.children import Child, GroupChild, SupervisedChild, explain, find_executable
-from venvgrid.processes.command import Cancellation, Command, Completed, Runner
+from venvgrid.processes.children import Child, GroupChild, SupervisedChild, find_executable
+from venvgrid.processes.command import Cancellation, Command, Completed
+from venvgrid.processes.diagnosis import start_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-__all__ = ["Cancellation", "Command", "Completed", "Runner", "attach", "run"]
 
 POLL_INTERVAL = 0.05
 STOPPED = (
@@ -86,7 +85,7 @@ def run(
         duration=time.monotonic() - began,
         stdout=texts[0] or "",
         stderr=(texts[1] or "") if len(texts) > 1 else "",
-        error=explain(command.argv[0], command.cwd, ending.error) if ending.error else lost,
+        error=start_failure(command.argv[0], command.cwd, ending.error) if ending.error else lost,
         leaked=ending.leaked,
     )
 
@@ -204,7 +203,7 @@ def _start(command: Command) -> _Started:
         process, child = _open(command, find_executable(command.argv[0], command.cwd, command.env))
     except OSError as error:
         _discard(sinks)
-        raise _NotStartedError(explain(command.argv[0], command.cwd, error)) from error
+        raise _NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
     except ValueError as error:  # a NUL in an argument, "=" in the name of a variable
         _discard(sinks)
         raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
@@ -228,7 +227,7 @@ def _sinks(command: Command) -> list[capture.Sink]:
         return [capture.Log(command.log, clean=command.clean() if command.clean else None)]
     except OSError as error:
         if error.errno in {errno.EMFILE, errno.ENFILE}:  # will pass: the cell can be tried again
-            raise _NotStartedError(explain(command.argv[0], command.cwd, error)) from error
+            raise _NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
         reason = f"cannot write the log {command.log}: {error.strerror or error}; make room or check its permissions"
         raise InfrastructureError(reason) from error
 
@@ -302,4 +301,4 @@ def attach(command: Command) -> int:
             os.execvpe(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - there is to be no shell
         return subprocess.call(command.argv, env=dict(command.env))
     except OSError as error:
-        raise InfrastructureError(explain(command.argv[0], command.cwd, error)) from error
+        raise InfrastructureError(start_failure(command.argv[0], command.cwd, error)) from error

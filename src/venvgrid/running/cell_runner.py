@@ -19,10 +19,11 @@ from venvgrid.model.result import CellResult, Failure, Outcome
 from venvgrid.outcomes import attestation, judgement, junit_input, probe, signatures
 from venvgrid.planning import expansion
 from venvgrid.processes import variables
-from venvgrid.processes.runner import Command
+from venvgrid.processes.command import Command
+from venvgrid.processes.diagnosis import last_exception, with_last_line
 from venvgrid.results import coverage
 from venvgrid.running.cell_job import TestDone, base_result
-from venvgrid.running.monitor import ProgressMonitor, last_exception, with_last_line
+from venvgrid.running.monitor import ProgressMonitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from venvgrid.environments.store import Store
     from venvgrid.model.config import Config
     from venvgrid.model.plan import Cell
+    from venvgrid.processes.command import Completed
     from venvgrid.processes.redaction import Redactor
-    from venvgrid.processes.runner import Completed
     from venvgrid.running.cell_job import CellJob
     from venvgrid.running.loop import Post
 

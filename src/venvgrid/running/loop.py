@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from venvgrid.model.events import Event
-    from venvgrid.processes.runner import Cancellation
+    from venvgrid.processes.command import Cancellation
 
     Post = Callable[[Event], None]
 

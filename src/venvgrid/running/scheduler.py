@@ -18,6 +18,7 @@ from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.events import CellFinished, CellPlanned, RunFinished, RunStarted, Stage
 from venvgrid.model.plan import PlannedCell, Status
 from venvgrid.model.result import CellResult, Outcome
+from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.variables import redact
 from venvgrid.project.metadata import ProjectError
 from venvgrid.project.wheels import Wheel
@@ -26,7 +27,7 @@ from venvgrid.running.cell_job import CellJob, InstalledProject, TestDone, base_
 from venvgrid.running.loop import Task
 from venvgrid.running.prerequisites import PYTHON, WHEEL, Prerequisites
 from venvgrid.running.task_factory import BYTECODE, RESOLVE, Jobs
-from venvgrid.running.tasks import BuildDone, ResolveDone, TaskFailed, headline
+from venvgrid.running.tasks import BuildDone, ResolveDone, TaskFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from venvgrid.environments.store import Environment
     from venvgrid.model.events import Event
     from venvgrid.model.plan import Cell
-    from venvgrid.processes.runner import Cancellation
+    from venvgrid.processes.command import Cancellation
     from venvgrid.running.tasks import CellAnswer, RunRequest, Work
 
 Followed = tuple[list["Event"], list[Task]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
     from venvgrid.running.loop import Post
 
 CellAnswer = LockEntry | Unresolvable | ResolveFailed
-
-
-MAX_HEADLINE_LENGTH = 400  # characters of a headline
-CONTINUATION = " " * 7
-MACHINE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,29 +100,3 @@ class RunRequest:
     strict: bool = False
     skip_missing: bool = False
     order: Order = field(default_factory=Order)
-
-
-def headline(text: str) -> str:
-    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
-    lines = [line.strip() for line in _unwrapped(text) if line.strip()]
-    lines = [line for line in lines if not line.startswith(("hint:", "note:"))]
-    for mark in ("Error: ", "Exception: ", "cause: ", "error: ", "ERROR: "):
-        found = [line for line in lines if mark in f"{line} "]
-        if found:
-            line = found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")
-            machine = MACHINE.search(line)  # said first: what comes before it is long paths
-            return (f"{machine.group()}: {line}" if machine else line)[:MAX_HEADLINE_LENGTH]
-    return lines[-1][:MAX_HEADLINE_LENGTH] if lines else "it failed and said nothing"
-
-
-def _unwrapped(text: str) -> list[str]:
-    """Join what uv wraps: its errors and causes go on in lines that are further in."""
-    lines: list[str] = []
-    is_cause = False
-    for line in text.splitlines():
-        if is_cause and line.startswith(CONTINUATION):
-            lines[-1] += f" {line.strip()}"
-        else:
-            is_cause = line.lstrip().startswith(("error: ", "cause: "))
-            lines.append(line)
-    return lines

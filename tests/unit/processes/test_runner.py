@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.processes import capture, runner, supervisor
-from venvgrid.processes.children import Ending, ending_of, explain, find_executable, wait_until
-from venvgrid.processes.runner import Cancellation, Command, Completed, run
+from venvgrid.processes.children import Ending, ending_of, find_executable, wait_until
+from venvgrid.processes.command import Cancellation, Command, Completed
+from venvgrid.processes.diagnosis import start_failure
+from venvgrid.processes.runner import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,10 +147,10 @@ def test_reason_names_what_is_missing(tmp_path: Path) -> None:
         f"could not start x: there is no folder {tmp_path / 'gone'} to run it in",
         f"could not start {tmp_path}: it is a directory",
     ] == [
-        explain("./x", tmp_path, missing),
-        explain(str(script), tmp_path, missing),
-        explain("x", tmp_path / "gone", missing),
-        explain(str(tmp_path), tmp_path, PermissionError(errno.EACCES, "Permission denied")),
+        start_failure("./x", tmp_path, missing),
+        start_failure(str(script), tmp_path, missing),
+        start_failure("x", tmp_path / "gone", missing),
+        start_failure(str(tmp_path), tmp_path, PermissionError(errno.EACCES, "Permission denied")),
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from venvgrid.model.events import Event, Message
 from venvgrid.processes import parallel
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation
 from venvgrid.running import loop
 from venvgrid.running.loop import Lane, Slots, Task
 

@@ -10,7 +10,7 @@ from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments import store as environments
 from venvgrid.model.errors import UsageError
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation
 
 if TYPE_CHECKING:
     import argparse

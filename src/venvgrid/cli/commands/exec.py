@@ -12,7 +12,7 @@ from venvgrid.model.config import AxisKind
 from venvgrid.model.errors import InfrastructureError, UsageError
 from venvgrid.model.events import Stage
 from venvgrid.processes import runner, variables
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation, Command
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ def enter(
     )
     private = context.root / "cells" / cell.id
     private.mkdir(parents=True, exist_ok=True)
-    return runner.attach(runner.Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))
+    return runner.attach(Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))

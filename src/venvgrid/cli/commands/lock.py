@@ -9,7 +9,7 @@ from venvgrid.cli import options
 from venvgrid.cli.commands import plan
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.plan import Status
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage import atomic
 

@@ -12,7 +12,7 @@ from venvgrid.cli import options
 from venvgrid.model.errors import UsageError
 from venvgrid.model.events import Stage
 from venvgrid.model.plan import Status
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
 from venvgrid.resolving import lockfile

@@ -14,7 +14,7 @@ from venvgrid.model.events import Stage
 from venvgrid.model.plan import Status
 from venvgrid.model.result import Outcome
 from venvgrid.processes import runner
-from venvgrid.processes.runner import Cancellation
+from venvgrid.processes.command import Cancellation
 from venvgrid.reporters import registry
 from venvgrid.resolving import changed_cells, lockfile
 from venvgrid.results import coverage
