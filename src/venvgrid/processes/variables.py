@@ -1,7 +1,7 @@
-"""Which environment variables the tests and the tools are started with, and what must not be shown of them.
+"""Environment variables of tests and tools: allow-lists. Pure.
 
-Tests get an allow-list: what a machine needs for programs to work at all, and nothing that changes what is tested or
-gives a secret away. tox does the same; nox and hatch pass everything. Pure: the variables come in as a mapping.
+Tests get what a machine needs for programs to work at all, and nothing that changes the code under test or holds a
+secret. tox does the same; nox and hatch pass everything.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import functools
 import os
 import re
 import sys
-from base64 import b64encode
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -93,15 +91,6 @@ TOOL_PASSED = (
 )
 TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # colour would be in what is read of their output
 
-_SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PASS$|_PWD$|_KEY$",
-    re.IGNORECASE,
-)
-_SHORTEST_SECRET = 8  # shorter values would be found everywhere
-# Up to the last "@" before the host ends: user names may hold one. No scheme in the pattern: so it stays linear.
-_USER_INFO = re.compile(r"(?<=://)[^\s/?#\"<>\\]+(?=@)")
-_CREDENTIALS = re.compile(r"(\w+)://([^\s/?#\"<>\\]+)@")
-
 
 def child_environment(
     base: Mapping[str, str],
@@ -147,46 +136,6 @@ def tool_environment(base: Mapping[str, str], *, platform: str = sys.platform) -
     """Give all variables for uv, pip and build backends: everything but what would change what a cell is."""
     passed, guarded = _matcher(TOOL_PASSED, platform), _matcher(TOOL_GUARDED, platform)
     return {name: value for name, value in base.items() if passed(name) or not guarded(name)}
-
-
-def redact(text: str) -> str:
-    """Give `text` without the user names and passwords of its URLs: `https://****@host`."""
-    return _USER_INFO.sub("****", text)
-
-
-def redactor(env: Mapping[str, str]) -> Callable[[str], str]:
-    """Give a function that takes secrets out of texts: user info of URLs, and the values of variables with such names.
-
-    A value (of at least 8 characters; each line of it; percent-encoded and in base64, too) becomes `***NAME***`. So do
-    passwords in URLs that are values of any variable.
-    """
-    names = secrets(env)
-    if not names:
-        return redact
-    pattern = re.compile("|".join(map(re.escape, names)))
-    return lambda text: redact(pattern.sub(lambda found: f"***{names[found[0]]}***", text))
-
-
-def secrets(env: Mapping[str, str]) -> dict[str, str]:
-    """Map every text that is to be masked to the variable that it comes from, the longest first."""
-    names: dict[str, str] = {}
-    for name, value in sorted(env.items()):
-        for secret in _secrets(name, value):
-            names.setdefault(secret, name)
-    return dict(sorted(names.items(), key=lambda item: -len(item[0])))
-
-
-def _secrets(name: str, value: str) -> set[str]:
-    plain = set()
-    if _SECRET_NAME.search(name):
-        plain |= {value, *(line.strip() for line in value.splitlines())}
-    for scheme, user_info in _CREDENTIALS.findall(value):
-        _, colon, password = user_info.partition(":")
-        if colon or scheme.startswith("http"):  # else it is a mere user name, "ssh://maria@host"
-            plain |= {user_info, password, unquote(password)}
-    plain = {secret for secret in plain if len(secret) >= _SHORTEST_SECRET}
-    encoded = {b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=") for secret in plain}
-    return plain | encoded | {quote(secret, safe="", errors="replace") for secret in plain}
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from venvgrid.model.events import CellFinished, CellPlanned, RunFinished, RunSta
 from venvgrid.model.plan import PlannedCell, Status
 from venvgrid.model.result import CellResult, Outcome
 from venvgrid.processes.diagnosis import headline
-from venvgrid.processes.variables import redact
+from venvgrid.processes.redaction import redact
 from venvgrid.project.metadata import ProjectError
 from venvgrid.project.wheels import Wheel
 from venvgrid.results.exit_status import exit_status
