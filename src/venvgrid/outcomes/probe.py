@@ -67,7 +67,7 @@ def switch_on(
     """
     (folder / STREAM_NAME).mkdir(parents=True)
     path = folder / "path"
-    copy = _copy(folder)
+    copy = path / PROBE_FILE.stem / "plugin.py"  # the probe's docstring explains this name
     copy.parent.mkdir(parents=True)
     shutil.copyfile(PROBE_FILE, copy)
     name, names = project or ("", ())
@@ -100,19 +100,6 @@ def stacks(folder: Path) -> str:
             text = file.read_text(encoding="utf-8", errors="replace")[:STACKS_LIMIT].strip()
             found += [f"process {file.stem}\n{text}"] if text else []
     return "\n\n".join(found)[:STACKS_LIMIT]
-
-
-def attest_command(python: Path, folder: Path) -> tuple[str, ...]:
-    """Give the command that makes the probe attest without pytest, for test commands of other kinds.
-
-    `folder` is one that `switch_on` prepared; what the command says arrives in the same stream.
-    """
-    return (str(python), str(_copy(folder)), str(folder / SPECIFICATION_NAME))
-
-
-def _copy(folder: Path) -> Path:
-    """Where other interpreters find the plugin: why it is called so, the probe itself explains."""
-    return folder / "path" / PROBE_FILE.stem / "plugin.py"
 
 
 class Stream:

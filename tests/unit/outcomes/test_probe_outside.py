@@ -22,7 +22,6 @@ from venvgrid.outcomes.probe import (
     STREAM_NAME,
     VARIABLE,
     Stream,
-    attest_command,
     parse,
     switch_on,
 )
@@ -262,13 +261,6 @@ def test_a_folder_serves_one_run(tmp_path: Path) -> None:
     switch_on(tmp_path / "run", prefix="/env")
     with pytest.raises(FileExistsError):
         switch_on(tmp_path / "run", prefix="/env")
-
-
-def test_the_command_that_attests_names_what_switch_on_made(tmp_path: Path) -> None:
-    """Interpreter, probe, specification."""
-    switch_on(tmp_path / "run", prefix="/env")
-    python, *files = attest_command(Path("/env/bin/python"), tmp_path / "run")
-    assert ("/env/bin/python", True) == (python, all(Path(file).is_file() for file in files))
 
 
 def test_the_probe_is_old_python() -> None:

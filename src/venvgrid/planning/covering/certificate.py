@@ -33,11 +33,6 @@ class Certificate:
     wrong: tuple[int, ...]
 
     @property
-    def is_complete(self) -> bool:
-        """Whether all that can be is covered by rows that can be."""
-        return not self.missing and not self.wrong
-
-    @property
     def feasible(self) -> int:
         """How many combinations can be."""
         return self.covered + len(self.missing)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Row = tuple[int, ...]  # the index of the value of each factor
-Clause = tuple[tuple[int, int], ...]  # (factor, index of its value): not all of them together
 State = tuple[int, int]  # the values that are still allowed, and those of them that are settled
 
 

@@ -36,13 +36,6 @@ class UncoveredTuples:
     space: Space
     strength: int
     open: dict[int, int]
-    feasible: int
-    infeasible: int
-
-    @property
-    def left(self) -> int:
-        """How many are not covered."""
-        return sum(mask.bit_count() for mask in self.open.values()) // self.strength
 
     def cover(self, row: int) -> None:
         """Take off what a row has."""
@@ -75,7 +68,6 @@ def uncovered(space: Space, strength: int) -> UncoveredTuples:
     if total > MAX_TUPLES:
         raise ValueError(f"{total:,} combinations of {strength} values; at most {MAX_TUPLES:,} can be covered")
     opened: dict[int, int] = {}
-    feasible = 0
     for chosen in itertools.combinations(range(len(space.sizes)), strength - 1):
         own = sum(space.factors[factor] for factor in chosen)
         for values in itertools.product(*(space.values[factor] for factor in chosen)):
@@ -83,9 +75,7 @@ def uncovered(space: Space, strength: int) -> UncoveredTuples:
             partners = _partners(space, key) & ~own
             if partners:
                 opened[key] = partners
-                feasible += partners.bit_count()
-    feasible //= strength
-    return UncoveredTuples(space=space, strength=strength, open=opened, feasible=feasible, infeasible=total - feasible)
+    return UncoveredTuples(space=space, strength=strength, open=opened)
 
 
 def _partners(space: Space, key: int) -> int:

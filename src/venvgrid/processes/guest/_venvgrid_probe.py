@@ -17,8 +17,6 @@ time.time, close every file descriptor, and fork.
 The plugin's name is `_venvgrid_probe.plugin`. In an environment of venvgrid that is this module itself, in site-packages,
 where coverage does not look. Only where there is none, on another interpreter, that name is found on PYTHONPATH: in a folder
 without __init__.py, which Python takes when nothing else has the name. So a run on the wrong interpreter is seen as well.
-
-Run as a script (`python FILE SPECIFICATION`) it only attests: for commands that are no pytest.
 """
 
 from __future__ import absolute_import, division
@@ -29,13 +27,7 @@ import re
 import sys
 import time
 
-if __name__ == "__main__":
-
-    def hookimpl(**_options):
-        return lambda function: function
-
-else:
-    from pytest import hookimpl
+from pytest import hookimpl
 
 NAME = "_venvgrid_probe"
 VARIABLE = "VENVGRID_PROBE"
@@ -47,7 +39,6 @@ if __name__ in sys.modules:
 TEXT = type("")
 MESSAGE_CAP = 4000  # characters
 LONGREPR_CAP = 20000
-OTHER_RUNNER = "attest"  # the worker's name of a script run
 
 # ---------------------------------------------------------------------------------------------------------------- hooks
 
@@ -661,11 +652,3 @@ def _real(path):
     """The folder's links are followed, the file's own is not: an installer may link files from its cache."""
     folder, name = os.path.split(os.path.abspath(path))
     return _text(os.path.join(os.path.realpath(folder), name))
-
-
-if __name__ == "__main__":
-    sys.path[:1] = []  # the folder of this script
-    _spec = json.loads(_read(sys.argv[1]))
-    _writer = _Writer(_spec["stream"], OTHER_RUNNER)
-    _writer.add(_session(OTHER_RUNNER))
-    _end(_writer, _spec, OTHER_RUNNER, 0)
