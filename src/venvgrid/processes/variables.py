@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Patterns of the variables that tests are given, and why.
+# Patterns of the variables that tests get, and why.
 PASSED = (
     # Who and where: getpass, expanduser, pexpect; tests with a HOME that differs from the account's are rare.
     *("HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "TERM"),
@@ -68,15 +68,15 @@ PASSED = (
 # changes what is built), FORCE_COLOR, NO_COLOR, COLORTERM (they change what is printed), SSH_AUTH_SOCK, NETRC,
 # DBUS_SESSION_BUS_ADDRESS and cloud credentials (doors to secrets), GIT_* (a hook's GIT_DIR misleads the tests' git).
 
-# Reached by no glob of `pass-env`, only by their exact names: they change which Python, packages or tests run.
+# Passed only for their exact names in `pass-env`, not for a glob: they change which Python, packages or tests run.
 GUARDED = (
     *("PYTHON*", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV*", "CONDA_*", "_CONDA_*", "PYENV_*", "PYTEST_*", "PY_COLORS"),
     *("COVERAGE_*", "COV_CORE_*", "TOX_*", "NOX_*", "UV", "UV_*", "PIP_*", "VENVGRID_*", "_VENVGRID_*"),
 )
 
-# What uv and pip may know: where the index is and how to reach it. All else that begins so would change what a cell is
-# (targets, resolution, constraints, cut-off dates) or what venvgrid decides itself (link mode, bytecode, which Python);
-# so will what later versions add.
+# Variables of uv and pip that are passed to them: where the index is and how to reach it. All others would change the
+# cell (targets, resolution, constraints, cut-off dates) or a decision of venvgrid (link mode, bytecode, which Python);
+# so may those of later versions.
 TOOL_PASSED = (
     *("UV_INDEX", "UV_INDEX_*", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"),
     *("UV_KEYRING_PROVIDER", "UV_CREDENTIALS_DIR", "UV_*_ENDPOINT_URL", "UV_OFFLINE", "UV_CACHE_DIR", "UV_NO_CACHE"),
@@ -89,7 +89,7 @@ TOOL_PASSED = (
     *("PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_INPUT"),
     *("PYTHONUTF8", "PYTHONIOENCODING", "PYENV_ROOT"),
 )
-TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # colour would be in what is read of their output
+TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # their output is parsed: no colours
 
 
 def child_environment(
@@ -101,16 +101,16 @@ def child_environment(
     platform: str = sys.platform,
     runner: str | None = sys.prefix if sys.prefix != sys.base_prefix else None,
 ) -> dict[str, str]:
-    """Give all variables of a test process.
+    """Return all variables of a test process.
 
     Args:
-        base: where they are taken from, `os.environ`.
-        pass_env: names and globs of further ones. An exact name is always honoured, PYTHONPATH too: who writes it means
-            it, and the probe attests what came of it. A glob never reaches what is in GUARDED.
-        extra: wins over all. A PATH in it still gets the environment's commands first.
-        prefix: the virtual environment: becomes VIRTUAL_ENV, and its commands are found first.
-        platform: as `sys.platform`; on "win32" names have no case.
-        runner: the virtual environment that venvgrid runs in, if it does: its commands are not found.
+        base: the variables to choose from, `os.environ`.
+        pass_env: names and globs of further ones. An exact name is always honoured, even PYTHONPATH: the probe attests
+            its effect. A glob does not match the names in GUARDED.
+        extra: overrides all. With a PATH in it, the environment's commands still come first.
+        prefix: the virtual environment: becomes VIRTUAL_ENV, and its commands come first on PATH.
+        platform: as `sys.platform`; on "win32" names are case-insensitive.
+        runner: the virtual environment that venvgrid runs in, or None: it is removed from PATH.
     """
     fold = str.upper if platform == "win32" else str
     patterns = tuple(pass_env)
@@ -133,14 +133,14 @@ def child_environment(
 
 
 def tool_environment(base: Mapping[str, str], *, platform: str = sys.platform) -> dict[str, str]:
-    """Give all variables for uv, pip and build backends: everything but what would change what a cell is."""
+    """Return all variables for uv, pip and build backends: all of `base` that do not change the cell."""
     passed, guarded = _matcher(TOOL_PASSED, platform), _matcher(TOOL_GUARDED, platform)
     return {name: value for name, value in base.items() if passed(name) or not guarded(name)}
 
 
 @functools.cache
 def _matcher(patterns: tuple[str, ...], platform: str) -> Callable[[str], object]:
-    """Give a function that says whether a name matches one of the globs."""
+    """Return a function that checks whether a name matches one of the globs."""
     flags = re.IGNORECASE if platform == "win32" else 0
     return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)", flags).match
 

@@ -51,7 +51,9 @@ def test_request_that_cannot_be(env: dict[str, str]) -> None:
 @given(st.binary(), st.sampled_from("RSDZT"), st.integers(0, 99999), st.integers(0, 99999), st.integers(0, 99999))
 def test_stat_of_a_process_with_any_name(name: bytes, state: str, parent: int, group: int, session: int) -> None:
     """A process may be named so that its line in /proc looks like another's."""
-    entry = supervisor.Entry(b"12 (%b) %b %d %d %d 0 -1 4194304\n" % (name, state.encode(), parent, group, session))
+    entry = supervisor.ProcessStat(
+        b"12 (%b) %b %d %d %d 0 -1 4194304\n" % (name, state.encode(), parent, group, session)
+    )
     assert (state, parent, group, session) == (entry.state, entry.parent, entry.group, entry.session)
 
 
@@ -220,7 +222,7 @@ class Clock:
 class Waited:
     """A command that takes 10 seconds; venvgrid itself is stopped in the first second, for as long as is said."""
 
-    number = 0
+    pid = 0
 
     def __init__(self, clock: Clock, stopped: float) -> None:
         self.clock, self.stopped, self.takes = clock, stopped, 10.0
