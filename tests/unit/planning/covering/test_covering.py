@@ -48,7 +48,7 @@ def allowed(model: Model) -> list[tuple[int, ...]]:
 
 def is_complete(proof: Certificate) -> bool:
     """Whether all that can be is covered by rows that can be."""
-    return not proof.missing and not proof.wrong
+    return not proof.missing and not proof.invalid
 
 
 @settings(deadline=None)
@@ -113,7 +113,7 @@ def test_the_proof_finds_what_is_missing(model: Model, rng: random.Random) -> No
     assert set(proof.missing) == pairs
     bad = [row for row in itertools.product(*map(range, sizes)) if row not in possible]
     if bad:
-        assert certify(sizes, forbidden, [*rows, bad[0]], 2).wrong == (len(rows),)
+        assert certify(sizes, forbidden, [*rows, bad[0]], 2).invalid == (len(rows),)
 
 
 @settings(deadline=None)
