@@ -203,8 +203,8 @@ def test_a_virtual_environment_gives_the_python_that_it_was_made_from(tmp_path: 
 def test_looking_from_several_processes_at_once_leaves_a_whole_memory(tmp_path: Path) -> None:
     """Each finds everything, and the file that they share is readable afterwards and complete."""
     code = (
-        "import sys; from pathlib import Path; from venvgrid.interpreters import discover; "
-        "from venvgrid.process import run; print(len(discover(run=run, cache=Path(sys.argv[1])).interpreters))"
+        "import sys; from pathlib import Path; from venvgrid.interpreters.discovery import discover; "
+        "from venvgrid.processes.runner import run; print(len(discover(run=run, cache=Path(sys.argv[1])).interpreters))"
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
