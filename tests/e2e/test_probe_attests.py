@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from probe_lab import LABS, OK, ages, posix, write
+from probe_lab import OK, posix, write
 
-from venvgrid.outcomes.probe import STREAM_NAME, Stream, attest_command
+from venvgrid.outcomes.probe import STREAM_NAME, Stream
 from venvgrid.outcomes.records import Started
 
 if TYPE_CHECKING:
@@ -98,24 +98,6 @@ def test_packages_that_are_not_what_the_cell_says(
     made = case(packages=packages)
     seen = made.run(files)
     assert ("mismatch", reason.format(tests=os.path.realpath(made.tests))) == seen.brief, seen.output
-
-
-@ages
-def test_attesting_without_pytest(case: Cases, age: str) -> None:
-    """For commands that are no pytest the probe runs by itself and says the same."""
-    made = case(age, packages={"pytest": "", "nope": ""})
-    variables = made.variables()
-    done = subprocess.run(attest_command(Path(made.lab.python), made.folder / "run"), env=variables, check=False)
-    seen = made.judge(done.returncode, "")
-    (found,) = seen.observed.sessions.values()
-    assert found.attested
-    assert found.finished
-    assert (made.lab.prefix, made.lab.version) == (found.session.prefix, found.session.version)
-    assert (LABS[age][0].split("==")[1][:1], "") == (
-        found.attested.packages["pytest"][:1],
-        found.attested.packages["nope"],
-    )
-    assert str(made.lab.site.resolve()) in found.attested.origins["pytest"]
 
 
 @posix

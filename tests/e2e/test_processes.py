@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.processes.runner import Cancellation, Command, Completed, run
+from venvgrid.processes.command import Cancellation, Command, Completed
+from venvgrid.processes.runner import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -369,7 +370,8 @@ def test_nothing_survives_venvgrid(marker: str, number: signal.Signals, tmp_path
     code = """
         import os, signal, sys
         from pathlib import Path
-        from venvgrid.process import Command, run
+        from venvgrid.processes.command import Command
+        from venvgrid.processes.runner import run
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests were started under nohup
         run(Command(argv=tuple(sys.argv[1:]), cwd=Path.cwd(), env=dict(os.environ), supervised=True))
     """
@@ -391,7 +393,8 @@ def test_command_does_not_survive_both(marker: str, tmp_path: Path) -> None:
     code = """
         import os, sys
         from pathlib import Path
-        from venvgrid.process import Command, run
+        from venvgrid.processes.command import Command
+        from venvgrid.processes.runner import run
         run(Command(argv=tuple(sys.argv[1:]), cwd=Path.cwd(), env=dict(os.environ), supervised=True))
     """
     main = "import os, sys, time; open(sys.argv[2], 'w').write(str(os.getppid())); os.rename(sys.argv[2], sys.argv[3])"
@@ -460,7 +463,8 @@ def test_memory_does_not_grow_with_output(tmp_path: Path, sink: str) -> None:
     code = """
         import os, sys
         from pathlib import Path
-        from venvgrid.process import Command, run
+        from venvgrid.processes.command import Command
+        from venvgrid.processes.runner import run
         log = Path(sys.argv[1]) if sys.argv[1] else None
         done = run(Command(argv=tuple(sys.argv[2:]), cwd=Path.cwd(), env=dict(os.environ), log=log, supervised=True))
         # Not ru_maxrss: that begins with the size of the process which started this one.
@@ -583,7 +587,8 @@ def test_no_descriptors_left(supervised: bool) -> None:
     code = """
         import os, resource, sys
         from pathlib import Path
-        from venvgrid.process import Command, run
+        from venvgrid.processes.command import Command
+        from venvgrid.processes.runner import run
         resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
         command = Command(argv=("true",), cwd=Path.cwd(), env=dict(os.environ), supervised=sys.argv[1] == "True")
         run(command)

@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.markers import default_environment
@@ -22,7 +23,10 @@ from venvgrid.interpreters.candidates import Rejected
 from venvgrid.interpreters.discovery import Found, discover, find_one, search
 from venvgrid.interpreters.locations import Machine
 from venvgrid.interpreters.selection import Missing, resolve_specs
-from venvgrid.processes.runner import Command, Completed, run
+from venvgrid.processes.runner import run
+
+if TYPE_CHECKING:
+    from venvgrid.processes.command import Command, Completed
 
 pytestmark = pytest.mark.e2e
 
@@ -199,8 +203,8 @@ def test_a_virtual_environment_gives_the_python_that_it_was_made_from(tmp_path: 
 def test_looking_from_several_processes_at_once_leaves_a_whole_memory(tmp_path: Path) -> None:
     """Each finds everything, and the file that they share is readable afterwards and complete."""
     code = (
-        "import sys; from pathlib import Path; from venvgrid.interpreters import discover; "
-        "from venvgrid.process import run; print(len(discover(run=run, cache=Path(sys.argv[1])).interpreters))"
+        "import sys; from pathlib import Path; from venvgrid.interpreters.discovery import discover; "
+        "from venvgrid.processes.runner import run; print(len(discover(run=run, cache=Path(sys.argv[1])).interpreters))"
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.model.config import Config
+    from venvgrid.processes.command import Completed
     from venvgrid.results.report import Earlier
 
 
@@ -75,7 +76,7 @@ class RunContext:
         return history.last(self.root, self.config.grid)
 
     @cached_property
-    def run(self) -> functools.partial[runner.Completed]:
+    def run(self) -> functools.partial[Completed]:
         """The door to processes, bound to the cancellation of this run."""
         return functools.partial(runner.run, cancellation=self.cancellation)
 

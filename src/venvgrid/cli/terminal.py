@@ -74,10 +74,10 @@ class Terminal:
 
     def message(self, text: str) -> None:
         """Print what the user should know besides."""
-        from venvgrid.processes.variables import redactor  # noqa: PLC0415  (`--help` needs none)
+        from venvgrid.processes.redaction import Redactor  # noqa: PLC0415  (`--help` needs none)
 
         with suppress(OSError, ValueError):
-            text = redactor(self.environ)(text)
+            text = Redactor.from_environ(self.environ).text(text)
             self.err.write(f"{text}\n")
             self.err.flush()
 

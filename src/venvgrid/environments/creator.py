@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.installers.legacy_tools import OLDEST_FOR_VIRTUALENV
-from venvgrid.processes.runner import Command
+from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from venvgrid.installers.legacy_tools import Tools
     from venvgrid.model.environment import Interpreter
-    from venvgrid.processes.runner import Runner
+    from venvgrid.processes.command import Runner
 
 TIMEOUT = 120.0  # seconds
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model.errors import InfrastructureError
-from venvgrid.processes.runner import Command
+from venvgrid.processes.command import Command
 from venvgrid.storage import locks
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from venvgrid.model.environment import Interpreter
-    from venvgrid.processes.runner import Runner
+    from venvgrid.processes.command import Runner
 
 OLD_VIRTUALENV = "20.21.1"
 OLDEST_FOR_VIRTUALENV = (3, 8)  # below it the old virtualenv makes the environment

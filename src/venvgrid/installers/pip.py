@@ -31,13 +31,13 @@ from venvgrid.installers.base import (
 )
 from venvgrid.model.config import Resolution
 from venvgrid.model.environment import Distribution
-from venvgrid.processes.runner import Command
+from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.model.environment import Interpreter
-    from venvgrid.processes.runner import Completed, Runner
+    from venvgrid.processes.command import Completed, Runner
 
 HAS_REPORT = (22, 2)  # pip install --dry-run --report
 HAS_CUTOFF = (26, 0)  # pip install --uploaded-prior-to

@@ -9,7 +9,7 @@ import re
 
 from venvgrid.installers.base import ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model.names import normalise
-from venvgrid.processes.variables import redact
+from venvgrid.processes.redaction import redact
 
 MAX_REASON_LENGTH = 300  # characters of a reason
 NETWORK = re.compile(

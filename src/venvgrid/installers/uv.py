@@ -25,13 +25,13 @@ from venvgrid.installers.base import (
     unfinished,
 )
 from venvgrid.model.environment import Distribution
-from venvgrid.processes.runner import Command
+from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.model.environment import Interpreter
-    from venvgrid.processes.runner import Completed, Runner
+    from venvgrid.processes.command import Completed, Runner
 
 OLDEST_PYTHON = (3, 6)  # uv cannot query an older interpreter
 OLDEST_UV = (0, 8)  # pylock.toml with upload times

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from venvgrid.model.environment import Interpreter
-    from venvgrid.processes.runner import Runner
+    from venvgrid.processes.command import Runner
 
 
 class MapParallel(Protocol):

@@ -10,13 +10,13 @@ from venvgrid.interpreters.candidates import Rejected
 from venvgrid.interpreters.discovery import find_one
 from venvgrid.interpreters.selection import Missing, uv_can_download, uv_request
 from venvgrid.interpreters.specs import matches, parse_spec
-from venvgrid.processes.runner import Command, Completed
+from venvgrid.processes.command import Command, Completed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.model.environment import Interpreter
-    from venvgrid.processes.runner import Runner
+    from venvgrid.processes.command import Runner
 
 TIMEOUT = 900.0  # seconds: an archive has about 30 MB
 FIND_TIMEOUT = 60.0

@@ -17,7 +17,7 @@ from venvgrid.processes import parallel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.processes.runner import Runner
+    from venvgrid.processes.command import Runner
 
 
 OLDEST_MINOR = 6  # of the CPython 3 whose wheel tags uv knows

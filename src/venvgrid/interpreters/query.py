@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.interpreters.candidates import base_executable, canonical
 from venvgrid.model.environment import Interpreter
 from venvgrid.model.serialization import from_plain
-from venvgrid.processes.runner import Command, Completed, Runner
+from venvgrid.processes.command import Command, Completed, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

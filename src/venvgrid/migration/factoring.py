@@ -24,7 +24,6 @@ class Factored:
 
     axes: Mapping[str, tuple[str, ...]]
     excludes: tuple[Mapping[str, Sequence[str]], ...]
-    is_exact: bool = True
 
 
 def factor(cells: Sequence[Mapping[str, str]]) -> Factored:
@@ -34,7 +33,7 @@ def factor(cells: Sequence[Mapping[str, str]]) -> Factored:
         return Factored(axes={}, excludes=())
     axes = {name: tuple(dict.fromkeys(cell[name] for cell in cells)) for name in names}
     if math.prod(map(len, axes.values())) > MAX_COMBINATIONS:
-        return Factored(axes=axes, excludes=(), is_exact=False)
+        return Factored(axes=axes, excludes=())
     wanted = {tuple(cell[name] for name in names) for cell in cells}
     rules: list[Rule] = []
     for first, second in itertools.combinations(names, 2):

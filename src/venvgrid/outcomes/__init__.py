@@ -1,1 +1,1 @@
-"""TODO."""
+"""Decides the outcome of a cell from the behaviour of its test command."""

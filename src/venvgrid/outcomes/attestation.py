@@ -1,7 +1,7 @@
-"""What ran against what the cell says. Pure.
+"""Attestation: compares what was tested with the definition of the cell. Pure.
 
-A cell that ran on another interpreter, with another version, or with code from another place than it says proves
-nothing, whether its tests passed or failed.
+A run on another interpreter, with another version, or with code from another place proves nothing about the cell,
+whether its tests passed or failed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What the cell says. All paths are real paths (`os.path.realpath`), as those that the probe reports are."""
+    """What the cell defines. All paths are real paths (`os.path.realpath`), as are those of the probe."""
 
     prefix: str  # of the environment
     python_version: str  # "3.9.18"
@@ -37,15 +37,15 @@ class Expectation:
 def first_difference(
     observed: Observation, expected: Expectation, before: Mapping[str, str] = EMPTY, after: Mapping[str, str] = EMPTY
 ) -> str:
-    """Say in one line what differs first; "" if all that was seen is what the cell says.
+    """Return the first deviation from the cell in one line, or "" if there is none.
 
-    `before` and `after` are the versions in the environment before and after the command; empty if nobody looked.
+    `before` and `after` are the versions in the environment before and after the command; empty if not checked.
     """
     return next(_differences(observed, expected, before, after), "")
 
 
 def attestation(observed: Observation, before: Mapping[str, str] = EMPTY) -> Attestation:
-    """Sum up what was attested; what a process that imported the project says counts more than what others say."""
+    """Summarise the attestations. A process that imported the project takes precedence over others."""
     seen = [item for item in observed.sessions.values() if item.attested is not None and not item.attested.error]
     seen.sort(key=lambda item: not (item.attested and item.attested.project_imported))
     best = seen[0].attested if seen else None
@@ -59,7 +59,7 @@ def attestation(observed: Observation, before: Mapping[str, str] = EMPTY) -> Att
 
 
 def same_version(one: str, other: str) -> bool:
-    """Whether two versions mean the same: "1.0" and "1.0.0" do."""
+    """Whether two versions are equal, as "1.0" and "1.0.0" are."""
     if one == other or not (one and other):
         return one == other
     from packaging.version import InvalidVersion, Version  # noqa: PLC0415  (seldom needed)
@@ -71,7 +71,7 @@ def same_version(one: str, other: str) -> bool:
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Whether a path is in a folder; both are absolute, of POSIX or Windows."""
+    """Whether a path is in a folder. Both are absolute, of POSIX or Windows."""
     inner, outer = _comparable(path), _comparable(folder)
     return inner == outer or inner.startswith(outer.rstrip("/") + "/")
 
@@ -89,9 +89,10 @@ def _differences(
         yield from _of_interpreter(seen.session, expected)
     for name, wanted in expected.packages.items():
         if before and not same_version(before.get(name, ""), wanted):
-            yield f"the environment holds {_named(name, before.get(name, ''))}, but {_says(name, wanted)}"
+            yield f"the environment holds {_named(name, before.get(name, ''))}, but {_expected(name, wanted)}"
         elif after and not same_version(after.get(name, ""), wanted):
-            yield f"the tests left {_named(name, after.get(name, ''))} in the environment, but {_says(name, wanted)}"
+            left = _named(name, after.get(name, ""))
+            yield f"the tests left {left} in the environment, but {_expected(name, wanted)}"
     for seen in observed.sessions.values():
         yield from _of_attestation(seen, expected)
 
@@ -118,7 +119,7 @@ def _of_attestation(seen: SessionLog, expected: Expectation) -> Iterator[str]:
         yield from _of_package(name, wanted, attested, expected.prefix)
     name, wanted = expected.project, expected.project_version
     if name and wanted and not same_version(attested.project_version, wanted):
-        yield f"{_named(name, attested.project_version)} was there, but {_says(name, wanted)}"
+        yield f"{_named(name, attested.project_version)} was there, but {_expected(name, wanted)}"
     if expected.project_origin and attested.project_imported and attested.project_origin:
         yield from _of_project(attested.project_origin, expected)
 
@@ -126,7 +127,7 @@ def _of_attestation(seen: SessionLog, expected: Expectation) -> Iterator[str]:
 def _of_package(name: str, wanted: str, attested: Attested, prefix: str) -> Iterator[str]:
     found = attested.packages.get(name, "")
     if not same_version(found, wanted):
-        yield f"{_named(name, found)} was there, but {_says(name, wanted)}"
+        yield f"{_named(name, found)} was there, but {_expected(name, wanted)}"
     origin = attested.origins.get(name, "")
     if name in attested.imported and origin:
         if not wanted:
@@ -152,7 +153,7 @@ def _named(name: str, version: str) -> str:
     return f"{name} {version}" if version else f"no {name}"
 
 
-def _says(name: str, version: str) -> str:
+def _expected(name: str, version: str) -> str:
     return f"the cell says {name} {version}" if version else f"the cell says that {name} is absent"
 
 

@@ -1,8 +1,7 @@
-"""What was seen of a test command and how it ended → the outcome of its cell. Pure.
+"""The outcome of a cell, from the observation of its test command. Pure.
 
-Green is what is left when nothing speaks against it: the outcome is the worst of how the command ended, what its tests
-reported, and whether every session that began also finished with each of its tests accounted for; and what ran must
-be what the cell says.
+A cell passes only if no evidence contradicts it. Its outcome is the worst of three: the exit of the command, the
+results of the tests, and the completeness of each session. And the attestation must match the cell.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from venvgrid.outcomes.attestation import Expectation
 
 NO_TESTS_COLLECTED = 5  # pytest's exit status
-NAMED = 3  # tests that a reason names
-NAME_LIMIT = 160  # characters of such a name
+MAX_NAMES = 3  # tests that a reason names
+MAX_NAME_LENGTH = 160  # characters
 PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"
 
 
@@ -36,15 +35,15 @@ class CommandExit:
     signal: str = ""  # "SIGSEGV"
     timed_out: bool = False
     cancelled: bool = False
-    over_memory: str = ""  # the limit that it went over, "2 GB"
+    over_memory: str = ""  # the limit that it exceeded, "2 GB"
     error: str = ""  # why it could not be started
-    limit: float | None = None  # the time limit that it had
-    stacks: str = ""  # where its threads stood shortly before that
+    limit: float | None = None  # its time limit
+    stacks: str = ""  # of all threads, shortly before the time limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The outcome, one line of why, and what results.json says of the tests."""
+    """The outcome, its reason in one line, and the tests for results.json."""
 
     outcome: Outcome
     reason: str = ""
@@ -62,10 +61,10 @@ def judge(
     before: Mapping[str, str] = EMPTY,
     after: Mapping[str, str] = EMPTY,
 ) -> Judgement:
-    """Give the outcome of one run of a cell's test command.
+    """Return the outcome of one run of a cell's test command.
 
-    `report` is what `junit_input.read` gave, where `expected.reports` is "junit:FILE". `before` and `after` are the
-    versions of the axis packages in the environment before and after the command, where the caller looked.
+    `report` is the result of `junit_input.read` if `expected.reports` is "junit:FILE". `before` and `after` are the
+    versions of the axis packages in the environment before and after the command; empty if not checked.
     """
     different = attestation.first_difference(observed, expected, before, after)
     kind, outcome, reason = _decide(observed, ended, expected, report, different)
@@ -84,7 +83,7 @@ def judge(
     )
 
 
-Decision = tuple[str, Outcome, str]  # the kind for a failure of the cell as a whole, the outcome, the reason
+Decision = tuple[str, Outcome, str]  # the kind of failure of the cell as a whole, the outcome, the reason
 
 
 def _decide(
@@ -114,9 +113,6 @@ def _decide(
     return outcome.value, outcome, reason
 
 
-# crashes, time limits
-
-
 def _crash(observed: Observation, ended: CommandExit, position: str) -> Decision | None:
     name = ended.signal or diagnosis.signal_of(ended.exit_code)
     if name:
@@ -131,7 +127,7 @@ def _crash(observed: Observation, ended: CommandExit, position: str) -> Decision
 
 
 def _position(observed: Observation) -> str:
-    """Say how far the tests were."""
+    """Describe how far the tests were."""
     if not observed.main:
         return "before pytest began"
     unfinished = [seen for seen in observed.main if seen.finished is None]
@@ -140,14 +136,11 @@ def _position(observed: Observation) -> str:
     running = [test for seen in unfinished for test in seen.running]
     if running:
         return f"in {_some(running)}"
-    last = unfinished[-1].last
-    if last:
-        return f"after {_short(last)}"
-    return "before the first test" if unfinished[-1].collected is not None else "while pytest collected the tests"
+    return _place(unfinished[-1]).strip() or "while pytest collected the tests"
 
 
 def _unfinished(observed: Observation, kind: str, reason: str, known: set[str], stacks: str) -> tuple[Failure, ...]:
-    """Give a failure for every test that was running, for none is reported; `stacks` is where its threads stood."""
+    """Return a failure for every test that was running, since pytest reported none; `stacks` of its threads."""
     tests = [test for test in observed.running if test not in known]
     message = "was running when the time limit ended the command" if kind == "timeout" else f"ended by {kind}"
     return tuple(
@@ -166,22 +159,19 @@ def _cell_failure(kind: str, reason: str) -> Failure:
     return Failure(test="", kind=kind, message=reason, signature=signatures.signature(kind, reason, "", ""))
 
 
-# three ways to count
-
-
 def _by_exit_status(ended: CommandExit) -> tuple[Outcome, str]:
     if ended.exit_code == 0:
         return Outcome.PASSED, ""
-    return Outcome.FAILED, f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
+    return Outcome.FAILED, _status(ended)
 
 
 def _by_report(report: ReportFile | None, ended: CommandExit, file: str) -> tuple[Outcome, str]:
-    status = f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
+    status = _status(ended)
     if report is None or report.missing:
         why = (report.problem if report else "") or f"{file} was not written"
-        return (
-            (Outcome.NO_TESTS, f"{status}, but {why}") if ended.exit_code == 0 else (Outcome.FAILED, f"{status}; {why}")
-        )
+        if ended.exit_code == 0:
+            return Outcome.NO_TESTS, f"{status}, but {why}"
+        return Outcome.FAILED, f"{status}; {why}"
     if report.problem:
         return Outcome.FAILED, f"{report.problem}; {status}"
     counts = dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
@@ -199,7 +189,7 @@ def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, st
     if not observed.main:
         if ended.exit_code == 0:
             return Outcome.NO_TESTS, f"{status}, but no pytest session was seen: {HINT}"
-        return Outcome.FAILED, f"{status}{diagnosis.meaning(ended.exit_code)} before pytest began"
+        return Outcome.FAILED, f"{_status(ended)} before pytest began"
     counts = observed.counts()
     if counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
         return Outcome.FAILED, _failed(counts, observed.failures, ended)
@@ -223,20 +213,18 @@ HINT = (
 
 
 def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | None:
-    """Say what is wrong with a session in which no test failed; None if it ran to its end."""
+    """Return why a session without failed tests is not complete, or None if it is."""
     code = ended.exit_code
     if seen.stopped is not None:
         what = " ".join(f"{seen.stopped.kind}: {seen.stopped.message}".strip(": ").split())
         why = "pytest had an internal error" if seen.stopped.why == "internal error" else "pytest was stopped"
-        return Outcome.FAILED, f"{why}{_in(seen)}: {what}"
+        return Outcome.FAILED, f"{why}{_place(seen)}: {what}"
     if seen.finished is None:
         ending = f"the process ended with status {code} before the session finished"
         if code == 0 or seen.running or seen.collected is not None:
-            return Outcome.FAILED, f"stopped{_in(seen)}: {ending}"
-        return (
-            Outcome.FAILED,
-            f"pytest ended with status {code}{diagnosis.pytest_meaning(code)} before it collected tests",
-        )
+            return Outcome.FAILED, f"stopped{_place(seen)}: {ending}"
+        meaning = diagnosis.pytest_meaning(code)
+        return Outcome.FAILED, f"pytest ended with status {code}{meaning} before it collected tests"
     status = seen.finished.exitstatus
     if status is None:
         return Outcome.NO_TESTS, "pytest ran no tests: it was asked for something else"
@@ -252,10 +240,11 @@ def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | N
     return None
 
 
-# sentences
+def _status(ended: CommandExit) -> str:
+    return f"the command exited with status {ended.exit_code}{diagnosis.meaning(ended.exit_code)}"
 
 
-def _in(seen: SessionLog) -> str:
+def _place(seen: SessionLog) -> str:
     if seen.running:
         return f" in {_some(list(seen.running))}"
     if seen.last:
@@ -264,14 +253,14 @@ def _in(seen: SessionLog) -> str:
 
 
 def _some(tests: list[str]) -> str:
-    more = f" and {len(tests) - NAMED} more" if len(tests) > NAMED else ""
-    return ", ".join(_short(test) for test in tests[:NAMED]) + more
+    more = f" and {len(tests) - MAX_NAMES} more" if len(tests) > MAX_NAMES else ""
+    return ", ".join(_short(test) for test in tests[:MAX_NAMES]) + more
 
 
 def _short(test: str) -> str:
-    """Give a test's name in one line of a length that one can read."""
+    """Return a test's name in one line of limited length."""
     name = "".join(character if character.isprintable() else " " for character in test)
-    return name if len(name) <= NAME_LIMIT else f"{name[: NAME_LIMIT // 2]}…{name[-NAME_LIMIT // 2 :]}"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH // 2]}…{name[-MAX_NAME_LENGTH // 2 :]}"
 
 
 def _tests(number: int) -> str:
@@ -289,10 +278,8 @@ def _failed(counts: Mapping[CaseOutcome, int], failures: tuple[Failure, ...], en
 
 
 def _all_passed(counts: Mapping[CaseOutcome, int]) -> str:
-    executed = _executed(counts)
-    return (
-        "no test ran" if executed == 0 else "the only test passed" if executed == 1 else f"all {executed} tests passed"
-    )
+    number = _executed(counts)
+    return "no test ran" if number == 0 else "the only test passed" if number == 1 else f"all {number} tests passed"
 
 
 def _nothing_ran(counts: Mapping[CaseOutcome, int], empty: str, reasons: Collection[str] = ()) -> str:

@@ -1,8 +1,7 @@
-"""Reading the JUnit report that a test command wrote (`reports = "junit:FILE"`).
+"""Reads the JUnit report of a test command (`reports = "junit:FILE"`).
 
-The file comes from the tests, so nothing in it is trusted: it is streamed, never held as a whole; a document type (and
-with it every entity) is refused; size, depth and numbers are bounded; totals that it claims are not looked at, each
-test is counted.
+The file comes from the tests and is not trusted. It is streamed, never held as a whole. A document type, and with it
+every entity, is refused. Size, depth and numbers are bounded. Each test is counted; claimed totals are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What is read at most: `bytes` of the file, `failures` that are kept, `characters` of a text, the `depth`."""
+    """Limits: `bytes` of the file, `failures` that are kept, `characters` of a text, `depth` of elements."""
 
     bytes: int = 64 * MEGABYTE
     tests: int = 1_000_000
@@ -43,7 +42,7 @@ Stamp = tuple[int, int, int]
 
 
 def stamp(path: Path) -> Stamp | None:
-    """Give what changes when a file is written; None if there is none. To be taken before the command runs."""
+    """Return the file's inode, size and mtime, or None if it does not exist. Call before the command runs."""
     try:
         found = path.stat()
     except OSError:
@@ -52,9 +51,9 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def read(path: Path, before: Stamp | None = None, limits: Limits = DEFAULT_LIMITS) -> ReportFile:
-    """Read a report; never raises: what is wrong with the file is the `problem` of what is returned.
+    """Read a report. Nothing is raised: errors are the `problem` of the result.
 
-    `before` is its `stamp` from before the command: a report that has not changed is an earlier run's.
+    `before` is the `stamp` from before the command: an unchanged report is that of an earlier run.
     """
     name = path.name
     if before is not None and stamp(path) == before:
@@ -82,12 +81,12 @@ def read(path: Path, before: Stamp | None = None, limits: Limits = DEFAULT_LIMIT
 
 
 def _without_blocking(path: str, flags: int) -> int:
-    """Open a file such that a pipe in its place does not block."""
+    """Open a file without blocking on a pipe in its place."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class _RefusedError(Exception):
-    """The file is not one that can be used."""
+    """The file is no usable report."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +103,7 @@ _VERDICTS = {"failure": CaseOutcome.FAILED, "error": CaseOutcome.ERROR, "skipped
 
 
 class _Reader:
-    """Adds up test cases while the file is fed to it."""
+    """An incremental parser that counts test cases."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -112,7 +111,7 @@ class _Reader:
         self._failures: list[Failure] = []
         self._path: list[str] = []
         self._case: _Case | None = None
-        self._room = 0  # characters that the text of the current failure may still have
+        self._room = 0  # characters left for the text of the current failure
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._refuse
@@ -150,15 +149,15 @@ class _Reader:
                 raise _RefusedError(message)
             self._case = _Case(name=_name(attributes), duration=self._duration(attributes))
         elif self._case is not None and self._path[-2] == "testcase" and tag in _VERDICTS:
-            self._judge(self._case, _VERDICTS[tag], attributes)
+            self._set_verdict(self._case, _VERDICTS[tag], attributes)
 
-    def _judge(self, case: _Case, verdict: CaseOutcome, attributes: dict[str, str]) -> None:
+    def _set_verdict(self, case: _Case, verdict: CaseOutcome, attributes: dict[str, str]) -> None:
         kind = attributes.get("type", "")
         if verdict is CaseOutcome.SKIPPED and kind == "pytest.xfail":
             verdict = CaseOutcome.XFAILED
         self._room = 0
         if case.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
-            return  # the first one counts; more of them are of the teardown
+            return  # the first one counts; later ones come from the teardown
         case.verdict = verdict
         if verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
             case.kind, case.message = kind, attributes.get("message", "")[: self._limits.characters]
@@ -177,7 +176,7 @@ class _Reader:
                 self._failures.append(_failure(case))
 
     def _duration(self, attributes: dict[str, str]) -> float:
-        """Read seconds; what is negative, no number, or more than the command took is put right."""
+        """Read seconds, 0 for no valid number, at most those of the command."""
         try:
             seconds = float(attributes.get("time", "0").replace(",", ""))
         except ValueError:

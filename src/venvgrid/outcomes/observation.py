@@ -1,6 +1,6 @@
-"""What is seen of a running test command: the probe's records, and what they add up to.
+"""The observation of a running test command: a fold of the probe's records. Pure.
 
-Pure: `probe.Stream` makes the records, `verdict.judge` decides what the sum of them is worth.
+`probe.Stream` reads the records, `judgement.judge` turns the observation into an outcome.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Rep
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGREPR_BUDGET = 4_000_000  # characters of all failures of a cell; what is beyond keeps its one-line message
+LONGREPR_BUDGET = 4_000_000  # characters of all failures of a cell; those beyond keep only their one-line message
 SKIP_REASONS = 3
 CRASH = re.compile(
     r"(?:worker|slave) u?(['\"]?)\w+\1 crashed while running |.*running the test CRASHED with signal (\d+)"
@@ -25,7 +25,7 @@ CRASH = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFile:
-    """What a report that the test command wrote ("junit:FILE") says. `problem` is why it cannot be used, or "".
+    """Content of the report of a test command ("junit:FILE"). `problem` is why it cannot be used, or "".
 
     `missing`: it was not written, or not by this command.
     """
@@ -38,7 +38,7 @@ class ReportFile:
 
 @dataclass(slots=True, kw_only=True)
 class SessionLog:
-    """One process of pytest, as far as it got. `running` are the tests that began and have no result, in order."""
+    """The state of one pytest process. `running` are the tests that began and have no result, in order."""
 
     session: Session
     collected: int | None = None
@@ -51,18 +51,18 @@ class SessionLog:
 
 
 class Observation:
-    """The sum of the records so far. Mutable: `add` is called for each record in the order of its stream."""
+    """All records so far, aggregated. Mutable: call `add` for each record in the order of its stream."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, SessionLog] = {}
-        self.problems: dict[str, Reported] = {}  # by node id: files that were not collected, each counted once
+        self.problems: dict[str, Reported] = {}  # by node id: files with collection errors, each counted once
         self.crashes: list[Reported] = []
         self.skip_reasons: dict[str, None] = {}  # the first few
         self._failures: dict[tuple[str, str], Failure] = {}
         self._budget = LONGREPR_BUDGET
 
     def add(self, record: Record) -> None:
-        """Take in one record. Records of a process that never said what it is are passed over."""
+        """Add a record. Records of a process without a Session record are ignored."""
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
             return
@@ -90,21 +90,21 @@ class Observation:
 
     @property
     def collected(self) -> int:
-        """How many tests all sessions wanted to run."""
+        """Number of tests that all sessions collected."""
         return sum(seen.collected or 0 for seen in self.main)
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The tests that have begun and not ended, the one that began last comes last."""
+        """The running tests, in the order in which they began."""
         return tuple(test for seen in self.main for test in seen.running)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Every test that failed, in the order in which they did."""
+        """All failures, in order."""
         return tuple(self._failures.values())
 
     def counts(self) -> dict[CaseOutcome, int]:
-        """How many tests have each verdict; a file that could not be collected is an error, as pytest counts."""
+        """Return the number of tests with each verdict; a collection error counts as an error, as in pytest."""
         counts = dict.fromkeys(CaseOutcome, 0)
         for seen in self.main:
             for verdict in seen.verdicts.values():
@@ -135,7 +135,7 @@ class Observation:
 
 
 WORKER_CRASH = "crash"
-UNPARSED = frozenset({"SyntaxError", "IndentationError", "TabError"})  # these are raised by the parser, not by a line
+UNPARSED = frozenset({"SyntaxError", "IndentationError", "TabError"})  # raised by the parser, not by a line
 SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"} | {
     7: "SIGBUS",
     10: "SIGBUS",  # macOS
@@ -143,13 +143,13 @@ SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 1
 
 
 def failure_of(record: Reported) -> Failure:
-    """Make the failure that results.json lists."""
+    """Build the failure for results.json."""
     kind = record.kind
     if record.lost:
         match = CRASH.match(record.message)
         if match:
             kind = SIGNALS.get(int(match.group(2)), f"signal {match.group(2)}") if match.group(2) else WORKER_CRASH
-    # The message of a crash names worker and test: what they have in common is that they crashed.
+    # The message of a crash names worker and test, so it is no part of the common signature.
     common = "" if kind != record.kind else record.message
     where = record.where
     if kind in UNPARSED or not (where or common) or (record.collecting and not where):

@@ -1,8 +1,8 @@
-"""The outside of the probe: switching it on, and reading what it says while it runs.
+"""The host side of the probe: activates it, and reads its stream while the tests run.
 
-The inside is `inside/_venvgrid_probe.py`, a pytest plugin that runs on whatever Python an environment has. `switch_on`
-writes its specification and gives the variables that load it; each process that it runs in writes a file of JSON lines
-of its own into one folder, and `Stream` reads them as they grow.
+The guest side is `processes/guest/_venvgrid_probe.py`, a pytest plugin for any Python. `switch_on` writes its
+specification and returns the variables that load it. Each process with the probe writes JSON lines to a file of its
+own in one folder; `Stream` reads these files as they grow.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
     from venvgrid.outcomes.records import Record
 
-PROBE_FILE = (
-    Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_probe.py"
-)  # copied into every environment under this name
+# Copied into every environment under this name.
+PROBE_FILE = Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_probe.py"
 PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"
@@ -37,7 +36,7 @@ STACKS_LIMIT = 20_000  # characters
 MAX_LEAD = 1.0  # seconds before the time limit
 
 CHUNK = 1 << 18  # bytes
-LINE_LIMIT = 1 << 20  # bytes; the probe's own lines are shorter, what is longer is not its own
+LINE_LIMIT = 1 << 20  # bytes; longer lines are not the probe's
 ID_LIMIT = 1 << 14  # characters
 TEXT_LIMIT = 25_000
 
@@ -53,21 +52,24 @@ def switch_on(
     user_env: Mapping[str, str] = EMPTY,
     limit: float | None = None,
 ) -> dict[str, str]:
-    """Prepare the probe for one run of a command; give the variables to add to the command's environment.
+    """Prepare the probe for one run of a command; return the variables to add to the command's environment.
 
-    `folder` is for this run alone: the probe's stream is `folder / STREAM_NAME`. `prefix` is the environment's.
-    `distributions` are those to attest, `modules` their importable names where they are known; `project` is the name of
-    the project under test and its importable names. `options` are further ones for pytest, which nested runs do not see
-    either, as a shell would write them. `limit` is the time limit of the command in seconds, from now: shortly before
-    it Python writes where its threads stand (see `stacks`). `user_env` is the environment that the command has
-    otherwise: its PYTEST_ADDOPTS and PYTHONPATH stay in force.
+    Args:
+        folder: for this run alone; the probe's stream is `folder / STREAM_NAME`.
+        prefix: of the environment.
+        distributions: those to attest.
+        modules: the importable names of distributions, where they are known.
+        project: the name of the project under test, and its importable names.
+        options: further options for pytest, quoted as for a shell; nested pytest runs do not get them.
+        user_env: the other variables of the command; its PYTEST_ADDOPTS and PYTHONPATH stay in force.
+        limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 
     Raises:
         FileExistsError: the folder was used before.
     """
     (folder / STREAM_NAME).mkdir(parents=True)
     path = folder / "path"
-    copy = _copy(folder)
+    copy = path / PROBE_FILE.stem / "plugin.py"  # the probe's docstring explains this name
     copy.parent.mkdir(parents=True)
     shutil.copyfile(PROBE_FILE, copy)
     name, names = project or ("", ())
@@ -86,14 +88,14 @@ def switch_on(
     (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
     variables = {VARIABLE: str(folder / SPECIFICATION_NAME)}
     variables["PYTEST_ADDOPTS"] = " ".join(filter(None, (f"-p {PLUGIN}", options, user_env.get("PYTEST_ADDOPTS", ""))))
-    if os.pathsep not in str(path):  # else it cannot be said; only runs on other interpreters need it
+    if os.pathsep not in str(path):  # else no entry can hold it; only runs on other interpreters need it
         entries = [str(path), *filter(None, user_env.get("PYTHONPATH", "").split(os.pathsep))]
         variables["PYTHONPATH"] = os.pathsep.join(entries)
     return variables
 
 
 def stacks(folder: Path) -> str:
-    """Give where the threads of each process stood shortly before the time limit; "" if nobody wrote it."""
+    """Return the stacks of all threads of each process shortly before the time limit, or "" if there are none."""
     found = []
     with suppress(OSError):
         for file in sorted((folder / STACKS).iterdir()):
@@ -102,30 +104,17 @@ def stacks(folder: Path) -> str:
     return "\n\n".join(found)[:STACKS_LIMIT]
 
 
-def attest_command(python: Path, folder: Path) -> tuple[str, ...]:
-    """Give the command that makes the probe attest without pytest, for test commands of other kinds.
-
-    `folder` is one that `switch_on` prepared; what the command says arrives in the same stream.
-    """
-    return (str(python), str(_copy(folder)), str(folder / SPECIFICATION_NAME))
-
-
-def _copy(folder: Path) -> Path:
-    """Where other interpreters find the plugin: why it is called so, the probe itself explains."""
-    return folder / "path" / PROBE_FILE.stem / "plugin.py"
-
-
 class Stream:
-    """Reads what the probe's processes write, as they write it; passes over lines that are torn or not the probe's."""
+    """Reads the records of the probe's processes while they write; ignores torn and foreign lines."""
 
     def __init__(self, folder: Path) -> None:
-        """Read from `folder`, which need not exist yet."""
-        self.passed_over = 0  # lines
+        """Prepare to read from `folder`, which need not exist yet."""
+        self.ignored = 0  # lines
         self._folder = folder
         self._files: dict[str, _File] = {}
 
     def read_new(self) -> list[Record]:
-        """Give the records that were written since the last call, those of one process in their order."""
+        """Return the records since the last call, those of one process in order."""
         try:
             names = sorted(entry.name for entry in os.scandir(self._folder) if entry.name.endswith(".jsonl"))
         except FileNotFoundError:
@@ -136,25 +125,25 @@ class Stream:
             for line in file.new_lines():
                 record = parse(line, name.removesuffix(".jsonl"))
                 if record is None:
-                    self.passed_over += 1
+                    self.ignored += 1
                 else:
                     found.append(record)
         return found
 
 
 class _File:
-    """The lines of a growing file. Holds no more than one line between calls."""
+    """Reads lines from a growing file. Holds at most one line between calls."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
-        self._begun = b""  # a line whose end is not written yet
+        self._partial = b""  # the line that is not complete yet
         self._is_too_long = False
 
     def new_lines(self) -> list[bytes]:
         try:
             with self._path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size  # what is written from now on is for the next call
+                size = os.fstat(file.fileno()).st_size  # the next call reads what is written from now on
                 file.seek(self._offset)
                 lines: list[bytes] = []
                 while self._offset < size and (chunk := file.read(min(CHUNK, size - self._offset))):
@@ -165,17 +154,17 @@ class _File:
             return []
 
     def _split(self, chunk: bytes) -> list[bytes]:
-        *lines, self._begun = (self._begun + chunk).split(b"\n")
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
         if lines and self._is_too_long:
             lines[0] = b"\0"  # the rest of it: no record
             self._is_too_long = False
-        if len(self._begun) > LINE_LIMIT:
-            self._begun, self._is_too_long = b"", True
+        if len(self._partial) > LINE_LIMIT:
+            self._partial, self._is_too_long = b"", True
         return [line for line in lines if line]
 
 
 def parse(line: bytes, source: str) -> Record | None:
-    """Make a record of one line; None if it is not one of the probe's."""
+    """Parse a line into a record, or None if it is not one of the probe's."""
     try:
         data = json.loads(line)
         make = _MAKERS.get(data["t"])
@@ -281,5 +270,5 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Spell out lone surrogates, which stand for bytes that are no UTF-8: no report could hold them."""
+    """Escape lone surrogates, which stand for bytes that are no UTF-8: no report can encode them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What the probe says: a frozen value for each line of its stream. All text; paths are real paths."""
+"""Records of the probe: a frozen value for each line of its stream. Paths are real paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Session:
     """A pytest process began. `worker` is "" or a pytest-xdist worker's name; `prefix` is a real path."""
 
-    source: str  # which process said it: the records of one process share it
+    source: str  # the process: all records of one process share it
     worker: str = ""
     pid: int = 0
     executable: str = ""
@@ -29,7 +29,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """The session, or one worker of it, will run this many different tests."""
+    """The session, or one worker of it, collected this many different tests."""
 
     source: str
     ids: int
@@ -46,7 +46,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A test ended, or (`collecting`) a file could not be collected or skipped itself as a whole."""
+    """A test ended, or (`collecting`) a file failed to be collected or skipped itself as a whole."""
 
     source: str
     id: str
@@ -57,7 +57,7 @@ class Reported:
     where: str = ""  # "tests/test_a.py:12", where it was raised
     longrepr: str = ""
     collecting: bool = False
-    lost: bool = False  # its process died: the report was made by another one
+    lost: bool = False  # its process died: another one made the report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attested:
-    """What a process had at its end. Paths are real paths; "" stands for absent; `imported` names distributions."""
+    """The attestation of a process at its end. "" stands for absent; `imported` are names of distributions."""
 
     source: str
     worker: str = ""
@@ -88,7 +88,7 @@ class Attested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A session ended in order. `exitstatus` is pytest's, None if it ran no session (`pytest --help`)."""
+    """A session ended normally. `exitstatus` is pytest's, or None if it ran no session (`pytest --help`)."""
 
     source: str
     exitstatus: int | None

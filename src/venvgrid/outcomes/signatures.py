@@ -1,7 +1,7 @@
-"""What failures have in common: the same failure in another cell, on another Python, gets the same signature.
+"""Signatures of failures: equal for the same failure in another cell, on another Python. Pure.
 
-Pure text to text. A signature is readable, and equal for the same exception at the same place: whatever differs from
-one environment or run to the next (addresses, folders, times, process ids) is replaced.
+A signature is readable, and equal for the same exception at the same place: text that varies between environments or
+runs (addresses, folders, times, process ids) is replaced.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ _VOLATILE = (
 
 
 def kind_and_message(crash: str, longrepr: str = "", default: str = "Failed") -> tuple[str, str]:
-    """Give the class of an exception and its message in one line.
+    """Return the class of an exception and its message in one line.
 
-    `crash` is how Python prints the exception ("ValueError: bad", "assert 1 == 2"); where it is "", pytest's text of
-    the failure (`longrepr`) is searched for the same. `default` is the kind of what is no exception.
+    `crash` is the exception as Python prints it ("ValueError: bad", "assert 1 == 2"). If it is "", pytest's text of
+    the failure (`longrepr`) is searched for it. `default` is the kind if there is no exception.
     """
     lines = [line for line in _plain(crash).splitlines() if line.strip()]
     if not lines:
@@ -84,10 +84,10 @@ def kind_and_message(crash: str, longrepr: str = "", default: str = "Failed") ->
 
 
 def signature(kind: str, message: str, where: str, longrepr: str) -> str:
-    """Give a text that is equal for the same failure wherever and whenever it happens.
+    """Return a text that is equal for the same failure in all cells and runs.
 
-    `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. What a library raised is
-    placed by the project's own line that led to it; if there is none, by the library's file without the line.
+    `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. The place of an exception
+    from a library is the last line of the project in the traceback, or else the library's file without the line.
     """
     parts = [normalise(kind), normalise(_one_line(message))]
     text = ": ".join(part for part in parts if part)
@@ -100,9 +100,9 @@ def signature(kind: str, message: str, where: str, longrepr: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """Replace what differs between environments and runs; doing it twice changes nothing more."""
+    """Replace text that varies between environments and runs. Idempotent."""
     text = _plain(text)[: 2 * MESSAGE_LIMIT]
-    for _ in range(8):  # one replacement may bring out another; it settles after one or two rounds
+    for _ in range(8):  # one replacement may enable another; one or two rounds are usual
         before = text
         for pattern, replacement in (*_PLACES, *_VOLATILE):
             text = pattern.sub(replacement, text)
@@ -113,7 +113,7 @@ def normalise(text: str) -> str:
 
 
 def last_frame(longrepr: str) -> str:
-    """Give "file:line" of the last place that pytest's text of a failure names, "" if there is none."""
+    """Return "file:line" of the last place in pytest's text of a failure, or ""."""
     frames = _frames(longrepr)
     return frames[-1] if frames else ""
 
@@ -150,6 +150,6 @@ def _place(where: str, longrepr: str) -> str:
 
 
 def _is_own(place: str) -> bool:
-    """Whether "file:line" is the project's: relative to where the tests run, and not installed."""
+    """Whether "file:line" is the project's: relative to the folder of the tests, and not installed."""
     outside = _ABSOLUTE.match(place) or place.startswith((".." + "/", "..\\", "<"))
     return not (outside or re.search(r"(?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d", place))

@@ -185,8 +185,8 @@ def _certificate(config: Config, strength: int, rows: Sequence[Row], constraints
     for number in found.infeasible.values():
         why = constraints[number].why if number >= 0 else "follows from several"
         reasons[why] = reasons.get(why, 0) + 1
-    if found.wrong:
-        message = f"a chosen cell is excluded: row {found.wrong[0]}"
+    if found.invalid:
+        message = f"a chosen cell is excluded: row {found.invalid[0]}"
         raise AssertionError(message)
     return Certificate(
         strength=strength,

@@ -1,6 +1,6 @@
-"""The ways in which a started command is watched and ended: alone in its group, or under the supervisor.
+"""Running commands on POSIX: in a process group of their own, or under the supervisor.
 
-`process` starts them and is the only user. Windows has its own way, in `winjob`.
+`runner` starts them. Windows has `windows_job` instead.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.processes import supervisor
+from venvgrid.processes.diagnosis import NTSTATUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,35 +25,22 @@ if TYPE_CHECKING:
 
 
 class Handle(Protocol):
-    """What is needed of a `subprocess.Popen`."""
+    """The part of `subprocess.Popen` that is used here."""
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
 
     def poll(self) -> int | None:
-        """Reap it if it has ended; give its return code, as Popen counts."""
+        """Reap the process if it has ended; return its return code as Popen counts, or None."""
 
     def send_signal(self, sig: int) -> None:
-        """Send it a signal."""
-
-
-# What NTSTATUS says in place of a signal when a Windows process dies of an exception.
-WINDOWS_DEATHS = {
-    0xC0000005: "ACCESS_VIOLATION",
-    0xC000001D: "ILLEGAL_INSTRUCTION",
-    0xC0000094: "INTEGER_DIVIDE_BY_ZERO",
-    0xC00000FD: "STACK_OVERFLOW",
-    0xC0000135: "DLL_NOT_FOUND",
-    0xC000013A: "CONTROL_C_EXIT",
-    0xC0000374: "HEAP_CORRUPTION",
-    0xC0000409: "STACK_BUFFER_OVERRUN",
-}
+        """Send a signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a command ended; `error` says that it could not be started after all."""
+    """How a command ended; `error` is set if it could not be started after all."""
 
     exit_code: int | None = None
     signal: str = ""
@@ -64,24 +52,24 @@ class Child(Protocol):
     """A running command."""
 
     @property
-    def number(self) -> int:
-        """Give the process whose descendants, with itself, are all that is known of it."""
+    def pid(self) -> int:
+        """The root of the process tree of the command."""
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for its end; give whether it has ended."""
+        """Wait up to `timeout` seconds for the end; return whether the command has ended."""
 
     def terminate(self) -> None:
-        """Ask it and its group to end."""
+        """Ask the command and its group to end."""
 
     def kill(self) -> None:
-        """Kill it and all that it started, as far as it can be found."""
+        """Kill the command and all of its descendants that can be found."""
 
     def finish(self) -> Ending:
-        """Clear away what it left and say how it ended. After it nothing else may be called."""
+        """Kill leaked descendants, release all resources, and return the ending. Must be the last call."""
 
 
 class GroupChild:
-    """A command in a session of its own, whose process group is all that is known of its descendants."""
+    """A command in a session of its own: its descendants are known by their process group only."""
 
     def __init__(self, process: Handle) -> None:
         self._process = process
@@ -89,7 +77,7 @@ class GroupChild:
         self._poller, self._descriptor = _watch_exit(process.pid)
 
     @property
-    def number(self) -> int:
+    def pid(self) -> int:
         """See `Child`."""
         return self._process.pid
 
@@ -115,36 +103,36 @@ class GroupChild:
             os.close(self._descriptor)
         code = self._process.poll()
         if code is None:
-            return Ending(signal="SIGKILL")  # it was killed, and the kernel takes its time
-        if self._killed:  # with its group: what is left of it did not outlive it
-            supervisor.end_group(self._process.pid, grace=0.0)
+            return Ending(signal="SIGKILL")  # killed, but not dead yet
+        if self._killed:  # with its group: the rest is no leak
+            supervisor.kill_group(self._process.pid, grace=0.0)
             return ending_of(code)
-        return ending_of(code, supervisor.end_group(self._process.pid))
+        return ending_of(code, supervisor.kill_group(self._process.pid))
 
     def _signal(self, number: int) -> None:
-        if self._process.poll() is None:  # afterwards the id may be another's
+        if self._process.poll() is None:  # afterwards the id may be reused
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, number)
 
 
 class SupervisedChild:
-    """A command under `supervisor.py`; `lifeline` is ours to write to, `status` to read from."""
+    """A command under `supervisor.py`, with the ends of its pipes: `lifeline` to write to, `status` to read from."""
 
     def __init__(self, process: Handle, lifeline: int, status: int) -> None:
         self._process = process
         self._lifeline = lifeline
         self._status = status
-        self._said = b""
+        self._received = b""
         self._poller = select.poll()
         self._poller.register(status, select.POLLIN)
 
     @property
-    def number(self) -> int:
+    def pid(self) -> int:
         """See `Child`."""
         return self._process.pid
 
-    def order(self, request: bytes) -> None:
-        """Send the request that starts the command; a supervisor that is gone is noticed by `wait`."""
+    def send(self, request: bytes) -> None:
+        """Send the supervisor a request; `wait` notices if the supervisor is gone."""
         view = memoryview(request)
         with contextlib.suppress(BrokenPipeError):
             while view:
@@ -157,39 +145,39 @@ class SupervisedChild:
             data = os.read(self._status, 4096)
             if not data:
                 return True
-            self._said += data
+            self._received += data
         return False
 
     def terminate(self) -> None:
         """See `Child`."""
-        self.order(supervisor.TERMINATE)
+        self.send(supervisor.TERMINATE)
 
     def kill(self) -> None:
         """See `Child`."""
-        self.order(supervisor.KILL)
+        self.send(supervisor.KILL)
 
     def finish(self) -> Ending:
         """See `Child`."""
         os.close(self._lifeline)
         os.close(self._status)
-        said = {line.split()[0]: line.split()[1:] for line in self._said.splitlines()}
-        if b"error" in said:
-            wait_until(lambda: self._process.poll() is not None, supervisor.GIVE_UP)
-            number = int(said[b"error"][0])
+        messages = {line.split()[0]: line.split()[1:] for line in self._received.splitlines()}
+        if b"error" in messages:
+            wait_until(lambda: self._process.poll() is not None, supervisor.KILL_TIMEOUT)
+            number = int(messages[b"error"][0])
             return Ending(error=OSError(number, os.strerror(number)))
-        if b"ended" in said:
-            wait_until(lambda: self._process.poll() is not None, supervisor.GIVE_UP)
-            status, leaked = (int(number) for number in said[b"ended"])
+        if b"ended" in messages:
+            wait_until(lambda: self._process.poll() is not None, supervisor.KILL_TIMEOUT)
+            status, leaked = (int(number) for number in messages[b"ended"])
             return ending_of(os.waitstatus_to_exitcode(status), leaked)
-        return self._without_supervisor(said.get(b"started"))
+        return self._without_supervisor(messages.get(b"started"))
 
     def _without_supervisor(self, started: list[bytes] | None) -> Ending:
-        """Clear up after a supervisor that was killed (the kernel then kills the command) or does not end."""
+        """Clean up after a supervisor that was killed (the kernel then kills the command) or hangs."""
         self._process.send_signal(signal.SIGKILL)
-        wait_until(lambda: self._process.poll() is not None, supervisor.GIVE_UP)
+        wait_until(lambda: self._process.poll() is not None, supervisor.KILL_TIMEOUT)
         if not started:
             return Ending(error=OSError(errno.ECHILD, "its supervisor ended before it started it; see the output"))
-        supervisor.end_group(int(started[0]), grace=0.0)
+        supervisor.kill_group(int(started[0]), grace=0.0)
         for pid, entry in supervisor.processes().items():
             if entry.session == self._process.pid:
                 with contextlib.suppress(OSError):
@@ -198,9 +186,9 @@ class SupervisedChild:
 
 
 def ending_of(code: int, leaked: int = 0, platform: str = sys.platform) -> Ending:
-    """Give the ending that a return code (as `Popen.returncode` counts) means on a platform."""
+    """Return the ending that a return code (as `Popen.returncode` counts) stands for on a platform."""
     if platform == "win32":
-        name = WINDOWS_DEATHS.get(code & 0xFFFFFFFF, "")
+        name = NTSTATUS.get(code & 0xFFFFFFFF, "")
         return Ending(exit_code=None if name else code, signal=name, leaked=leaked)
     if code >= 0:
         return Ending(exit_code=code, leaked=leaked)
@@ -212,7 +200,7 @@ def ending_of(code: int, leaked: int = 0, platform: str = sys.platform) -> Endin
 
 
 def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
-    """Wait up to `timeout` seconds for a condition that nothing announces; look often at first, then every 5 ms."""
+    """Poll a condition for up to `timeout` seconds, often at first, then every 5 ms; return whether it came true."""
     deadline = time.monotonic() + timeout
     pause = 0.0005
     while not condition():
@@ -225,7 +213,7 @@ def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
 
 
 def _watch_exit(pid: int) -> tuple[select.poll | None, int]:
-    """Give what wakes up when a child ends, and its descriptor; (None, -1) without pidfd (Linux 5.3)."""
+    """Return a poller that wakes up when a child ends, and its descriptor; (None, -1) without pidfd (Linux 5.3)."""
     try:
         descriptor = os.pidfd_open(pid)
     except (AttributeError, OSError):
@@ -236,28 +224,15 @@ def _watch_exit(pid: int) -> tuple[select.poll | None, int]:
 
 
 def find_executable(name: str, cwd: Path, env: Mapping[str, str]) -> str:
-    """Give the file that a command's name means by its own PATH and as seen from its own folder.
+    """Return the path of a command, looked up in the PATH of its `env`, relative to its `cwd`.
 
     Raises:
-        FileNotFoundError: it is on no part of PATH.
+        FileNotFoundError: it is not on PATH.
     """
-    if os.path.dirname(name):  # noqa: PTH120 - a Path drops the "./" that makes the difference
+    if os.path.dirname(name):  # noqa: PTH120 - a Path drops the "./"
         return str(cwd / name)
     search = next((value for key, value in env.items() if key.upper() == "PATH"), os.defpath)
     found = shutil.which(name, path=os.pathsep.join(str(cwd / folder) for folder in search.split(os.pathsep)))
     if found is None:
         raise FileNotFoundError(errno.ENOENT, "there is no such command on its PATH")
     return found
-
-
-def explain(name: str, cwd: Path, error: OSError) -> str:
-    """Give one line about why a command could not be started."""
-    reason = error.strerror or str(error)
-    path = cwd / name if os.path.dirname(name) else None  # noqa: PTH120 - as above
-    if error.errno in {errno.ENOENT, errno.ENOTDIR} and not cwd.is_dir():
-        reason = f"there is no folder {cwd} to run it in"
-    elif error.errno == errno.ENOENT and path is not None and path.is_file():
-        reason = "the interpreter that it names (in its #! line, or its loader) does not exist"
-    elif error.errno == errno.EACCES and path is not None and path.is_dir():
-        reason = "it is a directory"
-    return f"could not start {name}: {reason}"

@@ -1,4 +1,4 @@
-"""A command, what became of it, and what stops it: the values that `process` works with, and all that a fake needs."""
+"""The values of `runner`, and all that a fake of it needs: a command, its result, its cancellation."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.processes.capture import Cleaner
+    from venvgrid.processes.capture import OutputFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run. `env` is the whole environment of the child; `timeout` and `grace_period` are seconds."""
+    """A command to run. `env` is the whole environment of the child; `timeout` and `grace_period` are seconds."""
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
     timeout: float | None = None
     grace_period: float = 5.0  # between SIGTERM to the group and SIGKILL to all
-    log: Path | None = None  # takes stdout and stderr together, appended and bounded
-    # Makes what takes secrets out of what goes to the log.
-    clean: Callable[[], Cleaner] | None = field(default=None, compare=False, repr=False)
-    memory: int | None = None  # the most bytes that it and its descendants may hold, where that can be known
-    supervised: bool = False  # nothing that it starts survives it, nor venvgrid's own death
-    # Given what is printed as it comes, in any pieces, from a thread of each stream's own.
+    log: Path | None = None  # gets stdout and stderr together, appended and bounded
+    # Makes the filter that removes secrets from the log.
+    clean: Callable[[], OutputFilter] | None = field(default=None, compare=False, repr=False)
+    memory: int | None = None  # limit in bytes for it and its descendants, where that can be measured
+    supervised: bool = False  # its descendants do not survive it, nor the death of venvgrid
+    # Called with output as it comes, in any pieces, from one thread for each stream.
     listen: Callable[[bytes], None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """What became of a command. `exit_code` is None if it did not start or a signal ended it. `duration`: seconds."""
+    """Result of a command. `exit_code` is None if it did not start or a signal ended it. `duration`: seconds."""
 
     argv: tuple[str, ...]
     exit_code: int | None
     signal: str = ""  # "SIGSEGV"; on Windows the exception, "ACCESS_VIOLATION"
     timed_out: bool = False
     cancelled: bool = False
-    over_memory: bool = False  # it held more than it may, and was killed
+    over_memory: bool = False  # it exceeded its memory limit and was killed
     duration: float = 0.0
     stdout: str = ""  # with a log: the last 64 KiB of both streams
     stderr: str = ""
@@ -48,18 +48,18 @@ class Completed:
 
     @property
     def ok(self) -> bool:
-        """Whether it ended by itself and with exit code 0."""
+        """Whether it ended by itself with exit code 0."""
         return self.exit_code == 0 and not (self.timed_out or self.cancelled or self.over_memory or self.error)
 
 
 class Cancellation:
-    """A thread-safe switch: set once, the commands that hold it are stopped; set again, they are killed at once."""
+    """A thread-safe flag: the first `set` stops the commands that hold it, the second kills them at once."""
 
     def __init__(self) -> None:
-        self._calls: list[None] = []  # whose length threads may change and read at once
+        self._calls: list[None] = []  # threads may append and read its length concurrently
 
     def set(self) -> None:
-        """Stop the commands that hold it; the second time without a grace period."""
+        """Stop the commands that hold this flag; the second time without a grace period."""
         self._calls.append(None)
 
     def is_set(self) -> bool:

@@ -1,39 +1,51 @@
-"""What a command's exit code means. Pure."""
+"""Why a program failed, in one line: from its exit code, its output, or the error of its start."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvgrid.processes.command import Completed
 
 FATAL = (
     *("SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGSEGV", "SIGSYS", "SIGPIPE"),
     *("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGXFSZ"),
 )
-SHELL = 128  # what a shell adds to the number of the signal that ended its command
+SHELL = 128  # a shell adds it to the number of the signal that ended its command
 ERROR_STATUS = range(0xC0000000, 0xD0000000)  # Windows: an NTSTATUS of severity "error" that no program exits with
-NTSTATUS = {
-    0xC0000005: "access violation",
-    0xC00000FD: "stack overflow",
-    0xC0000374: "heap corruption",
-    0xC000001D: "illegal instruction",
-    0xC0000409: "stack buffer overrun",
-    0xC000013A: "Ctrl-C",
+NTSTATUS = {  # the exit code of a Windows process that dies of an exception
+    0xC0000005: "ACCESS_VIOLATION",
+    0xC000001D: "ILLEGAL_INSTRUCTION",
+    0xC0000094: "INTEGER_DIVIDE_BY_ZERO",
+    0xC00000FD: "STACK_OVERFLOW",
+    0xC0000135: "DLL_NOT_FOUND",
+    0xC000013A: "CONTROL_C_EXIT",
+    0xC0000374: "HEAP_CORRUPTION",
+    0xC0000409: "STACK_BUFFER_OVERRUN",
 }
 COMMON = {126: " (not executable)", 127: " (command not found)"}
 PYTEST = {2: " (interrupted)", 3: " (internal error)", 4: " (usage error)"}
 
-
 MAX_HEADLINE_LENGTH = 400  # characters
-CONTINUATION = " " * 7
+MAX_LAST_LINE_LENGTH = 200  # characters
+CONTINUATION = " " * 7  # the indentation of lines that uv wraps
 MACHINE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
+_EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)")
 
 
 def signal_of(code: int | None) -> str:
-    """Name the signal behind an exit code: -11, a shell's 139, and Windows' 0xC0000005; "" if there is none."""
+    """Return the name of the signal behind an exit code (-11, a shell's 139, Windows' 0xC0000005), or ""."""
     if code is None:
         return ""
-    if code & 0xFFFFFFFF in ERROR_STATUS:
-        return NTSTATUS.get(code & 0xFFFFFFFF, f"exit code {code & 0xFFFFFFFF:#x}")
+    status = code & 0xFFFFFFFF
+    if status in ERROR_STATUS:
+        return NTSTATUS[status].lower().replace("_", " ") if status in NTSTATUS else f"exit code {status:#x}"
     try:
         name = signal.Signals(-code if code < 0 else code - SHELL).name
     except ValueError:
@@ -42,30 +54,64 @@ def signal_of(code: int | None) -> str:
 
 
 def meaning(code: int | None) -> str:
-    """Give what the exit code of any command means, as " (…)" to append; "" if it is nothing special."""
+    """Return the meaning of any command's exit code as a suffix, such as " (command not found)", or ""."""
     return COMMON.get(code or 0, "")
 
 
 def pytest_meaning(code: int | None) -> str:
-    """Give what pytest's exit status means, as " (…)" to append; "" if it is nothing special."""
+    """Return pytest's meaning of an exit code as a suffix, such as " (usage error)", or ""."""
     return PYTEST.get(code or 0, "") or meaning(code)
 
 
+def start_failure(name: str, cwd: Path, error: OSError) -> str:
+    """Return one line about why the command `name` could not be started in `cwd`."""
+    reason = error.strerror or str(error)
+    path = cwd / name if os.path.dirname(name) else None  # noqa: PTH120 - a Path drops the "./"
+    if error.errno in {errno.ENOENT, errno.ENOTDIR} and not cwd.is_dir():
+        reason = f"there is no folder {cwd} to run it in"
+    elif error.errno == errno.ENOENT and path is not None and path.is_file():
+        reason = "the interpreter that it names (in its #! line, or its loader) does not exist"
+    elif error.errno == errno.EACCES and path is not None and path.is_dir():
+        reason = "it is a directory"
+    return f"could not start {name}: {reason}"
+
+
+def last_exception(completed: Completed) -> tuple[str, str]:
+    """Return the kind ("" if unknown) and the message of the exception that ended a Python program."""
+    if completed.error:
+        return "", completed.error
+    if completed.signal:
+        return completed.signal, f"the interpreter was killed by {completed.signal}"
+    if completed.timed_out:
+        return "", f"no answer in {completed.duration:.0f} s"
+    for line in reversed(completed.stdout.splitlines()):
+        if match := _EXCEPTION.match(line):
+            return match.group(1), match.group(2)
+    lines = completed.stdout.strip().splitlines()
+    return "", lines[-1] if lines else f"exit status {completed.exit_code}"
+
+
+def with_last_line(reason: str, output: str) -> str:
+    """Return a reason with the last line of a command's output appended."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return f"{reason}: {lines[-1][:MAX_LAST_LINE_LENGTH]}" if lines else reason
+
+
 def headline(text: str) -> str:
-    """Give the line of a tool's output that says most: the last exception, else the last error, else the last line."""
+    """Return the most telling line of a tool's output: the last exception, else the last error, else the last line."""
     lines = [line.strip() for line in _unwrapped(text) if line.strip()]
     lines = [line for line in lines if not line.startswith(("hint:", "note:"))]
     for mark in ("Error: ", "Exception: ", "cause: ", "error: ", "ERROR: "):
         found = [line for line in lines if mark in f"{line} "]
         if found:
             line = found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")
-            machine = MACHINE.search(line)  # said first: what comes before it is long paths
+            machine = MACHINE.search(line)  # goes first: long paths stand before it
             return (f"{machine.group()}: {line}" if machine else line)[:MAX_HEADLINE_LENGTH]
     return lines[-1][:MAX_HEADLINE_LENGTH] if lines else "it failed and said nothing"
 
 
 def _unwrapped(text: str) -> list[str]:
-    """Join what uv wraps: its errors and causes go on in lines that are further in."""
+    """Join the lines of errors and causes that uv wraps and indents."""
     lines: list[str] = []
     is_cause = False
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""Parallel calls, and how many CPUs this process may use."""
+"""Parallel calls, and the number of usable CPUs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from venvgrid.model.events import Event
-
-    Post = Callable[[Event], None]
-
-
 A = TypeVar("A")
-
-
 B = TypeVar("B")
-
 
 CPU_LIMITS = (
     ("/sys/fs/cgroup/cpu.max",),
@@ -28,13 +20,13 @@ CPU_LIMITS = (
 
 
 def usable_cpus() -> int:
-    """Count the CPUs that this process may use: affinity and the limit of its control group, at least 1."""
+    """Count the CPUs that this process may use, by its affinity and the limit of its control group; at least 1."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(count, _group_limit() or count))
+    return max(1, min(count, _cgroup_limit() or count))
 
 
-def _group_limit() -> int | None:
-    """Read the CPU limit of a control group (version 2, then 1); None where there is none."""
+def _cgroup_limit() -> int | None:
+    """Read the CPU limit of the control group (version 2, then 1), or None if there is none."""
     for files in CPU_LIMITS:
         try:
             words = " ".join(Path(file).read_text(encoding="ascii") for file in files).split()
@@ -46,7 +38,7 @@ def _group_limit() -> int | None:
 
 
 def map_parallel(function: Callable[[A], B], items: Iterable[A], *, workers: int = 8) -> list[B]:
-    """Apply a function that waits for processes or the network to all items at once; results in the items' order."""
+    """Apply a function that waits for processes or the network to items in threads; return results in their order."""
     values = list(items)
     if len(values) < 2:  # noqa: PLR2004  (one item needs no thread)
         return [function(value) for value in values]

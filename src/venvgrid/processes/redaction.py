@@ -1,51 +1,98 @@
-"""Takes secrets out of what is written and shown: logs as they come, events before anyone sees them.
+"""Redaction of secrets: what is secret, and how it is masked in logs, events and messages.
 
-What counts as secret is said in `variables`. Names of cells, values of axes and paths stay as they are: they are what
-results are found by, and come from the configuration.
+Secrets are the values of variables with telling names, and user names and passwords in URLs. Ids of cells, values of
+axes and paths are not masked: they come from the configuration, and results are found by them.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from venvgrid.processes import variables
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
 Value = TypeVar("Value")
 
-# Fields of events and their values that hold what programs said or users typed.
-SPOKEN = frozenset(
+# Fields of events and their values: text from programs or users, and values that hold such fields.
+TEXT_FIELDS = frozenset(
     {"test", "message", "longrepr", "reason", "text", "kind", "signature", "notes", "command", "warnings"}
 )
-INNER = frozenset({"result", "failures", "plan", "cells", "tests"})
-KEPT_BACK = 4096  # bytes of a line without an end, of which the beginning of a URL could be
+NESTED_FIELDS = frozenset({"result", "failures", "plan", "cells", "tests"})
+MAX_HELD_BACK = 4096  # bytes of an unfinished line, which may hold the beginning of a URL
+MIN_SECRET_LENGTH = 8  # characters: shorter values would be found everywhere
+
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PASS$|_PWD$|_KEY$",
+    re.IGNORECASE,
+)
+# Up to the last "@" before the host ends: user names may hold one. No scheme in the pattern: so it stays linear.
+_USER_INFO = re.compile(r"(?<=://)[^\s/?#\"<>\\]+(?=@)")
+_CREDENTIALS = re.compile(r"(\w+)://([^\s/?#\"<>\\]+)@")
+
+
+def redact(text: str) -> str:
+    """Return `text` with the user names and passwords of its URLs masked: `https://****@host`."""
+    return _USER_INFO.sub("****", text)
+
+
+def secrets(env: Mapping[str, str]) -> dict[str, str]:
+    """Return every secret text, the longest first, and the name of its variable.
+
+    Secret are values of at least 8 characters of variables with telling names, each of their lines, and passwords in
+    URLs in any variable; each also percent-encoded and in base64.
+    """
+    names: dict[str, str] = {}
+    for name, value in sorted(env.items()):
+        for secret in _secrets(name, value):
+            names.setdefault(secret, name)
+    return dict(sorted(names.items(), key=lambda item: -len(item[0])))
+
+
+def _secrets(name: str, value: str) -> set[str]:
+    plain = set()
+    if _SECRET_NAME.search(name):
+        plain |= {value, *(line.strip() for line in value.splitlines())}
+    for scheme, user_info in _CREDENTIALS.findall(value):
+        _, colon, password = user_info.partition(":")
+        if colon or scheme.startswith("http"):  # else it is a mere user name, "ssh://maria@host"
+            plain |= {user_info, password, unquote(password)}
+    plain = {secret for secret in plain if len(secret) >= MIN_SECRET_LENGTH}
+    encoded = {b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=") for secret in plain}
+    return plain | encoded | {quote(secret, safe="", errors="replace") for secret in plain}
 
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Takes secrets out of texts; `secrets` maps each to the variable that it comes from, the longest first."""
+    """Masks secrets as `***NAME***`, the name being that of the variable, and user info of URLs."""
 
     secrets: Mapping[str, str]
-    text: Callable[[str], str]
+    pattern: re.Pattern[str] | None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Redactor:
-        """Make one for the variables of this process."""
-        return cls(variables.secrets(environ), variables.redactor(environ))
+        """Make a redactor of the secrets in environment variables."""
+        found = secrets(environ)
+        return cls(found, re.compile("|".join(map(re.escape, found))) if found else None)
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
+        if self.pattern is not None:
+            text = self.pattern.sub(lambda found: f"***{self.secrets[found[0]]}***", text)
+        return redact(text)
 
     def events(self, source: Generator[Value]) -> Iterator[Value]:
-        """Give events without secrets, for as long as someone looks on: closing this closes the source."""
+        """Yield events without secrets. Closing this generator closes the source."""
         with closing(source):
             for event in source:
                 yield self.event(event)
 
     def event(self, event: Value) -> Value:
-        """Give an event without secrets."""
+        """Return an event without secrets."""
         return self._cleaned(event)  # type: ignore[no-any-return]
 
     def _cleaned(self, value: Any) -> Any:
@@ -55,58 +102,58 @@ class Redactor:
         for field in fields(value):
             before = getattr(value, field.name)
             after = before
-            if field.name in SPOKEN and before:
-                after = self._spoken(before)
-            elif field.name in INNER and before:
+            if field.name in TEXT_FIELDS and before:
+                after = self._text_or_texts(before)
+            elif field.name in NESTED_FIELDS and before:
                 after = tuple(map(self._cleaned, before)) if isinstance(before, tuple) else self._cleaned(before)
             if after is not before and after != before:
                 changed[field.name] = after
         return replace(value, **changed) if changed else value
 
-    def _spoken(self, value: Any) -> Any:
+    def _text_or_texts(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         return tuple(self.text(item) for item in value) if isinstance(value, tuple) else value
 
     def stream(self) -> RedactingStream:
-        """Give what cleans output as it comes."""
+        """Make a redacting stream, which cleans output in pieces."""
         return RedactingStream(self)
 
 
 class RedactingStream:
-    """Cleans output that comes in pieces: a secret may be split over two of them.
+    """Masks secrets in output that comes in pieces: a secret may be split over two of them.
 
-    So many bytes are kept back as the longest secret has, and the end of a line that may be the beginning of a URL.
+    It holds back as many bytes as the longest secret has, and the end of a line that may be the beginning of a URL.
     """
 
     def __init__(self, redactor: Redactor) -> None:
-        """Begin with nothing kept back."""
+        """Start with nothing held back."""
         names = {key.encode("utf-8", "surrogateescape"): name for key, name in redactor.secrets.items()}
         self._masks = {secret: f"***{name}***".encode() for secret, name in names.items()}
         self._pattern = re.compile(b"|".join(map(re.escape, names))) if names else None
         self._longest = max(map(len, names), default=1)
-        self._kept = b""
+        self._held = b""
 
     def add(self, data: bytes) -> bytes:
-        """Take the next bytes and give those that can go on."""
-        whole = self._kept + data
+        """Add the next bytes and return the clean ones that can go on."""
+        whole = self._held + data
         cut = max(0, len(whole) - self._longest + 1)
-        # What follows the last white space is a word that goes on, perhaps an address with a password.
+        # The word after the last white space is unfinished: perhaps an address with a password.
         space = max(whole.rfind(character, 0, cut) for character in (b"\n", b" ", b"\t", b"\r")) + 1
-        if len(whole) - space <= KEPT_BACK:
+        if len(whole) - space <= MAX_HELD_BACK:
             cut = space
         spans = [match.span() for match in self._matches(whole)]
         cut = next((end for start, end in spans if start < cut < end), cut)
-        self._kept = whole[cut:]
+        self._held = whole[cut:]
         return self._clean(whole[:cut])
 
     def end(self) -> bytes:
-        """Give what was kept back."""
-        cleaned, self._kept = self._clean(self._kept), b""
+        """Return the bytes that were held back, cleaned."""
+        cleaned, self._held = self._clean(self._held), b""
         return cleaned
 
     def _matches(self, data: bytes) -> Iterator[re.Match[bytes]]:
-        # Looking for each text is much faster than the pattern, and mostly finds nothing.
+        # A search for each text is much faster than the pattern, and mostly finds nothing.
         if self._pattern is not None and any(secret in data for secret in self._masks):
             yield from self._pattern.finditer(data)
 
@@ -114,6 +161,5 @@ class RedactingStream:
         if self._pattern is not None and any(secret in data for secret in self._masks):
             data = self._pattern.sub(lambda found: self._masks[found[0]], data)
         if b"://" in data and b"@" in data:
-            text = data.decode("utf-8", "surrogateescape")
-            data = variables.redact(text).encode("utf-8", "surrogateescape")
+            data = redact(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         return data

@@ -1,7 +1,7 @@
-"""The only door to other programs: a command is a value, and so is what became of it.
+"""Runs other programs; no other module does.
 
-A command ends when its main process ends, not when its output does. Nothing outlives it that can be found: see
-`children` and, for commands that run foreign code, `supervisor`. `run` may be called from several threads at once.
+A command ends when its main process ends, not when its output does. Descendants that can be found do not outlive it:
+see `children` and, for commands that run foreign code, `supervisor`. `run` is thread-safe.
 """
 
 from __future__ import annotations
@@ -20,24 +20,21 @@ from typing import IO, TYPE_CHECKING, Any
 
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.processes import capture, memory, supervisor
-from venvgrid.processes.children import Child, GroupChild, SupervisedChild, explain, find_executable
-from venvgrid.processes.command import Cancellation, Command, Completed, Runner
+from venvgrid.processes.children import Child, GroupChild, SupervisedChild, find_executable
+from venvgrid.processes.command import Cancellation, Command, Completed
+from venvgrid.processes.diagnosis import start_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Cancellation", "Command", "Completed", "Runner", "attach", "run"]
-
-POLL_INTERVAL = 0.05
-STOPPED = (
-    2.0  # seconds that a turn may be late on a busy machine; beyond it we were stopped: by ^Z, or with the machine
-)
-CANCEL_GRACE = 1.0
+POLL_INTERVAL = 0.05  # seconds
+MAX_LATENESS = 2.0  # seconds of a poll on a busy machine; beyond, venvgrid itself was stopped: by ^Z, or asleep
+CANCEL_GRACE = 1.0  # seconds
 CHUNK = 64 * 1024
-DRAIN_LIMIT = 1024 * 1024  # bytes that are read after the end: as much as a pipe holds, should someone keep on writing
-DRAIN_PATIENCE = 60.0  # seconds for a machine that is too busy, or a disk too slow, to take them
+DRAIN_LIMIT = 1024 * 1024  # bytes read after the end, as much as a pipe holds: a descendant may keep on writing
+DRAIN_TIMEOUT = 60.0  # seconds, for a busy machine or a slow disk
 
-# All that the supervisor's own Python may need. Its environment can be read by the tests, so it holds nothing else.
+# Variables for the supervisor's own Python. Tests can read its environment, so it holds nothing else.
 _SUPERVISOR_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
 
 
@@ -47,10 +44,10 @@ def run(
     cancellation: Cancellation | None = None,
     poll: Callable[[], None] | None = None,
 ) -> Completed:
-    """Run a command to its end and say what became of it.
+    """Run a command to its end and return its result.
 
-    `poll` is called about every 50 ms from this thread while the command runs, and once after it; what it raises ends
-    the command and is raised again.
+    `poll` is called about every 50 ms from this thread while the command runs, and once after it. An exception from it
+    kills the command and is raised again.
 
     Raises:
         InfrastructureError: the log cannot be opened.
@@ -67,7 +64,7 @@ def run(
         timed_out, cancelled, over_memory = watch(started.child, command, cancellation, poll)
     except BaseException:
         started.child.kill()
-        started.child.wait(supervisor.GIVE_UP)
+        started.child.wait(supervisor.KILL_TIMEOUT)
         raise
     finally:
         ending = started.child.finish()
@@ -86,7 +83,7 @@ def run(
         duration=time.monotonic() - began,
         stdout=texts[0] or "",
         stderr=(texts[1] or "") if len(texts) > 1 else "",
-        error=explain(command.argv[0], command.cwd, ending.error) if ending.error else lost,
+        error=start_failure(command.argv[0], command.cwd, ending.error) if ending.error else lost,
         leaked=ending.leaked,
     )
 
@@ -97,26 +94,26 @@ def watch(
     cancellation: Cancellation,
     poll: Callable[[], None] | None,
 ) -> tuple[bool, bool, bool]:
-    """Wait for the end, or bring it about; give whether it timed out, was cancelled, or held too much memory."""
+    """Wait for a command and enforce its limits; return whether it timed out, was cancelled, exceeded its memory."""
     deadline = time.monotonic() + command.timeout if command.timeout is not None else float("inf")
     kill_at = float("inf")
-    look_at = time.monotonic() if command.memory else float("inf")
+    sample_at = time.monotonic() if command.memory else float("inf")
     timed_out = cancelled = over_memory = False
     while True:
         before = time.monotonic()
         turn = min(POLL_INTERVAL, max(0.0, min(deadline, kill_at) - before))
         if child.wait(turn):
             break
-        if (late := time.monotonic() - before - turn) > STOPPED:
-            deadline += late  # nobody read what it printed: it may have stood still as long
+        if (late := time.monotonic() - before - turn) > MAX_LATENESS:
+            deadline += late  # its output was not read: it may have been blocked as long
         if poll is not None:
             poll()
         now = time.monotonic()
-        if now >= look_at and command.memory:
-            look_at = now + memory.LOOKED_AT_EVERY
-            over_memory = (memory.of_tree(child.number) or 0) > command.memory
+        if now >= sample_at and command.memory:
+            sample_at = now + memory.SAMPLE_INTERVAL
+            over_memory = (memory.resident_bytes(child.pid) or 0) > command.memory
         if over_memory:
-            kill_at = now  # it may be about to take all that the machine has
+            kill_at = now  # no grace period: it may soon exhaust the machine
         elif cancellation.is_set() and not cancelled:
             cancelled = True
             kill_at = min(kill_at, now + CANCEL_GRACE)
@@ -127,23 +124,23 @@ def watch(
             child.terminate()
         if now >= kill_at or cancellation.is_urgent():
             child.kill()
-            child.wait(supervisor.GIVE_UP)
+            child.wait(supervisor.KILL_TIMEOUT)
             break
     return timed_out, cancelled, over_memory
 
 
 class _NotStartedError(Exception):
-    """Why a command could not be started, in one line."""
+    """A command could not be started; the message is one line."""
 
 
 class Pump(threading.Thread):
-    """Moves what comes through a pipe into a sink, however fast or slow the rest of us is.
+    """A thread that moves output from a pipe into a sink.
 
-    `text` is what the sink knows of it when all has been read, None until then.
+    `text` is the text of the sink when all has been read, None until then.
     """
 
     def __init__(self, stream: IO[bytes], sink: capture.Sink, listen: Callable[[bytes], None] | None = None) -> None:
-        """Read from `stream` once it is started; `listen` hears what is read."""
+        """Prepare to read from `stream`; `listen` is called with all bytes."""
         super().__init__(name="venvgrid-output", daemon=True)
         self._stream = stream
         self._sink = sink
@@ -153,7 +150,7 @@ class Pump(threading.Thread):
         self._drained = 0  # bytes since the end
 
     def run(self) -> None:
-        """Read until the pipe ends, or until it is empty and nobody waits for more."""
+        """Read until the pipe ends, or until it is empty after the end of the command."""
         with self._stream:
             descriptor = self._stream.fileno()
             while self._may_read(descriptor) and (data := os.read(descriptor, CHUNK)):
@@ -164,26 +161,26 @@ class Pump(threading.Thread):
         self.text = self._sink.finish()
 
     def _may_read(self, descriptor: int) -> bool:
-        """Wait for output; False if the command has ended and there is none."""
+        """Wait for output; return False if the command has ended and the pipe is empty."""
         if os.name != "posix":
-            return True  # reading blocks: the job is closed before `finish`, so that the pipe does end
+            return True  # a blocking read does: the job is closed before `finish`, which ends the pipe
         poller = select.poll()
         poller.register(descriptor, select.POLLIN)
         while True:
-            is_over = self._is_over  # before the look at the pipe: what was printed last must not be lost between
+            is_over = self._is_over  # before the poll: else output in between would be lost
             if poller.poll(0 if is_over else 100):
                 return self._drained < DRAIN_LIMIT
             if is_over:
                 return False
 
     def command_ended(self) -> None:
-        """Say that nobody waits for more than what is in the pipe now."""
+        """Stop reading as soon as the pipe is empty."""
         self._is_over = True
 
     def finish(self) -> str | None:
-        """Take what is still there and give the text; None if that cannot be done."""
+        """Read the rest and return the text, or None if that takes too long."""
         self.command_ended()
-        self.join(DRAIN_PATIENCE)
+        self.join(DRAIN_TIMEOUT)
         return self.text
 
 
@@ -202,11 +199,11 @@ def _start(command: Command) -> _Started:
     sinks = _sinks(command)
     try:
         process, child = _open(command, find_executable(command.argv[0], command.cwd, command.env))
-    except OSError as error:
-        _discard(sinks)
-        raise _NotStartedError(explain(command.argv[0], command.cwd, error)) from error
-    except ValueError as error:  # a NUL in an argument, "=" in the name of a variable
-        _discard(sinks)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument, "=" in the name of a variable
+        for sink in sinks:
+            sink.finish()
+        if isinstance(error, OSError):
+            raise _NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
         raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
     streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
     pumps = [Pump(stream, sink, command.listen) for stream, sink in zip(streams, sinks, strict=True)]
@@ -215,7 +212,7 @@ def _start(command: Command) -> _Started:
             pump.start()
     except RuntimeError as error:  # no more threads
         child.kill()
-        child.wait(supervisor.GIVE_UP)
+        child.wait(supervisor.KILL_TIMEOUT)
         child.finish()
         raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
     return _Started(child, pumps)
@@ -227,15 +224,10 @@ def _sinks(command: Command) -> list[capture.Sink]:
     try:
         return [capture.Log(command.log, clean=command.clean() if command.clean else None)]
     except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE}:  # will pass: the cell can be tried again
-            raise _NotStartedError(explain(command.argv[0], command.cwd, error)) from error
+        if error.errno in {errno.EMFILE, errno.ENFILE}:  # temporary: the cell can be tried again
+            raise _NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
         reason = f"cannot write the log {command.log}: {error.strerror or error}; make room or check its permissions"
         raise InfrastructureError(reason) from error
-
-
-def _discard(sinks: list[capture.Sink]) -> None:
-    for sink in sinks:
-        sink.finish()
 
 
 def _open(command: Command, path: str) -> tuple[subprocess.Popen[bytes], Child]:
@@ -268,12 +260,12 @@ def _open_supervised(command: Command, path: str) -> tuple[subprocess.Popen[byte
         )
         ours.pop_all()
     child = SupervisedChild(process, our_lifeline, our_status)
-    child.order(request)
+    child.send(request)
     return process, child
 
 
 def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """Make a pipe whose ends are closed with what they are given to."""
+    """Make a pipe; each stack closes its end."""
     reading, writing = os.pipe()
     reader.callback(os.close, reading)
     writer.callback(os.close, writing)
@@ -286,9 +278,9 @@ def _streams(command: Command) -> Any:
 
 
 def attach(command: Command) -> int:
-    """Run a command on this terminal, with its streams and signals, and give its exit status.
+    """Run a command on this terminal, with its streams and signals, and return its exit status.
 
-    On POSIX it takes the place of this process and does not return.
+    On POSIX the command replaces this process, and the call does not return.
 
     Raises:
         InfrastructureError: it cannot be started.
@@ -297,9 +289,9 @@ def attach(command: Command) -> int:
         os.chdir(command.cwd)
         if sys.platform != "win32":
             sys.stdout.flush()
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and a shell should not
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, a shell should not
                 signal.signal(number, signal.SIG_DFL)
-            os.execvpe(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - there is to be no shell
+            os.execvpe(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - without a shell, on purpose
         return subprocess.call(command.argv, env=dict(command.env))
     except OSError as error:
-        raise InfrastructureError(explain(command.argv[0], command.cwd, error)) from error
+        raise InfrastructureError(start_failure(command.argv[0], command.cwd, error)) from error

@@ -1,15 +1,15 @@
-"""Runs one command and ends whatever it leaves behind. A script: `python -I -S supervisor.py LIFELINE STATUS`.
+"""Runs one command and kills all of its descendants. A script: `python -I -S supervisor.py LIFELINE STATUS`.
 
-LIFELINE and STATUS are file descriptors of pipes to venvgrid. On LIFELINE come the request (see `encode`), then single
-bytes: TERMINATE and KILL. Its end means that venvgrid is dead, however it died: then everything is killed at once.
-On STATUS go lines: `started PID`, or `error ERRNO`; then `ended WAIT_STATUS LEAKED`.
+LIFELINE and STATUS are file descriptors of pipes to venvgrid. LIFELINE carries the request (see `encode`), then single
+bytes: TERMINATE and KILL. Its end means that venvgrid is dead: then everything is killed at once.
+STATUS carries lines: `started PID`, or `error ERRNO`; then `ended WAIT_STATUS LEAKED`.
 
-On Linux it is a child subreaper: a descendant that loses its parent becomes a child of the supervisor, also one
-that has left the process group and the session, so none can hide. Other POSIX systems have the process group only.
+On Linux the supervisor is a child subreaper: every orphaned descendant becomes its child, even after it has left the
+process group and the session. Other POSIX systems have the process group only.
 Only direct children are signalled: their ids cannot be reused before the supervisor itself has reaped them.
 
-It starts once for every cell, so it imports little and nothing of venvgrid: it has done its part before the command in
-about 10 ms, of which an empty Python takes 4.
+It starts once for every cell, so it imports little, and nothing of venvgrid: it is ready for the command in about
+10 ms, of which an empty Python takes 4.
 """
 # ruff: noqa: PTH123, PTH208 - pathlib would take half as long again to import
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 TERMINATE = b"T"
 KILL = b"K"
 
-LEAK_GRACE = 0.2  # seconds that helpers get to notice that their parent is gone (cargo-nextest's leak-timeout)
-GIVE_UP = 10.0  # seconds after which a process that does not die of SIGKILL (uninterruptible, not ours) is left alone
-STEP = 0.01
+LEAK_GRACE = 0.2  # seconds for helpers to notice that their parent is gone (cargo-nextest's leak-timeout)
+KILL_TIMEOUT = 10.0  # seconds after which a process that survives SIGKILL (uninterruptible, not ours) is left alone
+POLL_INTERVAL = 0.01  # seconds
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,10 +39,10 @@ _SIZE_DIGITS = 12
 
 
 def encode(path: str, cwd: str, argv: tuple[str, ...], env: Mapping[str, str]) -> bytes:
-    """Give the request: size in 12 digits, then path, cwd, number of arguments, arguments, variables, NUL between.
+    """Encode a request: size in 12 digits; then path, cwd, number of arguments, arguments, variables, split by NUL.
 
     Raises:
-        ValueError: what no process can be given: a NUL, a variable without a name or with "=" in it.
+        ValueError: a text holds NUL, or the name of a variable is empty or holds "=".
     """
     if any(not name or "=" in name for name in env):
         raise ValueError("illegal environment variable name")
@@ -54,15 +54,15 @@ def encode(path: str, cwd: str, argv: tuple[str, ...], env: Mapping[str, str]) -
 
 
 def decode(body: bytes) -> tuple[bytes, bytes, list[bytes], dict[bytes, bytes]]:
-    """Give path, cwd, arguments and variables of a request without its size."""
+    """Decode a request without its size: path, cwd, arguments, variables."""
     path, cwd, number, *rest = body.split(b"\0")
     count = int(number)
     pairs = (item.partition(b"=") for item in rest[count:])
     return path, cwd, rest[:count], {name: value for name, _, value in pairs}
 
 
-def end_group(group: int, grace: float = LEAK_GRACE) -> int:
-    """Kill what is left of a process group whose leader has been reaped; give how many there were, 1 if unknown."""
+def kill_group(group: int, grace: float = LEAK_GRACE) -> int:
+    """Kill a process group whose leader has been reaped; return the number of its processes, 1 if unknown."""
     deadline = time.monotonic() + grace
     while _group_lives(group):
         if time.monotonic() >= deadline:
@@ -70,12 +70,12 @@ def end_group(group: int, grace: float = LEAK_GRACE) -> int:
             with contextlib.suppress(OSError):
                 os.killpg(group, signal.SIGKILL)
             return sum(entry.group == group and entry.state not in "ZX" for entry in table.values()) if table else 1
-        time.sleep(STEP)
+        time.sleep(POLL_INTERVAL)
     return 0
 
 
-class Entry:
-    """What /proc says of a process."""
+class ProcessStat:
+    """Fields of `/proc/PID/stat`."""
 
     __slots__ = ("group", "parent", "session", "state")
 
@@ -86,19 +86,19 @@ class Entry:
         self.parent, self.group, self.session = int(parent), int(group), int(session)
 
 
-def processes() -> dict[int, Entry]:
-    """Give all processes that /proc shows; none where there is no /proc."""
+def processes() -> dict[int, ProcessStat]:
+    """Return all processes in /proc by their ids; none where there is no /proc."""
     found = {}
     with contextlib.suppress(OSError):
         for name in os.listdir("/proc"):
             if name.isdigit():
                 with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
-                    found[int(name)] = Entry(file.read())
+                    found[int(name)] = ProcessStat(file.read())
     return found
 
 
 def _group_lives(group: int) -> bool:
-    """Whether a group without its leader has members. If the leader is there, the id was reused: not ours."""
+    """Whether a group without its leader has members. If its leader exists, the id was reused: not ours."""
     try:
         os.killpg(group, 0)
     except OSError:
@@ -113,7 +113,7 @@ def _group_lives(group: int) -> bool:
 
 
 def _prctl(option: int, value: int) -> bool:
-    """Call prctl, where there is one."""
+    """Call prctl, where it exists; return whether it succeeded."""
     if not sys.platform.startswith("linux"):
         return False
     try:
@@ -125,7 +125,7 @@ def _prctl(option: int, value: int) -> bool:
 
 
 def _spawn(request: bytes) -> int:
-    """Start the command in its own process group and give its process id.
+    """Start the command in its own process group and return its process id.
 
     Raises:
         OSError: it cannot be started.
@@ -138,18 +138,18 @@ def _spawn(request: bytes) -> int:
         code = 0
         try:
             os.setpgid(0, 0)
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # in case that the supervisor is killed as well
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # for when the supervisor is killed as well
             if os.getppid() == supervisor:
                 os.chdir(cwd)
                 _reset_signals()
-                os.execve(path, argv, env)  # noqa: S606 - starting it is what this is for
+                os.execve(path, argv, env)  # noqa: S606 - the purpose of this script
         except OSError as error:
             code = error.errno or 0
         finally:
             os.write(failure, b"%d" % code)
             os._exit(127)
     os.close(failure)
-    with contextlib.suppress(OSError):  # whoever comes first: the group must be there before a signal is sent to it
+    with contextlib.suppress(OSError):  # parent and child both try: the group must exist before a signal is sent to it
         os.setpgid(pid, pid)
     reason = os.read(failed, 16)
     os.close(failed)
@@ -160,7 +160,7 @@ def _spawn(request: bytes) -> int:
 
 
 def _reset_signals() -> None:
-    """Give the command default dispositions and an empty mask, whatever venvgrid was started with (nohup)."""
+    """Restore default dispositions and an empty mask: venvgrid may have inherited others (nohup)."""
     for number in signal.valid_signals():
         if number not in {signal.SIGKILL, signal.SIGSTOP}:
             with contextlib.suppress(OSError, ValueError):
@@ -176,7 +176,7 @@ class Supervisor:
         self.status = status
         self.main = 0
         self.main_status: int | None = None
-        self.alone = False  # venvgrid is gone
+        self.orphaned = False  # venvgrid is gone
         self.killed: set[int] = set()
         self.leaked = 0
         for descriptor in (lifeline, status):
@@ -195,26 +195,26 @@ class Supervisor:
         self.poller.register(woken, select.POLLIN)
 
     def run(self) -> None:
-        """Run the command of the request to its end, and end all that it leaves."""
+        """Run the requested command to its end, and kill its remaining descendants."""
         request = self._request()
         if request is None:
             return
         try:
             self.main = _spawn(request)
         except OSError as error:
-            self._say(b"error %d\n" % (error.errno or 0))
+            self._report(b"error %d\n" % (error.errno or 0))
             return
-        self._say(b"started %d\n" % self.main)
+        self._report(b"started %d\n" % self.main)
         killed = False
         while self.main_status is None:
-            order = self._wait(None)
-            if self.alone or KILL in order:
+            requests = self._wait(None)
+            if self.orphaned or KILL in requests:
                 killed = True
                 self._signal_group(signal.SIGKILL)
-            elif TERMINATE in order:
+            elif TERMINATE in requests:
                 self._signal_group(signal.SIGTERM)
-        self._clear(grace=0.0 if killed else LEAK_GRACE)
-        self._say(b"ended %d %d\n" % (self.main_status, 0 if killed else self.leaked))
+        self._kill_descendants(grace=0.0 if killed else LEAK_GRACE)
+        self._report(b"ended %d %d\n" % (self.main_status, 0 if killed else self.leaked))
 
     def _request(self) -> bytes | None:
         size = self._read_exactly(_SIZE_DIGITS)
@@ -229,27 +229,27 @@ class Supervisor:
             data += chunk
         return data
 
-    def _say(self, line: bytes) -> None:
+    def _report(self, line: bytes) -> None:
         with contextlib.suppress(OSError):
             os.write(self.status, line)
 
     def _wait(self, timeout: float | None) -> bytes:
-        """Wait for a child to end or an order to come; reap; give the orders."""
-        order = b""
+        """Wait for a child to end or a request to come; reap; return the requests."""
+        requests = b""
         for descriptor, _ in self.poller.poll(None if timeout is None else timeout * 1000):
             if descriptor == self.woken:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.woken, 4096)
             else:
-                order = os.read(self.lifeline, 64)
-                if not order:
-                    self.alone = True
+                requests = os.read(self.lifeline, 64)
+                if not requests:
+                    self.orphaned = True
                     self.poller.unregister(self.lifeline)
         self._reap()
-        return order
+        return requests
 
     def _reap(self) -> bool:
-        """Reap every child that has ended; give whether any is left."""
+        """Reap every child that has ended; return whether any is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -264,29 +264,29 @@ class Supervisor:
                 self.leaked += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
     def _signal_group(self, number: int) -> None:
-        if self.main_status is None:  # not reaped yet: the id is still the command's
+        if self.main_status is None:  # not reaped yet: the id is not reused
             with contextlib.suppress(OSError):
                 os.killpg(self.main, number)
 
-    def _clear(self, grace: float) -> None:
-        """End all that the command left; what ends by itself within the grace period does not count as leaked."""
+    def _kill_descendants(self, grace: float) -> None:
+        """Kill remaining descendants; those that end by themselves within the grace period do not count as leaked."""
         if not self.subreaper:
-            self.leaked = end_group(self.main, grace)
+            self.leaked = kill_group(self.main, grace)
             return
         now = time.monotonic()
-        patience, limit = now + grace, now + GIVE_UP
+        patience, limit = now + grace, now + KILL_TIMEOUT
         while self._reap() and time.monotonic() < limit:
-            if self.alone or time.monotonic() >= patience:
+            if self.orphaned or time.monotonic() >= patience:
                 for pid in _children():
                     self.killed.add(pid)
                     with contextlib.suppress(OSError):
                         os.kill(pid, signal.SIGKILL)
-            if KILL in self._wait(STEP):
+            if KILL in self._wait(POLL_INTERVAL):
                 patience = now
 
 
 def _children() -> list[int]:
-    """Give the process ids of this process's children, zombies included."""
+    """Return the process ids of this process's children, zombies included."""
     own = os.getpid()
     try:
         with open(f"/proc/{own}/task/{own}/children", "rb") as file:
@@ -297,4 +297,4 @@ def _children() -> list[int]:
 
 if __name__ == "__main__":
     Supervisor(int(sys.argv[1]), int(sys.argv[2])).run()
-    os._exit(0)  # nothing is left to tidy up, and it is quicker
+    os._exit(0)  # quicker: nothing is left to tidy up

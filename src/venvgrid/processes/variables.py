@@ -1,7 +1,7 @@
-"""Which environment variables the tests and the tools are started with, and what must not be shown of them.
+"""Environment variables of tests and tools: allow-lists. Pure.
 
-Tests get an allow-list: what a machine needs for programs to work at all, and nothing that changes what is tested or
-gives a secret away. tox does the same; nox and hatch pass everything. Pure: the variables come in as a mapping.
+Tests get what a machine needs for programs to work at all, and nothing that changes the code under test or holds a
+secret. tox does the same; nox and hatch pass everything.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import functools
 import os
 import re
 import sys
-from base64 import b64encode
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Patterns of the variables that tests are given, and why.
+# Patterns of the variables that tests get, and why.
 PASSED = (
     # Who and where: getpass, expanduser, pexpect; tests with a HOME that differs from the account's are rare.
     *("HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "TERM"),
@@ -70,15 +68,15 @@ PASSED = (
 # changes what is built), FORCE_COLOR, NO_COLOR, COLORTERM (they change what is printed), SSH_AUTH_SOCK, NETRC,
 # DBUS_SESSION_BUS_ADDRESS and cloud credentials (doors to secrets), GIT_* (a hook's GIT_DIR misleads the tests' git).
 
-# Reached by no glob of `pass-env`, only by their exact names: they change which Python, packages or tests run.
+# Passed only for their exact names in `pass-env`, not for a glob: they change which Python, packages or tests run.
 GUARDED = (
     *("PYTHON*", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV*", "CONDA_*", "_CONDA_*", "PYENV_*", "PYTEST_*", "PY_COLORS"),
     *("COVERAGE_*", "COV_CORE_*", "TOX_*", "NOX_*", "UV", "UV_*", "PIP_*", "VENVGRID_*", "_VENVGRID_*"),
 )
 
-# What uv and pip may know: where the index is and how to reach it. All else that begins so would change what a cell is
-# (targets, resolution, constraints, cut-off dates) or what venvgrid decides itself (link mode, bytecode, which Python);
-# so will what later versions add.
+# Variables of uv and pip that are passed to them: where the index is and how to reach it. All others would change the
+# cell (targets, resolution, constraints, cut-off dates) or a decision of venvgrid (link mode, bytecode, which Python);
+# so may those of later versions.
 TOOL_PASSED = (
     *("UV_INDEX", "UV_INDEX_*", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"),
     *("UV_KEYRING_PROVIDER", "UV_CREDENTIALS_DIR", "UV_*_ENDPOINT_URL", "UV_OFFLINE", "UV_CACHE_DIR", "UV_NO_CACHE"),
@@ -91,16 +89,7 @@ TOOL_PASSED = (
     *("PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_INPUT"),
     *("PYTHONUTF8", "PYTHONIOENCODING", "PYENV_ROOT"),
 )
-TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # colour would be in what is read of their output
-
-_SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PASS$|_PWD$|_KEY$",
-    re.IGNORECASE,
-)
-_SHORTEST_SECRET = 8  # shorter values would be found everywhere
-# Up to the last "@" before the host ends: user names may hold one. No scheme in the pattern: so it stays linear.
-_USER_INFO = re.compile(r"(?<=://)[^\s/?#\"<>\\]+(?=@)")
-_CREDENTIALS = re.compile(r"(\w+)://([^\s/?#\"<>\\]+)@")
+TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # their output is parsed: no colours
 
 
 def child_environment(
@@ -112,16 +101,16 @@ def child_environment(
     platform: str = sys.platform,
     runner: str | None = sys.prefix if sys.prefix != sys.base_prefix else None,
 ) -> dict[str, str]:
-    """Give all variables of a test process.
+    """Return all variables of a test process.
 
     Args:
-        base: where they are taken from, `os.environ`.
-        pass_env: names and globs of further ones. An exact name is always honoured, PYTHONPATH too: who writes it means
-            it, and the probe attests what came of it. A glob never reaches what is in GUARDED.
-        extra: wins over all. A PATH in it still gets the environment's commands first.
-        prefix: the virtual environment: becomes VIRTUAL_ENV, and its commands are found first.
-        platform: as `sys.platform`; on "win32" names have no case.
-        runner: the virtual environment that venvgrid runs in, if it does: its commands are not found.
+        base: the variables to choose from, `os.environ`.
+        pass_env: names and globs of further ones. An exact name is always honoured, even PYTHONPATH: the probe attests
+            its effect. A glob does not match the names in GUARDED.
+        extra: overrides all. With a PATH in it, the environment's commands still come first.
+        prefix: the virtual environment: becomes VIRTUAL_ENV, and its commands come first on PATH.
+        platform: as `sys.platform`; on "win32" names are case-insensitive.
+        runner: the virtual environment that venvgrid runs in, or None: it is removed from PATH.
     """
     fold = str.upper if platform == "win32" else str
     patterns = tuple(pass_env)
@@ -144,54 +133,14 @@ def child_environment(
 
 
 def tool_environment(base: Mapping[str, str], *, platform: str = sys.platform) -> dict[str, str]:
-    """Give all variables for uv, pip and build backends: everything but what would change what a cell is."""
+    """Return all variables for uv, pip and build backends: all of `base` that do not change the cell."""
     passed, guarded = _matcher(TOOL_PASSED, platform), _matcher(TOOL_GUARDED, platform)
     return {name: value for name, value in base.items() if passed(name) or not guarded(name)}
 
 
-def redact(text: str) -> str:
-    """Give `text` without the user names and passwords of its URLs: `https://****@host`."""
-    return _USER_INFO.sub("****", text)
-
-
-def redactor(env: Mapping[str, str]) -> Callable[[str], str]:
-    """Give a function that takes secrets out of texts: user info of URLs, and the values of variables with such names.
-
-    A value (of at least 8 characters; each line of it; percent-encoded and in base64, too) becomes `***NAME***`. So do
-    passwords in URLs that are values of any variable.
-    """
-    names = secrets(env)
-    if not names:
-        return redact
-    pattern = re.compile("|".join(map(re.escape, names)))
-    return lambda text: redact(pattern.sub(lambda found: f"***{names[found[0]]}***", text))
-
-
-def secrets(env: Mapping[str, str]) -> dict[str, str]:
-    """Map every text that is to be masked to the variable that it comes from, the longest first."""
-    names: dict[str, str] = {}
-    for name, value in sorted(env.items()):
-        for secret in _secrets(name, value):
-            names.setdefault(secret, name)
-    return dict(sorted(names.items(), key=lambda item: -len(item[0])))
-
-
-def _secrets(name: str, value: str) -> set[str]:
-    plain = set()
-    if _SECRET_NAME.search(name):
-        plain |= {value, *(line.strip() for line in value.splitlines())}
-    for scheme, user_info in _CREDENTIALS.findall(value):
-        _, colon, password = user_info.partition(":")
-        if colon or scheme.startswith("http"):  # else it is a mere user name, "ssh://maria@host"
-            plain |= {user_info, password, unquote(password)}
-    plain = {secret for secret in plain if len(secret) >= _SHORTEST_SECRET}
-    encoded = {b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=") for secret in plain}
-    return plain | encoded | {quote(secret, safe="", errors="replace") for secret in plain}
-
-
 @functools.cache
 def _matcher(patterns: tuple[str, ...], platform: str) -> Callable[[str], object]:
-    """Give a function that says whether a name matches one of the globs."""
+    """Return a function that checks whether a name matches one of the globs."""
     flags = re.IGNORECASE if platform == "win32" else 0
     return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)", flags).match
 

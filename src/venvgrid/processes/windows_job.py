@@ -1,6 +1,6 @@
-"""Windows job objects: whatever a process starts belongs to its job, and the job ends with the one who made it.
+"""Windows job objects: descendants of a process belong to its job, and the job ends with its creator.
 
-The calls are made through `kernel32` and `ntdll`, which are parameters: the logic can be tried on any platform.
+`kernel32` and `ntdll` are parameters, so that the logic can be tested on any platform.
 See https://learn.microsoft.com/windows/win32/procthread/job-objects.
 """
 
@@ -64,10 +64,10 @@ class _Accounting(ctypes.Structure):
 
 
 class Job:
-    """A job object that kills its processes when it is closed, also by our death.
+    """A job object that kills its processes when it is closed, also by the death of venvgrid.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
 
     def __init__(self, kernel32: Any = None, ntdll: Any = None) -> None:
@@ -85,11 +85,11 @@ class Job:
             self.close()
             raise OSError("cannot set the limits of a job object")
 
-    def take(self, process: int) -> None:
-        """Put a process (a handle) that was made with CREATE_SUSPENDED into the job, then let it run.
+    def assign(self, process: int) -> None:
+        """Assign a process (a handle), created with CREATE_SUSPENDED, to the job and resume it.
 
         Raises:
-            OSError: it cannot be put into the job; it stays suspended.
+            OSError: it cannot be assigned and stays suspended, or cannot be resumed.
         """
         handle = ctypes.c_void_p(process)
         if not self._kernel32.AssignProcessToJobObject(self._handle, handle):
@@ -97,8 +97,8 @@ class Job:
         if self._ntdll.NtResumeProcess(handle) != 0:
             raise OSError("cannot resume the process")
 
-    def active(self) -> int:
-        """Give how many processes of the job are running."""
+    def active_processes(self) -> int:
+        """Return the number of running processes of the job."""
         numbers = _Accounting()
         size = ctypes.sizeof(numbers)
         self._kernel32.QueryInformationJobObject(self._handle, _BASIC_ACCOUNTING, ctypes.byref(numbers), size, None)
@@ -109,19 +109,19 @@ class Job:
         self._kernel32.TerminateJobObject(self._handle, 1)
 
     def close(self) -> None:
-        """Let go of the job, which kills what is left."""
+        """Close the job, which kills its remaining processes."""
         self._kernel32.CloseHandle(self._handle)
 
 
 class JobChild:
-    """A command in a Windows job object, which ends with us: all that it starts belongs to the job."""
+    """A command in a Windows job object, to which all of its descendants belong."""
 
     def __init__(self, process: Handle, job: Job) -> None:
         self._process = process
         self._job = job
 
     @property
-    def number(self) -> int:
+    def pid(self) -> int:
         """See `Child`."""
         return int(self._process.pid)
 
@@ -130,7 +130,7 @@ class JobChild:
         return wait_until(lambda: self._process.poll() is not None, timeout)
 
     def terminate(self) -> None:
-        """See `Child`: Ctrl-Break is what a Windows process group can be sent."""
+        """See `Child`: sends Ctrl-Break, the one signal that a Windows process group can get."""
         with contextlib.suppress(OSError, ValueError):
             self._process.send_signal(CTRL_BREAK_EVENT)
 
@@ -141,15 +141,15 @@ class JobChild:
     def finish(self) -> Ending:
         """See `Child`."""
         code = self._process.poll()
-        wait_until(lambda: self._job.active() == 0, 0.0 if code is None else supervisor.LEAK_GRACE)
-        leaked = self._job.active()
+        wait_until(lambda: self._job.active_processes() == 0, 0.0 if code is None else supervisor.LEAK_GRACE)
+        leaked = self._job.active_processes()
         self._job.terminate()
         self._job.close()
         return Ending(signal="SIGKILL") if code is None else ending_of(code, leaked, platform="win32")
 
 
 def start(popen: Callable[..., Any], job: Job | None = None) -> tuple[Any, JobChild]:
-    """Start a process in a job: `popen` takes `creationflags` and gives a `subprocess.Popen`.
+    """Start a process in a job: `popen` takes `creationflags` and returns a `subprocess.Popen`.
 
     Raises:
         OSError: it cannot be started, or not in a job; then it does not run.
@@ -161,7 +161,7 @@ def start(popen: Callable[..., Any], job: Job | None = None) -> tuple[Any, JobCh
         job.close()
         raise
     try:
-        job.take(int(process._handle))  # noqa: SLF001 - where Popen keeps it
+        job.assign(int(process._handle))  # noqa: SLF001 - Popen's only access to it
     except OSError:
         process.kill()
         for stream in (process.stdout, process.stderr):
@@ -175,5 +175,5 @@ def start(popen: Callable[..., Any], job: Job | None = None) -> tuple[Any, JobCh
 
 def _library(name: str) -> Any:
     if sys.platform != "win32":
-        raise OSError("job objects are of Windows")
+        raise OSError("job objects exist on Windows only")
     return ctypes.WinDLL(name, use_last_error=True)

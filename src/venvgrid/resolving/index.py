@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.names import normalise
-from venvgrid.processes import runner
+from venvgrid.processes import command, runner
 from venvgrid.resolving.version_policies import Release
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
@@ -296,7 +296,7 @@ def _from_keyring(address: str, environ: Mapping[str, str]) -> tuple[str, str] |
     user, host = unquote(parts.username), parts.netloc.rpartition("@")[2]
     for service in (f"{parts.scheme}://{host}{parts.path}", host):
         argv = ("keyring", "get", service, user)
-        done = runner.run(runner.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
+        done = runner.run(command.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
         if done.exit_code == 0 and done.stdout.strip():
             return user, done.stdout.strip("\r\n")
     return None

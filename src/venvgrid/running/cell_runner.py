@@ -14,7 +14,8 @@ from venvgrid.environments.package_cache import record
 from venvgrid.model.events import Stage, StageFinished, StageStarted
 from venvgrid.model.result import CellResult, Failure, Outcome
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
-from venvgrid.running.monitor import ProgressMonitor, last_exception, with_last_line
+from venvgrid.processes.diagnosis import last_exception, with_last_line
+from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model.events import RunFinished, Stage
 from venvgrid.model.plan import Status
-from venvgrid.processes.variables import redact
+from venvgrid.processes.redaction import redact
 from venvgrid.results.exit_status import exit_status
 from venvgrid.running.builds import Builds
 from venvgrid.running.prerequisites import Prerequisites

@@ -8,12 +8,12 @@ import pytest
 
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest
 from venvgrid.installers.uv import Uv
-from venvgrid.processes.runner import Completed
+from venvgrid.processes.command import Completed
 from venvgrid.testing import interpreter
 
 if TYPE_CHECKING:
     from venvgrid.installers.base import ResolveResult
-    from venvgrid.processes.runner import Command
+    from venvgrid.processes.command import Command
 
 LOCK = """
 lock-version = "1.0"

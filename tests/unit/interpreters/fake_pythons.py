@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.query import BEGIN, END
 from venvgrid.model.environment import Interpreter
-from venvgrid.processes.runner import Completed
+from venvgrid.processes.command import Completed
 
 if TYPE_CHECKING:
-    from venvgrid.processes.runner import Command
+    from venvgrid.processes.command import Command
 
 
 def interpreter(version: str = "3.12.1", **traits: Any) -> Interpreter:

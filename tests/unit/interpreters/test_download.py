@@ -10,7 +10,7 @@ from fake_pythons import FakeRun, add
 
 from venvgrid.interpreters.download import install, switched_off
 from venvgrid.interpreters.selection import Missing
-from venvgrid.processes.runner import Command, Completed
+from venvgrid.processes.command import Command, Completed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from venvgrid.interpreters.cache import FAILURE_LASTS, FILE
 from venvgrid.interpreters.candidates import Rejected
 from venvgrid.interpreters.discovery import Found, find_one, search
 from venvgrid.interpreters.locations import Machine
-from venvgrid.processes.runner import Command, Completed, Runner
+from venvgrid.processes.command import Command, Completed, Runner
 from venvgrid.storage import atomic
 
 if TYPE_CHECKING:

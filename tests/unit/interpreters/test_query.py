@@ -12,7 +12,7 @@ from fake_pythons import FakeRun, add
 from venvgrid.interpreters.candidates import Rejected
 from venvgrid.interpreters.discovery import Found, find_one, search
 from venvgrid.interpreters.locations import Machine
-from venvgrid.processes.runner import Command, Completed, Runner
+from venvgrid.processes.command import Command, Completed, Runner
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes POSIX modes and links; all layouts are tried on POSIX")
 

@@ -114,9 +114,9 @@ def test_the_switch_removes_itself_and_nothing_else(inside: Any, switched: dict[
     assert [str(PROBE_FILE.parent), "/else"] == sys.path
 
 
-def test_the_switch_can_be_put_back(inside: Any, switched: dict[str, str]) -> None:
+def test_the_switch_can_be_restored(inside: Any, switched: dict[str, str]) -> None:
     """For a second session of the same process: all is as it was."""
-    inside._Switch.take().put_back()
+    inside._Switch.take().restore()
     assert {name: switched[name] for name in environment()} == environment()
 
 

@@ -22,7 +22,6 @@ from venvgrid.outcomes.probe import (
     STREAM_NAME,
     VARIABLE,
     Stream,
-    attest_command,
     parse,
     switch_on,
 )
@@ -191,7 +190,7 @@ def test_reading_in_pieces_gives_the_same_as_reading_at_once(lines: list[bytes],
             found += stream.read_new()
         expected = [parse(line, "1") for line in lines]
         assert [record for record in expected if record is not None] == found
-        assert lines.count(b"torn {") == stream.passed_over
+        assert lines.count(b"torn {") == stream.ignored
 
 
 def test_a_line_without_an_end_waits(tmp_path: Path) -> None:
@@ -212,7 +211,7 @@ def test_an_endless_line_is_dropped_and_reading_goes_on(tmp_path: Path) -> None:
             found += stream.read_new()
         file.write(b"\n" + LINES[2] + b"\n")
     found += stream.read_new()
-    assert ([RECORDS[2]], 1) == (found, stream.passed_over)
+    assert ([RECORDS[2]], 1) == (found, stream.ignored)
 
 
 def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
@@ -262,13 +261,6 @@ def test_a_folder_serves_one_run(tmp_path: Path) -> None:
     switch_on(tmp_path / "run", prefix="/env")
     with pytest.raises(FileExistsError):
         switch_on(tmp_path / "run", prefix="/env")
-
-
-def test_the_command_that_attests_names_what_switch_on_made(tmp_path: Path) -> None:
-    """Interpreter, probe, specification."""
-    switch_on(tmp_path / "run", prefix="/env")
-    python, *files = attest_command(Path("/env/bin/python"), tmp_path / "run")
-    assert ("/env/bin/python", True) == (python, all(Path(file).is_file() for file in files))
 
 
 def test_the_probe_is_old_python() -> None:

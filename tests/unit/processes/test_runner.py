@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.processes import capture, runner, supervisor
-from venvgrid.processes.children import Ending, ending_of, explain, find_executable, wait_until
-from venvgrid.processes.runner import Cancellation, Command, Completed, run
+from venvgrid.processes.children import Ending, ending_of, find_executable, wait_until
+from venvgrid.processes.command import Cancellation, Command, Completed
+from venvgrid.processes.diagnosis import start_failure
+from venvgrid.processes.runner import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +51,9 @@ def test_request_that_cannot_be(env: dict[str, str]) -> None:
 @given(st.binary(), st.sampled_from("RSDZT"), st.integers(0, 99999), st.integers(0, 99999), st.integers(0, 99999))
 def test_stat_of_a_process_with_any_name(name: bytes, state: str, parent: int, group: int, session: int) -> None:
     """A process may be named so that its line in /proc looks like another's."""
-    entry = supervisor.Entry(b"12 (%b) %b %d %d %d 0 -1 4194304\n" % (name, state.encode(), parent, group, session))
+    entry = supervisor.ProcessStat(
+        b"12 (%b) %b %d %d %d 0 -1 4194304\n" % (name, state.encode(), parent, group, session)
+    )
     assert (state, parent, group, session) == (entry.state, entry.parent, entry.group, entry.session)
 
 
@@ -145,10 +149,10 @@ def test_reason_names_what_is_missing(tmp_path: Path) -> None:
         f"could not start x: there is no folder {tmp_path / 'gone'} to run it in",
         f"could not start {tmp_path}: it is a directory",
     ] == [
-        explain("./x", tmp_path, missing),
-        explain(str(script), tmp_path, missing),
-        explain("x", tmp_path / "gone", missing),
-        explain(str(tmp_path), tmp_path, PermissionError(errno.EACCES, "Permission denied")),
+        start_failure("./x", tmp_path, missing),
+        start_failure(str(script), tmp_path, missing),
+        start_failure("x", tmp_path / "gone", missing),
+        start_failure(str(tmp_path), tmp_path, PermissionError(errno.EACCES, "Permission denied")),
     ]
 
 
@@ -218,7 +222,7 @@ class Clock:
 class Waited:
     """A command that takes 10 seconds; venvgrid itself is stopped in the first second, for as long as is said."""
 
-    number = 0
+    pid = 0
 
     def __init__(self, clock: Clock, stopped: float) -> None:
         self.clock, self.stopped, self.takes = clock, stopped, 10.0

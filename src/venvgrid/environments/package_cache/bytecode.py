@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import facts_of
-from venvgrid.processes.runner import Command
+from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.model.environment import Interpreter
-    from venvgrid.processes.runner import Runner
+    from venvgrid.processes.command import Runner
 
 SOURCE_TIME = 1_577_836_800  # seconds: 2020-01-01; any fixed time will do, if it fits ZIP files and is in the past
 OLDEST = (3, 8)  # of the interpreters whose compiled files are shared

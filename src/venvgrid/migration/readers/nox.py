@@ -215,11 +215,6 @@ def _is_session(mark: ast.expr) -> bool:
     return ast.unparse(function).rpartition(".")[2] in {"session", "nox_session"}
 
 
-def _local(word: str, folder: Path) -> str:
-    """Write the project's own folder as "."."""
-    return "." + word.removeprefix(str(folder)) if word.startswith(str(folder)) else word
-
-
 def _parametrised(word: str, axes: Mapping[str, str]) -> str:
     """Put the placeholder of an axis where a parameter was."""
     for name, item in axes.items():

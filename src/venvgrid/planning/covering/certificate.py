@@ -1,8 +1,8 @@
-"""Checks a set of rows on its own: which combinations of t values they have, and that the others cannot be.
+"""An independent check of a covering array: which t-tuples its rows cover, and that all others are infeasible.
 
-It shares no code with what makes the rows (`space`, `targets`, `covering`): a mistake there is not repeated here.
-Combinations are tuples, constraints are looked through one after the other, and what is not covered has to be refuted
-by a search of its own.
+It shares no code with the generator (`space`, `tuples`, `generator`, `reduction`): a mistake there is not repeated
+here. Tuples are plain Python tuples, constraints are checked one after the other, and each uncovered tuple must be
+refuted by a backtracking search.
 """
 
 from __future__ import annotations
@@ -20,53 +20,50 @@ Forbidden = tuple[Value, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What was found. `missing` are combinations that could be and are in no row: none, if the rows are right.
+    """Result of a check. `missing` are the feasible tuples that no row covers.
 
-    `infeasible` maps what cannot be to the number of the constraint that says so, -1 if it follows from several.
-    `wrong` are the numbers of the rows that hold a forbidden combination.
+    `infeasible` maps each infeasible tuple to the index of the constraint that forbids it, or -1 if several together
+    do. `invalid` are the indices of the rows that violate a constraint.
     """
 
     strength: int
     covered: int
     missing: tuple[tuple[Value, ...], ...]
     infeasible: Mapping[tuple[Value, ...], int]
-    wrong: tuple[int, ...]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all that can be is covered by rows that can be."""
-        return not self.missing and not self.wrong
+    invalid: tuple[int, ...]
 
     @property
     def feasible(self) -> int:
-        """How many combinations can be."""
+        """Number of feasible tuples."""
         return self.covered + len(self.missing)
 
 
 def certify(
     sizes: Sequence[int], forbidden: Sequence[Forbidden], rows: Sequence[Sequence[int]], strength: int
 ) -> Certificate:
-    """Look at every combination of `strength` values; a row is the index of the value of each factor."""
-    held = [set(enumerate(row)) for row in rows]
-    wrong = tuple(number for number, parts in enumerate(held) if any(parts.issuperset(item) for item in forbidden))
-    good = [row for number, row in enumerate(rows) if number not in set(wrong)]
+    """Check every tuple of `strength` values. A row holds the index of the value of each factor."""
+    parts = [set(enumerate(row)) for row in rows]
+    invalid = tuple(number for number, row in enumerate(parts) if any(row.issuperset(item) for item in forbidden))
+    valid = [row for number, row in enumerate(rows) if number not in set(invalid)]
     covered, missing, infeasible = 0, [], {}
     solver = _Solver(sizes, forbidden)
     for chosen in itertools.combinations(range(len(sizes)), strength):
-        seen = {tuple(row[factor] for factor in chosen) for row in good}
+        seen = {tuple(row[factor] for factor in chosen) for row in valid}
         covered += len(seen)
         for values in itertools.product(*(range(sizes[factor]) for factor in chosen)):
             if values not in seen:
-                combination = tuple(zip(chosen, values, strict=True))
-                if solver.is_possible(dict(combination)):
-                    missing.append(combination)
+                found = tuple(zip(chosen, values, strict=True))
+                if solver.is_feasible(dict(found)):
+                    missing.append(found)
                 else:
-                    infeasible[combination] = solver.reason(combination)
-    return Certificate(strength=strength, covered=covered, missing=tuple(missing), infeasible=infeasible, wrong=wrong)
+                    infeasible[found] = solver.reason(found)
+    return Certificate(
+        strength=strength, covered=covered, missing=tuple(missing), infeasible=infeasible, invalid=invalid
+    )
 
 
 class _Solver:
-    """Whether a part of a row can be completed: plain backtracking over the factors that constraints name."""
+    """Checks whether a partial row can be completed, by backtracking over the constrained factors."""
 
     def __init__(self, sizes: Sequence[int], forbidden: Sequence[Forbidden]) -> None:
         self.sizes, self.forbidden = sizes, forbidden
@@ -75,49 +72,53 @@ class _Solver:
             for factor in {part[0] for part in item}:
                 self.of_factor.setdefault(factor, []).append(item)
         self.known: dict[frozenset[Value], bool] = {}
-        self.every = sorted(self.of_factor, key=lambda factor: -len(self.of_factor[factor]))
+        self.constrained = sorted(self.of_factor, key=lambda factor: -len(self.of_factor[factor]))
 
-    def is_possible(self, given: dict[int, int]) -> bool:
+    def is_feasible(self, given: dict[int, int]) -> bool:
         key = frozenset(part for part in given.items() if part[0] in self.of_factor)
         if key not in self.known:
-            taken = dict(key)
-            self.known[key] = not any(self._violates(taken, factor) for factor in taken) and self._complete(taken)
+            assigned = dict(key)
+            self.known[key] = not any(self._violates(assigned, factor) for factor in assigned) and self._complete(
+                assigned
+            )
         return self.known[key]
 
-    def reason(self, combination: Sequence[Value]) -> int:
-        parts = set(combination)
+    def reason(self, values: Sequence[Value]) -> int:
+        parts = set(values)
         return next((number for number, item in enumerate(self.forbidden) if parts.issuperset(item)), -1)
 
-    def _violates(self, taken: Mapping[int, int], factor: int) -> bool:
-        return any(all(taken.get(other) == value for other, value in item) for item in self.of_factor.get(factor, ()))
+    def _violates(self, assigned: Mapping[int, int], factor: int) -> bool:
+        return any(
+            all(assigned.get(other) == value for other, value in item) for item in self.of_factor.get(factor, ())
+        )
 
-    def _complete(self, taken: dict[int, int]) -> bool:
-        """Give values to the factors that are left, the one with fewest choices first."""
+    def _complete(self, assigned: dict[int, int]) -> bool:
+        """Assign the remaining factors, those with the fewest choices first."""
         fewest: tuple[int, list[int]] | None = None
-        for factor in self.every:
-            if factor in taken:
+        for factor in self.constrained:
+            if factor in assigned:
                 continue
-            choices = [value for value in range(self.sizes[factor]) if self._fits(taken, factor, value)]
+            choices = [value for value in range(self.sizes[factor]) if self._fits(assigned, factor, value)]
             if not choices:
                 return False
             if len(choices) < self.sizes[factor] and (fewest is None or len(choices) < len(fewest[1])):
                 fewest = (factor, choices)
-        if fewest is None:  # nothing that was taken restricts what is left
-            free = next((factor for factor in self.every if factor not in taken), None)
+        if fewest is None:  # no assigned value restricts a remaining factor
+            free = next((factor for factor in self.constrained if factor not in assigned), None)
             if free is None:
                 return True
             fewest = (free, list(range(self.sizes[free])))
         factor, choices = fewest
         for value in choices:
-            taken[factor] = value
-            if self._complete(taken):
-                del taken[factor]
+            assigned[factor] = value
+            if self._complete(assigned):
+                del assigned[factor]
                 return True
-            del taken[factor]
+            del assigned[factor]
         return False
 
-    def _fits(self, taken: dict[int, int], factor: int, value: int) -> bool:
-        taken[factor] = value
-        fits = not self._violates(taken, factor)
-        del taken[factor]
+    def _fits(self, assigned: dict[int, int], factor: int, value: int) -> bool:
+        assigned[factor] = value
+        fits = not self._violates(assigned, factor)
+        del assigned[factor]
         return fits

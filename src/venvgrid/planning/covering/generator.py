@@ -1,10 +1,8 @@
-"""Covering arrays under constraints: few rows in which every combination of t values that can be is at least once.
+"""Constrained covering arrays: few rows that cover every feasible t-tuple of values at least once.
 
-Rows are made one at a time, the best of several candidates each (Cohen, Dalal, Fredman, Patton: The AETG System, 1997),
-every candidate by taking for one factor after the other the value that covers most that is new. The rows are then
-repaired: one is taken out, and the combinations that it alone had are put into the others by changing single values
-(tabu search, as Nurmela 2004 and Galinier et al. 2017 do), until that fails. Deterministic for a seed: the work is
-counted, not timed, unless there is a deadline.
+Greedy generation, one row at a time (Cohen, Dalal, Fredman, Patton: The AETG System, 1997): the best of several
+candidates, each of which assigns factor after factor the value that covers most new tuples. For pairs, `reduction` then
+removes rows by tabu search. Deterministic for a seed: the work is counted, not timed, unless there is a deadline.
 """
 
 from __future__ import annotations
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
 
     from venvgrid.planning.covering.tuples import UncoveredTuples
 
-WORK = 150_000  # looks at a value that all candidates of an array together may cost
+WORK = 150_000  # evaluations of a value, for all candidates of an array together
 MAX_CANDIDATES = 60
-FEWEST_CANDIDATES = 3
+MIN_CANDIDATES = 3
 
 
 def array(
@@ -37,39 +35,44 @@ def array(
     effort: float = 1.0,
     is_over: Callable[[], bool] | None = None,
 ) -> tuple[Row, ...]:
-    """Give rows that cover every possible combination of `strength` values, those of `must` first.
+    """Return rows that cover every feasible tuple of `strength` values (or of all factors, if they are fewer).
 
-    Of fewer factors than that, all of their combinations.
-
-    `limit`: at most so many rows besides, the ones that cover most. `effort` multiplies the work. `is_over` is asked
-    now and then whether to stop improving; without it a fixed amount of work is done. Nothing that can be is left out,
-    whenever it stops.
+    Args:
+        space: the factors and constraints.
+        strength: t, the number of values in a tuple.
+        must: rows that the array begins with.
+        seed: for the choice between equals.
+        limit: the number of further rows, or None for as many as needed; the first ones cover most.
+        effort: a factor for the work of the reduction.
+        is_over: whether to stop the reduction; without it a fixed amount of work is done. Stopping leaves no tuple
+            uncovered.
 
     Raises:
-        ValueError: there are too many combinations, or a row of `must` holds a clause.
+        ValueError: there are too many tuples, or a row of `must` violates a constraint.
     """
     strength = min(strength, len(space.sizes))
     fixed = [space.mask_of(row) for row in must]
     if not all(map(space.is_allowed, fixed)):
-        raise ValueError("a row that must be there cannot be")
+        raise ValueError("a row of `must` violates a constraint")
     if space.start is None:
         return ()
     if strength == 2 and not fixed and limit is None and set(space.sizes) == {2} and not space.clauses:  # noqa: PLR2004
         return tuple(binary(len(space.sizes)))
-    wanted = tuples.uncovered(space, strength)
-    feasible = {bit: wanted.open.get(bit, 0) for own in space.values for bit in own}
+    targets = tuples.uncovered(space, strength)
+    feasible = {bit: targets.uncovered.get(bit, 0) for own in space.values for bit in own}
     for row in fixed:
-        wanted.cover(row)
-    rows = _greedy(wanted, random.Random(seed), limit)  # noqa: S311  (no secret depends on it)
-    if limit is None and strength == 2:  # noqa: PLR2004  (the repair knows pairs)
+        targets.cover(row)
+    rows = _greedy(targets, random.Random(seed), limit)  # noqa: S311  (no secret depends on it)
+    if limit is None and strength == 2:  # noqa: PLR2004  (the reduction works on pairs)
         rows = reduction.reduce(space, feasible, fixed, rows, seed=seed, effort=effort, is_over=is_over)
     return tuple(space.row(row) for row in (*fixed, *rows))
 
 
 def binary(factors: int) -> list[Row]:
-    """Give the smallest array of pairs for factors of two values each (Kleitman and Spencer 1973, Katona 1973).
+    """Return the smallest array of strength 2 for binary factors (Kleitman and Spencer 1973, Katona 1973).
 
-    Each factor is another set of half the rows but the first: two of them meet, and neither holds the other.
+    Each factor is a different set of half the rows, without the first: two of them meet, and neither contains the
+    other.
     """
     rows = 4
     while math.comb(rows - 1, -(-rows // 2)) < factors:
@@ -79,31 +82,31 @@ def binary(factors: int) -> list[Row]:
     return [tuple(int(row in column) for column in columns) for row in range(rows)]
 
 
-def _greedy(wanted: UncoveredTuples, rng: random.Random, limit: int | None) -> list[int]:
-    space = wanted.space
-    looks = sum(space.sizes) * math.comb(max(len(space.sizes) - 1, 1), max(0, wanted.strength - 2))
-    biggest = sorted(space.sizes)[-wanted.strength :]
-    guess = math.prod(biggest) * max(1.0, math.log2(len(space.sizes) + 1) / 2)
-    candidates = int(min(MAX_CANDIDATES, max(FEWEST_CANDIDATES, WORK / (looks * guess))))
+def _greedy(targets: UncoveredTuples, rng: random.Random, limit: int | None) -> list[int]:
+    space = targets.space
+    cost = sum(space.sizes) * math.comb(max(len(space.sizes) - 1, 1), max(0, targets.strength - 2))
+    biggest = sorted(space.sizes)[-targets.strength :]
+    expected_rows = math.prod(biggest) * max(1.0, math.log2(len(space.sizes) + 1) / 2)
+    candidates = int(min(MAX_CANDIDATES, max(MIN_CANDIDATES, WORK / (cost * expected_rows))))
     rows: list[int] = []
-    while wanted.open and (limit is None or len(rows) < limit):
+    while targets.uncovered and (limit is None or len(rows) < limit):
         best, most = 0, -1
         for _ in range(candidates):
-            row = _candidate(wanted, rng)
-            gain = wanted.gain(row) if row else -1
+            row = _candidate(targets, rng)
+            gain = targets.gain(row) if row else -1
             if gain > most:
                 best, most = row, gain
         rows.append(best)
-        wanted.cover(best)
+        targets.cover(best)
     return rows
 
 
-def _candidate(wanted: UncoveredTuples, rng: random.Random) -> int:
-    """Make a whole row around a combination that is not covered; it always can be."""
-    space, opened, depth = wanted.space, wanted.open, wanted.strength - 2
-    key = max(rng.sample(list(opened), min(len(opened), 12)), key=lambda item: opened[item].bit_count())
-    partner = rng.choice(list(bits(opened[key])))
-    state = space.settle_all(key | partner)
+def _candidate(targets: UncoveredTuples, rng: random.Random) -> int:
+    """Build a row that contains an uncovered tuple; that is always possible."""
+    space, uncovered, depth = targets.space, targets.uncovered, targets.strength - 2
+    key = max(rng.sample(list(uncovered), min(len(uncovered), 12)), key=lambda item: uncovered[item].bit_count())
+    partner = rng.choice(list(bits(uncovered[key])))
+    state = space.assign_all(key | partner)
     factors = list(range(len(space.sizes)))
     rng.shuffle(factors)
     for factor in factors:
@@ -111,28 +114,30 @@ def _candidate(wanted: UncoveredTuples, rng: random.Random) -> int:
             break
         if space.factors[factor] & state[1]:
             continue
-        state = _choose(wanted, state, factor, depth, rng)
-    if state is None:  # propagation alone does not see every dead end
+        state = _assign(targets, state, factor, depth, rng)
+    if state is None:  # propagation alone does not detect every conflict
         return space.witness(key | partner)
     return state[1]
 
 
-def _choose(
-    wanted: UncoveredTuples, state: tuple[int, int], factor: int, depth: int, rng: random.Random
+def _assign(
+    targets: UncoveredTuples, state: tuple[int, int], factor: int, depth: int, rng: random.Random
 ) -> tuple[int, int] | None:
-    """Settle the value of a factor that covers most with those that are settled; of equals one that could most."""
-    space, opened = wanted.space, wanted.open
+    """Assign a factor the value that covers most tuples with the assigned ones; of equals that with most partners."""
+    space, uncovered = targets.space, targets.uncovered
     allowed, fixed = state
     around = [0] if depth < 1 else [sum(some) for some in itertools.combinations(list(bits(fixed)), depth)]
     scored = []
     for bit in space.values[factor]:
         if allowed & bit:
-            gain = sum((opened.get(bit | other, 0) & fixed).bit_count() for other in around)
-            gain += depth < 0 and bool(opened.get(0, 0) & bit)  # single values
-            scored.append((gain, opened[bit].bit_count() if not depth and bit in opened else 0, rng.random(), bit))
+            gain = sum((uncovered.get(bit | other, 0) & fixed).bit_count() for other in around)
+            gain += depth < 0 and bool(uncovered.get(0, 0) & bit)  # single values
+            scored.append(
+                (gain, uncovered[bit].bit_count() if not depth and bit in uncovered else 0, rng.random(), bit)
+            )
     scored.sort(reverse=True)
     for _, _, _, bit in scored:
-        following = space.settle(state, bit)
+        following = space.assign(state, bit)
         if following is not None:
             return following
     return None

@@ -1,7 +1,8 @@
-"""Makes an array of pairs shorter: takes a row out and changes single values of the others until nothing is missing.
+"""Reduces an array of strength 2 by tabu search (Nurmela 2004; Galinier et al. 2017).
 
-What a value is with is the union of the rows that have it; so the pairs that a change loses and wins are a few ands and
-population counts, and nothing has to be kept up to date but the pairs that are missing.
+A row is removed, and single values of the others are changed until no pair is missing. The partners of a value are the
+union of the rows that contain it. So the pairs that a change loses and gains take a few ands and population counts, and
+only the missing pairs have to be kept up to date.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from venvgrid.planning.covering.space import Space, bits
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WORK = 500_000  # without a deadline: changes times what each costs, in rows that are looked at
-FEWEST_STEPS = 150
-TENURE = 6  # changes for which a value that was taken out stays out
-ASK_EVERY = 64
-PATIENCE = 4_000  # changes without a better state, after which a search with a deadline begins anew
-FORBIDDEN = 1_000_000
+WORK = 500_000  # without a deadline: changes times the cost of each, in rows evaluated
+MIN_STEPS = 150
+TENURE = 6  # changes for which a removed value stays tabu
+CHECK_INTERVAL = 64  # changes between checks of the deadline
+PATIENCE = 4_000  # changes without improvement, after which a search with a deadline restarts
+TABU_PENALTY = 1_000_000
 
 
 def reduce(
@@ -33,20 +34,20 @@ def reduce(
     effort: float,
     is_over: Callable[[], bool] | None,
 ) -> list[int]:
-    """Give fewer rows, or the same, that cover with `fixed` what `rows` do.
+    """Return at most as many rows, which together with `fixed` cover the same pairs.
 
-    `feasible` maps each value to those with which it can be; `effort` multiplies the work that is done at once.
+    `feasible` maps each value to the mask of its feasible partners; `effort` multiplies the work without a deadline.
     """
     rng = random.Random(seed)  # noqa: S311  (no secret depends on it)
-    if len(rows) < 2:  # noqa: PLR2004  (a row can only be put into another one)
+    if len(rows) < 2:  # noqa: PLR2004  (a removed row needs another one to take its pairs)
         return rows
     typical = sum(space.sizes) / len(space.sizes)
-    cost = len(rows) * (1 + len(rows) / typical / 8)  # of one change, as measured
+    cost = len(rows) * (1 + len(rows) / typical / 8)  # of one change, measured
     best, search = list(rows), _Search(space, feasible, [*fixed], rows, rng)
-    budget: int | None = max(FEWEST_STEPS, int(WORK * effort / cost))
+    budget: int | None = max(MIN_STEPS, int(WORK * effort / cost))
     fewest = max(1, _needed(space, feasible) - len(fixed))
     while len(best) > fewest:
-        search.drop_one()
+        search.remove_row()
         budget = search.run(budget, None)
         if search.missing:
             break
@@ -54,7 +55,7 @@ def reduce(
     while is_over is not None and len(best) > fewest and not is_over():
         if search.missing or len(search.rows) != len(best):
             search = _Search(space, feasible, [*fixed], best, rng)
-        search.drop_one()
+        search.remove_row()
         search.run(None, is_over)
         if not search.missing:
             best = list(search.rows)
@@ -62,7 +63,7 @@ def reduce(
 
 
 def _needed(space: Space, feasible: dict[int, int]) -> int:
-    """Give a number of rows below which no array can be: each pair of two factors needs a row of its own."""
+    """Return a lower bound for the number of rows: each pair of two factors needs a row of its own."""
     return max(
         (
             sum((feasible[bit] & other).bit_count() for bit in own)
@@ -74,16 +75,16 @@ def _needed(space: Space, feasible: dict[int, int]) -> int:
 
 
 class _Search:
-    """Rows from which one was taken out, and the pairs that are missing since.
+    """The state of the search: rows, and the pairs that they miss.
 
-    `open` maps each value to those with which it is missing; `where` to the numbers of the rows that have it.
+    `open` maps each value to the mask of its missing partners, `where` to the numbers of the rows that contain it.
     """
 
     def __init__(
         self, space: Space, feasible: dict[int, int], fixed: list[int], rows: Sequence[int], rng: random.Random
     ) -> None:
         self.space, self.feasible, self.rng, self.rows = space, feasible, rng, list(rows)
-        self.fixed = dict.fromkeys(feasible, 0)  # what each value is with in rows that stay
+        self.fixed = dict.fromkeys(feasible, 0)  # the partners of each value in fixed rows
         for row in fixed:
             for bit in bits(row):
                 self.fixed[bit] |= row
@@ -91,13 +92,13 @@ class _Search:
         for number, row in enumerate(self.rows):
             for bit in bits(row):
                 self.where[bit].append(number)
-        self.open = {bit: left for bit in feasible if (left := feasible[bit] & ~self._with(bit, -1))}
+        self.open = {bit: left for bit in feasible if (left := feasible[bit] & ~self._partners(bit, -1))}
         self.missing = sum(left.bit_count() for left in self.open.values()) // 2
         self.tabu: dict[tuple[int, int], int] = {}
         self.step = 0
 
-    def _with(self, bit: int, without: int) -> int:
-        """Give everything that a value is with, in all rows but one."""
+    def _partners(self, bit: int, without: int) -> int:
+        """Return the mask of all partners of a value, in all rows but one."""
         found = self.fixed[bit]
         rows = self.rows
         for number in self.where[bit]:
@@ -105,20 +106,20 @@ class _Search:
                 found |= rows[number]
         return found
 
-    def drop_one(self) -> None:
-        """Take out the row whose pairs are most in other rows too."""
+    def remove_row(self) -> None:
+        """Remove the row with the fewest pairs of its own."""
         costs = [
-            sum((row & self.feasible[bit] & ~self._with(bit, number)).bit_count() for bit in bits(row))
+            sum((row & self.feasible[bit] & ~self._partners(bit, number)).bit_count() for bit in bits(row))
             for number, row in enumerate(self.rows)
         ]
         number = min(range(len(costs)), key=lambda at: (costs[at], self.rng.random()))
         row, last = self.rows[number], len(self.rows) - 1
         for bit in bits(row):
-            lost = row & self.feasible[bit] & ~self._with(bit, number)
+            lost = row & self.feasible[bit] & ~self._partners(bit, number)
             if lost:
                 self.open[bit] = self.open.get(bit, 0) | lost
             self.where[bit].remove(number)
-        if number != last:  # the last row takes its number
+        if number != last:  # the last row gets its number
             for bit in bits(self.rows[last]):
                 self.where[bit][self.where[bit].index(last)] = number
             self.rows[number] = self.rows[last]
@@ -127,7 +128,7 @@ class _Search:
         self.tabu = {}
 
     def run(self, budget: int | None, is_over: Callable[[], bool] | None) -> int | None:
-        """Change values until nothing is missing or the budget is used up; gives what is left of it."""
+        """Change values until no pair is missing or the budget is used up; return the rest of it."""
         stale, fewest = 0, self.missing
         while self.missing:
             self.step += 1
@@ -135,7 +136,7 @@ class _Search:
                 budget -= 1
                 if budget < 0:
                     return 0
-            if is_over is not None and not self.step % ASK_EVERY and is_over():
+            if is_over is not None and not self.step % CHECK_INTERVAL and is_over():
                 return None
             self._change()
             if self.missing < fewest:
@@ -147,13 +148,13 @@ class _Search:
         return budget
 
     def _change(self) -> None:
-        """Put a missing pair into the row where that costs least."""
-        one, other = self._a_missing_pair()
+        """Put a missing pair into the row where that loses the fewest pairs."""
+        one, other = self._random_missing_pair()
         space, feasible, rng = self.space, self.feasible, self.rng
         outside = ~(space.factors[space.factor_of[one]] | space.factors[space.factor_of[other]])
         pair = one | other
         clauses = {*space.by_value.get(one, ()), *space.by_value.get(other, ())}
-        new_with = {bit: feasible[bit] & ~self._with(bit, -1) for bit in (one, other)}
+        new_with = {bit: feasible[bit] & ~self._partners(bit, -1) for bit in (one, other)}
         best: tuple[int, float, int] | None = None
         for number, row in enumerate(self.rows):
             kept = row & outside
@@ -168,46 +169,46 @@ class _Search:
                     is_tabu = is_tabu or self.tabu.get((number, bit), 0) >= self.step
             leaving = row & ~new
             for bit in bits(leaving):
-                change -= (row & feasible[bit] & ~self._with(bit, number)).bit_count()
-            if leaving & (leaving - 1):  # the pair of both was counted twice
+                change -= (row & feasible[bit] & ~self._partners(bit, number)).bit_count()
+            if leaving & (leaving - 1):  # their common pair was counted twice
                 first = leaving & -leaving
-                change += bool(feasible[first] & leaving & ~self._with(first, number))
+                change += bool(feasible[first] & leaving & ~self._partners(first, number))
             if is_tabu and self.missing > change:
-                change -= FORBIDDEN
+                change -= TABU_PENALTY
             found = (change, rng.random(), number)
             if best is None or found > best:
                 best = found
         if best is not None:
             number = best[2]
-            self._put(number, (self.rows[number] & outside) | pair)
+            self._replace_row(number, (self.rows[number] & outside) | pair)
 
-    def _a_missing_pair(self) -> tuple[int, int]:
+    def _random_missing_pair(self) -> tuple[int, int]:
         at = self.rng.randrange(len(self.open))
         bit = next(itertools.islice(self.open, at, None))
         partners = list(bits(self.open[bit]))
         return bit, partners[self.rng.randrange(len(partners))]
 
-    def _put(self, number: int, new: int) -> None:
+    def _replace_row(self, number: int, new: int) -> None:
         row = self.rows[number]
         leaving, entering = row & ~new, new & ~row
         for bit in bits(leaving):
-            lost = row & self.feasible[bit] & ~self._with(bit, number)
+            lost = row & self.feasible[bit] & ~self._partners(bit, number)
             for partner in bits(lost & ~self.open.get(bit, 0)):
-                self._missing(bit, partner)
+                self._add_missing(bit, partner)
             self.where[bit].remove(number)
             self.tabu[number, bit] = self.step + TENURE + self.rng.randrange(TENURE)
         self.rows[number] = new
         for bit in bits(entering):
             self.where[bit].append(number)
             for partner in bits(new & self.open.get(bit, 0)):
-                self._found(bit, partner)
+                self._remove_missing(bit, partner)
 
-    def _missing(self, one: int, other: int) -> None:
+    def _add_missing(self, one: int, other: int) -> None:
         self.open[one] = self.open.get(one, 0) | other
         self.open[other] = self.open.get(other, 0) | one
         self.missing += 1
 
-    def _found(self, one: int, other: int) -> None:
+    def _remove_missing(self, one: int, other: int) -> None:
         for bit, partner in ((one, other), (other, one)):
             left = self.open[bit] & ~partner
             if left:

@@ -1,7 +1,7 @@
-"""Combinations of values under constraints: which of them can be at all. Pure; knows nothing of cells or versions.
+"""Factors, values and constraints, and which tuples of values are feasible. Pure.
 
-A value of a factor is one bit of a number, so a combination is a number, and so is a set of values. A constraint is a
-combination that must not be: a clause. What remains possible is found by unit propagation, and exactly by search.
+Each value of a factor is one bit, so tuples, rows and sets of values are integers (masks). A constraint is a forbidden
+tuple, a clause (nogood) in terms of constraint solving. Unit propagation finds consequences, search decides exactly.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Row = tuple[int, ...]  # the index of the value of each factor
-Clause = tuple[tuple[int, int], ...]  # (factor, index of its value): not all of them together
-State = tuple[int, int]  # the values that are still allowed, and those of them that are settled
+State = tuple[int, int]  # the values that are still allowed, and the assigned ones among them
 
 
 def bits(mask: int) -> Iterator[int]:
-    """Give the single bits of a number, lowest first."""
+    """Yield the single bits of a mask, lowest first."""
     while mask:
         low = mask & -mask
         yield low
@@ -27,11 +26,7 @@ def bits(mask: int) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Factors with so many values each, and what must not be together.
-
-    Raises:
-        ValueError: a clause names a value that is not there.
-    """
+    """Factors, by their numbers of values, and the clauses that no row may contain."""
 
     sizes: tuple[int, ...]
     clauses: frozenset[int] = frozenset()
@@ -39,12 +34,12 @@ class Space:
     values: tuple[tuple[int, ...], ...] = field(init=False)  # the bits of each factor
     factor_of: dict[int, int] = field(init=False, repr=False, compare=False)
     by_value: dict[int, tuple[int, ...]] = field(init=False, repr=False, compare=False)
-    constrained: int = field(init=False)  # the values that a clause names
-    start: State | None = field(init=False)  # None: nothing is possible
+    constrained: int = field(init=False)  # the values that occur in clauses
+    start: State | None = field(init=False)  # None: no row is feasible
     _known: dict[int, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Lay out the bits."""
+        """Compute the masks."""
         at, values = 0, []
         for size in self.sizes:
             values.append(tuple(1 << number for number in range(at, at + size)))
@@ -62,28 +57,28 @@ class Space:
         put(self, "start", self._start())
 
     def mask(self, parts: Iterable[tuple[int, int]]) -> int:
-        """Give the combination of (factor, index of its value)."""
+        """Return the mask of a tuple of (factor, index of its value)."""
         return sum({self.values[factor][index] for factor, index in parts})
 
     def with_clauses(self, clauses: Iterable[int]) -> Space:
-        """Give the same factors with further constraints."""
+        """Return a space with further clauses."""
         return Space(self.sizes, self.clauses | frozenset(clauses))
 
     def row(self, mask: int) -> Row:
-        """Give a whole combination as the indices of its values."""
+        """Return a row as the indices of its values."""
         return tuple(own.index(mask & whole) for own, whole in zip(self.values, self.factors, strict=True))
 
     def mask_of(self, row: Sequence[int]) -> int:
-        """Give the combination of a row."""
+        """Return the mask of a row."""
         return sum(own[index] for own, index in zip(self.values, row, strict=True))
 
     def is_allowed(self, mask: int) -> bool:
-        """Whether a whole combination holds no clause."""
+        """Whether a row contains no clause."""
         named = mask & self.constrained
         return not any(clause & named == clause for bit in bits(named) for clause in self.by_value[bit])
 
-    def settle(self, state: State, bit: int) -> State | None:
-        """Take a value; gives what follows from that, None if it cannot be."""
+    def assign(self, state: State, bit: int) -> State | None:
+        """Assign a value, with unit propagation; return the new state, or None on a conflict."""
         allowed, fixed = state
         if not allowed & bit:
             return None
@@ -108,26 +103,26 @@ class Space:
                         pending.append(left)
         return allowed, fixed
 
-    def settle_all(self, mask: int, state: State | None = None) -> State | None:
-        """Take several values, from the start or from a state."""
+    def assign_all(self, mask: int, state: State | None = None) -> State | None:
+        """Assign several values, from the start or from a state."""
         state = state or self.start
         for bit in bits(mask):
             if state is None:
                 return None
             if not state[1] & bit:
-                state = self.settle(state, bit)
+                state = self.assign(state, bit)
         return state
 
     def witness(self, mask: int) -> int:
-        """Give a whole combination that holds the values of `mask`, 0 if there is none."""
+        """Return a feasible row that contains the values of `mask`, or 0 if there is none."""
         named = mask & self.constrained
         if named not in self._known:
-            state = self.settle_all(named)
+            state = self.assign_all(named)
             self._known[named] = self._search(state) if state else 0
         found = self._known[named]
         if not found:
             return 0
-        for bit in bits(mask):  # values that no clause names can stand in for others
+        for bit in bits(mask):  # unconstrained values can replace others of their factors
             found = (found & ~self.factors[self.factor_of[bit]]) | bit
         return found
 
@@ -142,11 +137,11 @@ class Space:
         for whole in self.factors:
             left = allowed & whole
             if state and not left & (left - 1) and not left & state[1]:
-                state = self.settle(state, left)
+                state = self.assign(state, left)
         return state
 
     def _search(self, state: State) -> int:
-        """Complete a state to a whole combination, 0 if that cannot be; depth first, the tightest factor first."""
+        """Complete a state to a row, or return 0 if that is impossible; depth first, the tightest factor first."""
         allowed, fixed = state
         live = 0
         for clause in self.clauses:
@@ -158,7 +153,7 @@ class Space:
             {self.factor_of[bit] for bit in bits(live)}, key=lambda factor: (allowed & self.factors[factor]).bit_count()
         )
         for bit in bits(allowed & self.factors[tightest]):
-            following = self.settle(state, bit)
+            following = self.assign(state, bit)
             if following is not None and (found := self._search(following)):
                 return found
         return 0

@@ -1,7 +1,7 @@
-"""What is to be covered: every combination of t values that can be, and which of them no chosen row has yet.
+"""The feasible t-tuples that no row covers yet.
 
-`open` maps each combination of t - 1 values to the values with which it is still to be covered, as one number: of a
-partial row the number of new combinations that a value brings is a few ands and a population count.
+`uncovered` maps each tuple of t - 1 values to the mask of the values with which it is uncovered. So the number of new
+tuples that a value adds to a partial row takes a few ands and a population count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_TUPLES = 3_000_000  # more take too long, and more memory than a planner may
 
 
 def count(sizes: Iterable[int], strength: int) -> int:
-    """Count the combinations of t values, possible or not."""
+    """Return the number of t-tuples, feasible or not."""
     ways = [1] + [0] * strength
     for size in sizes:
         for number in range(strength, 0, -1):
@@ -31,42 +31,35 @@ def count(sizes: Iterable[int], strength: int) -> int:
 
 @dataclass(slots=True)
 class UncoveredTuples:
-    """Combinations of `strength` values that are not covered yet. Mutable: `cover` takes off what a row has."""
+    """Feasible tuples of `strength` values that are not covered yet. Mutable: `cover` removes those of a row."""
 
     space: Space
     strength: int
-    open: dict[int, int]
-    feasible: int
-    infeasible: int
-
-    @property
-    def left(self) -> int:
-        """How many are not covered."""
-        return sum(mask.bit_count() for mask in self.open.values()) // self.strength
+    uncovered: dict[int, int]
 
     def cover(self, row: int) -> None:
-        """Take off what a row has."""
+        """Remove the tuples of a row."""
         for combination in itertools.combinations(list(bits(row)), self.strength - 1):
             key = sum(combination)
-            left = self.open.get(key)
+            left = self.uncovered.get(key)
             if left is not None:
                 left &= ~row
                 if left:
-                    self.open[key] = left
+                    self.uncovered[key] = left
                 else:
-                    del self.open[key]
+                    del self.uncovered[key]
 
     def gain(self, row: int) -> int:
-        """Count what a whole row has that is not covered."""
+        """Return the number of uncovered tuples in a row."""
         found = sum(
-            (self.open.get(sum(combination), 0) & row).bit_count()
+            (self.uncovered.get(sum(combination), 0) & row).bit_count()
             for combination in itertools.combinations(list(bits(row)), self.strength - 1)
         )
         return found // self.strength
 
 
 def uncovered(space: Space, strength: int) -> UncoveredTuples:
-    """Find every combination of `strength` values that a whole row can have.
+    """Return all feasible tuples of `strength` values.
 
     Raises:
         ValueError: they are too many.
@@ -74,23 +67,20 @@ def uncovered(space: Space, strength: int) -> UncoveredTuples:
     total = count(space.sizes, strength)
     if total > MAX_TUPLES:
         raise ValueError(f"{total:,} combinations of {strength} values; at most {MAX_TUPLES:,} can be covered")
-    opened: dict[int, int] = {}
-    feasible = 0
+    found: dict[int, int] = {}
     for chosen in itertools.combinations(range(len(space.sizes)), strength - 1):
         own = sum(space.factors[factor] for factor in chosen)
         for values in itertools.product(*(space.values[factor] for factor in chosen)):
             key = sum(values)
             partners = _partners(space, key) & ~own
             if partners:
-                opened[key] = partners
-                feasible += partners.bit_count()
-    feasible //= strength
-    return UncoveredTuples(space=space, strength=strength, open=opened, feasible=feasible, infeasible=total - feasible)
+                found[key] = partners
+    return UncoveredTuples(space=space, strength=strength, uncovered=found)
 
 
 def _partners(space: Space, key: int) -> int:
-    """Give all values with which a combination can be."""
-    state = space.settle_all(key)
+    """Return the mask of all values with which a tuple is feasible."""
+    state = space.assign_all(key)
     if state is None or not space.witness(key):
         return 0
     allowed = state[0]

@@ -1,24 +1,22 @@
 # -*- coding: utf-8 -*-
-"""venvgrid's probe: a pytest plugin that says what ran, while it runs. PYTEST_DONT_REWRITE
+"""venvgrid's probe: a pytest plugin that streams test results and attests what was tested. PYTEST_DONT_REWRITE
 
-It is copied into the environments that venvgrid makes and switched on by two variables: PYTEST_ADDOPTS loads it,
-VENVGRID_PROBE names its specification (JSON, see venvgrid/probe.py). It takes both out of the environment as soon as it is
-loaded, so that the tests and the pytest runs that they start see neither of them, and puts them back when its session is
-over, for a second session of the same process.
+Loaded by pytest in the environment of a cell, into which it was copied. `venvgrid.outcomes.probe` activates it by two variables:
+PYTEST_ADDOPTS loads it, VENVGRID_PROBE names its specification (a JSON file). It removes both from the environment when it is
+loaded, so that tests and the pytest runs that they start see neither of them. It restores them at the end of its session, for
+a second session of the same process.
 
-Each process writes a file of its own into the folder "stream", one JSON object a line ("t" says what it is):
-session, collected, start, test, collect, stop, attest, finish. A pytest-xdist controller writes the results of the tests,
-its workers only what they attest.
+Each process writes a file of its own into the folder "stream", one JSON object a line. "t" is its type: session, collected,
+start, test, collect, stop, attest, finish. A pytest-xdist controller writes the results of tests, its workers only their
+attestations.
 
-One file, no dependencies, Python 2.7 to 3.15, pytest 4.6 to 9. Nothing here may disturb the tests: hooks never raise, only the
-process that was configured writes, and what is needed while tests run is bound beforehand, because tests replace os.open or
+One file, no dependencies, Python 2.7 to 3.15, pytest 4.6 to 9. It must not disturb the tests: hooks never raise, only the
+configured process writes, and functions that are needed while tests run are bound beforehand, because tests replace os.open or
 time.time, close every file descriptor, and fork.
 
 The plugin's name is `_venvgrid_probe.plugin`. In an environment of venvgrid that is this module itself, in site-packages,
-where coverage does not look. Only where there is none, on another interpreter, that name is found on PYTHONPATH: in a folder
-without __init__.py, which Python takes when nothing else has the name. So a run on the wrong interpreter is seen as well.
-
-Run as a script (`python FILE SPECIFICATION`) it only attests: for commands that are no pytest.
+which coverage does not measure. On another interpreter the name is found on PYTHONPATH: in a folder without __init__.py, which
+Python imports only if nothing else has the name. So a run on the wrong interpreter is detected as well.
 """
 
 from __future__ import absolute_import, division
@@ -29,13 +27,7 @@ import re
 import sys
 import time
 
-if __name__ == "__main__":
-
-    def hookimpl(**_options):
-        return lambda function: function
-
-else:
-    from pytest import hookimpl
+from pytest import hookimpl
 
 NAME = "_venvgrid_probe"
 VARIABLE = "VENVGRID_PROBE"
@@ -47,15 +39,14 @@ if __name__ in sys.modules:
 TEXT = type("")
 MESSAGE_CAP = 4000  # characters
 LONGREPR_CAP = 20000
-OTHER_RUNNER = "attest"  # the worker's name of a script run
 
 # ---------------------------------------------------------------------------------------------------------------- hooks
 
-_armed = []  # the switch that was found on, until the session is configured
+_armed = []  # the switch, until the session is configured
 
 
 def pytest_addoption(parser):
-    """Called as soon as the plugin is registered, in every pytest and before any conftest.py is loaded."""
+    """Arm the probe: pytest calls this when the plugin is registered, before any conftest.py is loaded."""
     del _armed[:]
     try:
         switch = _Switch.take()
@@ -70,7 +61,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Take part in this session: as the one that counts tests, or as a worker of pytest-xdist that only attests."""
+    """Register the hooks of this session: it counts tests, or is a pytest-xdist worker that only attests."""
     switch = _armed.pop() if _armed else None
     if switch is None:
         return
@@ -83,7 +74,7 @@ def pytest_configure(config):
 
 
 class _Worker(object):
-    """A worker of pytest-xdist: its controller streams the results, it only says what it is and what it imported."""
+    """The hooks of a pytest-xdist worker: it only attests, its controller streams the results."""
 
     def __init__(self, spec, name):
         self.spec = spec
@@ -105,7 +96,7 @@ class _Worker(object):
 
 
 class _Run(object):
-    """A session whose tests count."""
+    """The hooks of a session whose tests count."""
 
     def __init__(self, switch, rootdir):
         self.switch = switch
@@ -136,7 +127,7 @@ class _Run(object):
     @hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config, specs):
         for spec in specs:
-            if getattr(spec, "popen", False):  # on another machine there is no probe
+            if getattr(spec, "popen", False):  # a worker on another machine has no probe
                 rest = spec.env.get("PYTEST_ADDOPTS", os.environ.get("PYTEST_ADDOPTS", ""))
                 part = self.switch.part
                 spec.env.update({VARIABLE: WORKER + self.switch.path, "PYTEST_ADDOPTS": str(part + " " + rest)})
@@ -149,20 +140,20 @@ class _Run(object):
     def pytest_runtest_logreport(self, report):
         self.switch.stacks.report(report)
         test = self.running.get(report.nodeid)
-        if test is None:  # a report of something that never started, such as a worker that crashed
+        if test is None:  # a report of a test that never started, such as a worker that crashed
             test = self.running[report.nodeid] = _Test(None)
         try:
             test.add(report)
         except Exception:
             test.verdict, test.report = "error", report
-        if report.when not in ("setup", "call", "teardown"):  # "???": a crash, after which nothing more is said
-            self.tell(report.nodeid, lost=True)
+        if report.when not in ("setup", "call", "teardown"):  # "???": a crash, the last report of this test
+            self.write_result(report.nodeid, lost=True)
 
     def pytest_runtest_logfinish(self, nodeid):
-        self.tell(nodeid)
+        self.write_result(nodeid)
 
-    def tell(self, nodeid, lost=False):
-        """Write the result of a test, if there is one."""
+    def write_result(self, nodeid, lost=False):
+        """Write the result of a test, if it has one."""
         test = self.running.pop(nodeid, None)
         if test is None or test.verdict is None:
             return
@@ -175,7 +166,7 @@ class _Run(object):
         self.writer.add(record)
 
     def details(self, report):
-        """Why a test did not pass, as far as pytest knows: {"crash", "where", "longrepr"}."""
+        """Return why a test did not pass: {"crash", "where", "longrepr"}, as far as pytest knows."""
         try:
             return _details(report, self.rootdir)
         except Exception as error:
@@ -196,9 +187,9 @@ class _Run(object):
 
     @hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session, exitstatus):
-        yield  # everybody else's first: they may still import, fail, and change the exit status
+        yield  # other plugins first: they may import, fail, and change the exit status
         for nodeid in list(self.running):
-            self.tell(nodeid)
+            self.write_result(nodeid)
         self.ended = True
         _end(self.writer, self.switch.spec, None, getattr(session, "exitstatus", exitstatus))
 
@@ -206,7 +197,7 @@ class _Run(object):
         if not self.ended:  # pytest --help
             self.writer.add({"t": "finish", "exitstatus": None, "worker": None})
         self.writer.close()
-        self.switch.put_back()
+        self.switch.restore()
 
 
 def _end(writer, spec, worker, exitstatus):
@@ -223,11 +214,11 @@ def _end(writer, spec, worker, exitstatus):
     writer.add({"t": "finish", "exitstatus": exitstatus, "worker": worker})
 
 
-# ------------------------------------------------------------------------------------------------------ what tests said
+# ------------------------------------------------------------------------------------------------------ the results
 
 
 class _Test(object):
-    """What the phases of one test, and its subtests, come to."""
+    """The result of one test, from the reports of its phases and subtests."""
 
     __slots__ = ("started", "reported", "remote", "verdict", "report")
 
@@ -236,17 +227,17 @@ class _Test(object):
         self.reported = 0.0
         self.remote = started is None
         self.verdict = None
-        self.report = None  # the one that tells why it did not pass
+        self.report = None  # of the phase that did not pass
 
     def add(self, report):
         outcome = report.outcome
-        if hasattr(report, "node"):  # it ran in a worker: this process's clock saw only its echo
+        if hasattr(report, "node"):  # it ran in a worker, so the clock of this process is no measure
             self.remote = True
         is_part = type(report).__name__.lower() == "subtestreport"
         if not is_part and report.duration > 0:  # neither negative nor NaN
             self.reported += report.duration
         if outcome == "passed":
-            # Setup and teardown alone prove nothing: --setup-only, or an interrupt in between.
+            # Setup and teardown alone are no proof: --setup-only, or an interrupt in between.
             if report.when == "call" and not is_part and self.verdict in (None, "passed"):
                 self.verdict = "xpassed" if hasattr(report, "wasxfail") else "passed"
         elif outcome == "skipped":
@@ -304,7 +295,7 @@ def _cap(text, limit):
 
 
 class _Stacks(object):
-    """Has Python write where every thread stands, shortly before the time limit ends the command; not on 2.7."""
+    """Schedules a dump of all stacks by faulthandler shortly before the time limit; not on Python 2.7."""
 
     def __init__(self, spec):
         self.file = None
@@ -327,7 +318,7 @@ class _Stacks(object):
             self.later(left, exit=False, file=self.file)
 
     def report(self, report):
-        # pytest cancels what was asked for when a test fails, in case somebody debugs it.
+        # pytest cancels the dump when a test fails, for a debugger.
         self.is_cancelled = self.is_cancelled or report.outcome == "failed"
 
     def start(self):
@@ -340,7 +331,7 @@ class _Stacks(object):
 
 
 class _Writer(object):
-    """Appends lines to a file that belongs to this process alone."""
+    """Appends lines to the file of this process."""
 
     count = 0
 
@@ -351,7 +342,7 @@ class _Writer(object):
         self.fd = None
         self.identity = None
         self.torn = False
-        # Bound now: tests replace what the modules hold.
+        # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.fstat, self.shut = os.open, os.write, os.fstat, os.close
         self.getpid = os.getpid
         self.pid = os.getpid()
@@ -361,12 +352,12 @@ class _Writer(object):
             self.flags |= getattr(os, flag, 0)
 
     def add(self, record):
-        if self.getpid() != self.pid:  # a fork: the parent speaks for both
+        if self.getpid() != self.pid:  # a fork: only the parent writes
             return
         try:
             line = self.encode(record) + "\n"
             self.put(line if isinstance(line, bytes) else line.encode("ascii"))
-        except Exception:  # a full disk: what is missing is not green
+        except Exception:  # a full disk: a cell with missing records does not pass
             self.torn = True
 
     def put(self, line):
@@ -381,11 +372,11 @@ class _Writer(object):
         while line:
             line = line[self.write(fd, line) :]
         self.torn = False
-        if self.identity is None:  # no inode numbers (Python 2.7 on Windows): never keep what cannot be checked
+        if self.identity is None:  # no inode numbers (Python 2.7 on Windows): `owns` cannot check it later
             self.close()
 
     def owns(self, fd):
-        """A test may have closed the descriptor, and opened a file of its own that got the same number."""
+        """Whether a descriptor is still that of the stream: a test may have closed it and opened another file."""
         try:
             found = self.fstat(fd)
         except OSError:
@@ -402,7 +393,7 @@ class _Writer(object):
 
 
 class _Switch(object):
-    """What turned the probe on: taken out of the environment while the session lasts."""
+    """The variables that activate the probe: removed from the environment during the session."""
 
     def __init__(self, path, spec):
         self.path = path
@@ -441,11 +432,11 @@ class _Switch(object):
         self.was_path = folder in entries
         _set_or_remove("PYTHONPATH", os.pathsep.join([entry for entry in entries if entry != folder]))
         others = [entry for entry in sys.path if entry != folder]
-        # Another interpreter than the environment's has no other copy, and its xdist workers need one.
+        # Another interpreter has no other copy, and its xdist workers need one.
         if any(os.path.isfile(os.path.join(entry, NAME + ".py")) for entry in others):
             sys.path[:] = others
 
-    def put_back(self):
+    def restore(self):
         os.environ[VARIABLE] = self.path
         for name, part, glue, wanted in (
             ("PYTEST_ADDOPTS", self.part, " ", self.was_option),
@@ -514,7 +505,7 @@ def _normal(name):
 
 
 def _installed(wanted):
-    """The first copy on sys.path of each distribution, which is what an import would find: name -> (version, metadata)."""
+    """Return the first copy of each distribution on sys.path, as an import would find it: name -> (version, metadata)."""
     found = {}
     for entry in sys.path:
         try:
@@ -535,7 +526,7 @@ def _installed(wanted):
 
 
 def _named(file_name):
-    """Name and version as "foo_bar-1.0-py2.7.egg-info" and the like give them."""
+    """Parse name and version from "foo_bar-1.0-py2.7.egg-info" and the like."""
     base = os.path.splitext(file_name)[0]
     match = re.match(r"(.+?)-(v?\d[^-]*)", base)
     return (_normal(match.group(1)), match.group(2)) if match else (_normal(base), "unknown")
@@ -559,12 +550,12 @@ def _read(path):
 
 
 def _origin_of(name, modules, metadata, prefix):
-    """Where the code of a distribution came from: (file or "", whether it was imported); the first that is foreign."""
+    """Return where the code of a distribution came from: (file or "", was it imported). Files outside of `prefix` go first."""
     imported, names = [], _modules(name, modules, metadata)
     for module in names:
         try:
             imported += _imported(module, prefix)
-        except Exception:  # whatever tests put into sys.modules
+        except Exception:  # tests put anything into sys.modules
             continue
     if imported:
         return sorted(imported, key=lambda path: _is_below(path, prefix))[0], True
@@ -578,7 +569,7 @@ def _origin_of(name, modules, metadata, prefix):
     return "", False
 
 
-# Names that many projects have besides their own, and that tests have too.
+# Top-level names that many projects share, and tests have too.
 COMMON = (
     "test tests testing doc docs example examples benchmarks scripts tools utils util helpers common src setup conftest"
 )
@@ -586,7 +577,7 @@ COMMON = set(COMMON.split())
 
 
 def _modules(name, given, metadata):
-    """The importable names of a distribution, the one that is called like it first."""
+    """Return the importable names of a distribution; the one that equals its own name comes first."""
     names = _recorded(metadata) if metadata and os.path.isdir(metadata) else []
     if not names:
         names = list(given or ()) or (_read(os.path.join(metadata, "top_level.txt")).split() if metadata else [])
@@ -596,7 +587,7 @@ def _modules(name, given, metadata):
 
 
 def _recorded(metadata):
-    """Names from RECORD: of a namespace package ("google") the parts that belong to the distribution ("google.cloud.x")."""
+    """Return names from RECORD: of a namespace package ("google") the parts of the distribution ("google.cloud.x")."""
     paths = [line.split(",")[0].strip('"') for line in _read(os.path.join(metadata, "RECORD")).splitlines()]
     paths = [path for path in paths if not path.startswith(("..", "/", "__editable__"))]
     modules = [path.split("/") for path in paths if path.endswith((".py", ".so", ".pyd"))]
@@ -613,14 +604,14 @@ def _recorded(metadata):
 
 
 def _imported(name, prefix):
-    """The file of a module that was imported, as a list of one; [] if it was not."""
+    """Return the file of a module as a list of one, or [] if it was not imported."""
     module = sys.modules.get(name)
     path = getattr(module, "__file__", None)
     if isinstance(path, (TEXT, str)):
         return [_real(path)]
     if module is None or not getattr(module, "__path__", None):
         return []
-    # A namespace, parts of which belong to others: only what is not of the environment tells something.
+    # A namespace package: other distributions have parts of it, so only a file outside of the environment counts.
     inner = [value for key, value in sorted(sys.modules.items()) if key.startswith(name + ".")]
     files = [getattr(value, "__file__", None) for value in inner]
     paths = [_real(path) for path in files if isinstance(path, (TEXT, str))]
@@ -632,7 +623,7 @@ def _is_below(path, folder):
 
 
 def _find(name):
-    """Where an import would find a module, without importing it."""
+    """Return the file that an import of a module would find, without importing it."""
     top, _, rest = name.partition(".")
     if sys.version_info[0] == 2:
         import imp
@@ -658,14 +649,6 @@ def _find(name):
 
 
 def _real(path):
-    """The folder's links are followed, the file's own is not: an installer may link files from its cache."""
+    """Resolve links of the folder, not of the file itself: an installer may link files from its cache."""
     folder, name = os.path.split(os.path.abspath(path))
     return _text(os.path.join(os.path.realpath(folder), name))
-
-
-if __name__ == "__main__":
-    sys.path[:1] = []  # the folder of this script
-    _spec = json.loads(_read(sys.argv[1]))
-    _writer = _Writer(_spec["stream"], OTHER_RUNNER)
-    _writer.add(_session(OTHER_RUNNER))
-    _end(_writer, _spec, OTHER_RUNNER, 0)

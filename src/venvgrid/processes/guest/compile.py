@@ -1,8 +1,9 @@
-"""Compiles source files for venvgrid's cache, with the interpreter that is to import them. Python 3.8 or newer.
+"""Compiles source files to bytecode for venvgrid's package cache. Python 3.8 or newer.
 
-Standard input is JSON: {"time": seconds since the epoch, "files": [[source, target], ...]}. Each target becomes what
-Python itself would write into __pycache__ for a source of that time. A source that does not compile is passed over:
-distributions have such files on purpose (templates, tests of parsers).
+Run by `venvgrid.environments.package_cache.bytecode`, as a script, with the interpreter that will import the files.
+Standard input is JSON: {"time": seconds since the epoch, "files": [[source, target], ...]}. Each target becomes the
+file that Python itself would write into __pycache__ for a source of that time. A source that does not compile is
+skipped: distributions have such files on purpose (templates, tests of parsers).
 """
 
 import json
@@ -11,7 +12,7 @@ from importlib._bootstrap_external import _code_to_timestamp_pyc
 
 
 def main():
-    """Compile what standard input names."""
+    """Compile the files that standard input names."""
     request = json.load(sys.stdin)
     for source, target in request["files"]:
         try:

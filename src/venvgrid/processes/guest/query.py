@@ -1,13 +1,14 @@
-"""Describes the Python that runs it, as one line of JSON between two markers.
+"""Prints a description of the Python that runs it, as one line of JSON between two markers.
 
-Runs on Python 2.7 and 3.6 to 3.15, PyPy and GraalPy, hence the old syntax. Nothing outside the standard library is
-imported, and nothing that starts a process: `platform.uname` does, up to Python 3.8.
+Run by `venvgrid.interpreters.query`, as a script, with every interpreter that was found. Python 2.7 and 3.6 to 3.15,
+PyPy and GraalPy, hence the old syntax. It imports the standard library only, and nothing that starts a process:
+`platform.uname` does, up to Python 3.8.
 """
 
 import sys
 
 if __name__ == "__main__":
-    # The folder of this file comes first on the path: nothing in it may stand in for a module of the standard library.
+    # The folder of this file comes first on the path: nothing in it may shadow a module of the standard library.
     sys.path[:1] = []
 
 import json  # noqa: E402
@@ -21,14 +22,14 @@ LEVELS = {"alpha": "a", "beta": "b", "candidate": "rc", "final": ""}
 
 
 def text(value):
-    """Give a path as text; Python 2.7 has bytes."""
+    """Return a path as text; Python 2.7 has bytes."""
     if isinstance(value, bytes):
         return value.decode(sys.getfilesystemencoding() or "ascii", "replace")
     return value or ""
 
 
 def variable(name):
-    """Give a build variable, None where the build does not say."""
+    """Return a build variable, or None if the build does not have it."""
     try:
         return sysconfig.get_config_var(name)
     except Exception:  # an installation without its build data is still an interpreter
@@ -36,13 +37,13 @@ def variable(name):
 
 
 def numbered(info):
-    """Give sys.version_info, or the like of an implementation, as PEP 440 writes it: 3.14.0rc1."""
+    """Return sys.version_info, or that of an implementation, as a PEP 440 version: 3.14.0rc1."""
     level = LEVELS.get(info[3], "")
     return "%d.%d.%d" % tuple(info[:3]) + (level + str(info[4]) if level else "")
 
 
 def implementation():
-    """Give the name as PEP 508 has it, and its version; Python 2.7 has neither."""
+    """Return name and version of the implementation, as PEP 508 markers have them; Python 2.7 has neither."""
     known = getattr(sys, "implementation", None)
     if known is None:
         return "", "0"
@@ -53,14 +54,14 @@ def implementation():
 
 
 def common_name():
-    """Give platform.python_implementation() without its cost where that is known."""
+    """Return platform.python_implementation()."""
     import platform
 
     return platform.python_implementation()
 
 
 def system():
-    """Give system, release, version and machine as the module platform has them."""
+    """Return system, release, version and machine as the module platform does."""
     if hasattr(os, "uname") and sys.platform not in ("android", "ios", "cygwin") and not sys.platform.startswith("aix"):
         name = os.uname()
         return name[0], name[2], name[3], name[4]
@@ -70,7 +71,7 @@ def system():
 
 
 def describe():
-    """Give all that venvgrid wants to know."""
+    """Return the whole description."""
     version = numbered(sys.version_info)
     name, name_version = implementation()
     common = common_name()
