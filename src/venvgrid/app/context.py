@@ -31,6 +31,7 @@ from venvgrid.planning import selection
 from venvgrid.processes import parallel, runner, variables
 from venvgrid.processes.redaction import Redactor
 from venvgrid.project import metadata as project
+from venvgrid.project import sources
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving import lockfile
 from venvgrid.resolving.resolver import Resolver
@@ -193,12 +194,12 @@ class RunContext:
     @cached_property
     def snapshot(self) -> dict[str, str]:
         """The project's files, by their digests, as they were when they were first asked for."""
-        return project.snapshot(self.config.project.path)
+        return sources.snapshot(self.config.project.path)
 
     @cached_property
     def verdicts(self) -> ResultCache:
         """The green results of earlier runs."""
-        around = functools.cache(lambda: project.above(self.config.project.path))
+        around = functools.cache(lambda: sources.above(self.config.project.path))
         return ResultCache(
             folder=self.root / result_cache.FOLDER,
             config=self.config,
@@ -211,7 +212,7 @@ class RunContext:
     def keep_verdicts(self, finished: Report) -> None:
         """Remember which cells passed, for runs in which nothing has changed."""
         path = self.config.project.path
-        self.verdicts.keep(finished, {**project.snapshot(path), **project.above(path)})
+        self.verdicts.keep(finished, {**sources.snapshot(path), **sources.above(path)})
 
     @cached_property
     def trees(self) -> PackageCache:
@@ -281,7 +282,7 @@ class RunContext:
             offline=self.wishes.offline,
         )
         path = self.config.project.path
-        digest = functools.cache(lambda: project.source_digest(path, self.snapshot))
+        digest = functools.cache(lambda: sources.source_digest(path, self.snapshot))
         answer_files: dict[str, Path] = {}
         resolver = functools.cache(lambda metadata: self._resolver(metadata, answer_files, refresh=refresh))
         return Worker(

@@ -81,8 +81,14 @@ def understood(text: str, file: Path) -> Source:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Give the content of a TOML file of at most LARGEST_FILE bytes; raises ConfigError."""
+    """Return the content of a TOML file of at most LARGEST_FILE bytes; raises ConfigError."""
     return _toml(_text(path), path)
+
+
+def read_pyproject(folder: Path) -> dict[str, Any]:
+    """Return the content of the folder's pyproject.toml, or {} if there is none; raises ConfigError."""
+    path = folder / PYPROJECT
+    return read_toml(path) if os.path.lexists(path) else {}
 
 
 def _folders(cwd: Path) -> Iterator[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
@@ -106,8 +105,7 @@ def declared(folder: Path) -> Mapping[str, Any]:
     Raises:
         ConfigError: pyproject.toml is no valid TOML.
     """
-    source = folder / config_file.PYPROJECT
-    pyproject = config_file.read_toml(source) if os.path.lexists(source) else {}
+    pyproject = config_file.read_pyproject(folder)
     if "project" in pyproject:
         return pyproject
     parser = RawConfigParser()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model.config import InstallMode
 from venvgrid.project import metadata as project
+from venvgrid.project import sources
 from venvgrid.project.metadata import Metadata, ProjectError
 
 if TYPE_CHECKING:
@@ -143,12 +144,12 @@ def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
 
 def copy_sources(source: Path, target: Path) -> Path:
     """Copy the project's files, and its repository where the version comes from there, into a new folder."""
-    for file in project.source_files(source):
+    for file in sources.source_files(source):
         there = target / file.relative_to(source)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, there, follow_symlinks=False)
     target.mkdir(exist_ok=True)
-    if project.reads_history(source) and (source / ".git").exists():
+    if sources.reads_history(source) and (source / ".git").exists():
         if (source / ".git").is_dir():
             shutil.copytree(source / ".git", target / ".git", symlinks=True)
         else:
@@ -158,7 +159,7 @@ def copy_sources(source: Path, target: Path) -> Path:
 
 def _builds_in_place(source: Path) -> bool:
     """Whether the version comes from a repository above the project: no copy would find it."""
-    return project.reads_history(source) and not (source / ".git").exists()
+    return sources.reads_history(source) and not (source / ".git").exists()
 
 
 def _name(interpreter: Interpreter) -> str:

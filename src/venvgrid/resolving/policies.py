@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from venvgrid.config import loading
+from venvgrid.config.config_file import read_pyproject
 from venvgrid.model.config import AxisKind, FrozenPolicy
-from venvgrid.model.errors import InfrastructureError, PolicyError
+from venvgrid.model.errors import ConfigError, InfrastructureError, PolicyError
 from venvgrid.model.names import normalise
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage import directories
@@ -108,9 +108,8 @@ class _Declared:
 
     def __init__(self, folder: Path) -> None:
         self._project: dict[str, Any] = {}
-        with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-            data = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-            found = data.get("project")
+        with suppress(ConfigError):
+            found = read_pyproject(folder).get("project")
             self._project = found if isinstance(found, dict) else {}
 
     @property
