@@ -313,7 +313,7 @@ class RunContext:
 
     def _doubt(self, name: str) -> str:
         """Ask the index itself, before a cell is called impossible because it has nothing: say why that is not sure."""
-        from venvgrid.resolving.index import from_environ  # noqa: PLC0415  (mostly nobody asks)
+        from venvgrid.resolving.index_settings import from_environ  # noqa: PLC0415  (mostly nobody asks)
 
         return from_environ(self.environ, self.cache).verify_missing(name)
 

@@ -73,12 +73,6 @@ def expand(config: Config, learnt: tuple[Conflict, ...] = (), chosen: tuple[Mapp
     )
 
 
-def requirement(axis_name: str, value: str) -> str | None:
-    """Give the PEP 508 requirement that a value of a dependency axis stands for; None for "absent"."""
-    specifier = axis_values.version_specifier(value)
-    return None if specifier is None else f"{axis_name}{specifier}"
-
-
 def fill(command: tuple[str, ...], cell: Cell, python: str) -> tuple[str, ...]:
     """Replace {cell}, {python} (the path of the cell's interpreter) and {axis:NAME} in a checked command."""
     values = {

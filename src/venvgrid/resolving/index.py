@@ -6,34 +6,26 @@ private one. Answers are kept for an hour; a failure never is. No address is wri
 
 from __future__ import annotations
 
-import configparser
-import functools
 import hashlib
 import json
-import os
 import re
-import sys
 import time
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.names import normalise
-from venvgrid.processes import runner
 from venvgrid.resolving.version_policies import Release
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
-DEFAULT = "https://pypi.org/simple"
 FRESH = 3600.0  # seconds that an answer is good for
-TIMEOUT = 30.0
 ATTEMPTS = 3
 REFUSED = 401  # HTTP's "unauthorized"
 FORMAT = "venvgrid-releases-2"
@@ -205,101 +197,6 @@ def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
             has_wheel=is_wheel or bool(known and known.has_wheel),
         )
     return found.values()
-
-
-def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
-    """Give the indexes that uv or pip would ask for this user."""
-    return Index(
-        addresses=addresses(environ, Path.home()),
-        cache=cache,
-        get=fetcher(environ),
-        offline=offline,
-        refresh=refresh,
-    )
-
-
-def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
-    """Give the indexes that uv or pip would ask, extra ones first, as uv does."""
-    extra = [_with_credentials(word, environ) for word in environ.get("UV_INDEX", "").split()]
-    extra += environ.get("UV_EXTRA_INDEX_URL", environ.get("PIP_EXTRA_INDEX_URL", "")).split()
-    default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL")
-    if not default:
-        default = _from_uv(environ, home, extra) or _from_pip(environ, home) or DEFAULT
-    return tuple(dict.fromkeys(item for item in (*extra, default) if item.startswith(("http://", "https://"))))
-
-
-def _with_credentials(word: str, environ: Mapping[str, str]) -> str:
-    """Give the address of "NAME=ADDRESS", with user and password as uv's variables have them for that name."""
-    name, equals, address = word.partition("=")
-    if not equals or "://" in name:
-        return word
-    key = re.sub(r"[^A-Z0-9]", "_", name.upper())
-    user, password = (environ.get(f"UV_INDEX_{key}_{part}", "") for part in ("USERNAME", "PASSWORD"))
-    scheme, _, rest = address.partition("://")
-    if not (user or password) or "@" in rest.split("/")[0]:
-        return address
-    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
-
-
-def _from_uv(environ: Mapping[str, str], home: Path, extra: list[str]) -> str:
-    folder = Path(environ.get("APPDATA") or environ.get("XDG_CONFIG_HOME") or home / ".config")
-    with suppress(OSError, tomllib.TOMLDecodeError, AttributeError, TypeError):
-        data = tomllib.loads((folder / "uv" / "uv.toml").read_text(encoding="utf-8"))
-        default = str(data.get("index-url") or "")
-        for item in data.get("index", []):
-            if item.get("default"):
-                default = str(item["url"])
-            else:
-                extra.append(str(item["url"]))
-        return default
-    return ""
-
-
-def _from_pip(environ: Mapping[str, str], home: Path) -> str:
-    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    places = [config / "pip" / "pip.conf", home / ".pip" / "pip.conf", Path("/etc/pip.conf")]
-    places += [Path(environ.get("APPDATA") or home) / "pip" / "pip.ini", Path(sys.prefix) / "pip.conf"]
-    if environ.get("PIP_CONFIG_FILE"):
-        places.insert(0, Path(environ["PIP_CONFIG_FILE"]))
-    for place in places:
-        parser = configparser.RawConfigParser()
-        with suppress(OSError, configparser.Error, UnicodeDecodeError):
-            if parser.read(place, encoding="utf-8") and parser.has_option("global", "index-url"):
-                return parser.get("global", "index-url").strip()
-    return ""
-
-
-def fetcher(environ: Mapping[str, str]) -> Callable[[str, str], Page]:
-    """Give what fetches an address, with the user's proxies, netrc and certificates."""
-
-    def get(address: str, accept: str) -> Page:
-        import requests  # noqa: PLC0415  (70 ms, and only policies need it)
-
-        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-        certificates = next((environ[name] for name in names if environ.get(name)), None)
-        given = certificates if certificates and os.path.exists(certificates) else True  # noqa: PTH110
-        ask = functools.partial(requests.get, address, headers={"Accept": accept}, timeout=TIMEOUT, verify=given)
-        answer = ask()
-        if answer.status_code == REFUSED and (login := _from_keyring(address, environ)):
-            answer = ask(auth=login)
-        return Page(status=answer.status_code, kind=answer.headers.get("content-type", ""), text=answer.text)
-
-    return get
-
-
-def _from_keyring(address: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Ask the program keyring, as uv and pip do when they are told to; the address names the user."""
-    parts = urlsplit(address)
-    providers = {environ.get("UV_KEYRING_PROVIDER"), environ.get("PIP_KEYRING_PROVIDER")}
-    if "subprocess" not in providers or not parts.username:
-        return None
-    user, host = unquote(parts.username), parts.netloc.rpartition("@")[2]
-    for service in (f"{parts.scheme}://{host}{parts.path}", host):
-        argv = ("keyring", "get", service, user)
-        done = runner.run(runner.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
-        if done.exit_code == 0 and done.stdout.strip():
-            return user, done.stdout.strip("\r\n")
-    return None
 
 
 def _host(address: str) -> str:

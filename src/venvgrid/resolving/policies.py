@@ -48,7 +48,7 @@ def resolve_config(
     loaded = loading.build(source, grid=grid)
     if not any(axis.policy for axis in loaded.axes):
         return ResolvedConfig(config=loaded, frozen={})
-    from venvgrid.resolving.index import from_environ as index_of_user  # noqa: PLC0415  (most configurations need none)
+    from venvgrid.resolving.index_settings import from_environ as index_of_user  # noqa: PLC0415  (most configurations need none)
 
     path = lockfile.path_for(loaded)
     index = index_of_user(environ, directories.cache_folder(environ), offline=offline, refresh=update)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from venvgrid.config import axis_values
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model import serialization
 from venvgrid.model.config import AxisKind, InstallMode, Resolution
 from venvgrid.model.environment import LockEntry
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
-from venvgrid.planning import expansion
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
 from venvgrid.storage.atomic import read_sealed, write_sealed
@@ -195,8 +195,8 @@ def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requ
     for axis in config.axes:
         value = cell.axes[axis.name]
         if axis.kind is AxisKind.DEPENDENCY:
-            requirement = expansion.requirement(axis.name, value)
-            (pins if requirement else absent).append(requirement or normalise(axis.name))
+            pin = requirement(axis.name, value)
+            (pins if pin else absent).append(pin or normalise(axis.name))
         elif axis.kind is AxisKind.EXTRAS:
             extras = tuple(part for part in value.split(",") if part)
         elif axis.kind is AxisKind.RESOLUTION:
@@ -212,6 +212,12 @@ def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requ
         as_of="" if as_of == "today" else as_of,
         requires=requires,
     )
+
+
+def requirement(axis_name: str, value: str) -> str | None:
+    """Return the PEP 508 requirement for a value of a dependency axis, or None for "absent"."""
+    specifier = axis_values.version_specifier(value)
+    return None if specifier is None else f"{axis_name}{specifier}"
 
 
 def lock_entry(

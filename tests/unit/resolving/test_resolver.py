@@ -14,7 +14,7 @@ from venvgrid.model.config import Config, Resolution
 from venvgrid.model.environment import LockEntry
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
-from venvgrid.resolving.resolver import Resolver, requirements_of
+from venvgrid.resolving.resolver import Resolver, requirement, requirements_of
 
 if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
@@ -50,6 +50,23 @@ def index(request: ResolveRequest) -> ResolveResult:
 
 def first_cell(configured: Config) -> Cell:
     return expansion.expand(configured).cells[0].cell
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2.2", "numpy==2.2.*"),
+        ("2.2.5", "numpy==2.2.5.*"),
+        ("2.0rc1", "numpy==2.0rc1"),
+        ("1!2.0", "numpy==1!2.0"),
+        (">=1,<2", "numpy>=1,<2"),
+        ("latest", "numpy"),
+        ("absent", None),
+    ],
+)
+def test_requirements(value: str, expected: str | None) -> None:
+    """A value of a dependency axis is a PEP 508 requirement, or the wish that there is none."""
+    assert expected == requirement("numpy", value)
 
 
 def test_everything_is_resolved_together(tmp_path: Path) -> None:
