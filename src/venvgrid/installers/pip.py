@@ -195,7 +195,6 @@ def read_report(text: str) -> tuple[Distribution, ...]:
                 name=canonicalize_name(item["metadata"]["name"]),
                 version=item["metadata"]["version"],
                 hashes=tuple(f"{name}:{value}" for name, value in hashes.items() if name == "sha256"),
-                urls=(info["url"],),
                 direct=info["url"] if item.get("is_direct") else "",
             ),
         )

@@ -163,7 +163,6 @@ def _distribution(package: dict[str, Any]) -> Distribution | None:
         hashes=tuple(
             sorted(f"sha256:{file['hashes']['sha256']}" for file in files if "sha256" in file.get("hashes", {}))
         ),
-        urls=tuple(file["url"] for file in files if "url" in file),
         uploaded=uploads[-1] if uploads else "",
     )
 

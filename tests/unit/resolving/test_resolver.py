@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from venvgrid.model.environment import LockEntry
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
 from venvgrid.resolving.resolver import Resolver, requirement, requirements_of
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
@@ -136,6 +138,19 @@ def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
     works = resolver(configured, installer, tmp_path)
     first = works.resolve(first_cell(configured), testing.interpreter())
     assert works.resolve(first_cell(configured), testing.interpreter()) == first
+    assert len(installer.requests) == 1
+
+
+def test_a_kept_answer_with_unknown_keys_is_read(tmp_path: Path) -> None:
+    """Earlier versions kept the addresses of files: they are passed over, and the answer counts."""
+    configured = parse('[axes]\npython = ["3.12"]\nnumpy = ["1.23"]\n')
+    installer = testing.FakeInstaller(answer=index)
+    expected = resolver(configured, installer, tmp_path).resolve(first_cell(configured), testing.interpreter())
+    (file,) = (tmp_path / "resolutions").iterdir()
+    data = json.loads(read_sealed(file))
+    data["answer"]["distributions"][0]["urls"] = ["https://index.example/numpy.whl"]
+    write_sealed(file, json.dumps(data))
+    assert resolver(configured, installer, tmp_path).resolve(first_cell(configured), testing.interpreter()) == expected
     assert len(installer.requests) == 1
 
 
