@@ -8,7 +8,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from venvgrid.installers import progress, resolver_errors
 from venvgrid.installers.base import (
@@ -29,6 +29,8 @@ from venvgrid.processes.runner import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from packaging.pylock import Package
 
     from venvgrid.model.environment import Interpreter
     from venvgrid.processes.runner import Completed, Runner
@@ -122,48 +124,50 @@ class Uv:
 
 
 def _resolved(text: str) -> ResolveResult:
-    """Read what uv printed; an answer that is not all there is none."""
+    """Return the distributions of uv's output; anything but a valid pylock.toml is a failure."""
+    from packaging.pylock import PylockValidationError  # noqa: PLC0415  (needed only after a resolve)
+
     try:
         return Resolved(distributions=read_pylock(text))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        return ResolveFailed(reason=f"uv pip compile printed no pylock.toml: {error!r}")
+    except (ValueError, PylockValidationError) as error:
+        return ResolveFailed(reason=f"uv pip compile printed no valid pylock.toml: {error}")
 
 
 def read_pylock(text: str) -> tuple[Distribution, ...]:
-    """Give the distributions of a pylock.toml, by name; wheels of our own (file URLs and paths) are left out.
+    """Return the distributions of a pylock.toml, by name, without local wheels and folders.
 
     Raises:
-        tomllib.TOMLDecodeError: it is not TOML.
-        KeyError: it says no `lock-version`, as an empty text; or lacks what a package must have.
+        ValueError: it is not TOML.
+        PylockValidationError: it breaks the standard, or an index's package has no version.
     """
-    data = tomllib.loads(text)
-    _ = data["lock-version"]
-    packages = data.get("packages", [])
-    return tuple(distribution for package in packages if (distribution := _distribution(package)) is not None)
+    from packaging.pylock import Pylock  # noqa: PLC0415
+
+    # uv 0.8 leaves out an empty list of packages; below 0.13 it writes empty tables where an index has no hashes.
+    data = tomllib.loads(text.replace("hashes = {}", 'hashes = { none = "" }'))
+    lock = Pylock.from_dict({"packages": [], **data})
+    return tuple(filter(None, map(_distribution, lock.packages)))
 
 
-def _distribution(package: dict[str, Any]) -> Distribution | None:
-    if "archive" in package and "url" not in package["archive"]:
+def _distribution(package: Package) -> Distribution | None:
+    from packaging.pylock import PylockValidationError  # noqa: PLC0415
+
+    archive, vcs, version = package.archive, package.vcs, str(package.version or "")
+    if vcs:
+        direct = f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}"
+        return Distribution(name=package.name, version=version, direct=direct)
+    if archive and archive.url:
+        hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value)
+        return Distribution(name=package.name, version=version, hashes=hashes, direct=archive.url)
+    if package.is_direct:
         return None
-    if "archive" in package or "vcs" in package:
-        where = package.get("archive") or package["vcs"]
-        reference = f"@{where['commit-id']}" if "commit-id" in where else ""
-        kind = f"{where['type']}+" if "type" in where else ""
-        hashes = tuple(f"{name}:{value}" for name, value in where.get("hashes", {}).items())
-        direct = f"{kind}{where['url']}{reference}"
-        return Distribution(name=package["name"], version=package.get("version", ""), hashes=hashes, direct=direct)
-    files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())]
-    if not files:
-        _ = package["directory"]
-        return None
-    uploads = sorted(file["upload-time"].isoformat() for file in files if "upload-time" in file)
+    if not version:
+        raise PylockValidationError(f"{package.name} has no version")
+    files = [*(package.wheels or ()), *([package.sdist] if package.sdist else ())]
     return Distribution(
-        name=package["name"],
-        version=package["version"],
-        hashes=tuple(
-            sorted(f"sha256:{file['hashes']['sha256']}" for file in files if "sha256" in file.get("hashes", {}))
-        ),
-        uploaded=uploads[-1] if uploads else "",
+        name=package.name,
+        version=version,
+        hashes=tuple(sorted(f"sha256:{file.hashes['sha256']}" for file in files if "sha256" in file.hashes)),
+        uploaded=max((file.upload_time.isoformat() for file in files if file.upload_time), default=""),
     )
 
 
