@@ -25,6 +25,7 @@ from venvgrid.config.values import (
     text,
     variable_name,
 )
+from venvgrid.model import tool_support
 from venvgrid.model.config import Axis, AxisKind, Resolution
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def _pythons(value: str, root: Path) -> list[str]:
         raise BadValueError(f"{shown(value)} is no Python{hint} (allowed: {allowed})")
     major, minor = Version(match["version"]).release[:2]
     _supported(major, minor, value)
-    if match["threads"] and (match["implementation"] or (major, minor) < (3, 13)):
+    if match["threads"] and (match["implementation"] or (major, minor) < tool_support.FREE_THREADED):
         raise BadValueError(f"{shown(value)}: only CPython 3.13 and newer can be free-threaded")
     return [value]
 

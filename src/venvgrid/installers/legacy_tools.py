@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.model import tool_support
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.processes.runner import Command
 from venvgrid.storage import locks
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from venvgrid.processes.runner import Runner
 
 OLD_VIRTUALENV = "20.21.1"
-OLDEST_FOR_VIRTUALENV = (3, 8)  # below it the old virtualenv makes the environment
-OLDEST_CARRIED_PIP = (3, 9)  # below it pip comes with the old virtualenv
-
-
 INSTALL_TIMEOUT = 300.0  # seconds
 
 
@@ -82,7 +79,7 @@ class Tools:
         return target
 
     def _pip_wheel(self, interpreter: Interpreter) -> Path:
-        if interpreter.release >= OLDEST_CARRIED_PIP:
+        if interpreter.release >= tool_support.BUNDLED_PIP:
             from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415  (takes 70 ms)
 
             wheel = get_embed_wheel("pip", ".".join(map(str, interpreter.release)))
@@ -101,7 +98,7 @@ class Tools:
                     argv=(*self._installer(), "--target", str(partial), requirement),
                     cwd=partial,
                     env=self.environ,
-                    timeout=300,
+                    timeout=INSTALL_TIMEOUT,
                 ),
             )
             if completed.exit_code != 0:

@@ -24,6 +24,7 @@ from venvgrid.installers.base import (
     requirement_lines,
     unfinished,
 )
+from venvgrid.model import tool_support
 from venvgrid.model.environment import Distribution
 from venvgrid.processes.runner import Command
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from venvgrid.model.environment import Interpreter
     from venvgrid.processes.runner import Completed, Runner
 
-OLDEST_PYTHON = (3, 6)  # uv cannot query an older interpreter
 OLDEST_UV = (0, 8)  # pylock.toml with upload times
 
 
@@ -65,7 +65,7 @@ class Uv:
 
     def knows(self, interpreter: Interpreter) -> bool:
         """Whether uv can resolve for and install into environments of this interpreter."""
-        return interpreter.release >= OLDEST_PYTHON
+        return interpreter.release >= tool_support.UV
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `uv pip compile`; see `installers.Installer`."""

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from venvgrid.interpreters.candidates import Rejected, executable_in
 from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
+from venvgrid.model import tool_support
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 NEWEST_MINOR = 30  # of Python 3, for a long time to come
 ANY_PATCH = 5  # stands for a patch release of a minor version
-UV_OLDEST = Version("3.8")  # of what uv downloads, whatever the implementation
-UV_OLDEST_FREE_THREADED = Version("3.13")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +137,7 @@ def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
         commands.append(f"`uv python install {shlex.quote(uv_request(spec))}`")
     if "conda" in there and is_plain:
         commands.append(f"`conda create -n python{wanted} python={wanted}`")
-    if "Homebrew" in there and is_plain and Version(wanted) >= UV_OLDEST:
+    if "Homebrew" in there and is_plain and Version(wanted).release >= tool_support.HOMEBREW:
         commands.append(f"`brew install python@{wanted}`")
     if not commands:
         tools = "pyenv, uv or your system's packages" if uv_can_download(spec) else "pyenv or your system's packages"
@@ -159,12 +158,15 @@ def uv_can_download(spec: Spec) -> bool:
     if spec.path or spec.debug or spec.bits == 32:  # noqa: PLR2004
         return False
     if spec.specifier is not None:
-        return any(spec.specifier.contains(f"3.{minor}.{ANY_PATCH}") for minor in range(8, NEWEST_MINOR + 1))
+        return any(
+            spec.specifier.contains(f"3.{minor}.{ANY_PATCH}")
+            for minor in range(tool_support.UV_DOWNLOADS[1], NEWEST_MINOR + 1)
+        )
     if not spec.version:
         return True
-    oldest = UV_OLDEST_FREE_THREADED if spec.free_threaded else UV_OLDEST
-    version = Version(spec.version)
-    return version.release == (3,) or Version(".".join(map(str, version.release[:2]))) >= oldest
+    oldest = tool_support.FREE_THREADED if spec.free_threaded else tool_support.UV_DOWNLOADS
+    release = Version(spec.version).release[:2]
+    return release == (3,) or release >= oldest
 
 
 def uv_request(spec: Spec) -> str:

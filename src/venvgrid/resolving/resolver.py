@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
-from venvgrid.model import serialization
+from venvgrid.model import serialization, tool_support
 from venvgrid.model.config import AxisKind, InstallMode, Resolution
 from venvgrid.model.environment import LockEntry
 from venvgrid.model.names import normalise
@@ -43,7 +43,6 @@ FRESH_PAST = 7 * 86400.0
 # An era ends a week after its newest pin was released: what its authors fixed at once belongs to it.
 AFTER_RELEASE = timedelta(days=7)
 NO_NOTES: tuple[str, ...] = ()
-OLDEST_WITH_CUTOFF = (3, 6)  # older interpreters have a pip that knows no cut-off date, and no uv
 TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists only while resolving
 
 
@@ -118,7 +117,7 @@ class Resolver:
         if not wants.pins:
             return "", ("as-of was not applied: no axis pins a distribution, so there is no release to go by",)
         installer = self.installer_for(interpreter)
-        if interpreter.release < OLDEST_WITH_CUTOFF:
+        if interpreter.release < tool_support.UV:
             note = f"as-of was not applied: {installer.name} on Python {interpreter.version} knows no cut-off date"
             return "", (note,)
         request = replace(self._request(wants, interpreter, ""), requirements=wants.pins, dependencies=False)
