@@ -98,7 +98,7 @@ def _pylock(data: bytes) -> None:
 def _written(carried: Carried) -> None:
     parts, lost = variants.parts(carried, ())
     if parts:
-        loading.parse(matrix_toml.text(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
+        loading.parse(matrix_toml.render(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
 
 
 def _tox(data: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
@@ -13,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from venvgrid.config import config_file
+from venvgrid.config import config_file, toml_writer
 from venvgrid.model.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ OTHER_NAMES = ("dev",)
 _MINORS = ["2.7", *(f"3.{minor}" for minor in range(6, NEWEST_MINOR + 1))]
 _LAST_PATCH = 99  # of a minor: no CPython had as many
 CLASSIFIER = re.compile(r"Programming Language :: Python :: ([23]\.\d+)")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 _HEADER = "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it."
@@ -159,7 +157,7 @@ def _project_lines(pyproject: Mapping[str, Any], project: Mapping[str, Any], *, 
     if not groups and not extras:
         return []
     key, names = ("groups", groups) if groups else ("extras", extras)
-    line = _line(f"{key} = {json.dumps(names)}", "what the tests need, as pyproject.toml declares it")
+    line = _line(f"{key} = {toml_writer.strings(names)}", "what the tests need, as pyproject.toml declares it")
     return ["[project]", line, ""]
 
 
@@ -173,7 +171,7 @@ def _python_line(found: Sequence[str]) -> str:
     if not found:
         example = f'# python = "3.{NEWEST_MINOR - 3}..3.{NEWEST_MINOR}"'
         return _line(example, "a range, or a list; without it: the Python that runs venvgrid")
-    return _line(f"python = {range_of(found) or json.dumps(found)}", "a range, or a list")
+    return _line(f"python = {range_of(found) or toml_writer.strings(found)}", "a range, or a list")
 
 
 def range_of(found: Sequence[str]) -> str:
@@ -211,13 +209,12 @@ def _dependency_lines(declared: object) -> list[str]:
 
 
 def _dependency_line(requirement: Requirement) -> str:
-    name = requirement.name if _BARE.fullmatch(requirement.name) else f'"{requirement.name}"'
     lowest = [
         match[0]
         for specifier in requirement.specifier
         if specifier.operator in {">=", "~=", "=="} and (match := _FIRST_VERSION.match(specifier.version))
     ]
-    line = f"# {name} = {json.dumps([*lowest[:1], 'latest'])}"
+    line = f"# {toml_writer.key(requirement.name)} = {toml_writer.strings([*lowest[:1], 'latest'])}"
     return _line(line, f'"{lowest[0]}" means any {lowest[0]}.x') if lowest else line
 
 

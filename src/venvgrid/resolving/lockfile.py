@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.config.toml_writer import block, inline, strings, table, text
 from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import serialization
 from venvgrid.model.config import FrozenPolicy
@@ -140,33 +141,29 @@ def make(
 
 
 def render(lock: Lock) -> str:
-    """Give the text of matrix.lock."""
-    lines = [
-        "# Made by `venvgrid lock`: commit it, and do not edit it.",
-        f'format = "{FORMAT}"',
-        f'fits = "{lock.digest}"',
-        "",
-    ]
+    """Return the text of matrix.lock."""
+    lines = ["# Made by `venvgrid lock`: commit it, and do not edit it."]
+    lines += [f"format = {text(FORMAT)}", f"fits = {text(lock.digest)}", ""]
     if lock.chosen:
-        lines += ["[plan]", "chosen = [", *(f"    {_table(values)}," for values in lock.chosen), "]"]
-        lines += ["learnt = ["] if lock.learnt else []
-        for item in lock.learnt:
-            lines += [f"    {{ values = {_table(item.values)}, reason = {_text(item.reason)} }},"]
-        lines += ["]", ""] if lock.learnt else [""]
+        learnt = [inline({"values": _values(item.values), "reason": text(item.reason)}) for item in lock.learnt]
+        plan = {"chosen": block(map(_values, lock.chosen)), "learnt": block(learnt) if learnt else ""}
+        lines += table("plan", _given(plan))
     for name, axis in sorted(lock.frozen.items()):
-        values = ", ".join(map(_text, axis.values))
-        lines += [f"[axes.{_text(name)}]", f"policy = {_text(axis.policy)}", f"values = [{values}]"]
-        lines += [f"pre = {_text(axis.pre)}", ""] if axis.pre else [""]
-    for title, table in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
-        if table:
-            lines += [f"[{title}]", *(f"{_text(name)} = {_text(value)}" for name, value in sorted(table.items())), ""]
+        entries = {"policy": text(axis.policy), "values": strings(axis.values), "pre": axis.pre and text(axis.pre)}
+        lines += table(f"axes.{text(name)}", _given(entries))
+    for title, cells in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
+        if cells:
+            lines += table(title, {text(name): text(value) for name, value in sorted(cells.items())})
     for name, environment in sorted(lock.environments.items()):
-        lines += [f"[environments.{name}]"]
-        lines += [f"python = {_text(environment.python)}", f"implementation = {_text(environment.implementation)}"]
-        lines += [f"platform = {_text(environment.platform)}"]
-        lines += [f"as-of = {_text(environment.as_of)}"] if environment.as_of else []
-        lines += [f"notes = [{', '.join(map(_text, environment.notes))}]"] if environment.notes else []
-        lines += ["distributions = [", *(f"    {_distribution(item)}," for item in environment.distributions), "]", ""]
+        entries = {
+            "python": text(environment.python),
+            "implementation": text(environment.implementation),
+            "platform": text(environment.platform),
+            "as-of": environment.as_of and text(environment.as_of),
+            "notes": strings(environment.notes) if environment.notes else "",
+            "distributions": block(map(_distribution, environment.distributions)),
+        }
+        lines += table(f"environments.{name}", _given(entries))
     return "\n".join(lines)
 
 
@@ -186,10 +183,10 @@ def read(path: Path) -> Lock:
         raise LockError(message) from error
 
 
-def parse(text: str, path: Path) -> Lock:
-    """Understand the text of a lock; raises LockError."""
+def parse(content: str, path: Path) -> Lock:
+    """Parse the text of a lock; raises LockError."""
     try:
-        data = tomllib.loads(text)
+        data = tomllib.loads(content)
         if data.get("format") != FORMAT:
             raise ValueError(f"its format is {data.get('format')!r}, not {FORMAT!r}")  # noqa: TRY301
         return Lock(
@@ -197,7 +194,7 @@ def parse(text: str, path: Path) -> Lock:
             cells=_strings(data.get("cells", {})),
             impossible=_strings(data.get("impossible", {})),
             open=_strings(data.get("open", {})),
-            environments={name: _environment(table) for name, table in data.get("environments", {}).items()},
+            environments={name: _environment(item) for name, item in data.get("environments", {}).items()},
             frozen={
                 name: FrozenPolicy(
                     policy=str(item["policy"]), values=tuple(map(str, item["values"])), pre=item.get("pre", "")
@@ -272,30 +269,30 @@ def _name(environment: LockedEnvironment) -> str:
 
 
 def _distribution(item: Distribution) -> str:
-    parts = [f"name = {_text(item.name)}", f"version = {_text(item.version)}"]
-    parts += [f"direct = {_text(item.direct)}"] if item.direct else []
-    return "{ " + ", ".join([*parts, f"hashes = [{', '.join(map(_text, item.hashes))}]"]) + " }"
+    direct = item.direct and text(item.direct)
+    entries = {"name": text(item.name), "version": text(item.version), "direct": direct, "hashes": strings(item.hashes)}
+    return inline(_given(entries))
 
 
-def _table(values: Mapping[str, str]) -> str:
-    return "{ " + ", ".join(f"{_text(name)} = {_text(value)}" for name, value in values.items()) + " }"
+def _values(values: Mapping[str, str]) -> str:
+    return inline({text(name): text(value) for name, value in values.items()})
 
 
-def _environment(table: dict[str, Any]) -> LockedEnvironment:
+def _given(entries: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the entries without a value."""
+    return {name: value for name, value in entries.items() if value}
+
+
+def _environment(data: dict[str, Any]) -> LockedEnvironment:
     return LockedEnvironment(
-        python=table["python"],
-        implementation=table["implementation"],
-        platform=table["platform"],
-        as_of=table.get("as-of", ""),
-        notes=tuple(table.get("notes", ())),
-        distributions=tuple(serialization.from_plain(Distribution, item) for item in table["distributions"]),
+        python=data["python"],
+        implementation=data["implementation"],
+        platform=data["platform"],
+        as_of=data.get("as-of", ""),
+        notes=tuple(data.get("notes", ())),
+        distributions=tuple(serialization.from_plain(Distribution, item) for item in data["distributions"]),
     )
 
 
-def _strings(table: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in table.items()}
-
-
-def _text(value: str) -> str:
-    """Write a TOML basic string; JSON's escapes are a subset of TOML's, but for DEL."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _strings(data: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in data.items()}
