@@ -1,4 +1,4 @@
-"""Resolving, installing and building with uv: used whenever it is there and knows the interpreter (3.6 or newer)."""
+"""The installer uv: used whenever it is found and supports the interpreter (3.6 or newer)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OLDEST_UV = (0, 8)  # pylock.toml with upload times
 
 
 def find() -> str | None:
-    """Give the path of uv: the one installed beside venvgrid (the extra `uv`), else the one on PATH."""
+    """Return the path of uv, or None: the one installed beside venvgrid (the extra `uv`), else the one on PATH."""
     try:
         from uv import find_uv_bin  # noqa: PLC0415  (an optional dependency)
 
@@ -51,7 +51,7 @@ def find() -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uv:
-    """`binary` is uv itself, `environ` the variables it is started with, `run` the door to processes."""
+    """`binary` is the path of uv, `environ` its environment variables, `run` starts it."""
 
     binary: str
     version: str
@@ -60,11 +60,11 @@ class Uv:
 
     @property
     def name(self) -> str:
-        """Give "uv 0.13.8"."""
+        """Return name and version: "uv 0.13.8"."""
         return f"uv {self.version}"
 
     def knows(self, interpreter: Interpreter) -> bool:
-        """Whether uv can resolve for and install into environments of this interpreter."""
+        """Return whether uv can resolve for and install into environments of this interpreter."""
         return interpreter.release >= tool_support.UV
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
@@ -78,14 +78,14 @@ class Uv:
             return _resolved(completed.stdout)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
-        if why := resolver_errors.unanswered(completed.stderr):
+        if why := resolver_errors.refused_index(completed.stderr):
             return ResolveFailed(reason=why)
         return resolver_errors.from_uv(request, completed.stderr)
 
     def install(self, request: InstallRequest) -> str:
         """Install with `uv pip install`; see `installers.Installer`.
 
-        Files are copied, not linked: a test that writes into an installed file must not reach another environment.
+        Files are copied, not linked: a test that writes into an installed file must not change another environment.
         """
         lines = requirement_lines(request) + [wheel.as_uri() for wheel in request.wheels]
         with tempfile.TemporaryDirectory(prefix="venvgrid-install-") as folder:
@@ -176,7 +176,7 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
     arguments += ["--constraints", "constraints.txt"]
     if request.interpreter.executable:
         arguments += ["--python", request.interpreter.executable]
-    else:  # a stand-in for one that is not there: uv takes the tags and markers of its version on this platform
+    else:  # a surrogate: uv takes the tags and markers of its version on this platform
         arguments += ["--python", sys.executable, "--python-version", request.interpreter.version]
     arguments += ["--resolution", request.resolution.value]
     arguments += binary_options(request)
@@ -186,20 +186,20 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
     return arguments
 
 
-def _failure(completed: Completed, what: str) -> str:
-    if why := unfinished(completed, what):
+def _failure(completed: Completed, name: str) -> str:
+    if why := unfinished(completed, name):
         return why
-    return completed.stderr.strip() or completed.stdout.strip() or f"{what} ended with status {completed.exit_code}"
+    return completed.stderr.strip() or completed.stdout.strip() or f"{name} ended with status {completed.exit_code}"
 
 
 def is_supported(version: str) -> bool:
-    """Whether this uv (its version as text) can do what is asked of it here."""
+    """Return whether this version of uv is new enough."""
     numbers = version.split(".")[:2]
     return all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) >= OLDEST_UV
 
 
 def ask_version(binary: str, environ: Mapping[str, str], run: Runner) -> str:
-    """Give the version of a uv binary, "" if it does not answer."""
+    """Return the version of a uv binary, or "" if it does not run."""
     completed = run(Command(argv=(binary, "--version"), cwd=Path(sys.prefix), env=environ, timeout=30))
     words = completed.stdout.split()
     return words[1] if completed.exit_code == 0 and len(words) > 1 else ""

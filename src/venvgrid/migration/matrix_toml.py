@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from venvgrid.config.grids import MAX_NAME_LENGTH
 from venvgrid.config.toml_writer import block, inline, key, strings, table, text
 from venvgrid.migration.factoring import factor
 from venvgrid.migration.readers import commands
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from venvgrid.migration.model import VariantGroup
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-LONGEST_NAME = 30
 
 
 def render(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> str:
@@ -36,11 +36,11 @@ def render(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> s
 
 
 def _grid_name(name: str, used: set[str]) -> str:
-    base = _NOT_IN_NAMES.sub("-", name).strip("-_")[:LONGEST_NAME].rstrip("-_") or "other"
+    base = _NOT_IN_NAMES.sub("-", name).strip("-_")[:MAX_NAME_LENGTH].rstrip("-_") or "other"
     found, number = base, 2
     while found in used:
         suffix = f"-{number}"
-        found, number = base[: LONGEST_NAME - len(suffix)] + suffix, number + 1
+        found, number = base[: MAX_NAME_LENGTH - len(suffix)] + suffix, number + 1
     used.add(found)
     return found
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What a resolver needs to know of the project. `requires` are PEP 508 with the extras in their markers."""
+    """The metadata that a resolver needs. `requires` are PEP 508 with the extras in their markers."""
 
     name: str
     version: str
@@ -29,14 +29,14 @@ class Metadata:
 
 
 class ProjectError(Exception):
-    """The project cannot be read or built; the message is for every cell that needs it."""
+    """The project cannot be read or built; every cell that needs it fails with the message."""
 
 
 def check_installable(path: Path) -> None:
-    """Make sure that there is something to build.
+    """Check that there is something to build.
 
     Raises:
-        ConfigError: the folder has neither pyproject.toml nor setup.py.
+        ConfigError: the folder has no pyproject.toml, setup.py or setup.cfg.
     """
     if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
         message = (
@@ -47,7 +47,7 @@ def check_installable(path: Path) -> None:
 
 
 def static_metadata(path: Path) -> Metadata | None:
-    """Give what `[project]` declares, or None where any of it is dynamic or missing: then a wheel has to be built."""
+    """Return the metadata of [project], or None if any of it is dynamic or missing: a wheel has to be built."""
     table = read_pyproject(path).get("project", {})
     dynamic = set(table.get("dynamic", ()))
     needed = {"version", "dependencies", "optional-dependencies", "requires-python"}
@@ -91,7 +91,7 @@ def wheel_metadata(wheel: Path) -> Metadata:
 
 
 def direct_requirements(metadata: Metadata, extras: Iterable[str], markers: dict[str, str]) -> tuple[str, ...]:
-    """Give the project's own requirements for an environment, without markers: what `lowest-direct` calls direct."""
+    """Return the project's own requirements for an environment, without markers: the direct ones of `lowest-direct`."""
     from packaging.requirements import Requirement  # noqa: PLC0415
 
     chosen: list[str] = []
@@ -105,19 +105,19 @@ def direct_requirements(metadata: Metadata, extras: Iterable[str], markers: dict
 
 
 def group_requirements(path: Path, groups: Iterable[str]) -> tuple[str, ...]:
-    """Give the requirements of PEP 735 dependency groups, includes followed.
+    """Return the requirements of PEP 735 dependency groups, with those of included groups.
 
     Raises:
         ConfigError: a group does not exist, or includes itself.
     """
-    wanted = tuple(groups)
-    if not wanted:
+    names = tuple(groups)
+    if not names:
         return ()
     from packaging.dependency_groups import resolve_dependency_groups  # noqa: PLC0415
 
     table = read_pyproject(path).get("dependency-groups", {})
     found: list[str] = []
-    for group in wanted:
+    for group in names:
         try:
             found += resolve_dependency_groups(table, group)
         except (LookupError, ValueError, TypeError, ExceptionGroup) as error:

@@ -1,4 +1,4 @@
-"""The files of the project under test: which of them count as sources, and digests of their contents."""
+"""The source files of the project under test, and digests of their contents."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from venvgrid.config.config_file import read_pyproject
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# What other tools keep in a project: never part of its sources. The second set only at the top of the project,
-# where a folder of that name is no package (src/build is the source of pypa/build).
+# Folders of other tools. Those of the second set count as sources below the top of the project, or as a package
+# (src/build is the source of pypa/build).
 NOT_SOURCES = {
     ".venvgrid",
     ".git",
@@ -25,17 +25,22 @@ NOT_SOURCES = {
     "__pycache__",
     ".pytest_cache",
     ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    ".eggs",
+    "node_modules",
+    ".idea",
+    ".vscode",
 }
-NOT_SOURCES |= {".ruff_cache", ".hypothesis", ".eggs", "node_modules", ".idea", ".vscode"}
 NOT_SOURCES_AT_THE_TOP = frozenset(("build", "dist", "venv", "env", "htmlcov"))
-# Configuration that pytest and others find in the folders above.
+# Configuration that pytest and other tools read in the folders above.
 READ_ABOVE = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py")
-# Build requirements that read the version from the history: their builds need the repository.
+# Parts of the names of build requirements that read the version from the history: the build needs the repository.
 VERSION_FROM_HISTORY = ("scm", "vcs", "versioningit", "versioneer", "dunamai", "pbr", "dynamic-versioning", "git")
 
 
 def source_files(path: Path) -> Iterator[Path]:
-    """Give the files of the project in a stable order, without what tools leave behind."""
+    """Yield the files of the project in a stable order, without the folders of other tools."""
     for folder, folders, files in os.walk(path):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if _is_source(here, name, top=here == path))
@@ -43,20 +48,20 @@ def source_files(path: Path) -> Iterator[Path]:
 
 
 def snapshot(path: Path) -> dict[str, str]:
-    """Map every file of the project, by its path in it, to a digest of its contents, in a stable order."""
+    """Map the relative path of each source file to a digest of its contents, in a stable order."""
     return {str(file.relative_to(path)): _content(file).hex() for file in source_files(path)}
 
 
 def above(path: Path) -> dict[str, str]:
-    """Map the files of the folders above the project that test runners read to digests of their contents."""
+    """Map the files above the project that test runners read to digests of their contents."""
     places = (folder / name for folder in path.absolute().parents for name in READ_ABOVE)
     return {str(place): _content(place).hex() for place in places if place.is_file()}
 
 
 def source_digest(path: Path, files: Mapping[str, str] | None = None) -> str:
-    """Digest the contents of the project's files, and the state of its history where its version comes from there.
+    """Return a digest of the source files, and of the history if the version comes from it.
 
-    `files` is a snapshot, where one was taken already.
+    `files` is a snapshot, or None to take one.
     """
     digest = hashlib.blake2b(digest_size=16)
     for name, content in (snapshot(path) if files is None else files).items():
@@ -70,7 +75,7 @@ def source_digest(path: Path, files: Mapping[str, str] | None = None) -> str:
 
 
 def reads_history(path: Path) -> bool:
-    """Whether the build takes the version from version control, so that the repository is an input of it."""
+    """Return whether the build reads the version from version control."""
     build = read_pyproject(path).get("build-system", {}).get("requires", ())
     return any(word in str(line).lower() for line in build for word in VERSION_FROM_HISTORY)
 

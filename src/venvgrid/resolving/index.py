@@ -1,7 +1,7 @@
-"""Asks a package index which releases there are: by the simple API (PEP 503, 691, 700), dates also by the JSON API.
+"""Reads the releases of a project from a package index: the simple API (PEP 503, 691, 700), and the JSON API for dates.
 
-Indexes are asked in order, and the first that has the project is believed, as uv does: no public project can replace a
-private one. Answers are kept for an hour; a failure never is. No address is written anywhere.
+The first index in order that has the project counts, as in uv: no public project can replace a private one. Results
+are cached for an hour, failures never. No address is written to disk.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-FRESH = 3600.0  # seconds that an answer is good for
+FRESH = 3600.0  # seconds: age limit of a cached result
 ATTEMPTS = 3
 REFUSED = 401  # HTTP's "unauthorized"
 FORMAT = "venvgrid-releases-2"
@@ -38,7 +38,7 @@ class NotThereError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What an index answered: `kind` is the media type."""
+    """Response of an index; `kind` is the media type."""
 
     status: int
     kind: str
@@ -47,7 +47,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """The indexes of a user. `get` fetches an address, the door to the network."""
+    """The indexes of a user. `get` fetches an address with an Accept header."""
 
     addresses: tuple[str, ...]
     cache: Path
@@ -59,25 +59,25 @@ class Index:
     known: dict[str, tuple[Release, ...]] = field(default_factory=dict)
 
     def releases(self, name: str) -> tuple[Release, ...]:
-        """Give every release of a distribution that has a file and was not yanked; () if no index has it.
+        """Return the releases of a distribution that have a file and are not yanked, or () if no index has it.
 
         Raises:
-            InfrastructureError: it cannot be found out.
+            InfrastructureError: an index failed, or offline and not cached.
         """
         name = normalise(name)
         if name not in self.known:
-            self.known[name] = self._kept(name) or self._asked(name)
+            self.known[name] = self._cached(name) or self._fetched(name)
         return self.known[name]
 
     def verify_missing(self, name: str) -> str:
-        """Say why it cannot be told whether there are releases of a distribution; "" if it can."""
+        """Return why the releases of a distribution cannot be read, or ""."""
         try:
             self.releases(name)
         except InfrastructureError as error:
             return f"index failure: {error}"
         return ""
 
-    def _asked(self, name: str) -> tuple[Release, ...]:
+    def _fetched(self, name: str) -> tuple[Release, ...]:
         if self.offline:
             raise InfrastructureError(f"offline, and the releases of {name} are not in the cache")
         for address in self.addresses:
@@ -85,7 +85,7 @@ class Index:
                 found = self._from(address, name)
             except NotThereError:
                 continue
-            self._keep(name, found)
+            self._store(name, found)
             return found
         return ()
 
@@ -106,7 +106,7 @@ class Index:
         return found
 
     def _with_dates(self, address: str, name: str, found: tuple[Release, ...]) -> tuple[Release, ...]:
-        """Add the dates that the JSON API of a warehouse tells; without one they stay unknown."""
+        """Add the upload dates of the JSON API of PyPI; without one they stay unknown."""
         root = address.rstrip("/").removesuffix("/simple")
         try:
             data = json.loads(self._page(f"{root}/pypi/{name}/json", "application/json").text)["releases"]
@@ -126,7 +126,7 @@ class Index:
                 self.wait(0.2 * 2**attempt)
             try:
                 page = self.get(address, accept)
-            except OSError as error:  # what requests raises is one
+            except OSError as error:  # the errors of requests are OSErrors
                 problem = type(error).__name__
                 continue
             if page.status in {404, 410}:
@@ -135,7 +135,7 @@ class Index:
                 return page
             problem = f"status {page.status}"
             if page.status == REFUSED:
-                problem += " (it asks who you are: netrc, UV_INDEX_NAME_USERNAME and _PASSWORD, or a keyring tell it)"
+                problem += " (it needs credentials: netrc, UV_INDEX_NAME_USERNAME and _PASSWORD, or a keyring)"
             if page.status < 500 and page.status != 429:  # noqa: PLR2004  (asking again does not help)
                 break
         raise InfrastructureError(f"{_host(address)} did not answer: {problem}")
@@ -144,7 +144,7 @@ class Index:
         digest = hashlib.blake2b(json.dumps(self.addresses).encode(), digest_size=8).hexdigest()
         return self.cache / "releases" / digest / f"{name}.json"
 
-    def _kept(self, name: str) -> tuple[Release, ...] | None:
+    def _cached(self, name: str) -> tuple[Release, ...] | None:
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(read_sealed(self._file(name)))
             is_fresh = 0 <= self.clock() - data["asked"] < FRESH and not self.refresh
@@ -160,7 +160,7 @@ class Index:
                 )
         return None
 
-    def _keep(self, name: str, found: Iterable[Release]) -> None:
+    def _store(self, name: str, found: Iterable[Release]) -> None:
         rows = [
             [item.version, item.uploaded.isoformat() if item.uploaded else "", item.requires_python, item.has_wheel]
             for item in found
@@ -172,7 +172,7 @@ class Index:
 
 
 def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
-    """Group files by version; what is yanked, or has no version in its name, is left out."""
+    """Group files by version, without yanked ones and those without a version in their name."""
     from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415
 
     found: dict[str, Release] = {}
@@ -200,5 +200,5 @@ def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
 
 
 def _host(address: str) -> str:
-    """Name an index without what may be secret in its address."""
+    """Return the host of an index, without credentials."""
     return address.rsplit("//", maxsplit=1)[-1].rpartition("@")[2].split("/")[0]

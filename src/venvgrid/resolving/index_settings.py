@@ -27,7 +27,7 @@ TIMEOUT = 30.0  # seconds
 
 
 def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
-    """Give the indexes that uv or pip would ask for this user."""
+    """Make the index client with the addresses and credentials of this user."""
     return Index(
         addresses=addresses(environ, Path.home()),
         cache=cache,
@@ -38,7 +38,7 @@ def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = Fal
 
 
 def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
-    """Give the indexes that uv or pip would ask, extra ones first, as uv does."""
+    """Return the addresses that uv or pip would use, extra indexes first, as in uv."""
     extra = [_with_credentials(word, environ) for word in environ.get("UV_INDEX", "").split()]
     extra += environ.get("UV_EXTRA_INDEX_URL", environ.get("PIP_EXTRA_INDEX_URL", "")).split()
     default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL")
@@ -47,11 +47,11 @@ def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item for item in (*extra, default) if item.startswith(("http://", "https://"))))
 
 
-def _with_credentials(word: str, environ: Mapping[str, str]) -> str:
-    """Give the address of "NAME=ADDRESS", with user and password as uv's variables have them for that name."""
-    name, equals, address = word.partition("=")
+def _with_credentials(entry: str, environ: Mapping[str, str]) -> str:
+    """Return the address of "NAME=ADDRESS", with user and password from uv's variables for that name."""
+    name, equals, address = entry.partition("=")
     if not equals or "://" in name:
-        return word
+        return entry
     key = re.sub(r"[^A-Z0-9]", "_", name.upper())
     user, password = (environ.get(f"UV_INDEX_{key}_{part}", "") for part in ("USERNAME", "PASSWORD"))
     scheme, _, rest = address.partition("://")
@@ -89,25 +89,25 @@ def _from_pip(environ: Mapping[str, str], home: Path) -> str:
 
 
 def fetcher(environ: Mapping[str, str]) -> Callable[[str, str], Page]:
-    """Give what fetches an address, with the user's proxies, netrc and certificates."""
+    """Return a function that fetches an address, with the user's proxies, netrc and certificates."""
 
     def get(address: str, accept: str) -> Page:
         import requests  # noqa: PLC0415  (70 ms, and only policies need it)
 
         names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
         certificates = next((environ[name] for name in names if environ.get(name)), None)
-        given = certificates if certificates and os.path.exists(certificates) else True  # noqa: PTH110
-        ask = functools.partial(requests.get, address, headers={"Accept": accept}, timeout=TIMEOUT, verify=given)
-        answer = ask()
-        if answer.status_code == REFUSED and (login := _from_keyring(address, environ)):
-            answer = ask(auth=login)
-        return Page(status=answer.status_code, kind=answer.headers.get("content-type", ""), text=answer.text)
+        verify = certificates if certificates and os.path.exists(certificates) else True  # noqa: PTH110
+        fetch = functools.partial(requests.get, address, headers={"Accept": accept}, timeout=TIMEOUT, verify=verify)
+        response = fetch()
+        if response.status_code == REFUSED and (login := _from_keyring(address, environ)):
+            response = fetch(auth=login)
+        return Page(status=response.status_code, kind=response.headers.get("content-type", ""), text=response.text)
 
     return get
 
 
 def _from_keyring(address: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Ask the program keyring, as uv and pip do when they are told to; the address names the user."""
+    """Return user and password from the program keyring, if uv or pip are set to use it, or None."""
     parts = urlsplit(address)
     providers = {environ.get("UV_KEYRING_PROVIDER"), environ.get("PIP_KEYRING_PROVIDER")}
     if "subprocess" not in providers or not parts.username:

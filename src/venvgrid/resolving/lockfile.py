@@ -1,7 +1,7 @@
-"""`matrix.lock`: for every cell the exact distributions and interpreter, to commit and to install again.
+"""`matrix.lock`: the exact distributions and interpreter of each cell, to commit and to install again.
 
-TOML, one distribution a line, no addresses of an index: two locks can be compared with any diff. Hashes are those of
-the files that fit the platform it was made on; `run --locked` elsewhere says so.
+TOML with one distribution a line and without addresses of an index, so that any diff compares two locks. Hashes are
+those of the files that fit the platform of the lock; `run --locked` on another platform fails with a message.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FORMAT = "venvgrid-lock-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEnvironment:
-    """What one environment holds, without the path of an interpreter: it is good for other machines of the platform."""
+    """Contents of one environment, without the interpreter's path: other machines of the platform can use it."""
 
     python: str
     implementation: str
@@ -57,13 +57,13 @@ class Lock:
     impossible: Mapping[str, str] = field(default_factory=dict)
     open: Mapping[str, str] = field(default_factory=dict)
     environments: Mapping[str, LockedEnvironment] = field(default_factory=dict)
-    chosen: tuple[Mapping[str, str], ...] = ()  # by a strategy: the values of each cell
+    chosen: tuple[Mapping[str, str], ...] = ()  # the values of each cell that a strategy chose
     learnt: tuple[Conflict, ...] = ()
     frozen: Mapping[str, FrozenPolicy] = field(default_factory=dict)  # by axis
 
 
 def path_for(config: Config) -> Path:
-    """Give the lock's place: `matrix.lock` beside the configuration, NAME.lock for another `-c NAME.toml`.
+    """Return the path of the lock: `matrix.lock` beside the configuration, or NAME.lock for `-c NAME.toml`.
 
     Each grid has its own: `matrix.lowest.lock` for [grid.lowest].
     """
@@ -72,7 +72,7 @@ def path_for(config: Config) -> Path:
 
 
 def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]) -> str:
-    """Digest what decides about distributions: a lock fits exactly the configurations with its digest."""
+    """Return the digest of all that decides about distributions: a lock fits the configurations with its digest."""
     declared = [metadata.requires_python, sorted(metadata.requires)] if metadata else []
     parts = [
         [[axis.name, axis.values] for axis in config.axes],
@@ -88,7 +88,7 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
 
 
 def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
-    """Say why the lock does not fit, "" if it does; `digest` is of the configuration, `runnable` names its cells."""
+    """Return why the lock does not fit, or ""; `digest` is that of the configuration, `runnable` are its cells."""
     path = path_for(config)
     if not path.is_file():
         return f"there is no {path.name}"
@@ -108,7 +108,7 @@ def make(
     plan: Plan | None = None,
     frozen: Mapping[str, FrozenPolicy] | None = None,
 ) -> Lock:
-    """Make a lock of what a run resolved; of a `plan` whose cells were chosen it keeps which ones."""
+    """Make a lock from the entries of a run, and the choice of cells from `plan` if a strategy made one."""
     cells, environments = {}, {}
     for cell, entry in entries.items():
         interpreter = entry.interpreter
@@ -147,10 +147,10 @@ def render(lock: Lock) -> str:
     if lock.chosen:
         learnt = [inline({"values": _values(item.values), "reason": text(item.reason)}) for item in lock.learnt]
         plan = {"chosen": block(map(_values, lock.chosen)), "learnt": block(learnt) if learnt else ""}
-        lines += table("plan", _given(plan))
+        lines += table("plan", _present(plan))
     for name, axis in sorted(lock.frozen.items()):
         entries = {"policy": text(axis.policy), "values": strings(axis.values), "pre": axis.pre and text(axis.pre)}
-        lines += table(f"axes.{text(name)}", _given(entries))
+        lines += table(f"axes.{text(name)}", _present(entries))
     for title, cells in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
         if cells:
             lines += table(title, {text(name): text(value) for name, value in sorted(cells.items())})
@@ -163,7 +163,7 @@ def render(lock: Lock) -> str:
             "notes": strings(environment.notes) if environment.notes else "",
             "distributions": block(map(_distribution, environment.distributions)),
         }
-        lines += table(f"environments.{name}", _given(entries))
+        lines += table(f"environments.{name}", _present(entries))
     return "\n".join(lines)
 
 
@@ -213,7 +213,7 @@ def parse(content: str, path: Path) -> Lock:
 
 
 def changed(before: Lock | None, after: Lock) -> frozenset[str]:
-    """Give the cells of a lock that another lock does not have, or has with other content."""
+    """Return the cells of `after` that `before` lacks, or has with other content."""
     if before is None:
         return frozenset(after.cells)
     return frozenset(
@@ -229,7 +229,7 @@ def answers(
     config: Config,
     interpreters: Mapping[str, Interpreter | str],
 ) -> dict[str, LockEntry | Unresolvable]:
-    """Give what the lock says of each cell, for `interpreters` (by cell; a text is the reason that there is none).
+    """Return the locked entry of each cell of `interpreters`; a text in place of an interpreter is why it is missing.
 
     Raises:
         LockError: a cell is not locked, or locked for another interpreter or platform.
@@ -262,7 +262,7 @@ def _entry(config: Config, cell: str, locked: LockedEnvironment, interpreter: In
 
 
 def _name(environment: LockedEnvironment) -> str:
-    """Name an environment by its content: python and platform to read, a digest to tell apart."""
+    """Return the name of an environment: its Python to read, and a digest of its contents."""
     contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
     digest = hashlib.blake2b(json.dumps(contents).encode(), digest_size=5).hexdigest()
     return f"{environment.implementation}{'.'.join(environment.python.split('.')[:2]).replace('.', '_')}-{digest}"
@@ -271,15 +271,15 @@ def _name(environment: LockedEnvironment) -> str:
 def _distribution(item: Distribution) -> str:
     direct = item.direct and text(item.direct)
     entries = {"name": text(item.name), "version": text(item.version), "direct": direct, "hashes": strings(item.hashes)}
-    return inline(_given(entries))
+    return inline(_present(entries))
 
 
 def _values(values: Mapping[str, str]) -> str:
     return inline({text(name): text(value) for name, value in values.items()})
 
 
-def _given(entries: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the entries without a value."""
+def _present(entries: Mapping[str, str]) -> dict[str, str]:
+    """Return the entries that have a value."""
     return {name: value for name, value in entries.items() if value}
 
 
