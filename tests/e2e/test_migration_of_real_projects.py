@@ -14,7 +14,7 @@ import pytest
 import requests
 from mousebender import simple
 
-from venvgrid.resolving import index
+from venvgrid.resolving import index_settings
 
 if TYPE_CHECKING:
     from conftest import Command
@@ -27,7 +27,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Give a function that downloads a source distribution and gives its folder."""
 
     def get(name: str, version: str) -> Path:
-        place = f"{index.addresses(os.environ, Path.home())[-1].rstrip('/')}/{name}/"
+        place = f"{index_settings.addresses(os.environ, Path.home())[-1].rstrip('/')}/{name}/"
         page = requests.get(place, headers={"Accept": simple.ACCEPT_SUPPORTED}, timeout=60)
         details = simple.parse_project_details(page.text, page.headers["content-type"], name)
         ending = f"-{version}.tar.gz"

@@ -46,7 +46,7 @@ SEEDS = {
     "journal": b'{"event": "RunFinished", "exit_status": 0, "duration": 1.0, "at": 1.0}\n',
     "results": b'{"cells": [{"id": "a", "outcome": "passed", "packages": {}, "durations": {}}], "grid": ""}',
     "junit": b"<testsuite tests='1'><testcase classname='a' name='b' time='0.1'><failure/></testcase></testsuite>",
-    "pylock": b'lock-version = "1.0"\n[[packages]]\nname = "a"\nversion = "1"\nwheels = [{url = "https://x/a.whl"}]\n',
+    "pylock": b'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversion = "1"\nwheels = [{url = "https://x/a-1-py3-none-any.whl", hashes = {sha256 = "8a"}}]\n',
     "tox": b"[tox]\nenvlist = py3{9,10}-dj{1,2}\n[testenv]\ndeps = dj1: Django<2\ncommands = pytest {posargs:-q}\n",
     "nox": b"import nox\nP = ['3.9'] + ['3.10']\n@nox.session(python=P)\ndef t(s):\n    s.install('.')\n    s.run('pytest')\n",
     "workflow": b"jobs:\n  test:\n    strategy: {matrix: {python: ['3.9'], include: [{os: x}]}}\n    steps: [{run: pytest}]\n",
@@ -98,7 +98,7 @@ def _pylock(data: bytes) -> None:
 def _written(carried: Carried) -> None:
     parts, lost = variants.parts(carried, ())
     if parts:
-        loading.parse(matrix_toml.text(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
+        loading.parse(matrix_toml.render(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
 
 
 def _tox(data: bytes) -> None:

@@ -35,7 +35,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
     """Return the resolver of cells; `metadata` are the project's, or None if it is not installed."""
 
     def verify_missing(name: str) -> str:
-        from venvgrid.resolving.index import from_environ  # noqa: PLC0415  (rarely needed)
+        from venvgrid.resolving.index_settings import from_environ  # noqa: PLC0415  (rarely needed)
 
         return from_environ(context.environ, context.cache).verify_missing(name)
 

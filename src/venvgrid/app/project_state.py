@@ -10,6 +10,7 @@ from venvgrid.model.config import AxisKind, InstallMode
 from venvgrid.model.errors import ConfigError
 from venvgrid.model.names import normalise
 from venvgrid.project import metadata as project
+from venvgrid.project import sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,21 +46,21 @@ class ProjectState:
     @cached_property
     def snapshot(self) -> dict[str, str]:
         """The digests of the project's files, as they were when first asked for."""
-        return project.snapshot(self.path)
+        return sources.snapshot(self.path)
 
     @cached_property
     def source_digest(self) -> str:
         """The digest of the sources."""
-        return project.source_digest(self.path, self.snapshot)
+        return sources.source_digest(self.path, self.snapshot)
 
     @cached_property
     def files_before(self) -> dict[str, str]:
         """The digests of all files that tests may read, at the beginning of the run."""
-        return {**self.snapshot, **project.above(self.path)}
+        return {**self.snapshot, **sources.above(self.path)}
 
     def files_now(self) -> dict[str, str]:
         """Return the digests of all files that tests may read, as they are now."""
-        return {**project.snapshot(self.path), **project.above(self.path)}
+        return {**sources.snapshot(self.path), **sources.above(self.path)}
 
     def check(self) -> None:
         """Check that the project has the groups, and the extras if they are known before a build.

@@ -23,11 +23,10 @@ LABELS = "labels"
 
 
 def read_axes(table: Table, root: Path, running: str, settled: Mapping[str, FrozenPolicy]) -> tuple[Axis, ...]:
-    """Give the axes of [axes], python first: without one, it has the value `running`.
+    """Return the axes of [axes], python first; if it is missing, with the value `running`.
 
-    An axis with a policy has the values that it is `settled` on, none before that.
-
-    An axis whose values are wrong is there with the values that are right, so that rules can be checked against it.
+    An axis with a policy has the values of `settled`, or none. An axis with wrong values keeps its right ones, so that
+    rules can be checked against it.
     """
     found: dict[str, Axis] = {}
     for name, raw, path in _flat(table):
@@ -51,7 +50,7 @@ def _frozen(known: FrozenPolicy | None) -> tuple[str, ...]:
 
 
 def _flat(table: Table) -> Iterator[tuple[str, object, str]]:
-    """Give name, raw value and key path of each entry; the table "env" is taken apart."""
+    """Yield name, raw value and key path of each entry, and of each entry of the table "env"."""
     for key, raw in table.values.items():
         path = joined(table.path, key)
         if key == ENV:
@@ -71,7 +70,7 @@ def _flat(table: Table) -> Iterator[tuple[str, object, str]]:
 
 
 def _distinct(table: Table, path: str, kind: AxisKind, raw: object, root: Path) -> tuple[str, ...]:
-    """Give the canonical values at `path`; a mistake is noted for each that is wrong or there twice."""
+    """Return the canonical values at `path`; note a mistake for each wrong or repeated value."""
     seen: dict[str, str] = {}
     for value, at in _values(table, path, kind, raw, root):
         meaning = value
@@ -88,7 +87,7 @@ def _distinct(table: Table, path: str, kind: AxisKind, raw: object, root: Path) 
 
 
 def _values(table: Table, path: str, kind: AxisKind, raw: object, root: Path) -> Iterator[tuple[str, str]]:
-    """Give each canonical value with its key path. A single value counts as a list of one."""
+    """Yield each canonical value with its key path. A single value counts as a list of one."""
     items: list[object] = raw if isinstance(raw, list) else [raw]
     if items is not raw and not isinstance(raw, str | dt.date):
         hint = ""
@@ -108,7 +107,7 @@ def _values(table: Table, path: str, kind: AxisKind, raw: object, root: Path) ->
 def read_rules(
     tables: list[Table], known: tuple[Axis, ...], root: Path, *, include: bool, inherited: bool = False
 ) -> tuple[Rule, ...]:
-    """Give the rules of [[exclude]] or, with `include`, of [[include]]; those `inherited` may match nothing."""
+    """Return the rules of [[exclude]], or of [[include]] with `include`; `inherited` ones may match nothing."""
     by_key = {axis_values.key(axis.name): axis for axis in known}
     rules = tuple(_rule(table, by_key, root, include=include) for table in tables)
     return tuple(replace(rule, inherited=True) for rule in rules) if inherited else rules

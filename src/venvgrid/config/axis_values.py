@@ -1,6 +1,6 @@
-"""What may stand as a value of an axis: from a raw TOML value to the canonical string that cells carry.
+"""The values of an axis: from a raw TOML value to the canonical string of cells.
 
-Python versions that venvgrid knows are 2.7 and 3.6 onward.
+The supported Python versions are 2.7, and 3.6 and newer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from venvgrid.config.values import (
     text,
     variable_name,
 )
-from venvgrid.model import python_releases
+from venvgrid.model import python_releases, tool_support
 from venvgrid.model.config import Axis, AxisKind, Resolution
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ALLOW_FAILURE = "allow-failure"
 VARIABLE_PREFIX = "env."
-ABSENT = "absent"  # the distribution must not be there
+ABSENT = "absent"  # the distribution must not be installed
 LATEST = "latest"  # no bound
 RELEASE = "release"
 TODAY = "today"
@@ -45,7 +45,7 @@ SPECIAL_AXES = {
     "resolution": AxisKind.RESOLUTION,
     "extras": AxisKind.EXTRAS,
 }
-# Policies stand alone, as a string, for all values of an axis; see `releases` for what they mean.
+# A policy is one string in place of all values of an axis; `resolving/version_policies.py` has their meaning.
 PYTHON_POLICY = re.compile(r"requires-python|supported|classifiers|spec0")
 PYTHON_POLICIES = ("requires-python", "supported", "classifiers", "spec0")
 PACKAGE_POLICIES = ("declared", "latest-minors", "latest-majors", "spec0", "latest+pre", "max:5", "1.22..2.2")
@@ -71,7 +71,7 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz
 
 
 def kind(name: str) -> AxisKind:
-    """Say what the axis `name` ("env.X" for a variable) changes; raises BadValueError for a name that cannot be."""
+    """Return the kind of the axis `name` ("env.X" for a variable); raises BadValueError for a wrong name."""
     if name in SPECIAL_AXES:
         return SPECIAL_AXES[name]
     if name.startswith(VARIABLE_PREFIX):
@@ -86,14 +86,14 @@ def kind(name: str) -> AxisKind:
 
 
 def key(name: str) -> str:
-    """Give what two names of the same axis have in common: distributions by their normalised name."""
+    """Return the key that all names of the same axis share: distributions by their normalised name."""
     return name if name.startswith(VARIABLE_PREFIX) else canonicalize_name(name)
 
 
 def values(axis_kind: AxisKind, raw: object, root: Path) -> list[str]:
-    """Give the canonical value of an axis's item; several for a range of Pythons.
+    """Return the canonical value of an axis's item, or several for a range of Pythons.
 
-    `root` is the folder that the path of a Python is relative to. Raises BadValueError.
+    The path of a Python is relative to the folder `root`. Raises BadValueError.
     """
     match axis_kind:
         case AxisKind.PYTHON:
@@ -111,7 +111,7 @@ def values(axis_kind: AxisKind, raw: object, root: Path) -> list[str]:
 
 
 def policy(axis_kind: AxisKind, raw: object) -> str:
-    """Give the policy that stands for the values of an axis, "" if they are written out."""
+    """Return the policy of an axis, or "" if its values are listed."""
     if not isinstance(raw, str) or axis_kind not in {AxisKind.PYTHON, AxisKind.DEPENDENCY}:
         return ""
     value = raw.strip()
@@ -120,17 +120,17 @@ def policy(axis_kind: AxisKind, raw: object) -> str:
 
 
 def count(axes: Iterable[Axis]) -> int:
-    """Give the number of cells of the full product."""
+    """Return the number of cells of the full product."""
     return math.prod(len(axis.values) for axis in axes)
 
 
 def is_specifier(value: str) -> bool:
-    """Whether a value of a Python or dependency axis is a PEP 440 specifier, and no version or word."""
+    """Return whether a value of a Python or dependency axis is a PEP 440 specifier."""
     return value.startswith(_OPERATORS)
 
 
 def version_specifier(value: str) -> str | None:
-    """Give the PEP 440 specifier that a dependency axis's value stands for, "" for any version, None for absent."""
+    """Return the PEP 440 specifier of a dependency axis's value: "" for any version, or None for absent."""
     if value == ABSENT:
         return None
     if value == LATEST:
@@ -142,7 +142,7 @@ def version_specifier(value: str) -> str | None:
 
 
 def as_of(raw: object) -> str:
-    """Take "release", "today", a date or a time with its offset; give a time in UTC as "2023-01-31T12:00:00Z"."""
+    """Read "release", "today", a date, or a time with its offset; a time is returned in UTC: "2023-01-31T12:00:00Z"."""
     if isinstance(raw, dt.datetime):
         return _utc(raw)
     if isinstance(raw, dt.date):
@@ -234,7 +234,7 @@ def _pythons(value: str, root: Path) -> list[str]:
         raise BadValueError(f"{shown(value)} is no Python{hint} (allowed: {allowed})")
     major, minor = Version(match["version"]).release[:2]
     _supported(major, minor, value)
-    if match["threads"] and (match["implementation"] or (major, minor) < (3, 13)):
+    if match["threads"] and (match["implementation"] or (major, minor) < tool_support.FREE_THREADED):
         raise BadValueError(f"{shown(value)}: only CPython 3.13 and newer can be free-threaded")
     return [value]
 

@@ -1,4 +1,4 @@
-"""Where the configuration is, and what stands there: found, read, and understood as TOML, not yet checked."""
+"""Finds the configuration file and parses its TOML; the contents are not yet checked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 FILE_NAME = "matrix.toml"
 PYPROJECT = "pyproject.toml"
-LARGEST_FILE = 1_000_000  # bytes
+MAX_FILE_SIZE = 1_000_000  # bytes
 
 _PLACE = re.compile(r" ?\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The table of a configuration as tomllib gives it; `prefix` begins the key paths of messages."""
+    """The raw table of a configuration; `prefix` begins the key paths of messages."""
 
     table: Mapping[str, Any]
     file: Path
@@ -36,17 +36,17 @@ def find(file: Path | None, *, cwd: Path) -> Source:
     """Find and read the configuration.
 
     Args:
-        file: what -c gave, relative to `cwd`: any TOML file, or a pyproject.toml. None: look for it.
-        cwd: where to look for matrix.toml, then [tool.venvgrid] of pyproject.toml; inside a git checkout also in
-            the folders above, up to the checkout's.
+        file: the file of -c, relative to `cwd`: any TOML file, or a pyproject.toml. None searches for it.
+        cwd: the folder to search for matrix.toml, then for [tool.venvgrid] of pyproject.toml; inside a git checkout
+            also the folders above, up to the checkout's.
 
     Raises:
-        ConfigError: there is none, it cannot be read, or is no TOML.
+        ConfigError: there is none, it cannot be read, or it is no valid TOML.
     """
     cwd = Path(os.path.abspath(cwd))  # noqa: PTH100 - resolve() would follow links that the user did not write
     if file is not None:
         path = Path(os.path.normpath(cwd / file))
-        return understood(_text(path), path)
+        return parse(_text(path), path)
     looked: list[str] = []
     for folder in _folders(cwd):
         for path in (folder / FILE_NAME, folder / PYPROJECT):
@@ -54,18 +54,18 @@ def find(file: Path | None, *, cwd: Path) -> Source:
             if os.path.lexists(path):
                 text = _text(path)
                 if path.name == FILE_NAME or _is_ours(text, path):
-                    return understood(text, path)
+                    return parse(text, path)
                 looked[-1] += " (it has no [tool.venvgrid])"
     raise ConfigError(
         [f"no configuration found. Looked for: {', '.join(looked)}. Type `venvgrid init` to write a first {FILE_NAME}"]
     )
 
 
-def understood(text: str, file: Path) -> Source:
-    """Give the configuration in the text of `file`; a file named pyproject.toml holds it in [tool.venvgrid].
+def parse(text: str, file: Path) -> Source:
+    """Return the configuration in the text of `file`; a file named pyproject.toml holds it in [tool.venvgrid].
 
     Raises:
-        ConfigError: broken TOML, or there is none.
+        ConfigError: it is no valid TOML, or has no configuration.
     """
     table = _toml(text, file)
     prefix = ""
@@ -81,12 +81,18 @@ def understood(text: str, file: Path) -> Source:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Give the content of a TOML file of at most LARGEST_FILE bytes; raises ConfigError."""
+    """Return the content of a TOML file of at most MAX_FILE_SIZE bytes; raises ConfigError."""
     return _toml(_text(path), path)
 
 
+def read_pyproject(folder: Path) -> dict[str, Any]:
+    """Return the content of the folder's pyproject.toml, or {} if there is none; raises ConfigError."""
+    path = folder / PYPROJECT
+    return read_toml(path) if os.path.lexists(path) else {}
+
+
 def _folders(cwd: Path) -> Iterator[Path]:
-    """Give `cwd`, then the folders above it up to the one that holds .git; only `cwd` outside of a checkout."""
+    """Yield `cwd`, then the folders above it up to the one with .git; only `cwd` outside of a checkout."""
     above = [cwd, *cwd.parents]
     checkout = next((depth for depth, folder in enumerate(above) if os.path.lexists(folder / ".git")), 0)
     yield from above[: checkout + 1]
@@ -102,16 +108,16 @@ def _text(path: Path) -> str:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise ConfigError([f"{path}: is a folder; give the file, such as {path / FILE_NAME}"])
-        if not stat.S_ISREG(mode):  # reading a pipe could wait for ever
+        if not stat.S_ISREG(mode):  # reading a pipe could block forever
             raise ConfigError([f"{path}: is no regular file"])
         with path.open("rb") as stream:
-            data = stream.read(LARGEST_FILE + 1)
+            data = stream.read(MAX_FILE_SIZE + 1)
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file. Type `venvgrid init` to write a first {FILE_NAME}"]) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise ConfigError([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
-    if len(data) > LARGEST_FILE:
-        raise ConfigError([f"{path}: is larger than {LARGEST_FILE:,} bytes: this is no configuration"])
+    if len(data) > MAX_FILE_SIZE:
+        raise ConfigError([f"{path}: is larger than {MAX_FILE_SIZE:,} bytes: this is no configuration"])
     try:
         return data.decode("utf-8-sig")  # some editors on Windows write a byte order mark
     except UnicodeDecodeError as error:

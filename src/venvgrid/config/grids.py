@@ -1,8 +1,8 @@
-"""Several grids in one file: [grid.NAME] inherits what stands outside of it, key by key. Pure.
+"""Several grids in one file: [grid.NAME] inherits the sections outside of it. Pure.
 
-A table is inherited key by key; anything else that a grid has, a list too, replaces what it would inherit. An axis that
-a grid does not want is `false` there. Excludes are inherited as long as the grid has none of its own; includes, `must`
-and `baseline` name cells of one grid and are not.
+A table is inherited key by key; any other value of a grid, also a list, replaces the inherited one. `false` removes an
+axis. Excludes are inherited if the grid has none of its own. Includes, `must` and `baseline` name cells of one grid and
+are not inherited.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 GRID = "grid"
 SECTIONS = ("project", "axes", "plan", "exclude", "include", "install", "test")
 OF_ONE_GRID = ("must", "baseline")  # of [plan]
-LONGEST_NAME = 30  # characters: the ids of its cells begin with it
+MAX_NAME_LENGTH = 30  # characters: the ids of its cells begin with it
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What one grid is made of; the one outside of all [grid.NAME] has no name."""
+    """The sections of one grid; the one outside of all [grid.NAME] has no name."""
 
     table: Table
     excludes: list[Table]
@@ -37,26 +37,26 @@ class Section:
 
 
 def sections(top: Table) -> list[Section]:
-    """Give the section of each grid, the unnamed one first; mistakes are noted in the table."""
+    """Return the section of each grid, the unnamed one first; mistakes are noted in the table."""
     top.only((*SECTIONS, GRID), "section")
     excludes = top.tables("exclude")
     found = [Section(table=top, excludes=excludes, includes=top.tables("include"))]
     named = top.table(GRID)
     for name in named.values:
-        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-            problem = f"a grid needs a name of at most {LONGEST_NAME} letters, digits, '-' and '_', got {shown(name)}"
-            named.mistakes.add(named.path, problem)
+        if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+            allowed = f"at most {MAX_NAME_LENGTH} letters, digits, '-' and '_'"
+            named.mistakes.add(named.path, f"a grid needs a name of {allowed}, got {shown(name)}")
             continue
         own = named.table(name)
         own.only(SECTIONS, "section")
         merged = Table(values=_merged(top.values, own.values), path=own.path, mistakes=own.mistakes)
         dropped = _dropped(own.values)
         has_own = "exclude" in own.values
-        kept = own.tables("exclude") if has_own else [item for item in excludes if not dropped & _keys(item.values)]
+        inherited = [item for item in excludes if not dropped & _keys(item.values)]
         found.append(
             Section(
                 table=merged,
-                excludes=kept,
+                excludes=own.tables("exclude") if has_own else inherited,
                 includes=own.tables("include"),
                 name=name,
                 has_excludes_of_top=not has_own,
@@ -66,13 +66,13 @@ def sections(top: Table) -> list[Section]:
 
 
 def names(table: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the names of the grids in the table of a configuration."""
+    """Return the names of the grids in the table of a configuration."""
     named = table.get(GRID)
     return tuple(named) if isinstance(named, dict) else ()
 
 
 def distinct(mistakes: Iterable[str]) -> list[str]:
-    """Leave out what a grid has inherited: a mistake is told once, where it stands."""
+    """Return the mistakes without inherited ones: each is reported once, at its own place."""
     listed = list(mistakes)
     known = set(listed)
     return [
@@ -83,7 +83,7 @@ def distinct(mistakes: Iterable[str]) -> list[str]:
 
 
 def _merged(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the table of a grid, without rules: these are inherited in their own way."""
+    """Return the table of a grid, without rules, which are inherited in another way."""
     found = {}
     for section in (name for name in SECTIONS if name not in {"exclude", "include"}):
         first, second = above.get(section, {}), own.get(section, {})
@@ -103,7 +103,7 @@ def _inherited(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
 
 
 def _axes(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Inherit axes: the same name may be spelt otherwise, and `false` takes an axis away."""
+    """Return the merged axes: names are compared normalised, and `false` removes an axis."""
     same = {axis_values.key(name): name for name in above}
     renamed = {same.get(axis_values.key(name), name): value for name, value in own.items()}
     found = _inherited(above, renamed)

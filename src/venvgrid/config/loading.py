@@ -1,4 +1,4 @@
-"""The configuration: checked, and turned into one immutable value."""
+"""Builds a Config, one immutable value, from the checked table of a configuration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOT_SETTLED: Mapping[str, FrozenPolicy] = MappingProxyType({})
 
 
 def running_python() -> str:
-    """Give the Python that runs venvgrid as a value of the python axis: "3.11", "3.13t", "pypy3.10"."""
+    """Return the Python that runs venvgrid as a value of the python axis: "3.11", "3.13t", "pypy3.10"."""
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     if sys.implementation.name in {"pypy", "graalpy"}:
         return f"{sys.implementation.name}{minor}"
@@ -49,27 +49,27 @@ def load(file: Path | None, *, cwd: Path, running: str | None = None, grid: str 
 
 
 def parse(text: str, *, file: Path, running: str | None = None, grid: str = "") -> Config:
-    """Turn the text of `file` into a Config; only the existence of the project's folder is looked at on the disk.
+    """Build a Config from the text of `file`; on the disk, only the existence of the project's folder is checked.
 
     Raises:
-        ConfigError: broken TOML, or one or more mistakes.
+        ConfigError: no valid TOML, or one or more mistakes.
     """
-    return build(config_file.understood(text, file), running=running, grid=grid)
+    return build(config_file.parse(text, file), running=running, grid=grid)
 
 
 def build(
     source: Source, *, running: str | None = None, grid: str = "", settled: Mapping[str, FrozenPolicy] = NOT_SETTLED
 ) -> Config:
-    """Turn the table of a configuration into a Config.
+    """Build a Config from the table of a configuration.
 
     Args:
-        source: the table. All of its grids are checked, whichever is asked for.
-        running: the value of the python axis where the configuration has none; default: this Python.
-        grid: the name of a [grid.NAME]; "" for what stands outside of them.
-        settled: values for the axes that have a policy, by axis; without them such an axis has none yet.
+        source: the table. All of its grids are checked.
+        running: the value of the python axis if the configuration has none; default: this Python.
+        grid: the name of a [grid.NAME], or "" for the grid outside of them.
+        settled: values of the axes that have a policy, by axis; without them, such an axis has no values.
 
     Raises:
-        ConfigError: one or more mistakes, each with its key path and what is allowed; or there is no such grid.
+        ConfigError: one or more mistakes, each with its key path and the allowed values; or there is no such grid.
     """
     mistakes = Mistakes(file=source.file.name)
     top = Table(values=source.table, path=source.prefix, mistakes=mistakes)
@@ -115,14 +115,14 @@ def _config(section: Section, source: Source, running: str, settled: Mapping[str
 
 
 def too_many(cells: int, sizes: str) -> str:
-    """Say that a product is too large to be expanded, and what to do."""
+    """Return the message that a product is too large to be expanded."""
     # A number of more than 4,300 digits cannot be written out.
     number = f"{cells:,}" if cells < 10**30 else "more than 10^30"
     return f"{number} cells ({sizes[:300]}); at most {MAX_CELLS:,} are possible: give fewer values, or fewer axes"
 
 
 def digest(config: Config) -> str:
-    """Give a SHA-256 of what `config` means: the same for any layout of the file, and in any folder."""
+    """Return a SHA-256 of the meaning of `config`: the same for any layout of the file, and in any folder."""
     plain = serialization.to_plain(replace(config, file=Path(), root=Path(), digest=""))
     plain["project"]["path"] = _relative(config.project.path, config.root)
     plain["axes"] = {
@@ -141,7 +141,7 @@ def digest(config: Config) -> str:
     return hashlib.sha256(data.encode()).hexdigest()
 
 
-# Lists whose order means nothing.
+# Lists whose order has no meaning.
 _SETS = (
     ("project", "extras"),
     ("project", "groups"),
@@ -153,7 +153,7 @@ _SETS = (
 
 
 def _portable(value: str, root: Path) -> str:
-    """Give the path of a Python inside `root` relative to it, any other value as it is."""
+    """Return the path of a Python inside `root` relative to it, any other value unchanged."""
     path = Path(value)
     return path.relative_to(root).as_posix() if path.is_absolute() and path.is_relative_to(root) else value
 

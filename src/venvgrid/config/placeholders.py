@@ -17,7 +17,7 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\{")
 
 
 def check(text: str, axes: Collection[str]) -> str:
-    """Give `text` again if each placeholder is known and names one of `axes`; else raise BadValueError."""
+    """Return `text` if each placeholder is known and names one of `axes`; else raise BadValueError."""
     for match in _BRACES.finditer(text):
         if match[0] == "{":
             raise BadValueError(f"{shown(text)}: a '{{' that is never closed (write '{{{{' for a literal brace)")

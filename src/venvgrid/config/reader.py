@@ -1,4 +1,4 @@
-"""Read a table of the configuration and note every mistake with its key path, instead of stopping at the first."""
+"""Reads a table of the configuration and notes every mistake with its key path, instead of stopping at the first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistakes:
-    """The mistakes found so far in one file; the only thing here that changes."""
+    """Collects the mistakes of one file."""
 
     file: str  # as messages name it
     found: list[str] = field(default_factory=list)
@@ -29,17 +29,17 @@ class Mistakes:
     def add(self, path: str, problem: str) -> None:
         """Note `problem` at the key path `path` ("" for the whole file)."""
         message = f"{self.file}: {path}: {problem}" if path else f"{self.file}: {problem}"
-        # A key may hold anything, also what would break a line or colour a terminal.
+        # A key may hold any character, also line breaks and colour codes.
         self.found.append(CONTROL.sub(lambda match: repr(match[0])[1:-1], message))
 
     def listed(self) -> list[str]:
-        """Give the mistakes, the first MOST_MISTAKES of them."""
+        """Return the first MAX_MISTAKES mistakes, and the number of the others."""
         rest = len(self.found) - MAX_MISTAKES
         return self.found if rest <= 0 else [*self.found[:MAX_MISTAKES], f"{self.file}: … and {rest:,} more mistakes"]
 
 
 def joined(path: str, key: str) -> str:
-    """Give the key path of `key` in the table at `path`, as TOML would write it."""
+    """Return the key path of `key` in the table at `path`, as in TOML."""
     part = key if _BARE.fullmatch(key) else json.dumps(key[:100], ensure_ascii=not key.isprintable())
     return f"{path}.{part}" if path else part
 
@@ -63,7 +63,7 @@ class Table:
                 self.wrong(key, f"unknown {word}{nearest(key, allowed)} (allowed: {', '.join(allowed)})")
 
     def take(self, key: str, parse: Callable[[object], Value], default: Value) -> Value:
-        """Give the parsed value of `key`."""
+        """Return the parsed value of `key`."""
         if key not in self.values:
             return default
         try:
@@ -75,7 +75,7 @@ class Table:
     def take_all(
         self, key: str, parse: Callable[[object], Value], default: tuple[Value, ...] = ()
     ) -> tuple[Value, ...]:
-        """Give the parsed items of the list at `key`; a mistake is noted for each wrong item."""
+        """Return the parsed items of the list at `key`; note a mistake for each wrong item."""
         if key not in self.values:
             return default
         raw = self.values[key]
@@ -86,7 +86,7 @@ class Table:
         return tuple(_items(self.mistakes, joined(self.path, key), raw, parse))
 
     def table(self, key: str) -> Table:
-        """Give the table at `key`, an empty one when it is missing."""
+        """Return the table at `key`, or an empty one if it is missing."""
         path = joined(self.path, key)
         raw = self.values.get(key, {})
         if not isinstance(raw, dict):
@@ -95,7 +95,7 @@ class Table:
         return Table(values=raw, path=path, mistakes=self.mistakes)
 
     def tables(self, key: str) -> list[Table]:
-        """Give the tables of the array of tables at `key`."""
+        """Return the tables of the array of tables at `key`."""
         path = joined(self.path, key)
         raw = self.values.get(key, [])
         if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):

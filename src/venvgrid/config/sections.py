@@ -50,7 +50,7 @@ JUNIT = "junit:"
 
 
 def read_project(table: Table, root: Path) -> ProjectOptions:
-    """Give [project]; its path, relative to `root`, must be a folder."""
+    """Read [project]; its path, relative to `root`, must be a folder."""
     table.only(PROJECT)
 
     def folder(raw: object) -> Path:
@@ -69,7 +69,7 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
 
 
 def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
-    """Give the strategy of [plan] as it is written, and what it means."""
+    """Read [plan]; return the strategy as written, and its meaning."""
     table.only(PLAN)
     name, planning = table.take("strategy", strategy, (FULL, Planning()))
     planning = replace(
@@ -107,7 +107,7 @@ def strategy(raw: object) -> tuple[str, Planning]:
 
 
 def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
-    """Give values of axes: one each, and one that the axis has."""
+    """Read one value for each named axis, which the axis must have."""
     names = {axis.name: axis for axis in axes}
     table.only(tuple(names))
     found: dict[str, str] = {}
@@ -116,13 +116,13 @@ def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
             continue
 
         def value(raw: object, axis: Axis = names[name]) -> str:
-            wanted = text(raw)
-            if wanted not in axis.values and (axis.values or not axis.policy):
+            item = text(raw)
+            if item not in axis.values and (axis.values or not axis.policy):
                 allowed = ", ".join(map(shown, axis.values[:20]))
                 raise BadValueError(
-                    f"{shown(wanted)} is no value of the axis{nearest(wanted, axis.values)} (allowed: {allowed})"
+                    f"{shown(item)} is no value of the axis{nearest(item, axis.values)} (allowed: {allowed})"
                 )
-            return wanted
+            return item
 
         if (taken := table.take(name, value, "")) or "" in names[name].values:
             found[name] = taken
@@ -130,7 +130,7 @@ def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
 
 
 def read_install(table: Table) -> InstallOptions:
-    """Give [install]."""
+    """Read [install]."""
     table.only(INSTALL)
     default = InstallOptions()
     return InstallOptions(
@@ -144,7 +144,7 @@ def read_install(table: Table) -> InstallOptions:
 
 
 def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
-    """Give [test]; placeholders may name one of `axis_names`."""
+    """Read [test]; placeholders may name one of `axis_names`."""
     table.only(TEST)
     default = SuiteOptions()
 

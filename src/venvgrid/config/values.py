@@ -1,6 +1,6 @@
-"""From one raw TOML value to a checked value: each function takes what `tomllib` gave and raises `BadValueError`.
+"""Checks raw TOML values: each function takes one and returns a checked value, or raises `BadValueError`.
 
-The message says what was expected and what was there; where it stands (file and key path) is added by `config_reader`.
+The message names the expected and the actual value; `config/reader.py` adds file and key path.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     Choice = TypeVar("Choice", bound=StrEnum)
 
-LONGEST_TEXT = 1_000  # characters
-LONGEST_FREE_TEXT = 10_000  # of an argument of a command, or of an environment variable's value
-LONGEST_DURATION = 365 * 86_400.0  # seconds: waits of the operating system overflow not far above
+MAX_TEXT_LENGTH = 1_000  # characters
+MAX_FREE_TEXT_LENGTH = 10_000  # of an argument of a command, or of an environment variable's value
+MAX_DURATION = 365 * 86_400.0  # seconds: waits of the operating system overflow not far above
 MAX_SEED = 2**32 - 1
 MAX_RETRIES = 100
 SHOWN = 60  # characters of a wrong value that a message repeats
@@ -38,11 +38,11 @@ _DURATION = re.compile(rf" *(?=\d)(?:{_NUMBER} *h)? *(?:{_NUMBER} *m)? *(?:{_NUM
 
 
 class BadValueError(ValueError):
-    """A value of the configuration is not allowed where it stands; the message says what is."""
+    """A value of the configuration is not allowed at its key; the message names what is."""
 
 
 def shown(value: object) -> str:
-    """Give `value` as a message can repeat it: on one line, strings quoted, about SHOWN characters at most."""
+    """Return `value` for a message: on one line, strings quoted, about SHOWN characters at most."""
     if isinstance(value, str):
         return repr(value if len(value) <= SHOWN else value[:SHOWN] + "…")
     if isinstance(value, dict):
@@ -59,57 +59,57 @@ def shown(value: object) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Give "; did you mean 'X'?" for the known name most like `name`, or "" when none is."""
+    """Return "; did you mean 'X'?" for the known name most like `name`, or ""."""
     options = {option.lower(): option for option in known}
-    close = difflib.get_close_matches(name[:LONGEST_TEXT].lower(), options, n=1)
+    close = difflib.get_close_matches(name[:MAX_TEXT_LENGTH].lower(), options, n=1)
     return f"; did you mean '{options[close[0]]}'?" if close else ""
 
 
 def one_of(options: Iterable[str]) -> str:
-    """List the allowed values for a message: "'a', 'b' or 'c'"."""
+    """Return the allowed values for a message: "'a', 'b' or 'c'"."""
     *first, last = [f"'{option}'" for option in options]
     return f"{', '.join(first)} or {last}" if first else last
 
 
 def text(raw: object) -> str:
-    """Take a string of at most LONGEST_TEXT characters, none of them a control character."""
-    return _text(raw, CONTROL, LONGEST_TEXT)
+    """Read a string of at most MAX_TEXT_LENGTH characters, none of them a control character."""
+    return _text(raw, CONTROL, MAX_TEXT_LENGTH)
 
 
 def free_text(raw: object) -> str:
-    """Take a longer string that may have several lines: an argument of a command, a variable's value."""
-    return _text(raw, _CONTROL_BUT_LAYOUT, LONGEST_FREE_TEXT)
+    """Read a longer string that may have several lines: an argument of a command, a variable's value."""
+    return _text(raw, _CONTROL_BUT_LAYOUT, MAX_FREE_TEXT_LENGTH)
 
 
-def _text(raw: object, forbidden: re.Pattern[str], longest: int) -> str:
+def _text(raw: object, forbidden: re.Pattern[str], max_length: int) -> str:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         hint = "; 3.10 as a number is 3.1" if isinstance(raw, float) else ""
         raise BadValueError(f"expected a string, got {shown(raw)} (put it in quotes{hint})")
     if not isinstance(raw, str):
         raise BadValueError(f"expected a string, got {shown(raw)}")
-    if len(raw) > longest:
-        raise BadValueError(f"a string of {len(raw):,} characters; at most {longest:,} are allowed")
+    if len(raw) > max_length:
+        raise BadValueError(f"a string of {len(raw):,} characters; at most {max_length:,} are allowed")
     if found := forbidden.search(raw):
         raise BadValueError(f"{shown(raw)} holds the control character {found.group()!r}, which is not allowed")
     return raw
 
 
 def flag(raw: object) -> bool:
-    """Take true or false."""
+    """Read true or false."""
     if not isinstance(raw, bool):
         raise BadValueError(f"expected true or false (without quotes), got {shown(raw)}")
     return raw
 
 
 def retries(raw: object) -> int:
-    """Take a whole number from 0 to MOST_RETRIES."""
+    """Read a whole number from 0 to MAX_RETRIES."""
     if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MAX_RETRIES:
         raise BadValueError(f"expected a whole number from 0 to {MAX_RETRIES}, got {shown(raw)}")
     return raw
 
 
 def size(raw: object) -> int | None:
-    """Take "2G", "512 MB" or "none"; give bytes. Units are powers of 1000, "GiB" and its like of 1024."""
+    """Read "2G", "512 MB" or "none"; return bytes, or None. Units are powers of 1000; "MiB" and "GiB" of 1024."""
     if raw == "none":
         return None
     match = _SIZE.fullmatch(raw.strip()) if isinstance(raw, str) else None
@@ -122,14 +122,14 @@ def size(raw: object) -> int | None:
 
 
 def whole_number(raw: object) -> int:
-    """Take a whole number from 0 to MOST_SEED."""
+    """Read a whole number from 0 to MAX_SEED."""
     if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MAX_SEED:
         raise BadValueError(f"expected a whole number from 0 to {MAX_SEED:,}, got {shown(raw)}")
     return raw
 
 
 def choice(options: type[Choice]) -> Callable[[object], Choice]:
-    """Make a function that takes one of the values of `options`."""
+    """Return a function that reads one of the values of `options`."""
 
     def take(raw: object) -> Choice:
         value = text(raw)
@@ -141,7 +141,7 @@ def choice(options: type[Choice]) -> Callable[[object], Choice]:
 
 
 def duration(raw: object) -> float:
-    """Take "10m", "1h30m", "90s" or a number of seconds; give seconds, from 0 to LONGEST_DURATION."""
+    """Read "10m", "1h30m", "90s" or a number of seconds; return seconds, from 0 to MAX_DURATION."""
     allowed = 'expected a duration such as "10m", "1h30m" or "90s", or a number of seconds'
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         # An integer of the file may be larger than any float.
@@ -156,13 +156,13 @@ def duration(raw: object) -> float:
         seconds = hours * 3600 + minutes * 60 + rest
     if math.isnan(seconds) or seconds < 0:
         raise BadValueError(f"{allowed}, got {shown(raw)}")
-    if seconds > LONGEST_DURATION:
-        raise BadValueError(f"{shown(raw)} is too long: at most {LONGEST_DURATION / 3600:.0f}h")
+    if seconds > MAX_DURATION:
+        raise BadValueError(f"{shown(raw)} is too long: at most {MAX_DURATION / 3600:.0f}h")
     return seconds
 
 
 def limit(raw: object) -> float | None:
-    """Take a duration, or "none" or 0 for no limit (None)."""
+    """Read a duration; return None, for no limit, for "none" or 0."""
     if raw == "none":
         return None
     try:
@@ -172,7 +172,7 @@ def limit(raw: object) -> float | None:
 
 
 def distribution_name(raw: object) -> str:
-    """Take the name of a distribution, an extra or a group; give it as written."""
+    """Read the name of a distribution, an extra or a group; return it as written."""
     value = text(raw)
     if not _NAME.fullmatch(value):
         raise BadValueError(f"{shown(value)} is no valid name (letters, digits, '.', '-' and '_' in between)")
@@ -180,12 +180,12 @@ def distribution_name(raw: object) -> str:
 
 
 def normal_name(raw: object) -> str:
-    """Take the name of an extra or a group; give it normalised (PEP 685, 735)."""
+    """Read the name of an extra or a group; return it normalised (PEP 685, 735)."""
     return canonicalize_name(distribution_name(raw))
 
 
 def label(raw: object) -> str:
-    """Take a word that cells can be selected by."""
+    """Read a word that cells can be selected by."""
     value = text(raw)
     if not _NAME.fullmatch(value) or value.lower() in {"and", "or", "not"}:
         raise BadValueError(f"{shown(value)} is no label (letters, digits, '.', '-' and '_' in between)")
@@ -193,7 +193,7 @@ def label(raw: object) -> str:
 
 
 def variable_name(raw: object) -> str:
-    """Take the name of an environment variable."""
+    """Read the name of an environment variable."""
     value = text(raw)
     if not _VARIABLE.fullmatch(value):
         raise BadValueError(f"{shown(value)} is no valid variable name (letters, digits and '_', no digit first)")
@@ -201,7 +201,7 @@ def variable_name(raw: object) -> str:
 
 
 def variable_pattern(raw: object) -> str:
-    """Take the name of an environment variable or a pattern such as "MY_*"; Windows has names with parentheses."""
+    """Read the name of an environment variable or a pattern such as "MY_*"; Windows has names with parentheses."""
     value = text(raw)
     if not value or "=" in value:
         raise BadValueError(f'{shown(value)} is no variable name or pattern (such as "CI" or "MY_*")')
@@ -209,7 +209,7 @@ def variable_pattern(raw: object) -> str:
 
 
 def module_name(raw: object) -> str:
-    """Take the dotted name of a module."""
+    """Read the dotted name of a module."""
     value = text(raw)
     if not all(part.isidentifier() for part in value.split(".")):
         raise BadValueError(f'{shown(value)} is no module name (such as "matplotlib.pyplot")')
@@ -217,7 +217,7 @@ def module_name(raw: object) -> str:
 
 
 def requirement(raw: object) -> str:
-    """Take a PEP 508 requirement; a URL only as "name @ https://…"."""
+    """Read a PEP 508 requirement; a URL only as "name @ https://…"."""
     value = text(raw).strip()
     if value.startswith("-"):
         raise BadValueError(f'{shown(value)} is an option; only requirements such as "pytest>=8" are allowed here')
@@ -232,7 +232,7 @@ def requirement(raw: object) -> str:
 
 
 def constraint(raw: object) -> str:
-    """Take a PEP 508 requirement without extras, as pip and uv allow in a constraints file."""
+    """Read a PEP 508 requirement without extras, as pip and uv allow in a constraints file."""
     value = requirement(raw)
     if Requirement(value).extras:
         raise BadValueError(f"{shown(value)}: a constraint cannot have extras")

@@ -1,1 +1,1 @@
-"""TODO."""
+"""uv and pip behind one protocol: they resolve, install and build."""

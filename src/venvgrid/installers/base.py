@@ -1,6 +1,6 @@
-"""The door to uv and pip: requirements become exact distributions, and those an environment.
+"""The protocol of an installer, with its requests and results.
 
-One module an installer, each a frozen value with the methods of `Installer`.
+Each installer is a module with a frozen value that has the methods of `Installer`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from venvgrid.processes.command import Completed
 
-# Seconds. Nothing that uv or pip does for one cell takes longer unless the network hangs.
+# Seconds. Only a network that hangs takes longer for one cell.
 RESOLVE_TIMEOUT = 600.0
 INSTALL_TIMEOUT = 1800.0
 BUILD_TIMEOUT = 1800.0
@@ -24,9 +24,9 @@ BUILD_TIMEOUT = 1800.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveRequest:
-    """One resolve: `requirements` and `constraints` are PEP 508, `cutoff` is RFC 3339 or "" for none.
+    """Request of one resolve: `requirements` and `constraints` are PEP 508, `cutoff` is RFC 3339 or "" for none.
 
-    With `only_binary`, wheels alone are considered, except for the distributions in `source_builds`.
+    With `only_binary`, only wheels are considered, except for the distributions in `source_builds`.
     """
 
     interpreter: Interpreter
@@ -38,12 +38,12 @@ class ResolveRequest:
     cutoff: str = ""
     dependencies: bool = True  # False: only the requirements themselves
     offline: bool = False
-    refresh: bool = False  # whether what the installer keeps of the index may be stale
+    refresh: bool = False  # whether the installer's own cache of the index may be stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The exact distributions; `notes` says what the installer could not honour."""
+    """The exact distributions; `notes` are the options that the installer could not apply."""
 
     distributions: tuple[Distribution, ...]
     notes: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Unresolvable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveFailed:
-    """It could not be found out (network, index, a broken build): never called impossible. `reason` is one line."""
+    """The resolve failed (network, index, a broken build): the cell is not impossible. `reason` is one line."""
 
     reason: str
 
@@ -68,7 +68,7 @@ ResolveResult = Resolved | Unresolvable | ResolveFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallRequest:
-    """Exact distributions, and wheels of our own, for the environment whose interpreter is `python`."""
+    """Request to install distributions and local wheels into the environment of the interpreter `python`."""
 
     python: Path
     interpreter: Interpreter
@@ -82,33 +82,33 @@ class InstallRequest:
 
 
 class Installer(Protocol):
-    """What `resolve`, `environments` and `wheels` need; `venvgrid.testing` has a fake."""
+    """Protocol of uv and pip; `venvgrid.testing` has a fake."""
 
     @property
     def name(self) -> str:
-        """Give its name and version: part of the keys of what is cached."""
+        """Return name and version, which are part of cache keys."""
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
-        """Find the exact distributions for one cell."""
+        """Resolve the exact distributions of one cell."""
 
     def install(self, request: InstallRequest) -> str:
-        """Install exactly what is asked for; "" or what went wrong."""
+        """Install exactly the requested distributions; return an error message, or ""."""
 
     def build_wheel(
         self, source: Path, target: Path, interpreter: Interpreter, *, via_sdist: bool, offline: bool
     ) -> str:
-        """Build a wheel of the project in `source` into the folder `target`; "" or what went wrong."""
+        """Build a wheel of the project in `source` into the folder `target`; return an error message, or ""."""
 
 
-def unfinished(completed: Completed, what: str) -> str:
-    """Say why a command did not come to its own end; "" if it did."""
+def unfinished(completed: Completed, name: str) -> str:
+    """Return why a command did not end by itself (timeout, no start, cancelled), or ""."""
     if completed.timed_out:
-        return f"{what} was stopped after {completed.duration:.0f} s"
-    return completed.error or (f"{what} was cancelled" if completed.cancelled else "")
+        return f"{name} was stopped after {completed.duration:.0f} s"
+    return completed.error or (f"{name} was cancelled" if completed.cancelled else "")
 
 
 def requirement_lines(request: InstallRequest) -> list[str]:
-    """Give the lines of a requirements file that names exactly what is to be installed, with every hash known."""
+    """Return the lines of a requirements file with exact versions and all known hashes."""
     lines = []
     for distribution in request.distributions:
         hashes = "".join(f" --hash={value}" for value in distribution.hashes)
@@ -120,7 +120,7 @@ def requirement_lines(request: InstallRequest) -> list[str]:
 
 
 def binary_options(request: ResolveRequest | InstallRequest) -> list[str]:
-    """Give the options, the same for uv and pip, that say what may be built from source."""
+    """Return the options, the same for uv and pip, for what may be built from source."""
     if not request.only_binary:
         return []
     allowed = [option for name in request.source_builds for option in ("--no-binary", name)]

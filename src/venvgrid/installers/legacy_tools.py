@@ -1,7 +1,7 @@
-"""What venvgrid needs for old Pythons, kept in a private folder of the user's cache.
+"""Tools for old Pythons, in a folder of the user's cache.
 
-virtualenv of today cannot query Python 2.7, and its start-up hook does not parse on 3.6 and 3.7. virtualenv 20.21.1 is
-the last that makes environments for all of them, and it carries the last pips that run there.
+Current virtualenv cannot query Python 2.7, and its start-up hook does not parse on 3.6 and 3.7. virtualenv 20.21.1 is
+the last that creates environments for all of them. It bundles the last pips that run there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.model import tool_support
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.processes.command import Command
 from venvgrid.storage import locks
@@ -26,16 +27,12 @@ if TYPE_CHECKING:
     from venvgrid.processes.command import Runner
 
 OLD_VIRTUALENV = "20.21.1"
-OLDEST_FOR_VIRTUALENV = (3, 8)  # below it the old virtualenv makes the environment
-OLDEST_CARRIED_PIP = (3, 9)  # below it pip comes with the old virtualenv
-
-
 INSTALL_TIMEOUT = 300.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """`folder` is in the user's cache; `uv` is its path or "" (then pip installs the tool)."""
+    """Installs the tools. `folder` is in the user's cache; `uv` is its path, or "" to install with pip."""
 
     folder: Path
     environ: Mapping[str, str]
@@ -43,34 +40,34 @@ class Tools:
     uv: str = ""
 
     def old_virtualenv(self) -> Path:
-        """Give a folder to put on PYTHONPATH for `python -m virtualenv`; installed there at its first use.
+        """Return a folder for PYTHONPATH with `python -m virtualenv`; the first call installs it.
 
         Raises:
-            InfrastructureError: it cannot be had (no network, say).
+            InfrastructureError: it cannot be installed, for example without a network.
         """
         target = self.folder / f"virtualenv-{OLD_VIRTUALENV}-py{sys.version_info[0]}{sys.version_info[1]}"
         if (target / "virtualenv").is_dir():
             return target
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
+        with _locked(target):
             if not (target / "virtualenv").is_dir():
                 self._install_old_virtualenv(target)
         return target
 
     def pip(self, interpreter: Interpreter) -> Path:
-        """Give a folder `pip-VERSION` that holds the newest pip at hand which runs on the interpreter.
+        """Return a folder `pip-VERSION` with the newest bundled pip that runs on the interpreter.
 
-        It is unpacked from its wheel: run from inside the archive, a pip cannot build from source, and is slower.
+        It is unpacked from its wheel: from inside the archive, pip is slower and cannot build from source.
 
         Raises:
-            InfrastructureError: the tool that carries it cannot be had.
+            InfrastructureError: the virtualenv that bundles it cannot be installed.
         """
         wheel = self._pip_wheel(interpreter)
         target = self.folder / "-".join(wheel.name.split("-")[:2])
         if (target / "pip").is_dir():
             return target
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
+        with _locked(target):
             if not (target / "pip").is_dir():
                 partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=self.folder))
                 try:
@@ -82,7 +79,7 @@ class Tools:
         return target
 
     def _pip_wheel(self, interpreter: Interpreter) -> Path:
-        if interpreter.release >= OLDEST_CARRIED_PIP:
+        if interpreter.release >= tool_support.BUNDLED_PIP:
             from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415  (takes 70 ms)
 
             wheel = get_embed_wheel("pip", ".".join(map(str, interpreter.release)))
@@ -101,7 +98,7 @@ class Tools:
                     argv=(*self._installer(), "--target", str(partial), requirement),
                     cwd=partial,
                     env=self.environ,
-                    timeout=300,
+                    timeout=INSTALL_TIMEOUT,
                 ),
             )
             if completed.exit_code != 0:
@@ -126,13 +123,13 @@ class Tools:
         return (sys.executable, str(Path(wheel.path) / "pip"), "install", "--quiet", "--disable-pip-version-check")
 
 
-def _alone(target: Path) -> AbstractContextManager[None]:
-    """Save the work of others that want the same now; the folder appears whole without it too."""
+def _locked(target: Path) -> AbstractContextManager[None]:
+    """Lock the installation, to save other processes the work; the folder appears whole without it too."""
     return locks.held(Path(f"{target}.lock"), waiting=lambda: None, missing=lambda _: None)
 
 
 def _move(partial: Path, target: Path) -> None:
-    """Put a finished folder in its place; what a killed process left there is replaced."""
+    """Move a finished folder to its place; replace the remains of a killed process."""
     shutil.rmtree(target, ignore_errors=True)
     partial.chmod(0o755)
     partial.rename(target)

@@ -1,7 +1,7 @@
-"""Resolving, installing and building with pip: where uv is not there, and for Python 2.7, which uv cannot query.
+"""The installer pip: used without uv, and for Python 2.7, which uv cannot query.
 
-pip is never installed into an environment. What virtualenv carries runs from outside, with the interpreter that it is
-to work for: `python pip-26.3/pip …`.
+pip is never installed into an environment. The pip that virtualenv bundles runs from outside, with the interpreter of
+the environment: `python pip-26.3/pip …`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ QUIET = ("--disable-pip-version-check", "--no-input", "--no-color")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pip:
-    """`folder_for` gives the folder pip-VERSION for an interpreter; `downloads` keeps what old pips had to download."""
+    """`folder_for` returns the folder pip-VERSION for an interpreter; `downloads` caches the downloads of old pips."""
 
     folder_for: Callable[[Interpreter], Path]
     downloads: Path
@@ -55,11 +55,11 @@ class Pip:
 
     @property
     def name(self) -> str:
-        """Give "pip": its version follows from the interpreter."""
+        """Return "pip": its version follows from the interpreter."""
         return "pip"
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
-        """Resolve with `pip install --dry-run`, or `pip download` where pip is older; see `installers.Installer`."""
+        """Resolve with `pip install --dry-run`, or `pip download` for older pips; see `installers.Installer`."""
         if request.resolution is not Resolution.HIGHEST:
             return ResolveFailed(
                 reason=f'pip cannot resolve "{request.resolution}"; install uv: pip install "venvgrid[uv]"'
@@ -72,10 +72,10 @@ class Pip:
             here = Path(folder)
             (here / "requirements.txt").write_text("\n".join(request.requirements) + "\n", encoding="utf-8")
             (here / "constraints.txt").write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
-            answer = self._dry_run(request, here, version) if version >= HAS_REPORT else self._download(request, here)
-        if isinstance(answer, Resolved):
-            return Resolved(distributions=answer.distributions, notes=notes)
-        return answer
+            result = self._dry_run(request, here, version) if version >= HAS_REPORT else self._download(request, here)
+        if isinstance(result, Resolved):
+            return Resolved(distributions=result.distributions, notes=notes)
+        return result
 
     def install(self, request: InstallRequest) -> str:
         """Install with pip from outside the environment; see `installers.Installer`."""
@@ -127,7 +127,7 @@ class Pip:
         completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
             return Resolved(distributions=read_report((here / "report.json").read_text(encoding="utf-8")))
-        return _answer(request, completed)
+        return _failed_resolve(request, completed)
 
     def _download(self, request: ResolveRequest, here: Path) -> ResolveResult:
         arguments = ["download", *QUIET, "--dest", "files", "-r", "requirements.txt", "-c", "constraints.txt"]
@@ -136,7 +136,7 @@ class Pip:
         arguments += ["--no-index", "--find-links", str(self.downloads)] if request.offline else []
         completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
         if completed.exit_code != 0:
-            return _answer(request, completed)
+            return _failed_resolve(request, completed)
         ours = {Path(line.rpartition("/")[2]).name for line in request.requirements if "file://" in line}
         found = [file for file in sorted((here / "files").iterdir()) if file.name not in ours]
         distributions = tuple(_from_file(file) for file in found)
@@ -175,13 +175,13 @@ class Pip:
 
 
 def pip_version(folder: Path) -> tuple[int, int]:
-    """Read (major, minor) off the name of pip's folder: pip-20.3.4."""
+    """Return (major, minor) from the name of pip's folder: pip-20.3.4."""
     major, minor = folder.name.split("-")[1].split(".")[:2]
     return int(major), int(minor)
 
 
 def read_report(text: str) -> tuple[Distribution, ...]:
-    """Give the distributions of pip's installation report, by name; wheels of our own (file URLs) are left out."""
+    """Return the distributions of pip's installation report, by name, without local wheels (file URLs)."""
     from packaging.utils import canonicalize_name  # noqa: PLC0415
 
     found = []
@@ -195,7 +195,6 @@ def read_report(text: str) -> tuple[Distribution, ...]:
                 name=canonicalize_name(item["metadata"]["name"]),
                 version=item["metadata"]["version"],
                 hashes=tuple(f"{name}:{value}" for name, value in hashes.items() if name == "sha256"),
-                urls=(info["url"],),
                 direct=info["url"] if item.get("is_direct") else "",
             ),
         )
@@ -213,14 +212,14 @@ def _from_file(file: Path) -> Distribution:
     return Distribution(name=name, version=str(version), hashes=(f"sha256:{digest}",))
 
 
-def _answer(request: ResolveRequest, completed: Completed) -> ResolveResult:
+def _failed_resolve(request: ResolveRequest, completed: Completed) -> ResolveResult:
     if why := unfinished(completed, "pip"):
         return ResolveFailed(reason=why)
     return resolver_errors.from_pip(request, completed.stdout + "\n" + completed.stderr)
 
 
-def _failure(completed: Completed, what: str) -> str:
-    if why := unfinished(completed, what):
+def _failure(completed: Completed, name: str) -> str:
+    if why := unfinished(completed, name):
         return why
     output = re.sub(r"^(?:DEPRECATION|WARNING|Looking in links).*\n?", "", completed.stderr, flags=re.MULTILINE)
-    return output.strip() or completed.stdout.strip() or f"{what} ended with status {completed.exit_code}"
+    return output.strip() or completed.stdout.strip() or f"{name} ended with status {completed.exit_code}"

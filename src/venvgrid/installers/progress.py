@@ -1,6 +1,6 @@
-"""Who hears what an installer is doing: the task in whose thread it was called, whatever stands between them.
+"""Sends installer progress to the task that runs in the current thread, by a context variable.
 
-A context variable, so that the functions between a task and an installer need not pass on what is no concern of theirs.
+The functions between a task and an installer need not pass it on.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MAX_LINE_BYTES = 4_096  # bytes that are kept of a line without an end
+MAX_LINE_BYTES = 4_096  # of a line without an end
 
-_say: ContextVar[Callable[[str], None] | None] = ContextVar("venvgrid_say", default=None)
-_WORTH_TELLING = re.compile(rb"\s*((?:Downloading|Building|Collecting|Preparing) [^\r\n]+)")
+_notify: ContextVar[Callable[[str], None] | None] = ContextVar("venvgrid_notify", default=None)
+_PROGRESS = re.compile(rb"\s*((?:Downloading|Building|Collecting|Preparing) [^\r\n]+)")
 
 
 @contextmanager
 def reporting_to(notify: Callable[[str], None]) -> Iterator[None]:
-    """Have `say` called with each line that tells what is being downloaded or built, perhaps from another thread."""
-    token = _say.set(notify)
+    """Call `notify` with each line about a download or a build, perhaps from another thread."""
+    token = _notify.set(notify)
     try:
         yield
     finally:
-        _say.reset(token)
+        _notify.reset(token)
 
 
 def sink() -> Callable[[bytes], None] | None:
-    """Give what an installer's output is to be passed to, in any pieces; None if nobody listens."""
-    notify = _say.get()
+    """Return a function that takes an installer's output in any pieces, or None without a listener."""
+    notify = _notify.get()
     if notify is None:
         return None
     rest = b""
@@ -41,7 +41,7 @@ def sink() -> Callable[[bytes], None] | None:
         *lines, rest = (rest + data).split(b"\n")
         rest = rest[-MAX_LINE_BYTES:]
         for line in lines:
-            found = _WORTH_TELLING.match(line)
+            found = _PROGRESS.match(line)
             if found:
                 notify(found[1].decode("utf-8", "replace"))
 

@@ -1,6 +1,6 @@
-"""Why a resolver said no, in one readable line: pure text work on what uv and pip print.
+"""The reason of a failed resolve in one readable line, from the output of uv and pip. Pure.
 
-The shapes were read off uv 0.13 and pip 20.3, 24 and 26. What fits none is given as the resolver's own last sentence.
+The patterns fit uv 0.13 and pip 20.3, 24 and 26. Other output is shortened to the resolver's last sentence.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DEPENDS = re.compile(
 
 
 def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
-    """Say what a failed `uv pip compile` means."""
+    """Return the result of a failed `uv pip compile`."""
     text = _flat(_without_hints(stderr))
     if "No solution found" not in text:
         return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else _tail(stderr))
@@ -54,7 +54,7 @@ def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
 
 
 def from_pip(request: ResolveRequest, output: str) -> ResolveResult:
-    """Say what a failed `pip install --dry-run` or `pip download` means."""
+    """Return the result of a failed `pip install --dry-run` or `pip download`."""
     if NETWORK.search(output):
         return ResolveFailed(reason=_network_reason(output))
     pins = _pins(request)
@@ -70,7 +70,7 @@ def from_pip(request: ResolveRequest, output: str) -> ResolveResult:
 
 
 def describe(interpreter_name: str, version: str, platform: str) -> str:
-    """Name an interpreter as people do: "CPython 3.9 on linux-x86_64"."""
+    """Return the readable name of an interpreter: "CPython 3.9 on linux-x86_64"."""
     names = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
     return f"{names.get(interpreter_name, interpreter_name)} {'.'.join(version.split('.')[:2])} on {platform}"
 
@@ -81,7 +81,7 @@ def _target(request: ResolveRequest) -> str:
 
 
 def _pins(request: ResolveRequest) -> dict[str, str]:
-    """Map the normalised names of simple requirements to how a person would write them: "matplotlib 2.2"."""
+    """Map the normalised names of simple requirements to a readable form: "matplotlib 2.2"."""
     pins = {}
     for line in request.requirements:
         match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*([<>=!~][^;@]*)", line)
@@ -95,17 +95,17 @@ def _pins(request: ResolveRequest) -> dict[str, str]:
 
 def _no_wheel(text: str, request: ResolveRequest, pins: dict[str, str]) -> str:
     found = list(_NO_WHEEL.finditer(text))
-    best = _most_telling(found, pins)
-    return f"{_written(best, pins)} has no wheel for {_target(request)}" if best else ""
+    best = _best_match(found, pins)
+    return f"{_readable(best, pins)} has no wheel for {_target(request)}" if best else ""
 
 
 def _needs_python(text: str, pins: dict[str, str]) -> str:
-    best = _most_telling(list(_NEEDS_PYTHON.finditer(text)), pins)
-    return f"{_written(best, pins)} needs Python {best.group('python')}" if best else ""
+    best = _best_match(list(_NEEDS_PYTHON.finditer(text)), pins)
+    return f"{_readable(best, pins)} needs Python {best.group('python')}" if best else ""
 
 
-def unanswered(output: str) -> str:
-    """Say which index did not answer, by uv's hints; "" for none."""
+def refused_index(output: str) -> str:
+    """Return which index refused to answer, by uv's hints, or ""."""
     match = _UNAUTHORISED.search(output)
     return f"index failure: {redact(match[1])} refused to answer ({match[2]})" if match else ""
 
@@ -122,11 +122,11 @@ def _no_release(text: str, request: ResolveRequest, pins: dict[str, str]) -> str
     if match is None:
         return ""
     when = f" as of {request.cutoff[:10]}" if request.cutoff else ""
-    return f"no release of {match.group('name')} matches {_written(match, pins).partition(' ')[2]}{when}"
+    return f"no release of {match.group('name')} matches {_readable(match, pins).partition(' ')[2]}{when}"
 
 
 def _conflict(text: str, pins: dict[str, str]) -> str:
-    """Say which distribution does not go with what the cell pins."""
+    """Return which distribution conflicts with a pin of the cell, or ""."""
     for match in _DEPENDS.finditer(text):
         pin = pins.get(normalise(match["name"]))
         if pin:
@@ -135,27 +135,27 @@ def _conflict(text: str, pins: dict[str, str]) -> str:
     return ""
 
 
-def _most_telling(found: list[re.Match[str]], pins: dict[str, str]) -> re.Match[str] | None:
-    """Prefer what the cell pins over what its dependencies need."""
+def _best_match(found: list[re.Match[str]], pins: dict[str, str]) -> re.Match[str] | None:
+    """Return the best match: pins of the cell come before its dependencies."""
     pinned = [match for match in found if normalise(match.group("name")) in pins]
     return next(iter(pinned or found), None)
 
 
-def _written(match: re.Match[str], pins: dict[str, str]) -> str:
+def _readable(match: re.Match[str], pins: dict[str, str]) -> str:
     return pins.get(normalise(match.group("name")), f"{match.group('name')}{match.group('range')}")
 
 
-def _pip_unmatched(wanted: str, output: str, request: ResolveRequest, pins: dict[str, str]) -> str:
-    name = re.split(r"[<>=!~\[]", wanted, maxsplit=1)[0]
-    written = pins.get(normalise(name), wanted)
+def _pip_unmatched(requirement: str, output: str, request: ResolveRequest, pins: dict[str, str]) -> str:
+    name = re.split(r"[<>=!~\[]", requirement, maxsplit=1)[0]
+    readable = pins.get(normalise(name), requirement)
     if re.search(rf"{re.escape(name)}\S* \(from versions: none\)", output) and normalise(name) not in pins:
-        return f"{written} has no wheel for {_target(request)}" if request.only_binary else f"there is no {written}"
+        return f"{readable} has no wheel for {_target(request)}" if request.only_binary else f"there is no {readable}"
     python = re.search(r"Ignored the following versions that require a different python version: (.*)", output)
     if python and (needs := re.search(r"Requires-Python (\S+)", python.group(1))):
-        return f"{written} needs Python {needs.group(1).rstrip(';')}"
+        return f"{readable} needs Python {needs.group(1).rstrip(';')}"
     if request.only_binary:
-        return f"{written} has no wheel for {_target(request)}"
-    return f"no release of {written} for {_target(request)}"
+        return f"{readable} has no wheel for {_target(request)}"
+    return f"no release of {readable} for {_target(request)}"
 
 
 def _pip_conflict(output: str) -> str:
@@ -197,8 +197,8 @@ def _tail(text: str) -> str:
     lines = [
         line.strip() for line in text.strip().splitlines() if line.strip() and not line.strip().startswith("hint:")
     ]
-    telling = [line for line in lines if re.match(r"(?:error|ERROR)[:\s]", line)] or lines
-    return _short(re.sub(r"^(?:error|ERROR):?\s*", "", telling[-1] if telling else "the resolver said nothing"))
+    errors = [line for line in lines if re.match(r"(?:error|ERROR)[:\s]", line)] or lines
+    return _short(re.sub(r"^(?:error|ERROR):?\s*", "", errors[-1] if errors else "the resolver printed nothing"))
 
 
 def _short(text: str) -> str:

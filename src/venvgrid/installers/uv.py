@@ -1,4 +1,4 @@
-"""Resolving, installing and building with uv: used whenever it is there and knows the interpreter (3.6 or newer)."""
+"""The installer uv: used whenever it is found and supports the interpreter (3.6 or newer)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from venvgrid.installers import progress, resolver_errors
 from venvgrid.installers.base import (
@@ -24,21 +24,23 @@ from venvgrid.installers.base import (
     requirement_lines,
     unfinished,
 )
+from venvgrid.model import tool_support
 from venvgrid.model.environment import Distribution
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from packaging.pylock import Package
+
     from venvgrid.model.environment import Interpreter
     from venvgrid.processes.command import Completed, Runner
 
-OLDEST_PYTHON = (3, 6)  # uv cannot query an older interpreter
 OLDEST_UV = (0, 8)  # pylock.toml with upload times
 
 
 def find() -> str | None:
-    """Give the path of uv: the one installed beside venvgrid (the extra `uv`), else the one on PATH."""
+    """Return the path of uv, or None: the one installed beside venvgrid (the extra `uv`), else the one on PATH."""
     try:
         from uv import find_uv_bin  # noqa: PLC0415  (an optional dependency)
 
@@ -49,7 +51,7 @@ def find() -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uv:
-    """`binary` is uv itself, `environ` the variables it is started with, `run` the door to processes."""
+    """`binary` is the path of uv, `environ` its environment variables, `run` starts it."""
 
     binary: str
     version: str
@@ -58,12 +60,12 @@ class Uv:
 
     @property
     def name(self) -> str:
-        """Give "uv 0.13.8"."""
+        """Return name and version: "uv 0.13.8"."""
         return f"uv {self.version}"
 
     def knows(self, interpreter: Interpreter) -> bool:
-        """Whether uv can resolve for and install into environments of this interpreter."""
-        return interpreter.release >= OLDEST_PYTHON
+        """Return whether uv can resolve for and install into environments of this interpreter."""
+        return interpreter.release >= tool_support.UV
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `uv pip compile`; see `installers.Installer`."""
@@ -76,14 +78,14 @@ class Uv:
             return _resolved(completed.stdout)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
-        if why := resolver_errors.unanswered(completed.stderr):
+        if why := resolver_errors.refused_index(completed.stderr):
             return ResolveFailed(reason=why)
         return resolver_errors.from_uv(request, completed.stderr)
 
     def install(self, request: InstallRequest) -> str:
         """Install with `uv pip install`; see `installers.Installer`.
 
-        Files are copied, not linked: a test that writes into an installed file must not reach another environment.
+        Files are copied, not linked: a test that writes into an installed file must not change another environment.
         """
         lines = requirement_lines(request) + [wheel.as_uri() for wheel in request.wheels]
         with tempfile.TemporaryDirectory(prefix="venvgrid-install-") as folder:
@@ -122,49 +124,50 @@ class Uv:
 
 
 def _resolved(text: str) -> ResolveResult:
-    """Read what uv printed; an answer that is not all there is none."""
+    """Return the distributions of uv's output; anything but a valid pylock.toml is a failure."""
+    from packaging.pylock import PylockValidationError  # noqa: PLC0415  (needed only after a resolve)
+
     try:
         return Resolved(distributions=read_pylock(text))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        return ResolveFailed(reason=f"uv pip compile printed no pylock.toml: {error!r}")
+    except (ValueError, PylockValidationError) as error:
+        return ResolveFailed(reason=f"uv pip compile printed no valid pylock.toml: {error}")
 
 
 def read_pylock(text: str) -> tuple[Distribution, ...]:
-    """Give the distributions of a pylock.toml, by name; wheels of our own (file URLs and paths) are left out.
+    """Return the distributions of a pylock.toml, by name, without local wheels and folders.
 
     Raises:
-        tomllib.TOMLDecodeError: it is not TOML.
-        KeyError: it says no `lock-version`, as an empty text; or lacks what a package must have.
+        ValueError: it is not TOML.
+        PylockValidationError: it breaks the standard, or an index's package has no version.
     """
-    data = tomllib.loads(text)
-    _ = data["lock-version"]
-    packages = data.get("packages", [])
-    return tuple(distribution for package in packages if (distribution := _distribution(package)) is not None)
+    from packaging.pylock import Pylock  # noqa: PLC0415
+
+    # uv 0.8 leaves out an empty list of packages; below 0.13 it writes empty tables where an index has no hashes.
+    data = tomllib.loads(text.replace("hashes = {}", 'hashes = { none = "" }'))
+    lock = Pylock.from_dict({"packages": [], **data})
+    return tuple(filter(None, map(_distribution, lock.packages)))
 
 
-def _distribution(package: dict[str, Any]) -> Distribution | None:
-    if "archive" in package and "url" not in package["archive"]:
+def _distribution(package: Package) -> Distribution | None:
+    from packaging.pylock import PylockValidationError  # noqa: PLC0415
+
+    archive, vcs, version = package.archive, package.vcs, str(package.version or "")
+    if vcs:
+        direct = f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}"
+        return Distribution(name=package.name, version=version, direct=direct)
+    if archive and archive.url:
+        hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value)
+        return Distribution(name=package.name, version=version, hashes=hashes, direct=archive.url)
+    if package.is_direct:
         return None
-    if "archive" in package or "vcs" in package:
-        where = package.get("archive") or package["vcs"]
-        reference = f"@{where['commit-id']}" if "commit-id" in where else ""
-        kind = f"{where['type']}+" if "type" in where else ""
-        hashes = tuple(f"{name}:{value}" for name, value in where.get("hashes", {}).items())
-        direct = f"{kind}{where['url']}{reference}"
-        return Distribution(name=package["name"], version=package.get("version", ""), hashes=hashes, direct=direct)
-    files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())]
-    if not files:
-        _ = package["directory"]
-        return None
-    uploads = sorted(file["upload-time"].isoformat() for file in files if "upload-time" in file)
+    if not version:
+        raise PylockValidationError(f"{package.name} has no version")
+    files = [*(package.wheels or ()), *([package.sdist] if package.sdist else ())]
     return Distribution(
-        name=package["name"],
-        version=package["version"],
-        hashes=tuple(
-            sorted(f"sha256:{file['hashes']['sha256']}" for file in files if "sha256" in file.get("hashes", {}))
-        ),
-        urls=tuple(file["url"] for file in files if "url" in file),
-        uploaded=uploads[-1] if uploads else "",
+        name=package.name,
+        version=version,
+        hashes=tuple(sorted(f"sha256:{file.hashes['sha256']}" for file in files if "sha256" in file.hashes)),
+        uploaded=max((file.upload_time.isoformat() for file in files if file.upload_time), default=""),
     )
 
 
@@ -173,7 +176,7 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
     arguments += ["--constraints", "constraints.txt"]
     if request.interpreter.executable:
         arguments += ["--python", request.interpreter.executable]
-    else:  # a stand-in for one that is not there: uv takes the tags and markers of its version on this platform
+    else:  # a surrogate: uv takes the tags and markers of its version on this platform
         arguments += ["--python", sys.executable, "--python-version", request.interpreter.version]
     arguments += ["--resolution", request.resolution.value]
     arguments += binary_options(request)
@@ -183,20 +186,20 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
     return arguments
 
 
-def _failure(completed: Completed, what: str) -> str:
-    if why := unfinished(completed, what):
+def _failure(completed: Completed, name: str) -> str:
+    if why := unfinished(completed, name):
         return why
-    return completed.stderr.strip() or completed.stdout.strip() or f"{what} ended with status {completed.exit_code}"
+    return completed.stderr.strip() or completed.stdout.strip() or f"{name} ended with status {completed.exit_code}"
 
 
 def is_supported(version: str) -> bool:
-    """Whether this uv (its version as text) can do what is asked of it here."""
+    """Return whether this version of uv is new enough."""
     numbers = version.split(".")[:2]
     return all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) >= OLDEST_UV
 
 
 def ask_version(binary: str, environ: Mapping[str, str], run: Runner) -> str:
-    """Give the version of a uv binary, "" if it does not answer."""
+    """Return the version of a uv binary, or "" if it does not run."""
     completed = run(Command(argv=(binary, "--version"), cwd=Path(sys.prefix), env=environ, timeout=30))
     words = completed.stdout.split()
     return words[1] if completed.exit_code == 0 and len(words) > 1 else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.interpreters import candidates, discovery, selection
 from venvgrid.interpreters import download as downloads
+from venvgrid.model import tool_support
 from venvgrid.model.environment import Interpreter
 from venvgrid.processes import parallel
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from venvgrid.processes.command import Runner
-
-
-OLDEST_MINOR = 6  # of the CPython 3 whose wheel tags uv knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ class InterpreterProvider:
         Its `executable` is "". It shows which cells are impossible, so that no Python is downloaded for them.
         """
         match = re.fullmatch(r"3\.(\d+)", value)
-        if not self.uv or match is None or int(match.group(1)) < OLDEST_MINOR:
+        if not self.uv or match is None or (3, int(match[1])) < tool_support.UV:
             return None
         return Interpreter(
             executable="",

@@ -13,15 +13,13 @@ from packaging.version import Version
 
 from venvgrid.interpreters.candidates import Rejected, executable_in
 from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
-from venvgrid.model import python_releases
+from venvgrid.model import python_releases, tool_support
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
     from venvgrid.model.environment import Interpreter
 
 ANY_PATCH = 5  # stands for any patch release of a minor version
-UV_OLDEST = Version("3.8")  # that uv downloads, of every implementation
-UV_OLDEST_FREE_THREADED = Version("3.13")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,7 @@ def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
         commands.append(f"`uv python install {shlex.quote(uv_request(spec))}`")
     if "conda" in tools and is_plain:
         commands.append(f"`conda create -n python{wanted} python={wanted}`")
-    if "Homebrew" in tools and is_plain and Version(wanted) >= UV_OLDEST:
+    if "Homebrew" in tools and is_plain and Version(wanted).release >= tool_support.HOMEBREW:
         commands.append(f"`brew install python@{wanted}`")
     if not commands:
         installers = (
@@ -161,13 +159,13 @@ def uv_can_download(spec: Spec) -> bool:
     if spec.path or spec.debug or spec.bits == 32:  # noqa: PLR2004
         return False
     if spec.specifier is not None:
-        minors = (release for release in python_releases.ACCEPTED if release >= UV_OLDEST.release)
+        minors = (release for release in python_releases.ACCEPTED if release >= tool_support.UV_DOWNLOADS)
         return any(spec.specifier.contains(f"{major}.{minor}.{ANY_PATCH}") for major, minor in minors)
     if not spec.version:
         return True
-    oldest = UV_OLDEST_FREE_THREADED if spec.free_threaded else UV_OLDEST
-    version = Version(spec.version)
-    return version.release == (3,) or Version(".".join(map(str, version.release[:2]))) >= oldest
+    oldest = tool_support.FREE_THREADED if spec.free_threaded else tool_support.UV_DOWNLOADS
+    release = Version(spec.version).release[:2]
+    return release == (3,) or release >= oldest
 
 
 def uv_request(spec: Spec) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from venvgrid.config.grids import MAX_NAME_LENGTH
+from venvgrid.config.toml_writer import block, inline, key, strings, table, text
 from venvgrid.migration.factoring import factor
 from venvgrid.migration.readers import commands
 from venvgrid.migration.scaffold import range_of
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
 
     from venvgrid.migration.model import VariantGroup
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-LONGEST_NAME = 30
 
 
-def text(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> str:
+def render(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> str:
     """Give the file: the first part outside of all grids, each other one in a [grid.NAME]."""
     lines = [f"# Made from {source}. `venvgrid plan` shows the grid, `venvgrid run` runs it.", ""]
     used: set[str] = set()
@@ -37,11 +36,11 @@ def text(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> str
 
 
 def _grid_name(name: str, used: set[str]) -> str:
-    base = _NOT_IN_NAMES.sub("-", name).strip("-_")[:LONGEST_NAME].rstrip("-_") or "other"
+    base = _NOT_IN_NAMES.sub("-", name).strip("-_")[:MAX_NAME_LENGTH].rstrip("-_") or "other"
     found, number = base, 2
     while found in used:
         suffix = f"-{number}"
-        found, number = base[: LONGEST_NAME - len(suffix)] + suffix, number + 1
+        found, number = base[: MAX_NAME_LENGTH - len(suffix)] + suffix, number + 1
     used.add(found)
     return found
 
@@ -59,10 +58,11 @@ def _part(part: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterat
     if above and not found.excludes and factor(above.cells).excludes:
         yield from ["# No exclude of the grid above holds here.", f"[{prefix.rstrip('.')}]", "exclude = []", ""]
     for rule in found.excludes:
-        yield from [f"[[{prefix}exclude]]", *(f"{_axis(name)} = {_list(values)}" for name, values in rule.items()), ""]
+        yield from table(f"[{prefix}exclude]", {_axis(name): _list(values) for name, values in rule.items()})
     for cell in part.may_fail:
-        keys = [f"{_axis(name)} = {json.dumps(value)}" for name, value in cell.items() if len(found.axes[name]) > 1]
-        yield from [f"[[{prefix}include]]", *(keys or [f'python = "{cell["python"]}"']), "allow-failure = true", ""]
+        keys = {_axis(name): text(value) for name, value in cell.items() if len(found.axes[name]) > 1}
+        keys = keys or {"python": text(cell["python"])}
+        yield from table(f"[{prefix}include]", keys | {"allow-failure": "true"})
     yield from _table(f"{prefix}install", _install(part, above))
     yield from _table(f"{prefix}test", _test(part, above))
     if above and (more := sorted(set(above.env) - set(part.env))):
@@ -70,11 +70,11 @@ def _part(part: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterat
 
 
 def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[str]:
-    return [f"[{name}]", *(f"{key} = {value}" for key, value in keys.items()), ""] if keys or always else []
+    return table(name, keys) if keys or always else []
 
 
 def _project(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    found = {"install": json.dumps(part.install)} if part.install else {}
+    found = {"install": text(part.install)} if part.install else {}
     if "extras" not in (part.cells[0] if part.cells else {}) and part.extras:
         found["extras"] = _list(part.extras)
     if part.groups:
@@ -93,7 +93,7 @@ def _install(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
     if part.constraints:
         found["constraints"] = _list(part.constraints)
     if part.resolution:
-        found["resolution"] = json.dumps(part.resolution)
+        found["resolution"] = text(part.resolution)
     default = {"requires": '["pytest"]', "constraints": "[]", "resolution": '"highest"'}
     return _not_inherited(found, _install(above, None) if above else None, default)
 
@@ -107,7 +107,7 @@ def _test(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
     if part.pass_env:
         found["pass-env"] = _list(part.pass_env)
     if part.env:
-        found["env"] = "{ " + ", ".join(f"{_key(name)} = {_text(value)}" for name, value in part.env.items()) + " }"
+        found["env"] = inline({key(name): text(value) for name, value in part.env.items()})
     default = {"command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]"}
     return _not_inherited(found, _test(above, None) if above else None, default)
 
@@ -121,7 +121,7 @@ def _not_inherited(own: dict[str, str], above: dict[str, str] | None, default: M
 
 
 def _axis(name: str) -> str:
-    return f"env.{_key(name.removeprefix('env.'))}" if name.startswith("env.") else _key(name)
+    return f"env.{key(name.removeprefix('env.'))}" if name.startswith("env.") else key(name)
 
 
 def _values(name: str, values: Sequence[str]) -> str:
@@ -140,16 +140,6 @@ def _version_order(value: str) -> tuple[int, Version]:
     return (value[:1].isalpha(), Version(found[0])) if found else (2, Version("0"))
 
 
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _text(name)
-
-
 def _list(values: Sequence[str]) -> str:
-    short = f"[{', '.join(map(_text, values))}]"
-    if len(short) <= 100:  # noqa: PLR2004  (a line that is easy to read)
-        return short
-    return "[\n" + "".join(f"    {_text(value)},\n" for value in values) + "]"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    short = strings(values)
+    return short if len(short) <= 100 else block(map(text, values))  # noqa: PLR2004  (a line that is easy to read)

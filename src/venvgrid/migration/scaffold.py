@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
@@ -14,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from venvgrid.config import config_file
+from venvgrid.config import config_file, toml_writer
 from venvgrid.model import python_releases
 from venvgrid.model.errors import InfrastructureError, UsageError
 
@@ -27,7 +25,6 @@ TEST_NAMES = ("test", "tests", "testing")
 OTHER_NAMES = ("dev",)
 
 _LAST_PATCH = 99  # of a minor: no CPython had as many
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 _HEADER = "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it."
@@ -104,8 +101,7 @@ def declared(folder: Path) -> Mapping[str, Any]:
     Raises:
         ConfigError: pyproject.toml is no valid TOML.
     """
-    source = folder / config_file.PYPROJECT
-    pyproject = config_file.read_toml(source) if os.path.lexists(source) else {}
+    pyproject = config_file.read_pyproject(folder)
     if "project" in pyproject:
         return pyproject
     parser = RawConfigParser()
@@ -154,7 +150,7 @@ def _project_lines(pyproject: Mapping[str, Any], project: Mapping[str, Any], *, 
     if not groups and not extras:
         return []
     key, names = ("groups", groups) if groups else ("extras", extras)
-    line = _line(f"{key} = {json.dumps(names)}", "what the tests need, as pyproject.toml declares it")
+    line = _line(f"{key} = {toml_writer.strings(names)}", "what the tests need, as pyproject.toml declares it")
     return ["[project]", line, ""]
 
 
@@ -169,7 +165,7 @@ def _python_line(found: Sequence[str]) -> str:
         newest = python_releases.NEWEST[1]
         example = f'# python = "3.{newest - 3}..3.{newest}"'
         return _line(example, "a range, or a list; without it: the Python that runs venvgrid")
-    return _line(f"python = {range_of(found) or json.dumps(found)}", "a range, or a list")
+    return _line(f"python = {range_of(found) or toml_writer.strings(found)}", "a range, or a list")
 
 
 def range_of(found: Sequence[str]) -> str:
@@ -212,13 +208,12 @@ def _dependency_lines(declared: object) -> list[str]:
 
 
 def _dependency_line(requirement: Requirement) -> str:
-    name = requirement.name if _BARE.fullmatch(requirement.name) else f'"{requirement.name}"'
     lowest = [
         match[0]
         for specifier in requirement.specifier
         if specifier.operator in {">=", "~=", "=="} and (match := _FIRST_VERSION.match(specifier.version))
     ]
-    line = f"# {name} = {json.dumps([*lowest[:1], 'latest'])}"
+    line = f"# {toml_writer.key(requirement.name)} = {toml_writer.strings([*lowest[:1], 'latest'])}"
     return _line(line, f'"{lowest[0]}" means any {lowest[0]}.x') if lowest else line
 
 

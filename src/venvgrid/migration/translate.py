@@ -36,9 +36,9 @@ def translate(source: str, folder: Path) -> tuple[str, list[str]]:
     parts, lost = variants.parts(carried, scaffold.dependencies(project))
     if not parts:
         raise UsageError(f"{path.name}: nothing in it runs tests; left out: {', '.join(carried.skipped)}")
-    text = matrix_toml.text(parts, lost, path.name)
+    text = matrix_toml.render(parts, lost, path.name)
     try:
-        loading.build(config_file.understood(text, folder / config_file.FILE_NAME))
+        loading.build(config_file.parse(text, folder / config_file.FILE_NAME))
     except ConfigError as error:
         raise UsageError(f"{path.name}: what it says makes no valid configuration: {error}") from error
     return text, lost

@@ -29,7 +29,7 @@ class AxisKind(StrEnum):
 class Axis:
     """A named list of values. `name` is as written: `python`, `matplotlib`, `env.MPLBACKEND`, `as-of`, and so on.
 
-    An axis with a `policy` ("latest-minors:3") has no values until the policy is settled (see `policies`).
+    An axis with a `policy` ("latest-minors:3") has no values until the policy is settled (see `resolving.policies`).
     """
 
     name: str

@@ -36,7 +36,6 @@ class Distribution:
     name: str  # normalised, PEP 503
     version: str
     hashes: tuple[str, ...] = ()
-    urls: tuple[str, ...] = ()  # of the same files where the resolver told; never written into matrix.lock
     direct: str = ""  # the URL of a direct reference, which is written into matrix.lock
     uploaded: str = ""  # when the newest of the files was uploaded, where the index told
 

@@ -73,12 +73,6 @@ def expand(config: Config, learnt: tuple[Conflict, ...] = (), chosen: tuple[Mapp
     )
 
 
-def requirement(axis_name: str, value: str) -> str | None:
-    """Give the PEP 508 requirement that a value of a dependency axis stands for; None for "absent"."""
-    specifier = axis_values.version_specifier(value)
-    return None if specifier is None else f"{axis_name}{specifier}"
-
-
 def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:
     cell = Cell(id=cell_id(config.axes, values, config.grid), axes=MappingProxyType(dict(values)))
     return PlannedCell(cell=cell, status=Status.RUNNABLE)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The project under test: metadata, sources, wheel."""

@@ -1,48 +1,25 @@
-"""The project under test: what it declares, which files make it up, and what a built wheel says of it.
+"""Metadata of the project under test, from pyproject.toml or from a built wheel.
 
-Nothing of the project is executed here. Where its metadata are dynamic, only a wheel knows them: `wheels.py` builds it.
+No code of the project runs here. Dynamic metadata need a wheel: `project/wheels.py` builds it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tomllib
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from venvgrid.config.config_file import read_pyproject
 from venvgrid.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-# What other tools keep in a project: never part of its sources. The second set only at the top of the project,
-# where a folder of that name is no package (src/build is the source of pypa/build).
-NOT_SOURCES = {
-    ".venvgrid",
-    ".git",
-    ".hg",
-    ".svn",
-    ".tox",
-    ".nox",
-    ".venv",
-    "__pycache__",
-    ".pytest_cache",
-    ".mypy_cache",
-}
-NOT_SOURCES |= {".ruff_cache", ".hypothesis", ".eggs", "node_modules", ".idea", ".vscode"}
-NOT_SOURCES_AT_THE_TOP = frozenset(("build", "dist", "venv", "env", "htmlcov"))
-# Configuration that pytest and others find in the folders above.
-READ_ABOVE = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py")
-# Build requirements that read the version from the history: their builds need the repository.
-VERSION_FROM_HISTORY = ("scm", "vcs", "versioningit", "versioneer", "dunamai", "pbr", "dynamic-versioning", "git")
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What a resolver needs to know of the project. `requires` are PEP 508 with the extras in their markers."""
+    """The metadata that a resolver needs. `requires` are PEP 508 with the extras in their markers."""
 
     name: str
     version: str
@@ -52,30 +29,14 @@ class Metadata:
 
 
 class ProjectError(Exception):
-    """The project cannot be read or built; the message is for every cell that needs it."""
-
-
-def read_pyproject(path: Path) -> dict[str, Any]:
-    """Give pyproject.toml of the folder `path`, or {} where there is none.
-
-    Raises:
-        ConfigError: it is not TOML.
-    """
-    file = path / "pyproject.toml"
-    try:
-        with file.open("rb") as stream:
-            return tomllib.load(stream)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError([f"{file}: cannot be read: {error}"]) from error
+    """The project cannot be read or built; every cell that needs it fails with the message."""
 
 
 def check_installable(path: Path) -> None:
-    """Make sure that there is something to build.
+    """Check that there is something to build.
 
     Raises:
-        ConfigError: the folder has neither pyproject.toml nor setup.py.
+        ConfigError: the folder has no pyproject.toml, setup.py or setup.cfg.
     """
     if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
         message = (
@@ -86,7 +47,7 @@ def check_installable(path: Path) -> None:
 
 
 def static_metadata(path: Path) -> Metadata | None:
-    """Give what `[project]` declares, or None where any of it is dynamic or missing: then a wheel has to be built."""
+    """Return the metadata of [project], or None if any of it is dynamic or missing: a wheel has to be built."""
     table = read_pyproject(path).get("project", {})
     dynamic = set(table.get("dynamic", ()))
     needed = {"version", "dependencies", "optional-dependencies", "requires-python"}
@@ -130,7 +91,7 @@ def wheel_metadata(wheel: Path) -> Metadata:
 
 
 def direct_requirements(metadata: Metadata, extras: Iterable[str], markers: dict[str, str]) -> tuple[str, ...]:
-    """Give the project's own requirements for an environment, without markers: what `lowest-direct` calls direct."""
+    """Return the project's own requirements for an environment, without markers: the direct ones of `lowest-direct`."""
     from packaging.requirements import Requirement  # noqa: PLC0415
 
     chosen: list[str] = []
@@ -144,19 +105,19 @@ def direct_requirements(metadata: Metadata, extras: Iterable[str], markers: dict
 
 
 def group_requirements(path: Path, groups: Iterable[str]) -> tuple[str, ...]:
-    """Give the requirements of PEP 735 dependency groups, includes followed.
+    """Return the requirements of PEP 735 dependency groups, with those of included groups.
 
     Raises:
         ConfigError: a group does not exist, or includes itself.
     """
-    wanted = tuple(groups)
-    if not wanted:
+    names = tuple(groups)
+    if not names:
         return ()
     from packaging.dependency_groups import resolve_dependency_groups  # noqa: PLC0415
 
     table = read_pyproject(path).get("dependency-groups", {})
     found: list[str] = []
-    for group in wanted:
+    for group in names:
         try:
             found += resolve_dependency_groups(table, group)
         except (LookupError, ValueError, TypeError, ExceptionGroup) as error:
@@ -164,62 +125,6 @@ def group_requirements(path: Path, groups: Iterable[str]) -> tuple[str, ...]:
             message = f'project.groups: the dependency group "{group}" cannot be used: {error} (declared: {declared})'
             raise ConfigError([message]) from error
     return tuple(dict.fromkeys(found))
-
-
-def source_files(path: Path) -> Iterator[Path]:
-    """Give the files of the project in a stable order, without what tools leave behind."""
-    for folder, folders, files in os.walk(path):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if _is_source(here, name, top=here == path))
-        yield from (here / name for name in sorted(files) if not name.endswith((".pyc", ".pyo")))
-
-
-def snapshot(path: Path) -> dict[str, str]:
-    """Map every file of the project, by its path in it, to a digest of its contents, in a stable order."""
-    return {str(file.relative_to(path)): _content(file).hex() for file in source_files(path)}
-
-
-def above(path: Path) -> dict[str, str]:
-    """Map the files of the folders above the project that test runners read to digests of their contents."""
-    places = (folder / name for folder in path.absolute().parents for name in READ_ABOVE)
-    return {str(place): _content(place).hex() for place in places if place.is_file()}
-
-
-def source_digest(path: Path, files: Mapping[str, str] | None = None) -> str:
-    """Digest the contents of the project's files, and the state of its history where its version comes from there.
-
-    `files` is a snapshot, where one was taken already.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for name, content in (snapshot(path) if files is None else files).items():
-        digest.update(f"{name}\0{content}\0".encode("utf-8", "surrogateescape"))
-    if reads_history(path):
-        for name in ("HEAD", "packed-refs"):
-            digest.update(_content(path / ".git" / name))
-        for reference in sorted((path / ".git" / "refs").rglob("*")):
-            digest.update(str(reference).encode() + _content(reference))
-    return digest.hexdigest()
-
-
-def reads_history(path: Path) -> bool:
-    """Whether the build takes the version from version control, so that the repository is an input of it."""
-    build = read_pyproject(path).get("build-system", {}).get("requires", ())
-    return any(word in str(line).lower() for line in build for word in VERSION_FROM_HISTORY)
-
-
-def _is_source(folder: Path, name: str, *, top: bool) -> bool:
-    if name in NOT_SOURCES or name.endswith(".egg-info") or (folder / name / "pyvenv.cfg").exists():
-        return False
-    return not (top and name in NOT_SOURCES_AT_THE_TOP and not (folder / name / "__init__.py").exists())
-
-
-def _content(file: Path) -> bytes:
-    try:
-        if file.is_symlink():
-            return b"link:" + os.fsencode(file.readlink())
-        return hashlib.blake2b(file.read_bytes(), digest_size=16).digest() if file.is_file() else b"-"
-    except OSError as error:
-        return f"unreadable:{error.errno}".encode()
 
 
 def _with_extra(line: str, extra: str) -> str:

@@ -1,7 +1,7 @@
-"""The project's wheel: built once for all cells, or once an interpreter where it is not pure.
+"""The project's wheel: built once for all cells, or once an interpreter if it is not pure.
 
-A build works on a private copy of the sources, so that it neither changes them nor meets another build there. Wheels
-are kept in the user's cache by the digest of the sources; a changed source is a new wheel.
+A build works on a private copy of the sources, so that it neither changes them nor collides with another build. Wheels
+are cached in the user's cache by the digest of the sources.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model.config import InstallMode
 from venvgrid.project import metadata as project
+from venvgrid.project import sources
 from venvgrid.project.metadata import Metadata, ProjectError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ Tag: py3-none-any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """A built wheel. `digest` is of its contents; `modules` are the top-level names that it installs."""
+    """A built wheel. `digest` is that of its contents; `modules` are the top-level names that it installs."""
 
     path: Path
     metadata: Metadata
@@ -47,13 +48,13 @@ class Wheel:
     modules: tuple[str, ...]
 
     def fits(self, interpreter: Interpreter) -> bool:
-        """Whether it can be installed for this interpreter, by its file name's tags."""
+        """Return whether it is pure and its tags fit the interpreter."""
         return self.pure and f"py{interpreter.release[0]}" in _python_tags(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelCache:
-    """Where the wheels of one project are kept, and how they are built. `folder` is in the user's cache."""
+    """The wheels of one project, built when missing. `folder` is in the user's cache."""
 
     source: Path
     folder: Path
@@ -62,7 +63,7 @@ class WheelCache:
     offline: bool = False
 
     def wheel(self, interpreter: Interpreter, digest: str) -> Wheel:
-        """Give a wheel of the sources (their digest is given) that fits the interpreter, built if it is not there.
+        """Return a wheel that fits the interpreter for the sources with this digest; build it if it is missing.
 
         Raises:
             ProjectError: the build failed; the message is the backend's.
@@ -95,7 +96,7 @@ class WheelCache:
 
 
 def read_wheel(path: Path) -> Wheel:
-    """Read what a wheel file says of itself.
+    """Read the metadata of a wheel file.
 
     Raises:
         ProjectError: it is damaged.
@@ -115,7 +116,7 @@ def read_wheel(path: Path) -> Wheel:
 
 
 def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
-    """Write a wheel that holds nothing but metadata, for a resolver to read; it is never installed."""
+    """Write a wheel that holds only metadata, for a resolver; it is never installed."""
     from packaging.utils import canonicalize_name  # noqa: PLC0415
 
     lines = ["Metadata-Version: 2.1", f"Name: {metadata.name}", f"Version: {metadata.version}"]
@@ -142,13 +143,13 @@ def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
 
 
 def copy_sources(source: Path, target: Path) -> Path:
-    """Copy the project's files, and its repository where the version comes from there, into a new folder."""
-    for file in project.source_files(source):
-        there = target / file.relative_to(source)
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, there, follow_symlinks=False)
+    """Copy the source files, and the repository if the version comes from it, into a new folder."""
+    for file in sources.source_files(source):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copy, follow_symlinks=False)
     target.mkdir(exist_ok=True)
-    if project.reads_history(source) and (source / ".git").exists():
+    if sources.reads_history(source) and (source / ".git").exists():
         if (source / ".git").is_dir():
             shutil.copytree(source / ".git", target / ".git", symlinks=True)
         else:
@@ -157,8 +158,8 @@ def copy_sources(source: Path, target: Path) -> Path:
 
 
 def _builds_in_place(source: Path) -> bool:
-    """Whether the version comes from a repository above the project: no copy would find it."""
-    return project.reads_history(source) and not (source / ".git").exists()
+    """Return whether the version comes from a repository above the project, which a copy would not find."""
+    return sources.reads_history(source) and not (source / ".git").exists()
 
 
 def _name(interpreter: Interpreter) -> str:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""From requirements to locked versions: index, policies, resolver, matrix.lock."""

@@ -1,4 +1,4 @@
-"""Which cells changed since a revision of git: by what the lock says of each, then and now."""
+"""The cells whose lock changed since a git revision."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from venvgrid.model.config import Config
     from venvgrid.processes.command import Runner
 
-PATIENCE = 60.0  # seconds
+TIMEOUT = 60.0  # seconds
 
 
 def changed_cells(config: Config, reference: str, run: Runner, environ: Mapping[str, str]) -> frozenset[str]:
-    """Give the cells whose lock differs from that of a revision; all, where the revision had no lock.
+    """Return the cells whose lock differs from that of a revision, or all cells if the revision has no lock.
 
     Raises:
-        UsageError: git is not there, this is no checkout, or it has no such revision.
+        UsageError: git is missing, this is no checkout, or it has no such revision.
         LockError: a lock is missing or damaged.
     """
     path = lockfile.path_for(config)
     now = lockfile.read(path)
 
     def git(*words: str) -> str | None:
-        command = Command(argv=("git", *words), cwd=config.root, env=dict(environ), timeout=PATIENCE)
+        command = Command(argv=("git", *words), cwd=config.root, env=dict(environ), timeout=TIMEOUT)
         done = run(command)
         if done.error:
             raise UsageError(f"--changed needs git: {done.error}")

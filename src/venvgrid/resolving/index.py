@@ -1,39 +1,31 @@
-"""Asks a package index which releases there are: by the simple API (PEP 503, 691, 700), dates also by the JSON API.
+"""Reads the releases of a project from a package index: the simple API (PEP 503, 691, 700), and the JSON API for dates.
 
-Indexes are asked in order, and the first that has the project is believed, as uv does: no public project can replace a
-private one. Answers are kept for an hour; a failure never is. No address is written anywhere.
+The first index in order that has the project counts, as in uv: no public project can replace a private one. Results
+are cached for an hour, failures never. No address is written to disk.
 """
 
 from __future__ import annotations
 
-import configparser
-import functools
 import hashlib
 import json
-import os
 import re
-import sys
 import time
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 from venvgrid.model.errors import InfrastructureError
 from venvgrid.model.names import normalise
-from venvgrid.processes import command, runner
 from venvgrid.resolving.version_policies import Release
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
-DEFAULT = "https://pypi.org/simple"
-FRESH = 3600.0  # seconds that an answer is good for
-TIMEOUT = 30.0
+FRESH = 3600.0  # seconds: age limit of a cached result
 ATTEMPTS = 3
 REFUSED = 401  # HTTP's "unauthorized"
 FORMAT = "venvgrid-releases-2"
@@ -46,7 +38,7 @@ class NotThereError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What an index answered: `kind` is the media type."""
+    """Response of an index; `kind` is the media type."""
 
     status: int
     kind: str
@@ -55,7 +47,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """The indexes of a user. `get` fetches an address, the door to the network."""
+    """The indexes of a user. `get` fetches an address with an Accept header."""
 
     addresses: tuple[str, ...]
     cache: Path
@@ -67,25 +59,25 @@ class Index:
     known: dict[str, tuple[Release, ...]] = field(default_factory=dict)
 
     def releases(self, name: str) -> tuple[Release, ...]:
-        """Give every release of a distribution that has a file and was not yanked; () if no index has it.
+        """Return the releases of a distribution that have a file and are not yanked, or () if no index has it.
 
         Raises:
-            InfrastructureError: it cannot be found out.
+            InfrastructureError: an index failed, or offline and not cached.
         """
         name = normalise(name)
         if name not in self.known:
-            self.known[name] = self._kept(name) or self._asked(name)
+            self.known[name] = self._cached(name) or self._fetched(name)
         return self.known[name]
 
     def verify_missing(self, name: str) -> str:
-        """Say why it cannot be told whether there are releases of a distribution; "" if it can."""
+        """Return why the releases of a distribution cannot be read, or ""."""
         try:
             self.releases(name)
         except InfrastructureError as error:
             return f"index failure: {error}"
         return ""
 
-    def _asked(self, name: str) -> tuple[Release, ...]:
+    def _fetched(self, name: str) -> tuple[Release, ...]:
         if self.offline:
             raise InfrastructureError(f"offline, and the releases of {name} are not in the cache")
         for address in self.addresses:
@@ -93,7 +85,7 @@ class Index:
                 found = self._from(address, name)
             except NotThereError:
                 continue
-            self._keep(name, found)
+            self._store(name, found)
             return found
         return ()
 
@@ -114,7 +106,7 @@ class Index:
         return found
 
     def _with_dates(self, address: str, name: str, found: tuple[Release, ...]) -> tuple[Release, ...]:
-        """Add the dates that the JSON API of a warehouse tells; without one they stay unknown."""
+        """Add the upload dates of the JSON API of PyPI; without one they stay unknown."""
         root = address.rstrip("/").removesuffix("/simple")
         try:
             data = json.loads(self._page(f"{root}/pypi/{name}/json", "application/json").text)["releases"]
@@ -134,7 +126,7 @@ class Index:
                 self.wait(0.2 * 2**attempt)
             try:
                 page = self.get(address, accept)
-            except OSError as error:  # what requests raises is one
+            except OSError as error:  # the errors of requests are OSErrors
                 problem = type(error).__name__
                 continue
             if page.status in {404, 410}:
@@ -143,7 +135,7 @@ class Index:
                 return page
             problem = f"status {page.status}"
             if page.status == REFUSED:
-                problem += " (it asks who you are: netrc, UV_INDEX_NAME_USERNAME and _PASSWORD, or a keyring tell it)"
+                problem += " (it needs credentials: netrc, UV_INDEX_NAME_USERNAME and _PASSWORD, or a keyring)"
             if page.status < 500 and page.status != 429:  # noqa: PLR2004  (asking again does not help)
                 break
         raise InfrastructureError(f"{_host(address)} did not answer: {problem}")
@@ -152,7 +144,7 @@ class Index:
         digest = hashlib.blake2b(json.dumps(self.addresses).encode(), digest_size=8).hexdigest()
         return self.cache / "releases" / digest / f"{name}.json"
 
-    def _kept(self, name: str) -> tuple[Release, ...] | None:
+    def _cached(self, name: str) -> tuple[Release, ...] | None:
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(read_sealed(self._file(name)))
             is_fresh = 0 <= self.clock() - data["asked"] < FRESH and not self.refresh
@@ -168,7 +160,7 @@ class Index:
                 )
         return None
 
-    def _keep(self, name: str, found: Iterable[Release]) -> None:
+    def _store(self, name: str, found: Iterable[Release]) -> None:
         rows = [
             [item.version, item.uploaded.isoformat() if item.uploaded else "", item.requires_python, item.has_wheel]
             for item in found
@@ -180,7 +172,7 @@ class Index:
 
 
 def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
-    """Group files by version; what is yanked, or has no version in its name, is left out."""
+    """Group files by version, without yanked ones and those without a version in their name."""
     from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415
 
     found: dict[str, Release] = {}
@@ -207,101 +199,6 @@ def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
     return found.values()
 
 
-def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
-    """Give the indexes that uv or pip would ask for this user."""
-    return Index(
-        addresses=addresses(environ, Path.home()),
-        cache=cache,
-        get=fetcher(environ),
-        offline=offline,
-        refresh=refresh,
-    )
-
-
-def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
-    """Give the indexes that uv or pip would ask, extra ones first, as uv does."""
-    extra = [_with_credentials(word, environ) for word in environ.get("UV_INDEX", "").split()]
-    extra += environ.get("UV_EXTRA_INDEX_URL", environ.get("PIP_EXTRA_INDEX_URL", "")).split()
-    default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL")
-    if not default:
-        default = _from_uv(environ, home, extra) or _from_pip(environ, home) or DEFAULT
-    return tuple(dict.fromkeys(item for item in (*extra, default) if item.startswith(("http://", "https://"))))
-
-
-def _with_credentials(word: str, environ: Mapping[str, str]) -> str:
-    """Give the address of "NAME=ADDRESS", with user and password as uv's variables have them for that name."""
-    name, equals, address = word.partition("=")
-    if not equals or "://" in name:
-        return word
-    key = re.sub(r"[^A-Z0-9]", "_", name.upper())
-    user, password = (environ.get(f"UV_INDEX_{key}_{part}", "") for part in ("USERNAME", "PASSWORD"))
-    scheme, _, rest = address.partition("://")
-    if not (user or password) or "@" in rest.split("/")[0]:
-        return address
-    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
-
-
-def _from_uv(environ: Mapping[str, str], home: Path, extra: list[str]) -> str:
-    folder = Path(environ.get("APPDATA") or environ.get("XDG_CONFIG_HOME") or home / ".config")
-    with suppress(OSError, tomllib.TOMLDecodeError, AttributeError, TypeError):
-        data = tomllib.loads((folder / "uv" / "uv.toml").read_text(encoding="utf-8"))
-        default = str(data.get("index-url") or "")
-        for item in data.get("index", []):
-            if item.get("default"):
-                default = str(item["url"])
-            else:
-                extra.append(str(item["url"]))
-        return default
-    return ""
-
-
-def _from_pip(environ: Mapping[str, str], home: Path) -> str:
-    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    places = [config / "pip" / "pip.conf", home / ".pip" / "pip.conf", Path("/etc/pip.conf")]
-    places += [Path(environ.get("APPDATA") or home) / "pip" / "pip.ini", Path(sys.prefix) / "pip.conf"]
-    if environ.get("PIP_CONFIG_FILE"):
-        places.insert(0, Path(environ["PIP_CONFIG_FILE"]))
-    for place in places:
-        parser = configparser.RawConfigParser()
-        with suppress(OSError, configparser.Error, UnicodeDecodeError):
-            if parser.read(place, encoding="utf-8") and parser.has_option("global", "index-url"):
-                return parser.get("global", "index-url").strip()
-    return ""
-
-
-def fetcher(environ: Mapping[str, str]) -> Callable[[str, str], Page]:
-    """Give what fetches an address, with the user's proxies, netrc and certificates."""
-
-    def get(address: str, accept: str) -> Page:
-        import requests  # noqa: PLC0415  (70 ms, and only policies need it)
-
-        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-        certificates = next((environ[name] for name in names if environ.get(name)), None)
-        given = certificates if certificates and os.path.exists(certificates) else True  # noqa: PTH110
-        ask = functools.partial(requests.get, address, headers={"Accept": accept}, timeout=TIMEOUT, verify=given)
-        answer = ask()
-        if answer.status_code == REFUSED and (login := _from_keyring(address, environ)):
-            answer = ask(auth=login)
-        return Page(status=answer.status_code, kind=answer.headers.get("content-type", ""), text=answer.text)
-
-    return get
-
-
-def _from_keyring(address: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Ask the program keyring, as uv and pip do when they are told to; the address names the user."""
-    parts = urlsplit(address)
-    providers = {environ.get("UV_KEYRING_PROVIDER"), environ.get("PIP_KEYRING_PROVIDER")}
-    if "subprocess" not in providers or not parts.username:
-        return None
-    user, host = unquote(parts.username), parts.netloc.rpartition("@")[2]
-    for service in (f"{parts.scheme}://{host}{parts.path}", host):
-        argv = ("keyring", "get", service, user)
-        done = runner.run(command.Command(argv=argv, cwd=Path.cwd(), env=environ, timeout=TIMEOUT))
-        if done.exit_code == 0 and done.stdout.strip():
-            return user, done.stdout.strip("\r\n")
-    return None
-
-
 def _host(address: str) -> str:
-    """Name an index without what may be secret in its address."""
+    """Return the host of an index, without credentials."""
     return address.rsplit("//", maxsplit=1)[-1].rpartition("@")[2].split("/")[0]

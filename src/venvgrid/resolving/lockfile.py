@@ -1,7 +1,7 @@
-"""`matrix.lock`: for every cell the exact distributions and interpreter, to commit and to install again.
+"""`matrix.lock`: the exact distributions and interpreter of each cell, to commit and to install again.
 
-TOML, one distribution a line, no addresses of an index: two locks can be compared with any diff. Hashes are those of
-the files that fit the platform it was made on; `run --locked` elsewhere says so.
+TOML with one distribution a line and without addresses of an index, so that any diff compares two locks. Hashes are
+those of the files that fit the platform of the lock; `run --locked` on another platform fails with a message.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.config.toml_writer import block, inline, strings, table, text
 from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import serialization
 from venvgrid.model.config import FrozenPolicy
@@ -34,7 +35,7 @@ FORMAT = "venvgrid-lock-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEnvironment:
-    """What one environment holds, without the path of an interpreter: it is good for other machines of the platform."""
+    """Contents of one environment, without the interpreter's path: other machines of the platform can use it."""
 
     python: str
     implementation: str
@@ -56,13 +57,13 @@ class Lock:
     impossible: Mapping[str, str] = field(default_factory=dict)
     open: Mapping[str, str] = field(default_factory=dict)
     environments: Mapping[str, LockedEnvironment] = field(default_factory=dict)
-    chosen: tuple[Mapping[str, str], ...] = ()  # by a strategy: the values of each cell
+    chosen: tuple[Mapping[str, str], ...] = ()  # the values of each cell that a strategy chose
     learnt: tuple[Conflict, ...] = ()
     frozen: Mapping[str, FrozenPolicy] = field(default_factory=dict)  # by axis
 
 
 def path_for(config: Config) -> Path:
-    """Give the lock's place: `matrix.lock` beside the configuration, NAME.lock for another `-c NAME.toml`.
+    """Return the path of the lock: `matrix.lock` beside the configuration, or NAME.lock for `-c NAME.toml`.
 
     Each grid has its own: `matrix.lowest.lock` for [grid.lowest].
     """
@@ -71,7 +72,7 @@ def path_for(config: Config) -> Path:
 
 
 def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]) -> str:
-    """Digest what decides about distributions: a lock fits exactly the configurations with its digest."""
+    """Return the digest of all that decides about distributions: a lock fits the configurations with its digest."""
     declared = [metadata.requires_python, sorted(metadata.requires)] if metadata else []
     parts = [
         [[axis.name, axis.values] for axis in config.axes],
@@ -87,7 +88,7 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
 
 
 def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
-    """Say why the lock does not fit, "" if it does; `digest` is of the configuration, `runnable` names its cells."""
+    """Return why the lock does not fit, or ""; `digest` is that of the configuration, `runnable` are its cells."""
     path = path_for(config)
     if not path.is_file():
         return f"there is no {path.name}"
@@ -107,7 +108,7 @@ def make(
     plan: Plan | None = None,
     frozen: Mapping[str, FrozenPolicy] | None = None,
 ) -> Lock:
-    """Make a lock of what a run resolved; of a `plan` whose cells were chosen it keeps which ones."""
+    """Make a lock from the entries of a run, and the choice of cells from `plan` if a strategy made one."""
     cells, environments = {}, {}
     for cell, entry in entries.items():
         interpreter = entry.interpreter
@@ -140,33 +141,29 @@ def make(
 
 
 def render(lock: Lock) -> str:
-    """Give the text of matrix.lock."""
-    lines = [
-        "# Made by `venvgrid lock`: commit it, and do not edit it.",
-        f'format = "{FORMAT}"',
-        f'fits = "{lock.digest}"',
-        "",
-    ]
+    """Return the text of matrix.lock."""
+    lines = ["# Made by `venvgrid lock`: commit it, and do not edit it."]
+    lines += [f"format = {text(FORMAT)}", f"fits = {text(lock.digest)}", ""]
     if lock.chosen:
-        lines += ["[plan]", "chosen = [", *(f"    {_table(values)}," for values in lock.chosen), "]"]
-        lines += ["learnt = ["] if lock.learnt else []
-        for item in lock.learnt:
-            lines += [f"    {{ values = {_table(item.values)}, reason = {_text(item.reason)} }},"]
-        lines += ["]", ""] if lock.learnt else [""]
+        learnt = [inline({"values": _values(item.values), "reason": text(item.reason)}) for item in lock.learnt]
+        plan = {"chosen": block(map(_values, lock.chosen)), "learnt": block(learnt) if learnt else ""}
+        lines += table("plan", _present(plan))
     for name, axis in sorted(lock.frozen.items()):
-        values = ", ".join(map(_text, axis.values))
-        lines += [f"[axes.{_text(name)}]", f"policy = {_text(axis.policy)}", f"values = [{values}]"]
-        lines += [f"pre = {_text(axis.pre)}", ""] if axis.pre else [""]
-    for title, table in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
-        if table:
-            lines += [f"[{title}]", *(f"{_text(name)} = {_text(value)}" for name, value in sorted(table.items())), ""]
+        entries = {"policy": text(axis.policy), "values": strings(axis.values), "pre": axis.pre and text(axis.pre)}
+        lines += table(f"axes.{text(name)}", _present(entries))
+    for title, cells in (("cells", lock.cells), ("impossible", lock.impossible), ("open", lock.open)):
+        if cells:
+            lines += table(title, {text(name): text(value) for name, value in sorted(cells.items())})
     for name, environment in sorted(lock.environments.items()):
-        lines += [f"[environments.{name}]"]
-        lines += [f"python = {_text(environment.python)}", f"implementation = {_text(environment.implementation)}"]
-        lines += [f"platform = {_text(environment.platform)}"]
-        lines += [f"as-of = {_text(environment.as_of)}"] if environment.as_of else []
-        lines += [f"notes = [{', '.join(map(_text, environment.notes))}]"] if environment.notes else []
-        lines += ["distributions = [", *(f"    {_distribution(item)}," for item in environment.distributions), "]", ""]
+        entries = {
+            "python": text(environment.python),
+            "implementation": text(environment.implementation),
+            "platform": text(environment.platform),
+            "as-of": environment.as_of and text(environment.as_of),
+            "notes": strings(environment.notes) if environment.notes else "",
+            "distributions": block(map(_distribution, environment.distributions)),
+        }
+        lines += table(f"environments.{name}", _present(entries))
     return "\n".join(lines)
 
 
@@ -186,10 +183,10 @@ def read(path: Path) -> Lock:
         raise LockError(message) from error
 
 
-def parse(text: str, path: Path) -> Lock:
-    """Understand the text of a lock; raises LockError."""
+def parse(content: str, path: Path) -> Lock:
+    """Parse the text of a lock; raises LockError."""
     try:
-        data = tomllib.loads(text)
+        data = tomllib.loads(content)
         if data.get("format") != FORMAT:
             raise ValueError(f"its format is {data.get('format')!r}, not {FORMAT!r}")  # noqa: TRY301
         return Lock(
@@ -197,7 +194,7 @@ def parse(text: str, path: Path) -> Lock:
             cells=_strings(data.get("cells", {})),
             impossible=_strings(data.get("impossible", {})),
             open=_strings(data.get("open", {})),
-            environments={name: _environment(table) for name, table in data.get("environments", {}).items()},
+            environments={name: _environment(item) for name, item in data.get("environments", {}).items()},
             frozen={
                 name: FrozenPolicy(
                     policy=str(item["policy"]), values=tuple(map(str, item["values"])), pre=item.get("pre", "")
@@ -216,7 +213,7 @@ def parse(text: str, path: Path) -> Lock:
 
 
 def changed(before: Lock | None, after: Lock) -> frozenset[str]:
-    """Give the cells of a lock that another lock does not have, or has with other content."""
+    """Return the cells of `after` that `before` lacks, or has with other content."""
     if before is None:
         return frozenset(after.cells)
     return frozenset(
@@ -232,7 +229,7 @@ def answers(
     config: Config,
     interpreters: Mapping[str, Interpreter | str],
 ) -> dict[str, LockEntry | Unresolvable]:
-    """Give what the lock says of each cell, for `interpreters` (by cell; a text is the reason that there is none).
+    """Return the locked entry of each cell of `interpreters`; a text in place of an interpreter is why it is missing.
 
     Raises:
         LockError: a cell is not locked, or locked for another interpreter or platform.
@@ -265,37 +262,37 @@ def _entry(config: Config, cell: str, locked: LockedEnvironment, interpreter: In
 
 
 def _name(environment: LockedEnvironment) -> str:
-    """Name an environment by its content: python and platform to read, a digest to tell apart."""
+    """Return the name of an environment: its Python to read, and a digest of its contents."""
     contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
     digest = hashlib.blake2b(json.dumps(contents).encode(), digest_size=5).hexdigest()
     return f"{environment.implementation}{'.'.join(environment.python.split('.')[:2]).replace('.', '_')}-{digest}"
 
 
 def _distribution(item: Distribution) -> str:
-    parts = [f"name = {_text(item.name)}", f"version = {_text(item.version)}"]
-    parts += [f"direct = {_text(item.direct)}"] if item.direct else []
-    return "{ " + ", ".join([*parts, f"hashes = [{', '.join(map(_text, item.hashes))}]"]) + " }"
+    direct = item.direct and text(item.direct)
+    entries = {"name": text(item.name), "version": text(item.version), "direct": direct, "hashes": strings(item.hashes)}
+    return inline(_present(entries))
 
 
-def _table(values: Mapping[str, str]) -> str:
-    return "{ " + ", ".join(f"{_text(name)} = {_text(value)}" for name, value in values.items()) + " }"
+def _values(values: Mapping[str, str]) -> str:
+    return inline({text(name): text(value) for name, value in values.items()})
 
 
-def _environment(table: dict[str, Any]) -> LockedEnvironment:
+def _present(entries: Mapping[str, str]) -> dict[str, str]:
+    """Return the entries that have a value."""
+    return {name: value for name, value in entries.items() if value}
+
+
+def _environment(data: dict[str, Any]) -> LockedEnvironment:
     return LockedEnvironment(
-        python=table["python"],
-        implementation=table["implementation"],
-        platform=table["platform"],
-        as_of=table.get("as-of", ""),
-        notes=tuple(table.get("notes", ())),
-        distributions=tuple(serialization.from_plain(Distribution, item) for item in table["distributions"]),
+        python=data["python"],
+        implementation=data["implementation"],
+        platform=data["platform"],
+        as_of=data.get("as-of", ""),
+        notes=tuple(data.get("notes", ())),
+        distributions=tuple(serialization.from_plain(Distribution, item) for item in data["distributions"]),
     )
 
 
-def _strings(table: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in table.items()}
-
-
-def _text(value: str) -> str:
-    """Write a TOML basic string; JSON's escapes are a subset of TOML's, but for DEL."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _strings(data: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in data.items()}

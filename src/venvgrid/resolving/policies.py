@@ -1,8 +1,7 @@
-"""Policies of axes become values: frozen ones from the lock, others from the index and the project's metadata."""
+"""Resolves the policies of axes to values, from the lock, or from the index and the project's metadata."""
 
 from __future__ import annotations
 
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from venvgrid.config import loading
+from venvgrid.config.config_file import read_pyproject
 from venvgrid.model.config import AxisKind, FrozenPolicy
-from venvgrid.model.errors import InfrastructureError, PolicyError
+from venvgrid.model.errors import ConfigError, InfrastructureError, PolicyError
 from venvgrid.model.names import normalise
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage import directories
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedConfig:
-    """A configuration whose axes all have values; `frozen` are those that came of policies, `notes` what to know."""
+    """A configuration whose axes all have values; `frozen` are those of policies, `notes` are for the user."""
 
     config: Config
     frozen: Mapping[str, FrozenPolicy]
@@ -40,15 +40,15 @@ class ResolvedConfig:
 def resolve_config(
     source: Source, environ: Mapping[str, str], *, grid: str = "", update: bool = False, offline: bool = False
 ) -> ResolvedConfig:
-    """Check a configuration, and settle its policies with its lock, and the index and cache of the user.
+    """Check a configuration, and resolve its policies with its lock, and the index and cache of the user.
 
     Raises:
-        ConfigError, PolicyError, InfrastructureError: see `config.build` and `settle`.
+        ConfigError, PolicyError, InfrastructureError: see `loading.build` and `settle`.
     """
     loaded = loading.build(source, grid=grid)
     if not any(axis.policy for axis in loaded.axes):
         return ResolvedConfig(config=loaded, frozen={})
-    from venvgrid.resolving.index import from_environ as index_of_user  # noqa: PLC0415  (most configurations need none)
+    from venvgrid.resolving.index_settings import from_environ as index_of_user  # noqa: PLC0415  (most configurations need none)
 
     path = lockfile.path_for(loaded)
     index = index_of_user(environ, directories.cache_folder(environ), offline=offline, refresh=update)
@@ -60,13 +60,13 @@ def resolve_config(
 def settle(
     loaded: Config, index: Index, known: Mapping[str, FrozenPolicy], *, update: bool, today: date
 ) -> tuple[Mapping[str, FrozenPolicy], tuple[str, ...]]:
-    """Give the values of every axis with a policy: those that are `known` from a lock, unless they are to be updated.
+    """Return the values of each axis with a policy, and notes for the user.
 
-    With them comes what one should know of them.
+    Values that are `known` from a lock stay, unless `update` is set.
 
     Raises:
-        PolicyError: a policy gives no value.
-        InfrastructureError: the index cannot be asked, and no lock knows.
+        PolicyError: a policy has no value.
+        InfrastructureError: the index cannot be read, and no lock has the values.
     """
     declared = _Declared(loaded.project.path)
     frozen: dict[str, FrozenPolicy] = {}
@@ -80,8 +80,8 @@ def settle(
             frozen[axis.name] = before
         else:
             try:
-                chosen = _chosen(axis, index, declared, today)
-                frozen[axis.name] = FrozenPolicy(policy=axis.policy, values=chosen.values, pre=chosen.pre)
+                versions = _versions(axis, index, declared, today)
+                frozen[axis.name] = FrozenPolicy(policy=axis.policy, values=versions.values, pre=versions.pre)
             except InfrastructureError as error:
                 if before is None or not fits:
                     raise
@@ -90,7 +90,7 @@ def settle(
     return frozen, tuple(notes)
 
 
-def _chosen(axis: Axis, index: Index, declared: _Declared, today: date) -> PolicyVersions:
+def _versions(axis: Axis, index: Index, declared: _Declared, today: date) -> PolicyVersions:
     try:
         if axis.kind is AxisKind.PYTHON:
             return version_policies.of_python(
@@ -104,13 +104,12 @@ def _chosen(axis: Axis, index: Index, declared: _Declared, today: date) -> Polic
 
 
 class _Declared:
-    """What pyproject.toml says, as far as it says it there."""
+    """The static metadata of pyproject.toml; a file that cannot be read declares nothing."""
 
     def __init__(self, folder: Path) -> None:
         self._project: dict[str, Any] = {}
-        with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-            data = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-            found = data.get("project")
+        with suppress(ConfigError):
+            found = read_pyproject(folder).get("project")
             self._project = found if isinstance(found, dict) else {}
 
     @property
@@ -122,7 +121,7 @@ class _Declared:
         return [str(line) for line in self._project.get("classifiers", []) if isinstance(line, str)]
 
     def specifier(self, name: str) -> str | None:
-        """Give what the project allows of a distribution, None if it does not depend on it."""
+        """Return the specifier of a distribution, or None if the project does not depend on it."""
         optional = self._project.get("optional-dependencies", {})
         lines = [*self._project.get("dependencies", []), *(line for lines in optional.values() for line in lines)]
         found = None

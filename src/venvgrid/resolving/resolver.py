@@ -1,6 +1,6 @@
-"""Which distributions a cell gets: project, extras, groups, pins, requires and constraints resolved together, once.
+"""Resolves the distributions of a cell: project, extras, groups, pins, requires and constraints together.
 
-Answers are kept in the user's cache for a while; a failure of the network is never kept, and never called impossible.
+Results are cached in the user's cache for a while. A network failure is never cached and never makes a cell impossible.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from venvgrid.config import axis_values
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
-from venvgrid.model import serialization
+from venvgrid.model import serialization, tool_support
 from venvgrid.model.config import AxisKind, InstallMode, Resolution
 from venvgrid.model.environment import LockEntry
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
-from venvgrid.planning import expansion
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
 from venvgrid.storage.atomic import read_sealed, write_sealed
@@ -35,21 +35,20 @@ if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
     from venvgrid.project.metadata import Metadata
 
-# Seconds that an answer is good for: the index changes all the time, the past hardly.
-AGAIN = ".again"  # in place of ".json": what was kept turned out to be wrong
+INVALID = ".again"  # suffix in place of ".json": the cached result was wrong
 _LACKS = re.compile(r"(?:no distribution named|no release of|no versions? of) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
+# Age limits of cached results, in seconds: the index of today changes often, that of a past date hardly.
 FRESH_TODAY = 3600.0
 FRESH_PAST = 7 * 86400.0
-# An era ends a week after its newest pin was released: what its authors fixed at once belongs to it.
+# An era ends a week after the release of its newest pin: immediate fixes belong to it.
 AFTER_RELEASE = timedelta(days=7)
 NO_NOTES: tuple[str, ...] = ()
-OLDEST_WITH_CUTOFF = (3, 6)  # older interpreters have a pip that knows no cut-off date, and no uv
 TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists only while resolving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What one cell asks of the resolver, apart from its interpreter. All requirements are PEP 508."""
+    """The requirements of one cell, apart from its interpreter, as PEP 508."""
 
     pins: tuple[str, ...]
     absent: tuple[str, ...]  # normalised names
@@ -61,9 +60,9 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
-    """Resolves cells of one configuration. `metadata` is None where the project is not installed.
+    """Resolves cells of one configuration. `metadata` is None if the project is not installed.
 
-    `cache` is a folder of the user's cache; `clock` gives seconds since the epoch; `refresh` passes the cache over.
+    `cache` is a folder of the user's cache; `clock` returns seconds since the epoch; `refresh` ignores cached results.
     """
 
     config: Config
@@ -74,113 +73,113 @@ class Resolver:
     clock: Callable[[], float] = time.time
     refresh: bool = False
     offline: bool = False
-    # Says why it cannot be believed that the index does not have what it is said not to have; "" if it can.
+    # Returns why a "not found" for a distribution is unreliable, or "".
     verify_missing: Callable[[str], str] = lambda _name: ""
-    answer_files: dict[str, Path] = field(default_factory=dict)  # by entry: where the answer is kept
+    answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
 
     def invalidate(self, key: str) -> None:
-        """Do not believe the answer for an entry again, nor what the installer keeps of the index."""
+        """Delete the cached result of an entry; its next resolve also refreshes the installer's cache."""
         file = self.answer_files.get(key)
         if file is not None:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
-                file.with_suffix(AGAIN).touch()
+                file.with_suffix(INVALID).touch()
 
     def resolve(self, cell: Cell, interpreter: Interpreter) -> LockEntry | Unresolvable | ResolveFailed:
-        """Give the lock entry of a cell, or why there is none."""
-        wants = requirements_of(self.config, cell, self.groups)
-        cutoff, notes = wants.as_of, NO_NOTES
-        if wants.as_of == "release":
-            era = self._era(wants, interpreter)
+        """Return the lock entry of a cell, or why there is none."""
+        needs = requirements_of(self.config, cell, self.groups)
+        cutoff, notes = needs.as_of, NO_NOTES
+        if needs.as_of == "release":
+            era = self._era(needs, interpreter)
             if isinstance(era, Unresolvable | ResolveFailed):
                 return era
             cutoff, notes = era
-        answer = self._ask(self._request(wants, interpreter, cutoff), interpreter)
-        if not isinstance(answer, Resolved):
-            return answer
-        unwanted = [item.name for item in answer.distributions if item.name in wants.absent]
+        result = self._resolve_or_read(self._request(needs, interpreter, cutoff), interpreter)
+        if not isinstance(result, Resolved):
+            return result
+        unwanted = [item.name for item in result.distributions if item.name in needs.absent]
         if unwanted:
             return Unresolvable(reason=f"{', '.join(unwanted)} must be absent, but the project or the tests need it")
         entry = lock_entry(
             self.config,
             interpreter,
-            replace(answer, notes=(*notes, *answer.notes)),
-            as_of="" if any("as-of was not applied" in note for note in answer.notes) else cutoff,
+            replace(result, notes=(*notes, *result.notes)),
+            as_of="" if any("as-of was not applied" in note for note in result.notes) else cutoff,
             own=self.metadata.name if self.metadata else "",
         )
-        self.answer_files[entry.key] = self._file(self._request(wants, interpreter, cutoff), interpreter)
+        self.answer_files[entry.key] = self._file(self._request(needs, interpreter, cutoff), interpreter)
         return entry
 
     def _era(
-        self, wants: Requirements, interpreter: Interpreter
+        self, needs: Requirements, interpreter: Interpreter
     ) -> tuple[str, tuple[str, ...]] | Unresolvable | ResolveFailed:
-        """Give the end of the era of a cell's pins: a week after the newest of them was released."""
-        if not wants.pins:
+        """Return the end of the era of a cell's pins, a week after the release of the newest, and notes."""
+        if not needs.pins:
             return "", ("as-of was not applied: no axis pins a distribution, so there is no release to go by",)
         installer = self.installer_for(interpreter)
-        if interpreter.release < OLDEST_WITH_CUTOFF:
+        if interpreter.release < tool_support.UV:
             note = f"as-of was not applied: {installer.name} on Python {interpreter.version} knows no cut-off date"
             return "", (note,)
-        request = replace(self._request(wants, interpreter, ""), requirements=wants.pins, dependencies=False)
-        answer = self._ask(request, interpreter)
-        if not isinstance(answer, Resolved):
-            return answer
-        uploaded = [item.uploaded for item in answer.distributions]
+        request = replace(self._request(needs, interpreter, ""), requirements=needs.pins, dependencies=False)
+        result = self._resolve_or_read(request, interpreter)
+        if not isinstance(result, Resolved):
+            return result
+        uploaded = [item.uploaded for item in result.distributions]
         if not all(uploaded):
-            undated = ", ".join(item.name for item in answer.distributions if not item.uploaded)
+            undated = ", ".join(item.name for item in result.distributions if not item.uploaded)
             reason = f'as-of = "release" cannot be applied: {installer.name} does not tell when {undated} was uploaded'
             return ResolveFailed(reason=f"{reason} (pip never does: install uv; a private index may not: give a date)")
         newest = max(datetime.fromisoformat(text) for text in uploaded)
         end = (newest.astimezone(UTC) + AFTER_RELEASE).date() + timedelta(days=1)
         return f"{end.isoformat()}T00:00:00Z", ()
 
-    def _request(self, wants: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
+    def _request(self, needs: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
         install = self.config.install
         return ResolveRequest(
             interpreter=interpreter,
-            requirements=self._requirements(wants, interpreter),
+            requirements=self._requirements(needs, interpreter),
             constraints=install.constraints,
             only_binary=install.only_binary,
             source_builds=install.source_builds,
-            resolution=wants.resolution,
+            resolution=needs.resolution,
             cutoff=cutoff,
             offline=self.offline,
         )
 
-    def _requirements(self, wants: Requirements, interpreter: Interpreter) -> tuple[str, ...]:
-        lines = list(wants.pins)
+    def _requirements(self, needs: Requirements, interpreter: Interpreter) -> tuple[str, ...]:
+        lines = list(needs.pins)
         if self.metadata is not None:
             wheel = wheels.metadata_wheel(self.cache / "metadata", self.metadata)
-            extras = f"[{','.join(wants.extras)}]" if wants.extras else ""
+            extras = f"[{','.join(needs.extras)}]" if needs.extras else ""
             lines.append(f"{self.metadata.name}{extras} @ {wheel.as_uri()}")
-        if wants.resolution is Resolution.HIGHEST:
-            return (*lines, *wants.requires)
-        # "Direct" is what the project itself declares. What only the tests need stays at its highest: it comes in
-        # through a distribution in between, so that no resolver takes it for direct.
-        if self.metadata is not None and wants.resolution is Resolution.LOWEST_DIRECT:
-            lines += project.direct_requirements(self.metadata, wants.extras, dict(interpreter.markers))
-        if wants.requires:
-            tests = project.Metadata(name=TEST_REQUIREMENTS, version="0", requires=wants.requires)
+        if needs.resolution is Resolution.HIGHEST:
+            return (*lines, *needs.requires)
+        # "Direct" are the declarations of the project itself. Requirements of the tests stay at their highest versions:
+        # a distribution in between requires them, so that no resolver takes them for direct.
+        if self.metadata is not None and needs.resolution is Resolution.LOWEST_DIRECT:
+            lines += project.direct_requirements(self.metadata, needs.extras, dict(interpreter.markers))
+        if needs.requires:
+            tests = project.Metadata(name=TEST_REQUIREMENTS, version="0", requires=needs.requires)
             lines.append(f"{TEST_REQUIREMENTS} @ {wheels.metadata_wheel(self.cache / 'metadata', tests).as_uri()}")
         return tuple(lines)
 
-    def _ask(self, request: ResolveRequest, interpreter: Interpreter) -> ResolveResult:
+    def _resolve_or_read(self, request: ResolveRequest, interpreter: Interpreter) -> ResolveResult:
         installer, file = self.installer_for(interpreter), self._file(request, interpreter)
-        again = file.with_suffix(AGAIN)
+        invalid = file.with_suffix(INVALID)
         past = bool(request.cutoff) and datetime.fromisoformat(request.cutoff).timestamp() < self.clock()
         if not self.refresh and (
-            known := _read_answer(file, newer_than=self.clock() - (FRESH_PAST if past else FRESH_TODAY))
+            known := _read_cached(file, newer_than=self.clock() - (FRESH_PAST if past else FRESH_TODAY))
         ):
             return known
-        answer = installer.resolve(replace(request, refresh=again.exists()))
-        if isinstance(answer, Unresolvable) and not self.offline:
-            doubts = filter(None, (self.verify_missing(name) for name in _said_to_lack(answer.reason)))
-            answer = next((ResolveFailed(reason=verify_missing) for verify_missing in doubts), answer)
-        if not isinstance(answer, ResolveFailed):
-            _write_answer(file, answer, self.clock())
+        result = installer.resolve(replace(request, refresh=invalid.exists()))
+        if isinstance(result, Unresolvable) and not self.offline:
+            doubts = filter(None, map(self.verify_missing, _missing_names(result.reason)))
+            result = next((ResolveFailed(reason=doubt) for doubt in doubts), result)
+        if not isinstance(result, ResolveFailed):
+            _write_cached(file, result, self.clock())
             with suppress(OSError):
-                again.unlink(missing_ok=True)
-        return answer
+                invalid.unlink(missing_ok=True)
+        return result
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
         key = _digest([__version__, self.installer_for(interpreter).name, serialization.to_plain(request)])
@@ -188,15 +187,15 @@ class Resolver:
 
 
 def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requirements:
-    """Read off a cell what it asks of the resolver; `groups` are the requirements of the dependency groups."""
+    """Return the requirements of a cell; `groups` are those of the dependency groups."""
     pins: list[str] = []
     absent: list[str] = []
     extras, resolution, as_of = config.project.extras, config.install.resolution, config.install.as_of or ""
     for axis in config.axes:
         value = cell.axes[axis.name]
         if axis.kind is AxisKind.DEPENDENCY:
-            requirement = expansion.requirement(axis.name, value)
-            (pins if requirement else absent).append(requirement or normalise(axis.name))
+            pin = requirement(axis.name, value)
+            (pins if pin else absent).append(pin or normalise(axis.name))
         elif axis.kind is AxisKind.EXTRAS:
             extras = tuple(part for part in value.split(",") if part)
         elif axis.kind is AxisKind.RESOLUTION:
@@ -214,13 +213,19 @@ def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requ
     )
 
 
+def requirement(axis_name: str, value: str) -> str | None:
+    """Return the PEP 508 requirement for a value of a dependency axis, or None for "absent"."""
+    specifier = axis_values.version_specifier(value)
+    return None if specifier is None else f"{axis_name}{specifier}"
+
+
 def lock_entry(
-    config: Config, interpreter: Interpreter, answer: Resolved, *, as_of: str = "", own: str = ""
+    config: Config, interpreter: Interpreter, result: Resolved, *, as_of: str = "", own: str = ""
 ) -> LockEntry:
-    """Make a lock entry; equal contents give equal keys. `own` names the project, which is no part of it."""
+    """Make a lock entry; equal contents have equal keys. `own` is the name of the project, which is left out."""
     ours = {normalise(own), TEST_REQUIREMENTS}
     distributions = tuple(
-        sorted((item for item in answer.distributions if item.name not in ours), key=lambda item: item.name)
+        sorted((item for item in result.distributions if item.name not in ours), key=lambda item: item.name)
     )
     editable = str(config.project.path) if config.project.install is InstallMode.EDITABLE else ""
     contents = [
@@ -233,30 +238,30 @@ def lock_entry(
         interpreter=interpreter,
         distributions=distributions,
         as_of=as_of,
-        notes=answer.notes,
+        notes=result.notes,
     )
 
 
-def _said_to_lack(reason: str) -> Iterator[str]:
-    """Name the distributions of which an index is said to have nothing, or no fitting release."""
+def _missing_names(reason: str) -> Iterator[str]:
+    """Yield the distributions that a reason calls missing from the index, or without a fitting release."""
     for match in _LACKS.finditer(reason):
         yield match["name"].rstrip(".,")
 
 
-def _read_answer(file: Path, *, newer_than: float) -> ResolveResult | None:
+def _read_cached(file: Path, *, newer_than: float) -> ResolveResult | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(read_sealed(file))
         if data["created"] > newer_than:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
-            answer: ResolveResult = serialization.from_plain(kind, data["answer"])
-            return answer
+            result: ResolveResult = serialization.from_plain(kind, data["answer"])
+            return result
     return None
 
 
-def _write_answer(file: Path, answer: ResolveResult, now: float) -> None:
-    """Keep an answer; a cache that cannot be written costs time, nothing else."""
-    kind = "resolved" if isinstance(answer, Resolved) else "unresolvable"
-    text = json.dumps({"created": now, "kind": kind, "answer": serialization.to_plain(answer)})
+def _write_cached(file: Path, result: ResolveResult, now: float) -> None:
+    """Cache a result; a cache that cannot be written only costs time."""
+    kind = "resolved" if isinstance(result, Resolved) else "unresolvable"
+    text = json.dumps({"created": now, "kind": kind, "answer": serialization.to_plain(result)})
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_sealed(file, text)

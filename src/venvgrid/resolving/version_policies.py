@@ -1,7 +1,7 @@
-"""What a package index says of a distribution, and what the policies of axes make of it. Pure.
+"""The values of an axis for its policy, from the releases of an index. Pure.
 
-Only what could be installed counts: no yanked release, and none without a file. Versions are grouped by minor ("2.2")
-and by major ("2"); a pre-release counts for "+pre" alone.
+Only installable releases count: not yanked, and with a file. Versions are grouped by minor ("2.2") and by major ("2");
+a pre-release counts only for "+pre".
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ POLICY = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One version that an index has. `uploaded` is when its first file came, None where the index does not tell."""
+    """One version of an index. `uploaded` is the time of its first file, or None if the index does not tell."""
 
     version: str
     uploaded: datetime | None = None
@@ -49,10 +49,10 @@ class PolicyVersions:
 
 
 def of_python(policy: str, *, requires: str, classifiers: Iterable[str], today: date) -> PolicyVersions:
-    """Give the minor versions of Python for a policy of the python axis, oldest first.
+    """Return the minor versions of Python for a policy of the python axis, oldest first.
 
     Raises:
-        PolicyError: there is none, or the project does not declare what the policy goes by.
+        PolicyError: there is none, or the project does not declare what the policy needs.
     """
     found = _parsed(policy, PYTHON_POLICIES)
     minors = [minor for minor in released(today) if _allows(requires, minor)]
@@ -82,12 +82,12 @@ def of_python(policy: str, *, requires: str, classifiers: Iterable[str], today: 
 def of_package(
     name: str, policy: str, releases: Sequence[Release], *, declared: str | None, today: date
 ) -> PolicyVersions:
-    """Give the values for a policy of a distribution's axis, oldest first.
+    """Return the values for a policy of a distribution's axis, oldest first.
 
-    `declared` is the specifier that the project asks for, None if it does not depend on the distribution.
+    `declared` is the project's specifier, or None if it does not depend on the distribution.
 
     Raises:
-        PolicyError: there is no version, or the index lacks what the policy goes by.
+        PolicyError: there is no version, or the index lacks what the policy needs.
     """
     found = _parsed(policy, PACKAGE_POLICIES)
     allowed = SpecifierSet(declared or "")
@@ -115,7 +115,7 @@ def _parsed(policy: str, known: Sequence[str]) -> dict[str, str | None]:
 
 
 def _allows(requires: str, minor: Minor) -> bool:
-    """Whether some patch release of a minor is allowed: `>=3.9.2` allows 3.9."""
+    """Return whether some patch release of a minor is allowed: `>=3.9.2` allows 3.9."""
     specifier = SpecifierSet(requires)
     return any(f"{minor.name}.{patch}" in specifier for patch in (0, 99))
 
@@ -146,19 +146,19 @@ def _values(
 
 
 def _spec0(name: str, finals: Sequence[Release], today: date) -> list[str]:
-    """Give the minors whose first release is less than two years old; the newest in any case."""
+    """Return the minors whose first release is less than two years old, but at least the newest."""
     first: dict[str, datetime] = {}
     for item in finals:
         if item.uploaded is None:
             raise PolicyError(f'"spec0" needs release dates, and the index does not tell those of {name}')
         minor = _minor(item.version)
         first[minor] = min(first.get(minor, item.uploaded), item.uploaded)
-    kept = [minor for minor, day in first.items() if today - day.date() < SPEC0_PACKAGE]
-    return kept or list(first)[-1:]
+    recent = [minor for minor, day in first.items() if today - day.date() < SPEC0_PACKAGE]
+    return recent or list(first)[-1:]
 
 
 def _spread(minors: Sequence[str], most: int) -> list[str]:
-    """Give so many, with the oldest and the newest, at even distances."""
+    """Return at most `most` minors at even distances, with the oldest and the newest."""
     if len(minors) <= most:
         return list(minors)
     if most == 1:
@@ -193,7 +193,7 @@ def _why_none(found: dict[str, str | None], today: date) -> str:
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> str:
-    """Say how the values of an axis changed: "+ 2.3, - 1.22"; "" if they did not."""
+    """Return the changes of an axis's values, such as "+ 2.3, - 1.22", or ""."""
     added = [f"+ {value}" for value in after if value and value not in before]
     removed = [f"- {value}" for value in before if value and value not in after]
     return ", ".join([*added, *removed])

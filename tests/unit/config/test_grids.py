@@ -119,7 +119,7 @@ def test_policies_are_settled_in_the_grid_that_has_them() -> None:
     text = (
         '[axes]\nnumpy = "latest-minors:2+pre"\n[plan]\nstrategy = "pairwise"\n[[plan.must]]\nnumpy = "1.0"\n[grid.a]\n'
     )
-    source = config_file.understood(text, FILE)
+    source = config_file.parse(text, FILE)
     unsettled = loading.build(source, running="3.11")
     assert ((), "latest-minors:2+pre") == (unsettled.axes[1].values, unsettled.axes[1].policy)
     frozen = {"numpy": FrozenPolicy(policy="latest-minors:2+pre", values=("1.0", "1.1"), pre="2.0rc1")}

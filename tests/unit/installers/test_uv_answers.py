@@ -8,6 +8,7 @@ import pytest
 
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest
 from venvgrid.installers.uv import Uv
+from venvgrid.model.environment import Distribution
 from venvgrid.processes.command import Completed
 from venvgrid.testing import interpreter
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 LOCK = """
 lock-version = "1.0"
+created-by = "uv"
 [[packages]]
 name = "six"
 version = "1.16.0"
-wheels = [{ url = "https://files.example/six.whl", hashes = { sha256 = "8abb" } }]
+wheels = [{ url = "https://files.example/six-1.16.0-py2.py3-none-any.whl", hashes = { sha256 = "8abb" } }]
 """
 
 
@@ -41,6 +43,39 @@ def test_a_lock_is_an_answer() -> None:
     assert [(item.name, item.version, item.hashes) for item in resolved.distributions] == [
         ("six", "1.16.0", ("sha256:8abb",))
     ]
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ('sdist = { url = "//x/a-1.0.zip", upload-time = 2024-05-06T07:08:09Z, hashes = { sha256 = "2", md5 = "1" } }',
+         [Distribution(name="a", version="1.0", hashes=("sha256:2",), uploaded="2024-05-06T07:08:09+00:00")]),
+        ('wheels = [{ url = "https://x/a-1.0-py3-none-any.whl", hashes = {} }]',
+         [Distribution(name="a", version="1.0")]),
+        ('archive = { url = "https://x/a.zip", hashes = { sha256 = "3" } }',
+         [Distribution(name="a", version="1.0", hashes=("sha256:3",), direct="https://x/a.zip")]),
+        ('vcs = { type = "git", url = "https://x/a", commit-id = "4" }',
+         [Distribution(name="a", version="1.0", direct="git+https://x/a@4")]),
+        ('archive = { path = "/tmp/a-1.0-py3-none-any.whl", hashes = { sha256 = "5" } }', []),
+        ('directory = { path = "/tmp/a" }', []),
+    ],
+)  # fmt: skip
+def test_each_kind_of_package(package: str, expected: list[Distribution]) -> None:
+    """Files of an index, direct references and repositories are distributions; local wheels and folders are not."""
+    text = f'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversion = "1.0"\n{package}\n'
+    assert answer(text) == Resolved(distributions=tuple(expected))
+
+
+def test_a_lock_may_be_empty() -> None:
+    """Uv 0.8 leaves out `packages` when there are none."""
+    assert answer('lock-version = "1.0"\ncreated-by = "uv"\n') == Resolved(distributions=())
+
+
+def test_a_lock_that_breaks_the_standard_is_refused_with_the_key() -> None:
+    """What the standard forbids is no answer: the message names what and where."""
+    failed = answer(LOCK.replace("six-1.16.0-", "seven-1.16.0-"))
+    assert isinstance(failed, ResolveFailed)
+    assert "is not consistent with package name 'six' in 'packages[0].wheels[0]'" in failed.reason
 
 
 @pytest.mark.parametrize("stdout", ["", "\n", LOCK[:20], LOCK[: LOCK.index('version = "1.16')], "warning: who knows"])

@@ -30,7 +30,7 @@ def translated(folder: Path, name: str, text: str, source: str = "") -> tuple[di
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(textwrap.dedent(text), encoding="utf-8")
     made, lost = translate.translate(source or name, folder)
-    found = config_file.understood(made, folder / "matrix.toml")
+    found = config_file.parse(made, folder / "matrix.toml")
     assert all(f"# - {note}" in made for note in lost)
     return {grid: loading.build(found, grid=grid) for grid in ("", *grids.names(found.table))}, lost
 

@@ -185,24 +185,7 @@ def test_a_second_include_sees_the_first() -> None:
     ]
 
 
-# Requirements and commands
-
-
-@pytest.mark.parametrize(
-    ("value", "requirement"),
-    [
-        ("2.2", "numpy==2.2.*"),
-        ("2.2.5", "numpy==2.2.5.*"),
-        ("2.0rc1", "numpy==2.0rc1"),
-        ("1!2.0", "numpy==1!2.0"),
-        (">=1,<2", "numpy>=1,<2"),
-        ("latest", "numpy"),
-        ("absent", None),
-    ],
-)
-def test_requirements(value: str, requirement: str | None) -> None:
-    """A value of a dependency axis is a PEP 508 requirement, or the wish that there is none."""
-    assert requirement == expansion.requirement("numpy", value)
+# Commands
 
 
 # JSON

@@ -71,12 +71,6 @@ def test_cells_with_equal_content_share_an_environment() -> None:
     assert len(lock.environments) == 1
 
 
-def test_addresses_of_files_are_not_written() -> None:
-    """The lock names no index: where files were found is not part of it."""
-    found = dataclasses.replace(testing.distribution("numpy", "1.26"), urls=("https://index.example/numpy.whl",))
-    assert "index.example" not in lockfile.render(lock_of(a=entry(found)))
-
-
 @pytest.mark.parametrize("text", ["", "format = 3", 'format = "venvgrid-lock-9"', "[", 'format = "venvgrid-lock-1"'])
 def test_a_damaged_lock_is_refused_with_the_command_that_makes_it(tmp_path: Path, text: str) -> None:
     """Whatever is wrong with the file, the message says how to make it again."""

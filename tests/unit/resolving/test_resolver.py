@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from venvgrid.model.config import Config, Resolution
 from venvgrid.model.environment import LockEntry
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
-from venvgrid.resolving.resolver import Resolver, requirements_of
+from venvgrid.resolving.resolver import Resolver, requirement, requirements_of
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from venvgrid.model.plan import Cell
@@ -50,6 +52,23 @@ def index(request: ResolveRequest) -> ResolveResult:
 
 def first_cell(configured: Config) -> Cell:
     return expansion.expand(configured).cells[0].cell
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2.2", "numpy==2.2.*"),
+        ("2.2.5", "numpy==2.2.5.*"),
+        ("2.0rc1", "numpy==2.0rc1"),
+        ("1!2.0", "numpy==1!2.0"),
+        (">=1,<2", "numpy>=1,<2"),
+        ("latest", "numpy"),
+        ("absent", None),
+    ],
+)
+def test_requirements(value: str, expected: str | None) -> None:
+    """A value of a dependency axis is a PEP 508 requirement, or the wish that there is none."""
+    assert expected == requirement("numpy", value)
 
 
 def test_everything_is_resolved_together(tmp_path: Path) -> None:
@@ -119,6 +138,19 @@ def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
     works = resolver(configured, installer, tmp_path)
     first = works.resolve(first_cell(configured), testing.interpreter())
     assert works.resolve(first_cell(configured), testing.interpreter()) == first
+    assert len(installer.requests) == 1
+
+
+def test_a_kept_answer_with_unknown_keys_is_read(tmp_path: Path) -> None:
+    """Earlier versions kept the addresses of files: they are passed over, and the answer counts."""
+    configured = parse('[axes]\npython = ["3.12"]\nnumpy = ["1.23"]\n')
+    installer = testing.FakeInstaller(answer=index)
+    expected = resolver(configured, installer, tmp_path).resolve(first_cell(configured), testing.interpreter())
+    (file,) = (tmp_path / "resolutions").iterdir()
+    data = json.loads(read_sealed(file))
+    data["answer"]["distributions"][0]["urls"] = ["https://index.example/numpy.whl"]
+    write_sealed(file, json.dumps(data))
+    assert resolver(configured, installer, tmp_path).resolve(first_cell(configured), testing.interpreter()) == expected
     assert len(installer.requests) == 1
 
 

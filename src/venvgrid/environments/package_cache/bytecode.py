@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import facts_of
+from venvgrid.model import tool_support
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
     from venvgrid.processes.command import Runner
 
 SOURCE_TIME = 1_577_836_800  # seconds: 2020-01-01; any fixed time will do, if it fits ZIP files and is in the past
-OLDEST = (3, 8)  # of the interpreters whose compiled files are shared
 COMPILER = Path(__file__).parents[2] / "processes" / "guest" / "compile.py"
 TIMEOUT = 600.0  # seconds
 
 
 def shares_bytecode(interpreter: Interpreter) -> bool:
-    """Return whether compiled files of this interpreter are shared."""
-    return interpreter.implementation == "cpython" and interpreter.release >= OLDEST and bool(interpreter.cache_tag)
+    """Whether compiled files of this interpreter are shared."""
+    is_new = interpreter.release >= tool_support.SHARED_BYTECODE
+    return interpreter.implementation == "cpython" and is_new and bool(interpreter.cache_tag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

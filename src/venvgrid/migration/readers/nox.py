@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 import itertools
-import tomllib
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.config import config_file
 from venvgrid.migration.model import Carried, Lost, Variant
 from venvgrid.migration.readers import commands, pythons, requirements
 from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, value
@@ -21,7 +21,7 @@ from venvgrid.migration.readers.nox_sessions import SESSION, Follower, Groups
 from venvgrid.migration.readers.substitution import placed
 from venvgrid.migration.scaffold import allowed_minors
 from venvgrid.model import python_releases
-from venvgrid.model.errors import UsageError
+from venvgrid.model.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -138,9 +138,8 @@ class _Reader:
             yield from self._variant(session, minor, python, chosen, lost)
 
     def _declared(self) -> list[str]:
-        with suppress(OSError, ValueError):
-            data = tomllib.loads((self.folder / "pyproject.toml").read_text(encoding="utf-8"))
-            return allowed_minors(data.get("project", {}).get("requires-python"))
+        with suppress(ConfigError):
+            return allowed_minors(config_file.read_pyproject(self.folder).get("project", {}).get("requires-python"))
         return []
 
     def _variant(
@@ -204,9 +203,9 @@ class _Reader:
 
     def _toml(self, name: str) -> Any:
         """Read a file that stands beside the noxfile, or nothing."""
-        with suppress(OSError, ValueError):
+        with suppress(ConfigError):
             if "/" not in name and "\\" not in name:
-                return tomllib.loads((self.folder / name).read_text(encoding="utf-8"))
+                return config_file.read_toml(self.folder / name)
         return UNKNOWN
 
 
