@@ -133,9 +133,9 @@ def one_line(completed: Completed, timeout: float) -> str:
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    kept = {
+    passed = {
         name: value
         for name, value in environ.items()
         if PASSED_ON.fullmatch(name) or (name.upper().startswith("UV_") and not KEPT_BACK.fullmatch(name))
     }
-    return {**kept, "UV_PYTHON_INSTALL_BIN": "0", "UV_PYTHON_INSTALL_REGISTRY": "0"}
+    return {**passed, "UV_PYTHON_INSTALL_BIN": "0", "UV_PYTHON_INSTALL_REGISTRY": "0"}

@@ -217,8 +217,8 @@ class PackageCache:
             return None
         with suppress(OSError, ValueError, TypeError, AttributeError):
             known = json.loads((path / "seals.json").read_text(encoding="utf-8"))
-            for kept, seals in zip((site_files, script_files), known, strict=True):
-                kept.seals.update({name: (ctime, names) for name, (ctime, names) in seals.items()})
+            for folder, seals in zip((site_files, script_files), known, strict=True):
+                folder.seals.update({name: (ctime, names) for name, (ctime, names) in seals.items()})
         return self.known.setdefault(path, package)  # another thread may have read it meanwhile
 
 

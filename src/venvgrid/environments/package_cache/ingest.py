@@ -168,7 +168,7 @@ class _Ingestion:
             raise NotCacheableError(f"{path} is a link")
         facts = facts_of(path)
         if digest and digest != facts.digest:
-            raise NotCacheableError(f"{path} is not what RECORD says")
+            raise NotCacheableError(f"{path} differs from its RECORD")
         return facts
 
 
