@@ -1,4 +1,4 @@
-"""From parts to the text of a matrix.toml. Pure."""
+"""Writes the text of a matrix.toml from groups of variants. Pure."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-LONGEST_NAME = 30
+MAX_NAME_LENGTH = 30
 
 
-def text(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> str:
-    """Give the file: the first part outside of all grids, each other one in a [grid.NAME]."""
+def text(groups: Sequence[VariantGroup], notes: Sequence[str], source: str) -> str:
+    """Return the file: the first group outside of all grids, each other one in a [grid.NAME]."""
     lines = [f"# Made from {source}. `venvgrid plan` shows the grid, `venvgrid run` runs it.", ""]
     used: set[str] = set()
-    for number, part in enumerate(parts):
-        prefix = f"grid.{_grid_name(part.name, used)}." if number else ""
-        lines += _part(part, prefix, parts[0] if number else None)
-    if lost:
-        lines += ["# What could not be carried over:", *(f"# - {note}" for note in lost)]
+    for number, group in enumerate(groups):
+        prefix = f"grid.{_grid_name(group.name, used)}." if number else ""
+        lines += _grid(group, prefix, groups[0] if number else None)
+    if notes:
+        lines += ["# What could not be carried over:", *(f"# - {note}" for note in notes)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _grid_name(name: str, used: set[str]) -> str:
-    base = _NOT_IN_NAMES.sub("-", name).strip("-_")[:LONGEST_NAME].rstrip("-_") or "other"
+    base = _NOT_IN_NAMES.sub("-", name).strip("-_")[:MAX_NAME_LENGTH].rstrip("-_") or "other"
     found, number = base, 2
     while found in used:
         suffix = f"-{number}"
-        found, number = base[: LONGEST_NAME - len(suffix)] + suffix, number + 1
+        found, number = base[: MAX_NAME_LENGTH - len(suffix)] + suffix, number + 1
     used.add(found)
     return found
 
 
-def _part(part: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterator[str]:
-    found = factor(part.cells)
+def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterator[str]:
+    found = factor(group.cells)
     inherited = factor(above.cells).axes if above else {}
-    yield from _table(f"{prefix}project", _project(part, above))
+    yield from _table(f"{prefix}project", _project(group, above))
     values = {name: _sorted(name, known) for name, known in found.axes.items()}
     if above and "python" in inherited and "python" not in values:
         values = {"python": _sorted("python", inherited["python"])[-1:], **values}
@@ -60,12 +60,12 @@ def _part(part: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterat
         yield from ["# No exclude of the grid above holds here.", f"[{prefix.rstrip('.')}]", "exclude = []", ""]
     for rule in found.excludes:
         yield from [f"[[{prefix}exclude]]", *(f"{_axis(name)} = {_list(values)}" for name, values in rule.items()), ""]
-    for cell in part.may_fail:
+    for cell in group.may_fail:
         keys = [f"{_axis(name)} = {json.dumps(value)}" for name, value in cell.items() if len(found.axes[name]) > 1]
         yield from [f"[[{prefix}include]]", *(keys or [f'python = "{cell["python"]}"']), "allow-failure = true", ""]
-    yield from _table(f"{prefix}install", _install(part, above))
-    yield from _table(f"{prefix}test", _test(part, above))
-    if above and (more := sorted(set(above.env) - set(part.env))):
+    yield from _table(f"{prefix}install", _install(group, above))
+    yield from _table(f"{prefix}test", _test(group, above))
+    if above and (more := sorted(set(above.env) - set(group.env))):
         yield from [f"# test.env also has {', '.join(more)}, as above.", ""]
 
 
@@ -73,47 +73,47 @@ def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[
     return [f"[{name}]", *(f"{key} = {value}" for key, value in keys.items()), ""] if keys or always else []
 
 
-def _project(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    found = {"install": json.dumps(part.install)} if part.install else {}
-    if "extras" not in (part.cells[0] if part.cells else {}) and part.extras:
-        found["extras"] = _list(part.extras)
-    if part.groups:
-        found["groups"] = _list(part.groups)
+def _project(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
+    found = {"install": json.dumps(group.install)} if group.install else {}
+    if "extras" not in (group.cells[0] if group.cells else {}) and group.extras:
+        found["extras"] = _list(group.extras)
+    if group.groups:
+        found["groups"] = _list(group.groups)
     return _not_inherited(
         found, _project(above, None) if above else None, {"install": '"wheel"', "extras": "[]", "groups": "[]"}
     )
 
 
-def _install(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    requires = list(part.requires)
-    if requires and commands.kind(part.command) == "pytest":
+def _install(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
+    requires = list(group.requires)
+    if requires and commands.kind(group.command) == "pytest":
         names = {normalise(Requirement(item).name) for item in requires}
         requires = requires if "pytest" in names else ["pytest", *requires]
     found = {"requires": _list(requires)} if requires else {}
-    if part.constraints:
-        found["constraints"] = _list(part.constraints)
-    if part.resolution:
-        found["resolution"] = json.dumps(part.resolution)
+    if group.constraints:
+        found["constraints"] = _list(group.constraints)
+    if group.resolution:
+        found["resolution"] = json.dumps(group.resolution)
     default = {"requires": '["pytest"]', "constraints": "[]", "resolution": '"highest"'}
     return _not_inherited(found, _install(above, None) if above else None, default)
 
 
-def _test(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
+def _test(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
     found = {}
-    if part.command and part.command != ("pytest",):
-        found["command"] = _list(part.command)
-        if commands.kind(part.command) != "pytest":
+    if group.command and group.command != ("pytest",):
+        found["command"] = _list(group.command)
+        if commands.kind(group.command) != "pytest":
             found["reports"] = '"exit-status"'
-    if part.pass_env:
-        found["pass-env"] = _list(part.pass_env)
-    if part.env:
-        found["env"] = "{ " + ", ".join(f"{_key(name)} = {_text(value)}" for name, value in part.env.items()) + " }"
+    if group.pass_env:
+        found["pass-env"] = _list(group.pass_env)
+    if group.env:
+        found["env"] = "{ " + ", ".join(f"{_key(name)} = {_text(value)}" for name, value in group.env.items()) + " }"
     default = {"command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]"}
     return _not_inherited(found, _test(above, None) if above else None, default)
 
 
 def _not_inherited(own: dict[str, str], above: dict[str, str] | None, default: Mapping[str, str]) -> dict[str, str]:
-    """Give what a grid has to say: what differs from above, and the default of what only the above has."""
+    """Return the settings of a grid that differ from those above, and the defaults of those that it does not have."""
     if above is None:
         return own
     found = {key: value for key, value in own.items() if above.get(key) != value}
@@ -129,7 +129,7 @@ def _values(name: str, values: Sequence[str]) -> str:
 
 
 def _sorted(name: str, values: Sequence[str]) -> list[str]:
-    """Put versions into their order, other implementations of Python and words last."""
+    """Sort versions, with other implementations of Python and words last."""
     if name.startswith("env.") or name == "extras":
         return list(values)
     return sorted(values, key=_version_order)

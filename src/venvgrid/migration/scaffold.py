@@ -1,4 +1,4 @@
-"""A first matrix.toml, from what the project declares (`venvgrid init`)."""
+"""A first matrix.toml from the declarations of the project (`venvgrid init`)."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _HEADER = "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, 
 
 
 def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
-    """Give the text of a first matrix.toml.
+    """Return the text of a first matrix.toml.
 
     Args:
-        pyproject: what tomllib read from pyproject.toml, {} when there is none; what has a wrong shape is passed over.
-        installable: whether there is a project to be built; without one the cells hold only what [install] asks for.
+        pyproject: the parsed pyproject.toml, {} if there is none; values of a wrong shape are ignored.
+        installable: whether there is a project to build; without one, cells contain only the packages of [install].
     """
     project = _table(pyproject, "project")
     lines = [
@@ -73,10 +73,10 @@ def _line(setting: str, comment: str) -> str:
 
 
 def write(folder: Path, text: str | None = None) -> Path:
-    """Write matrix.toml into `folder` and give its path; `text` is what to write, None for what the project declares.
+    """Write matrix.toml into `folder` and return its path; by default its text is that of `suggest`.
 
     Raises:
-        UsageError: there is a configuration already.
+        UsageError: a configuration exists already.
         ConfigError: pyproject.toml is no valid TOML.
         InfrastructureError: it cannot be written.
     """
@@ -101,7 +101,7 @@ def write(folder: Path, text: str | None = None) -> Path:
 
 
 def declared(folder: Path) -> Mapping[str, Any]:
-    """Give what pyproject.toml says; where it has no [project], with what setup.cfg says in its place.
+    """Return the parsed pyproject.toml; if it has no [project], that is filled from setup.cfg.
 
     Raises:
         ConfigError: pyproject.toml is no valid TOML.
@@ -130,7 +130,7 @@ def declared(folder: Path) -> Mapping[str, Any]:
 
 
 def dependencies(pyproject: Mapping[str, Any]) -> frozenset[str]:
-    """Name the distributions that the project depends on, normalised."""
+    """Return the normalised names of the project's dependencies."""
     listed = _table(pyproject, "project").get("dependencies")
     found = set()
     for item in listed if isinstance(listed, list) else []:
@@ -140,14 +140,13 @@ def dependencies(pyproject: Mapping[str, Any]) -> frozenset[str]:
 
 
 def minors(pyproject: Mapping[str, Any]) -> list[str]:
-    """Give the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
+    """Return the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
     project = _table(pyproject, "project")
     lines = project.get("classifiers")
     listed = [
         match[1]
         for line in (lines if isinstance(lines, list) else [])
-        if isinstance(line, str)
-        and (match := re.fullmatch(r"Programming Language :: Python :: ([23]\.\d+)", line.strip()))
+        if isinstance(line, str) and (match := CLASSIFIER.fullmatch(line.strip()))
     ]
     known = [minor for minor in _MINORS if minor in listed]
     return allowed_minors(project.get("requires-python")) or known
@@ -166,7 +165,7 @@ def _project_lines(pyproject: Mapping[str, Any], project: Mapping[str, Any], *, 
 
 
 def _for_tests(names: Iterable[str]) -> list[str]:
-    """Give the names of groups or extras that hold what tests need."""
+    """Return the names of groups or extras for tests."""
     known = {canonicalize_name(name) for name in names}
     return sorted(known & set(TEST_NAMES)) or sorted(known & set(OTHER_NAMES))
 
@@ -179,7 +178,7 @@ def _python_line(found: Sequence[str]) -> str:
 
 
 def range_of(found: Sequence[str]) -> str:
-    """Give a TOML string of a range that means exactly these minor versions, "" if none does."""
+    """Return a range of exactly these minor versions as a TOML string, or "" if there is none."""
     if len(found) < 2 or any(minor not in _MINORS for minor in found):  # noqa: PLR2004
         return ""
     first, last = found[0], found[-1]
@@ -188,7 +187,7 @@ def range_of(found: Sequence[str]) -> str:
 
 
 def allowed_minors(bound: object) -> list[str]:
-    """Give the minor versions of which `bound`, a PEP 440 specifier, allows some patch release."""
+    """Return the minor versions with a patch release that `bound`, a PEP 440 specifier, allows."""
     if not isinstance(bound, str) or not bound.strip():
         return []
     try:
@@ -199,7 +198,7 @@ def allowed_minors(bound: object) -> list[str]:
 
 
 def _dependency_lines(declared: object) -> list[str]:
-    lines: dict[str, str] = {}  # by name: a dependency may stand there once for each marker
+    lines: dict[str, str] = {}  # by name: a dependency may occur once for each marker
     for item in declared if isinstance(declared, list) else []:
         if len(lines) == MAX_EXAMPLES:
             break
