@@ -22,9 +22,9 @@ from venvgrid.analysis.history import last
 from venvgrid.config import loading
 from venvgrid.installers import uv
 from venvgrid.migration import matrix_toml, variants
-from venvgrid.migration.model import Carried, Lost
+from venvgrid.migration.model import Notes, ParsedSource
 from venvgrid.migration.readers import github_workflow, nox, tox, tox_settings
-from venvgrid.migration.readers.requirements import understand
+from venvgrid.migration.readers.requirements import parse_arguments
 from venvgrid.model.errors import VenvgridError
 from venvgrid.outcomes import junit_input
 from venvgrid.planning import expansion, selection
@@ -95,14 +95,14 @@ def _pylock(data: bytes) -> None:
     uv._resolved(_text(data))  # noqa: SLF001  (what stands behind the door)
 
 
-def _written(carried: Carried) -> None:
-    parts, lost = variants.parts(carried, ())
-    if parts:
-        loading.parse(matrix_toml.render(parts, lost, carried.source), file=HERE / "matrix.toml", running="3.12")
+def _written(source: ParsedSource) -> None:
+    groups, notes = variants.group(source, ())
+    if groups:
+        loading.parse(matrix_toml.render(groups, notes, source.source), file=HERE / "matrix.toml", running="3.12")
 
 
 def _tox(data: bytes) -> None:
-    _written(tox.carried(tox_settings.read_ini(_text(data), "tox.ini"), HERE, "tox.ini"))
+    _written(tox.read(tox_settings.read_ini(_text(data), "tox.ini"), HERE, "tox.ini"))
 
 
 def _nox(data: bytes) -> None:
@@ -115,7 +115,7 @@ def _workflow(data: bytes) -> None:
 
 def _requirements(data: bytes) -> None:
     (HERE / "requirements.txt").write_bytes(data)
-    understand(["-r", "requirements.txt"], HERE, Lost(), "x")
+    parse_arguments(["-r", "requirements.txt"], HERE, Notes(), "x")
 
 
 def _redaction(data: bytes) -> None:

@@ -1,6 +1,5 @@
-"""What other runners' files say, as a matrix.toml: `venvgrid init --from`. Files are read, never executed.
+"""Writes a first matrix.toml: from the project, or from files of tox, nox, hatch and GitHub Actions.
 
-Each reader (`tox`, `nox`, `hatch`, `workflow`) gives variants: what one environment of the source installs and runs.
-`variants` puts those that run alike into parts, `factoring` finds the axes and excludes behind the cells of a part, and
-`writing` makes the file.
+Files are parsed, never executed. A reader returns variants, one for each environment of the source. `variants` groups
+those with the same settings, `factoring` finds axes and excludes of a group, and `matrix_toml` writes the file.
 """

@@ -1,6 +1,7 @@
-"""From a list of cells to the axes and excludes that give exactly these. Pure.
+"""Factors a list of cells into axes and excludes. Pure.
 
-Pairs of values that no cell has become excludes, as few as go; what is left over is excluded one by one.
+Pairs of values that no cell has become excludes, as few as possible. Other missing combinations are excluded one by
+one.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ Rule = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Factored:
-    """The values of each axis, in order of appearance, and the excludes; `is_exact`: together they give the cells."""
+class Factorisation:
+    """The values of each axis, in order of appearance, and the excludes."""
 
     axes: Mapping[str, tuple[str, ...]]
     excludes: tuple[Mapping[str, Sequence[str]], ...]
 
 
-def factor(cells: Sequence[Mapping[str, str]]) -> Factored:
-    """Find the axes of cells that all have the same ones."""
+def factor(cells: Sequence[Mapping[str, str]]) -> Factorisation:
+    """Return axes and excludes whose cells are exactly the given ones; no excludes for a too large product."""
     names = list(cells[0]) if cells else []
     if not names:
-        return Factored(axes={}, excludes=())
+        return Factorisation(axes={}, excludes=())
     axes = {name: tuple(dict.fromkeys(cell[name] for cell in cells)) for name in names}
     if math.prod(map(len, axes.values())) > MAX_COMBINATIONS:
-        return Factored(axes=axes, excludes=())
+        return Factorisation(axes=axes, excludes=())
     wanted = {tuple(cell[name] for name in names) for cell in cells}
     rules: list[Rule] = []
     for first, second in itertools.combinations(names, 2):
@@ -46,20 +47,20 @@ def factor(cells: Sequence[Mapping[str, str]]) -> Factored:
     rules += [
         {name: [value] for name, value in zip(names, values, strict=True) if len(axes[name]) > 1} for values in left
     ]
-    return Factored(axes=axes, excludes=tuple(rules))
+    return Factorisation(axes=axes, excludes=tuple(rules))
 
 
 def _pairs(axes: Mapping[str, Sequence[str]], first: str, second: str, seen: set[tuple[str, str]]) -> list[Rule]:
-    """Exclude the pairs of two axes that were not seen, grouped by whichever axis makes fewer rules."""
+    """Exclude the unseen pairs of two axes, grouped by the axis that needs fewer rules."""
     by_first = {a: [b for b in axes[second] if (a, b) not in seen] for a in axes[first]}
     by_second = {b: [a for a in axes[first] if (a, b) not in seen] for b in axes[second]}
-    one = _merged(first, second, by_first)
-    other = _merged(second, first, by_second)
+    one = _merge(first, second, by_first)
+    other = _merge(second, first, by_second)
     return one if len(one) <= len(other) else other
 
 
-def _merged(key: str, other: str, unseen: Mapping[str, Sequence[str]]) -> list[Rule]:
-    """Put values with the same partners into one rule."""
+def _merge(key: str, other: str, unseen: Mapping[str, Sequence[str]]) -> list[Rule]:
+    """Merge values with the same partners into one rule."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for value, partners in unseen.items():
         if partners:

@@ -1,4 +1,4 @@
-"""From parts to the text of a matrix.toml. Pure."""
+"""Writes the text of a matrix.toml from groups of variants. Pure."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def render(parts: Sequence[VariantGroup], lost: Sequence[str], source: str) -> str:
-    """Give the file: the first part outside of all grids, each other one in a [grid.NAME]."""
+def render(groups: Sequence[VariantGroup], notes: Sequence[str], source: str) -> str:
+    """Return the file: the first group outside of all grids, each other one in a [grid.NAME]."""
     lines = [f"# Made from {source}. `venvgrid plan` shows the grid, `venvgrid run` runs it.", ""]
     used: set[str] = set()
-    for number, part in enumerate(parts):
-        prefix = f"grid.{_grid_name(part.name, used)}." if number else ""
-        lines += _part(part, prefix, parts[0] if number else None)
-    if lost:
-        lines += ["# What could not be carried over:", *(f"# - {note}" for note in lost)]
+    for number, group in enumerate(groups):
+        prefix = f"grid.{_grid_name(group.name, used)}." if number else ""
+        lines += _grid(group, prefix, groups[0] if number else None)
+    if notes:
+        lines += ["# What could not be carried over:", *(f"# - {note}" for note in notes)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -45,10 +45,10 @@ def _grid_name(name: str, used: set[str]) -> str:
     return found
 
 
-def _part(part: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterator[str]:
-    found = factor(part.cells)
+def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterator[str]:
+    found = factor(group.cells)
     inherited = factor(above.cells).axes if above else {}
-    yield from _table(f"{prefix}project", _project(part, above))
+    yield from _table(f"{prefix}project", _project(group, above))
     values = {name: _sorted(name, known) for name, known in found.axes.items()}
     if above and "python" in inherited and "python" not in values:
         values = {"python": _sorted("python", inherited["python"])[-1:], **values}
@@ -59,13 +59,13 @@ def _part(part: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterat
         yield from ["# No exclude of the grid above holds here.", f"[{prefix.rstrip('.')}]", "exclude = []", ""]
     for rule in found.excludes:
         yield from table(f"[{prefix}exclude]", {_axis(name): _list(values) for name, values in rule.items()})
-    for cell in part.may_fail:
+    for cell in group.may_fail:
         keys = {_axis(name): text(value) for name, value in cell.items() if len(found.axes[name]) > 1}
         keys = keys or {"python": text(cell["python"])}
         yield from table(f"[{prefix}include]", keys | {"allow-failure": "true"})
-    yield from _table(f"{prefix}install", _install(part, above))
-    yield from _table(f"{prefix}test", _test(part, above))
-    if above and (more := sorted(set(above.env) - set(part.env))):
+    yield from _table(f"{prefix}install", _install(group, above))
+    yield from _table(f"{prefix}test", _test(group, above))
+    if above and (more := sorted(set(above.env) - set(group.env))):
         yield from [f"# test.env also has {', '.join(more)}, as above.", ""]
 
 
@@ -73,47 +73,47 @@ def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[
     return table(name, keys) if keys or always else []
 
 
-def _project(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    found = {"install": text(part.install)} if part.install else {}
-    if "extras" not in (part.cells[0] if part.cells else {}) and part.extras:
-        found["extras"] = _list(part.extras)
-    if part.groups:
-        found["groups"] = _list(part.groups)
+def _project(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
+    found = {"install": text(group.install)} if group.install else {}
+    if "extras" not in (group.cells[0] if group.cells else {}) and group.extras:
+        found["extras"] = _list(group.extras)
+    if group.groups:
+        found["groups"] = _list(group.groups)
     return _not_inherited(
         found, _project(above, None) if above else None, {"install": '"wheel"', "extras": "[]", "groups": "[]"}
     )
 
 
-def _install(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    requires = list(part.requires)
-    if requires and commands.kind(part.command) == "pytest":
+def _install(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
+    requires = list(group.requires)
+    if requires and commands.kind(group.command) == "pytest":
         names = {normalise(Requirement(item).name) for item in requires}
         requires = requires if "pytest" in names else ["pytest", *requires]
     found = {"requires": _list(requires)} if requires else {}
-    if part.constraints:
-        found["constraints"] = _list(part.constraints)
-    if part.resolution:
-        found["resolution"] = text(part.resolution)
+    if group.constraints:
+        found["constraints"] = _list(group.constraints)
+    if group.resolution:
+        found["resolution"] = text(group.resolution)
     default = {"requires": '["pytest"]', "constraints": "[]", "resolution": '"highest"'}
     return _not_inherited(found, _install(above, None) if above else None, default)
 
 
-def _test(part: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
+def _test(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
     found = {}
-    if part.command and part.command != ("pytest",):
-        found["command"] = _list(part.command)
-        if commands.kind(part.command) != "pytest":
+    if group.command and group.command != ("pytest",):
+        found["command"] = _list(group.command)
+        if commands.kind(group.command) != "pytest":
             found["reports"] = '"exit-status"'
-    if part.pass_env:
-        found["pass-env"] = _list(part.pass_env)
-    if part.env:
-        found["env"] = inline({key(name): text(value) for name, value in part.env.items()})
+    if group.pass_env:
+        found["pass-env"] = _list(group.pass_env)
+    if group.env:
+        found["env"] = inline({key(name): text(value) for name, value in group.env.items()})
     default = {"command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]"}
     return _not_inherited(found, _test(above, None) if above else None, default)
 
 
 def _not_inherited(own: dict[str, str], above: dict[str, str] | None, default: Mapping[str, str]) -> dict[str, str]:
-    """Give what a grid has to say: what differs from above, and the default of what only the above has."""
+    """Return the settings of a grid that differ from those above, and the defaults of those that it does not have."""
     if above is None:
         return own
     found = {key: value for key, value in own.items() if above.get(key) != value}
@@ -129,7 +129,7 @@ def _values(name: str, values: Sequence[str]) -> str:
 
 
 def _sorted(name: str, values: Sequence[str]) -> list[str]:
-    """Put versions into their order, other implementations of Python and words last."""
+    """Sort versions, with other implementations of Python and words last."""
     if name.startswith("env.") or name == "extras":
         return list(values)
     return sorted(values, key=_version_order)

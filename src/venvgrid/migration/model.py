@@ -1,4 +1,4 @@
-"""The values of this package. Pure."""
+"""Values of the migration. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from venvgrid.model.config import EMPTY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAIN = ("test", "tests")  # how people name the session or job that runs their tests
+MAIN_NAMES = ("test", "tests")  # usual names of the session or job that runs the tests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is installed and run.
+    """What to install and run.
 
     `requires` are PEP 508 requirements; `install` is as in [project], "" for the default.
     """
@@ -33,35 +33,35 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant(Settings):
-    """What one environment of the source installs and runs.
+    """One environment of the source.
 
-    `python` is as in the python axis, "" for any; `part` names a part of its own. `label` is what its name says besides
-    the Python. `missing` are requirements that cannot be carried over.
+    `python` is as in the python axis, "" for any. `grid` is the name of a grid of its own, or "". `label` is its name
+    without the Python. `missing` are requirements that cannot be carried over.
     """
 
     name: str
     label: str = ""
     python: str = ""
-    axes: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # that the source names itself
+    axes: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # those that the source names
     may_fail: bool = False
-    part: str = ""
+    grid: str = ""
     missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()  # what could not be carried over of it
+    notes: tuple[str, ...] = ()  # what could not be carried over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """What was read of a source: its variants, what runs no tests, and what could not be carried over, a line each."""
+class ParsedSource:
+    """A parsed source: its variants, names of environments without tests, and what could not be carried over."""
 
     source: str
     variants: tuple[Variant, ...] = ()
     skipped: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantGroup(Settings):
-    """A grid: cells, each with a value of every axis, and what is the same in all of them."""
+    """A grid: its cells, each with a value of every axis, and their common settings."""
 
     name: str
     cells: tuple[Mapping[str, str], ...]
@@ -69,11 +69,11 @@ class VariantGroup(Settings):
 
 
 @dataclass(slots=True)
-class Lost:
-    """Takes notes of what cannot be carried over; the same note once."""
+class Notes:
+    """Collects distinct notes of what cannot be carried over."""
 
-    notes: dict[str, None] = field(default_factory=dict)
+    lines: dict[str, None] = field(default_factory=dict)
 
     def add(self, note: str) -> None:
-        """Take a note."""
-        self.notes.setdefault(" ".join(note.split()))
+        """Add a note."""
+        self.lines.setdefault(" ".join(note.split()))

@@ -1,4 +1,4 @@
-"""A first matrix.toml, from what the project declares (`venvgrid init`)."""
+"""A first matrix.toml from the declarations of the project (`venvgrid init`)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _HEADER = "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, 
 
 
 def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
-    """Give the text of a first matrix.toml.
+    """Return the text of a first matrix.toml.
 
     Args:
-        pyproject: what tomllib read from pyproject.toml, {} when there is none; what has a wrong shape is passed over.
-        installable: whether there is a project to be built; without one the cells hold only what [install] asks for.
+        pyproject: the parsed pyproject.toml, {} if there is none; values of a wrong shape are ignored.
+        installable: whether there is a project to build; without one, cells contain only the packages of [install].
     """
     project = _table(pyproject, "project")
     lines = [
@@ -68,10 +68,10 @@ def _line(setting: str, comment: str) -> str:
 
 
 def write(folder: Path, text: str | None = None) -> Path:
-    """Write matrix.toml into `folder` and give its path; `text` is what to write, None for what the project declares.
+    """Write matrix.toml into `folder` and return its path; by default its text is that of `suggest`.
 
     Raises:
-        UsageError: there is a configuration already.
+        UsageError: a configuration exists already.
         ConfigError: pyproject.toml is no valid TOML.
         InfrastructureError: it cannot be written.
     """
@@ -96,7 +96,7 @@ def write(folder: Path, text: str | None = None) -> Path:
 
 
 def declared(folder: Path) -> Mapping[str, Any]:
-    """Give what pyproject.toml says; where it has no [project], with what setup.cfg says in its place.
+    """Return the parsed pyproject.toml; if it has no [project], that is filled from setup.cfg.
 
     Raises:
         ConfigError: pyproject.toml is no valid TOML.
@@ -124,7 +124,7 @@ def declared(folder: Path) -> Mapping[str, Any]:
 
 
 def dependencies(pyproject: Mapping[str, Any]) -> frozenset[str]:
-    """Name the distributions that the project depends on, normalised."""
+    """Return the normalised names of the project's dependencies."""
     listed = _table(pyproject, "project").get("dependencies")
     found = set()
     for item in listed if isinstance(listed, list) else []:
@@ -134,7 +134,7 @@ def dependencies(pyproject: Mapping[str, Any]) -> frozenset[str]:
 
 
 def minors(pyproject: Mapping[str, Any]) -> list[str]:
-    """Give the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
+    """Return the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
     project = _table(pyproject, "project")
     lines = project.get("classifiers")
     listed = python_releases.classified(lines if isinstance(lines, list) else [])
@@ -155,7 +155,7 @@ def _project_lines(pyproject: Mapping[str, Any], project: Mapping[str, Any], *, 
 
 
 def _for_tests(names: Iterable[str]) -> list[str]:
-    """Give the names of groups or extras that hold what tests need."""
+    """Return the names of groups or extras for tests."""
     known = {canonicalize_name(name) for name in names}
     return sorted(known & set(TEST_NAMES)) or sorted(known & set(OTHER_NAMES))
 
@@ -169,7 +169,7 @@ def _python_line(found: Sequence[str]) -> str:
 
 
 def range_of(found: Sequence[str]) -> str:
-    """Give a TOML string of a range that means exactly these minor versions, "" if none does."""
+    """Return a range of exactly these minor versions as a TOML string, or "" if there is none."""
     minors = python_releases.NAMES
     if len(found) < 2 or any(minor not in minors for minor in found):  # noqa: PLR2004
         return ""
@@ -179,7 +179,7 @@ def range_of(found: Sequence[str]) -> str:
 
 
 def allowed_minors(bound: object) -> list[str]:
-    """Give the minor versions of which `bound`, a PEP 440 specifier, allows some patch release."""
+    """Return the minor versions with a patch release that `bound`, a PEP 440 specifier, allows."""
     if not isinstance(bound, str) or not bound.strip():
         return []
     try:
@@ -194,7 +194,7 @@ def allowed_minors(bound: object) -> list[str]:
 
 
 def _dependency_lines(declared: object) -> list[str]:
-    lines: dict[str, str] = {}  # by name: a dependency may stand there once for each marker
+    lines: dict[str, str] = {}  # by name: a dependency may occur once for each marker
     for item in declared if isinstance(declared, list) else []:
         if len(lines) == MAX_EXAMPLES:
             break

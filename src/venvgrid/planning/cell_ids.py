@@ -1,8 +1,8 @@
-"""How a cell gets its id: short, stable, and safe in a shell and as a file name, on Windows too.
+"""Ids of cells: short, stable, and safe in a shell and as a file name, on Windows too.
 
-An id is made of one part for each axis, in an order that does not depend on the file: python, distributions by name,
-variables by name, as-of, resolution, extras. A value that cannot be spelt out with the allowed characters gets a short
-hash, so that two values never become one by accident.
+An id has one part for each axis, in an order that does not depend on the file: python, distributions by name, variables
+by name, as-of, resolution, extras. A value with other than the allowed characters gets a short hash, so that two values
+do not get the same id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_ID_LENGTH = 80  # characters: a path below .venvgrid/envs stays far from the 260 of Windows
-HASH = 8  # hexadecimal digits: among 1,000 values that need one, two are alike once in 8,000 configurations
+HASH_LENGTH = 8  # hexadecimal digits: among 1,000 hashed values, two collide once in 8,000 configurations
 
 _ORDER = [
     AxisKind.PYTHON,
@@ -36,7 +36,7 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNO
 
 
 def cell_id(axes: Sequence[Axis], values: Mapping[str, str], grid: str = "") -> str:
-    """Give the id of the cell that has `values` (axis name → value) on `axes`.
+    """Return the id of the cell with `values` (axis name → value) on `axes`.
 
     In a named grid it begins with the name of the grid.
     """
@@ -46,7 +46,7 @@ def cell_id(axes: Sequence[Axis], values: Mapping[str, str], grid: str = "") -> 
         full = f"cell-{full}"
     if len(full) <= MAX_ID_LENGTH:
         return full
-    return f"{full[: MAX_ID_LENGTH - HASH - 1].rstrip('.-')}-{_hash(full)}"
+    return f"{full[: MAX_ID_LENGTH - HASH_LENGTH - 1].rstrip('.-')}-{_hash(full)}"
 
 
 def _part(axis: Axis, value: str) -> str:
@@ -78,7 +78,7 @@ def _python(value: str) -> str:
 def _dependency(name: str, value: str) -> str:
     if _OPERATOR.match(value):
         return f"{name}-{_specifier(value)}"
-    # "urllib3" and "2.0" need something in between, "matplotlib" and "3.5" do not.
+    # "urllib3" and "2.0" need a separator, "matplotlib" and "3.5" do not.
     return f"{name}{'' if value[:1].isdigit() and not name[-1:].isdigit() else '-'}{_slug(value)}"
 
 
@@ -94,4 +94,4 @@ def _slug(value: str) -> str:
 
 
 def _hash(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH]
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]

@@ -1,4 +1,4 @@
-"""From a Config to its cells, in order, each with what is known of it before anything is resolved."""
+"""Expands a Config into its cells, in order, each with its status before resolution."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 MAX_COLLISIONS = 20  # of ids, that a message lists
 
 
-def expand(config: Config, learnt: tuple[Conflict, ...] = (), chosen: tuple[Mapping[str, str], ...] = ()) -> Plan:
-    """Give every cell of `config`: the full product, the first axis slowest, then what [[include]] adds.
+def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[Mapping[str, str], ...] = ()) -> Plan:
+    """Return every cell of `config`: the full product, the first axis slowest, then those of [[include]].
 
-    With another strategy than "full" only the combinations that it chooses, so that what is `learnt` to be impossible
-    is covered otherwise; or those that are `chosen` already, by a lock.
+    A strategy other than "full" selects combinations, and avoids `conflicts`: combinations of values that resolution
+    found impossible. With `locked`, the cells of a lock, it selects nothing.
 
-    Cells that an [[exclude]] matches are there with Status.EXCLUDED. An [[include]] comes after them: each combination
-    of its values sets the options of the cells that it matches, or adds its cells when there are none, which take all
-    values of the axes that it does not name. It brings excluded cells back when it names one cell exactly,
-    or when all that it matches are excluded.
+    Cells that an [[exclude]] matches get Status.EXCLUDED. An [[include]] is applied after all excludes. Each
+    combination of its values sets the options of the cells that it matches, or, if there are none, adds cells with all
+    values of the axes that it does not name. It restores excluded cells if it names one cell exactly, or if all that it
+    matches are excluded.
 
     Raises:
-        ConfigError: more than MOST_CELLS cells, or two cells whose ids would be the same file on some system.
+        ConfigError: more than MAX_CELLS cells, or two cells whose ids would be the same file on some system.
     """
     _check_size(config)
     kinds = {axis.name: axis.kind for axis in config.axes}
@@ -46,19 +46,19 @@ def expand(config: Config, learnt: tuple[Conflict, ...] = (), chosen: tuple[Mapp
         product = itertools.product(*(axis.values for axis in config.axes))
         cells = [_runnable(config, dict(zip(kinds, values, strict=True))) for values in product]
     else:
-        from venvgrid.planning import strategies  # noqa: PLC0415  (the full product needs none of it)
+        from venvgrid.planning import strategies  # noqa: PLC0415  (not needed for the full product)
 
-        choice = strategies.choose(config, config.planning, learnt, chosen)
+        choice = strategies.choose(config, config.planning, conflicts, locked)
         cells = [_runnable(config, values) for values in choice.cells]
         warnings, certificate = list(choice.warnings), choice.certificate
     for rule in config.excludes if config.planning.kind == "full" else ():
         hits = [index for index, planned in enumerate(cells) if rule_fits(rule, kinds, planned.cell.axes)]
         for index in hits:
             if cells[index].status is Status.RUNNABLE:
-                reason = f"excluded by {rule.path} ({_said(rule)})"
+                reason = f"excluded by {rule.path} ({_rule_text(rule)})"
                 cells[index] = replace(cells[index], status=Status.EXCLUDED, reason=reason)
         if not hits and not rule.inherited:
-            warnings.append(f"{config.file.name}: {rule.path} ({_said(rule)}) matches no cell")
+            warnings.append(f"{config.file.name}: {rule.path} ({_rule_text(rule)}) matches no cell")
     for rule in config.includes:
         for wanted in _combinations(rule.keys):
             _include(cells, config, wanted, rule)
@@ -68,7 +68,7 @@ def expand(config: Config, learnt: tuple[Conflict, ...] = (), chosen: tuple[Mapp
         strategy=config.strategy,
         warnings=tuple(warnings),
         certificate=certificate,
-        learnt=learnt,
+        learnt=conflicts,
         combinations=axis_values.count(config.axes) if config.planning.kind != "full" else 0,
     )
 
@@ -96,7 +96,7 @@ def _include(cells: list[PlannedCell], config: Config, wanted: dict[str, str], r
         added = (_runnable(config, values) for values in _combinations(open_values))
         cells += [replace(item, cell=_with_options(item.cell, rule, named=True)) for item in added]
         return
-    # An axis with one value need not be mentioned for a cell to be named.
+    # A cell can be named without the axes that have one value.
     exact = all(axis.name in wanted or len(axis.values) == 1 for axis in config.axes)
     live = [index for index in matches if cells[index].status is not Status.EXCLUDED]
     for index in matches:
@@ -115,12 +115,12 @@ def _with_options(cell: Cell, rule: Rule, *, named: bool) -> Cell:
     )
 
 
-def _said(rule: Rule) -> str:
+def _rule_text(rule: Rule) -> str:
     return ", ".join(f"{name} {' or '.join(values)}" for name, values in rule.keys.items())
 
 
 def _check_size(config: Config) -> None:
-    """Count before anything is expanded, so that no configuration can fill the memory."""
+    """Check the number of cells before expansion, so that no configuration can fill the memory."""
     total = axis_values.count(config.axes) if config.planning.kind == "full" else 0
     for rule in config.includes:
         total += axis_values.count(
@@ -133,7 +133,7 @@ def _check_size(config: Config) -> None:
 
 
 def _check_ids(config: Config, cells: list[PlannedCell]) -> None:
-    # Windows and macOS take names that differ in case only for one file.
+    # On Windows and macOS, names that differ only in case are one file.
     same: dict[str, list[Cell]] = defaultdict(list)
     for planned in cells:
         same[planned.cell.id.casefold()].append(planned.cell)

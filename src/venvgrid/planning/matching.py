@@ -1,6 +1,6 @@
-"""Whether a value of a cell fits what a rule or an expression says of it.
+"""Matches values of cells against rules and expressions.
 
-A value is version-like when it is a version ("3.5"), or a Python with a version in it ("3.13t", "pypy3.10"); words
+A value is version-like if it is a version ("3.5"), or a Python with a version in it ("3.13t", "pypy3.10"); words
 ("latest"), specifiers and paths are not.
 """
 
@@ -27,7 +27,7 @@ _VERSION_LIKE = re.compile(r"[0-9][0-9a-z.!+]{0,200}")
 
 @functools.lru_cache(maxsize=4096)
 def version(value: str) -> Version | None:
-    """Give the version in a version-like value, else None."""
+    """Return the version in a version-like value, or None for other values."""
     if python := axis_values.PYTHON.fullmatch(value):
         return Version(python["version"])
     if not _VERSION_LIKE.fullmatch(value):
@@ -43,14 +43,14 @@ def satisfies(value: str, specifier: str) -> bool:
     """Whether a version-like `value` is in the PEP 440 `specifier`; pre-releases count. False for any other value.
 
     Raises:
-        InvalidSpecifier (a ValueError): `specifier` is none.
+        InvalidSpecifier (a ValueError): `specifier` is invalid.
     """
     found = version(value)
     return SpecifierSet(specifier).contains(found, prereleases=True) if found is not None else False
 
 
 def fits(kind: AxisKind, wanted: str, value: str) -> bool:
-    """Whether the `value` of an axis is what a rule wants: equal, in a specifier, or (variables) matched by a glob."""
+    """Whether the `value` of an axis matches that of a rule: equal, in its specifier, or (variables) by its glob."""
     if wanted == value:
         return True
     if kind in {AxisKind.PYTHON, AxisKind.DEPENDENCY}:
@@ -59,7 +59,7 @@ def fits(kind: AxisKind, wanted: str, value: str) -> bool:
 
 
 def rule_fits(rule: Rule, kinds: Mapping[str, AxisKind], values: Mapping[str, str]) -> bool:
-    """Whether each key of `rule` has a value that fits the cell's."""
+    """Whether each key of `rule` has a value that matches the cell's."""
     return all(
         any(fits(kinds[name], wanted, values[name]) for wanted in wanted_values)
         for name, wanted_values in rule.keys.items()

@@ -1,15 +1,15 @@
-"""The language of `-k`: which cells to take, e.g. `python>=3.9 and not matplotlib==2.2` or `py3.9-*`.
+"""The expressions of `-k`, which select cells: `python>=3.9 and not matplotlib==2.2`, or `py3.9-*`.
 
-    expression  = both ("or" both)*
-    both        = term ("and" term)*
+    expression  = conjunction ("or" conjunction)*
+    conjunction = term ("and" term)*
     term        = "not" term | "(" expression ")" | AXIS OPERATOR VALUE | OUTCOME | LABEL | ID-OR-GLOB
     OUTCOME     = "outcome" ("==" | "!=") ("failed" | … | "green" | "red" | "none")
     LABEL       = "label" ("==" | "!=") WORD, or the word alone
     OPERATOR    = "==" | "!=" | "<" | "<=" | ">" | ">="
 
-`==` is true for the value as written, for a version that it is the beginning of (3.9 and 3.9.18), and for a glob.
-The others compare versions as PEP 440 does, and are false for a value that is no version. The outcome is that of the
-last run, "none" for a cell that was not in it. An axis of the name "outcome" or "label" goes before these meanings.
+`==` is true for the value as written, for a version that begins with it (3.9.18 for 3.9), and for a glob. The others
+compare versions as PEP 440 does, and are false for a value that is no version. The outcome is that of the last run, or
+"none" for a cell that was not in it. An axis named "outcome" or "label" takes precedence.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 OUTCOME, LABEL, NONE = "outcome", "label", "none"
 NO_OUTCOMES: Mapping[str, Outcome] = MappingProxyType({})
 MAX_LENGTH = 4_000  # characters
-MAX_DEPTH = 50  # parentheses and "not" within one another: the parser calls itself
+MAX_DEPTH = 50  # of nested parentheses and "not": the parser is recursive
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -67,12 +67,12 @@ _GLOB = re.compile(r"[*?\[]")
 def compile(  # noqa: A001 - called as selection.compile, like re.compile
     text: str, axes: Iterable[str], outcomes: Mapping[str, Outcome] = NO_OUTCOMES
 ) -> Predicate:
-    """Turn `text` into a function that says whether a cell is selected.
+    """Compile an expression into a predicate of cells.
 
     `axes` are the names of all axes, `outcomes` those of cells in the last run, by id.
 
     Raises:
-        UsageError: `text` is no valid expression; the message shows where, and the nearest name for an unknown axis.
+        UsageError: `text` is invalid; the message shows the position, and the nearest name for an unknown axis.
     """
     if len(text) > MAX_LENGTH:
         raise UsageError(f"-k: the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are possible")
@@ -122,7 +122,7 @@ def _fail(text: str, at: int, problem: str) -> NoReturn:
 
 @dataclass(slots=True, kw_only=True)
 class _Parser:
-    """Recursive descent; `position` is the next token."""
+    """A recursive descent parser; `position` is that of the next token."""
 
     text: str
     tokens: list[_Token]
@@ -131,19 +131,19 @@ class _Parser:
     position: int = field(default=0)
 
     def expression(self, depth: int) -> Predicate:
-        terms = [self.both(depth)]
+        terms = [self.conjunction(depth)]
         while self.accept("keyword", "or"):
-            terms.append(self.both(depth))
+            terms.append(self.conjunction(depth))
         return terms[0] if len(terms) == 1 else lambda cell: any(term(cell) for term in terms)
 
-    def both(self, depth: int) -> Predicate:
+    def conjunction(self, depth: int) -> Predicate:
         terms = [self.term(depth)]
         while self.accept("keyword", "and"):
             terms.append(self.term(depth))
         return terms[0] if len(terms) == 1 else lambda cell: all(term(cell) for term in terms)
 
     def term(self, depth: int) -> Predicate:
-        start = self.here()
+        start = self.column()
         if depth > MAX_DEPTH:
             _fail(self.text, start, f"more than {MAX_DEPTH} levels of parentheses and 'not'")
         if self.accept("keyword", "not"):
@@ -168,16 +168,16 @@ class _Parser:
         name = self.axes.get(axis_names.key(token.text))
         if name is None and token.text in {OUTCOME, LABEL}:
             self.position += 1
-            return self.fact(token, operator, self.word(f"a value after {operator.text!r}"))
+            return self.outcome_or_label(token, operator, self.word(f"a value after {operator.text!r}"))
         if name is None:
             known = list(self.axes.values())
             _fail(self.text, token.at, f"no axis {token.text!r}{nearest(token.text, known)} (axes: {', '.join(known)})")
         self.position += 1
         value = self.word(f"a value after {operator.text!r}")
-        return self.compared(name, operator, value)
+        return self.axis_value(name, operator, value)
 
-    def fact(self, name: _Token, operator: _Token, value: _Token) -> Predicate:
-        """Read a comparison of the last outcome, or of labels."""
+    def outcome_or_label(self, name: _Token, operator: _Token, value: _Token) -> Predicate:
+        """Parse a comparison of the last outcome, or of labels."""
         if operator.text not in {"==", "!="}:
             _fail(self.text, operator.at, f"{name.text!r} is compared by '==' or '!='")
         wanted, is_equal = value.text, operator.text == "=="
@@ -192,7 +192,7 @@ class _Parser:
             _fail(self.text, value.at, f"no outcome {wanted!r}{nearest(wanted, known)} (outcomes: {', '.join(known)})")
         return lambda cell: (outcomes.get(cell.id) in meant) is is_equal
 
-    def compared(self, name: str, operator: _Token, value: _Token) -> Predicate:
+    def axis_value(self, name: str, operator: _Token, value: _Token) -> Predicate:
         wanted = value.text
         if operator.text == "==":
             return lambda cell: is_value(cell.axes.get(name, ""), wanted)
@@ -220,14 +220,14 @@ class _Parser:
         self.position += 1
         return token
 
-    def here(self) -> int:
+    def column(self) -> int:
         return self.tokens[self.position].at if self.position < len(self.tokens) else len(self.text)
 
 
 def is_value(value: str, wanted: str) -> bool:
-    """Whether the `value` of an axis is the `wanted` one: as written, a version that begins with it, or by glob.
+    """Whether the `value` of an axis equals the `wanted` one, is a version that begins with it, or matches its glob.
 
-    "3.13" is no beginning of "3.13t", nor of "pypy3.13": these are other Pythons.
+    "3.13" matches neither "3.13t" nor "pypy3.13": these are other Pythons.
     """
     if value == wanted:
         return True

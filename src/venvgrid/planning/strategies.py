@@ -1,4 +1,4 @@
-"""Which combinations of the axes' values become cells when not all do, and the proof of what they cover. Pure."""
+"""Planning strategies: select combinations of the axes' values, and certify their coverage. Pure."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 MAX_CORNERS = 64
 MAX_CLAUSES = 200_000
-MAX_MISSING = 200  # combinations that were not run, named in `plan --json`
+MAX_MISSING = 200  # uncovered combinations that `plan --json` names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The chosen combinations, and what they cover; `warnings` are about what could not be had."""
+    """The selected combinations, and the certificate of their coverage."""
 
     cells: tuple[dict[str, str], ...]
     certificate: Certificate | None = None
@@ -35,19 +35,19 @@ class Choice:
 
 
 def choose(
-    config: Config, planning: Planning, learnt: Sequence[Conflict] = (), chosen: Sequence[Mapping[str, str]] = ()
+    config: Config, planning: Planning, conflicts: Sequence[Conflict] = (), locked: Sequence[Mapping[str, str]] = ()
 ) -> Choice:
-    """Choose the cells of a strategy; `learnt` are combinations of values that turned out to be impossible.
+    """Select the cells of a strategy; `conflicts` are combinations of values that resolution found impossible.
 
-    Cells that are `chosen` already are only looked at.
+    Cells that are `locked` are only certified.
 
     Raises:
-        ConfigError: nothing is left by the excludes, or a cell of `must` is excluded, or there is too much to cover.
+        ConfigError: the excludes leave no cell, a cell of `must` is excluded, or there are too many combinations.
     """
-    constraints = [*_excluded(config), *_learnt(config.axes, learnt)]
+    constraints = [*_excluded(config), *_of_conflicts(config.axes, conflicts)]
     space = _space(config, constraints)
-    if chosen:
-        rows = tuple(tuple(axis.values.index(item[axis.name]) for axis in config.axes) for item in chosen)
+    if locked:
+        rows = tuple(tuple(axis.values.index(item[axis.name]) for axis in config.axes) for item in locked)
         warnings: list[str] = []
     else:
         rows, warnings = _rows(config, planning, space, _must(config, planning, space))
@@ -60,7 +60,7 @@ def choose(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Constraint:
-    """What must not be together, as (axis, index of its value), and who says so."""
+    """A forbidden combination, as (axis, index of its value), and its origin."""
 
     parts: tuple[tuple[int, int], ...]
     why: str
@@ -87,9 +87,9 @@ def _matching(rule: Rule, axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, int
     yield from itertools.product(*choices)
 
 
-def _learnt(axes: Sequence[Axis], learnt: Iterable[Conflict]) -> Iterator[_Constraint]:
+def _of_conflicts(axes: Sequence[Axis], conflicts: Iterable[Conflict]) -> Iterator[_Constraint]:
     numbers = {axis.name: number for number, axis in enumerate(axes)}
-    for item in learnt:
+    for item in conflicts:
         parts = tuple((numbers[name], axes[numbers[name]].values.index(value)) for name, value in item.values.items())
         yield _Constraint(parts=parts, why=item.reason)
 
@@ -105,7 +105,7 @@ def _space(config: Config, constraints: Sequence[_Constraint]) -> Space:
 
 
 def _conflict(plain: Space, constraints: Sequence[_Constraint]) -> str:
-    """Name excludes that together leave nothing, none of which could be spared (deletion, one after the other)."""
+    """Describe a minimal set of excludes that together leave no cell (by deletion, one after the other)."""
     needed = dict.fromkeys(item.why for item in constraints)
     for why in list(needed):
         others = [plain.mask(item.parts) for item in constraints if item.why in needed and item.why != why]
@@ -125,8 +125,8 @@ def _must(config: Config, planning: Planning, space: Space) -> list[Row]:
         ]
         found = space.witness(space.mask(parts))
         if not found:
-            said = ", ".join(f"{name} {value}" for name, value in wanted.items())
-            raise ConfigError([f"{config.file.name}: plan.must[{number}]: {said} cannot be: an exclude says so"])
+            cell = ", ".join(f"{name} {value}" for name, value in wanted.items())
+            raise ConfigError([f"{config.file.name}: plan.must[{number}]: {cell} cannot be: an exclude says so"])
         rows.append(space.row(found))
     return rows
 
@@ -151,7 +151,7 @@ def _rows(config: Config, planning: Planning, space: Space, must: Sequence[Row])
 
 
 def _one_at_a_time(config: Config, planning: Planning, space: Space) -> list[Row]:
-    """Give the baseline, by default the last value of each axis, and each other value in its place."""
+    """Return the baseline, by default the last value of each axis, and its variations in a single value."""
     base = tuple(
         axis.values.index(planning.baseline[axis.name]) if axis.name in planning.baseline else len(axis.values) - 1
         for axis in config.axes
@@ -166,7 +166,7 @@ def _one_at_a_time(config: Config, planning: Planning, space: Space) -> list[Row
 
 
 def _corners(space: Space) -> list[Row]:
-    """Give all combinations of the first and last values; of many axes only those where all but one agree."""
+    """Return all combinations of the first and last values; with many axes, only those in which all but one agree."""
     ends = [tuple(dict.fromkeys((0, size - 1))) for size in space.sizes]
     if 2 ** sum(len(pair) > 1 for pair in ends) <= MAX_CORNERS:
         return list(itertools.product(*ends))
@@ -179,7 +179,7 @@ def _corners(space: Space) -> list[Row]:
 
 
 def _certificate(config: Config, strength: int, rows: Sequence[Row], constraints: Sequence[_Constraint]) -> Certificate:
-    """Have the rows checked by code that did not make them."""
+    """Certify the rows, by code that is independent of the generator."""
     found = certify([len(axis.values) for axis in config.axes], [item.parts for item in constraints], rows, strength)
     reasons: dict[str, int] = {}
     for number in found.infeasible.values():

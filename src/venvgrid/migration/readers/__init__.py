@@ -1,1 +1,1 @@
-"""TODO."""
+"""Parsers of other runners' files: tox, nox, hatch and GitHub Actions."""

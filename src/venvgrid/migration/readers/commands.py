@@ -1,4 +1,4 @@
-"""Which of the commands of an environment is its tests."""
+"""Finds the test command among the commands of an environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from venvgrid.migration.model import Lost
+    from venvgrid.migration.model import Notes
 
 PYTEST = frozenset({"pytest", "py.test"})
 NOT_TESTS = frozenset({
@@ -22,7 +22,7 @@ _PYTHON_VALUES = frozenset({"-W", "-X"})
 
 
 def kind(command: Sequence[str]) -> str:
-    """Give the program that a command comes down to: "pytest", "mypy", "runtests.py"."""
+    """Return the program that a command runs in the end: "pytest", "mypy", "runtests.py"."""
     words = list(command)
     while words:
         name = PurePosixPath(words[0]).name
@@ -42,14 +42,14 @@ def kind(command: Sequence[str]) -> str:
 
 
 def _without_options(words: list[str], with_value: frozenset[str]) -> list[str]:
-    """Leave out the options before what is run."""
+    """Remove the options before the program."""
     while words and words[0].startswith("-") and words[0] not in {"-m", "-c"}:
         words = words[2 if words[0] in with_value else 1 :]
     return words
 
 
-def tests(commands: Sequence[tuple[str, ...]], lost: Lost, where: str) -> tuple[str, ...]:
-    """Give the command that runs the tests, () if none does; the others are noted."""
+def tests(commands: Sequence[tuple[str, ...]], notes: Notes, where: str) -> tuple[str, ...]:
+    """Return the command that runs the tests, or (); note the others."""
     found = [command for command in commands if command]
     ranked = [command for command in found if kind(command) == "pytest"]
     ranked += [command for command in found if kind(command) not in NOT_TESTS and "test" in " ".join(command)]
@@ -58,7 +58,7 @@ def tests(commands: Sequence[tuple[str, ...]], lost: Lost, where: str) -> tuple[
         return ()
     for command in found:
         if kind(command) == "coverage":
-            lost.add("coverage is combined and reported by `coverage = true` in [test]")
+            notes.add("coverage is combined and reported by `coverage = true` in [test]")
         elif command != ranked[0]:
-            lost.add(f"{where}: the command `{' '.join(command)[:100]}` (a cell has one command)")
+            notes.add(f"{where}: the command `{' '.join(command)[:100]}` (a cell has one command)")
     return ranked[0]

@@ -1,6 +1,6 @@
-"""A workflow of GitHub Actions: the matrices of its jobs, and what their steps install and run.
+"""Variants of the jobs of a GitHub Actions workflow: their matrices, and what their steps install and run.
 
-Scripts of steps are read line by line, as far as a line is a plain command; the rest is noted.
+Scripts of steps are parsed line by line, if a line is a plain command; other lines are ignored.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.migration.model import MAIN, Carried, Lost, Variant
+from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements
-from venvgrid.migration.readers.substitution import GONE, kept
+from venvgrid.migration.readers.substitution import UNAVAILABLE, drop_unavailable
 from venvgrid.model.errors import UsageError
 from venvgrid.model.names import normalise
 
@@ -32,8 +32,8 @@ _FLAGS = frozenset({"--no-sync", "--frozen", "--locked", "--all-extras"})
 _RUNNERS = {"tox": "tox.ini or tox.toml", "nox": "noxfile.py", "hatch": "hatch"}
 
 
-def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Carried:
-    """Read a workflow; `declared` are the Pythons that the project declares.
+def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> ParsedSource:
+    """Read a workflow; `declared` are the Pythons of the project.
 
     Raises:
         UsageError: it is no workflow with a matrix over Pythons.
@@ -41,23 +41,23 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Carri
     jobs = _parsed(text, source).get("jobs")
     if not isinstance(jobs, dict):
         raise UsageError(f"{source}: it has no jobs; give a file of .github/workflows")
-    lost, variants, skipped = Lost(), [], []
+    notes, variants, skipped = Notes(), [], []
     for name, table in jobs.items():
         if not isinstance(table, dict) or not isinstance(table.get("steps"), list):
             continue
         job = _Job(name=str(name), table=table, folder=folder)
         found = list(itertools.islice(_variants(job, declared), MAX_COMBINATIONS))
         if any(item.command for item in found) and any(item.python for item in found):
-            variants += [replace(item, notes=tuple(job.lost.notes)) for item in found]
+            variants += [replace(item, notes=tuple(job.notes.lines)) for item in found]
         else:
             skipped.append(job.name)
             runner = _runner(job)
             if runner and any(item.python for item in found):
-                lost.add(f"{job.where} calls {runner}: give {_RUNNERS[runner]} to --from, which says more")
+                notes.add(f"{job.where} calls {runner}: give {_RUNNERS[runner]} to --from, which says more")
     if not variants:
-        hint = next((note for note in lost.notes if "give" in note), "no job runs tests over a matrix of Pythons")
+        hint = next((note for note in notes.lines if "give" in note), "no job runs tests over a matrix of Pythons")
         raise UsageError(f"{source}: {hint}")
-    return Carried(source=source, variants=tuple(variants), skipped=tuple(skipped), lost=tuple(lost.notes))
+    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped), notes=tuple(notes.lines))
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
     if len(text) > MAX_FILE_LENGTH:
         raise UsageError(f"{source}: is larger than {MAX_FILE_LENGTH:,} characters: this is no workflow")
     try:
-        # Texts as they stand: in YAML 3.10 is a number, and "on" is true.
+        # Keep scalars as text: in YAML, 3.10 is a number and "on" is true.
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (the base loader makes texts, lists and tables only)
     except (yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"{source}: no YAML that can be read: {str(error).splitlines()[0]}") from error
@@ -75,12 +75,12 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """A job of the workflow, and notes of what is lost of it."""
+    """A job of the workflow, and its notes."""
 
     name: str
     table: Mapping[str, Any]
     folder: Path
-    lost: Lost = field(default_factory=Lost)
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def where(self) -> str:
@@ -89,10 +89,10 @@ class _Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One combination of a job's matrix: all values, and those that are not about the machine."""
+    """One combination of a job's matrix: all values, and the relevant ones, which do not select the machine."""
 
     values: Mapping[str, Any]
-    shown: Mapping[str, Any]
+    relevant: Mapping[str, Any]
     python: str
     python_key: str
 
@@ -104,28 +104,28 @@ def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
     keys = {*known, *(key for row in include for key in row)}
     python_key = next((key for key in keys if PYTHON.fullmatch(key)), "")
     if machines := sorted(key for key in keys if MACHINE.fullmatch(key)):
-        job.lost.add(f"{job.where}: {', '.join(machines)} (venvgrid tests where it runs: keep them in the workflow)")
+        job.notes.add(f"{job.where}: {', '.join(machines)} (venvgrid tests where it runs: keep them in the workflow)")
     seen = set()
     for values in _rows(known, include, exclude):
-        shown = {key: value for key, value in values.items() if not MACHINE.fullmatch(key)}
-        identity = tuple(sorted((key, str(value)) for key, value in shown.items()))
+        relevant = {key: value for key, value in values.items() if not MACHINE.fullmatch(key)}
+        identity = tuple(sorted((key, str(value)) for key, value in relevant.items()))
         if identity in seen:
             continue
         seen.add(identity)
         python = pythons.of_version(str(values.get(python_key, "")))
         if python_key and not python:
-            told = repr(str(values[python_key])) if python_key in values else "a combination without one"
-            job.lost.add(f"{job.where}: no version of Python in {told}")
+            value = repr(str(values[python_key])) if python_key in values else "a combination without one"
+            job.notes.add(f"{job.where}: no version of Python in {value}")
             continue
-        yield _variant(job, _Row(values=values, shown=shown, python=python, python_key=python_key))
+        yield _variant(job, _Row(values=values, relevant=relevant, python=python, python_key=python_key))
 
 
 def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
-    """Give the matrix of a job; what is computed is replaced by what the project declares, or left out."""
+    """Return the matrix of a job; computed values are replaced by the project's Pythons, or dropped."""
     strategy = job.table.get("strategy")
     matrix = strategy.get("matrix") if isinstance(strategy, dict) else None
     if isinstance(matrix, str):
-        job.lost.add(f"{job.where}: its matrix is computed; the Pythons that pyproject.toml declares are used")
+        job.notes.add(f"{job.where}: its matrix is computed; the Pythons that pyproject.toml declares are used")
         return {"python-version": list(declared)}
     if not isinstance(matrix, dict):
         return {}
@@ -134,7 +134,7 @@ def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
         if isinstance(values, str):
             is_python = bool(PYTHON.fullmatch(key))
             what = "those that pyproject.toml declares are used" if is_python else "it is left out"
-            job.lost.add(f"{job.where}: the values of {key} are computed; {what}")
+            job.notes.add(f"{job.where}: the values of {key} are computed; {what}")
             found[key] = list(declared) if is_python else []
     return found
 
@@ -142,7 +142,7 @@ def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
 def _rows(
     known: Mapping[str, Any], include: Sequence[Mapping[str, Any]], exclude: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Expand a matrix as GitHub does: excludes first, then each include extends what it fits, or adds a row."""
+    """Expand a matrix as GitHub does: excludes first, then each include extends matching rows, or adds one."""
     listed = {key: values for key, values in known.items() if isinstance(values, list) and values}
     rows = [
         dict(zip(listed, found, strict=True))
@@ -174,43 +174,43 @@ def _variant(job: _Job, row: _Row) -> Variant:
         if not isinstance(step, dict) or not isinstance(step.get("run"), str):
             continue
         if "if" in step and _installs_or_tests(step["run"]):
-            job.lost.add(f"{job.where}: a step `if: {' '.join(str(step['if']).split())[:80]}`")
+            job.notes.add(f"{job.where}: a step `if: {' '.join(str(step['if']).split())[:80]}`")
             continue
         lines = list(_lines(_filled(step["run"], row.values)))
         arguments += [word for line in lines if _INSTALL.match(line) for word in _arguments(_words(line))]
         tests = [words for line in lines if (words := _words(line)) and _may_test(line, words)]
-        argvs += [kept(list(words), job.lost, job.where) for words in tests]
+        argvs += [drop_unavailable(list(words), job.notes, job.where) for words in tests]
         env |= _env(step, row.values) if tests else {}
-    command = commands.tests(argvs, job.lost, job.where)
-    known = [word for word in arguments if GONE not in word]
-    asked = requirements.understand(known, job.folder, job.lost, job.where)
-    others = {key: value for key, value in row.shown.items() if key != row.python_key and isinstance(value, str)}
-    pins, guessed = _pins(others, asked.requires, command)
+    command = commands.tests(argvs, job.notes, job.where)
+    known = [word for word in arguments if UNAVAILABLE not in word]
+    installs = requirements.parse_arguments(known, job.folder, job.notes, job.where)
+    others = {key: value for key, value in row.relevant.items() if key != row.python_key and isinstance(value, str)}
+    pins, guessed = _pins(others, installs.requires, command)
     for key, name in guessed.items():
-        job.lost.add(f"{job.where}: what {key} means could not be read; it is taken for versions of {name}")
+        job.notes.add(f"{job.where}: what {key} means could not be read; it is taken for versions of {name}")
     fails = _filled(str(job.table.get("continue-on-error", "")), row.values).strip().lower()
     return Variant(
-        name=f"{job.name} ({', '.join(map(str, row.shown.values()))})",
+        name=f"{job.name} ({', '.join(map(str, row.relevant.values()))})",
         label="-".join(item for item in others.values() if item),
         python=row.python,
-        requires=(*asked.requires, *pins),
-        constraints=tuple(asked.constraints),
-        extras=tuple(dict.fromkeys(asked.extras)),
-        groups=tuple(dict.fromkeys(asked.groups)),
-        install="editable" if asked.project == "editable" else "",
-        resolution=asked.resolution,
+        requires=(*installs.requires, *pins),
+        constraints=tuple(installs.constraints),
+        extras=tuple(dict.fromkeys(installs.extras)),
+        groups=tuple(dict.fromkeys(installs.groups)),
+        install="editable" if installs.project == "editable" else "",
+        resolution=installs.resolution,
         command=command,
         env=env,
         may_fail=fails == "true",
-        missing=tuple(asked.missing),
-        part="" if job.name in MAIN else job.name,
+        missing=tuple(installs.missing),
+        grid="" if job.name in MAIN_NAMES else job.name,
     )
 
 
 def _pins(
     others: Mapping[str, str], requires: Sequence[str], command: Sequence[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Take a key such as "django-version" that no step was seen to use for versions of a distribution."""
+    """Return pins for keys such as "django-version" that no known step uses, and the guessed distributions."""
     pins, guessed = [], {}
     for key, value in others.items():
         name = re.sub(r"[-_]version$", "", key)
@@ -226,22 +226,22 @@ def _env(table: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(env, dict):
         return {}
     filled = {str(key): _filled(str(value), row) for key, value in env.items() if not _is_about_the_machine(str(value))}
-    return {key: value for key, value in filled.items() if GONE not in value}
+    return {key: value for key, value in filled.items() if UNAVAILABLE not in value}
 
 
 def _is_about_the_machine(text: str) -> bool:
-    """Whether a text only tells which Python or machine it is: the cell knows."""
+    """Whether a text depends on the Python or the machine, which the cell defines."""
     keys = [found[1] or found[2] for found in _MATRIX.finditer(text)]
     return any(PYTHON.fullmatch(key) or MACHINE.fullmatch(key) for key in keys)
 
 
 def _filled(text: str, row: Mapping[str, Any]) -> str:
-    """Put the values of a row where an expression is nothing but one of them."""
+    """Replace expressions that are a single value of a row."""
 
     def one(match: re.Match[str]) -> str:
         found = _MATRIX.fullmatch(match[1])
-        value = row.get(found[1] or found[2], "") if found else GONE
-        return value if isinstance(value, str) else GONE
+        value = row.get(found[1] or found[2], "") if found else UNAVAILABLE
+        return value if isinstance(value, str) else UNAVAILABLE
 
     return _EXPRESSION.sub(one, text)
 
@@ -267,7 +267,7 @@ def _words(line: str) -> tuple[str, ...]:
 
 
 def _arguments(words: Sequence[str]) -> list[str]:
-    """Give what follows `install` or `sync`."""
+    """Return the arguments after `install` or `sync`."""
     verb = next((number for number, word in enumerate(words) if word in {"install", "sync"}), len(words))
     given = [word for word in words[verb + 1 :] if word not in {*_FLAGS, "--dev"}]
     return ["-e", ".", *given] if words[verb : verb + 1] == ("sync",) or words[0] in {"pdm", "poetry"} else given

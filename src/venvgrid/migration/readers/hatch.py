@@ -1,4 +1,4 @@
-"""hatch's environments: [tool.hatch.envs] of pyproject.toml, or hatch.toml, with their matrices and overrides."""
+"""Variants of hatch's environments: [tool.hatch.envs] of pyproject.toml, or hatch.toml, with matrices and overrides."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.migration.model import Carried, Lost, Variant
+from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements, substitution
 from venvgrid.model.errors import UsageError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_ENVIRONMENTS = 2_000  # environments
 MAX_DEPTH = 10
 TEST_ENVIRONMENT = "hatch-test"
-# What `hatch test` installs by itself, as of hatch 1.15.
+# Default requirements of `hatch test`, as of hatch 1.15.
 TEST_DEPENDENCIES = (
     "coverage-enable-subprocess==1.0", "coverage[toml]~=7.4", "pytest~=8.1", "pytest-mock~=3.12",
     "pytest-randomly~=3.15", "pytest-rerunfailures~=14.0", "pytest-xdist[psutil]~=3.5",
@@ -31,8 +31,12 @@ CARRIED = frozenset({
 })  # fmt: skip
 
 
-def read(envs: Mapping[str, Any], folder: Path, source: str) -> Carried:
-    """Read the table of environments; raises UsageError."""
+def read(envs: Mapping[str, Any], folder: Path, source: str) -> ParsedSource:
+    """Read the table of environments.
+
+    Raises:
+        UsageError: there are no environments.
+    """
     known = {name: table for name, table in envs.items() if isinstance(table, dict)}
     if not known:
         raise UsageError(f"{source}: it has no environments ([tool.hatch.envs.NAME])")
@@ -40,18 +44,18 @@ def read(envs: Mapping[str, Any], folder: Path, source: str) -> Carried:
     variants: list[Variant] = []
     for name in known:
         table = _inherited(name, known)
-        own = Lost()
+        own = Notes()
         command = _command(name, table, own)
         if not command or (name == "default" and any("matrix" in other for other in known.values())):
             skipped.append(name)
             continue
         found = list(itertools.islice(_variants(name, table, command, folder, own), MAX_ENVIRONMENTS))
-        variants += [replace(item, notes=tuple(own.notes)) for item in found]
-    return Carried(source=source, variants=tuple(variants), skipped=tuple(skipped))
+        variants += [replace(item, notes=tuple(own.lines)) for item in found]
+    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped))
 
 
 def _inherited(name: str, known: Mapping[str, Mapping[str, Any]], depth: int = 0) -> dict[str, Any]:
-    """Give an environment with what its template says; all but detached ones have "default" as theirs."""
+    """Return an environment merged with its template; that is "default" for all but detached ones."""
     own = dict(known.get(name, {}))
     default = "" if own.get("detached") else "default"
     template = str(own.get("template", default)) if name != "default" else ""
@@ -66,7 +70,7 @@ def _inherited(name: str, known: Mapping[str, Mapping[str, Any]], depth: int = 0
     return merged
 
 
-def _command(name: str, table: Mapping[str, Any], lost: Lost) -> tuple[str, ...]:
+def _command(name: str, table: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
     scripts = table.get("scripts", {})
     scripts = scripts if isinstance(scripts, dict) else {}
     if name == TEST_ENVIRONMENT and not {"run"} & scripts.keys():
@@ -75,21 +79,21 @@ def _command(name: str, table: Mapping[str, Any], lost: Lost) -> tuple[str, ...]
     found = []
     for script in [*(item for item in SCRIPTS if item in scripts), *scripts]:
         argvs = [
-            substitution.words(substitution.Filling(_nothing).fill(line), lost, name)
+            substitution.split_command(substitution.Substitution(_no_reference).substitute(line), notes, name)
             for line in _lines(script, scripts)
         ]
-        if command := commands.tests([argv for argv in argvs if argv], Lost(), name):
+        if command := commands.tests([argv for argv in argvs if argv], Notes(), name):
             found.append(command)
     pytest = [command for command in found if commands.kind(command) == "pytest"]
     return (pytest or found or [()])[0]
 
 
-def _nothing(_section: str, _key: str) -> None:
-    """No section is known."""
+def _no_reference(_section: str, _key: str) -> None:
+    """Resolve no reference."""
 
 
 def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    """Give the commands of a script; one that is the name of another script stands for its commands."""
+    """Yield the commands of a script; the name of another script is replaced by its commands."""
     found = scripts.get(script, [])
     for line in [found] if isinstance(found, str) else found if isinstance(found, list) else []:
         first, _, rest = str(line).removeprefix("- ").partition(" ")
@@ -101,21 +105,21 @@ def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[
 
 
 def _variants(
-    name: str, table: Mapping[str, Any], command: tuple[str, ...], folder: Path, lost: Lost
+    name: str, table: Mapping[str, Any], command: tuple[str, ...], folder: Path, notes: Notes
 ) -> Iterator[Variant]:
     for key in table.keys() - CARRIED:
-        lost.add(f"{name}: {key}")
+        notes.add(f"{name}: {key}")
     for row in _rows(table):
         python = pythons.of_version(str(row.get("python", table.get("python", ""))))
-        applied = _overridden(table, row, lost, name)
+        applied = _overridden(table, row, notes, name)
         listed = [str(item) for key in ("dependencies", "extra-dependencies") for item in _list(applied.get(key))]
         if name == TEST_ENVIRONMENT and "dependencies" not in table:
             listed = [*TEST_DEPENDENCIES, *listed]
         filled = [_matrix(item, row) for item in listed]
-        asked = requirements.understand(filled, folder, lost, name)
-        # What only tells which Python it is would be an axis of its own; the cell knows.
-        told = {key: str(item) for key, item in dict(applied.get("env-vars", {})).items()}
-        env = {key: _matrix(item, row) for key, item in told.items() if "{matrix:python" not in item}
+        arguments = requirements.parse_arguments(filled, folder, notes, name)
+        # A variable that only repeats the Python would become an axis of its own.
+        variables = {key: str(item) for key, item in dict(applied.get("env-vars", {})).items()}
+        env = {key: _matrix(item, row) for key, item in variables.items() if "{matrix:python" not in item}
         label = "-".join(str(item) for key, item in row.items() if key not in {"python", "py"})
         is_built = applied.get("dev-mode") is False or name == TEST_ENVIRONMENT
         install = "none" if applied.get("skip-install") or applied.get("detached") else "" if is_built else "editable"
@@ -123,19 +127,19 @@ def _variants(
             name=f"{name}.{'-'.join(map(str, row.values()))}" if row else name,
             label=label,
             python=python,
-            requires=tuple(asked.requires),
+            requires=tuple(arguments.requires),
             extras=tuple(map(str, _list(applied.get("features")))),
             groups=tuple(map(str, _list(applied.get("dependency-groups")))),
             install=install,
             command=command,
-            env={key: item for key, item in env.items() if substitution.GONE not in item},
-            missing=tuple(asked.missing),
-            part="" if "matrix" in table or name in {"default", TEST_ENVIRONMENT} else name,
+            env={key: item for key, item in env.items() if substitution.UNAVAILABLE not in item},
+            missing=tuple(arguments.missing),
+            grid="" if "matrix" in table or name in {"default", TEST_ENVIRONMENT} else name,
         )
 
 
 def _rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give the combinations of each table of the matrix."""
+    """Yield the combinations of each table of the matrix."""
     matrix = [row for row in _list(table.get("matrix")) if isinstance(row, dict)]
     for row in matrix:
         listed = {key: _list(values) for key, values in row.items()}
@@ -145,25 +149,25 @@ def _rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {}
 
 
-def _overridden(table: Mapping[str, Any], row: Mapping[str, Any], lost: Lost, name: str) -> dict[str, Any]:
-    """Apply what [overrides] says for the values of a row of the matrix."""
+def _overridden(table: Mapping[str, Any], row: Mapping[str, Any], notes: Notes, name: str) -> dict[str, Any]:
+    """Return a table with [overrides] for the values of a row of the matrix applied."""
     found = dict(table)
     overrides = table.get("overrides", {})
     for source, by_name in overrides.items() if isinstance(overrides, dict) else ():
         if source != "matrix" or not isinstance(by_name, dict):
-            lost.add(f"{name}: overrides.{source}")
+            notes.add(f"{name}: overrides.{source}")
             continue
         for variable, settings in by_name.items():
             if variable not in row or not isinstance(settings, dict):
                 continue
             for key, raw in settings.items():
                 plain = key.removeprefix("set-")
-                _apply(found, plain, list(_meant(raw, str(row[variable]))), is_whole=key.startswith("set-"))
+                _apply(found, plain, list(_override_values(raw, str(row[variable]))), is_whole=key.startswith("set-"))
     return found
 
 
-def _meant(raw: Any, chosen: str) -> Iterator[Any]:
-    """Give the values of an override that are meant for a value of the matrix."""
+def _override_values(raw: Any, chosen: str) -> Iterator[Any]:
+    """Yield the values of an override that apply to a value of the matrix."""
     for item in raw if isinstance(raw, list) else [raw]:
         if not isinstance(item, dict):
             yield item
@@ -182,10 +186,10 @@ def _apply(found: dict[str, Any], key: str, values: list[Any], *, is_whole: bool
 
 
 def _matrix(text: str, row: Mapping[str, Any]) -> str:
-    """Fill in {matrix:NAME} and {matrix:NAME:DEFAULT}; the rest as in scripts."""
+    """Substitute {matrix:NAME} and {matrix:NAME:DEFAULT}, and other braces as in scripts."""
     for key, item in row.items():
         text = text.replace(f"{{matrix:{key}}}", str(item))
-    return substitution.Filling(_nothing).fill(text)
+    return substitution.Substitution(_no_reference).substitute(text)
 
 
 def _list(raw: Any) -> list[Any]:

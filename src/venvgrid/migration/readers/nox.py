@@ -1,7 +1,7 @@
-"""noxfile.py: its sessions, read from the syntax tree. The file is never executed.
+"""Variants of nox's sessions, from the syntax tree of noxfile.py. The file is never executed.
 
-Sessions are followed as far as they are known, for each Python and each combination of parameters: see `following`.
-What installs or runs with something unknown is noted.
+`nox_sessions` traces each session, for each Python and each combination of parameters. Installations and commands with
+unknown values are noted.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import config_file
-from venvgrid.migration.model import Carried, Lost, Variant
+from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements
 from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, value
-from venvgrid.migration.readers.nox_sessions import SESSION, Follower, Groups
-from venvgrid.migration.readers.substitution import placed
+from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
+from venvgrid.migration.readers.substitution import escape
 from venvgrid.migration.scaffold import allowed_minors
 from venvgrid.model import python_releases
 from venvgrid.model.errors import ConfigError, UsageError
@@ -32,7 +32,7 @@ MAX_VARIANTS = 2_000  # variants of a file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoxSession:
-    """A decorated function. `pythons` is None where they cannot be known."""
+    """A decorated function. `pythons` is None if they are unknown."""
 
     name: str
     function: ast.FunctionDef
@@ -40,11 +40,15 @@ class NoxSession:
     parameters: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = ()  # names, and their values
 
 
-def read(text: str, folder: Path, source: str) -> Carried:
-    """Read the text of a noxfile; raises UsageError."""
+def read(text: str, folder: Path, source: str) -> ParsedSource:
+    """Read the text of a noxfile.
+
+    Raises:
+        UsageError: it is no valid Python, or has no sessions.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an odd escape in it, say: nobody runs it here
+            warnings.simplefilter("ignore")  # for invalid escapes, for example
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"{source}: no Python that can be read: {error}") from error
@@ -58,17 +62,17 @@ def read(text: str, folder: Path, source: str) -> Carried:
         found = list(itertools.islice(reader.variants(session), MAX_VARIANTS))
         runs = [item for item in found if item.command and commands.kind(item.command) not in commands.NOT_TESTS]
         skipped += [] if runs else [session.name]
-        notes = tuple(reader.lost.get(session.name, Lost()).notes)
+        notes = tuple(reader.notes.get(session.name, Notes()).lines)
         variants += [replace(item, notes=notes) for item in runs]
-    return Carried(source=source, variants=tuple(variants), skipped=tuple(skipped))
+    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped))
 
 
 class _Reader:
-    """Reads one file; `lost` are notes, by the name of the session."""
+    """Reads one file; `notes` are by the name of the session."""
 
     def __init__(self, tree: ast.Module, folder: Path) -> None:
         self.folder = folder
-        self.lost: dict[str, Lost] = {}
+        self.notes: dict[str, Notes] = {}
         self.functions = {item.name: item for item in tree.body if isinstance(item, ast.FunctionDef)}
         self.top = Scope(call=self._call)
         self.top.names |= {"__file__": "./noxfile.py"}
@@ -79,7 +83,7 @@ class _Reader:
                     self.top.names |= bound(target, value(statement.value, self.top)) or {}
 
     def sessions(self) -> Iterator[NoxSession]:
-        """Give every function that is a session."""
+        """Yield all sessions."""
         for function in self.functions.values():
             marks = [mark for mark in function.decorator_list if _is_session(mark)]
             if not marks:
@@ -116,14 +120,14 @@ class _Reader:
                 if isinstance(listed, list | tuple) and isinstance(found, list | tuple):
                     yield tuple(str(name).strip() for name in listed), tuple(found)
                 else:
-                    self.lost.setdefault(function.name, Lost()).add(f"{function.name}: {ast.unparse(mark)[:100]}")
+                    self.notes.setdefault(function.name, Notes()).add(f"{function.name}: {ast.unparse(mark)[:100]}")
 
     def variants(self, session: NoxSession) -> Iterator[Variant]:
-        """Give what the session does for each Python and each combination of its parameters."""
-        lost = self.lost.setdefault(session.name, Lost())
+        """Yield the variants of a session: one for each Python and combination of parameters."""
+        notes = self.notes.setdefault(session.name, Notes())
         known = session.pythons
         if known is None:
-            lost.add(f"{session.name}: its Pythons are computed; those that pyproject.toml declares are used")
+            notes.add(f"{session.name}: its Pythons are computed; those that pyproject.toml declares are used")
             known = tuple(self._declared()) or ("",)
         combinations = itertools.product(*(values for _, values in session.parameters))
         for python, combination in itertools.product(known, list(itertools.islice(combinations, MAX_VARIANTS))):
@@ -133,9 +137,9 @@ class _Reader:
                 chosen |= dict(zip(names, several, strict=False))
             minor = pythons.of_version(python)
             if python and not minor:
-                lost.add(f"{session.name}: no version in {python!r}")
+                notes.add(f"{session.name}: no version in {python!r}")
                 continue
-            yield from self._variant(session, minor, python, chosen, lost)
+            yield from self._variant(session, minor, python, chosen, notes)
 
     def _declared(self) -> list[str]:
         with suppress(ConfigError):
@@ -143,46 +147,46 @@ class _Reader:
         return []
 
     def _variant(
-        self, session: NoxSession, minor: str, python: str, chosen: Mapping[str, Any], lost: Lost
+        self, session: NoxSession, minor: str, python: str, chosen: Mapping[str, Any], notes: Notes
     ) -> Iterator[Variant]:
         given = session.function.args.args
         argument = given[0].arg if given else "session"
         scope = self.top.inner(**chosen)
         scope.names |= {f"{argument}.posargs": [], f"{argument}.python": python or UNKNOWN, argument: SESSION}
-        follower = Follower(name=session.name, functions=self.functions, top=self.top, lost=lost)
-        follower.follow(session.function.body, scope)
-        seen = follower.seen
-        command = commands.tests(seen.argvs, lost, session.name) if not seen.needs_conda else ()
+        tracer = SessionTracer(name=session.name, functions=self.functions, top=self.top, notes=notes)
+        tracer.trace(session.function.body, scope)
+        record = tracer.record
+        command = commands.tests(record.argvs, notes, session.name) if not record.needs_conda else ()
         if not command:
             return
-        asked = requirements.understand(seen.arguments, self.folder, lost, session.name)
+        installs = requirements.parse_arguments(record.arguments, self.folder, notes, session.name)
         label = "-".join(str(item) for item in chosen.values() if isinstance(item, str | int))
         words = {name: str(item) for name, item in chosen.items() if isinstance(item, str | int)}
         axes = {
             f"env.{name.upper()}": item
             for name, item in words.items()
-            if len(item) > 1 and not any(item in word for word in seen.arguments)
+            if len(item) > 1 and not any(item in word for word in record.arguments)
         }
         used = {name: item for name, item in axes.items() if any(item in word for word in command)}
         yield Variant(
             name=f"{session.name}-{python}({label})" if label else f"{session.name}-{python}".rstrip("-"),
             label=label,
             python=minor,
-            requires=tuple(asked.requires),
-            constraints=tuple(asked.constraints),
-            extras=tuple(dict.fromkeys(asked.extras)),
-            groups=tuple(dict.fromkeys((*asked.groups, *seen.groups))),
-            install=asked.project.replace("wheel", "") if asked.project else "none",
-            resolution=asked.resolution,
-            command=tuple(_parametrised(placed(word), used) for word in command),
-            env=seen.env,
+            requires=tuple(installs.requires),
+            constraints=tuple(installs.constraints),
+            extras=tuple(dict.fromkeys(installs.extras)),
+            groups=tuple(dict.fromkeys((*installs.groups, *record.groups))),
+            install=installs.project.replace("wheel", "") if installs.project else "none",
+            resolution=installs.resolution,
+            command=tuple(_parametrised(escape(word), used) for word in command),
+            env=record.env,
             axes=used,
-            missing=tuple(asked.missing),
-            part=session.name,
+            missing=tuple(installs.missing),
+            grid=session.name,
         )
 
     def _call(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
-        """Understand a call of nox's own helpers."""
+        """Evaluate a call of nox's own helpers, or return UNKNOWN."""
         match name.rpartition(".")[2], arguments:
             case "param", [first]:
                 return first
@@ -202,7 +206,7 @@ class _Reader:
                 return UNKNOWN
 
     def _toml(self, name: str) -> Any:
-        """Read a file that stands beside the noxfile, or nothing."""
+        """Read a TOML file beside the noxfile, or return UNKNOWN."""
         with suppress(ConfigError):
             if "/" not in name and "\\" not in name:
                 return config_file.read_toml(self.folder / name)
@@ -215,7 +219,7 @@ def _is_session(mark: ast.expr) -> bool:
 
 
 def _parametrised(word: str, axes: Mapping[str, str]) -> str:
-    """Put the placeholder of an axis where a parameter was."""
+    """Replace the value of a parameter by the placeholder of its axis."""
     for name, item in axes.items():
         if item in word:
             word = word.replace(item, f"{{axis:{name}}}", 1)
@@ -223,7 +227,7 @@ def _parametrised(word: str, axes: Mapping[str, str]) -> str:
 
 
 def _python_versions(project: Mapping[str, Any], newest: Any) -> list[str]:
-    """Do what nox.project.python_versions does: classifiers, or requires-python up to a version."""
+    """Return the result of nox.project.python_versions: from classifiers, or requires-python up to a version."""
     table = project.get("project", {})
     if isinstance(newest, str):
         minors = allowed_minors(table.get("requires-python"))

@@ -1,7 +1,7 @@
-"""A small reader of Python's syntax tree, for noxfiles: what a literal, a name or an expression over them comes to.
+"""A small evaluator of Python expressions for noxfiles: literals, names, and expressions over them.
 
-Nothing is executed: there are no imports, of real objects only a few methods of texts, lists and dicts, and all sizes
-are bounded. What cannot be known is UNKNOWN, and so is everything that is made of it.
+The file is not executed: there are no imports, of real objects only a few methods of str, list and dict, and all sizes
+are bounded. Any other expression is UNKNOWN, and so is everything that depends on it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ PLAIN = (str, int, float, bool, type(None))
 
 
 class Unknown:
-    """What cannot be known without executing the file."""
+    """The type of UNKNOWN: a value that only execution of the file would show."""
 
     def __repr__(self) -> str:
-        """Give what a note can show."""
+        """Return a text for notes."""
         return "…"
 
 
@@ -41,18 +41,18 @@ UNKNOWN = Unknown()
 
 @dataclass(slots=True, kw_only=True)
 class Scope:
-    """Names and what they stand for; `call` understands further calls, or gives UNKNOWN."""
+    """Names and their values; `call` evaluates further calls, or returns UNKNOWN."""
 
     names: dict[str, Any] = field(default_factory=dict)
     call: Callable[[str, list[Any], dict[str, Any]], Any] = lambda _name, _arguments, _options: UNKNOWN
 
     def inner(self, **more: Any) -> Scope:
-        """Give a scope that knows more."""
+        """Return a scope with more names."""
         return Scope(names={**self.names, **more}, call=self.call)
 
 
 def value(node: ast.AST | None, scope: Scope, depth: int = 0) -> Any:  # noqa: C901, PLR0912  (a case a kind of node)
-    """Give what an expression comes to, or UNKNOWN."""
+    """Return the value of an expression, or UNKNOWN."""
     if depth > MAX_DEPTH or node is None:
         return UNKNOWN
 
@@ -77,12 +77,12 @@ def value(node: ast.AST | None, scope: Scope, depth: int = 0) -> Any:  # noqa: C
             found = of(inner)
             return str(found) if isinstance(found, str | int) else UNKNOWN
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _added(of(left), of(right))
+            return _add(of(left), of(right))
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             first, second = of(left), of(right)
             return f"{first}/{second}" if isinstance(first, str) and isinstance(second, str) else UNKNOWN
         case ast.BoolOp(op=operator, values=values):
-            return _either(operator, [of(item) for item in values])
+            return _bool_operation(operator, [of(item) for item in values])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             found = of(operand)
             return UNKNOWN if found is UNKNOWN else not found
@@ -93,18 +93,18 @@ def value(node: ast.AST | None, scope: Scope, depth: int = 0) -> Any:  # noqa: C
             found = of(test)
             return UNKNOWN if found is UNKNOWN else of(body if found else other)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            return _compared(of(left), operator, of(right))
+            return _compare(of(left), operator, of(right))
         case ast.Subscript(value=inner, slice=index):
             return _item(of(inner), index, of)
         case ast.ListComp(elt=element, generators=[generator]) | ast.GeneratorExp(elt=element, generators=[generator]):
-            return _comprehended(element, generator, scope, depth)
+            return _comprehension(element, generator, scope, depth)
         case ast.Attribute(value=inner, attr="parent"):
             found = of(inner)
             return found.rpartition("/")[0] or "." if isinstance(found, str) else UNKNOWN
         case ast.Attribute(value=ast.Name(id=owner), attr=name):
             return scope.names.get(f"{owner}.{name}", UNKNOWN)
         case ast.Call():
-            return _called(node, scope, of)
+            return _call_value(node, scope, of)
         case _:
             return UNKNOWN
 
@@ -134,7 +134,7 @@ def _dictionary(keys: list[ast.expr | None], values: list[ast.expr], of: Callabl
     return found
 
 
-def _added(left: Any, right: Any) -> Any:
+def _add(left: Any, right: Any) -> Any:
     if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= MAX_SIZE:
         return left + right
     if isinstance(left, list) and isinstance(right, list) and len(left) + len(right) <= MAX_SIZE:
@@ -144,7 +144,7 @@ def _added(left: Any, right: Any) -> Any:
     return UNKNOWN
 
 
-def _either(operator: ast.boolop, values: list[Any]) -> Any:
+def _bool_operation(operator: ast.boolop, values: list[Any]) -> Any:
     for item in values[:-1]:
         if item is UNKNOWN:
             return UNKNOWN
@@ -153,7 +153,7 @@ def _either(operator: ast.boolop, values: list[Any]) -> Any:
     return values[-1]
 
 
-def _compared(left: Any, operator: ast.cmpop, right: Any) -> Any:
+def _compare(left: Any, operator: ast.cmpop, right: Any) -> Any:
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
     try:
@@ -188,7 +188,7 @@ def _item(found: Any, index: ast.expr, of: Callable[[ast.AST | None], Any]) -> A
         return UNKNOWN
 
 
-def _comprehended(element: ast.expr, generator: ast.comprehension, scope: Scope, depth: int) -> Any:
+def _comprehension(element: ast.expr, generator: ast.comprehension, scope: Scope, depth: int) -> Any:
     source = value(generator.iter, scope, depth + 1)
     if not isinstance(source, list | tuple | dict) or len(source) > MAX_SIZE:
         return UNKNOWN
@@ -207,7 +207,7 @@ def _comprehended(element: ast.expr, generator: ast.comprehension, scope: Scope,
 
 
 def bound(target: ast.expr, item: Any) -> dict[str, Any] | None:
-    """Give the names that an assignment of an item sets, None if it sets something else."""
+    """Return the names that an assignment of an item binds, or None if its target is something else."""
     if isinstance(target, ast.Name):
         return {target.id: item}
     if not isinstance(target, ast.Tuple | ast.List):
@@ -222,7 +222,7 @@ def bound(target: ast.expr, item: Any) -> dict[str, Any] | None:
     return found
 
 
-def _called(node: ast.Call, scope: Scope, of: Callable[[ast.AST | None], Any]) -> Any:
+def _call_value(node: ast.Call, scope: Scope, of: Callable[[ast.AST | None], Any]) -> Any:
     arguments = list(_items(node.args, of))
     options = {item.arg: of(item.value) for item in node.keywords if item.arg}
     name = ast.unparse(node.func)
@@ -230,14 +230,14 @@ def _called(node: ast.Call, scope: Scope, of: Callable[[ast.AST | None], Any]) -
         if isinstance(node.func, ast.Attribute):
             owner = of(node.func.value)
             if isinstance(owner, str) and node.func.attr in {"resolve", "absolute"}:
-                return owner  # of a path, which is a text here
+                return owner  # a path, which is a str here
             if node.func.attr in METHODS.get(type(owner), ()):
                 if UNKNOWN in arguments:
                     return UNKNOWN
                 found: Any = getattr(owner, node.func.attr)(*arguments)
-                return list(found) if isinstance(owner, dict) and node.func.attr != "get" else _bounded(found)
+                return list(found) if isinstance(owner, dict) and node.func.attr != "get" else _within_bounds(found)
         elif name in FUNCTIONS and not options and UNKNOWN not in arguments:
-            return _bounded(FUNCTIONS[name](*arguments))
+            return _within_bounds(FUNCTIONS[name](*arguments))
         elif name == "dict" and not arguments:
             return options
     except (TypeError, ValueError, KeyError, IndexError):
@@ -245,7 +245,7 @@ def _called(node: ast.Call, scope: Scope, of: Callable[[ast.AST | None], Any]) -
     return scope.call(name, arguments, options)
 
 
-def _bounded(found: Any) -> Any:
+def _within_bounds(found: Any) -> Any:
     if isinstance(found, set):
         found = tuple(sorted(found, key=str))
     too_large = isinstance(found, str | list | tuple | dict) and len(found) > MAX_SIZE

@@ -1,4 +1,4 @@
-"""Follows the statements of a nox session as far as they are known, and takes down what it would install and run."""
+"""Traces the statements of a nox session, and records what it would install and run."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, va
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from venvgrid.migration.model import Lost
+    from venvgrid.migration.model import Notes
 
 MAX_STEPS = 5_000  # statements of a session
-MAX_ROUNDS = 100  # of a loop
+MAX_ITERATIONS = 100  # of a loop
 MAX_CALL_DEPTH = 4  # functions within functions
 RUNS = frozenset({"run", "run_always", "run_install"})
 
 
-class TheSession:
-    """Stands for the session that nox gives to the function."""
+class SessionMarker:
+    """Represents the session that nox passes to the function."""
 
 
-SESSION = TheSession()
+SESSION = SessionMarker()
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Stands for the requirements of dependency groups."""
+    """Represents the requirements of dependency groups."""
 
     names: tuple[str, ...]
 
 
 @dataclass(slots=True, kw_only=True)
-class Seen:
-    """What one run of a session would install and run."""
+class SessionRecord:
+    """What a session would install and run."""
 
     arguments: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
@@ -45,19 +45,19 @@ class Seen:
 
 
 @dataclass(slots=True, kw_only=True)
-class Follower:
-    """Follows one run of the session `name`; `functions` are those of the file, `top` what it knows outside of them."""
+class SessionTracer:
+    """Traces one run of the session `name`; `functions` are those of the file, `top` is its module scope."""
 
     name: str
     functions: Mapping[str, ast.FunctionDef]
     top: Scope
-    lost: Lost
-    seen: Seen = field(default_factory=Seen)
+    notes: Notes
+    record: SessionRecord = field(default_factory=SessionRecord)
     steps: int = 0
     depth: int = 0
 
-    def follow(self, body: Sequence[ast.stmt], scope: Scope) -> bool:
-        """Follow statements; false when the function has come to its end."""
+    def trace(self, body: Sequence[ast.stmt], scope: Scope) -> bool:
+        """Trace statements; return False if the function has ended."""
         for statement in body:
             self.steps += 1
             if self.steps > MAX_STEPS or not self._one(statement, scope):
@@ -75,7 +75,7 @@ class Follower:
             case ast.For():
                 return self._for(statement, scope)
             case ast.With(body=inner) | ast.Try(body=inner):
-                return self.follow(inner, scope)
+                return self.trace(inner, scope)
             case ast.Return() | ast.Raise():
                 return False
             case _:
@@ -91,7 +91,7 @@ class Follower:
                 if isinstance(known, dict) and isinstance(key, str):
                     scope.names[owner] = {**known, key: value(node, scope)}
             case ast.Assign(targets=targets, value=node):
-                if isinstance(node, ast.Call):  # the output of what is run
+                if isinstance(node, ast.Call):  # the output of a command
                     self._effect(node, scope)
                 for target in targets:
                     scope.names |= bound(target, value(node, scope)) or {}
@@ -103,47 +103,47 @@ class Follower:
     def _if(self, statement: ast.If, scope: Scope) -> bool:
         known = value(statement.test, scope)
         if known is UNKNOWN:
-            self.lost.add(f"{self.name}: what it does `if {ast.unparse(statement.test)[:80]}`")
-            # What is asked for is mostly a special case; the else is what it does otherwise.
-            return self.follow(statement.orelse, scope)
-        return self.follow(statement.body if known else statement.orelse, scope)
+            self.notes.add(f"{self.name}: what it does `if {ast.unparse(statement.test)[:80]}`")
+            # The condition is mostly a special case: take the else.
+            return self.trace(statement.orelse, scope)
+        return self.trace(statement.body if known else statement.orelse, scope)
 
     def _for(self, statement: ast.For, scope: Scope) -> bool:
         items = value(statement.iter, scope)
         if not isinstance(items, list | tuple):
-            if _acts(statement.body):
-                self.lost.add(f"{self.name}: what it does for each of {ast.unparse(statement.iter)[:80]}")
+            if _installs_or_runs(statement.body):
+                self.notes.add(f"{self.name}: what it does for each of {ast.unparse(statement.iter)[:80]}")
             return True
-        for item in items[:MAX_ROUNDS]:
+        for item in items[:MAX_ITERATIONS]:
             scope.names |= bound(statement.target, item) or {}
-            if not self.follow(statement.body, scope):
+            if not self.trace(statement.body, scope):
                 return False
         return True
 
     def _effect(self, call: ast.Call, scope: Scope) -> bool:
-        """Take what a call installs or runs; follow a function of the file that is given the session."""
+        """Record the effect of a call; trace a function of the file that gets the session."""
         function = call.func
         if isinstance(function, ast.Name) and function.id in self.functions:
             self._enter(self.functions[function.id], call, scope)
         elif isinstance(function, ast.Attribute) and value(function.value, scope) is SESSION:
-            return self._by_session(function.attr, call, scope)
+            return self._session_call(function.attr, call, scope)
         elif isinstance(function, ast.Attribute) and function.attr in {"append", "extend", "update"}:
-            _changed(function, call, scope)
+            _mutate(function, call, scope)
         return True
 
-    def _by_session(self, what: str, call: ast.Call, scope: Scope) -> bool:
+    def _session_call(self, what: str, call: ast.Call, scope: Scope) -> bool:
         if what == "conda_install":
-            self.seen.needs_conda = True
+            self.record.needs_conda = True
         elif what == "install":
-            self.seen.arguments += self._words(what, call, scope)
+            self.record.arguments += self._words(what, call, scope)
         elif what in RUNS:
-            self.seen.argvs.append(tuple(self._words(what, call, scope)))
+            self.record.argvs.append(tuple(self._words(what, call, scope)))
             env = next((value(item.value, scope) for item in call.keywords if item.arg == "env"), None)
             if isinstance(env, dict):
                 known = {str(key): str(item) for key, item in env.items() if isinstance(item, str | int)}
-                self.seen.env |= known
+                self.record.env |= known
         elif what in {"chdir", "cd"}:
-            self.lost.add(f"{self.name}: it changes its folder")
+            self.notes.add(f"{self.name}: it changes its folder")
         return what not in {"skip", "error"}
 
     def _words(self, what: str, call: ast.Call, scope: Scope) -> list[str]:
@@ -153,13 +153,13 @@ class Follower:
                 if isinstance(item, str):
                     words.append(item)
                 elif isinstance(item, Groups):
-                    self.seen.groups += item.names
+                    self.record.groups += item.names
                 else:
-                    self.lost.add(f"{self.name}: {what} {ast.unparse(node)[:80]}")
+                    self.notes.add(f"{self.name}: {what} {ast.unparse(node)[:80]}")
         return words
 
     def _enter(self, function: ast.FunctionDef, call: ast.Call, scope: Scope) -> None:
-        """Follow a function that is called with the session."""
+        """Trace a function that is called with the session."""
         given = [value(item, scope) for item in call.args]
         if SESSION not in given or self.depth >= MAX_CALL_DEPTH:
             return
@@ -175,12 +175,12 @@ class Follower:
             if key.endswith((".posargs", ".python")):
                 inner.names[f"{session}.{key.rpartition('.')[2]}"] = item
         self.depth += 1
-        self.follow(function.body, inner)
+        self.trace(function.body, inner)
         self.depth -= 1
 
 
-def _acts(body: Sequence[ast.stmt]) -> bool:
-    """Whether something is installed or run there."""
+def _installs_or_runs(body: Sequence[ast.stmt]) -> bool:
+    """Whether statements install or run something."""
     nodes = (node for item in body for node in ast.walk(item) if isinstance(node, ast.Attribute))
     return any(node.attr in {"install", *RUNS} for node in nodes)
 
@@ -192,8 +192,8 @@ def _flat(found: Any) -> Iterator[Any]:
         yield found
 
 
-def _changed(function: ast.Attribute, call: ast.Call, scope: Scope) -> None:
-    """Follow `.append`, `.extend` and `.update` of a name."""
+def _mutate(function: ast.Attribute, call: ast.Call, scope: Scope) -> None:
+    """Trace `.append`, `.extend` and `.update` of a name."""
     if not isinstance(function.value, ast.Name) or len(call.args) != 1:
         return
     name = function.value.id

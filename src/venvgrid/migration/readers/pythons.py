@@ -1,4 +1,4 @@
-"""How other files name a Python, and how the python axis does. Pure."""
+"""Converts names of Pythons in other runners' files to values of the python axis. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VERSION = re.compile(
 
 
 def of_factor(factor: str) -> str:
-    """Give the value for a factor of tox ("py39", "3.14t", "pypy310"), "" if it names no version."""
+    """Return the value for a factor of tox ("py39", "3.14t", "pypy310"), or "" if it names no version."""
     found = _FACTOR.fullmatch(factor)
     if found is None or (not found["name"] and "." not in factor):
         return ""
@@ -20,7 +20,7 @@ def of_factor(factor: str) -> str:
 
 
 def of_version(text: str) -> str:
-    """Give the value for what nox, hatch and setup-python take ("3.9", "pypy-3.11", "3.14-dev", "~3.14.0-0")."""
+    """Return the value for a version of nox, hatch or setup-python ("3.9", "pypy-3.11", "~3.14.0-0"), or ""."""
     found = _VERSION.fullmatch(text.strip().lstrip("~"))
     return _value(found) if found else ""
 

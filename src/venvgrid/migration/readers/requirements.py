@@ -1,4 +1,4 @@
-"""The arguments of an installer, and requirements files: what they ask for. Files are read, nothing is installed."""
+"""Parses arguments of installers, and requirements files. Nothing is installed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from venvgrid.migration.model import Lost
+    from venvgrid.migration.model import Notes
 
 MAX_FILE_BYTES = 1_000_000  # bytes
-MAX_DEPTH = 5  # files that name files
-# The tools that make environments are no requirements of the tests.
+MAX_DEPTH = 5  # of nested requirements files
+# Tools that create environments: no requirements of the tests.
 TOOLS = frozenset({
     "pip", "setuptools", "wheel", "tox", "nox", "uv", "tox-uv", "tox-gh-actions", "tox-gh", "hatch", "virtualenv",
 })  # fmt: skip
 
 _LOCAL = re.compile(r"(?:\.|\./|file:\.)(?:\[(?P<extras>[^\]]*)\])?")
-# Whether what is in the file constrains.
+# Whether the file holds constraints.
 _FILES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 _WITH_VALUE = frozenset({
     "-r", "--requirement", "-c", "--constraint", "-e", "--editable", "--group", "-g", "--resolution", "--extra",
@@ -37,8 +37,8 @@ _HARMLESS = frozenset({
 
 
 @dataclass(slots=True, kw_only=True)
-class Asked:
-    """What arguments ask for. `project` is "wheel" or "editable" where they install the project itself."""
+class InstallArguments:
+    """Parsed arguments of an installer. `project` is "wheel" or "editable" if they install the project itself."""
 
     requires: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
@@ -46,12 +46,12 @@ class Asked:
     groups: list[str] = field(default_factory=list)
     project: str = ""
     resolution: str = ""
-    missing: list[str] = field(default_factory=list)  # what cannot be asked for in a [install]
+    missing: list[str] = field(default_factory=list)  # requirements that [install] cannot express
 
 
-def understand(arguments: Iterable[str], folder: Path, lost: Lost, where: str) -> Asked:
-    """Understand the arguments of `pip install`, or of what speaks the same language."""
-    asked = Asked()
+def parse_arguments(arguments: Iterable[str], folder: Path, notes: Notes, where: str) -> InstallArguments:
+    """Parse the arguments of `pip install` or a compatible command."""
+    result = InstallArguments()
     words = list(arguments)
     while words:
         word = words.pop(0).strip()
@@ -59,31 +59,31 @@ def understand(arguments: Iterable[str], folder: Path, lost: Lost, where: str) -
         if option in _WITH_VALUE and not equals:
             value = words.pop(0).strip() if words else ""
         if option in _FILES:
-            _file(asked, value, folder, lost, where, is_constraint=_FILES[option])
+            _file(result, value, folder, notes, where, is_constraint=_FILES[option])
         elif option in {"-e", "--editable"}:
-            _local(asked, value, "editable", lost, where)
+            _local(result, value, "editable", notes, where)
         elif option.startswith("-"):
-            _take(asked, option, value, lost, where)
+            _apply_option(result, option, value, notes, where)
         elif _LOCAL.fullmatch(word):
-            _local(asked, word, "wheel", lost, where)
+            _local(result, word, "wheel", notes, where)
         elif word:
-            _requirement(asked, word, lost, where)
-    return asked
+            _requirement(result, word, notes, where)
+    return result
 
 
-def _take(asked: Asked, option: str, value: str, lost: Lost, where: str) -> None:
+def _apply_option(result: InstallArguments, option: str, value: str, notes: Notes, where: str) -> None:
     if option in {"--group", "-g"}:
-        asked.groups.append(value)
+        result.groups.append(value)
     elif option == "--extra":
-        asked.extras.append(value)
+        result.extras.append(value)
     elif option == "--resolution":
-        asked.resolution = value
+        result.resolution = value
     elif option not in _HARMLESS:
-        lost.add(f"{where}: the option {option}")
+        notes.add(f"{where}: the option {option}")
 
 
 def _option(word: str) -> tuple[str, bool, str]:
-    """Part an option from its value: "-rFILE", "-r FILE", "--requirement=FILE", "-e."."""
+    """Split an option from its value: "-rFILE", "-r FILE", "--requirement=FILE", "-e."."""
     short = re.fullmatch(r"(-[rce])\s*([^-=\s].*)", word)
     if short:
         return short[1], True, short[2]
@@ -98,31 +98,31 @@ def _split(line: str) -> list[str]:
         return line.split()
 
 
-def _local(asked: Asked, target: str, how: str, lost: Lost, where: str) -> None:
+def _local(result: InstallArguments, target: str, how: str, notes: Notes, where: str) -> None:
     found = _LOCAL.fullmatch(target.strip())
     if found is None:
-        lost.add(f"{where}: {target} is installed from a folder or an address")
+        notes.add(f"{where}: {target} is installed from a folder or an address")
         return
-    asked.project = how
-    asked.extras += [extra.strip() for extra in (found["extras"] or "").split(",") if extra.strip()]
+    result.project = how
+    result.extras += [extra.strip() for extra in (found["extras"] or "").split(",") if extra.strip()]
 
 
-def _requirement(asked: Asked, text: str, lost: Lost, where: str, *, is_constraint: bool = False) -> None:
+def _requirement(result: InstallArguments, text: str, notes: Notes, where: str, *, is_constraint: bool = False) -> None:
     try:
         parsed = Requirement(text)
     except InvalidRequirement:
-        lost.add(f"{where}: {text} is no requirement with a name")
-        asked.missing.append(text)
+        notes.add(f"{where}: {text} is no requirement with a name")
+        result.missing.append(text)
         return
     if parsed.url is not None and not parsed.url.startswith("https://"):
-        lost.add(f"{where}: {text}: only addresses with https are possible")
-        asked.missing.append(text)
+        notes.add(f"{where}: {text}: only addresses with https are possible")
+        result.missing.append(text)
     elif parsed.name.lower() not in TOOLS:
-        (asked.constraints if is_constraint else asked.requires).append(text)
+        (result.constraints if is_constraint else result.requires).append(text)
 
 
 def _file(
-    asked: Asked, name: str, folder: Path, lost: Lost, where: str, *, is_constraint: bool, depth: int = 0
+    result: InstallArguments, name: str, folder: Path, notes: Notes, where: str, *, is_constraint: bool, depth: int = 0
 ) -> None:
     path = folder / name
     text = None
@@ -130,7 +130,7 @@ def _file(
         if os.path.getsize(path) <= MAX_FILE_BYTES:  # noqa: PTH202  (a name may hold anything)
             text = path.read_text(encoding="utf-8-sig")
     if text is None or depth > MAX_DEPTH:
-        lost.add(f"{where}: the requirements file {name} cannot be read")
+        notes.add(f"{where}: the requirements file {name} cannot be read")
         return
     for raw in text.replace("\\\n", " ").splitlines():
         line = re.split(r"(?:^|\s)#", raw, maxsplit=1)[0].strip()
@@ -138,10 +138,10 @@ def _file(
         nested = re.fullmatch(r"(?:-r|--requirement|-c|--constraint)[= ]?\s*(?P<name>\S+)", line)
         if nested:
             constrains = is_constraint or line.startswith(("-c", "--constraint"))
-            _file(asked, nested["name"], path.parent, lost, where, is_constraint=constrains, depth=depth + 1)
+            _file(result, nested["name"], path.parent, notes, where, is_constraint=constrains, depth=depth + 1)
         elif line.startswith("-"):
-            more = understand(_split(line), path.parent, lost, f"{where}, {name}")
-            asked.extras += more.extras
-            asked.project = asked.project or more.project
+            more = parse_arguments(_split(line), path.parent, notes, f"{where}, {name}")
+            result.extras += more.extras
+            result.project = result.project or more.project
         elif line:
-            _requirement(asked, line, lost, f"{where}, {name}", is_constraint=is_constraint)
+            _requirement(result, line, notes, f"{where}, {name}", is_constraint=is_constraint)

@@ -1,7 +1,7 @@
-"""What stands in braces in the files of tox and hatch, for one environment. Nothing of it is executed.
+"""Substitution of braces in the files of tox and hatch, for one environment. Nothing is executed.
 
 `{posargs:DEFAULT}`, `{env:NAME:DEFAULT}` and `{args:DEFAULT}` become their defaults, the name of the environment
-becomes `{cell}`; a word with a folder that only the runner has is lost.
+becomes `{cell}`; a word with a folder that only the runner has is dropped.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from venvgrid.migration.model import Lost
+    from venvgrid.migration.model import Notes
 
-CELL, PYTHON = "\ue000", "\ue001"  # stand for our placeholders while braces are literal text
-GONE = "\ue002"
+CELL, PYTHON = "\ue000", "\ue001"  # represent our placeholders while braces are literal text
+UNAVAILABLE = "\ue002"
 MAX_DEPTH = 20
 _FLAGS = frozenset({"-q", "-qq", "-v", "-vv", "-x", "-s", "-l", "-ra", "-rA", "--strict-markers"})
 MAX_BRACES = 10_000  # braces of an environment
@@ -25,14 +25,14 @@ _SAME |= {"envpython": PYTHON, "env_python": PYTHON, "basepython": PYTHON, "base
 
 
 @dataclass(slots=True)
-class Filling:
-    """Fills in what is in braces; `reference` gives the text of a key of a section. What takes too long is GONE."""
+class Substitution:
+    """Substitutes braces; `reference` returns the text of a key of a section. Too many braces become UNAVAILABLE."""
 
     reference: Callable[[str, str], str | None]
     left: int = MAX_BRACES
 
-    def fill(self, text: str, depth: int = 0) -> str:
-        """Fill in a text."""
+    def substitute(self, text: str, depth: int = 0) -> str:
+        """Return a text with all braces substituted."""
         out, position = [], 0
         while position < len(text):
             if text[position] == "\\" and text[position + 1 : position + 2] in {"{", "}", "#"}:
@@ -49,21 +49,21 @@ class Filling:
     def _one(self, inner: str, depth: int) -> str:
         self.left -= 1
         if self.left < 0 or depth > MAX_DEPTH:
-            return GONE
+            return UNAVAILABLE
         name, colon, default = inner.partition(":")
         if inner in _SAME:
             return _SAME[inner]
         if name == "env":
             _, colon, default = default.partition(":")
         if name in {"posargs", "args", "env", "tty"}:
-            return self.fill(default, depth + 1) if colon and name != "tty" else ""
+            return self.substitute(default, depth + 1) if colon and name != "tty" else ""
         found = re.fullmatch(r"(?:\[(?P<section>[^\]]+)\])?(?P<key>[\w-]+)", inner)
         known = self.reference(found["section"] or "", found["key"]) if found else None
-        return self.fill(known, depth + 1) if known is not None else GONE
+        return self.substitute(known, depth + 1) if known is not None else UNAVAILABLE
 
 
 def _closing(text: str, start: int) -> int:
-    """Give where the brace is closed, -1 for nowhere."""
+    """Return the position of the closing brace, or -1."""
     level = 0
     for position in range(start, len(text)):
         level += {"{": 1, "}": -1}.get(text[position], 0)
@@ -72,37 +72,37 @@ def _closing(text: str, start: int) -> int:
     return -1
 
 
-def words(line: str, lost: Lost, where: str) -> tuple[str, ...]:
-    """Split a command; words that name what only the source's runner has are lost."""
+def split_command(line: str, notes: Notes, where: str) -> tuple[str, ...]:
+    """Split a command into words; drop those that only the source's runner can resolve."""
     try:
         parts = shlex.split(line, comments=False)
     except ValueError:
-        lost.add(f"{where}: the command `{shown(line)[:100]}` has an open quote")
+        notes.add(f"{where}: the command `{display(line)[:100]}` has an open quote")
         return ()
     while parts and parts[0] in {"-", "!"}:
         parts = parts[1:]
-    return kept(parts, lost, where)
+    return drop_unavailable(parts, notes, where)
 
 
-def kept(parts: list[str], lost: Lost, where: str) -> tuple[str, ...]:
-    """Leave out words that name what only the source's runner has, and write our placeholders."""
+def drop_unavailable(parts: list[str], notes: Notes, where: str) -> tuple[str, ...]:
+    """Drop words that only the source's runner can resolve, and write our placeholders."""
     found: list[str] = []
     for part in parts:
-        if GONE not in part:
+        if UNAVAILABLE not in part:
             found.append(part)
             continue
-        # The option that it is the value of would be left without one.
+        # Drop its option as well: that would be left without a value.
         has_option = found[-1:] and found[-1].startswith("-") and "=" not in found[-1] and found[-1] not in _FLAGS
         option = found.pop() if has_option and not part.startswith("-") else ""
-        lost.add(f"{where}: {f'{option} {shown(part)}'.strip()} (names a folder or setting of its runner)")
-    return tuple(placed(part) for part in found)
+        notes.add(f"{where}: {f'{option} {display(part)}'.strip()} (names a folder or setting of its runner)")
+    return tuple(escape(part) for part in found)
 
 
-def placed(text: str) -> str:
-    """Write braces as literal ones, and our placeholders."""
+def escape(text: str) -> str:
+    """Escape literal braces, and write our placeholders."""
     return text.replace("{", "{{").replace("}", "}}").replace(CELL, "{cell}").replace(PYTHON, "{python}")
 
 
-def shown(text: str) -> str:
-    """Give what a note can say."""
-    return text.replace(GONE, "…").replace(CELL, "{cell}").replace(PYTHON, "{python}")
+def display(text: str) -> str:
+    """Return a text for notes."""
+    return text.replace(UNAVAILABLE, "…").replace(CELL, "{cell}").replace(PYTHON, "{python}")

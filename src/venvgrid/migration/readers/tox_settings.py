@@ -1,4 +1,4 @@
-"""tox.ini, tox.toml and [tool.tox] of pyproject.toml: the environments of the list, with their factors applied."""
+"""Reads tox.ini, tox.toml and [tool.tox] of pyproject.toml: the environments of env_list, factors applied."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _FACTOR_LINE = re.compile(r"(?P<expression>[\w{}.!,-]+):\s+(?P<content>.*)")
 
 @dataclass(slots=True, kw_only=True)
 class ToxEnvironment:
-    """The settings of one environment of tox, factors applied: lists of lines, but for `set_env`."""
+    """The settings of one environment of tox, factors applied, as lists of lines."""
 
     name: str
     settings: dict[str, list[str]] = field(default_factory=dict)
-    argvs: list[list[str]] | None = None  # commands, where they are no lines
+    argvs: list[list[str]] | None = None  # commands, if they are lists of words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToxFile:
-    """The environments of a file, and what it says of all of them."""
+    """The environments of a file, and its core settings."""
 
     environments: tuple[ToxEnvironment, ...]
     core: Mapping[str, str]
@@ -85,16 +85,20 @@ def _ini_environment(
         return "\n".join(_lines(value, factors)) if value is not None else None
 
     made = ToxEnvironment(name=name)
-    filling = substitution.Filling(reference)
+    braces = substitution.Substitution(reference)
     for key, value in {**base, **own}.items():
-        filled = [filling.fill(line) for line in _lines(value, factors)]
-        # What was filled in may have several lines, each with factors of its own.
+        filled = [braces.substitute(line) for line in _lines(value, factors)]
+        # A substituted text may have several lines, each with factors of its own.
         made.settings[key] = [item for line in filled for item in _lines(line, factors)]
     return made
 
 
 def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
-    """Read tox.toml, or [tool.tox] of pyproject.toml; raises UsageError."""
+    """Read tox.toml, or [tool.tox] of pyproject.toml.
+
+    Raises:
+        UsageError: tables have a wrong type, or there are no environments.
+    """
     if isinstance(table.get("legacy_tox_ini"), str):
         return read_ini(table["legacy_tox_ini"], source)
     base, own = table.get("env_run_base", {}), table.get("env", {})
@@ -113,7 +117,11 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
-    """Parse TOML; raises UsageError."""
+    """Parse TOML.
+
+    Raises:
+        UsageError: it is invalid.
+    """
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -152,10 +160,10 @@ def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, A
         value = found.get(key) if isinstance(found, dict) else None
         return value if isinstance(value, str) else None
 
-    filling = substitution.Filling(reference)
+    braces = substitution.Substitution(reference)
 
     def flat(raw: Any) -> list[str]:
-        return [filling.fill(text) for text in _texts(raw, factors, whole)]
+        return [braces.substitute(text) for text in _texts(raw, factors, whole)]
 
     for key, raw in table.items():
         if _key(key) == "commands" and isinstance(raw, list):
@@ -168,7 +176,7 @@ def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, A
 
 
 def _texts(raw: Any, factors: set[str], whole: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    """Give the texts of a value, with what its replacements stand for."""
+    """Yield the texts of a value, with its replacements applied."""
     if isinstance(raw, bool | int | float):
         yield str(raw).lower()
     elif isinstance(raw, str):
@@ -181,7 +189,7 @@ def _texts(raw: Any, factors: set[str], whole: Mapping[str, Any], depth: int = 0
 
 
 def _replaced(table: Mapping[str, Any], factors: set[str], whole: Mapping[str, Any]) -> Any:
-    """Give what a replacement of tox.toml stands for."""
+    """Return the value of a replacement of tox.toml."""
     match table.get("replace"):
         case "posargs":
             return table.get("default", [])
@@ -195,11 +203,11 @@ def _replaced(table: Mapping[str, Any], factors: set[str], whole: Mapping[str, A
         case "if":
             condition = re.fullmatch(r"(?P<no>not )?factor\.(?P<factor>[\w.]+)", str(table.get("condition", "")))
             if condition is None:
-                return substitution.GONE
+                return substitution.UNAVAILABLE
             holds = (condition["factor"] in factors) is not bool(condition["no"])
             return table.get("then" if holds else "else", [])
         case _:
-            return substitution.GONE
+            return substitution.UNAVAILABLE
 
 
 def _key(key: str) -> str:
@@ -207,7 +215,7 @@ def _key(key: str) -> str:
 
 
 def _list(text: str) -> list[str]:
-    """Give the names of a list with generative parts."""
+    """Expand a list of names with generative parts."""
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
     parts = re.split(r"[,\s](?![^{]*\})", "\n".join(lines))
     return list(
@@ -230,7 +238,7 @@ def _expand(text: str) -> Iterator[str]:
 
 
 def _lines(text: str, factors: set[str]) -> list[str]:
-    """Give the lines whose factors fit."""
+    """Return the lines whose factors match."""
     found = []
     for line in text.splitlines():
         stripped = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() if "'" not in line else line.strip()
@@ -243,7 +251,7 @@ def _lines(text: str, factors: set[str]) -> list[str]:
 
 
 def _fits(expression: str, factors: set[str]) -> bool:
-    """Whether one of the alternatives has all of its factors, and none of those with a `!`."""
+    """Whether an alternative matches: all of its factors are there, and none of those with a `!`."""
     parts = re.split(r",(?![^{]*\})", expression)
     return any(
         all((factor.removeprefix("!") in factors) is not factor.startswith("!") for factor in name.split("-"))
