@@ -12,10 +12,7 @@ import random
 import statistics
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import Axis, AxisKind
-from venvgrid.model.environment import Distribution
-from venvgrid.model.plan import Cell
-from venvgrid.model.result import Outcome
+from venvgrid.model import Axis, AxisKind, Cell, Distribution, Outcome
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.results.report import Earlier
 from venvgrid.running import prioritisation

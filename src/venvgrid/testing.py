@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.installers.base import Resolved, ResolveResult
-from venvgrid.model.environment import Distribution, Environment, Interpreter, LockEntry
-from venvgrid.model.events import Stage, StageStarted
-from venvgrid.model.result import Outcome
+from venvgrid.model import Distribution, Environment, Interpreter, LockEntry, Outcome, Stage, StageStarted
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel
@@ -39,8 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.installers.base import InstallRequest, ResolveRequest
-    from venvgrid.model.plan import Cell
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import Cell, CellResult
     from venvgrid.running.executor import Deliver, Post
     from venvgrid.running.tasks import CellAnswer, Task, TaskResult
 

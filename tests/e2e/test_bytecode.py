@@ -22,7 +22,7 @@ from venvgrid.environments.package_cache.populate import Populated
 from venvgrid.processes import command, runner
 
 if TYPE_CHECKING:
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 pytestmark = pytest.mark.e2e
 

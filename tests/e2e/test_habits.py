@@ -13,13 +13,12 @@ import pytest
 from conftest import DEMO, HERE, Command, Write
 
 import venvgrid as package
-from venvgrid.model.errors import ConfigError, NothingToRunError
-from venvgrid.model.result import Outcome
+from venvgrid.model import ConfigError, NothingToRunError, Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.events import Event
+    from venvgrid.model import Event
 
 pytestmark = pytest.mark.e2e
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 import factories
 import hostile
 
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.reporters.documents import html
 from venvgrid.results.report import Earlier
 

@@ -25,7 +25,7 @@ from venvgrid.migration import matrix_toml, variants
 from venvgrid.migration.model import Notes, ParsedSource
 from venvgrid.migration.readers import github_workflow, nox, tox, tox_settings
 from venvgrid.migration.readers.requirements import parse_arguments
-from venvgrid.model.errors import VenvgridError
+from venvgrid.model import VenvgridError
 from venvgrid.outcomes import junit_input
 from venvgrid.planning import expansion, selection
 from venvgrid.processes.redaction import Redactor

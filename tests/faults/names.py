@@ -23,10 +23,7 @@ from venvgrid.config import loading
 from venvgrid.environments.package_cache import record
 from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.environments.package_cache.ingest import add_installed
-from venvgrid.model.config import Axis, AxisKind
-from venvgrid.model.environment import Distribution
-from venvgrid.model.errors import ConfigError
-from venvgrid.model.result import CellResult, Outcome
+from venvgrid.model import Axis, AxisKind, CellResult, ConfigError, Distribution, Outcome
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.results import run_folders
 from venvgrid.storage import directories

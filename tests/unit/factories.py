@@ -7,21 +7,27 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from venvgrid import testing
-from venvgrid.model.events import (
+from venvgrid.model import (
+    CaseOutcome,
+    Cell,
     CellFinished,
     CellPlanned,
+    CellResult,
     Event,
+    Failure,
+    Outcome,
+    Plan,
+    PlannedCell,
     RunFinished,
     RunStarted,
     Stage,
     StageFinished,
     StageProgress,
     StageStarted,
+    Status,
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
-from venvgrid.model.result import CaseOutcome, CellResult, Failure, Outcome
 from venvgrid.results.report import Report, build_report
 
 if TYPE_CHECKING:

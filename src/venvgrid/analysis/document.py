@@ -10,10 +10,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis.findings import Analysis
+from venvgrid.model import (
+    Attestation,
+    CaseOutcome,
+    Cell,
+    CellResult,
+    Failure,
+    Interpreter,
+    Outcome,
+    PlannedCell,
+    Status,
+)
 from venvgrid.model.config import EMPTY
-from venvgrid.model.environment import Interpreter
-from venvgrid.model.plan import Cell, PlannedCell, Status
-from venvgrid.model.result import Attestation, CaseOutcome, CellResult, Failure, Outcome
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis import comparison, grouping
 from venvgrid.analysis.rules import Evidence, Explanation
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.grouping import FailureGroup
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Case, Report
 
 GOOD = frozenset({CaseOutcome.PASSED, CaseOutcome.XPASSED})

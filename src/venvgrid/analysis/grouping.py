@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import Outcome
+from venvgrid.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model.result import CellResult, Failure
+    from venvgrid.model import CellResult, Failure
 
 # Reasons that differ only in this are equal: "matplotlib 2.2 has no wheel for CPython 3.8 on linux-x86_64".
 _PYTHON = re.compile(r"\b(?:CPython|PyPy|GraalPy|Python) (\d+\.\d+\w*)")

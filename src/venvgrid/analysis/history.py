@@ -7,8 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import document
-from venvgrid.model.errors import InfrastructureError
-from venvgrid.model.result import Outcome
+from venvgrid.model import InfrastructureError, Outcome
 from venvgrid.results import journal, report, run_folders
 from venvgrid.results.report import Earlier, Report
 

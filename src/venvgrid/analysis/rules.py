@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
 
 LARGEST_RULE = 3  # conditions
 MAX_CONDITIONS = 50  # in pairs and threes: 50 give 19,600 threes, few enough for every failure of a run

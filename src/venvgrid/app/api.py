@@ -16,7 +16,7 @@ from venvgrid.processes.parallel import usable_cpus
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from venvgrid.model.events import Event
+    from venvgrid.model import Event
     from venvgrid.results.report import Report
 
 

@@ -15,7 +15,7 @@ from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.environments.store import EnvironmentStore
 from venvgrid.interpreters.provider import InterpreterProvider
-from venvgrid.model.config import InstallMode
+from venvgrid.model import InstallMode
 from venvgrid.outcomes import probe
 from venvgrid.processes import runner
 from venvgrid.processes.command import Cancellation
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.app.options import FrontEnd, RunOptions
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
     from venvgrid.processes.command import Completed
     from venvgrid.results.report import Earlier
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from venvgrid.model.events import Event
+    from venvgrid.model import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,7 @@ from venvgrid.app import assembly
 from venvgrid.app.request import lock_digest, runnable
 from venvgrid.app.resolution import resolve
 from venvgrid.installers.base import Unresolvable
-from venvgrid.model.config import AxisKind
-from venvgrid.model.errors import LockError, NothingToRunError
-from venvgrid.model.plan import Cell, Conflict, PlannedCell, Status
-from venvgrid.model.result import Outcome
+from venvgrid.model import AxisKind, Cell, Conflict, LockError, NothingToRunError, Outcome, PlannedCell, Status
 from venvgrid.planning import expansion, selection
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.processes import runner
@@ -27,8 +24,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.context import RunContext
     from venvgrid.app.resolution import ResolvedPlan
-    from venvgrid.model.config import Config
-    from venvgrid.model.plan import Plan
+    from venvgrid.model import Config, Plan
 
 MAX_ROUNDS = 50
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import AxisKind, InstallMode
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import AxisKind, ConfigError, InstallMode
 from venvgrid.model.names import normalise
 from venvgrid.project import metadata as project
 from venvgrid.project import sources
@@ -15,7 +14,7 @@ from venvgrid.project import sources
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
     from venvgrid.project.metadata import Metadata
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import LockError
-from venvgrid.model.events import Stage
-from venvgrid.model.plan import Status
+from venvgrid.model import LockError, Stage, Status
 from venvgrid.model.version import __version__
 from venvgrid.resolving import lockfile
 from venvgrid.running import prioritisation
@@ -17,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.app.context import RunContext
-    from venvgrid.model.environment import Interpreter
-    from venvgrid.model.plan import Cell, Plan
+    from venvgrid.model import Cell, Interpreter, Plan
     from venvgrid.running.tasks import CellAnswer
 
 

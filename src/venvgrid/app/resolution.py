@@ -10,8 +10,7 @@ from venvgrid.app import assembly
 from venvgrid.app.request import interpreters_for, locked_answers, runnable
 from venvgrid.environments.builder import BuildError
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model.errors import InfrastructureError
-from venvgrid.model.plan import PlannedCell, Status
+from venvgrid.model import InfrastructureError, PlannedCell, Status
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
 from venvgrid.project.metadata import ProjectError
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.app.context import RunContext
-    from venvgrid.model.environment import Interpreter, LockEntry
-    from venvgrid.model.plan import Cell, Plan
+    from venvgrid.model import Cell, Interpreter, LockEntry, Plan
     from venvgrid.project.metadata import Metadata
     from venvgrid.running.tasks import CellAnswer
 

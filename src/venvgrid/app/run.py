@@ -22,8 +22,7 @@ from venvgrid.app.plan import make_plan
 from venvgrid.app.request import make_request
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
-from venvgrid.model.errors import ExitStatus, UsageError
-from venvgrid.model.events import Stage
+from venvgrid.model import ExitStatus, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import coverage, journal, report, result_cache, run_folders
 from venvgrid.running import loop
@@ -38,9 +37,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.config.config_file import Source
-    from venvgrid.model.config import Config
-    from venvgrid.model.events import Event
-    from venvgrid.model.plan import Plan
+    from venvgrid.model import Config, Event, Plan
     from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
     from venvgrid.results.run_folders import RunFolder

@@ -10,7 +10,7 @@ from venvgrid.installers import uv
 from venvgrid.installers.legacy_tools import Tools
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 from venvgrid.processes import variables
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.installers.base import Installer
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: an installer that the user insists on

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from venvgrid.cli import parser as parsers
 from venvgrid.cli import signals
 from venvgrid.cli.terminal import Terminal
-from venvgrid.model.errors import VenvgridError
+from venvgrid.model import VenvgridError
 from venvgrid.model.version import __version__
 
 if TYPE_CHECKING:

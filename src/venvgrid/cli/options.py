@@ -11,7 +11,7 @@ from venvgrid.app.plan import choose_cells
 from venvgrid.app.run import read_config
 from venvgrid.cli import signals
 from venvgrid.config import config_file, grids, loading
-from venvgrid.model.errors import ExitStatus, NothingToRunError, UsageError
+from venvgrid.model import ExitStatus, NothingToRunError, UsageError
 from venvgrid.planning import expansion
 from venvgrid.processes.parallel import usable_cpus
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.config import Config
-    from venvgrid.model.plan import Plan
+    from venvgrid.model import Config, Plan
 
 # The status of several grids is the first of these that any of them ended with.
 SEVEREST_FIRST = (

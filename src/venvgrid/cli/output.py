@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from venvgrid.cli.terminal import Terminal
-    from venvgrid.model.events import Event
+    from venvgrid.model import Event
     from venvgrid.results.report import Report
 
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from venvgrid.config import axis_values
 from venvgrid.config.reader import Table, joined
 from venvgrid.config.values import BadValueError, flag, label, nearest, shown
-from venvgrid.model.config import Axis, AxisKind, Rule
+from venvgrid.model import Axis, AxisKind, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from venvgrid.model.config import FrozenPolicy
+    from venvgrid.model import FrozenPolicy
 
 ENV = "env"
 LABELS = "labels"

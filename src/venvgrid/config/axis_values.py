@@ -25,8 +25,7 @@ from venvgrid.config.values import (
     text,
     variable_name,
 )
-from venvgrid.model import python_releases, tool_support
-from venvgrid.model.config import Axis, AxisKind, Resolution
+from venvgrid.model import Axis, AxisKind, Resolution, python_releases, tool_support
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

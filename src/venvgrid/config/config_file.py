@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config.values import shown
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,9 +17,7 @@ from venvgrid.config.axes import read_axes, read_rules
 from venvgrid.config.reader import Mistakes, Table
 from venvgrid.config.sections import read_install, read_planning, read_project, read_test
 from venvgrid.config.values import nearest, shown
-from venvgrid.model import serialization
-from venvgrid.model.config import AxisKind, Config, FrozenPolicy, Rule
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import AxisKind, Config, ConfigError, FrozenPolicy, Rule, serialization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

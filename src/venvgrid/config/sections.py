@@ -32,13 +32,14 @@ from venvgrid.config.values import (
     variable_pattern,
     whole_number,
 )
-from venvgrid.model.config import EMPTY, InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, SuiteOptions
+from venvgrid.model import InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, SuiteOptions
+from venvgrid.model.config import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from venvgrid.config.reader import Table
-    from venvgrid.model.config import Axis
+    from venvgrid.model import Axis
 
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise")

@@ -19,8 +19,7 @@ from venvgrid.environments.package_cache import ingest
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
 from venvgrid.installers.base import InstallRequest
-from venvgrid.model.config import InstallMode
-from venvgrid.model.environment import Distribution
+from venvgrid.model import Distribution, InstallMode
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
     from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.installers.base import Installer
-    from venvgrid.model.config import Config
-    from venvgrid.model.environment import Interpreter, LockEntry
+    from venvgrid.model import Config, Interpreter, LockEntry
     from venvgrid.project.wheels import Wheel
 
 

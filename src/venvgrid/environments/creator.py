@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.installers.legacy_tools import Tools
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
 TIMEOUT = 120.0  # seconds

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from venvgrid.environments.manifest import read_marker
 from venvgrid.environments.package_cache.links import digest_of
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 
 
 def freeze(path: Path) -> str:

@@ -34,9 +34,7 @@ from venvgrid.environments.builder import BuildError, BuildResult
 from venvgrid.environments.integrity import IntegrityReport, check
 from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_marker
 from venvgrid.interpreters.identity import identity
-from venvgrid.model.config import InstallMode
-from venvgrid.model.environment import Environment
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import Environment, InfrastructureError, InstallMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,8 +42,7 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.builder import Builder
     from venvgrid.environments.package_cache.cache import PackageCache
-    from venvgrid.model.config import Config
-    from venvgrid.model.environment import LockEntry
+    from venvgrid.model import Config, LockEntry
     from venvgrid.project.wheels import Wheel
 
 TRASH = "trash-"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 
 def python_of(path: Path, platform: str = os.name) -> Path:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.model.config import Resolution
-from venvgrid.model.environment import Distribution, Interpreter
+from venvgrid.model import Distribution, Interpreter, Resolution
 
 if TYPE_CHECKING:
     from pathlib import Path

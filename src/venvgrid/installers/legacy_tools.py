@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.model import tool_support
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError, tool_support
 from venvgrid.processes.command import Command
 from venvgrid.storage import locks
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
 OLD_VIRTUALENV = "20.21.1"

@@ -29,14 +29,13 @@ from venvgrid.installers.base import (
     requirement_lines,
     unfinished,
 )
-from venvgrid.model.config import Resolution
-from venvgrid.model.environment import Distribution
+from venvgrid.model import Distribution, Resolution
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Completed, Runner
 
 HAS_REPORT = (22, 2)  # pip install --dry-run --report

@@ -24,8 +24,7 @@ from venvgrid.installers.base import (
     requirement_lines,
     unfinished,
 )
-from venvgrid.model import tool_support
-from venvgrid.model.environment import Distribution
+from venvgrid.model import Distribution, tool_support
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from packaging.pylock import Package
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Completed, Runner
 
 OLDEST_UV = (0, 8)  # pylock.toml with upload times

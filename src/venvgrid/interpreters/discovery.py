@@ -18,7 +18,7 @@ from venvgrid.interpreters.query import TIMEOUT, QueryResult, ask
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
 

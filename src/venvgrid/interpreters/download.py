@@ -15,7 +15,7 @@ from venvgrid.processes.command import Command, Completed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
 TIMEOUT = 900.0  # seconds: an archive has about 30 MB

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.interpreters import candidates, discovery, selection
 from venvgrid.interpreters import download as downloads
-from venvgrid.model import tool_support
-from venvgrid.model.environment import Interpreter
+from venvgrid.model import Interpreter, tool_support
 from venvgrid.processes import parallel
 
 if TYPE_CHECKING:

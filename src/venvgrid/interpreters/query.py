@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.candidates import base_executable, canonical
-from venvgrid.model.environment import Interpreter
+from venvgrid.model import Interpreter
 from venvgrid.model.serialization import from_plain
 from venvgrid.processes.command import Command, Completed, Runner
 

@@ -17,7 +17,7 @@ from venvgrid.model import python_releases, tool_support
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 ANY_PATCH = 5  # stands for any patch release of a minor version
 

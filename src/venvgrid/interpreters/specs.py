@@ -22,7 +22,7 @@ from packaging.version import InvalidVersion, Version
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 NAMES = {
     "": "cpython",

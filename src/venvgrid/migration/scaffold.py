@@ -13,8 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvgrid.config import config_file, toml_writer
-from venvgrid.model import python_releases
-from venvgrid.model.errors import InfrastructureError, UsageError
+from venvgrid.model import InfrastructureError, UsageError, python_releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import config_file, loading
 from venvgrid.migration import matrix_toml, scaffold, variants
-from venvgrid.model.errors import ConfigError, UsageError
+from venvgrid.model import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,22 +1,31 @@
 """The nouns that every package speaks in: values, events, errors. Nothing here reads, writes or starts anything.
 
-All of them can be imported from here; inside venvgrid each is imported from its own module, which costs less.
+All of them are imported from here. A module is imported when one of its names is first used: a start must be fast.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from venvgrid.model.config import *
+    from venvgrid.model.environment import *
+    from venvgrid.model.errors import *
+    from venvgrid.model.events import *
+    from venvgrid.model.plan import *
+    from venvgrid.model.result import *
 
 _MODULES = {
-    "config": "Axis AxisKind Config InstallMode InstallOptions Planning ProjectOptions Resolution Rule SuiteOptions",
-    "plan": "Cell Certificate Conflict Plan PlannedCell Status",
-    "environment": "Distribution Interpreter LockEntry",
-    "result": "Attestation CaseOutcome CellResult Failure Outcome",
+    "config": (
+        "Axis AxisKind Config FrozenPolicy InstallMode InstallOptions Planning ProjectOptions Resolution Rule SuiteOptions"
+    ),
+    "environment": "Distribution Environment Interpreter LockEntry",
+    "errors": "ConfigError ExitStatus InfrastructureError LockError NothingToRunError PolicyError UsageError VenvgridError",
     "events": (
         "CellFinished CellPlanned Event Message RunFinished RunStarted Stage StageFinished StageProgress StageStarted "
         "TestFinished TestsCollected"
     ),
-    "errors": (
-        "ConfigError ExitStatus InfrastructureError LockError NothingToRunError PolicyError UsageError VenvgridError"
-    ),
+    "plan": "Cell Certificate Conflict Plan PlannedCell Status",
+    "result": "Attestation CaseOutcome CellResult Failure Outcome",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
@@ -24,8 +33,8 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605  (a list of names)
 
 
 def __getattr__(name: str) -> object:
-    """Import a name from its module when it is first used: the command line must start fast."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"venvgrid.model.{_HOMES[name]}"), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found

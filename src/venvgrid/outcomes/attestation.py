@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from venvgrid.model import Attestation
 from venvgrid.model.config import EMPTY
-from venvgrid.model.result import Attestation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

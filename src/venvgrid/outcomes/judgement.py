@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from venvgrid.model import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.model.config import EMPTY
-from venvgrid.model.result import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.outcomes import attestation, signatures
 from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog
 from venvgrid.processes import diagnosis

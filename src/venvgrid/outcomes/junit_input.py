@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat  # document types, the way to every known attack, are refused below
 
-from venvgrid.model.result import CaseOutcome, Failure
+from venvgrid.model import CaseOutcome, Failure
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.observation import ReportFile
 

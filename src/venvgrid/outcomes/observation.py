@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import CaseOutcome, Failure, worst
+from venvgrid.model import CaseOutcome, Failure
+from venvgrid.model.result import worst
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started, Stopped
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.model import CaseOutcome
 from venvgrid.model.config import EMPTY
-from venvgrid.model.result import CaseOutcome
 from venvgrid.outcomes import records, signatures
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from venvgrid.model.config import EMPTY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.result import CaseOutcome
+    from venvgrid.model import CaseOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

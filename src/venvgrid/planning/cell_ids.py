@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from venvgrid.model.config import Axis, AxisKind
+from venvgrid.model import Axis, AxisKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
 from venvgrid.config.loading import MAX_CELLS, too_many
-from venvgrid.model.errors import ConfigError
-from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
+from venvgrid.model import Cell, ConfigError, Plan, PlannedCell, Status
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.planning.matching import fits, rule_fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from venvgrid.model.config import Config, Rule
-    from venvgrid.model.plan import Conflict
+    from venvgrid.model import Config, Conflict, Rule
 
 MAX_COLLISIONS = 20  # of ids, that a message lists
 

@@ -15,12 +15,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from venvgrid.config import axis_values
-from venvgrid.model.config import AxisKind
+from venvgrid.model import AxisKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.config import Rule
+    from venvgrid.model import Rule
 
 _VERSION_LIKE = re.compile(r"[0-9][0-9a-z.!+]{0,200}")
 

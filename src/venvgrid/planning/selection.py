@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from venvgrid.config import axis_values as axis_names
 from venvgrid.config.values import nearest
-from venvgrid.model.errors import UsageError
-from venvgrid.model.result import Outcome
+from venvgrid.model import Outcome, UsageError
 from venvgrid.planning.matching import satisfies, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell
 
     Predicate = Callable[[Cell], bool]
 

@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import ConfigError
-from venvgrid.model.plan import Certificate, Conflict
+from venvgrid.model import Certificate, ConfigError, Conflict
 from venvgrid.planning.covering import generator
 from venvgrid.planning.covering.certificate import certify
 from venvgrid.planning.covering.space import Space
@@ -17,7 +16,7 @@ from venvgrid.planning.matching import fits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from venvgrid.model.config import Axis, Config, Planning, Rule
+    from venvgrid.model import Axis, Config, Planning, Rule
     from venvgrid.planning.covering.space import Row
 
 MAX_CORNERS = 64

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 from venvgrid.processes import capture, memory, supervisor
 from venvgrid.processes.children import Child, GroupChild, SupervisedChild, find_executable
 from venvgrid.processes.command import Cancellation, Command, Completed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.config.config_file import read_pyproject
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

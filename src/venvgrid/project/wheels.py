@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import InstallMode
+from venvgrid.model import InstallMode
 from venvgrid.project import metadata as project
 from venvgrid.project import sources
 from venvgrid.project.metadata import Metadata, ProjectError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvgrid.installers.base import Installer
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 
 WHEEL_FILE = """\

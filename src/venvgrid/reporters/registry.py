@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import document
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 from venvgrid.reporters.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 

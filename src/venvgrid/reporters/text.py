@@ -12,12 +12,12 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 MAX_LINE_LENGTH = 300  # characters of a line of untrusted text

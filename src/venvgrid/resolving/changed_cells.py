@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 from venvgrid.processes.command import Command
 from venvgrid.resolving import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
     from venvgrid.processes.command import Runner
 
 TIMEOUT = 60.0  # seconds

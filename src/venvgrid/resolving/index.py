@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 from venvgrid.model.names import normalise
 from venvgrid.resolving.version_policies import Release
 from venvgrid.storage.atomic import read_sealed, write_sealed

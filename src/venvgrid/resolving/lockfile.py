@@ -14,20 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.config.toml_writer import block, inline, strings, table, text
 from venvgrid.installers.base import Resolved, Unresolvable
-from venvgrid.model import serialization
-from venvgrid.model.config import FrozenPolicy
-from venvgrid.model.environment import Distribution, LockEntry
-from venvgrid.model.errors import LockError
-from venvgrid.model.plan import Conflict, Status
+from venvgrid.model import Conflict, Distribution, FrozenPolicy, LockEntry, LockError, Status, serialization
 from venvgrid.resolving.resolver import lock_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from venvgrid.model.config import Config
-    from venvgrid.model.environment import Interpreter
-    from venvgrid.model.plan import Plan, PlannedCell
+    from venvgrid.model import Config, Interpreter, Plan, PlannedCell
     from venvgrid.project.metadata import Metadata
 
 FORMAT = "venvgrid-lock-1"

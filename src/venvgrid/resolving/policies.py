@@ -11,8 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from venvgrid.config import loading
 from venvgrid.config.config_file import read_pyproject
-from venvgrid.model.config import AxisKind, FrozenPolicy
-from venvgrid.model.errors import ConfigError, InfrastructureError, PolicyError
+from venvgrid.model import AxisKind, ConfigError, FrozenPolicy, InfrastructureError, PolicyError
 from venvgrid.model.names import normalise
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage import directories
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.config.config_file import Source
-    from venvgrid.model.config import Axis, Config
+    from venvgrid.model import Axis, Config
     from venvgrid.resolving.index import Index
     from venvgrid.resolving.version_policies import PolicyVersions
 

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
-from venvgrid.model import serialization, tool_support
-from venvgrid.model.config import AxisKind, InstallMode, Resolution
-from venvgrid.model.environment import LockEntry
+from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
@@ -30,9 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.installers.base import Installer
-    from venvgrid.model.config import Config
-    from venvgrid.model.environment import Interpreter
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell, Config, Interpreter
     from venvgrid.project.metadata import Metadata
 
 INVALID = ".again"  # suffix in place of ".json": the cached result was wrong

@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from venvgrid.config.axis_values import PACKAGE_POLICIES, PYTHON_POLICIES
-from venvgrid.model.errors import PolicyError
+from venvgrid.model import PolicyError
 from venvgrid.model.python_releases import Minor, classified, released
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import InfrastructureError, UsageError
+from venvgrid.model import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import ExitStatus
-from venvgrid.model.result import CellResult, Outcome
+from venvgrid.model import CellResult, ExitStatus, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

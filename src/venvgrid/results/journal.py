@@ -10,8 +10,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Self
 
-from venvgrid.model import serialization
-from venvgrid.model.events import CellFinished, Event, Message, RunFinished, RunStarted
+from venvgrid.model import CellFinished, Event, Message, RunFinished, RunStarted, serialization
 from venvgrid.storage.atomic import sync, trouble
 
 if TYPE_CHECKING:

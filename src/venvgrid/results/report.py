@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from venvgrid.model import Outcome
 from venvgrid.model.config import EMPTY
-from venvgrid.model.result import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,23 +16,26 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import ExitStatus
-from venvgrid.model.events import (
+from venvgrid.model import (
+    CaseOutcome,
     CellFinished,
     CellPlanned,
+    CellResult,
     Event,
+    ExitStatus,
     Message,
+    PlannedCell,
     RunFinished,
     RunStarted,
     Stage,
     StageFinished,
     StageProgress,
     StageStarted,
+    Status,
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model.plan import PlannedCell, Status
-from venvgrid.model.result import OUTCOME_OF_STATUS, CaseOutcome, CellResult, worst
+from venvgrid.model.result import OUTCOME_OF_STATUS, worst
 from venvgrid.results.exit_status import exit_status as status_of
 
 if TYPE_CHECKING:

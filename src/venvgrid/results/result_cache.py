@@ -17,8 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.identity import identity
-from venvgrid.model import serialization
-from venvgrid.model.result import CaseOutcome, CellResult, Outcome
+from venvgrid.model import CaseOutcome, CellResult, Outcome, serialization
 from venvgrid.model.version import __version__
 from venvgrid.processes import variables
 from venvgrid.results.report import Case
@@ -28,9 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from venvgrid.model.config import Config
-    from venvgrid.model.environment import LockEntry
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell, Config, LockEntry
     from venvgrid.results.report import Report
 
 FORMAT = "venvgrid-verdict-1"

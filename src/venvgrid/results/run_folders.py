@@ -16,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 from venvgrid.storage.atomic import sync_folder, trouble
 
 if TYPE_CHECKING:
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
 
 
 RUNS = "runs"

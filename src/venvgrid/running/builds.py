@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.events import Stage
+from venvgrid.model import Stage
 from venvgrid.running.tasks import BuildTask, CompileTask, InstalledProject, TestTask
 
 if TYPE_CHECKING:
-    from venvgrid.model.environment import Environment, LockEntry
-    from venvgrid.model.plan import Cell
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import Cell, CellResult, Environment, LockEntry
     from venvgrid.project.metadata import Metadata
     from venvgrid.running.prerequisites import Prerequisites
     from venvgrid.running.request import RunRequest

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.config import placeholders
-from venvgrid.model.config import AxisKind, InstallMode
+from venvgrid.model import AxisKind, InstallMode
 from venvgrid.model.names import normalise
 from venvgrid.outcomes import probe
 from venvgrid.outcomes.attestation import Expectation
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from venvgrid.model.config import Config
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell, Config
     from venvgrid.processes.redaction import Redactor
     from venvgrid.running.tasks import TestTask
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
-from venvgrid.model.events import Stage, StageFinished, StageStarted
-from venvgrid.model.result import CellResult, Failure, Outcome
+from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.processes.diagnosis import last_exception, with_last_line
 from venvgrid.running.monitor import ProgressMonitor
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from venvgrid.environments.store import EnvironmentStore
-    from venvgrid.model.config import SuiteOptions
+    from venvgrid.model import SuiteOptions
     from venvgrid.processes.command import Command, Completed
     from venvgrid.running.cell_command import CellCommands
     from venvgrid.running.executor import Post

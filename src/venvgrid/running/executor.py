@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.model.events import Event
+from venvgrid.model import Event
 
 if TYPE_CHECKING:
     from venvgrid.running.tasks import Task, TaskResult

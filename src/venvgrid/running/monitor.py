@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvgrid.model.events import TestFinished, TestsCollected
+from venvgrid.model import TestFinished, TestsCollected
 from venvgrid.outcomes import observation, records
 
 if TYPE_CHECKING:

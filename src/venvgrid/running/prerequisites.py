@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvgrid.model.config import InstallMode
+from venvgrid.model import InstallMode
 from venvgrid.running.tasks import DownloadTask, WheelTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.project.wheels import Wheel
     from venvgrid.running.request import RunRequest
 

@@ -17,8 +17,7 @@ from venvgrid.analysis import grid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from venvgrid.model.environment import Distribution
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell, Distribution
     from venvgrid.results.report import Earlier
 
 MUCH_LONGER = 2.0  # times the typical duration

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.events import Stage
+from venvgrid.model import Stage
 from venvgrid.running.prioritisation import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.config import Config
-    from venvgrid.model.environment import Interpreter
-    from venvgrid.model.plan import Plan
+    from venvgrid.model import Config, Interpreter, Plan
     from venvgrid.project.metadata import Metadata
     from venvgrid.running.tasks import CellAnswer
 

@@ -6,17 +6,14 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.events import CellFinished, CellPlanned, RunStarted
-from venvgrid.model.plan import PlannedCell, Status
-from venvgrid.model.result import OUTCOME_OF_STATUS, CellResult
+from venvgrid.model import CellFinished, CellPlanned, CellResult, PlannedCell, RunStarted, Status
+from venvgrid.model.result import OUTCOME_OF_STATUS
 from venvgrid.running.tasks import base_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from venvgrid.model.environment import LockEntry
-    from venvgrid.model.events import Event
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell, Event, LockEntry
     from venvgrid.running.request import RunRequest
 
 

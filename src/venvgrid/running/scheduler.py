@@ -15,8 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model.events import RunFinished, Stage
-from venvgrid.model.plan import Status
+from venvgrid.model import RunFinished, Stage, Status
 from venvgrid.processes.redaction import redact
 from venvgrid.results.exit_status import exit_status
 from venvgrid.running.builds import Builds
@@ -41,10 +40,7 @@ from venvgrid.running.tasks import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from venvgrid.model.environment import LockEntry
-    from venvgrid.model.events import Event
-    from venvgrid.model.plan import Cell
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import Cell, CellResult, Event, LockEntry
     from venvgrid.running.request import RunRequest
     from venvgrid.running.tasks import CellAnswer, Task, TaskResult
 

@@ -17,9 +17,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model.environment import Environment, Interpreter, LockEntry
-from venvgrid.model.plan import Cell
-from venvgrid.model.result import CellResult, Outcome
+from venvgrid.model import Cell, CellResult, Environment, Interpreter, LockEntry, Outcome
 from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel
 

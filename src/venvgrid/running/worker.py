@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.environments.builder import BuildError
 from venvgrid.installers import progress
-from venvgrid.model.errors import InfrastructureError
-from venvgrid.model.events import Stage, StageFinished, StageProgress, StageStarted
+from venvgrid.model import InfrastructureError, Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import ProjectError
 from venvgrid.running.tasks import (
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
     from venvgrid.environments.package_cache.bytecode import Bytecode
     from venvgrid.environments.store import EnvironmentStore
     from venvgrid.interpreters.provider import InterpreterProvider
-    from venvgrid.model.environment import Environment
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell, Environment
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import WheelCache
     from venvgrid.resolving.resolver import Resolver

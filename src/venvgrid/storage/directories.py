@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,12 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from venvgrid import model
 from venvgrid.analysis.document import from_results, to_results
-from venvgrid.model import events, result, serialization
-from venvgrid.model.environment import Interpreter
-from venvgrid.model.events import Event, Message
-from venvgrid.model.plan import PlannedCell, Status
-from venvgrid.model.result import Attestation, CaseOutcome, Outcome
+from venvgrid.model import (
+    Attestation,
+    CaseOutcome,
+    Event,
+    Interpreter,
+    Message,
+    Outcome,
+    PlannedCell,
+    Status,
+    events,
+    serialization,
+)
 from venvgrid.results.report import build_report
 
 
@@ -181,7 +189,7 @@ def test_the_schema_of_events_describes_every_field(kind: type) -> None:
 
 def test_the_schemas_describe_every_field_of_a_result() -> None:
     """As the journal has it, and as results.json has it under its own names."""
-    fields = {field.name for field in dataclasses.fields(result.CellResult)}
+    fields = {field.name for field in dataclasses.fields(model.CellResult)}
     assert fields == set(EVENTS.schema["$defs"]["result"]["properties"])
     described = RESULTS.schema["$defs"]["cell"]["properties"]
     assert set(to_results(make.matplotlib_grid())["cells"][0]) == set(described)

@@ -10,11 +10,11 @@ import factories
 from venvgrid.analysis.comparison import moves
 from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.rules import describe
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.results.report import Earlier
 
 if TYPE_CHECKING:
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 TEST = "tests/test_a.py::test_one"

@@ -10,14 +10,14 @@ import factories as make
 import pytest
 
 from venvgrid.analysis import document, history
-from venvgrid.model.result import CellResult, Outcome
+from venvgrid.model import CellResult, Outcome
 from venvgrid.results import journal, run_folders
 from venvgrid.results.report import build_report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.events import Event
+    from venvgrid.model import Event
 
 
 def store(root: Path, *cells: CellResult, results: str | None = "") -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.analysis.rules import Explanation
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
 
 PYTHONS = ("3.9", "3.10", "3.13")
 NUMPYS = ("1.26", "2.0", "2.2")

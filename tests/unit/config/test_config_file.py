@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from venvgrid.config import loading
 from venvgrid.config.config_file import Source
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import ConfigError
 
 if TYPE_CHECKING:
     import random
 
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from venvgrid.config import grids, loading
 from venvgrid.config import sections as config_sections
 from venvgrid.config.config_file import Source
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import ConfigError
 
 if TYPE_CHECKING:
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from venvgrid.config import config_file, loading
-from venvgrid.model.config import Config, FrozenPolicy
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import Config, ConfigError, FrozenPolicy
 from venvgrid.planning import expansion
 from venvgrid.resolving import lockfile
 

@@ -15,8 +15,7 @@ import pytest
 
 from venvgrid.config import grids, loading
 from venvgrid.config import sections as config_sections
-from venvgrid.model.config import AxisKind, Config, InstallMode, Resolution
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import AxisKind, Config, ConfigError, InstallMode, Resolution
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 

@@ -22,7 +22,7 @@ from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, with_hashes
 
 if TYPE_CHECKING:
-    from venvgrid.model.environment import Distribution
+    from venvgrid.model import Distribution
 
 DEMO = testing.distribution("demo", "1.0")
 PYTHON = testing.interpreter("3.12.1")

@@ -8,7 +8,7 @@ import pytest
 
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest
 from venvgrid.installers.uv import Uv
-from venvgrid.model.environment import Distribution
+from venvgrid.model import Distribution
 from venvgrid.processes.command import Completed
 from venvgrid.testing import interpreter
 

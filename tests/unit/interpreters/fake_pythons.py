@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.query import BEGIN, END
-from venvgrid.model.environment import Interpreter
+from venvgrid.model import Interpreter
 from venvgrid.processes.command import Completed
 
 if TYPE_CHECKING:

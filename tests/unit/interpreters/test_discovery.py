@@ -15,7 +15,7 @@ from packaging.version import Version
 from venvgrid.interpreters.specs import TITLES, choose, matches, parse_spec, preference
 
 if TYPE_CHECKING:
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 versions = st.builds(
     "{}.{}.{}{}".format,

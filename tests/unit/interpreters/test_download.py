@@ -15,7 +15,7 @@ from venvgrid.processes.command import Command, Completed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 
 class FakeUv:

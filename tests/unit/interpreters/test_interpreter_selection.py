@@ -16,7 +16,7 @@ from venvgrid.reporters.terminal.python_table import python_json, python_lines
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the paths in messages are written as on POSIX")
 FOUND = Found(

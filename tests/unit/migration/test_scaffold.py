@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from venvgrid.config import loading
 from venvgrid.migration import scaffold
-from venvgrid.model.errors import ConfigError, InfrastructureError, UsageError
+from venvgrid.model import ConfigError, InfrastructureError, UsageError
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 

@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from venvgrid.config import config_file, grids, loading
 from venvgrid.migration import translate
 from venvgrid.migration.factoring import factor
-from venvgrid.model.errors import UsageError
-from venvgrid.model.plan import Status
+from venvgrid.model import Status, UsageError
 from venvgrid.planning import expansion
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
 
 
 def translated(folder: Path, name: str, text: str, source: str = "") -> tuple[dict[str, Config], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.outcomes.attestation import Expectation
 from venvgrid.outcomes.judgement import CommandExit, Judgement, judge
 from venvgrid.outcomes.observation import Observation, ReportFile

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from seen import ATTESTED, CLEAN, EXPECTED, ORIGIN, PREFIX, SESSION, changed, judged, outcome, reports, session
 
-from venvgrid.model.result import Outcome
+from venvgrid.model import Outcome
 from venvgrid.outcomes.attestation import Expectation
 from venvgrid.outcomes.judgement import CommandExit, judge
 from venvgrid.outcomes.observation import Observation

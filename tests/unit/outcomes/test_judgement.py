@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from seen import ATTESTED, ORIGIN, PREFIX, SESSION, judged, outcome, reports, session
 
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.records import Collected, Finished, Record, Reported, Started, Stopped
 

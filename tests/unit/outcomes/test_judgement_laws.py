@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seen import SESSION, judged, outcome, reports, session
 
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.records import Collected, Record, Reported, Started
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from seen import SESSION, judged, outcome, reports, session
 
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.records import Collected, Record, Reported, Started
 

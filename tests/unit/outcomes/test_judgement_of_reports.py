@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from seen import CLEAN, EXPECTED, judged
 
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.observation import ReportFile
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.result import CaseOutcome
+from venvgrid.model import CaseOutcome
 from venvgrid.outcomes.junit_input import Limits, read, stamp
 from venvgrid.outcomes.observation import ReportFile
 

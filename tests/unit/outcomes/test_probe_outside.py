@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.result import CaseOutcome
+from venvgrid.model import CaseOutcome
 from venvgrid.outcomes.probe import (
     LINE_LIMIT,
     PLUGIN,

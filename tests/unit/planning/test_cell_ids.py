@@ -12,9 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.config import loading
-from venvgrid.model.config import Axis, AxisKind, Config, ProjectOptions, Rule
-from venvgrid.model.errors import ConfigError
-from venvgrid.model.plan import Status
+from venvgrid.model import Axis, AxisKind, Config, ConfigError, ProjectOptions, Rule, Status
 from venvgrid.planning import expansion
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"

@@ -13,13 +13,12 @@ import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 
 from venvgrid.config import loading
-from venvgrid.model.errors import ConfigError
-from venvgrid.model.plan import Cell, Plan, Status
+from venvgrid.model import Cell, ConfigError, Plan, Status
 from venvgrid.planning import expansion
 from venvgrid.reporters.documents import plan_json
 
 if TYPE_CHECKING:
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 

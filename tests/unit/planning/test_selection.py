@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model.errors import UsageError
-from venvgrid.model.plan import Cell
-from venvgrid.model.result import Outcome
+from venvgrid.model import Cell, Outcome, UsageError
 from venvgrid.planning import selection
 
 AXES = ("python", "matplotlib", "env.X")

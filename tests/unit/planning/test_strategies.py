@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.config import loading
-from venvgrid.model.errors import ConfigError
-from venvgrid.model.plan import Conflict, Plan
+from venvgrid.model import ConfigError, Conflict, Plan
 from venvgrid.planning import expansion
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
 
 if TYPE_CHECKING:
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
 
 GRID = """
 [axes]

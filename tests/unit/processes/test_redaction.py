@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.events import CellFinished, TestFinished
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, CellFinished, Outcome, TestFinished
 from venvgrid.processes.redaction import Redactor, redact
 
 SECRET = "hunter2hunter2"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.model.errors import ConfigError
+from venvgrid.model import ConfigError
 from venvgrid.project import metadata as project
 from venvgrid.project.metadata import Metadata
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid import testing
-from venvgrid.model.config import InstallMode
+from venvgrid.model import InstallMode
 from venvgrid.project import wheels
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.project.wheels import WheelCache
@@ -16,7 +16,7 @@ from venvgrid.project.wheels import WheelCache
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 
 def write_wheel(path: Path, members: dict[str, str], *, pure: bool = True) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.result import CellResult, Outcome
+from venvgrid.model import CellResult, Outcome
 from venvgrid.reporters import registry
 
 COMMAND = re.compile(r"::(error|warning|notice) ([^:]*)::(.*)")

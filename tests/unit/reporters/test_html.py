@@ -14,7 +14,7 @@ import hostile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.result import CaseOutcome, CellResult, Outcome
+from venvgrid.model import CaseOutcome, CellResult, Outcome
 from venvgrid.reporters.documents import html
 from venvgrid.results.report import Earlier
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model.result import CaseOutcome, CellResult, Outcome
+from venvgrid.model import CaseOutcome, CellResult, Outcome
 from venvgrid.reporters.documents import junit
 
 if TYPE_CHECKING:
-    from venvgrid.model.events import Event
+    from venvgrid.model import Event
     from venvgrid.results.report import Report
 
 

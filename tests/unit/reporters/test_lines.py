@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model.events import Event, Message, Stage, StageStarted, TestsCollected
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Event, Message, Outcome, Stage, StageStarted, TestsCollected
 from venvgrid.reporters.terminal.lines import LinesReporter, finished
 from venvgrid.reporters.terminal.progress import Progress
 from venvgrid.reporters.terminal.streams import SafeStream

@@ -14,12 +14,21 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from venvgrid.model.events import Event, Message, Stage, StageFinished, StageProgress, StageStarted, TestsCollected
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import (
+    CaseOutcome,
+    Event,
+    Message,
+    Outcome,
+    Stage,
+    StageFinished,
+    StageProgress,
+    StageStarted,
+    TestsCollected,
+)
 from venvgrid.reporters.terminal.live import LiveReporter, Screen
 
 if TYPE_CHECKING:
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell
 
 CONTROL = re.compile(r"\x1b\[(\??)(\d*)([A-Za-z])|(\r)|(\n)|([^\x1b\r\n]+)")
 

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from venvgrid.model.events import Event, Message
-from venvgrid.model.result import CaseOutcome, CellResult, Outcome
+from venvgrid.model import CaseOutcome, CellResult, Event, Message, Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import markdown
 from venvgrid.results.report import build_report

@@ -8,8 +8,7 @@ import factories as make
 import pytest
 
 from venvgrid.analysis import document
-from venvgrid.model.errors import UsageError
-from venvgrid.model.plan import Plan, PlannedCell, Status
+from venvgrid.model import Plan, PlannedCell, Status, UsageError
 from venvgrid.reporters import registry
 from venvgrid.reporters.formats import FORMATS
 from venvgrid.reporters.terminal import plan_table

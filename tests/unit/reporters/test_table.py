@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from venvgrid.model.events import Event, Message
-from venvgrid.model.result import CaseOutcome, CellResult, Outcome
+from venvgrid.model import CaseOutcome, CellResult, Event, Message, Outcome
 from venvgrid.reporters.terminal import table
 from venvgrid.results.report import Report, build_report
 

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.installers.base import Unresolvable
-from venvgrid.model.environment import Distribution, Interpreter, LockEntry
-from venvgrid.model.errors import LockError
-from venvgrid.model.plan import Cell, PlannedCell, Status
+from venvgrid.model import Cell, Distribution, Interpreter, LockEntry, LockError, PlannedCell, Status
 from venvgrid.resolving import lockfile
 from venvgrid.resolving.lockfile import Lock, LockedEnvironment
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.config import loading
-from venvgrid.model.config import FrozenPolicy
-from venvgrid.model.errors import InfrastructureError, PolicyError
+from venvgrid.model import FrozenPolicy, InfrastructureError, PolicyError
 from venvgrid.resolving import lockfile, policies
 from venvgrid.resolving.index import Index, Page
 from venvgrid.resolving.version_policies import Release
@@ -18,7 +17,7 @@ from venvgrid.resolving.version_policies import Release
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
 
 TODAY = date(2026, 11, 21)
 PYPROJECT = """

@@ -11,15 +11,14 @@ import pytest
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
-from venvgrid.model.config import Config, Resolution
-from venvgrid.model.environment import LockEntry
+from venvgrid.model import Config, LockEntry, Resolution
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
 from venvgrid.resolving.resolver import Resolver, requirement, requirements_of
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell
 
 DEMO = Metadata(name="demo", version="1.0", requires=("numpy>=1.20", 'rich>=10; extra == "tty"'), extras=("tty",))
 

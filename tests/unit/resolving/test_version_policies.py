@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from venvgrid.model.errors import PolicyError
+from venvgrid.model import PolicyError
 from venvgrid.resolving import version_policies
 from venvgrid.resolving.version_policies import Release
 

@@ -16,11 +16,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model import events
-from venvgrid.model.environment import Interpreter
-from venvgrid.model.errors import InfrastructureError
-from venvgrid.model.plan import Cell, Plan, PlannedCell, Status
-from venvgrid.model.result import Attestation, CaseOutcome, CellResult, Failure, Outcome
+from venvgrid import model
+from venvgrid.model import (
+    Attestation,
+    CaseOutcome,
+    Cell,
+    CellResult,
+    Failure,
+    InfrastructureError,
+    Interpreter,
+    Outcome,
+    Plan,
+    PlannedCell,
+    Status,
+    events,
+)
 from venvgrid.results import journal
 
 if TYPE_CHECKING:
@@ -81,10 +91,10 @@ results = values(
     notes=tuples(text),
     log=text,
 )
-stages = st.sampled_from(events.Stage)
+stages = st.sampled_from(model.Stage)
 KINDS = {
-    events.RunStarted: values(
-        events.RunStarted,
+    model.RunStarted: values(
+        model.RunStarted,
         run=text,
         time=text,
         venvgrid=text,
@@ -96,17 +106,17 @@ KINDS = {
         command=tuples(text),
         workers=st.integers(1, 9),
     ),
-    events.CellPlanned: values(
-        events.CellPlanned, cell=text, status=st.sampled_from(Status), reason=text, at=seconds, environment=text
+    model.CellPlanned: values(
+        model.CellPlanned, cell=text, status=st.sampled_from(Status), reason=text, at=seconds, environment=text
     ),
-    events.StageStarted: values(events.StageStarted, cell=text, stage=stages, at=seconds, worker=st.integers(0, 9)),
-    events.StageProgress: values(events.StageProgress, cell=text, stage=stages, text=text, at=seconds),
-    events.StageFinished: values(
-        events.StageFinished, cell=text, stage=stages, at=seconds, duration=seconds, detail=text
+    model.StageStarted: values(model.StageStarted, cell=text, stage=stages, at=seconds, worker=st.integers(0, 9)),
+    model.StageProgress: values(model.StageProgress, cell=text, stage=stages, text=text, at=seconds),
+    model.StageFinished: values(
+        model.StageFinished, cell=text, stage=stages, at=seconds, duration=seconds, detail=text
     ),
-    events.TestsCollected: values(events.TestsCollected, cell=text, collected=st.integers(0), at=seconds),
-    events.TestFinished: values(
-        events.TestFinished,
+    model.TestsCollected: values(model.TestsCollected, cell=text, collected=st.integers(0), at=seconds),
+    model.TestFinished: values(
+        model.TestFinished,
         cell=text,
         test=text,
         verdict=st.sampled_from(CaseOutcome),
@@ -115,16 +125,16 @@ KINDS = {
         message=text,
         attempt=st.integers(1, 9),
     ),
-    events.CellFinished: values(events.CellFinished, result=results, at=seconds),
-    events.Message: values(events.Message, level=text, text=text, at=seconds),
-    events.RunFinished: values(events.RunFinished, exit_status=st.integers(0, 255), duration=seconds, at=seconds),
+    model.CellFinished: values(model.CellFinished, result=results, at=seconds),
+    model.Message: values(model.Message, level=text, text=text, at=seconds),
+    model.RunFinished: values(model.RunFinished, exit_status=st.integers(0, 255), duration=seconds, at=seconds),
 }
 anything = st.one_of(*KINDS.values())
 
-SMALL: tuple[events.Event, ...] = (
-    events.StageStarted(cell="py3.9", stage=events.Stage.TEST, at=1.0),
-    events.TestFinished(cell="py3.9", test="test_ä", verdict=CaseOutcome.PASSED, duration=0.5, at=2.0),
-    events.RunFinished(exit_status=0, duration=3.0, at=3.0),
+SMALL: tuple[model.Event, ...] = (
+    model.StageStarted(cell="py3.9", stage=model.Stage.TEST, at=1.0),
+    model.TestFinished(cell="py3.9", test="test_ä", verdict=CaseOutcome.PASSED, duration=0.5, at=2.0),
+    model.RunFinished(exit_status=0, duration=3.0, at=3.0),
 )
 
 
@@ -169,7 +179,7 @@ def test_going_on_after_a_cut(tmp_path: Path) -> None:
     write(path, SMALL[2:])
     read = list(journal.read(path))
     assert [SMALL[0], SMALL[2]] == [read[0], read[2]]
-    assert events.Message(level="warning", text=read[1].text) == read[1]  # type: ignore[union-attr]
+    assert model.Message(level="warning", text=read[1].text) == read[1]  # type: ignore[union-attr]
 
 
 @given(st.data())
@@ -216,7 +226,7 @@ def test_damaged_lines_are_counted(tmp_path: Path, line: str) -> None:
         file.write(2 * (line.encode("utf-8", "surrogateescape") + b"\n"))
     write(path, SMALL[1:])
     warning = f"2 lines are damaged in {path} and left out; to be sure, type: venvgrid run"
-    expected = [*SMALL[:2], events.Message(level="warning", text=warning), SMALL[2]]
+    expected = [*SMALL[:2], model.Message(level="warning", text=warning), SMALL[2]]
     assert expected == list(journal.read(path))
 
 
@@ -225,14 +235,14 @@ def test_damage_without_an_end_is_said_last(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text("{]\n")
     warning = f"1 line is damaged in {path} and left out; to be sure, type: venvgrid run"
-    assert [events.Message(level="warning", text=warning)] == list(journal.read(path))
+    assert [model.Message(level="warning", text=warning)] == list(journal.read(path))
 
 
 def test_kinds_and_fields_of_later_versions(tmp_path: Path) -> None:
     """Unknown kinds of events and unknown fields are passed over without a word."""
     path = tmp_path / "events.jsonl"
     path.write_text('{"event":"Rescheduled","x":1}\n\n{"event":"Message","level":"info","text":"a","mood":"good"}\n')
-    assert [events.Message(level="info", text="a")] == list(journal.read(path))
+    assert [model.Message(level="info", text="a")] == list(journal.read(path))
 
 
 def test_journal_that_is_missing(tmp_path: Path) -> None:
@@ -257,7 +267,7 @@ def test_journal_is_strict_json(tmp_path: Path) -> None:
     """Lone surrogates and numbers that JSON does not have do not get into the file."""
     path = tmp_path / "events.jsonl"
     write(
-        path, [events.TestFinished(cell="\udcff", test="é", verdict=CaseOutcome.FAILED, duration=float("nan"), at=1.0)]
+        path, [model.TestFinished(cell="\udcff", test="é", verdict=CaseOutcome.FAILED, duration=float("nan"), at=1.0)]
     )
     line = path.read_bytes().decode("utf-8")
     data = json.loads(line, parse_constant=pytest.fail)

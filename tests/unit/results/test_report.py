@@ -10,18 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.analysis import grouping
-from venvgrid.model.events import (
+from venvgrid.model import (
+    CaseOutcome,
+    Cell,
     CellFinished,
     CellPlanned,
+    CellResult,
     Event,
     Message,
+    Outcome,
+    PlannedCell,
     Stage,
     StageFinished,
     StageStarted,
+    Status,
     TestsCollected,
 )
-from venvgrid.model.plan import Cell, PlannedCell, Status
-from venvgrid.model.result import CaseOutcome, CellResult, Outcome
 from venvgrid.results.exit_status import exit_status
 from venvgrid.results.report import build_report
 

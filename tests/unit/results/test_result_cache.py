@@ -10,15 +10,13 @@ import pytest
 
 from venvgrid import testing
 from venvgrid.config import loading
-from venvgrid.model.environment import LockEntry
-from venvgrid.model.result import CaseOutcome, CellResult, Outcome
+from venvgrid.model import CaseOutcome, CellResult, LockEntry, Outcome
 from venvgrid.planning import expansion
 from venvgrid.results.report import Case, Report
 from venvgrid.results.result_cache import MAX_RESULTS_PER_CELL, ResultCache, with_tests
 
 if TYPE_CHECKING:
-    from venvgrid.model.config import Config
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell, Config
 
 
 def parse(text: str) -> Config:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 from venvgrid.results import run_folders
 
 posix = pytest.mark.skipif(os.name != "posix", reason="symbolic links need no privilege on POSIX")

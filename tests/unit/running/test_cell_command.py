@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from venvgrid.model.plan import Cell
+from venvgrid.model import Cell
 from venvgrid.running.cell_command import fill
 
 

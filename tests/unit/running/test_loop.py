@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid import testing
-from venvgrid.model.events import Event, Message, RunFinished, Stage, StageStarted
-from venvgrid.model.plan import Cell
+from venvgrid.model import Cell, Event, Message, RunFinished, Stage, StageStarted
 from venvgrid.processes import parallel
 from venvgrid.processes.command import Cancellation
 from venvgrid.running import loop

@@ -8,14 +8,13 @@ import factories
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.model.environment import Distribution
-from venvgrid.model.result import Outcome
+from venvgrid.model import Distribution, Outcome
 from venvgrid.results.report import Earlier
 from venvgrid.running import prioritisation
 from venvgrid.running.prioritisation import ranks
 
 if TYPE_CHECKING:
-    from venvgrid.model.plan import Cell
+    from venvgrid.model import Cell
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12")
 NUMPYS = ("1.26", "2.0", "2.2")

@@ -11,8 +11,7 @@ import pytest
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model.events import CellFinished, CellPlanned, Event, RunFinished, RunStarted, Stage, StageStarted
-from venvgrid.model.result import Outcome
+from venvgrid.model import CellFinished, CellPlanned, Event, Outcome, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.planning import expansion
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
@@ -22,7 +21,7 @@ from venvgrid.running.request import RunRequest
 from venvgrid.running.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from venvgrid.model.config import Config
+    from venvgrid.model import Config
     from venvgrid.running.run_state import RunState
 
 DEMO = Metadata(name="demo", version="1.0")

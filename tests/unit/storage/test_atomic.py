@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model.errors import InfrastructureError
+from venvgrid.model import InfrastructureError
 from venvgrid.storage.atomic import write_atomic
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and pipes of POSIX")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.config.values import BadValueError, size
 from venvgrid.environments import user_cache
 from venvgrid.environments.package_cache.cache import PackageCache
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:

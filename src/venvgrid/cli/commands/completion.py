@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import config_file, grids, loading
-from venvgrid.model.errors import VenvgridError
+from venvgrid.model import VenvgridError
 from venvgrid.planning import expansion
 from venvgrid.resolving import policies
 from venvgrid.results import run_folders

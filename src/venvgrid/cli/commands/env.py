@@ -10,7 +10,7 @@ from venvgrid.app.run import run_lock
 from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments.manifest import read_marker
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.context import RunContext
 from venvgrid.app.run import trial
 from venvgrid.cli import options
-from venvgrid.model.errors import InfrastructureError, UsageError
-from venvgrid.model.events import Stage
-from venvgrid.model.result import Outcome
+from venvgrid.model import InfrastructureError, Outcome, Stage, UsageError
 from venvgrid.processes import runner, variables
 from venvgrid.processes.command import Command
 

@@ -11,8 +11,7 @@ from venvgrid.app.request import lock_digest
 from venvgrid.app.resolution import resolve
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
-from venvgrid.model.errors import ExitStatus, InfrastructureError
-from venvgrid.model.plan import Status
+from venvgrid.model import ExitStatus, InfrastructureError, Status
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage.atomic import write_atomic
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.config import FrozenPolicy
+    from venvgrid.model import FrozenPolicy
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -11,8 +11,7 @@ from venvgrid.app.request import lock_digest, runnable
 from venvgrid.app.resolution import resolve
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
-from venvgrid.model.errors import ExitStatus, UsageError
-from venvgrid.model.plan import Status
+from venvgrid.model import ExitStatus, Status, UsageError
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
 from venvgrid.resolving import lockfile
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model.plan import Plan
+    from venvgrid.model import Plan
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app.run import load
 from venvgrid.cli import options, output
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 from venvgrid.reporters import registry
 from venvgrid.results import run_folders
 from venvgrid.storage import atomic

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app.run import run_grid
 from venvgrid.cli import options, output, signals
-from venvgrid.model.errors import ExitStatus, UsageError
+from venvgrid.model import ExitStatus, UsageError
 from venvgrid.reporters import registry
 from venvgrid.reporters.formats import FORMATS
 from venvgrid.results import coverage

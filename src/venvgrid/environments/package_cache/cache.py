@@ -31,7 +31,7 @@ from venvgrid.storage.atomic import write_whole
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from venvgrid.model.environment import Distribution, Interpreter
+    from venvgrid.model import Distribution, Interpreter
 
 FORMAT = "venvgrid-tree-1"
 PARTS = ("site", "outside", "compiled")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.package_cache.cache import PackageCache
     from venvgrid.environments.package_cache.record import InstalledFiles
-    from venvgrid.model.environment import Distribution, Interpreter
+    from venvgrid.model import Distribution, Interpreter
 
 FIRST_LINES = 3  # of a script: those that may name its interpreter
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements
 from venvgrid.migration.readers.substitution import UNAVAILABLE, drop_unavailable
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements, substitution
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

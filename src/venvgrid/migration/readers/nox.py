@@ -20,8 +20,7 @@ from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, va
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
 from venvgrid.migration.readers.substitution import escape
 from venvgrid.migration.scaffold import allowed_minors
-from venvgrid.model import python_releases
-from venvgrid.model.errors import ConfigError, UsageError
+from venvgrid.model import ConfigError, UsageError, python_releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.readers import substitution
-from venvgrid.model.errors import UsageError
+from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,8 +7,7 @@ import json
 import unicodedata
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import ExitStatus
-from venvgrid.model.result import Outcome
+from venvgrid.model import ExitStatus, Outcome
 
 if TYPE_CHECKING:
     from venvgrid.results.report import Report

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import grouping, rules
 from venvgrid.analysis.findings import Analysis
-from venvgrid.model.result import Outcome
+from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import html_data
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from venvgrid.analysis.findings import Finding
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 ASSETS = Path(__file__).with_name("page")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model.result import CaseOutcome
+from venvgrid.model import CaseOutcome
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from venvgrid.analysis.findings import Analysis
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 LETTERS = {

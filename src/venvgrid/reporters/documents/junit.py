@@ -17,15 +17,14 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from venvgrid.model.errors import ExitStatus
-from venvgrid.model.result import CaseOutcome, Failure, Outcome
+from venvgrid.model import CaseOutcome, ExitStatus, Failure, Outcome
 from venvgrid.reporters import text
 from venvgrid.results.report import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 MAX_TEXT_LENGTH = 20_000  # characters of one test's failure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import grouping, rules
 from venvgrid.analysis.findings import Analysis
-from venvgrid.model.result import Outcome
+from venvgrid.model import Outcome
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.findings import Finding
     from venvgrid.analysis.grouping import ReasonGroup
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 LIMIT = 890_000  # bytes of UTF-8, of the whole page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from venvgrid.model.plan import Plan
+    from venvgrid.model import Plan
 
 FORMAT = "venvgrid-plan-1"
 MAX_SAFE_INTEGER = 2**53 - 1  # JSON parsers may round larger ones

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from venvgrid.analysis import grid as grid_layout
-from venvgrid.model.events import Stage
+from venvgrid.model import Stage
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:

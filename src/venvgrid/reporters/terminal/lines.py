@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
-from venvgrid.model.events import CellFinished, CellPlanned, Event, Message, RunStarted, Stage, StageFinished
-from venvgrid.model.plan import Status
-from venvgrid.model.result import Outcome
+from venvgrid.model import CellFinished, CellPlanned, Event, Message, Outcome, RunStarted, Stage, StageFinished, Status
 from venvgrid.reporters import text
 from venvgrid.reporters.terminal.progress import Progress, Running
 from venvgrid.reporters.terminal.streams import SafeStream
 
 if TYPE_CHECKING:
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
 
 MAX_FAILURES = 5  # of a cell
 MAX_RUNNING = 4  # cells in a line of progress

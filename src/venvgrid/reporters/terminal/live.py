@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from venvgrid.model.events import CellFinished, Event, Message, Stage, TestFinished
-from venvgrid.model.result import Outcome
+from venvgrid.model import CellFinished, Event, Message, Outcome, Stage, TestFinished
 from venvgrid.reporters import text
 from venvgrid.reporters.terminal.grid_view import LiveGrid
 from venvgrid.reporters.terminal.lines import finished

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model.plan import Status
-from venvgrid.model.result import OUTCOME_OF_STATUS, CellResult, Outcome
+from venvgrid.model import CellResult, Outcome, Status
+from venvgrid.model.result import OUTCOME_OF_STATUS
 from venvgrid.reporters import text
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvgrid.model.plan import Plan
+    from venvgrid.model import Plan
 
 MAX_MISSING = 5
 MAX_REASONS = 12

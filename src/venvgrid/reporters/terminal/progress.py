@@ -6,19 +6,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.model.events import (
+from venvgrid.model import (
+    CaseOutcome,
     CellFinished,
     Event,
+    Outcome,
     RunStarted,
     Stage,
     StageFinished,
     StageProgress,
     StageStarted,
+    Status,
     TestFinished,
     TestsCollected,
 )
-from venvgrid.model.plan import Status
-from venvgrid.model.result import CaseOutcome, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from venvgrid.interpreters.specs import TITLES, version_of
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found, Place
-    from venvgrid.model.environment import Interpreter
+    from venvgrid.model import Interpreter
 
 FORMAT = "venvgrid-python-1"
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from venvgrid.analysis import rules
 from venvgrid.analysis.findings import GOOD, Analysis
-from venvgrid.model.result import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.reporters import text
 from venvgrid.results.report import BAD
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from venvgrid.analysis.findings import Difference, Finding
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 MAX_GROUPS = 20

@@ -12,7 +12,7 @@ from rich.text import Text
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import grouping
 from venvgrid.analysis.findings import Analysis
-from venvgrid.model.result import Outcome
+from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.terminal import sections
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.grid import Grid
     from venvgrid.analysis.grouping import ReasonGroup
-    from venvgrid.model.result import CellResult
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 MAX_CELLS = 8
