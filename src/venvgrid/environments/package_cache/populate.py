@@ -41,13 +41,7 @@ def fits(package: CachedPackage, python: Path) -> bool:
 
 
 def populate(
-    packages: PackageCache,
-    package: CachedPackage,
-    environment: Path,
-    site: Path,
-    populated: Populated,
-    *,
-    may_link: bool,
+    cache: PackageCache, package: CachedPackage, environment: Path, site: Path, populated: Populated, *, may_link: bool
 ) -> None:
     """Add a package to an environment, and note in `populated` what was added.
 
@@ -56,15 +50,14 @@ def populate(
         FileExistsError: the environment has one of the files already.
         OSError: a file cannot be written.
     """
+    may_link = may_link and cache.should_link(package.path, environment)
     try:
-        _add_site(
-            package, environment, site, populated, may_link=may_link and packages.should_link(package.path, environment)
-        )
+        _add_site(package, environment, site, populated, may_link=may_link)
     except DamagedError:
-        packages.drop(package)
+        cache.drop(package)
         raise
     populated.packages.append(package.key)
-    packages.touched.add(package.path)
+    cache.touched.add(package.path)
 
 
 def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> bytes:
