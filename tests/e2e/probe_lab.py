@@ -6,15 +6,17 @@ asserts, of which it has none: PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from rig import LIMIT
 
 from venvgrid.outcomes import attestation, probe
 from venvgrid.outcomes import judgement as verdict
@@ -46,7 +48,12 @@ with_xdist = pytest.mark.parametrize("age", ["2.7", "3.6", "3.9", "3.13"])
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks are of POSIX")
 OK = "def test_ok(): pass\n"
 
-LIMIT = 120.0  # seconds of one command; nothing that works takes so long
+# A distribution "demo-dist" 1.0 with the package "demo", as an installer leaves it.
+DEMO_DIST = {
+    "demo/__init__.py": "",
+    "demo_dist-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: demo-dist\nVersion: 1.0\n",
+    "demo_dist-1.0.dist-info/RECORD": "demo/__init__.py,,\ndemo_dist-1.0.dist-info/METADATA,,\n",
+}
 BASE = {
     name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
 }
@@ -65,7 +72,7 @@ class Lab:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What became of one command."""
+    """Observation, judgement, status and output of one command."""
 
     observed: Observation
     judgement: verdict.Judgement
@@ -90,8 +97,8 @@ class Seen:
         return str(self.judgement.outcome), self.judgement.reason
 
 
-def build(executable: str, folder: Path, requirements: tuple[str, ...]) -> Lab:
-    """Make an environment of an interpreter, with these requirements and the probe in it."""
+def build(executable: str, folder: Path, requirements: tuple[str, ...]) -> None:
+    """Build an environment of an interpreter with these requirements, the project "demo" and the probe."""
     code = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
     version = subprocess.run([executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     if version.startswith("2."):  # no venv of today; a folder on the path will do
@@ -115,7 +122,8 @@ def build(executable: str, folder: Path, requirements: tuple[str, ...]) -> Lab:
         site = Path(subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip())
         lab = Lab(python=python, version=version, prefix=os.path.realpath(folder), site=site)
     (lab.site / probe.PROBE_FILE.name).write_bytes(probe.PROBE_FILE.read_bytes())
-    return lab
+    write(lab.site, DEMO_DIST)
+    (folder / "lab.json").write_text(json.dumps({**asdict(lab), "site": str(lab.site)}), encoding="utf-8")
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -138,7 +146,7 @@ class Case:
 
     @property
     def tests(self) -> Path:
-        """Where the tests are, and run."""
+        """The folder of the tests, and their working directory."""
         return self.folder / "tests"
 
     def variables(self, user: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -195,21 +203,20 @@ class Cases(Protocol):
 
 
 @pytest.fixture(scope="session")
-def lab(pythons: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Lab]:
-    """Give the environment of an age, built when it is first asked for; skip where its Python is missing."""
-    built: dict[str, Lab] = {}
+def lab(pythons: dict[str, str], once: Callable[[str, Callable[[Path], None]], Path]) -> Callable[[str], Lab]:
+    """Return a function that builds the environment of an age once a session; it skips where the Python is missing."""
 
     def get(age: str) -> Lab:
         if age not in pythons:
             pytest.skip(f"needs CPython {age}, which this machine does not have")
-        if age not in built:
-            built[age] = build(pythons[age], tmp_path_factory.mktemp("lab") / "env", LABS[age])
-        return built[age]
+        folder = once(f"lab-{age}", lambda folder: build(pythons[age], folder, LABS[age]))
+        values = json.loads((folder / "lab.json").read_text(encoding="utf-8"))
+        return Lab(**{**values, "site": Path(values["site"])})
 
     return get
 
 
 @pytest.fixture
 def case(lab: Callable[[str], Lab], tmp_path: Path) -> Cases:
-    """Give a folder for tests that run in the environment of an age."""
+    """Return a function that makes a folder for tests that run in the environment of an age."""
     return lambda age=NEW, **options: Case(lab=lab(age), folder=tmp_path, **options)

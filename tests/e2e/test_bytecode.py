@@ -46,7 +46,7 @@ class Shared:
         ingest.add_installed(self.packages, env, env / "site", env / "bin/python", interpreter, (DEMO,))
 
     def give(self, env: Path, interpreter: Interpreter = HERE) -> int:
-        """Fill a new environment from the package; gives how many compiled files it got."""
+        """Fill a new environment from the cache; return the number of compiled files."""
         (env / "site").mkdir(parents=True)
         package = self.packages.find(interpreter, DEMO)
         if package is None:
@@ -88,7 +88,7 @@ def imported(env: Path, name: str) -> None:
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Shared:
-    """Give an empty cache; compiling starts the interpreter that runs the tests."""
+    """Return an empty cache, which compiles with the interpreter that runs the tests."""
     packages = PackageCache(folder=tmp_path / "trees")
     return Shared(packages, Bytecode(packages=packages, environ={}, run=runner.run))
 

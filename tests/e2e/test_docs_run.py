@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import DEMO, Command, Write, declaring, outcomes
+from conftest import DEMO, Command, Write, declaring
+from rig import outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """Give the blocks of a page in one language."""
+    """Return the blocks of a page in one language."""
     return [text for found, text in FENCE.findall((DOCS / page).read_text(encoding="utf-8")) if found == language]
 
 

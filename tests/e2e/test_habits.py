@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from conftest import DEMO, HERE, Command, Write
+from conftest import DEMO, Command, Write
+from rig import HERE
 
 import venvgrid as package
 from venvgrid.model import ConfigError, NothingToRunError, Outcome

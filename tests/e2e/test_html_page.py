@@ -30,7 +30,7 @@ Open = Any
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Give the browser; every test opens a page of its own in it."""
+    """Yield the browser; every test opens a page of its own in it."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
@@ -72,7 +72,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 def texts(browser: Any, selector: str) -> list[str]:
-    """Give the text of every element that can be seen."""
+    """Return the text of every visible element."""
     script = """return [...document.querySelectorAll(arguments[0])].filter((item) => item.offsetParent !== null)
         .map((item) => item.innerText.trim())"""
     found: list[str] = browser.execute_script(script, selector)

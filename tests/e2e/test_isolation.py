@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import DEMO, HERE, cell, outcomes
+from conftest import DEMO, cell
+from rig import HERE, outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 MATRIX = f'[axes]\npython = ["{HERE}"]\nsix = ["1.15", "1.16"]\n'
-# The cell with six 1.15 writes into a module that both cells have, in place and with its times set back; the other one
-# waits until that was done, and needs the module as it was installed.
+# The cell with six 1.15 writes into a module that both cells have, in place and with its times set back, and goes on
+# until the other one has read it. The other one waits for the write, and needs the module as it was installed.
 SABOTAGE = """
 import os, time
 from pathlib import Path
@@ -25,7 +26,14 @@ from pathlib import Path
 import iniconfig
 import six
 
-DONE = Path(__file__).with_name("done")
+DONE, READ = Path(__file__).with_name("done"), Path(__file__).with_name("read")
+
+
+def wait_for(path):
+    for _ in range(20_000):
+        if path.exists():
+            return
+        time.sleep(0.01)
 
 
 def test_sabotage():
@@ -36,13 +44,12 @@ def test_sabotage():
             stream.write("#")
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
         DONE.touch()
-        time.sleep(1)
+        wait_for(READ)
     else:
-        for _ in range(2000):
-            if DONE.exists():
-                break
-            time.sleep(0.01)
-        assert not file.read_text().startswith("#"), "the other cell's edit is here"
+        wait_for(DONE)
+        text = file.read_text()
+        READ.touch()
+        assert not text.startswith("#"), "the other cell's edit is here"
 """
 
 

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import tarfile
 import tomllib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from typing import TYPE_CHECKING
 
 import pytest
-import requests
-from mousebender import simple
-
-from venvgrid.resolving import index_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from conftest import Command
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="session")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Give a function that downloads a source distribution and gives its folder."""
-
-    def get(name: str, version: str) -> Path:
-        place = f"{index_settings.addresses(os.environ, Path.home())[-1].rstrip('/')}/{name}/"
-        page = requests.get(place, headers={"Accept": simple.ACCEPT_SUPPORTED}, timeout=60)
-        details = simple.parse_project_details(page.text, page.headers["content-type"], name)
-        ending = f"-{version}.tar.gz"
-        (file,) = [item for item in details["files"] if item["filename"].endswith(ending)]
-        folder = tmp_path_factory.mktemp(name)
-        archive = folder / "archive.tar.gz"
-        archive.write_bytes(requests.get(urljoin(place, file["url"]), timeout=120).content)
-        with tarfile.open(archive) as opened:
-            opened.extractall(folder, filter="data")
-        (root,) = [item for item in folder.iterdir() if item.is_dir()]
-        return root
-
-    return get
-
-
 @pytest.mark.parametrize(
-    ("name", "version", "source", "cells", "grids", "said"),
+    ("name", "version", "file", "cells", "grids", "said"),
     [
         ("attrs", "25.3.0", "tox.ini", 6, "pyright", "pypy3-tests: name a version"),
         ("structlog", "25.5.0", "tox.ini", 7, "be rich colorama", "py38-tests: requires, command of its own"),
@@ -59,11 +33,18 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Any:
     ],
 )
 def test_ten_projects(
-    unpacked: Any, venvgrid: Command, name: str, version: str, source: str, cells: int, grids: str, said: str
+    source: Callable[[str, str], Path],
+    venvgrid: Command,
+    name: str,
+    version: str,
+    file: str,
+    cells: int,
+    grids: str,
+    said: str,
 ) -> None:
     """The cells are those that the project's own runner would make, and what is lost is said."""
-    root = unpacked(name, version)
-    made = venvgrid("init", "--from", source, cwd=root)
+    root = source(name, version)
+    made = venvgrid("init", "--from", file, cwd=root)
     assert made.status == 0, made.err
     assert said in made.err
     text = (root / "matrix.toml").read_text(encoding="utf-8")
@@ -72,4 +53,4 @@ def test_ten_projects(
     listed = venvgrid("plan", "--json", "--offline", "-q", cwd=root, env={"VENVGRID_PYTHON_DOWNLOADS": "never"})
     planned = json.loads(listed.out)["cells"]
     assert cells == len([item for item in planned if item["status"] != "excluded"])
-    assert venvgrid("init", "--from", source, cwd=root).status == 2, "nothing is overwritten"
+    assert venvgrid("init", "--from", file, cwd=root).status == 2, "nothing is overwritten"

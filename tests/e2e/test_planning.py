@@ -8,7 +8,8 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import HERE, declaring, outcomes, results
+from conftest import declaring
+from rig import HERE, outcomes, results
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from probe_lab import OK, posix, write
+from rig import LIMIT, wait_for
 
 from venvgrid.outcomes.probe import STREAM_NAME, Stream
 from venvgrid.outcomes.records import Started
@@ -32,16 +32,6 @@ FLAT = {
 }
 
 
-def install_demo(site: Path) -> None:
-    """Install a distribution "demo-dist" 1.0 with the package "demo", as an installer would leave it."""
-    (site / "demo").mkdir(exist_ok=True)
-    (site / "demo" / "__init__.py").touch()
-    info = site / "demo_dist-1.0.dist-info"
-    info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: demo-dist\nVersion: 1.0\n", encoding="utf-8")
-    (info / "RECORD").write_text("demo/__init__.py,,\ndemo_dist-1.0.dist-info/METADATA,,\n", encoding="utf-8")
-
-
 @pytest.mark.parametrize(
     ("options", "mode", "outcome", "origin"),
     [
@@ -57,7 +47,6 @@ def test_where_the_project_came_from_decides(
 ) -> None:
     """A flat layout whose tests are a package imports the checkout: right for editable, a mismatch for a wheel."""
     made = case(packages={"attrs": "22.1.0"}, project="demo-dist")
-    install_demo(made.lab.site)
     checkout = os.path.realpath(made.tests)
     expected = {"wheel": made.lab.prefix, "editable": checkout}[mode]
     made = case(packages={"attrs": "22.1.0"}, project="demo-dist", project_origin=expected)
@@ -122,17 +111,18 @@ def test_the_stream_is_read_while_tests_run(case: Cases) -> None:
         (made.folder / "first").write_text("", encoding="utf-8")
         then = until(stream, lambda record: isinstance(record, Started))
         (made.folder / "second").write_text("", encoding="utf-8")
-        assert 0 == process.wait(timeout=60)
+        assert 0 == process.wait(timeout=LIMIT)
     assert "test_a.py::test_waits[first]" == began[-1].id  # type: ignore[union-attr]
     assert ["Reported", "Started"] == [type(record).__name__ for record in then]
 
 
 def until(stream: Stream, condition: Callable[[Record], bool]) -> list[Record]:
     """Read a stream until a record fulfils the condition; it is the last of those that are given."""
-    deadline = time.monotonic() + 60
     found: list[Record] = []
-    while not any(condition(record) for record in found):
-        assert time.monotonic() < deadline, found
-        found += stream.read_new()
-        time.sleep(0.005)
+
+    def has_come() -> bool:
+        found.extend(stream.read_new())
+        return any(condition(record) for record in found)
+
+    wait_for(has_come)
     return found

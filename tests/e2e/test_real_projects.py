@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEMO, Command, Write, cell, declaring, outcomes, results
+from conftest import DEMO, Command, Write, cell, declaring
+from rig import outcomes, results
 
 pytestmark = pytest.mark.e2e
 
 Needs = Callable[..., None]
+Source = Callable[[str, str], Path]
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Callable[[str], Path]:
-    """Download a source distribution and unpack it."""
-
-    def fetch(requirement: str) -> Path:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-q", "--no-deps"]
-        subprocess.run([*pip, "--no-binary", ":all:", "-d", tmp_path, requirement], check=True)
-        (archive,) = tmp_path.glob("*.tar.gz")
-        with tarfile.open(archive) as unpacked:
-            unpacked.extractall(tmp_path / "source", filter="data")
-        (root,) = (tmp_path / "source").iterdir()
-        return root
-
-    return fetch
-
-
-def test_itsdangerous_has_one_cell_that_is_really_broken(
-    venvgrid: Command, source: Callable[[str], Path], needs: Needs
-) -> None:
+def test_itsdangerous_has_one_cell_that_is_really_broken(venvgrid: Command, source: Source, needs: Needs) -> None:
     """Three lines, twelve cells: freezegun 1.2 reads a name of uuid that Python 3.13 does not have any more."""
     needs("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
-    root = source("itsdangerous==2.2.0")
+    root = source("itsdangerous", "2.2.0")
     matrix = '[axes]\npython = "3.8..3.13"\nfreezegun = ["1.2", "1.5"]\n'
     (root / "matrix.toml").write_text(matrix, encoding="utf-8")
     ended = venvgrid("run", cwd=root)
@@ -51,12 +32,10 @@ def test_itsdangerous_has_one_cell_that_is_really_broken(
     assert len(counts) == 1
 
 
-def test_markupsafe_tests_its_c_extension_on_each_python(
-    venvgrid: Command, source: Callable[[str], Path], needs: Needs
-) -> None:
+def test_markupsafe_tests_its_c_extension_on_each_python(venvgrid: Command, source: Source, needs: Needs) -> None:
     """Each interpreter has its own build of the extension, and all of the tests pass with it."""
     needs("3.9", "3.12")
-    root = source("markupsafe==2.1.5")
+    root = source("markupsafe", "2.1.5")
     matrix = '[axes]\npython = ["3.9", "3.12"]\npytest = ["7", "8"]\n[test]\nsmoke = ["markupsafe._speedups"]\n'
     (root / "matrix.toml").write_text(matrix, encoding="utf-8")
     ended = venvgrid("run", cwd=root)
@@ -67,12 +46,10 @@ def test_markupsafe_tests_its_c_extension_on_each_python(
         assert f"cpython-{python.replace('.', '')}" in built.name
 
 
-def test_structlog_is_tested_with_its_dependency_group(
-    venvgrid: Command, source: Callable[[str], Path], needs: Needs
-) -> None:
+def test_structlog_is_tested_with_its_dependency_group(venvgrid: Command, source: Source, needs: Needs) -> None:
     """`groups = ["tests"]` brings what the tests need; rich is there, or absent, as the axis says."""
     needs("3.12")
-    root = source("structlog==25.5.0")
+    root = source("structlog", "25.5.0")
     matrix = '[project]\ngroups = ["tests"]\n[axes]\npython = ["3.12"]\nrich = ["absent", "14"]\n'
     (root / "matrix.toml").write_text(matrix, encoding="utf-8")
     ended = venvgrid("run", cwd=root)

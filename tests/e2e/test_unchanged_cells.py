@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import HERE, cell, outcomes, results
+from conftest import cell
+from rig import HERE, outcomes, results
 
 if TYPE_CHECKING:
     from conftest import Command, Write

@@ -25,7 +25,7 @@ PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
 
 
 def find_uv() -> str:
-    """Give uv's executable, or skip."""
+    """Return uv's executable, or skip."""
     beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if not found:
@@ -45,7 +45,7 @@ def slim(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def machine_names() -> tuple[str, str, str]:
-    """Give this machine's system, processor and C library as uv names them, or skip."""
+    """Return uv's names of this machine's system, processor and C library, or skip."""
     system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system())
     processor = {"x86_64": "x86_64", "AMD64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}.get(
         platform.machine()
@@ -89,7 +89,7 @@ def mirror(folder: Path, installation: Path, version: str) -> dict[str, str]:
 
 
 def small_installation() -> tuple[Path, str]:
-    """Give a CPython that uv accepts and that works from another folder, or skip."""
+    """Return a CPython that uv accepts and that works from another folder, or skip."""
     for folder in sorted(PYENV.glob("versions/*")):
         if folder.name.startswith("3.") and int(folder.name.split(".")[1]) >= 8 and (folder / "lib").is_dir():
             return folder, folder.name

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import coverage
 import pytest
-from conftest import DEMO, HERE, Command, Write, cell, outcomes, results
+from conftest import DEMO, Command, Write, cell
+from rig import HERE, Ended, outcomes, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,26 +99,44 @@ def test_what_goes_wrong_around_the_tests_is_never_green(
     assert (ended.status, cell(root)["outcome"]) == (1, outcome), cell(root)
 
 
+def run_into_limit(venvgrid: Command, root: Path, *arguments: str) -> Ended:
+    """Run with longer time limits until a test begins within one; it makes the file ".venvgrid/began"."""
+    matrix, began = (root / "matrix.toml").read_text(encoding="utf-8"), root / ".venvgrid" / "began"
+    began.unlink(missing_ok=True)
+    for limit in (3, 15, 75):
+        text = f'{matrix}\n[test]\ntimeout = "{limit}s"\ngrace-period = "1s"\n'
+        (root / "matrix.toml").write_text(text, encoding="utf-8")
+        ended = venvgrid("run", *arguments, cwd=root)
+        if began.exists():
+            break
+    (root / "matrix.toml").write_text(matrix, encoding="utf-8")
+    return ended
+
+
 def test_a_test_that_hangs_is_timed_out_with_its_name(venvgrid: Command, project: Write) -> None:
     """After the limit the cell is ended, its children too, and the test that was running is named."""
-    root = project(
-        MATRIX + '[test]\ntimeout = "3s"\ngrace-period = "1s"\n',
-        {"tests/test_demo.py": "import threading\n\n\ndef test_hangs():\n    threading.Event().wait()\n"},
-    )
-    ended = venvgrid("run", cwd=root)
+    test = """
+        import pathlib, threading
+
+        def test_hangs():
+            pathlib.Path(".venvgrid/began").touch()
+            threading.Event().wait()
+    """
+    root = project(MATRIX, {"tests/test_demo.py": test})
+    ended = run_into_limit(venvgrid, root)
     found = cell(root)
     assert (ended.status, found["outcome"]) == (1, "timed-out")
     assert "test_hangs" in found["reason"]
     (failure,) = found["failures"]
     assert "in test_hangs" in failure["longrepr"], "where its thread stood"
-    log = next((root / ".venvgrid" / "runs").iterdir()) / found["log"]
+    log = max((root / ".venvgrid" / "runs").iterdir()) / found["log"]
     assert "in test_hangs" in log.read_text(encoding="utf-8")
 
 
 def test_where_each_thread_stood_is_known_after_failures_and_in_workers(venvgrid: Command, project: Write) -> None:
     """Pytest cancels the dump when a test fails; xdist's workers are processes of their own."""
     test = """
-        import threading, time
+        import pathlib, threading
 
         def test_fails():
             assert 0
@@ -127,12 +146,13 @@ def test_where_each_thread_stood_is_known_after_failures_and_in_workers(venvgrid
 
         def test_hangs():
             threading.Thread(target=wait_elsewhere, daemon=True).start()
+            pathlib.Path(".venvgrid/began").touch()
             threading.Event().wait()
     """
     matrix = f'[axes]\npython = ["{HERE}"]\n[install]\nrequires = ["pytest", "pytest-xdist"]\n'
-    root = project(matrix + '[test]\ntimeout = "5s"\ngrace-period = "1s"\n', {"tests/test_demo.py": test})
+    root = project(matrix, {"tests/test_demo.py": test})
     for options in ((), ("-n", "1")):
-        assert venvgrid("run", "--", *options, cwd=root).status == 1
+        assert run_into_limit(venvgrid, root, "--", *options).status == 1
         stacks = " ".join(failure["longrepr"] for failure in cell(root)["failures"])
         assert "in test_hangs" in stacks, options
         assert "in wait_elsewhere" in stacks, options
@@ -358,7 +378,7 @@ def test_a_cell_that_eats_memory_is_ended_and_says_so(venvgrid: Command, project
 
         def test_eats():
             if os.environ["MODE"] == "eat":
-                code = "x = bytearray(400_000_000); import time; time.sleep(60)"
+                code = "x = bytearray(400_000_000); import time; time.sleep(600)"
                 subprocess.run([sys.executable, "-c", code])
     """
     root = project(MATRIX + 'env.MODE = ["eat", "fast"]\n[test]\nmemory = "200 MB"\n', {"tests/test_demo.py": test})

@@ -24,7 +24,7 @@ CANARIES = {
 }
 FORMATS = ("json", "junit", "markdown", "html", "table", "github", "gitlab", "gitlab-junit", "badge")
 TEST = """
-    import base64, os, sys, time
+    import base64, fcntl, os, sys, termios, time
     from urllib.parse import quote
 
     import pytest
@@ -42,7 +42,9 @@ TEST = """
         print(base64.b64encode(KEY.encode()).decode(), quote(KEY, safe=""))
         sys.__stdout__.write(TOKEN[:7])
         sys.__stdout__.flush()
-        time.sleep(0.3)
+        waiting = bytearray(4)
+        while fcntl.ioctl(1, termios.FIONREAD, waiting) or any(waiting):  # until it has been read
+            time.sleep(0.01)
         sys.__stdout__.write(TOKEN[7:] + "\\n")
         print("https://me:%s@host/simple" % os.environ["DB_PASSWORD"].replace(" ", "-"))
         assert 0, TOKEN
@@ -65,7 +67,7 @@ MATRIX = f"""
 
 
 def encodings(secret: str) -> set[bytes]:
-    """Give what a secret may look like; of several lines each counts."""
+    """Return the forms of a secret; each of its lines counts."""
     texts = {
         secret,
         *secret.splitlines(),
@@ -76,7 +78,7 @@ def encodings(secret: str) -> set[bytes]:
 
 
 def hits(folder: Path) -> list[str]:
-    """Run and give every place where a canary was found."""
+    """Run; return every place where a canary was found."""
     index = wheels.Index(password=CANARIES["INDEX_PASSWORD"])
     index.add("toy", "1.0")
     with index.serving():

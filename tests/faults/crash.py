@@ -23,9 +23,9 @@ CALLS = "rename,renameat2,link,linkat,symlink,mkdir,unlink,fsync,fdatasync,rmdir
 
 
 def broken(
-    seed: int, folder: Path, expected: list[tuple[str, str, dict[str, int]]], *, trace: bool
+    seed: int, folder: Path, expected: list[tuple[str, str, dict[str, int]]], longest: float, *, trace: bool
 ) -> tuple[bool, str]:
-    """Kill a run at one point and run again; gives whether it was killed, and what is wrong, "" if nothing."""
+    """Kill a run at a point before `longest` seconds and run again; return whether it was killed, and what is wrong."""
     chance = random.Random(seed)
     root, cache = rig.project(folder / "project"), folder / "cache"
     if trace and seed % 2:
@@ -35,7 +35,7 @@ def broken(
         killed = rig.venvgrid(root, cache, "run", "-q", "--no-cache", before=before).status != 0
         point = f"call {when}"
     else:
-        wait = chance.uniform(0.05, 1.5)
+        wait = chance.uniform(0.05, 0.8) * longest
         started = subprocess.Popen(
             rig.argv("run", "-q", "--no-cache"),
             cwd=root,
@@ -60,19 +60,21 @@ def broken(
 
 
 def sweep(points: int, first: int = 0, workers: int = 1, *, say: bool = False) -> tuple[int, list[str]]:
-    """Give how many of so many points killed something, and what was wrong."""
+    """Return how many of so many points ended a run, and what was wrong."""
     trace = rig.may_trace()
     with tempfile.TemporaryDirectory(prefix="venvgrid-crash-") as temporary:
         clean = Path(temporary) / "clean"
         root = rig.project(clean / "project")
+        began = time.monotonic()
         ended = rig.venvgrid(root, clean / "cache", "run", "-q", "--no-cache")
+        longest = time.monotonic() - began
         if ended.status != 0:
             raise SystemExit(f"the clean run ended with {ended.status}: {ended.out}{ended.err}")
         expected = rig.verdicts(root)
 
         def one(seed: int) -> tuple[bool, str]:
             with tempfile.TemporaryDirectory(dir=temporary) as folder:
-                killed, wrong = broken(seed, Path(folder), expected, trace=trace)
+                killed, wrong = broken(seed, Path(folder), expected, longest, trace=trace)
             if say:
                 sys.stderr.write(f"{seed} {'killed' if killed else 'not killed'} {wrong or 'whole'}\n")
             return killed, wrong

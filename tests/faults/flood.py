@@ -33,7 +33,7 @@ TEST = """
 
 
 def peak(folder: Path, megabytes: int) -> tuple[float, int, int]:
-    """Give the most memory that venvgrid held, in MiB, its status, and the size of the logs in bytes."""
+    """Return the peak of venvgrid's memory in MiB, its status, and the size of the logs in bytes."""
     root = rig.project(folder / "project", MATRIX, {"test_whole.py": TEST})
     rig.venvgrid(root, folder / "cache", "run", "-q", MEGABYTES="3")
     started = subprocess.Popen(

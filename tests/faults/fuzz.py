@@ -134,14 +134,14 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 
 def one(target: str, data: bytes) -> None:
-    """Give a target one input; anything but venvgrid's own errors is a finding."""
+    """Run a target on one input; any error but venvgrid's own is a finding."""
     HERE.mkdir(exist_ok=True)
     with suppress(VenvgridError):
         TARGETS[target](data)
 
 
 def kept(target: str) -> list[bytes]:
-    """Give the inputs that once led somewhere new."""
+    """Read the kept corpus of a target."""
     file = CORPUS / f"{target}.jsonl"
     lines = file.read_text(encoding="ascii").splitlines() if file.is_file() else []
     return [json.loads(line).encode("latin-1") for line in lines]

@@ -35,9 +35,9 @@ MATRIX = f"""
 
 
 def lost(root: Path, cache: Path, wait: float) -> tuple[int, list[str]]:
-    """Kill a run, so many seconds after its first cell has finished; before 0: after its start.
+    """Kill a run `wait` seconds after its first finished cell, or -`wait` seconds after its start.
 
-    Gives how many cells had finished, and what is wrong.
+    Returns the number of cells that had finished, and what is wrong.
     """
     errors = root / "stderr"
     with errors.open("wb") as stream:
@@ -77,7 +77,7 @@ def lost(root: Path, cache: Path, wait: float) -> tuple[int, list[str]]:
 
 
 def sweep(kills: int, *, say: bool = False) -> tuple[int, list[str]]:
-    """Kill so many runs; gives how many finished cells there were, and what is wrong."""
+    """Kill so many runs; return the number of finished cells, and what is wrong."""
     with tempfile.TemporaryDirectory(prefix="venvgrid-lost-") as folder:
         root, cache = rig.project(Path(folder) / "project", MATRIX), Path(folder) / "cache"
         began = time.monotonic()

@@ -77,7 +77,7 @@ def name(chance: random.Random) -> str:
 
 
 def wrong_with(text: str, folder: Path) -> list[str]:
-    """Give the places that a name gets out of."""
+    """Return the functions that a name escapes."""
     found = []
     if record.is_inside(text) and not _is_below(text):
         found.append(f"is_inside {text!r}")
@@ -112,7 +112,7 @@ def wrong_with(text: str, folder: Path) -> list[str]:
 
 
 def _is_below(path: str) -> bool:
-    """Whether a relative path stays below where it starts, on every system."""
+    """Return whether a relative path stays below its start, on every system."""
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     if posix.is_absolute() or windows.is_absolute() or windows.drive or windows.root or "\0" in path:
         return False
@@ -125,7 +125,7 @@ def _toml(text: str) -> str:
 
 
 def kept(folder: Path, names: list[str]) -> list[str]:
-    """Keep a distribution whose RECORD has these names in a cache; gives what was written outside of it."""
+    """Add a distribution whose RECORD has these names to a cache; return what was written outside of it."""
     environment = folder / "environment"
     site = environment / "lib/python3.12/site-packages"
     info = site / "toy-1.0.dist-info"
@@ -149,7 +149,7 @@ def kept(folder: Path, names: list[str]) -> list[str]:
 
 
 def _listing(folder: Path, but: Path) -> set[tuple[str, int]]:
-    """Give every file below a folder with its size, but for those below another."""
+    """Return the files below a folder and their sizes, without those below `but`."""
     found = set()
     for place, folders, files in os.walk(folder):
         folders[:] = [item for item in folders if Path(place, item) != but]
@@ -158,7 +158,7 @@ def _listing(folder: Path, but: Path) -> set[tuple[str, int]]:
 
 
 def logs(folder: Path, names: list[str]) -> list[str]:
-    """Read logs by names that a results file of someone else could hold; gives those that were read from outside."""
+    """Read logs by the names in a foreign results file; return those that were read from outside."""
     run = run_folders.create(folder / "other", now=datetime.now(UTC))
     (folder / "secret.log").write_text("secret", encoding="utf-8")
     found = []
@@ -170,7 +170,7 @@ def logs(folder: Path, names: list[str]) -> list[str]:
 
 
 def sweep(names: int, seed: int = 0) -> list[str]:
-    """Give what is wrong with so many names."""
+    """Return what is wrong with so many names."""
     chance = random.Random(seed)
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="venvgrid-names-") as temporary:

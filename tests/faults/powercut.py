@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,13 +40,13 @@ def mounted(image: Path, place: Path, options: str = "loop") -> Iterator[Path]:
         sh("umount", "-l", str(place))
 
 
-def cut(folder: Path, seed: int, expected: list[tuple[str, str, dict[str, int]]]) -> str:
-    """Cut the power of one run; gives what is wrong afterwards."""
+def cut(folder: Path, seed: int, expected: list[tuple[str, str, dict[str, int]]], longest: float) -> str:
+    """Cut the power of a run within `longest` seconds; return what is wrong afterwards."""
     chance = random.Random(seed)
     image, copy = folder / "disk.img", folder / "cut.img"
     sh("truncate", "-s", f"{SIZE}M", str(image))
     sh("mkfs.ext4", "-q", "-F", str(image))
-    wait = chance.uniform(0.3, 2.5)
+    wait = chance.uniform(0.1, 0.9) * longest
     with mounted(image, folder / "disk", "loop,commit=300") as disk:
         root = rig.project(disk / "project")
         sh("sync", "-f", str(disk))
@@ -60,7 +60,8 @@ def cut(folder: Path, seed: int, expected: list[tuple[str, str, dict[str, int]]]
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(wait)
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(wait)
         sh("cp", "--sparse=always", str(image), str(copy))
         started.wait()
     with mounted(copy, folder / "after") as disk:
@@ -75,15 +76,17 @@ def cut(folder: Path, seed: int, expected: list[tuple[str, str, dict[str, int]]]
 
 
 def sweep(cuts: int, *, say: bool = False) -> list[str]:
-    """Give what was wrong after so many cuts."""
+    """Return what was wrong after so many cuts."""
     wrong = []
     with tempfile.TemporaryDirectory(prefix="venvgrid-cut-") as temporary:
         folder = Path(temporary)
         root = rig.project(folder / "clean" / "project")
+        began = time.monotonic()
         rig.venvgrid(root, folder / "clean" / "cache", "run", "-q", "--no-cache")
+        longest = time.monotonic() - began
         expected = rig.verdicts(root)
         for seed in range(cuts):
-            found = cut(folder, seed, expected)
+            found = cut(folder, seed, expected, longest)
             wrong += [found] if found else []
             if say:
                 sys.stderr.write(f"{seed} {found or 'whole'}\n")

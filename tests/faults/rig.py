@@ -1,4 +1,4 @@
-"""What the fault tests share: a small project whose tests check their own environment, and ways to end a run badly."""
+"""Helpers of end-to-end and fault tests: commands, results, waiting, and a project that checks its environments."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+# Variables of the test run (pytest, its workers, coverage) are not passed on.
 NOT_PASSED = ("PYTEST_", "COVERAGE_", "COV_", "CI", "VIRTUAL_ENV", "VENVGRID_", "PYTHONDONTWRITEBYTECODE")
-LIMIT = 300.0  # seconds of one command; nothing that works takes so long
-# Every file of every distribution is there, with the content that its RECORD says, and no distribution is missing.
+LIMIT = 300.0  # seconds of one command or one wait; only a hang takes so long
+# Tests that no distribution is missing, and that every file has the content of its RECORD.
 WHOLE = """
     import base64, csv, hashlib, os, pathlib, sys
 
@@ -56,7 +58,7 @@ MATRIX = f"""
     env = {{ EXPECTED = "iniconfig packaging pluggy pygments pytest" }}
 """
 
-# A project that a hand-made distribution "toy" is installed for, or not.
+# A project with and without the hand-made distribution "toy".
 TOY_MATRIX = f"""
     [project]
     install = "none"
@@ -71,7 +73,7 @@ TOY_TEST = {"test_whole.py": "def test_it():\n    pass\n"}
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """Exit status and output of a command."""
 
     status: int
     out: str
@@ -79,7 +81,7 @@ class Ended:
 
 
 def environment(cache: Path, **more: str) -> dict[str, str]:
-    """Give a user's environment, with a cache of its own."""
+    """Return a user's environment variables, with a cache folder."""
     base = {name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED)}
     return {**base, "VENVGRID_CACHE_DIR": str(cache), **more}
 
@@ -100,12 +102,12 @@ def project(root: Path, matrix: str = MATRIX, files: Mapping[str, str] | None = 
 
 
 def argv(*arguments: str) -> list[str]:
-    """Give the command line of venvgrid."""
+    """Return the command line of venvgrid."""
     return [sys.executable, "-m", "venvgrid", *arguments]
 
 
 def venvgrid(root: Path, cache: Path, *arguments: str, before: Sequence[str] = (), **more: str) -> Ended:
-    """Run venvgrid in a project, maybe under another program, and say how it ended."""
+    """Run venvgrid in a project, under the program `before` if there is one, with more variables."""
     done = subprocess.run(
         [*before, *argv(*arguments)],
         cwd=root,
@@ -127,18 +129,34 @@ def results(root: Path) -> dict[str, Any]:
     return found
 
 
+def build_details(root: Path) -> list[str]:
+    """Read what the last run did about the environment of each cell: "built", "reused", "project reinstalled"."""
+    text = (max((root / ".venvgrid" / "runs").iterdir()) / "events.jsonl").read_text(encoding="utf-8")
+    events = [json.loads(line) for line in text.splitlines()]
+    return [item["detail"] for item in events if item["event"] == "StageFinished" and item["stage"] == "build"]
+
+
 def outcomes(root: Path) -> dict[str, str]:
     """Map the cells of the last run to their outcomes."""
     return {item["id"]: item["outcome"] for item in results(root)["cells"]}
 
 
 def verdicts(root: Path) -> list[tuple[str, str, dict[str, int]]]:
-    """Give what two runs must have in common: cells, outcomes, numbers of tests."""
+    """Return cells, outcomes and numbers of tests of the last run: equal in two runs of the same."""
     return [(item["id"], item["outcome"], item["tests"]) for item in results(root)["cells"]]
 
 
+def wait_for(condition: Callable[[], object], running: subprocess.Popen[Any] | None = None) -> None:
+    """Wait until a condition is true; raise AssertionError after LIMIT seconds, or when `running` ended before."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        assert running is None or running.poll() is None or condition(), "the process ended before"
+        time.sleep(0.01)
+
+
 def processes(marker: str) -> list[int]:
-    """Give the processes that have a word in their command line or environment, but for this one."""
+    """Return the other processes with a word in their command line or environment."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -154,7 +172,7 @@ def processes(marker: str) -> list[int]:
 
 
 def figure(wrong: Sequence[str], told: str) -> NoReturn:
-    """Print what a gate found wrong and its figure, and end with status 1 if there was anything."""
+    """Print the findings of a gate and its figure; exit with status 1 if there are findings."""
     for line in wrong:
         print(line)
     print(f"{len(wrong)} {told}")
@@ -162,7 +180,7 @@ def figure(wrong: Sequence[str], told: str) -> NoReturn:
 
 
 def has(program: str) -> bool:
-    """Whether this machine has a program."""
+    """Return whether this machine has a program."""
     return shutil.which(program) is not None
 
 
@@ -171,17 +189,17 @@ def _works(*argv: str) -> bool:
 
 
 def may_trace() -> bool:
-    """Whether strace works here."""
+    """Return whether strace works here."""
     return _works("strace", "-f", "-o", os.devnull, "true")
 
 
 def may_mount() -> bool:
-    """Whether a file system in memory can be mounted here: containers often refuse."""
+    """Return whether a file system in memory can be mounted here; many containers refuse."""
     return sys.platform == "linux" and _works("unshare", "-m", "mount", "-t", "tmpfs", "none", tempfile.gettempdir())
 
 
 def may_loop() -> bool:
-    """Whether the image of a disk can be made and mounted here."""
+    """Return whether a disk image can be made and mounted here."""
     if not (may_mount() and has("mkfs.ext4")):
         return False
     with tempfile.TemporaryDirectory(prefix="venvgrid-") as folder:
@@ -194,5 +212,5 @@ def may_loop() -> bool:
 
 
 def may_cut_off() -> bool:
-    """Whether a command can be run without any network."""
+    """Return whether a command can be run without a network."""
     return sys.platform == "linux" and _works("unshare", "-n", "true")

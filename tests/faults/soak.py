@@ -72,7 +72,7 @@ TEST = """
 
 
 def matrix(cells: int, seed: int) -> tuple[str, dict[str, str]]:
-    """Give a configuration of so many cells, one in ten with a fault, and the outcome that each must have."""
+    """Return a configuration of so many cells, one in ten with a fault, and the right outcome of each."""
     chance = random.Random(seed)
     values = [f"{chance.choice(list(FAULTS)) if number % 10 == 3 else 'fine'}-{number}" for number in range(cells)]
     text = f"""
@@ -95,7 +95,7 @@ def matrix(cells: int, seed: int) -> tuple[str, dict[str, str]]:
 
 
 def soak(folder: Path, cells: int, seed: int) -> tuple[list[str], str]:
-    """Run; gives what is wrong, and what was measured."""
+    """Run; return what is wrong, and the measurements."""
     text, wanted = matrix(cells, seed)
     root = rig.project(folder / "project", text, {"test_whole.py": TEST})
     marker = f"venvgrid-soak-{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""The gates in a short form: what each claims is said where it is, and its long form is run by hand."""
+"""The gates in a short form; their modules state the claims, and run the long form by hand."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reaso
 
 def test_a_killed_run_leaves_nothing_that_is_mistaken_for_good() -> None:
     """The next run has the verdicts of a clean one, without any option."""
-    killed, broken = crash.sweep(8, first=1000)
+    killed, broken = crash.sweep(6, first=1000)
     assert broken == []
-    assert killed >= 4
+    assert killed >= 3
 
 
 @pytest.mark.parametrize("end", ["INT", "TERM", "HUP", "KILL", "tty ^C^C"])
-def test_nothing_outlives_venvgrid(end: str) -> None:
+def test_nothing_outlives_venvgrid(end: str, toy_caches: Path) -> None:
     """Whatever ended it and whatever was started, while building and while testing; the status is 128 + n."""
-    assert left.matrix((end,), ("ignore", "double"), timed=False) == []
+    assert left.matrix((end,), ("ignore", "double"), toy_caches, timed=False) == []
 
 
 def test_a_killed_run_loses_no_finished_cell() -> None:
@@ -64,12 +64,12 @@ def test_runs_at_once_do_not_disturb_each_other() -> None:
 @pytest.mark.skipif(not rig.may_loop(), reason="needs to mount a file system")
 def test_a_power_cut_leaves_no_damage_unnoticed() -> None:
     """What a disk holds in the middle of a run is enough for the next one to be right."""
-    assert powercut.sweep(3) == []
+    assert powercut.sweep(2) == []
 
 
 def test_no_name_leads_out_of_its_place() -> None:
     """Members of wheels, values of axes, projects, runs, logs."""
-    assert names.sweep(3000) == []
+    assert names.sweep(1500) == []
 
 
 def test_random_faults_leave_every_cell_with_its_one_outcome(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import tarfile
-import time
 import zipfile
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -22,14 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform == "win32", reason="POSIX paths")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.usefixtures("toy_caches"),
+    pytest.mark.skipif(sys.platform == "win32", reason="POSIX paths"),
+]
 MATRIX, TEST = rig.TOY_MATRIX, rig.TOY_TEST
 OTHER = f"py{rig.HERE}-toy-absent"
 UP = "../" * 12
 
 
 def listing(folder: Path, but: tuple[str, ...]) -> set[str]:
-    """Give everything below a folder, but for what venvgrid and uv keep there."""
+    """Return the paths below a folder, without folders named in `but`."""
     found = set()
     for place, folders, files in os.walk(folder):
         folders[:] = [item for item in folders if item not in but]
@@ -38,20 +41,18 @@ def listing(folder: Path, but: tuple[str, ...]) -> set[str]:
 
 
 def outcome_of(tmp_path: Path, kind: str, data: bytes) -> tuple[rig.Ended, dict[str, str]]:
-    """Run with a distribution of ours; nothing outside of environments and caches may change."""
+    """Run with a distribution of ours; it ends, and nothing outside of environments and caches may change."""
     index = wheels.Index()
     index.add("toy", "1.0", data, kind)
     root = rig.project(tmp_path / "project", MATRIX, TEST)
     (tmp_path / "victim").write_text("mine", encoding="utf-8")
     before = listing(tmp_path, (".venvgrid", "cache", "uv", "__pycache__"))
-    began = time.monotonic()
     with index.serving():
         env = {"UV_INDEX": f"private={index.address}", "UV_CACHE_DIR": str(tmp_path / "uv")}
         ended = rig.venvgrid(root, tmp_path / "cache", "run", **env)
     assert before == listing(tmp_path, (".venvgrid", "cache", "uv", "__pycache__"))
     assert (tmp_path / "victim").read_text(encoding="utf-8") == "mine"
     assert "Traceback" not in ended.err
-    assert time.monotonic() - began < 60
     outcomes = rig.outcomes(root)
     assert outcomes[OTHER] == "passed", ended.out
     return ended, outcomes
@@ -222,16 +223,14 @@ def test_what_tests_say_is_only_text_everywhere(tmp_path: Path) -> None:
     ids=["shell", "name", "python", "long", "a billion cells", "brackets", "deep"],
 )
 def test_configurations_that_mean_harm(tmp_path: Path, text: str) -> None:
-    """No shell reads them, no path is made of them, and there are no more cells than can be."""
+    """No shell reads them, no path is made of them, and they end: there are no more cells than can be."""
     root = rig.project(tmp_path / "project", "x = 1\n", TEST)
     head = '[project]\ninstall = "none"\n[install]\nrequires = []\n[test]\ncommand = ["{python}", "-c", "pass"]\nreports = "exit-status"\n[axes]\n'
     (root / "matrix.toml").write_text(head + text, encoding="utf-8")
     before = listing(tmp_path, (".venvgrid", "cache", "__pycache__"))
-    began = time.monotonic()
     ended = rig.venvgrid(root, tmp_path / "cache", "run", "-q")
     assert ended.status in {0, 2, 3}, ended.err
     assert "Traceback" not in ended.err
-    assert time.monotonic() - began < 30
     assert before == listing(tmp_path, (".venvgrid", "cache", "__pycache__"))
 
 

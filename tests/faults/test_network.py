@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ import wheels
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("toy_caches")]
 MATRIX, TEST = rig.TOY_MATRIX, rig.TOY_TEST
 
 
@@ -92,17 +91,13 @@ def test_an_interrupt_while_resolving(tmp_path: Path, end: signal.Signals) -> No
     )
     with index.serving():
         env = rig.environment(tmp_path / "cache", UV_INDEX=f"private={index.address}", UV_MARKER=marker)
+        env["UV_HTTP_TIMEOUT"] = "3600"
         argv = rig.argv("run")
         started = subprocess.Popen(argv, cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        while not index.asked:
-            assert started.poll() is None
-            time.sleep(0.02)
-        began = time.monotonic()
+        rig.wait_for(lambda: index.asked, started)
         started.send_signal(end)
-        _, err = started.communicate(timeout=60)
-        took = time.monotonic() - began
+        _, err = started.communicate(timeout=rig.LIMIT)
     assert (started.returncode, "Traceback" in err) == (128 + end, False), err
-    assert took < 30  # 2 seconds and the grace period, on a machine that may be very busy
     assert set(rig.outcomes(root).values()) == {"cancelled"}
     assert rig.processes(marker) == []
 
@@ -117,13 +112,11 @@ def test_no_name_server(tmp_path: Path) -> None:
 def test_a_file_that_comes_byte_by_byte(tmp_path: Path) -> None:
     """The tool's own time limit ends it."""
     index = toy_index(behaviour="slow")
-    began = time.monotonic()
     with index.serving():
         ended, outcomes = run(tmp_path, index, UV_HTTP_TIMEOUT="2")
     # uv's limit is for each read: a byte now and then is progress. What matters is that it ends.
     assert ended.status in {0, 3}, ended.out
     assert outcomes[TOY] in {"passed", "build-failed"}
-    assert time.monotonic() - began < 600
 
 
 @pytest.mark.skipif(not rig.may_cut_off(), reason="needs a network namespace")

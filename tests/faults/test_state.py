@@ -9,20 +9,23 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import rig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")]
 RUN = ("run", "-q", "--no-cache")
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> tuple[Path, Path]:
-    """Give a project that has run, and its cache."""
-    root, cache = rig.project(tmp_path / "project"), tmp_path / "cache"
+def made(tmp_path: Path, filled: Callable[..., Path]) -> tuple[Path, Path]:
+    """Return a project that has run, and its cache."""
+    root, cache = rig.project(tmp_path / "project"), filled("made", rig.MATRIX, {})
     ended = rig.venvgrid(root, cache, *RUN)
     assert ended.status == 0, ended.err
     return root, cache
@@ -66,7 +69,7 @@ def test_damaged_state_of_a_project_changes_no_verdict(made: tuple[Path, Path], 
     assert rig.venvgrid(root, cache, "run", "-q", "--cache").status == 0
     chance = random.Random(how)
     state = root / ".venvgrid"
-    for pattern in ("store/*/*.json", "store/*/.*", "runs/*/results.json", "runs/*/events.jsonl", "verdicts/**/*"):
+    for pattern in ("store/*/*.json", "store/*/.*", "runs/*/results.json", "runs/*/events.jsonl", "results-cache/**/*"):
         for file in state.glob(pattern):
             if file.is_file() and not file.is_symlink():
                 damage(file, how, chance)
@@ -238,12 +241,12 @@ def test_a_configuration_that_goes_back_and_forth_rebuilds_nothing(made: tuple[P
     """Environments are found by what they hold."""
     root, cache = made
     other = (root / "matrix.toml").read_text(encoding="utf-8")
+    details = []
     for text in (other.replace("24.0", "24.1"), other, other.replace("24.0", "24.1"), other):
         (root / "matrix.toml").write_text(text, encoding="utf-8")
         whole(root, cache)
-    assert all(
-        "build" not in cell["durations"] or cell["durations"]["build"] < 0.05 for cell in rig.results(root)["cells"]
-    )
+        details.append(sorted(rig.build_details(root)))
+    assert details == [["built", "reused"], ["reused"] * 2, ["reused"] * 2, ["reused"] * 2]
 
 
 @pytest.mark.parametrize("version", ["venvgrid-results-0", "venvgrid-results-9", ""])
@@ -273,13 +276,11 @@ def test_what_a_killed_run_left_in_the_temporary_folder_goes(tmp_path: Path) -> 
     """All of it is in one folder, which the next run clears away; a folder of somebody else stays."""
     root, cache, temporary = rig.project(tmp_path / "project"), tmp_path / "cache", tmp_path / "tmp"
     (temporary / "venvgrid-mine").mkdir(parents=True)
-    test = "import time\n\n\ndef test_waits():\n    open('ready', 'w').close()\n    time.sleep(60)\n"
+    test = "import time\n\n\ndef test_waits():\n    open('ready', 'w').close()\n    time.sleep(600)\n"
     (root / "test_whole.py").write_text(test, encoding="utf-8")
     env = rig.environment(cache, TMPDIR=str(temporary))
     started = subprocess.Popen(rig.argv(*RUN), cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (root / "ready").exists():
-        assert started.poll() is None
-        time.sleep(0.02)
+    rig.wait_for((root / "ready").exists, started)
     started.kill()
     started.wait()
     assert len(list(temporary.iterdir())) > 1
@@ -344,17 +345,15 @@ def test_paths_that_are_longer_than_a_first_line(tmp_path: Path) -> None:
 
 
 def test_a_process_that_tests_leave_is_ended_and_told(tmp_path: Path) -> None:
-    """The cell ends when its command does, though the pipe is still held."""
+    """The cell ends when its command does, though the process holds the pipe for an hour."""
     test = """
         import subprocess, sys
 
         def test_leaves():
-            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True)
     """
     root = rig.project(tmp_path / "project", files={"test_whole.py": test})
-    began = time.monotonic()
     ended = rig.venvgrid(root, tmp_path / "cache", *RUN)
     assert ended.status == 0, ended.out
-    assert time.monotonic() - began < 120
     if sys.platform == "linux":
         assert "leaked: 1 process outlived the tests and had to be ended" in ended.out

@@ -17,7 +17,7 @@ import rig
 
 
 def one_round(folder: Path, number: int, runs: int) -> list[str]:
-    """Start runs at once; gives what is wrong."""
+    """Start runs at once; return what is wrong."""
     cache = folder / "cache"
     if number % 2:
         shutil.rmtree(cache, ignore_errors=True)
@@ -42,7 +42,7 @@ def one_round(folder: Path, number: int, runs: int) -> list[str]:
 
 
 def sweep(rounds: int, runs: int = 8, *, say: bool = False) -> list[str]:
-    """Give what was wrong in all rounds."""
+    """Return what was wrong in all rounds."""
     wrong = []
     with tempfile.TemporaryDirectory(prefix="venvgrid-together-") as folder:
         for number in range(rounds):

@@ -99,7 +99,7 @@ class Index:
                     index._answer(self)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Print nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -171,7 +171,7 @@ class Index:
             for byte in data:
                 request.wfile.write(bytes([byte]))
                 request.wfile.flush()
-                time.sleep(0.01)
+                time.sleep(0.004)
         else:
             named = (
                 {"Content-Disposition": 'attachment; filename="../../../out.whl"'} if self.behaviour == "named" else {}
