@@ -81,5 +81,5 @@ def locked_answers(
     lock = lockfile.read(path)
     if lock.digest != lock_digest(context):
         raise LockError(f"{path} does not fit {context.config.file.name}; make it again with: venvgrid lock")
-    wanted = {cell.id: chosen[cell.axes["python"]] for cell in cells}
+    wanted = ((cell, chosen[cell.axes["python"]]) for cell in cells)
     return dict(lockfile.answers(lock, path, context.config, wanted))

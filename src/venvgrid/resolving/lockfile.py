@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from venvgrid.model import Config, Interpreter, Plan, PlannedCell
+    from venvgrid.model import Cell, Config, Interpreter, Plan, PlannedCell
     from venvgrid.project.metadata import Metadata
 
 FORMAT = "venvgrid-lock-1"
@@ -221,38 +221,39 @@ def answers(
     lock: Lock,
     path: Path,
     config: Config,
-    interpreters: Mapping[str, Interpreter | str],
+    wanted: Iterable[tuple[Cell, Interpreter | str]],
 ) -> dict[str, LockEntry | Unresolvable]:
-    """Return the locked entry of each cell of `interpreters`; a text in place of an interpreter is why it is missing.
+    """Return the locked entries of cells, by their ids; a text in place of an interpreter is why it is missing.
 
     Raises:
         LockError: a cell is not locked, or locked for another interpreter or platform.
     """
     found: dict[str, LockEntry | Unresolvable] = {}
-    for cell, interpreter in interpreters.items():
-        if cell in lock.impossible:
-            found[cell] = Unresolvable(reason=lock.impossible[cell])
+    for cell, interpreter in wanted:
+        name = cell.id
+        if name in lock.impossible:
+            found[name] = Unresolvable(reason=lock.impossible[name])
         elif isinstance(interpreter, str):
             continue
-        elif cell not in lock.cells or lock.cells[cell] not in lock.environments:
-            why = f": {lock.open[cell]}" if cell in lock.open else ""
-            message = f"{path} does not lock {cell}{why}; make it again with: venvgrid lock"
+        elif name not in lock.cells or lock.cells[name] not in lock.environments:
+            why = f": {lock.open[name]}" if name in lock.open else ""
+            message = f"{path} does not lock {name}{why}; make it again with: venvgrid lock"
             raise LockError(message)
         else:
-            found[cell] = _entry(config, cell, lock.environments[lock.cells[cell]], interpreter, path)
+            found[name] = _entry(config, cell, lock.environments[lock.cells[name]], interpreter, path)
     return found
 
 
-def _entry(config: Config, cell: str, locked: LockedEnvironment, interpreter: Interpreter, path: Path) -> LockEntry:
+def _entry(config: Config, cell: Cell, locked: LockedEnvironment, interpreter: Interpreter, path: Path) -> LockEntry:
     wanted = (locked.implementation, locked.python.split(".")[:2], locked.platform)
     if wanted != (interpreter.implementation, interpreter.version.split(".")[:2], interpreter.platform):
         message = (
-            f"{path} locks {cell} for {locked.implementation} {locked.python} on {locked.platform}, but this is "
+            f"{path} locks {cell.id} for {locked.implementation} {locked.python} on {locked.platform}, but this is "
             f"{interpreter.implementation} {interpreter.version} on {interpreter.platform}; make it here: venvgrid lock"
         )
         raise LockError(message)
     answer = Resolved(distributions=locked.distributions, notes=locked.notes)
-    return lock_entry(config, interpreter, answer, as_of=locked.as_of)
+    return lock_entry(config, cell, interpreter, answer, as_of=locked.as_of)
 
 
 def _name(environment: LockedEnvironment) -> str:

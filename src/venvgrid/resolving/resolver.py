@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 from contextlib import suppress
@@ -98,6 +99,7 @@ class Resolver:
             return Unresolvable(reason=f"{', '.join(unwanted)} must be absent, but the project or the tests need it")
         entry = lock_entry(
             self.config,
+            cell,
             interpreter,
             replace(result, notes=(*notes, *result.notes)),
             as_of="" if any("as-of was not applied" in note for note in result.notes) else cutoff,
@@ -216,16 +218,21 @@ def requirement(axis_name: str, value: str) -> str | None:
 
 
 def lock_entry(
-    config: Config, interpreter: Interpreter, result: Resolved, *, as_of: str = "", own: str = ""
+    config: Config, cell: Cell, interpreter: Interpreter, result: Resolved, *, as_of: str = "", own: str = ""
 ) -> LockEntry:
-    """Make a lock entry; equal contents have equal keys. `own` is the name of the project, which is left out."""
+    """Make a lock entry; equal contents have equal keys. `own` is the name of the project, which is left out.
+
+    The key holds the kind of the interpreter and not its place: it is the same on another machine. Only a cell that
+    asks for an interpreter by its path has the path in its key, so that two equal ones are not taken for each other.
+    """
     ours = {normalise(own), TEST_REQUIREMENTS}
     distributions = tuple(
         sorted((item for item in result.distributions if item.name not in ours), key=lambda item: item.name)
     )
     editable = str(config.project.path) if config.project.install is InstallMode.EDITABLE else ""
     contents = [
-        [interpreter.executable, interpreter.version, interpreter.implementation],
+        [interpreter.version, interpreter.implementation, interpreter.free_threaded, interpreter.debug],
+        [interpreter.bits, interpreter.platform, cell.axes["python"] if os.path.isabs(cell.axes["python"]) else ""],
         [config.project.install.value, editable],
         [[item.name, item.version, sorted(item.hashes), item.direct] for item in distributions],
     ]

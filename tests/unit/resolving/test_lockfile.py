@@ -35,6 +35,11 @@ def lock_of(**entries: LockEntry) -> Lock:
     return lockfile.make("d1", planned, entries)
 
 
+def wanted(**interpreters: Interpreter | str) -> list[tuple[Cell, Interpreter | str]]:
+    """Return cells by their ids, each with its interpreter."""
+    return [(Cell(id=name, axes={"python": "3.12"}), item) for name, item in interpreters.items()]
+
+
 def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Cells, reasons and every distribution with its hashes survive the file."""
     planned = {
@@ -88,7 +93,7 @@ def test_a_lock_gives_exactly_its_distributions() -> None:
     """`answers` turns the lock into entries for this machine's interpreters, and keeps what is impossible."""
     lock = dataclasses.replace(lock_of(a=entry(testing.distribution("numpy", "1.26"))), impossible={"b": "why"})
     here = testing.interpreter("3.12.4")
-    answers = lockfile.answers(lock, Path("matrix.lock"), CONFIG, {"a": here, "b": "no interpreter", "c": "none"})
+    answers = lockfile.answers(lock, Path("matrix.lock"), CONFIG, wanted(a=here, b="no interpreter", c="none"))
     assert answers["b"] == Unresolvable(reason="why")
     found = answers["a"]
     assert isinstance(found, LockEntry)
@@ -102,13 +107,13 @@ def test_a_lock_for_another_interpreter_is_refused(interpreter: Interpreter) -> 
     """Another minor version or implementation than the one it was made for is said, not installed."""
     lock = lock_of(a=entry(testing.distribution("numpy", "1.26")))
     with pytest.raises(LockError, match=r"locks a for cpython 3\.12\.1"):
-        lockfile.answers(lock, Path("matrix.lock"), CONFIG, {"a": interpreter})
+        lockfile.answers(lock, Path("matrix.lock"), CONFIG, wanted(a=interpreter))
 
 
 def test_a_cell_that_is_not_locked_is_refused() -> None:
     """A cell that the lock does not know cannot be run from it."""
     with pytest.raises(LockError, match="does not lock new"):
-        lockfile.answers(lock_of(), Path("matrix.lock"), CONFIG, {"new": testing.interpreter()})
+        lockfile.answers(lock_of(), Path("matrix.lock"), CONFIG, wanted(new=testing.interpreter()))
 
 
 def test_the_digest_follows_what_decides_about_distributions() -> None:

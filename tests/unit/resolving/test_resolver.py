@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,6 +176,20 @@ def test_equal_contents_share_a_key_and_others_do_not(tmp_path: Path) -> None:
     ]
     found = [entry.key for entry in keys if isinstance(entry, LockEntry)]
     assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(("value", "same"), [("3.12", True), ("/pythons/{}", False)])
+def test_the_key_does_not_hold_the_place_of_the_interpreter(tmp_path: Path, value: str, *, same: bool) -> None:
+    """It is the same on another machine; but two interpreters that are named by their paths are never one."""
+    made = []
+    for place in ("one", "other"):
+        configured = parse(f'[axes]\npython = ["{value.format(place)}"]\n')
+        python = replace(testing.interpreter(), executable=f"/pythons/{place}")
+        works = resolver(configured, testing.FakeInstaller(answer=index), tmp_path)
+        entry = works.resolve(first_cell(configured), python)
+        assert isinstance(entry, LockEntry)
+        made.append(entry.key)
+    assert (made[0] == made[1]) is same
 
 
 def test_an_absent_distribution_is_asked_for_by_nobody_of_ours(tmp_path: Path) -> None:
