@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
@@ -26,7 +26,6 @@ from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Cell, Config, Interpreter
@@ -230,9 +229,10 @@ def lock_entry(
         sorted((item for item in result.distributions if item.name not in ours), key=lambda item: item.name)
     )
     editable = str(config.project.path) if config.project.install is InstallMode.EDITABLE else ""
+    python = cell.axes["python"]
     contents = [
         [interpreter.version, interpreter.implementation, interpreter.free_threaded, interpreter.debug],
-        [interpreter.bits, interpreter.platform, cell.axes["python"] if os.path.isabs(cell.axes["python"]) else ""],
+        [interpreter.bits, interpreter.platform, python if Path(python).is_absolute() else ""],
         [config.project.install.value, editable],
         [[item.name, item.version, sorted(item.hashes), item.direct] for item in distributions],
     ]
