@@ -85,7 +85,7 @@ def environment(entry: LockEntry) -> Environment:
 
 
 def hash_of(text: str) -> int:
-    """Give a number for a text: the same in every process."""
+    """Return a number for a text: the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=32).digest(), "big")
 
 
@@ -105,7 +105,7 @@ class FakeInstaller:
         return self.answer(request)
 
     def install(self, request: InstallRequest) -> str:
-        """Take note of an installation."""
+        """Record an installation."""
         self.installed.append(request)
         return self.problem
 
@@ -203,7 +203,7 @@ class FakeWorker:
         return BuildDone(environment=environment(task.entry), took=0.0)
 
     def _test(self, task: TestTask) -> TaskResult:
-        """Give the cell its outcome; a cell of `changing` changes its environment unless it is alone in it."""
+        """Return the outcome of a cell. A cell of `changing` changes its environment unless it is alone in it."""
         self.calls.append(("test", task.cell.id))
         outcome = self.outcomes.get(task.cell.id, Outcome.PASSED)
         result = replace(base_result(task.cell, task.entry), outcome=outcome, attempts=1)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The command line: argv in, exit status out."""

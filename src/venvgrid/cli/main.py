@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING
 from venvgrid.cli import parser as parsers
 from venvgrid.cli import signals
 from venvgrid.cli.terminal import Terminal
-from venvgrid.model import VenvgridError
+from venvgrid.model import ExitStatus, VenvgridError
 from venvgrid.model.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BUG = 70
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status; `argv` is without the program's name."""
+    """Run the command line and return its exit status; `argv` is without the program's name."""
     terminal = Terminal.from_process()
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv), terminal)
@@ -41,17 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough. Python would complain once more when it closes stdout at exit.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return ExitStatus.TESTS_FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else "standard output: " if error.errno == errno.ENOSPC else ""
         terminal.error(f"venvgrid: {where}{error.strerror or error}")
-        return 3
+        return ExitStatus.INCOMPLETE
     except Exception:  # noqa: BLE001  (whatever is left is a bug of ours, and is told as one)
         import traceback  # noqa: PLC0415
 
         terminal.error(traceback.format_exc().rstrip())
         terminal.error(f"venvgrid {__version__}: this is a bug in venvgrid; please report it with the lines above")
-        return BUG
+        return ExitStatus.BUG
     return status
 
 
@@ -68,7 +66,7 @@ def _dispatch(argv: list[str], terminal: Terminal) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.command is None:
         parser.print_help()
-        return 2
+        return ExitStatus.USAGE
     if rest is not None and parsed.command not in {"run", "exec"}:
         parser.error(f"{parsed.command} takes no arguments after --")
     parsed.rest = rest or ()

@@ -80,14 +80,14 @@ def front_end(terminal: Terminal) -> FrontEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedGrids:
-    """The grids of a file that a command is about; "" is the one outside of all [grid.NAME]."""
+    """The grids of a command; "" is the one outside of all [grid.NAME]."""
 
     source: Source
     grids: tuple[str, ...]
 
 
 def select_grids(arguments: argparse.Namespace) -> SelectedGrids:
-    """Give the grids that the command line names; else the unnamed one, or all where the file has only named ones.
+    """Return the grids that the command line names; by default the unnamed one, or all if there is none.
 
     Raises:
         UsageError, ConfigError: there is no such grid.
@@ -107,7 +107,7 @@ def select_grids(arguments: argparse.Namespace) -> SelectedGrids:
 
 
 def in_each(chosen: SelectedGrids, terminal: Terminal, do: Callable[[str], int]) -> int:
-    """Do one grid after the other and give the worst exit status; an interruption ends it."""
+    """Call `do` for each grid and return the worst exit status; an interruption ends it."""
     if len(chosen.grids) == 1:
         return do(chosen.grids[0])
     found = set()
@@ -126,7 +126,7 @@ def in_each(chosen: SelectedGrids, terminal: Terminal, do: Callable[[str], int])
 
 
 def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) -> tuple[Config, Plan]:
-    """Give the configuration of the grid that has a cell, and a plan of the cell alone.
+    """Return the configuration of the grid with this cell, and a plan of the cell alone.
 
     Raises:
         UsageError: there is none of that name.

@@ -39,7 +39,7 @@ def linked(shown: str, root: Path) -> str:
 
 
 def inside_repository(environ: Mapping[str, str], place: Path) -> str:
-    """Give what leads from the checkout of a CI service to a folder: "" or "sub/"."""
+    """Return the path of a folder relative to the checkout of a CI service: "" or "sub/"."""
     for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
         root = Path(environ.get(name) or place.anchor)
         if environ.get(name) and place.is_relative_to(root) and place != root:
@@ -51,7 +51,7 @@ def inside_repository(environ: Mapping[str, str], place: Path) -> str:
 def progress(
     arguments: argparse.Namespace, terminal: Terminal, expected: Mapping[str, float]
 ) -> Iterator[Callable[[Event], None]]:
-    """Give what shows events while they happen."""
+    """Return a context whose value shows each event: live, as lines, or not at all."""
     if arguments.quiet:
         yield lambda _event: None
     elif terminal.is_live:

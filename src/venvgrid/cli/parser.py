@@ -1,4 +1,4 @@
-"""What can be typed, with its help: nothing here imports what a command needs."""
+"""The parser of the command line, with its help texts. It imports nothing that a command needs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ examples:
 {EXPRESSIONS}"""
 PLAN_EXAMPLES = f"""\
 examples:
-  venvgrid plan                      resolve what is needed; nothing is built, nothing of the project runs
+  venvgrid plan                      which cells can exist, and why the others cannot
   venvgrid plan --json               for a program
   venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
 
@@ -144,23 +144,27 @@ def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     )
     _completed(option, "cells")
     parser.add_argument(
-        "-j", dest="workers", metavar="N", type=_workers, help="how many at once (default: the usable CPUs)"
+        "-j",
+        dest="workers",
+        metavar="N",
+        type=_workers,
+        help="number of cells that run at once (default: the usable CPUs)",
     )
     parser.add_argument(
         "--strategy", metavar="S", help="full, pairwise, t=3, one-at-a-time, corners or budget=20, for plan.strategy"
     )
-    parser.add_argument("--optimise", metavar="TIME", help="look so long for fewer cells ('20s')")
-    parser.add_argument("--offline", action="store_true", help="use nothing that is not in the caches")
+    parser.add_argument("--optimise", metavar="TIME", help="time limit for reducing the number of cells, e.g. 20s")
+    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
     parser.add_argument("--skip-missing-interpreters", action="store_true", help="a missing interpreter is no failure")
     parser.add_argument("--strict", action="store_true", help="an impossible cell is a failure")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    parser.add_argument("-v", "--verbose", action="store_true", help="more progress")
     return parser
 
 
 def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
     parser = _planned(_command(commands, "run", summary, RUN_EXAMPLES))
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide progress")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show more progress")
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument(
         "--changed",
@@ -185,29 +189,27 @@ def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_plan(commands: Commands[argparse.ArgumentParser]) -> None:
-    summary = "resolve what is needed and say which cells run, which cannot, and why"
+    summary = "resolve, and print which cells run, which cannot, and why"
     parser = _planned(_command(commands, "plan", summary, PLAN_EXAMPLES))
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument(
-        "--check", action="store_true", help="only say whether matrix.lock fits; exit status 1 if it does not"
-    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
     parser = _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
-    parser.add_argument("--update", action="store_true", help="let the policies of axes choose their versions anew")
+    parser.add_argument("--update", action="store_true", help="update the versions of axes with a policy")
 
 
 def _add_report(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = _configured(_command(commands, "report", "render a finished run", REPORT_EXAMPLES))
     option = parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="its id, or the beginning of it (default: the last)"
+        "run", nargs="?", metavar="RUN", help="run id or unique prefix (default: the latest run)"
     )
     _completed(option, "runs")
     parser.add_argument("--format", choices=FORMATS, default="table")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to the terminal")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of the terminal")
 
 
 def _add_environments(commands: Commands[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "python", "list the interpreters found, and where they were looked for")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser = _command(commands, "python", "list the interpreters found, and the places searched")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
     parser = _configured(_command(commands, "env", "list environments, give a path or a requirements.txt, prune"))
     parser.set_defaults(action="list")
@@ -218,14 +220,21 @@ def _add_environments(commands: Commands[argparse.ArgumentParser]) -> None:
         if name in {"path", "freeze"}:
             _completed(action.add_argument("cell", metavar="CELL"), "cells")
 
-    parser = _command(commands, "cache", "what is in the user's cache, whether it is what it was, and less of it")
+    parser = _command(commands, "cache", "show, verify or prune the user's cache")
     parser.set_defaults(action="show")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     for name, summary in CACHE_ACTIONS.items():
         action = _command(actions, name, summary)
         if name == "prune":
-            action.add_argument("--older-than", type=float, metavar="DAYS", help="not used for so many days (30)")
-            action.add_argument("--max-size", metavar="SIZE", help="the longest unused, until so much is left ('5G')")
+            action.add_argument(
+                "--older-than",
+                type=float,
+                metavar="DAYS",
+                help="delete what was not used for this many days (default: 30)",
+            )
+            action.add_argument(
+                "--max-size", metavar="SIZE", help="delete the longest unused until this much is left, e.g. 5G"
+            )
 
     for name, summary in (
         ("exec", "run a command in a cell's environment: exec CELL -- CMD"),
@@ -233,7 +242,7 @@ def _add_environments(commands: Commands[argparse.ArgumentParser]) -> None:
     ):
         parser = _configured(_command(commands, name, summary))
         _completed(parser.add_argument("cell", metavar="CELL"), "cells")
-        parser.add_argument("--offline", action="store_true", help="use nothing that is not in the caches")
+        parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
 
 
 def _add_helpers(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -243,17 +252,17 @@ def _add_helpers(commands: Commands[argparse.ArgumentParser]) -> None:
         "--from",
         dest="source",
         metavar="SOURCE",
-        help="from what another runner does: tox.ini, tox.toml, noxfile.py (read, never executed), pyproject.toml, "
-        "hatch.toml or a workflow's file; or tox, nox, hatch to look for it",
+        help="a file of another runner: tox.ini, tox.toml, noxfile.py (read, never executed), pyproject.toml, "
+        "hatch.toml or a workflow; or tox, nox, hatch to search for it",
     )
     parser = _command(commands, "schema", "print the JSON Schema of a file, for editors and programs", SCHEMA_EXAMPLES)
     parser.add_argument("format", nargs="?", choices=SCHEMAS, default="config", help="of which file (default: config)")
-    parser = _command(commands, "completion", "print what a shell needs for completion", COMPLETION_EXAMPLES)
+    parser = _command(commands, "completion", "print the completion code for a shell", COMPLETION_EXAMPLES)
     parser.add_argument("shell", choices=SHELLS)
 
 
 def _completed(option: argparse.Action, what: str) -> None:
-    """Have a shell complete an option with what the project has: `cells` or `runs` of `commands.completion`."""
+    """Set the completion of an option: a function of `commands.completion`, by its name."""
 
     def completer(**question: Any) -> list[str]:
         from venvgrid.cli.commands import completion  # noqa: PLC0415

@@ -18,13 +18,13 @@ received: list[int] = []
 
 
 def exit_status() -> int:
-    """Give the exit status of an interrupted command: 130 for Ctrl-C, 143 for SIGTERM."""
+    """Return the exit status of an interrupted command: 130 for Ctrl-C, 143 for SIGTERM."""
     return SIGNAL_BASE + (received[0] if received else SIGINT)
 
 
 @contextmanager
 def listening(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` for Ctrl-C and its like while a run goes on, instead of raising KeyboardInterrupt somewhere."""
+    """Call `stop` for Ctrl-C and its like while a run goes on, instead of raising KeyboardInterrupt."""
     import signal  # noqa: PLC0415  (takes time, and `--help` needs none)
 
     def handle(number: int, frame: FrameType | None) -> None:

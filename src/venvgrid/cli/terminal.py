@@ -26,7 +26,7 @@ class Terminal:
 
     @classmethod
     def from_process(cls) -> Terminal:
-        """Give those of this process; what a stream cannot encode is escaped rather than an error."""
+        """Return the terminal of this process. Characters that a stream cannot encode are escaped."""
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, ValueError):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -65,15 +65,15 @@ class Terminal:
 
     @property
     def encoding(self) -> str:
-        """What stdout encodes with."""
+        """The encoding of stdout."""
         return self.out.encoding or "ascii"
 
     def data(self, text: str) -> None:
-        """Print what was asked for."""
+        """Print the result of a command to stdout."""
         self.out.write(text if text.endswith("\n") else f"{text}\n")
 
     def message(self, text: str) -> None:
-        """Print what the user should know besides."""
+        """Print a message to stderr, without secrets."""
         from venvgrid.processes.redaction import Redactor  # noqa: PLC0415  (`--help` needs none)
 
         with suppress(OSError, ValueError):
@@ -82,11 +82,11 @@ class Terminal:
             self.err.flush()
 
     def error(self, text: str) -> None:
-        """Print what went wrong; a closed stream is no further trouble."""
+        """Print an error message; a closed stream is ignored."""
         self.message(text)
 
     def flush(self) -> None:
-        """Make sure that everything printed has arrived.
+        """Write everything that was printed.
 
         Raises:
             OSError: it cannot (a full disk, a closed pipe).

@@ -115,7 +115,7 @@ def _settings_key(variant: Variant) -> object:
 
 
 def _harmonised(variants: Sequence[Variant], notes: Notes) -> list[Variant]:
-    """Give all variants of a label the most common settings, the simplest of equals."""
+    """Set the settings of all variants of a label to the most common ones, the simplest of equals."""
     counted = Counter(map(_settings_key, variants))
     plain = min(variants, key=lambda item: (-counted[_settings_key(item)], len(item.env), len(item.requires)))
     odd = [item for item in variants if _settings_key(item) != _settings_key(plain)]

@@ -80,7 +80,7 @@ _ORDER = (
 
 
 def worst(one: CaseOutcome, other: CaseOutcome) -> CaseOutcome:
-    """Give the verdict of a test that got two (pytest-xdist's `--dist each`); a skip says least."""
+    """Return the worse of two outcomes of one test (pytest-xdist's `--dist each`); a skip counts least."""
     return min(one, other, key=_ORDER.index)
 
 

@@ -91,7 +91,7 @@ def from_plain(kind: Any, data: Any) -> Any:
 
 
 def event_to_plain(event: events.Event) -> dict[str, Any]:
-    """Give an event as a line's worth of data: its kind under "event", then its fields."""
+    """Return an event as a line's worth of data: its kind under "event", then its fields."""
     return {EVENT: type(event).__name__, **to_plain(event)}
 
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a run leaves: report, exit status, journal, run folders, cached results, coverage."""

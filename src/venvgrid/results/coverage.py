@@ -28,7 +28,7 @@ _INSTALLED = re.compile(r".*[/\\](?:site|dist)-packages[/\\](.+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combined:
-    """A combined report: percent of lines (and branches) that any cell ran, from how many cells, and where it is."""
+    """A combined report: percent of the lines and branches that any cell ran, the number of cells, and the page."""
 
     percent: float
     cells: int
@@ -36,7 +36,7 @@ class Combined:
 
 
 def check() -> None:
-    """Make sure that data can be combined.
+    """Check that data can be combined.
 
     Raises:
         UsageError: coverage is not installed beside venvgrid.
@@ -46,7 +46,7 @@ def check() -> None:
 
 
 def folder_of(private: Path) -> Path:
-    """Give the folder of a cell's data files; `private` is the cell's own folder."""
+    """Return the folder of a cell's data files; `private` is the cell's own folder."""
     return private / "measured"
 
 
@@ -105,7 +105,7 @@ def _fill(data: CoverageData, measured: dict[str, list[Path]], source: Path) -> 
 
 
 def in_source(file: str, source: Path) -> str:
-    """Give the file of the sources that an installed file was made from; another file is given as it is."""
+    """Return the file of the sources that an installed file was made from; another file is returned as it is."""
     found = _INSTALLED.fullmatch(file)
     if found:
         for folder in (source / "src", source / "lib", source):

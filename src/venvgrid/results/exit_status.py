@@ -17,7 +17,7 @@ def exit_status(
     interrupted: bool = False,
     skip_missing: bool = False,
 ) -> ExitStatus:
-    """Give the exit status of a run, as the documentation's table has it; cells that may fail do not count.
+    """Return the exit status of a run, as the documentation's table has it; cells that may fail do not count.
 
     `strict`: an impossible cell is a failure. `skip_missing`: a missing interpreter is none. A run in which no cell's
     tests ran is never green.

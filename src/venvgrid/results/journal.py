@@ -39,7 +39,7 @@ class Journal:
             raise trouble("cannot write the journal", path, error) from error
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,7 +86,7 @@ def _ends_torn(path: Path) -> bool:
 
 
 def read(path: Path) -> Iterator[Event]:
-    """Give the events of a journal, however it was left.
+    """Return the events of a journal, however it was left.
 
     A last line that was not written to its end and kinds of a later version are passed over. Damaged lines are, too,
     and a warning says how many: before the `RunFinished`, or last.

@@ -123,7 +123,7 @@ class _Seen:
     earlier: dict[str, str] = field(default_factory=dict)
 
     def add(self, event: TestFinished, name: str) -> None:
-        """Take in a test: of several verdicts in one attempt the worst counts, a new attempt begins anew."""
+        """Record a test. Of several outcomes in one attempt the worst counts; a new attempt begins anew."""
         if event.attempt > self.attempt:
             failed = {test: case.message or "failed" for test, case in self.cases.items() if case.verdict in BAD}
             self.earlier = {**self.earlier, **failed}
@@ -150,7 +150,7 @@ class ReportBuilder:
         self._at = 0.0
 
     def add(self, event: Event) -> None:
-        """Take in an event; a later result of a cell replaces an earlier one."""
+        """Record an event; a later result of a cell replaces an earlier one."""
         match event:
             case TestFinished():
                 self._cell(event.cell).add(event, self._names.setdefault(event.test, event.test))
@@ -185,7 +185,7 @@ class ReportBuilder:
             self._spans[key] = replace(self._spans[key], ended=event.at)
 
     def report(self) -> Report:
-        """Give the report of what was seen so far."""
+        """Return the report of all events so far."""
         start, end = self._started, self._ended
         planned = start.plan.cells if start else ()
         results = {name: result for name in self._seen if (result := self._result(name))}
@@ -226,7 +226,7 @@ class ReportBuilder:
         return replace(seen.result, durations=MappingProxyType({**seen.durations, **seen.result.durations}))
 
     def _without_result(self, item: PlannedCell) -> CellResult:
-        """Say what is known of a cell whose result is not in the journal; it is never green."""
+        """Return the result of a cell that has none in the journal; it is never green."""
         seen = self._seen.get(item.cell.id, _Seen())
         planned = seen.planned or item
         outcome, reason = OUTCOME_OF_STATUS.get(planned.status, Outcome.CANCELLED), planned.reason
@@ -262,7 +262,7 @@ def build_report(events: Iterable[Event]) -> Report:
 
 
 def _proven_status(cells: tuple[CellResult, ...], end: RunFinished | None, *, proven: bool) -> int:
-    """Give the status that the run ended with, unless it is green and a planned cell has no result to show for it."""
+    """Return the exit status of the run. It is not green if a planned cell has no result."""
     if end is None:
         return status_of(cells, interrupted=True)
     return ExitStatus.INCOMPLETE if end.exit_status == ExitStatus.PASSED and not proven else end.exit_status

@@ -1,10 +1,10 @@
-"""Cells that need not run again: green the last time, and nothing that can be known has changed since.
+"""The cache of results: a cell that passed does not run again while its inputs are the same.
 
-    .venvgrid/results-cache/CELL/FINGERPRINT.json    a green result of a cell, and its tests; the last few are kept
+    .venvgrid/results-cache/CELL/FINGERPRINT.json    a green result of a cell, and its tests; the last few are stored
 
-The fingerprint is made of the lock entry and the interpreter's build, every file of the project, the configuration and
-the arguments, and all variables that the tests are given. What cannot be known is not in it: time, network, the
-machine's libraries, files outside of the project.
+The fingerprint covers the lock entry, the build of the interpreter, every file of the project, the configuration, the
+arguments, and all variables of the tests. It does not cover time, network, the libraries of the machine, and files
+outside the project.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ResultCache:
     asked: dict[str, str] = field(default_factory=dict)  # cell → its fingerprint when it was asked for
 
     def find(self, cell: Cell, entry: LockEntry) -> CellResult | None:
-        """Give the earlier result of a cell that need not run again; None if it must run."""
+        """Return the earlier result of a cell that need not run again; None if it must run."""
         fingerprint = self.asked[cell.id] = self._fingerprint(cell, entry)
         known = read(self.folder / cell.id / f"{fingerprint}.json") if self.may_use else None
         if known is None or known["fingerprint"] != fingerprint:
@@ -142,7 +142,7 @@ def read(place: Path) -> dict[str, Any] | None:
 
 
 def with_tests(report: Report, folder: Path) -> Report:
-    """Give a report with the tests of its unchanged cells, which are not in its run's journal."""
+    """Return a report with the tests of its unchanged cells, which are not in its run's journal."""
     tests = dict(report.tests)
     for cell in report.cells:
         if cell.cached and cell.id not in tests:

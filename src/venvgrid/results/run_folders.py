@@ -118,7 +118,7 @@ def _next_id(earlier: list[str], now: datetime) -> str:
 
 
 def runs(root: Path) -> list[RunFolder]:
-    """Give the runs under `root`, oldest first: folders with a run's name and a journal, no symbolic links."""
+    """Return the runs under `root`, oldest first: folders with a run's name and a journal, no symbolic links."""
     try:
         folders = list((root / RUNS).iterdir())
     except OSError:
@@ -136,12 +136,12 @@ def _is_run(folder: Path) -> bool:
 
 
 def latest(root: Path) -> RunFolder | None:
-    """Give the newest run that got as far as its first event; None if there is none."""
+    """Return the newest run with at least one event, or None."""
     return next((run for run in reversed(runs(root)) if run.events.stat().st_size > 0), None)
 
 
 def find(root: Path, id_or_prefix: str) -> RunFolder | None:
-    """Give the run with this id, or the newest whose id begins so; None if there is none."""
+    """Return the run with this id, or the newest run whose id has this prefix, or None."""
     matching = [run for run in runs(root) if id_or_prefix and run.id.startswith(id_or_prefix)]
     return matching[-1] if matching else None
 
@@ -169,7 +169,7 @@ def prune(root: Path, keep: int = 10) -> None:
 
 
 def _names(root: Path) -> list[str]:
-    """Give the names of all folders that are, or were to be, those of runs."""
+    """Return the names of all run folders, unfinished ones included."""
     with suppress(OSError):
         return [entry.name for entry in (root / RUNS).iterdir() if _ID.fullmatch(entry.name)]
     return []

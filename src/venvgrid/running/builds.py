@@ -62,7 +62,7 @@ class Builds:
         return done.is_changed and (done.is_poisoned or len(self._state.sharing[task.entry.key]) > 1)
 
     def again(self, task: TestTask) -> list[Task]:
-        """Have the cell of a doubtful test tested again, alone in its environment."""
+        """Return what is needed to test the cell of a doubtful test again, alone in its environment."""
         waiting = self._alone.setdefault(task.entry.key, [])
         waiting.append(task.cell)
         return self._build_alone(task.entry.key) if len(waiting) == 1 else []

@@ -168,7 +168,7 @@ class CellRunner:
             log.write(self.commands.redactor.text(text))
 
     def _checked(self, task: TestTask, result: CellResult) -> TestDone:
-        """Look at the environment after the tests: what they changed in it must reach no other cell or run."""
+        """Check the environment after the tests. Their changes in it must reach no other cell or run."""
         seen = self.store.inspect(task.environment)
         changed = seen.changed
         if not changed:

@@ -1,8 +1,9 @@
-"""In which order cells go, so that a break shows early. Pure.
+"""The order of cells: a break must show early. Pure.
 
-First what was red in its last run, then what nobody knows yet or what has other versions than then (which shows when it
-is resolved). Of the rest each next cell is the one that has most pairs of values which no cell before it has; the two
-ends, newest and oldest values of all axes together, stand first among equals: what is about to break is mostly there.
+First come the cells that were red in their last run. Then come those without an earlier result, and those that get
+other versions than in their last run (known when they are resolved). Of the rest the next cell is always the one with
+the most pairs of values that no earlier cell has. Among equals the two ends go first, the newest and the oldest values
+of all axes: most breaks happen there.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Order:
     packages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, cell: str, distributions: Iterable[Distribution]) -> float:
-        """Give the place of a cell that will have these distributions."""
+        """Return the place of a cell that gets these distributions."""
         place, before = self.places.get(cell, 0.0), self.packages.get(cell)
         has_others = before is not None and any(before.get(item.name) != item.version for item in distributions)
         return place - CHANGED if has_others and place >= 2 * CHANGED else place
@@ -48,7 +49,7 @@ def order(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> Order:
 
 
 def ranks(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> dict[str, float]:
-    """Give each cell its place, the lowest goes first; those that may go before theirs are 2 * CHANGED or more."""
+    """Return the place of each cell. The lowest goes first; a cell at 2 * CHANGED or more may move before its place."""
     red = [cell for cell in cells if cell.id in last and last[cell.id].outcome.is_red]
     unknown = [cell for cell in cells if cell.id not in last]
     known = [cell for cell in cells if cell.id in last and not last[cell.id].outcome.is_red]
@@ -92,7 +93,7 @@ def _spread(some: Iterable[Cell], seen: set[Pair], ends: Mapping[str, int]) -> l
 
 
 def _pairs(cell: Cell) -> set[Pair]:
-    """Give the values of a cell, alone and in pairs."""
+    """Return the values of a cell, alone and in pairs."""
     values = tuple(cell.axes.items())
     return {*itertools.combinations(values, 1), *itertools.combinations(values, 2)}
 

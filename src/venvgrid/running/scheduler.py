@@ -126,7 +126,7 @@ class Scheduler:
                 return [], []
 
     def finish(self) -> list[Event]:
-        """Give every cell without a result one, and return the last events."""
+        """Finish every cell without a result, and return the last events."""
         events: list[Event] = []
         if self.request.until is Stage.TEST:
             reason = "no result: a bug in venvgrid"

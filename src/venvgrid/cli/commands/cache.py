@@ -20,7 +20,7 @@ MEGABYTE = 1_000_000
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """Do what the action says; damage that was found and removed is status 1."""
+    """Perform the action and return the exit status, 1 if damage was found and removed."""
     folder = directories.cache_folder(terminal.environ)
     if not folder.is_dir():
         terminal.data(f"{folder}: there is no cache yet")

@@ -37,7 +37,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 
 def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    """Give the ids of all cells of the configuration; nothing where there is none, or too many."""
+    """Return the ids of all cells of the configuration; none if there is no configuration or too many cells."""
     try:
         source = _source(parsed_args)
         found = []
@@ -50,7 +50,7 @@ def cells(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 
 def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    """Give the ids of the runs that are kept."""
+    """Return the ids of the stored runs."""
     try:
         loaded = loading.build(_source(parsed_args))
     except (VenvgridError, OSError):
@@ -59,7 +59,7 @@ def runs(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 
 def grids_of(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    """Give the names of the grids of the configuration."""
+    """Return the names of the grids of the configuration."""
     try:
         return list(grids.names(_source(parsed_args).table))
     except (VenvgridError, OSError):

@@ -24,7 +24,7 @@ MEGABYTE = 1_000_000
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """Do what the action says."""
+    """Perform the action and return the exit status."""
     loaded = options.load(arguments)
     arguments.offline = True
     context = RunContext(
@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def built(store: EnvironmentStore, cell: str) -> Path:
-    """Give the environment of a cell.
+    """Return the environment of a cell.
 
     Raises:
         UsageError: it has none, or it is not whole.

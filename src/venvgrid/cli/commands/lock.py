@@ -59,7 +59,7 @@ def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
 
 
 def _moved(path: Path, frozen: Mapping[str, FrozenPolicy]) -> Iterator[str]:
-    """Say how the values of policies differ from those of the lock that is there."""
+    """Yield a line for each policy whose versions differ from those of the lock."""
     known = lockfile.read(path).frozen if path.is_file() else {}
     for name, item in frozen.items():
         before = known.get(name)

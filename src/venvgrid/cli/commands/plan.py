@@ -1,4 +1,4 @@
-"""`venvgrid plan`: which cells run, which cannot, and why. Nothing is built and nothing of the project runs."""
+"""`venvgrid plan`: which cells run, which cannot, and why. Nothing is built but a wheel for dynamic metadata."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _check(context: RunContext, plan: Plan, terminal: Terminal) -> int:
 
 
 def exit_status(known: Plan, *, strict: bool, skip_missing: bool) -> ExitStatus:
-    """Give 0 if all that can exist will run, 3 if one cannot be found out or lacks its interpreter, 4 for none."""
+    """Return the exit status of a plan: incomplete if a cell is unknown or lacks its interpreter."""
     counted = [item for item in known.cells if not item.cell.allow_failure]
     if any(item.status is Status.FAILED for item in counted):
         return ExitStatus.INCOMPLETE

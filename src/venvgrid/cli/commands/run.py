@@ -84,7 +84,7 @@ def _print_coverage(finished: Report, context: RunContext, terminal: Terminal) -
 
 
 def _publish(finished: Report, terminal: Terminal, inside: str) -> None:
-    """Give GitHub Actions the step's summary and its annotations; other steps may have written there before."""
+    """Append to the step summary of GitHub Actions, and print the annotations."""
     summary = terminal.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:

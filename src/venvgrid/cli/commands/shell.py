@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """Open the shell and give its exit status."""
+    """Open the shell and return its exit status."""
     default = terminal.environ.get("COMSPEC", "cmd.exe") if os.name == "nt" else "/bin/sh"
     shell = terminal.environ.get("SHELL") or default
     terminal.message(f"{arguments.cell}: leave with `exit`")
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def prepare(shell: str, place: Path, private: Path) -> tuple[str, ...]:
-    """Give the command that opens a shell with an environment activated after the user's own start-up files.
+    """Return the command that opens a shell with an environment activated after the user's own start-up files.
 
     Those often put other Pythons first on PATH (pyenv does). `place` is the environment, `private` a folder for the
     start-up file. A shell that is not known here gets the environment's variables only.
