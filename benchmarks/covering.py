@@ -41,7 +41,7 @@ def measure(sizes: Sequence[int], forbidden: Forbidden, seconds: float) -> tuple
     rows = generator.array(space, 2, is_over=is_over)
     took = time.perf_counter() - began
     proof = certify(sizes, [tuple(clause) for clause in forbidden], rows, 2)
-    return len(rows), took, len(proof.missing) + len(proof.wrong)
+    return len(rows), took, len(proof.missing) + len(proof.invalid)
 
 
 def main() -> None:

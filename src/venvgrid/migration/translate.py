@@ -40,7 +40,7 @@ def translate(source: str, folder: Path) -> tuple[str, list[str]]:
     try:
         loading.build(config_file.parse(text, folder / config_file.FILE_NAME))
     except ConfigError as error:
-        raise UsageError(f"{path.name}: what it says makes no valid configuration: {error}") from error
+        raise UsageError(f"{path.name}: its translation is no valid configuration: {error}") from error
     return text, notes
 
 

@@ -86,7 +86,11 @@ def switch_on(
     }
     (folder / STACKS).mkdir()
     (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
-    variables = {VARIABLE: str(folder / SPECIFICATION_NAME)}
+    return _variables(folder / SPECIFICATION_NAME, path, options, user_env)
+
+
+def _variables(specification: Path, path: Path, options: str, user_env: Mapping[str, str]) -> dict[str, str]:
+    variables = {VARIABLE: str(specification)}
     variables["PYTEST_ADDOPTS"] = " ".join(filter(None, (f"-p {PLUGIN}", options, user_env.get("PYTEST_ADDOPTS", ""))))
     if os.pathsep not in str(path):  # else no entry can hold it; only runs on other interpreters need it
         entries = [str(path), *filter(None, user_env.get("PYTHONPATH", "").split(os.pathsep))]

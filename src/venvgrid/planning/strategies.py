@@ -125,7 +125,7 @@ def _must(config: Config, planning: Planning, space: Space) -> list[Row]:
         found = space.witness(space.mask(parts))
         if not found:
             cell = ", ".join(f"{name} {value}" for name, value in wanted.items())
-            raise ConfigError([f"{config.file.name}: plan.must[{number}]: {cell} cannot be: an exclude says so"])
+            raise ConfigError([f"{config.file.name}: plan.must[{number}]: {cell} cannot be: it is excluded"])
         rows.append(space.row(found))
     return rows
 

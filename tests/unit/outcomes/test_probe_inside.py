@@ -155,7 +155,7 @@ def lines(folder: Path) -> list[Any]:
 
 
 def test_a_writer_survives_the_loss_of_its_descriptor(inside: Any, tmp_path: Path) -> None:
-    """Closed, and given to a file of somebody else."""
+    """Closed, and reused for another file."""
     folder = tmp_path / "stream"
     folder.mkdir()
     writer = inside._Writer(str(folder))

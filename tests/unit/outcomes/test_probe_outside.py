@@ -284,6 +284,11 @@ def test_the_probe_is_old_python() -> None:
     assert ([], []) == (found, annotated)
 
 
+def test_the_probe_keeps_its_unicode_prefixes() -> None:
+    """On Python 2.7 a bare literal is bytes; formatters for Python 3 strip the prefix."""
+    assert 'TEXT = type(u"")' in PROBE_FILE.read_text(encoding="utf-8")
+
+
 def test_records_hold_no_impossible_number() -> None:
     """Durations are finite, whatever came."""
     record = parse(b'{"t":"test","id":"a","verdict":"passed","duration":1e308}', "1")

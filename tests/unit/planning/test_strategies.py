@@ -37,7 +37,7 @@ def expand(text: str, *learnt: Conflict) -> Plan:
 
 
 def pairs(planned: Plan) -> set[tuple[str, str, str, str]]:
-    """Give all pairs of values that are in a cell."""
+    """Return all pairs of values that are in a cell."""
     return {
         (*one, *other)
         for item in planned.cells
@@ -131,7 +131,7 @@ def test_excludes_that_leave_nothing_are_named() -> None:
 
 
 def test_two_hundred_axes() -> None:
-    """A product that nobody could expand is no trouble."""
+    """A product that is too large to expand is no problem."""
     axes = "\n".join(f'env.F{number} = ["0", "1"]' for number in range(200))
     planned = expand(f'[axes]\npython = ["3.12"]\n{axes}\n[plan]\nstrategy = "pairwise"\n')
     assert len(planned.cells) <= 16

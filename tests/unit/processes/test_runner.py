@@ -177,10 +177,10 @@ def test_what_is_printed_just_before_the_end_is_not_lost(monkeypatch: pytest.Mon
         looks = 0
 
         def register(self, _descriptor: int, _mask: int) -> None:
-            """Take what is to be looked at."""
+            """Accept any descriptor."""
 
         def poll(self, _timeout: float) -> list[int]:
-            """Say whether there is output."""
+            """Return whether there is output."""
             Poller.looks += 1
             if Poller.looks == 1:
                 os.write(writing, b"the last words")

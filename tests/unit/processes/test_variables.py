@@ -75,7 +75,7 @@ def test_names_and_globs_pass_more() -> None:
 
 @given(st.sampled_from(GUARDED))
 def test_exact_name_is_honoured(pattern: str) -> None:
-    """Whoever writes the exact name of a guarded variable gets it (VIRTUAL_ENV aside, which is the cell's)."""
+    """The exact name of a guarded variable passes it (but for VIRTUAL_ENV, which is the cell's)."""
     name = pattern.replace("*", "_X")
     assert "mine" == child({name: "mine"}, pass_env=[name])[name]
 

@@ -71,7 +71,7 @@ class Process:
         self.calls: list[str] = []
 
     def poll(self) -> int | None:
-        """Give what it ended with."""
+        """Return the exit code."""
         return self.code
 
     def send_signal(self, sig: int) -> None:

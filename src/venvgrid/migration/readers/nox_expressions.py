@@ -76,6 +76,25 @@ def value(node: ast.AST | None, scope: Scope, depth: int = 0) -> Any:  # noqa: C
         case ast.FormattedValue(value=inner, format_spec=None):
             found = of(inner)
             return str(found) if isinstance(found, str | int) else UNKNOWN
+        case ast.BinOp() | ast.BoolOp() | ast.UnaryOp() | ast.IfExp() | ast.Compare():
+            return _operation(node, of)
+        case ast.Subscript(value=inner, slice=index):
+            return _item(of(inner), index, of)
+        case ast.ListComp(elt=element, generators=[generator]) | ast.GeneratorExp(elt=element, generators=[generator]):
+            return _comprehension(element, generator, scope, depth)
+        case ast.Attribute(value=inner, attr="parent"):
+            found = of(inner)
+            return found.rpartition("/")[0] or "." if isinstance(found, str) else UNKNOWN
+        case ast.Attribute(value=ast.Name(id=owner), attr=name):
+            return scope.names.get(f"{owner}.{name}", UNKNOWN)
+        case ast.Call():
+            return _call_value(node, scope, of)
+        case _:
+            return UNKNOWN
+
+
+def _operation(node: ast.expr, of: Callable[[ast.AST | None], Any]) -> Any:
+    match node:
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _add(of(left), of(right))
         case ast.BinOp(left=left, op=ast.Div(), right=right):
@@ -94,17 +113,6 @@ def value(node: ast.AST | None, scope: Scope, depth: int = 0) -> Any:  # noqa: C
             return UNKNOWN if found is UNKNOWN else of(body if found else other)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _compare(of(left), operator, of(right))
-        case ast.Subscript(value=inner, slice=index):
-            return _item(of(inner), index, of)
-        case ast.ListComp(elt=element, generators=[generator]) | ast.GeneratorExp(elt=element, generators=[generator]):
-            return _comprehension(element, generator, scope, depth)
-        case ast.Attribute(value=inner, attr="parent"):
-            found = of(inner)
-            return found.rpartition("/")[0] or "." if isinstance(found, str) else UNKNOWN
-        case ast.Attribute(value=ast.Name(id=owner), attr=name):
-            return scope.names.get(f"{owner}.{name}", UNKNOWN)
-        case ast.Call():
-            return _call_value(node, scope, of)
         case _:
             return UNKNOWN
 

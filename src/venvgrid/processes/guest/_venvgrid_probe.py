@@ -36,7 +36,7 @@ PLUGIN = NAME + ".plugin"
 OPTION = "-p " + PLUGIN
 if __name__ in sys.modules:
     sys.modules.setdefault(PLUGIN, sys.modules[__name__])
-TEXT = type("")
+TEXT = type(u"")
 MESSAGE_CAP = 4000  # characters
 LONGREPR_CAP = 20000
 
@@ -264,7 +264,7 @@ def _details(report, rootdir):
         place = longrepr.reprlocation_lines[0][0]
     if place is not None:
         record["crash"] = _cap(_text(place.message), MESSAGE_CAP)
-        record["where"] = "%s:%s" % (_relative(_text(place.path), rootdir), place.lineno)
+        record["where"] = u"%s:%s" % (_relative(_text(place.path), rootdir), place.lineno)
     text = getattr(report, "longreprtext", None)
     record["longrepr"] = _cap(_text(str(longrepr) if text is None else text), LONGREPR_CAP)
     return record
@@ -288,7 +288,7 @@ def _cap(text, limit):
     if len(text) <= limit:
         return text
     half = limit // 2
-    return "%s\n[... %d characters left out by venvgrid ...]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
+    return u"%s\n[... %d characters left out by venvgrid ...]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
 
 
 # ------------------------------------------------------------------------------------------------------------ the stream
@@ -546,7 +546,7 @@ def _read(path):
         with open(path, "rb") as file:
             return file.read(1 << 24).decode("utf-8", "replace")
     except Exception:
-        return ""
+        return u""
 
 
 def _origin_of(name, modules, metadata, prefix):
@@ -570,9 +570,7 @@ def _origin_of(name, modules, metadata, prefix):
 
 
 # Top-level names that many projects share, and tests have too.
-COMMON = (
-    "test tests testing doc docs example examples benchmarks scripts tools utils util helpers common src setup conftest"
-)
+COMMON = "test tests testing doc docs example examples benchmarks scripts tools utils util helpers common src setup conftest"
 COMMON = set(COMMON.split())
 
 

@@ -37,7 +37,7 @@ def space_of(model: Model) -> Space:
 
 
 def allowed(model: Model) -> list[tuple[int, ...]]:
-    """Give every row that holds no forbidden combination: all of them are tried."""
+    """Return every feasible row, by trying all of them."""
     sizes, forbidden = model
     return [
         row
