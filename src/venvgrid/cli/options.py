@@ -73,9 +73,11 @@ def _use_cache(arguments: argparse.Namespace, terminal: Terminal) -> bool:
     return asked if asked is not None else terminal.environ.get("CI", "").lower() in {"", "0", "false"}
 
 
-def front_end(terminal: Terminal) -> FrontEnd:
-    """Return the front end of a command that shows no progress."""
-    return FrontEnd(environ=terminal.environ, notify=terminal.message, listening=signals.listening)
+def front_end(arguments: argparse.Namespace, terminal: Terminal) -> FrontEnd:
+    """Return the front end of a command that shows no progress; with --quiet it shows no notes either."""
+    is_quiet = getattr(arguments, "quiet", False) and arguments.command != "run"
+    notify = (lambda _text: None) if is_quiet else terminal.message
+    return FrontEnd(environ=terminal.environ, notify=notify, listening=signals.listening)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,13 +157,13 @@ def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
     parser.add_argument("--skip-missing-interpreters", action="store_true", help="a missing interpreter is no failure")
     parser.add_argument("--strict", action="store_true", help="an impossible cell is a failure")
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide progress and notes")
     return parser
 
 
 def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
     parser = _planned(_command(commands, "run", summary, RUN_EXAMPLES))
-    parser.add_argument("-q", "--quiet", action="store_true", help="hide progress")
     parser.add_argument("-v", "--verbose", action="store_true", help="show more progress")
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument(

@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     loaded = options.load(arguments)
     arguments.offline = True
     context = RunContext(
-        config=loaded, options=options.run_options(arguments, terminal), front=options.front_end(terminal)
+        config=loaded, options=options.run_options(arguments, terminal), front=options.front_end(arguments, terminal)
     )
     store = context.store
     if arguments.action in {"path", "freeze"}:

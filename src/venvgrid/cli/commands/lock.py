@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
-    wanted, front = options.run_options(arguments, terminal), options.front_end(terminal)
+    wanted, front = options.run_options(arguments, terminal), options.front_end(arguments, terminal)
     found = read_config(source, wanted, front, grid=grid, update=arguments.update)
     context = RunContext(config=found.config, options=wanted, front=front, refresh=True)
     plan = make_plan(context)
@@ -46,15 +46,13 @@ def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     lock = lockfile.make(lock_digest(context), planned, resolved.entries, plan, found.frozen)
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     for line in _moved(path, found.frozen):
-        terminal.message(line)
+        front.notify(line)
     after = lockfile.render(lock)
     write_atomic(path, after)
-    terminal.message(f"{path}: {_changes(before, after)}")
-    terminal.message(
-        f"{len(lock.cells)} cells in {len(lock.environments)} environments, {len(lock.impossible)} impossible"
-    )
+    front.notify(f"{path}: {_changes(before, after)}")
+    front.notify(f"{len(lock.cells)} cells in {len(lock.environments)} environments, {len(lock.impossible)} impossible")
     for cell, reason in lock.open.items():
-        terminal.message(f"not locked: {cell}: {reason}")
+        front.notify(f"not locked: {cell}: {reason}")
     return ExitStatus.INCOMPLETE if lock.open and not wanted.skip_missing else ExitStatus.PASSED
 
 

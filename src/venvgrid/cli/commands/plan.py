@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
-    wanted, front = options.run_options(arguments, terminal), options.front_end(terminal)
+    wanted, front = options.run_options(arguments, terminal), options.front_end(arguments, terminal)
     context = RunContext(config=read_config(source, wanted, front, grid=grid).config, options=wanted, front=front)
     plan = make_plan(context, from_lock=arguments.check)
     if arguments.check:

@@ -43,7 +43,7 @@ def _run(
     reports: Sequence[tuple[str, Path | None]],
 ) -> int:
     front = replace(
-        options.front_end(terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
+        options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
     )
     context, finished, folder = run_grid(source, options.run_options(arguments, terminal), front, grid=grid)
     terminal.data(output.table(arguments, finished, terminal))
