@@ -15,23 +15,8 @@ from venvgrid.model import Distribution, Environment, Interpreter, LockEntry, Ou
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel
+from venvgrid.running import tasks
 from venvgrid.running.executor import Finished, Slots
-from venvgrid.running.tasks import (
-    BuildDone,
-    BuildTask,
-    CompileDone,
-    CompileTask,
-    DownloadDone,
-    DownloadTask,
-    ResolveDone,
-    ResolveTask,
-    TaskFailed,
-    TestDone,
-    TestTask,
-    WheelDone,
-    WheelTask,
-    base_result,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +24,6 @@ if TYPE_CHECKING:
     from venvgrid.installers.base import InstallRequest, ResolveRequest
     from venvgrid.model import Cell, CellResult
     from venvgrid.running.executor import Deliver, Post
-    from venvgrid.running.tasks import CellAnswer, Task, TaskResult
 
 
 __all__ = ["FakeExecutor", "FakeInstaller", "FakeWorker", "distribution", "environment", "interpreter"]
@@ -127,7 +111,7 @@ class FakeWorker:
     ("test", "py3.12-…").
     """
 
-    answers: Mapping[str, CellAnswer | Exception] = field(default_factory=dict)
+    answers: Mapping[str, tasks.CellAnswer | Exception] = field(default_factory=dict)
     build_problems: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     changing: frozenset[str] = frozenset()
@@ -137,39 +121,39 @@ class FakeWorker:
     pure: bool = True
     calls: list[tuple[str, str]] = field(default_factory=list)
 
-    def execute(self, task: Task, post: Post) -> TaskResult:
+    def execute(self, task: tasks.Task, post: Post) -> tasks.TaskResult:
         """Return the result of a task at once."""
         match task:
-            case ResolveTask():
+            case tasks.ResolveTask():
                 return self._resolve(task, post)
-            case WheelTask():
+            case tasks.WheelTask():
                 return self._wheel(task.interpreter)
-            case DownloadTask():
+            case tasks.DownloadTask():
                 self.calls.append(("python", task.value))
-                return DownloadDone(interpreter=self.downloads.get(task.value, task.missing))
-            case BuildTask():
+                return tasks.DownloadDone(interpreter=self.downloads.get(task.value, task.missing))
+            case tasks.BuildTask():
                 return self._build(task, post)
-            case TestTask():
+            case tasks.TestTask():
                 return self._test(task)
-            case CompileTask():
+            case tasks.CompileTask():
                 self.calls.append(("collect", task.environment.key))
-                return CompileDone(files=0)
+                return tasks.CompileDone(files=0)
 
     def cached(self, cell: Cell, entry: LockEntry) -> CellResult | None:
         """Return an earlier result for the cells of `unchanged`."""
         if cell.id not in self.unchanged:
             return None
-        return replace(base_result(cell, entry), outcome=Outcome.PASSED, cached=True)
+        return replace(tasks.base_result(cell, entry), outcome=Outcome.PASSED, cached=True)
 
     def append_log(self, cell: str, text: str) -> str:
         """Record the output of a failed step."""
         self.calls.append(("record", f"{cell}: {text}"))
         return f"logs/{cell}.log"
 
-    def _wheel(self, interpreter: Interpreter) -> TaskResult:
+    def _wheel(self, interpreter: Interpreter) -> tasks.TaskResult:
         self.calls.append(("wheel", interpreter.version))
         if self.wheel_problem:
-            return TaskFailed(reason=headline(self.wheel_problem), detail=self.wheel_problem)
+            return tasks.TaskFailed(reason=headline(self.wheel_problem), detail=self.wheel_problem)
         wheel = Wheel(
             path=Path("demo-1.0-py3-none-any.whl"),
             metadata=Metadata(name="demo", version="1.0"),
@@ -177,9 +161,9 @@ class FakeWorker:
             pure=self.pure,
             modules=("demo",),
         )
-        return WheelDone(wheel=wheel)
+        return tasks.WheelDone(wheel=wheel)
 
-    def _resolve(self, task: ResolveTask, post: Post) -> TaskResult:
+    def _resolve(self, task: tasks.ResolveTask, post: Post) -> tasks.TaskResult:
         """Return the answer for a cell; cells share an environment if they are resolved alike."""
         cell = task.cells[0]
         post(StageStarted(cell=cell.id, stage=Stage.RESOLVE))
@@ -187,43 +171,43 @@ class FakeWorker:
         answer = self.answers.get(cell.id) or self.entry(cell, task.interpreter)
         if isinstance(answer, Exception):
             raise answer
-        return ResolveDone(answer=answer, took=0.0)
+        return tasks.ResolveDone(answer=answer, took=0.0)
 
     def entry(self, cell: Cell, interpreter: Interpreter) -> LockEntry:
         """Return the lock entry of a cell: without distributions, and its own but for variables."""
         key = f"{hash_of('/'.join(f'{name}{value}' for name, value in cell.versions)) % 16**16:016x}"
         return LockEntry(key=key, interpreter=interpreter, distributions=())
 
-    def _build(self, task: BuildTask, post: Post) -> TaskResult:
+    def _build(self, task: tasks.BuildTask, post: Post) -> tasks.TaskResult:
         for cell in task.cells:
             post(StageStarted(cell=cell.id, stage=Stage.BUILD))
             self.calls.append(("build", cell.id))
             if problem := self.build_problems.get(cell.id):
-                return TaskFailed(reason=headline(problem), detail=problem)
-        return BuildDone(environment=environment(task.entry), took=0.0)
+                return tasks.TaskFailed(reason=headline(problem), detail=problem)
+        return tasks.BuildDone(environment=environment(task.entry), took=0.0)
 
-    def _test(self, task: TestTask) -> TaskResult:
+    def _test(self, task: tasks.TestTask) -> tasks.TaskResult:
         """Return the outcome of a cell. A cell of `changing` changes its environment unless it is alone in it."""
         self.calls.append(("test", task.cell.id))
         outcome = self.outcomes.get(task.cell.id, Outcome.PASSED)
-        result = replace(base_result(task.cell, task.entry), outcome=outcome, attempts=1)
+        result = replace(tasks.base_result(task.cell, task.entry), outcome=outcome, attempts=1)
         changing = task.cell.id in self.changing and not task.alone
         imported = frozenset({"demo.pyc"})
-        return TestDone(result=result, is_changed=changing, is_poisoned=changing, imported=imported)
+        return tasks.TestDone(result=result, is_changed=changing, is_poisoned=changing, imported=imported)
 
 
 @dataclass(kw_only=True)
 class FakeExecutor:
     """An executor without threads: `submit` does a task at once with `execute`. `cancelled` keeps the calls."""
 
-    execute: Callable[[Task, Post], TaskResult]
+    execute: Callable[[tasks.Task, Post], tasks.TaskResult]
     slots: Slots = field(default_factory=lambda: Slots(cpu=1, network=1))
     cancelled: list[bool] = field(default_factory=list)
 
-    def submit(self, task: Task, deliver: Deliver) -> None:
+    def submit(self, task: tasks.Task, deliver: Deliver) -> None:
         """Do a task and deliver its result."""
         try:
-            result: TaskResult | Exception = self.execute(task, deliver)
+            result: tasks.TaskResult | Exception = self.execute(task, deliver)
         except Exception as error:  # noqa: BLE001  (delivered, as by a real executor)
             result = error
         deliver(Finished(task, result))

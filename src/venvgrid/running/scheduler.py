@@ -18,33 +18,18 @@ from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import RunFinished, Stage, Status
 from venvgrid.processes.redaction import redact
 from venvgrid.results.exit_status import exit_status
+from venvgrid.running import tasks
 from venvgrid.running.builds import Builds
 from venvgrid.running.prerequisites import Prerequisites
 from venvgrid.running.run_state import RunState
-from venvgrid.running.tasks import (
-    BuildDone,
-    BuildTask,
-    CompileDone,
-    CompileTask,
-    DownloadDone,
-    DownloadTask,
-    ResolveDone,
-    ResolveTask,
-    TaskFailed,
-    TestDone,
-    TestTask,
-    WheelDone,
-    WheelTask,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvgrid.model import Cell, CellResult, Event, LockEntry
     from venvgrid.running.request import RunRequest
-    from venvgrid.running.tasks import CellAnswer, Task, TaskResult
 
-    Followed = tuple[list[Event], list[Task]]
+    Followed = tuple[list[Event], list[tasks.Task]]
 
 T = TypeVar("T")
 RUN_AGAIN = "tested again in an environment of its own: another cell may have changed files of the first one"
@@ -98,31 +83,31 @@ class Scheduler:
             else:
                 groups[cell.versions].append(cell)
         self._unresolved = [tuple(cells) for cells in groups.values()]
-        tasks = [*self._builds.ready(), *self._first_wheel()]
+        ready = [*self._builds.ready(), *self._first_wheel()]
         if self._can_resolve():
-            return events, [*tasks, *self._resolve_all()]
-        if not tasks:  # no interpreter here can build the wheel that has the metadata
-            more, tasks = self._want_interpreters(cell for cells in self._unresolved for cell in cells)
+            return events, [*ready, *self._resolve_all()]
+        if not ready:  # no interpreter here can build the wheel that has the metadata
+            more, ready = self._want_interpreters(cell for cells in self._unresolved for cell in cells)
             events += more
-        return events, tasks
+        return events, ready
 
-    def done(self, task: Task, result: TaskResult) -> Followed:
+    def done(self, task: tasks.Task, result: tasks.TaskResult) -> Followed:
         """Return what follows from the result of a task."""
-        if isinstance(result, TaskFailed):
+        if isinstance(result, tasks.TaskFailed):
             return self._failed(task, result)
         match task:
-            case ResolveTask():
-                return self._resolved(task, _expect(ResolveDone, result))
-            case WheelTask():
-                return [], self._wheel_built(task, _expect(WheelDone, result))
-            case DownloadTask():
-                return self._downloaded(task, _expect(DownloadDone, result))
-            case BuildTask():
-                return [], self._builds.built(_expect(BuildDone, result), self._metadata)
-            case TestTask():
-                return self._tested(task, _expect(TestDone, result))
-            case CompileTask():
-                _expect(CompileDone, result)
+            case tasks.ResolveTask():
+                return self._resolved(task, _expect(tasks.ResolveDone, result))
+            case tasks.WheelTask():
+                return [], self._wheel_built(task, _expect(tasks.WheelDone, result))
+            case tasks.DownloadTask():
+                return self._downloaded(task, _expect(tasks.DownloadDone, result))
+            case tasks.BuildTask():
+                return [], self._builds.built(_expect(tasks.BuildDone, result), self._metadata)
+            case tasks.TestTask():
+                return self._tested(task, _expect(tasks.TestDone, result))
+            case tasks.CompileTask():
+                _expect(tasks.CompileDone, result)
                 return [], []
 
     def finish(self) -> list[Event]:
@@ -146,7 +131,7 @@ class Scheduler:
 
     # Interpreters and the project's wheel.
 
-    def _first_wheel(self) -> list[Task]:
+    def _first_wheel(self) -> list[tasks.Task]:
         values = [cell.axes["python"] for cell in self.state.unfinished()]
         return [*self._prerequisites.first_wheel(values, for_metadata=self._metadata is None)]
 
@@ -157,20 +142,20 @@ class Scheduler:
     def _want_interpreters(self, cells: Iterable[Cell]) -> Followed:
         """Download the interpreters of cells that need them, or finish the cells as missing."""
         events: list[Event] = []
-        tasks: list[Task] = []
+        ready: list[tasks.Task] = []
         came: list[Cell] = []
         for cell in cells:
             value = cell.axes["python"]
             if self._prerequisites.python(value) is not None:  # it came while this cell was being resolved
                 came.append(cell)
             elif self._prerequisites.can_download(value):
-                tasks += self._prerequisites.download(value)
+                ready += self._prerequisites.download(value)
                 self._awaiting[value].append(cell)
             else:
                 events += self._missing(cell)
-        return events, [*tasks, *self._resolve_again(came)]
+        return events, [*ready, *self._resolve_again(came)]
 
-    def _downloaded(self, task: DownloadTask, done: DownloadDone) -> Followed:
+    def _downloaded(self, task: tasks.DownloadTask, done: tasks.DownloadDone) -> Followed:
         """Resolve the cells of an interpreter again, now with itself, or finish them as missing."""
         self._prerequisites.downloaded(task.value, done.interpreter)
         waiting = self._awaiting.pop(task.value, [])
@@ -178,13 +163,13 @@ class Scheduler:
             return [event for cell in waiting for event in self._missing(cell)], []
         return [], [*self._first_wheel(), *(self._resolve_again(waiting) if self._can_resolve() else [])]
 
-    def _wheel_built(self, task: WheelTask, done: WheelDone) -> list[Task]:
+    def _wheel_built(self, task: tasks.WheelTask, done: tasks.WheelDone) -> list[tasks.Task]:
         self._prerequisites.built(task.interpreter, done.wheel)
-        tasks: list[Task] = []
+        ready: list[tasks.Task] = []
         if self._metadata is None:
             self._metadata = done.wheel.metadata
-            tasks = self._resolve_all()
-        return [*tasks, *self._builds.ready()]
+            ready = self._resolve_all()
+        return [*ready, *self._builds.ready()]
 
     # Resolving.
 
@@ -192,22 +177,22 @@ class Scheduler:
         """Whether the requirements of the project are known."""
         return self._metadata is not None or not self._prerequisites.installs
 
-    def _resolve_all(self) -> list[Task]:
+    def _resolve_all(self) -> list[tasks.Task]:
         return [self._resolve_task(cells) for cells in self._unresolved if cells[0].id not in self.state.results]
 
-    def _resolve_again(self, cells: Iterable[Cell]) -> list[Task]:
+    def _resolve_again(self, cells: Iterable[Cell]) -> list[tasks.Task]:
         groups: defaultdict[object, list[Cell]] = defaultdict(list)
         for cell in cells:
             groups[cell.versions].append(cell)
         return [self._resolve_task(tuple(some)) for some in groups.values()]
 
-    def _resolve_task(self, cells: tuple[Cell, ...]) -> Task:
+    def _resolve_task(self, cells: tuple[Cell, ...]) -> tasks.Task:
         value = cells[0].axes["python"]
         found = self._prerequisites.python(value)
         interpreter = found or self.request.surrogates[value]
-        return ResolveTask(cells=cells, interpreter=interpreter, metadata=self._metadata, surrogate=found is None)
+        return tasks.ResolveTask(cells=cells, interpreter=interpreter, metadata=self._metadata, surrogate=found is None)
 
-    def _resolved(self, task: ResolveTask, done: ResolveDone) -> Followed:
+    def _resolved(self, task: tasks.ResolveTask, done: tasks.ResolveDone) -> Followed:
         if task.surrogate and not isinstance(done.answer, Unresolvable):
             return self._want_interpreters(task.cells)
         events: list[Event] = []
@@ -216,7 +201,7 @@ class Scheduler:
             events += self._answered(cell, done.answer)
         return events, self._builds.ready()
 
-    def _answered(self, cell: Cell, answer: CellAnswer) -> list[Event]:
+    def _answered(self, cell: Cell, answer: tasks.CellAnswer) -> list[Event]:
         if isinstance(answer, Unresolvable):
             return self.state.end(cell, Status.IMPOSSIBLE, answer.reason)
         if isinstance(answer, ResolveFailed):
@@ -229,37 +214,37 @@ class Scheduler:
 
     # Testing.
 
-    def _tested(self, task: TestTask, done: TestDone) -> Followed:
+    def _tested(self, task: tasks.TestTask, done: tasks.TestDone) -> Followed:
         """Finish a cell, or test it again if another cell may have written into its environment."""
         if self._builds.is_doubtful(task, done) and not self.is_stopping:
             return [], self._builds.again(task)
-        result, tasks = self._builds.tested(task, done)
+        result, ready = self._builds.tested(task, done)
         events: list[Event] = [self.state.finished(result)]
         if self.request.fail_fast and result.outcome.is_red and not result.allow_failure:
             self._failed_fast = True
-        return events, tasks
+        return events, ready
 
     # Results.
 
-    def _failed(self, task: Task, failed: TaskFailed) -> Followed:
+    def _failed(self, task: tasks.Task, failed: tasks.TaskFailed) -> Followed:
         """Finish all cells of a task that failed."""
         if self.is_stopping:
             return [], []  # it was stopped, it did not fail
         reason = failed.reason
         match task:
-            case WheelTask():
+            case tasks.WheelTask():
                 first, executable = not self._prerequisites.has_wheel, task.interpreter.executable
                 cells = [cell for cell in self.state.unfinished() if first or self._executable(cell) == executable]
                 reason = f"the project could not be built: {reason}"
-            case ResolveTask():
+            case tasks.ResolveTask():
                 cells, reason = list(task.cells), f"could not be resolved: {reason}"
-            case BuildTask():
+            case tasks.BuildTask():
                 cells = list(self.state.sharing[task.entry.key])
-            case TestTask():
+            case tasks.TestTask():
                 cells = [task.cell]
-            case DownloadTask():
+            case tasks.DownloadTask():
                 cells = self._awaiting.pop(task.value, [])
-            case CompileTask():
+            case tasks.CompileTask():
                 cells = []
         events: list[Event] = []
         for cell in cells:
@@ -273,7 +258,7 @@ class Scheduler:
         return interpreter.executable if interpreter else ""
 
 
-def _expect(kind: type[T], result: TaskResult) -> T:
+def _expect(kind: type[T], result: tasks.TaskResult) -> T:
     if not isinstance(result, kind):
         message = f"expected {kind.__name__}, got {result!r:.200}"
         raise TypeError(message)

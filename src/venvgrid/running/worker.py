@@ -11,20 +11,7 @@ from venvgrid.installers import progress
 from venvgrid.model import InfrastructureError, Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import ProjectError
-from venvgrid.running.tasks import (
-    BuildDone,
-    BuildTask,
-    CompileDone,
-    CompileTask,
-    DownloadDone,
-    DownloadTask,
-    ResolveDone,
-    ResolveTask,
-    TaskFailed,
-    TestTask,
-    WheelDone,
-    WheelTask,
-)
+from venvgrid.running import tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +25,6 @@ if TYPE_CHECKING:
     from venvgrid.resolving.resolver import Resolver
     from venvgrid.running.cell_runner import CellRunner
     from venvgrid.running.executor import Post
-    from venvgrid.running.tasks import Task, TaskResult
 
 T = TypeVar("T")
 
@@ -56,37 +42,37 @@ class Worker:
     cell_runner: CellRunner
     fresh: bool = False
 
-    def execute(self, task: Task, post: Post) -> TaskResult:
+    def execute(self, task: tasks.Task, post: Post) -> tasks.TaskResult:
         """Do a task and return its result; `post` takes the events of its stages, without their time."""
         try:
             match task:
-                case ResolveTask():
+                case tasks.ResolveTask():
                     return self._resolve(task, post)
-                case WheelTask():
-                    return WheelDone(wheel=self.wheel_cache.wheel(task.interpreter, self.digest()))
-                case DownloadTask():
-                    return DownloadDone(interpreter=self.interpreters.download(task.value, task.missing))
-                case BuildTask():
+                case tasks.WheelTask():
+                    return tasks.WheelDone(wheel=self.wheel_cache.wheel(task.interpreter, self.digest()))
+                case tasks.DownloadTask():
+                    return tasks.DownloadDone(interpreter=self.interpreters.download(task.value, task.missing))
+                case tasks.BuildTask():
                     return self._build(task, post)
-                case TestTask():
+                case tasks.TestTask():
                     return self.cell_runner.test(task, post)
-                case CompileTask():
+                case tasks.CompileTask():
                     environment = task.environment
                     kept = self.bytecode.collect(environment.cached_packages, task.imported, environment.interpreter)
-                    return CompileDone(files=kept)
+                    return tasks.CompileDone(files=kept)
         except OSError as error:
             return _failed(f"{error.filename}: {error.strerror}" if error.strerror else str(error))
         except (ProjectError, BuildError, InfrastructureError) as error:
             return _failed(str(error))
 
-    def _resolve(self, task: ResolveTask, post: Post) -> ResolveDone:
+    def _resolve(self, task: tasks.ResolveTask, post: Post) -> tasks.ResolveDone:
         resolver = self.resolver(task.metadata)
         answer, took = _stage(
             post, task.cells, Stage.RESOLVE, lambda: resolver.resolve(task.cells[0], task.interpreter), lambda _: ""
         )
-        return ResolveDone(answer=answer, took=took)
+        return tasks.ResolveDone(answer=answer, took=took)
 
-    def _build(self, task: BuildTask, post: Post) -> BuildDone:
+    def _build(self, task: tasks.BuildTask, post: Post) -> tasks.BuildDone:
         def notify(text: str) -> None:
             post(StageProgress(cell=task.cells[0].id, stage=Stage.BUILD, text=text))
 
@@ -95,9 +81,9 @@ class Worker:
                 return self._environment(task)
 
         environment, took = _stage(post, task.cells, Stage.BUILD, build, lambda made: made.detail)
-        return BuildDone(environment=environment, took=took)
+        return tasks.BuildDone(environment=environment, took=took)
 
-    def _environment(self, task: BuildTask) -> Environment:
+    def _environment(self, task: tasks.BuildTask) -> Environment:
         """Build or reuse an environment, and link `.venvgrid/envs/CELL` of its cells to it."""
         try:
             environment = self.store.ensure(
@@ -115,8 +101,8 @@ class Worker:
         return environment
 
 
-def _failed(detail: str) -> TaskFailed:
-    return TaskFailed(reason=headline(detail), detail=detail)
+def _failed(detail: str) -> tasks.TaskFailed:
+    return tasks.TaskFailed(reason=headline(detail), detail=detail)
 
 
 def _stage(
