@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.config.values import BadValueError, size
 from venvgrid.environments import user_cache
 from venvgrid.environments.package_cache.cache import PackageCache
-from venvgrid.model import UsageError
+from venvgrid.model import ExitStatus, UsageError
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         for name in damaged:
             terminal.data(f"damaged, and removed: {name}")
         terminal.message(f"{folder}: {len(damaged) or 'nothing'} damaged")
-        return 1 if damaged else 0
+        return ExitStatus.TESTS_FAILED if damaged else ExitStatus.PASSED
     if arguments.action == "prune":
         return _prune(arguments, terminal)
     found = user_cache.parts(folder)

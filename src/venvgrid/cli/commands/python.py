@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.interpreters.provider import InterpreterProvider
+from venvgrid.model import ExitStatus
 from venvgrid.processes import runner
 from venvgrid.reporters.terminal import python_table
 from venvgrid.storage.directories import cache_folder
@@ -25,4 +26,4 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.data(json.dumps(python_table.python_json(found), indent=1))
     else:
         terminal.data("\n".join(python_table.python_lines(found)))
-    return 0 if found.interpreters else 3
+    return ExitStatus.PASSED if found.interpreters else ExitStatus.INCOMPLETE
