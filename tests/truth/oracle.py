@@ -1,0 +1,237 @@
+"""A differential oracle: the verdict of venvgrid must equal that of a plain venv, pip and pytest on a fresh copy.
+
+`python tests/truth/oracle.py --sequences 2000` takes random small projects through random changes. After every change
+venvgrid runs (with what it cached, locked, or fresh), and the same question is answered by `python -m venv`, pip and
+pytest. It prints every difference and their number. The suite runs the short form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+
+import rig
+import wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BACKENDS = {
+    "flit": ("flit_core>=3.4", "flit_core.buildapi", ""),
+    "setuptools": ("setuptools>=61", "setuptools.build_meta", '[tool.setuptools]\npackages = ["demo"]\n'),
+}
+TESTS = {
+    "test_value": "import demo\n    assert demo.VALUE == 1",
+    "test_data": 'assert (HERE / "data.txt").read_text() == "good"',
+    "test_tracked": 'assert (HERE.parent / "env" / "settings.txt").read_text() == "good"',
+    "test_link": 'assert (HERE / "link" / "data.txt").read_text() == "good"',
+    "test_mode": 'assert os.access(str(HERE / "tool.sh"), os.X_OK)',
+    "test_variable": 'assert os.environ.get("ORACLE_FLAG") == "good"',
+    "test_package_data": "import demo\n    "
+    'assert open(os.path.join(os.path.dirname(demo.__file__), "data.txt")).read() == "good"',
+    "test_dependency": 'import dep\n    assert dep.STATE == "good"',
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A project in a state. Every state that begins with "good" lets its test pass."""
+
+    layout: str = "src"  # or "flat"
+    backend: str = "flit"
+    value: str = "good"  # or "bad", or "gone": the module is deleted
+    data: str = "good"
+    tracked: str = "good"  # a file below a folder env/ with a pyvenv.cfg
+    link: str = "good"  # where a link to a folder leads
+    mode: str = "good"  # of a script
+    variable: str = "good"
+    package_data: str = "good"
+    dependency: str = "1.0"  # the pin; 2.0 is bad
+    configuration: str = "good"  # "none": pytest finds no test; "less": it deselects what is bad
+    keeps_times: bool = False  # whether changed files keep their times
+
+
+def states(name: str) -> Sequence[object]:
+    """Return the states of a field."""
+    return {
+        "layout": ("src", "flat"),
+        "backend": tuple(BACKENDS),
+        "value": ("good", "bad", "gone"),
+        "dependency": ("1.0", "2.0"),
+        "configuration": ("good", "none", "less"),
+        "keeps_times": (False, True),
+    }.get(name, ("good", "bad"))
+
+
+NAMES = [item.name for item in fields(World)]
+changes = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(states(name))))
+ways = st.sampled_from(["cached", "cached", "cached", "fresh", "locked"])
+sequences = st.tuples(
+    st.sampled_from(states("layout")), st.lists(st.tuples(changes, ways), min_size=2, max_size=3, unique_by=str)
+)
+
+
+def write(world: World, root: Path) -> None:
+    """Bring a project into a state. Only files whose content differs are written."""
+    package = root / ("src/demo" if world.layout == "src" else "demo")
+    requires, backend, more = BACKENDS[world.backend]
+    if world.backend == "setuptools":
+        more += '[tool.setuptools.package-data]\ndemo = ["*.txt"]\n'
+        more += '[tool.setuptools.package-dir]\ndemo = "src/demo"\n' if world.layout == "src" else ""
+    options = {"good": "", "none": "python_files = nothing_*.py\n", "less": "addopts = -k test_dependency\n"}
+    wanted = {
+        "pyproject.toml": f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n'
+        f'[project]\nname = "demo"\nversion = "1.0"\ndescription = "x"\ndependencies = ["dep"]\n{more}',
+        "pytest.ini": f"[pytest]\ntestpaths = tests\n{options[world.configuration]}",
+        "tests/test_demo.py": "import os, pathlib\nHERE = pathlib.Path(__file__).parent\n\n"
+        + "\n\n".join(f"def {name}():\n    {body}\n" for name, body in TESTS.items()),
+        "tests/data.txt": world.data,
+        "tests/tool.sh": "#!/bin/sh\n",
+        "shared/good/data.txt": "good",
+        "shared/bad/data.txt": "bad",
+        "env/pyvenv.cfg": "home = nowhere\n",
+        "env/settings.txt": world.tracked,
+        f"{package.relative_to(root)}/__init__.py": "from demo.core import VALUE\n",
+        f"{package.relative_to(root)}/core.py": f"VALUE = {int(world.value == 'good')}\n",
+        f"{package.relative_to(root)}/data.txt": world.package_data,
+        "matrix.toml": f'[axes]\npython = ["{rig.HERE}"]\ndep = ["{world.dependency}"]\n'
+        '[test]\npass-env = ["ORACLE_FLAG"]\n',
+    }
+    if world.value == "gone":
+        del wanted[f"{package.relative_to(root)}/core.py"]
+    for stale in (*root.glob("demo/*"), *root.glob("src/demo/*")):
+        if str(stale.relative_to(root)) not in wanted and stale.is_file():
+            stale.unlink()
+    for name, text in wanted.items():
+        file = root / name
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            times = (file.stat().st_atime_ns, file.stat().st_mtime_ns) if file.exists() else None
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            if world.keeps_times and times:
+                os.utime(file, ns=times)
+    (root / "tests/tool.sh").chmod(0o755 if world.mode == "good" else 0o644)
+    link = root / "tests" / "link"
+    if not link.is_symlink() or link.readlink().name != world.link:
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("../shared") / world.link)
+
+
+class Plain:
+    """Answers by hand: a virtual environment a pin, pip, and pytest in a fresh copy of the project."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the distributions that projects depend on; `folder` is for this oracle alone."""
+        self.folder, self.links = folder, folder / "links"
+        self.links.mkdir(parents=True)
+        for version, state in (("1.0", "good"), ("2.0", "bad")):
+            made = wheels.wheel("dep", version, {"dep.py": f'STATE = "{state}"\n'.encode()})
+            (self.links / f"dep-{version}-py3-none-any.whl").write_bytes(made)
+        self.is_green = functools.cache(self._is_green)
+
+    @functools.cache  # noqa: B019  (an oracle lives as long as its process)
+    def _python(self, pin: str) -> Path:
+        place = self.folder / f"venv-{pin}"
+        subprocess.run([sys.executable, "-m", "venv", place], check=True, capture_output=True)
+        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        needs = ["pytest", "wheel", *(requires for requires, _, _ in BACKENDS.values())]
+        subprocess.run([*pip, *needs, "--find-links", str(self.links), f"dep=={pin}"], check=True, capture_output=True)
+        return place / "bin" / "python"
+
+    def _is_green(self, world: World) -> bool:
+        python = self._python(world.dependency)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            root = Path(folder, "copy")
+            write(world, root)
+            argv = [
+                python,
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--no-deps",
+                "--no-build-isolation",
+                "--force-reinstall",
+                root,
+            ]
+            if subprocess.run(install, check=False, capture_output=True).returncode:
+                return False
+            shutil.rmtree(root / "build", ignore_errors=True)
+            env = {**rig.environment(Path(folder)), "ORACLE_FLAG": world.variable}
+            argv: list[str] = [str(python), str(python.with_name("pytest")), "-q", "-p", "no:cacheprovider"]
+            return subprocess.run(argv, cwd=root, env=env, check=False, capture_output=True).returncode == 0
+
+
+def differences(
+    plain: Plain, layout: object, steps: Sequence[tuple[tuple[str, object], str]], cache: Path
+) -> list[str]:
+    """Take a project through changes; return each step after which the two verdicts differ."""
+    world = replace(World(), layout=str(layout))
+    found, told = [], [str(layout)]
+    with tempfile.TemporaryDirectory(prefix="venvgrid-oracle-") as folder:
+        root = Path(folder, "demo")
+        for (name, state), way in [(("layout", layout), "cached"), *steps]:
+            world = replace(world, **{name: state})  # type: ignore[arg-type]  # of the field's type
+            write(world, root)
+            told.append(f"{name}={state} ({way})")
+            env = {"ORACLE_FLAG": world.variable, "UV_FIND_LINKS": str(plain.links)}
+            options = {"fresh": ["--fresh"], "locked": ["--locked"]}.get(way, [])
+            if way == "locked":
+                rig.venvgrid(root, cache, "lock", "-q", **env)
+            ended = rig.venvgrid(root, cache, "run", "-q", *options, **env)
+            if (ended.status == 0) != plain.is_green(world):
+                lines = (ended.out + ended.err).strip().splitlines()
+                found.append(f"{', '.join(told)}: venvgrid ended with {ended.status}: {lines[-1] if lines else ''}")
+    return found
+
+
+def search(plain: Plain, cache: Path, count: int, number: int, report: Callable[[str], None]) -> int:
+    """Try `count` random sequences; report each difference and return their number."""
+    wrong = 0
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(sequences)
+    def attempt(sequence: tuple[object, list[tuple[tuple[str, object], str]]]) -> None:
+        nonlocal wrong
+        for line in differences(plain, sequence[0], sequence[1], cache):
+            wrong += 1
+            report(line)
+
+    attempt()
+    return wrong
+
+
+def main() -> None:
+    """Run the long form and print its figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sequences", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="venvgrid-oracle-") as folder:
+        lines: list[str] = []
+        search(Plain(Path(folder, "plain")), Path(folder, "cache"), arguments.sequences, arguments.seed, lines.append)
+        rig.figure(lines, f"differences in {arguments.sequences} sequences")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The short form of the differential oracle; `python tests/truth/oracle.py` is the long one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import oracle
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_verdict_is_that_of_a_plain_venv(number: int, tmp_path: Path, cache_dir: Path) -> None:
+    """Ten random sequences of changes: after each one, green is what a venv, pip and pytest call green."""
+    wrong: list[str] = []
+    oracle.search(oracle.Plain(tmp_path / "plain"), cache_dir, 10, number, wrong.append)
+    assert wrong == []
