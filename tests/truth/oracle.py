@@ -156,22 +156,13 @@ class Plain:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             root = Path(folder, "copy")
             write(world, root)
-            argv = [
-                python,
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                "--no-deps",
-                "--no-build-isolation",
-                "--force-reinstall",
-                root,
-            ]
+            pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+            install = [*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", str(root)]
             if subprocess.run(install, check=False, capture_output=True).returncode:
                 return False
             shutil.rmtree(root / "build", ignore_errors=True)
             env = {**rig.environment(Path(folder)), "ORACLE_FLAG": world.variable}
-            argv: list[str] = [str(python), str(python.with_name("pytest")), "-q", "-p", "no:cacheprovider"]
+            argv = [str(python), str(python.with_name("pytest")), "-q", "-p", "no:cacheprovider"]
             return subprocess.run(argv, cwd=root, env=env, check=False, capture_output=True).returncode == 0
 
 
