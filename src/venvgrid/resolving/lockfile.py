@@ -6,8 +6,6 @@ those of the files that fit the platform of the lock; `run --locked` on another 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from venvgrid.config.toml_writer import block, inline, strings, table, text
 from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import Conflict, Distribution, FrozenPolicy, LockEntry, LockError, Status, serialization
 from venvgrid.resolving.resolver import lock_entry
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,7 +77,7 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
     ]
     if config.planning.kind != "full":
         parts.append([config.strategy, serialization.to_plain(replace(config.planning, optimise=0.0))])
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return digests.of_json(parts, 32)
 
 
 def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
@@ -170,11 +169,9 @@ def read(path: Path) -> Lock:
     try:
         return parse(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError as error:
-        message = f"{path} does not exist; make it with: venvgrid lock"
-        raise LockError(message) from error
+        raise LockError(f"{path} does not exist; make it with: venvgrid lock") from error
     except (OSError, ValueError) as error:
-        message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
-        raise LockError(message) from error
+        raise LockError(f"{path} cannot be read: {error}; make it again with: venvgrid lock") from error
 
 
 def parse(content: str, path: Path) -> Lock:
@@ -202,8 +199,7 @@ def parse(content: str, path: Path) -> Lock:
             ),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
-        raise LockError(message) from error
+        raise LockError(f"{path} cannot be read: {error}; make it again with: venvgrid lock") from error
 
 
 def changed(before: Lock | None, after: Lock) -> frozenset[str]:
@@ -236,8 +232,7 @@ def answers(
             continue
         elif cell not in lock.cells or lock.cells[cell] not in lock.environments:
             why = f": {lock.open[cell]}" if cell in lock.open else ""
-            message = f"{path} does not lock {cell}{why}; make it again with: venvgrid lock"
-            raise LockError(message)
+            raise LockError(f"{path} does not lock {cell}{why}; make it again with: venvgrid lock")
         else:
             found[cell] = _entry(config, cell, lock.environments[lock.cells[cell]], interpreter, path)
     return found
@@ -246,11 +241,10 @@ def answers(
 def _entry(config: Config, cell: str, locked: LockedEnvironment, interpreter: Interpreter, path: Path) -> LockEntry:
     wanted = (locked.implementation, locked.python.split(".")[:2], locked.platform)
     if wanted != (interpreter.implementation, interpreter.version.split(".")[:2], interpreter.platform):
-        message = (
+        raise LockError(
             f"{path} locks {cell} for {locked.implementation} {locked.python} on {locked.platform}, but this is "
             f"{interpreter.implementation} {interpreter.version} on {interpreter.platform}; make it here: venvgrid lock"
         )
-        raise LockError(message)
     answer = Resolved(distributions=locked.distributions, notes=locked.notes)
     return lock_entry(config, interpreter, answer, as_of=locked.as_of)
 
@@ -258,7 +252,7 @@ def _entry(config: Config, cell: str, locked: LockedEnvironment, interpreter: In
 def _name(environment: LockedEnvironment) -> str:
     """Return the name of an environment: its Python to read, and a digest of its contents."""
     contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
-    digest = hashlib.blake2b(json.dumps(contents).encode(), digest_size=5).hexdigest()
+    digest = digests.of_json(contents, 10)
     return f"{environment.implementation}{'.'.join(environment.python.split('.')[:2]).replace('.', '_')}-{digest}"
 
 
