@@ -48,8 +48,9 @@ class Creator:
         try:
             session_via_cli(arguments, setup_logging=False, env={}).run()
         except (RuntimeError, ValueError, SystemExit) as error:
-            message = f"virtualenv cannot create an environment of {interpreter.executable}: {error}"
-            raise SkeletonError(message) from error
+            raise SkeletonError(
+                f"virtualenv cannot create an environment of {interpreter.executable}: {error}"
+            ) from error
 
     def _make_old(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
         where = ("--app-data", str(self.app_data.with_name("virtualenv-old")), "--prompt", prompt)

@@ -85,8 +85,7 @@ class EnvironmentStore:
             )
             return self._finish(path, entry, wheel, "built", result)
         except OSError as error:
-            message = f"{error.filename or path}: {error.strerror or error}"
-            raise BuildError(message) from error
+            raise BuildError(f"{error.filename or path}: {error.strerror or error}") from error
         except InfrastructureError as error:
             raise BuildError(str(error)) from error
 
@@ -98,8 +97,7 @@ class EnvironmentStore:
         """
         place = self.root / "envs" / cell
         if not venv_layout.link(environment.path, place, self.platform):
-            message = f"{place} is not a link of venvgrid: move it away"
-            raise BuildError(message)
+            raise BuildError(f"{place} is not a link of venvgrid: move it away")
         return place
 
     def inspect(self, environment: Environment) -> IntegrityReport:
@@ -129,8 +127,7 @@ class EnvironmentStore:
             OSError: it cannot be moved out of the way.
         """
         if not KEY.fullmatch(key):
-            message = f"not an environment's key: {key!r}"
-            raise ValueError(message)
+            raise ValueError(f"not an environment's key: {key!r}")
         path = self.folder / key
         if path.is_symlink():
             path.unlink()
