@@ -71,9 +71,8 @@ class EnvironmentStore:
             BuildError: it cannot be built.
         """
         path = self.folder / entry.key
-        digest = wheel.digest if wheel else ""
         marker = None if fresh else self._usable(path, entry, may_link=may_link)
-        if marker and marker.project == digest:
+        if marker and marker.project == (wheel.digest if wheel else ""):
             return self._environment(path, entry, "reused", linked=frozenset(marker.links))
         try:
             if marker:

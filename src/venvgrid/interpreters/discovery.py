@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.cache import InterpreterCache
 from venvgrid.interpreters.candidates import Candidates, Rejected, base_executable, canonical, collect
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
-
-class MapParallel(Protocol):
-    """`map`, or a version of it that handles several items at a time; results keep the order of the items."""
-
-    def __call__(self, function: Callable[[Any], Any], items: Iterable[Any], /) -> Iterable[Any]:
-        """Return the results of the function."""
+    # `map`, or a version of it that handles several items at a time; results keep the order of the items.
+    MapParallel = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +104,7 @@ def search(
 
 
 def find_one(
-    path: Path,
-    *,
-    run: Runner,
-    cache: Path | None,
-    environ: Mapping[str, str],
-    source: str = "path",
+    path: Path, *, run: Runner, cache: Path | None, environ: Mapping[str, str], source: str = "path"
 ) -> Interpreter | Rejected:
     """Return the interpreter at `path`, of an environment the one it was made from, or the reason why there is none."""
     base = base_executable(path)

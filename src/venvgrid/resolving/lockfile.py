@@ -104,28 +104,25 @@ def make(
     """Make a lock from the entries of a run, and the choice of cells from `plan` if a strategy made one."""
     cells, environments = {}, {}
     for cell, entry in entries.items():
-        interpreter = entry.interpreter
         locked = LockedEnvironment(
-            python=interpreter.version,
-            implementation=interpreter.implementation,
-            platform=interpreter.platform,
+            python=entry.interpreter.version,
+            implementation=entry.interpreter.implementation,
+            platform=entry.interpreter.platform,
             as_of=entry.as_of,
             notes=entry.notes,
             distributions=entry.distributions,
         )
-        name = _name(locked)
-        cells[cell] = name
+        cells[cell] = name = _name(locked)
         environments[name] = locked
     others = {
         status: {name: item.reason for name, item in planned.items() if item.status is status and name not in cells}
         for status in Status
     }
-    missing = {**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]}
     return Lock(
         digest=digest,
         cells=cells,
         impossible=others[Status.IMPOSSIBLE],
-        open=missing,
+        open={**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]},
         environments=environments,
         chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
         learnt=plan.learnt if plan else (),
@@ -186,12 +183,7 @@ def parse(content: str, path: Path) -> Lock:
             impossible=_strings(data.get("impossible", {})),
             open=_strings(data.get("open", {})),
             environments={name: _environment(item) for name, item in data.get("environments", {}).items()},
-            frozen={
-                name: FrozenPolicy(
-                    policy=str(item["policy"]), values=tuple(map(str, item["values"])), pre=item.get("pre", "")
-                )
-                for name, item in data.get("axes", {}).items()
-            },
+            frozen={name: _frozen(item) for name, item in data.get("axes", {}).items()},
             chosen=tuple(_strings(item) for item in data.get("plan", {}).get("chosen", ())),
             learnt=tuple(
                 Conflict(values=_strings(item["values"]), reason=str(item["reason"]))
@@ -214,10 +206,7 @@ def changed(before: Lock | None, after: Lock) -> frozenset[str]:
 
 
 def answers(
-    lock: Lock,
-    path: Path,
-    config: Config,
-    interpreters: Mapping[str, Interpreter | str],
+    lock: Lock, path: Path, config: Config, interpreters: Mapping[str, Interpreter | str]
 ) -> dict[str, LockEntry | Unresolvable]:
     """Return the locked entry of each cell of `interpreters`; a text in place of an interpreter is why it is missing.
 
@@ -280,6 +269,10 @@ def _environment(data: dict[str, Any]) -> LockedEnvironment:
         notes=tuple(data.get("notes", ())),
         distributions=tuple(serialization.from_plain(Distribution, item) for item in data["distributions"]),
     )
+
+
+def _frozen(data: dict[str, Any]) -> FrozenPolicy:
+    return FrozenPolicy(policy=str(data["policy"]), values=tuple(map(str, data["values"])), pre=data.get("pre", ""))
 
 
 def _strings(data: dict[str, Any]) -> dict[str, str]:
