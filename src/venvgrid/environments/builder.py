@@ -6,7 +6,6 @@ into the first environment is added to the cache, from which later environments 
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -57,7 +56,6 @@ class Builder:
     creator: Creator
     packages: PackageCache
     probe: Path
-    platform: str = os.name
     offline: bool = False
 
     def build(
@@ -98,7 +96,7 @@ class Builder:
             OSError: a file cannot be written.
         """
         self._install_project(path, entry, wheel, reinstall=True)
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        site = venv_layout.site_of(path, entry.interpreter)
         links = still_shared(site, links, self.packages)
         return BuildResult(manifest=self._manifest(path, site, links), links=links)
 
@@ -112,14 +110,14 @@ class Builder:
 
     def _cached(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
         package = self.packages.find(interpreter, distribution)
-        is_fit = package is not None and fits(package, venv_layout.python_of(path, self.platform))
+        is_fit = package is not None and fits(package, venv_layout.python_of(path))
         return package if is_fit else None
 
     def _populate(
         self, path: Path, entry: LockEntry, packages: Iterable[CachedPackage | None], *, may_link: bool
     ) -> Populated:
         populated = Populated()
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        site = venv_layout.site_of(path, entry.interpreter)
         for package in filter(None, packages):
             populate(self.packages, package, path, site, populated, may_link=may_link)
         return populated
@@ -128,10 +126,10 @@ class Builder:
         self, path: Path, entry: LockEntry, wheel: Wheel | None, populated: Populated, missing: list[Distribution]
     ) -> BuildResult:
         """Install what is not cached, and add it to the cache."""
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        site = venv_layout.site_of(path, entry.interpreter)
         if missing:
             own = {item.name for item in _own(wheel)}
-            python = venv_layout.python_of(path, self.platform)
+            python = venv_layout.python_of(path)
             request = InstallRequest(
                 python=python,
                 interpreter=entry.interpreter,
@@ -172,7 +170,7 @@ class Builder:
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:
         request = InstallRequest(
-            python=venv_layout.python_of(path, self.platform),
+            python=venv_layout.python_of(path),
             interpreter=entry.interpreter,
             wheels=(wheel.path,) if wheel else (),
             editable=self.config.project.path if wheel is None else None,

@@ -58,7 +58,6 @@ class EnvironmentStore:
     config: Config
     builder: Builder
     packages: PackageCache
-    platform: str = os.name
 
     def ensure(
         self, entry: LockEntry, wheel: Wheel | None, *, prompt: str, fresh: bool = False, may_link: bool = True
@@ -95,7 +94,7 @@ class EnvironmentStore:
             BuildError: the path is taken by something other than a link.
         """
         place = self.root / "envs" / cell
-        if not venv_layout.link(environment.path, place, self.platform):
+        if not venv_layout.link(environment.path, place):
             raise BuildError(f"{place} is not a link of venvgrid: move it away")
         return place
 
@@ -180,7 +179,7 @@ class EnvironmentStore:
             or (marker.links and not may_link)
         ):
             return None
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        site = venv_layout.site_of(path, entry.interpreter)
         return marker if not check(path, site, marker.manifest, marker.links, self.packages).changed else None
 
     def _finish(
@@ -197,7 +196,7 @@ class EnvironmentStore:
             python=entry.interpreter.version,
             interpreter=identity(entry.interpreter.executable),
             distributions=[[item.name, item.version, list(item.hashes), item.direct] for item in entry.distributions],
-            site=venv_layout.site_of(path, entry.interpreter, self.platform).relative_to(path).as_posix(),
+            site=venv_layout.site_of(path, entry.interpreter).relative_to(path).as_posix(),
             manifest=result.manifest,
             links=result.links,
         )
@@ -209,13 +208,12 @@ class EnvironmentStore:
         return Environment(
             key=entry.key,
             path=path,
-            python=venv_layout.python_of(path, self.platform),
-            site=venv_layout.site_of(path, entry.interpreter, self.platform),
+            python=venv_layout.python_of(path),
+            site=venv_layout.site_of(path, entry.interpreter),
             interpreter=entry.interpreter,
             detail=detail,
             linked=linked,
         )
 
     def _unmark(self, path: Path) -> None:
-        with suppress(FileNotFoundError):
-            (path / MARKER).unlink()
+        (path / MARKER).unlink(missing_ok=True)

@@ -66,7 +66,7 @@ def parts(folder: Path) -> list[CachePart]:
 
 def verify(folder: Path, packages: PackageCache) -> list[str]:
     """Verify all files with a checksum or a format; delete and return the damaged ones, relative to the cache."""
-    damaged = [_relative(path, folder) for path in _broken_packages(packages)]
+    damaged = list(_broken_packages(packages))
     for name in ("resolutions", "releases", "interpreters"):
         for file in sorted((folder / name).rglob("*.json")):
             with suppress(OSError):
@@ -74,14 +74,14 @@ def verify(folder: Path, packages: PackageCache) -> list[str]:
                     json_cache.load(file)
                 except ValueError:
                     file.unlink()
-                    damaged.append(_relative(file, folder))
+                    damaged.append(file)
     for name in ("projects", "metadata"):
         for wheel in sorted((folder / name).rglob("*.whl")):
             if not _is_whole(wheel):
                 with suppress(OSError):
                     wheel.unlink()
-                    damaged.append(_relative(wheel, folder))
-    return damaged
+                    damaged.append(wheel)
+    return [path.relative_to(folder).as_posix() for path in damaged]
 
 
 def prune(folder: Path, *, now: float, days: float | None = None, max_size: int | None = None) -> tuple[int, int]:
@@ -139,7 +139,3 @@ def _is_whole(wheel: Path) -> bool:
             return archive.testzip() is None
     except (OSError, zipfile.BadZipFile, ValueError, EOFError):
         return False
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()

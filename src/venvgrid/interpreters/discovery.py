@@ -55,8 +55,6 @@ def discover(
     run: Runner,
     cache: Path | None,
     environ: Mapping[str, str] | None = None,
-    home: Path | None = None,
-    platform: str = sys.platform,
     map_parallel: MapParallel = map,
 ) -> Found:
     """Find the interpreters of this machine.
@@ -64,12 +62,8 @@ def discover(
     `cache` is the folder of the interpreter cache, or None. Interpreters in it start no process; the others are queried
     with `run`, several at a time if `map_parallel` does that. Nothing is raised: a candidate that fails is rejected.
     """
-    machine = Machine(
-        environ=os.environ if environ is None else environ,
-        home=home or Path.home(),
-        platform=platform,
-        running=sys.executable or "",
-    )
+    known = os.environ if environ is None else environ
+    machine = Machine(environ=known, home=Path.home(), running=sys.executable or "")
     return search(machine, run=run, cache=cache, map_parallel=map_parallel)
 
 
