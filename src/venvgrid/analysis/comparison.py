@@ -36,27 +36,20 @@ def changes(before: Mapping[str, Earlier], cells: Iterable[CellResult]) -> Chang
     """Compare results with earlier results of the same cells. New cells are ignored."""
     pairs = [(cell, before[cell.id]) for cell in cells if cell.id in before]
     regressed = [(cell, old) for cell, old in pairs if old.outcome.is_green and cell.outcome.is_red]
+    moved = [set(moves(old.packages, cell.packages)) for cell, old in regressed]
+    impossible = [cell.id for cell, old in pairs if cell.outcome is Outcome.IMPOSSIBLE and _has_run(old.outcome)]
+    possible = [cell.id for cell, old in pairs if old.outcome is Outcome.IMPOSSIBLE and _has_run(cell.outcome)]
     return Changes(
         regressed=tuple(cell.id for cell, _ in regressed),
         fixed=tuple(cell.id for cell, old in pairs if old.outcome.is_red and cell.outcome.is_green),
-        newly_impossible=tuple(
-            cell.id
-            for cell, old in pairs
-            if cell.outcome is Outcome.IMPOSSIBLE and (old.outcome.is_green or old.outcome.is_red)
-        ),
-        newly_possible=tuple(
-            cell.id
-            for cell, old in pairs
-            if old.outcome is Outcome.IMPOSSIBLE and (cell.outcome.is_green or cell.outcome.is_red)
-        ),
-        moved=_moved(regressed),
+        newly_impossible=tuple(impossible),
+        newly_possible=tuple(possible),
+        moved=tuple(sorted(set.intersection(*moved))) if moved else (),
     )
 
 
-def _moved(pairs: Iterable[tuple[CellResult, Earlier]]) -> tuple[str, ...]:
-    """Return the version changes that all pairs share."""
-    each = [set(moves(old.packages, cell.packages)) for cell, old in pairs]
-    return tuple(sorted(set.intersection(*each))) if each else ()
+def _has_run(outcome: Outcome) -> bool:
+    return outcome.is_green or outcome.is_red
 
 
 def moves(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:

@@ -66,8 +66,7 @@ def from_results(data: Any) -> Report:
     """
     try:
         if data["format"] != FORMAT:
-            message = f"the format is {data['format']!r:.80}, not {FORMAT!r}"
-            raise ValueError(message)
+            raise ValueError(f"the format is {data['format']!r:.80}, not {FORMAT!r}")
         return Report(
             **_picked(data, *_RUN),
             project=data["project"]["name"],
@@ -78,8 +77,7 @@ def from_results(data: Any) -> Report:
             warnings=tuple(data["warnings"]),
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        message = f"this is no document of the format {FORMAT!r}: {error!r:.80}"
-        raise ValueError(message) from error
+        raise ValueError(f"this is no document of the format {FORMAT!r}: {error!r:.80}") from error
 
 
 def _cell(cell: CellResult) -> dict[str, Any]:

@@ -125,9 +125,8 @@ class Analysis:
         if not group.tests or cases is None:
             return cell.outcome.is_green
         seen = {cases[test].verdict for test in group.tests if test in cases}
-        if not seen and any(
-            "::" not in test for test in group.tests
-        ):  # a test file that could not be collected has no cases
+        # A test file that could not be collected has no cases.
+        if not seen and any("::" not in test for test in group.tests):
             return cell.outcome.is_green
         return bool(seen & GOOD) and not seen & BAD
 

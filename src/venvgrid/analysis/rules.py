@@ -81,10 +81,10 @@ class Evidence:
         bad = _union(1 << number for number, cell in enumerate(cells) if cell.id in failing)
         every = (1 << len(cells)) - 1
         if not bad or bad == every:
-            return Explanation(failed=_count(bad), meeting=_count(bad))
+            return Explanation(failed=bad.bit_count(), meeting=bad.bit_count())
         found = _best_of_each(condition for condition in self._conditions(cells) if condition.cells & bad == bad)
         for size in range(1, LARGEST_RULE + 1):
-            rules = sorted(_rules(found, bad, size), key=_cost)
+            rules = sorted(_rules(found, bad, size), key=lambda chosen: sum(map(int.bit_count, chosen)))
             if rules:
                 return _explanation(rules, found, bad, every & ~bad)
         return _inexact(found, bad, every & ~bad)
@@ -119,7 +119,7 @@ def _rules(found: Found, bad: int, size: int) -> Iterator[tuple[int, ...]]:
             yield (bad,)
         return
     # Conditions on axes first, as the user chose these values; then those that exclude most cells.
-    masks = sorted(found, key=lambda cells: (not found[cells][0].is_axis, _count(cells)))[:MAX_CONDITIONS]
+    masks = sorted(found, key=lambda cells: (not found[cells][0].is_axis, cells.bit_count()))[:MAX_CONDITIONS]
     for chosen in itertools.combinations(masks, size):
         if functools.reduce(int.__and__, chosen) == bad:
             yield chosen
@@ -131,9 +131,9 @@ def _explanation(rules: Sequence[tuple[int, ...]], found: Found, bad: int, good:
     total = sum(math.prod(len(found[cells]) for cells in chosen) for chosen in rules)
     return Explanation(
         rule=_ordered(every[0]),
-        failed=_count(bad),
-        meeting=_count(bad),
-        others=_count(good),
+        failed=bad.bit_count(),
+        meeting=bad.bit_count(),
+        others=good.bit_count(),
         alternatives=tuple(_ordered(rule) for rule in every[1 : 1 + MAX_ALTERNATIVES]),
         more=max(0, total - 1 - MAX_ALTERNATIVES),
     )
@@ -141,17 +141,12 @@ def _explanation(rules: Sequence[tuple[int, ...]], found: Found, bad: int, good:
 
 def _inexact(found: Found, bad: int, good: int) -> Explanation:
     """Return the condition that fewest other cells meet, if enough of those that meet it fail; else an empty rule."""
-    everything = Explanation(failed=_count(bad), meeting=_count(bad | good))
-    best = min(found, key=_count, default=0)
-    if not best or _count(bad) < MIN_FAILING * _count(best):
+    everything = Explanation(failed=bad.bit_count(), meeting=(bad | good).bit_count())
+    best = min(found, key=int.bit_count, default=0)
+    if not best or bad.bit_count() < MIN_FAILING * best.bit_count():
         return everything
-    return Explanation(
-        rule=(found[best][0],), failed=_count(bad), meeting=_count(best), others=_count((bad | good) & ~best)
-    )
-
-
-def _cost(chosen: tuple[int, ...]) -> int:
-    return sum(_count(cells) for cells in chosen)
+    others = ((bad | good) & ~best).bit_count()
+    return Explanation(rule=(found[best][0],), failed=bad.bit_count(), meeting=best.bit_count(), others=others)
 
 
 def _rule_cost(rule: tuple[Condition, ...]) -> tuple[int, int, str]:
@@ -161,10 +156,6 @@ def _rule_cost(rule: tuple[Condition, ...]) -> tuple[int, int, str]:
 
 def _ordered(rule: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return tuple(sorted(rule, key=lambda condition: (not condition.text.startswith("Python"), condition.text)))
-
-
-def _count(cells: int) -> int:
-    return cells.bit_count()
 
 
 # conditions
@@ -206,10 +197,7 @@ def _on(name: str, values: Sequence[str], *, is_axis: bool, is_version: bool) ->
     if is_version:
         ordered = sorted(masks, key=_version)
         for low, high in itertools.pairwise(range(len(ordered))):
-            below, above = (
-                _union(masks[value] for value in ordered[:high]),
-                _union(masks[value] for value in ordered[high:]),
-            )
+            below, above = (_union(masks[value] for value in half) for half in (ordered[:high], ordered[high:]))
             yield condition(text=f"{name} ≥ {ordered[high]}", cost=0, cells=above, beyond=ordered[low])
             yield condition(text=f"{name} ≤ {ordered[low]}", cost=0, cells=below, beyond=ordered[high])
 

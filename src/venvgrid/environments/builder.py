@@ -6,7 +6,6 @@ into the first environment is added to the cache, from which later environments 
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -57,7 +56,6 @@ class Builder:
     creator: Creator
     packages: PackageCache
     probe: Path
-    platform: str = os.name
     offline: bool = False
 
     def build(
@@ -81,9 +79,7 @@ class Builder:
         known = [self._cached(path, entry.interpreter, item) for item in wanted]
         empty = self._create(path, entry.interpreter, prompt)
         try:
-            populated = self._populate(
-                path, entry, [package for package in known if package is not None], may_link=may_link
-            )
+            populated = self._populate(path, entry, known, may_link=may_link)
         except (DamagedError, FileExistsError):  # damaged, or two packages own one file: the installer decides
             wipe()
             empty = self._create(path, entry.interpreter, prompt)
@@ -100,7 +96,7 @@ class Builder:
             OSError: a file cannot be written.
         """
         self._install_project(path, entry, wheel, reinstall=True)
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        site = venv_layout.site_of(path, entry.interpreter)
         links = still_shared(site, links, self.packages)
         return BuildResult(manifest=self._manifest(path, site, links), links=links)
 
@@ -114,15 +110,15 @@ class Builder:
 
     def _cached(self, path: Path, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
         package = self.packages.find(interpreter, distribution)
-        is_fit = package is not None and fits(package, venv_layout.python_of(path, self.platform))
+        is_fit = package is not None and fits(package, venv_layout.python_of(path))
         return package if is_fit else None
 
     def _populate(
-        self, path: Path, entry: LockEntry, packages: Iterable[CachedPackage], *, may_link: bool
+        self, path: Path, entry: LockEntry, packages: Iterable[CachedPackage | None], *, may_link: bool
     ) -> Populated:
         populated = Populated()
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
-        for package in packages:
+        site = venv_layout.site_of(path, entry.interpreter)
+        for package in filter(None, packages):
             populate(self.packages, package, path, site, populated, may_link=may_link)
         return populated
 
@@ -130,26 +126,24 @@ class Builder:
         self, path: Path, entry: LockEntry, wheel: Wheel | None, populated: Populated, missing: list[Distribution]
     ) -> BuildResult:
         """Install what is not cached, and add it to the cache."""
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        site = venv_layout.site_of(path, entry.interpreter)
         if missing:
             own = {item.name for item in _own(wheel)}
-            self._request(
-                entry,
-                InstallRequest(
-                    python=venv_layout.python_of(path, self.platform),
-                    interpreter=entry.interpreter,
-                    distributions=tuple(item for item in missing if item.name not in own),
-                    wheels=(wheel.path,) if wheel and any(item.name in own for item in missing) else (),
-                ),
+            python = venv_layout.python_of(path)
+            request = InstallRequest(
+                python=python,
+                interpreter=entry.interpreter,
+                distributions=tuple(item for item in missing if item.name not in own),
+                wheels=(wheel.path,) if wheel and any(item.name in own for item in missing) else (),
             )
-            python = venv_layout.python_of(path, self.platform)
+            self._request(request)
             added = ingest.add_installed(self.packages, path, site, python, entry.interpreter, missing)
             populated.packages += added.packages
             populated.links |= added.links
-        if self.config.project.install is InstallMode.EDITABLE:  # last: its build may need the other distributions
+        is_editable = self.config.project.install is InstallMode.EDITABLE
+        if is_editable:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
-        is_installed_into = missing or self.config.project.install is InstallMode.EDITABLE
-        manifest = self._manifest(path, site, populated.links) if is_installed_into else populated.manifest
+        manifest = self._manifest(path, site, populated.links) if missing or is_editable else populated.manifest
         return BuildResult(
             manifest={**manifest, **self._probe(path, site)},
             links=populated.links,
@@ -175,29 +169,25 @@ class Builder:
         return {target.relative_to(path).as_posix(): entry_at(str(target))}
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:
-        self._request(
-            entry,
-            InstallRequest(
-                python=venv_layout.python_of(path, self.platform),
-                interpreter=entry.interpreter,
-                wheels=(wheel.path,) if wheel else (),
-                editable=self.config.project.path if wheel is None else None,
-                reinstall=reinstall,
-            ),
+        request = InstallRequest(
+            python=venv_layout.python_of(path),
+            interpreter=entry.interpreter,
+            wheels=(wheel.path,) if wheel else (),
+            editable=self.config.project.path if wheel is None else None,
+            reinstall=reinstall,
         )
+        self._request(request)
 
-    def _request(self, entry: LockEntry, request: InstallRequest) -> None:
+    def _request(self, request: InstallRequest) -> None:
         if not (request.distributions or request.wheels or request.editable):
             return
-        install = self.config.install
         wanted = replace(
             request,
-            only_binary=install.only_binary and request.editable is None,
-            source_builds=install.source_builds,
+            only_binary=self.config.install.only_binary and request.editable is None,
+            source_builds=self.config.install.source_builds,
             offline=self.offline,
         )
-        problem = self.installer_for(entry.interpreter).install(wanted)
-        if problem:
+        if problem := self.installer_for(request.interpreter).install(wanted):
             raise BuildError(problem)
 
 

@@ -48,23 +48,18 @@ class Creator:
         try:
             session_via_cli(arguments, setup_logging=False, env={}).run()
         except (RuntimeError, ValueError, SystemExit) as error:
-            message = f"virtualenv cannot create an environment of {interpreter.executable}: {error}"
-            raise SkeletonError(message) from error
+            raise SkeletonError(
+                f"virtualenv cannot create an environment of {interpreter.executable}: {error}"
+            ) from error
 
     def _make_old(self, path: Path, interpreter: Interpreter, prompt: str) -> None:
         where = ("--app-data", str(self.app_data.with_name("virtualenv-old")), "--prompt", prompt)
-        completed = self.run(
-            Command(
-                argv=(sys.executable, "-m", "virtualenv", "--quiet", *_options(interpreter), *where, str(path)),
-                cwd=path.parent,
-                env={**self.environ, "PYTHONPATH": str(self.tools.old_virtualenv())},
-                timeout=TIMEOUT,
-            ),
-        )
+        argv = (sys.executable, "-m", "virtualenv", "--quiet", *_options(interpreter), *where, str(path))
+        environ = {**self.environ, "PYTHONPATH": str(self.tools.old_virtualenv())}
+        completed = self.run(Command(argv=argv, cwd=path.parent, env=environ, timeout=TIMEOUT))
         if completed.exit_code != 0:
             output = (completed.error or completed.stderr or completed.stdout).strip()
-            message = f"virtualenv cannot create an environment of {interpreter.executable}: {output[-500:]}"
-            raise SkeletonError(message)
+            raise SkeletonError(f"virtualenv cannot create an environment of {interpreter.executable}: {output[-500:]}")
 
 
 def _options(interpreter: Interpreter) -> tuple[str, ...]:

@@ -133,16 +133,10 @@ class _Walk:
                 facts = package.site.get(name) or package.compiled.get(name)
                 if facts is None:
                     continue
-                is_shared = self._is_shared(package, name)
+                is_shared = package.is_shared(name, self.site)
                 if is_shared and not package.site_files.is_unchanged(name, facts):
                     poisoned.add(key)
                     changed.add(name)
                 elif not is_shared and name in package.site:
                     changed.add(name)
         return changed, poisoned
-
-    def _is_shared(self, package: CachedPackage, name: str) -> bool:
-        try:
-            return os.path.samefile(package.site_files.base + name, self.site / name)  # noqa: PTH121  (text at hand)
-        except OSError:
-            return False

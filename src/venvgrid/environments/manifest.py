@@ -13,7 +13,6 @@ from venvgrid.model import serialization
 from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 FORMAT = "venvgrid-environment-3"
@@ -95,8 +94,6 @@ def entry_at(path: str) -> list[object]:
     return entry_of(os.lstat(path))
 
 
-def differences(recorded: object, now: Mapping[str, object]) -> tuple[str, ...]:
+def differences(recorded: Manifest, now: Manifest) -> tuple[str, ...]:
     """Return the names of the files that are not as recorded, sorted."""
-    before: Mapping[str, object] = recorded if isinstance(recorded, dict) else {}
-    names: Iterable[str] = before.keys() | now.keys()
-    return tuple(sorted(name for name in names if before.get(name) != now.get(name)))
+    return tuple(sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name)))

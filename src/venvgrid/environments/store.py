@@ -58,7 +58,6 @@ class EnvironmentStore:
     config: Config
     builder: Builder
     packages: PackageCache
-    platform: str = os.name
 
     def ensure(
         self, entry: LockEntry, wheel: Wheel | None, *, prompt: str, fresh: bool = False, may_link: bool = True
@@ -71,9 +70,8 @@ class EnvironmentStore:
             BuildError: it cannot be built.
         """
         path = self.folder / entry.key
-        digest = wheel.digest if wheel else ""
         marker = None if fresh else self._usable(path, entry, may_link=may_link)
-        if marker and marker.project == digest:
+        if marker and marker.project == (wheel.digest if wheel else ""):
             return self._environment(path, entry, "reused", linked=frozenset(marker.links))
         try:
             if marker:
@@ -85,8 +83,7 @@ class EnvironmentStore:
             )
             return self._finish(path, entry, wheel, "built", result)
         except OSError as error:
-            message = f"{error.filename or path}: {error.strerror or error}"
-            raise BuildError(message) from error
+            raise BuildError(f"{error.filename or path}: {error.strerror or error}") from error
         except InfrastructureError as error:
             raise BuildError(str(error)) from error
 
@@ -97,9 +94,8 @@ class EnvironmentStore:
             BuildError: the path is taken by something other than a link.
         """
         place = self.root / "envs" / cell
-        if not venv_layout.link(environment.path, place, self.platform):
-            message = f"{place} is not a link of venvgrid: move it away"
-            raise BuildError(message)
+        if not venv_layout.link(environment.path, place):
+            raise BuildError(f"{place} is not a link of venvgrid: move it away")
         return place
 
     def inspect(self, environment: Environment) -> IntegrityReport:
@@ -129,8 +125,7 @@ class EnvironmentStore:
             OSError: it cannot be moved out of the way.
         """
         if not KEY.fullmatch(key):
-            message = f"not an environment's key: {key!r}"
-            raise ValueError(message)
+            raise ValueError(f"not an environment's key: {key!r}")
         path = self.folder / key
         if path.is_symlink():
             path.unlink()
@@ -184,7 +179,7 @@ class EnvironmentStore:
             or (marker.links and not may_link)
         ):
             return None
-        site = venv_layout.site_of(path, entry.interpreter, self.platform)
+        site = venv_layout.site_of(path, entry.interpreter)
         return marker if not check(path, site, marker.manifest, marker.links, self.packages).changed else None
 
     def _finish(
@@ -201,7 +196,7 @@ class EnvironmentStore:
             python=entry.interpreter.version,
             interpreter=identity(entry.interpreter.executable),
             distributions=[[item.name, item.version, list(item.hashes), item.direct] for item in entry.distributions],
-            site=venv_layout.site_of(path, entry.interpreter, self.platform).relative_to(path).as_posix(),
+            site=venv_layout.site_of(path, entry.interpreter).relative_to(path).as_posix(),
             manifest=result.manifest,
             links=result.links,
         )
@@ -213,13 +208,12 @@ class EnvironmentStore:
         return Environment(
             key=entry.key,
             path=path,
-            python=venv_layout.python_of(path, self.platform),
-            site=venv_layout.site_of(path, entry.interpreter, self.platform),
+            python=venv_layout.python_of(path),
+            site=venv_layout.site_of(path, entry.interpreter),
             interpreter=entry.interpreter,
             detail=detail,
             linked=linked,
         )
 
     def _unmark(self, path: Path) -> None:
-        with suppress(FileNotFoundError):
-            (path / MARKER).unlink()
+        (path / MARKER).unlink(missing_ok=True)

@@ -5,8 +5,6 @@ Deleting is safe at any time, also during a run: an item disappears in one step,
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,18 +57,16 @@ class CacheItem:
 
 def parts(folder: Path) -> list[CachePart]:
     """Return the folders of the cache that hold something."""
-    found = []
-    for name, (description, depth) in PARTS.items():
-        items = list(_items(folder / name, depth))
-        size = sum(item.size for item in items)
-        if items:
-            found.append(CachePart(name=name, description=description, items=len(items), size=size))
-    return found
+    return [
+        CachePart(name=name, description=description, items=len(items), size=sum(item.size for item in items))
+        for name, (description, depth) in PARTS.items()
+        if (items := list(_items(folder / name, depth)))
+    ]
 
 
 def verify(folder: Path, packages: PackageCache) -> list[str]:
     """Verify all files with a checksum or a format; delete and return the damaged ones, relative to the cache."""
-    damaged = [_relative(path, folder) for path in _broken_packages(packages)]
+    damaged = list(_broken_packages(packages))
     for name in ("resolutions", "releases", "interpreters"):
         for file in sorted((folder / name).rglob("*.json")):
             with suppress(OSError):
@@ -78,14 +74,14 @@ def verify(folder: Path, packages: PackageCache) -> list[str]:
                     json_cache.load(file)
                 except ValueError:
                     file.unlink()
-                    damaged.append(_relative(file, folder))
+                    damaged.append(file)
     for name in ("projects", "metadata"):
         for wheel in sorted((folder / name).rglob("*.whl")):
             if not _is_whole(wheel):
                 with suppress(OSError):
                     wheel.unlink()
-                    damaged.append(_relative(wheel, folder))
-    return damaged
+                    damaged.append(wheel)
+    return [path.relative_to(folder).as_posix() for path in damaged]
 
 
 def prune(folder: Path, *, now: float, days: float | None = None, max_size: int | None = None) -> tuple[int, int]:
@@ -99,7 +95,7 @@ def prune(folder: Path, *, now: float, days: float | None = None, max_size: int 
     for item in items:
         is_old = days is not None and now - item.used > days * DAY
         is_over = max_size is not None and total - freed > max_size
-        if (is_old or is_over) and _delete(item.path):
+        if (is_old or is_over) and directories.delete(item.path):
             deleted, freed = deleted + 1, freed + item.size
     return deleted, freed
 
@@ -113,26 +109,13 @@ def _items(folder: Path, depth: int) -> Iterator[CacheItem]:
                 yield CacheItem(path=path, size=directories.size(path), used=used.lstat().st_mtime)
 
 
-def _delete(path: Path) -> bool:
-    """Delete in one step: another process finds all of it or nothing."""
-    with suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            trash = tempfile.mkdtemp(prefix=".partial-", dir=path.parent)
-            path.rename(f"{trash}/deleted")
-            shutil.rmtree(trash, ignore_errors=True)
-        else:
-            path.unlink()
-        return True
-    return False
-
-
 def _broken_packages(packages: PackageCache) -> Iterator[Path]:
     for place in sorted(packages.folder.glob("*/*")):
         if place.name.startswith(".partial-") or not place.is_dir():
             continue
         package = packages.by_key(f"{place.parent.name}/{place.name}")
         if package is None:
-            if _delete(place):
+            if directories.delete(place):
                 yield place
         elif not _is_intact(package):
             packages.drop(package)
@@ -141,18 +124,13 @@ def _broken_packages(packages: PackageCache) -> Iterator[Path]:
 
 def _is_intact(package: CachedPackage) -> bool:
     """Return whether every file of a package has its recorded content; times and seals are not believed."""
-    for folder, files in (
-        (package.site_files, package.site),
-        (package.site_files, package.compiled),
-        (package.script_files, package.outside),
-    ):
-        for path, facts in files.items():
-            try:
-                if facts_of(folder.base + path).digest != facts.digest:
-                    return False
-            except OSError:
-                return False
-    return True
+    files = {
+        package.site_files.base + path: facts for path, facts in (*package.site.items(), *package.compiled.items())
+    }
+    files |= {package.script_files.base + path: facts for path, facts in package.outside.items()}
+    with suppress(OSError):
+        return all(facts_of(path).digest == facts.digest for path, facts in files.items())
+    return False
 
 
 def _is_whole(wheel: Path) -> bool:
@@ -161,7 +139,3 @@ def _is_whole(wheel: Path) -> bool:
             return archive.testzip() is None
     except (OSError, zipfile.BadZipFile, ValueError, EOFError):
         return False
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()

@@ -59,8 +59,7 @@ def link(target: Path, place: Path, platform: str = os.name) -> bool:
     if place.is_symlink() and place.readlink() == Path(relative):
         return True
     partial = place.parent / f".{place.name}.{os.getpid()}"
-    with suppress(FileNotFoundError):
-        partial.unlink()
+    partial.unlink(missing_ok=True)
     partial.symlink_to(relative)
     partial.replace(place)
     return True

@@ -5,13 +5,16 @@ Each installer is a module with a frozen value that has the methods of `Installe
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.model import Distribution, Interpreter, Resolution
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from venvgrid.processes.command import Completed
 
@@ -106,21 +109,33 @@ def unfinished(completed: Completed, name: str) -> str:
     return completed.error or (f"{name} was cancelled" if completed.cancelled else "")
 
 
+def failure(completed: Completed, name: str) -> str:
+    """Return the error message of a command, or "" if it succeeded."""
+    if completed.exit_code == 0:
+        return ""
+    output = completed.stderr.strip() or completed.stdout.strip() or f"{name} ended with status {completed.exit_code}"
+    return unfinished(completed, name) or output
+
+
+@contextmanager
+def requirement_files(request: ResolveRequest) -> Iterator[Path]:
+    """Yield a temporary folder with the files requirements.txt and constraints.txt of a request."""
+    with tempfile.TemporaryDirectory(prefix="venvgrid-resolve-") as folder:
+        (Path(folder) / "requirements.txt").write_text("\n".join(request.requirements) + "\n", encoding="utf-8")
+        (Path(folder) / "constraints.txt").write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
+        yield Path(folder)
+
+
 def requirement_lines(request: InstallRequest) -> list[str]:
     """Return the lines of a requirements file with exact versions and all known hashes."""
-    lines = []
-    for distribution in request.distributions:
-        hashes = "".join(f" --hash={value}" for value in distribution.hashes)
-        if distribution.direct:
-            lines.append(f"{distribution.name} @ {distribution.direct}{hashes}")
-        else:
-            lines.append(f"{distribution.name}=={distribution.version}{hashes}")
-    return lines
+    return [
+        f"{item.name}{f' @ {item.direct}' if item.direct else f'=={item.version}'}"
+        + "".join(f" --hash={value}" for value in item.hashes)
+        for item in request.distributions
+    ]
 
 
 def binary_options(request: ResolveRequest | InstallRequest) -> list[str]:
     """Return the options, the same for uv and pip, for what may be built from source."""
-    if not request.only_binary:
-        return []
     allowed = [option for name in request.source_builds for option in ("--no-binary", name)]
-    return ["--only-binary", ":all:", *allowed]
+    return ["--only-binary", ":all:", *allowed] if request.only_binary else []

@@ -19,8 +19,7 @@ from venvgrid.processes.command import Command
 from venvgrid.storage import locks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Mapping
 
     from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
@@ -44,14 +43,8 @@ class Tools:
         Raises:
             InfrastructureError: it cannot be installed, for example without a network.
         """
-        target = self.folder / f"virtualenv-{OLD_VIRTUALENV}-py{sys.version_info[0]}{sys.version_info[1]}"
-        if (target / "virtualenv").is_dir():
-            return target
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with _locked(target):
-            if not (target / "virtualenv").is_dir():
-                self._install_old_virtualenv(target)
-        return target
+        name = f"virtualenv-{OLD_VIRTUALENV}-py{sys.version_info[0]}{sys.version_info[1]}"
+        return self._made(name, "virtualenv", self._install_old_virtualenv)
 
     def pip(self, interpreter: Interpreter) -> Path:
         """Return a folder `pip-VERSION` with the newest bundled pip that runs on the interpreter.
@@ -62,17 +55,28 @@ class Tools:
             InfrastructureError: the virtualenv that bundles it cannot be installed.
         """
         wheel = self._pip_wheel(interpreter)
-        target = self.folder / "-".join(wheel.name.split("-")[:2])
-        if (target / "pip").is_dir():
+
+        def unpack(partial: Path) -> None:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(partial)
+
+        return self._made("-".join(wheel.name.split("-")[:2]), "pip", unpack)
+
+    def _made(self, name: str, package: str, fill: Callable[[Path], None]) -> Path:
+        """Return a folder with a package; if it is missing, `fill` puts the package into a new one."""
+        target = self.folder / name
+        if (target / package).is_dir():
             return target
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _locked(target):
-            if not (target / "pip").is_dir():
-                partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=self.folder))
+        # The lock saves other processes the work; the folder appears whole without it too.
+        with locks.held(Path(f"{target}.lock"), waiting=lambda: None, missing=lambda _: None):
+            if not (target / package).is_dir():
+                partial = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=self.folder))
                 try:
-                    with zipfile.ZipFile(wheel) as archive:
-                        archive.extractall(partial)
-                    _move(partial, target)
+                    fill(partial)
+                    shutil.rmtree(target, ignore_errors=True)  # the remains of a killed process
+                    partial.chmod(0o755)
+                    partial.rename(target)
                 finally:
                     shutil.rmtree(partial, ignore_errors=True)
         return target
@@ -88,28 +92,15 @@ class Tools:
         newest = {(2, 7): "20.3", (3, 6): "21.3"}.get(interpreter.release, "23")
         return next(wheels.glob(f"pip-{newest}*.whl"))
 
-    def _install_old_virtualenv(self, target: Path) -> None:
-        partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=self.folder))
-        try:
-            requirement = f"virtualenv=={OLD_VIRTUALENV}"
-            completed = self.run(
-                Command(
-                    argv=(*self._installer(), "--target", str(partial), requirement),
-                    cwd=partial,
-                    env=self.environ,
-                    timeout=INSTALL_TIMEOUT,
-                ),
+    def _install_old_virtualenv(self, partial: Path) -> None:
+        argv = (*self._installer(), "--target", str(partial), f"virtualenv=={OLD_VIRTUALENV}")
+        completed = self.run(Command(argv=argv, cwd=partial, env=self.environ, timeout=INSTALL_TIMEOUT))
+        if completed.exit_code != 0:
+            why = (completed.error or completed.stderr or completed.stdout).strip().splitlines()
+            raise InfrastructureError(
+                f"Pythons below 3.8 need virtualenv {OLD_VIRTUALENV}, which cannot be put into {self.folder}: "
+                f"{why[-1] if why else 'no answer'}"
             )
-            if completed.exit_code != 0:
-                why = (completed.error or completed.stderr or completed.stdout).strip().splitlines()
-                message = (
-                    f"Pythons below 3.8 need virtualenv {OLD_VIRTUALENV}, which cannot be put into {self.folder}: "
-                    f"{why[-1] if why else 'no answer'}"
-                )
-                raise InfrastructureError(message)
-            _move(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
     def _installer(self) -> tuple[str, ...]:
         if self.uv:
@@ -120,15 +111,3 @@ class Tools:
         if wheel is None:
             return (sys.executable, "-m", "pip", "install", "--quiet")
         return (sys.executable, str(Path(wheel.path) / "pip"), "install", "--quiet", "--disable-pip-version-check")
-
-
-def _locked(target: Path) -> AbstractContextManager[None]:
-    """Lock the installation, to save other processes the work; the folder appears whole without it too."""
-    return locks.held(Path(f"{target}.lock"), waiting=lambda: None, missing=lambda _: None)
-
-
-def _move(partial: Path, target: Path) -> None:
-    """Move a finished folder to its place; replace the remains of a killed process."""
-    shutil.rmtree(target, ignore_errors=True)
-    partial.chmod(0o755)
-    partial.rename(target)

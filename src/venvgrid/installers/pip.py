@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ from venvgrid.installers.base import (
     ResolveRequest,
     ResolveResult,
     binary_options,
+    failure,
+    requirement_files,
     requirement_lines,
     unfinished,
 )
@@ -67,14 +69,9 @@ class Pip:
         notes: tuple[str, ...] = ()
         if request.cutoff and version < HAS_CUTOFF:
             notes = (f"as-of was not applied: pip {version[0]}.{version[1]} knows no cut-off date",)
-        with tempfile.TemporaryDirectory(prefix="venvgrid-resolve-") as folder:
-            here = Path(folder)
-            (here / "requirements.txt").write_text("\n".join(request.requirements) + "\n", encoding="utf-8")
-            (here / "constraints.txt").write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
+        with requirement_files(request) as here:
             result = self._dry_run(request, here, version) if version >= HAS_REPORT else self._download(request, here)
-        if isinstance(result, Resolved):
-            return Resolved(distributions=result.distributions, notes=notes)
-        return result
+        return replace(result, notes=notes) if isinstance(result, Resolved) else result
 
     def install(self, request: InstallRequest) -> str:
         """Install with pip from outside the environment; see `installers.Installer`."""
@@ -90,10 +87,9 @@ class Pip:
                 options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
                 problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
             if request.wheels and not problem:
-                forced = ["--force-reinstall"] if request.reinstall else []
-                problem = self._install(
-                    [*common, *forced, *(wheel.as_uri() for wheel in request.wheels)], request, Path(folder)
-                )
+                options = ["--force-reinstall"] if request.reinstall else []
+                options += [wheel.as_uri() for wheel in request.wheels]
+                problem = self._install([*common, *options], request, Path(folder))
             if request.editable and not problem:
                 problem = self._install([*common, "--editable", str(request.editable)], request, Path(folder))
         return problem
@@ -106,20 +102,12 @@ class Pip:
         arguments = ["wheel", *QUIET, "--no-deps", "--use-pep517", "--wheel-dir", str(target), str(source)]
         arguments += ["--no-index"] if offline else []
         completed = self._start(interpreter, interpreter.executable, arguments, source, BUILD_TIMEOUT, supervised=True)
-        return "" if completed.exit_code == 0 else _failure(completed, "pip wheel")
+        return _failure(completed, "pip wheel")
 
     def _dry_run(self, request: ResolveRequest, here: Path, version: tuple[int, int]) -> ResolveResult:
-        arguments = [
-            "install",
-            *QUIET,
-            "--progress-bar",
-            "off",
-            "--dry-run",
-            "--ignore-installed",
-            "--report",
-            "report.json",
-        ]
-        arguments += ["-r", "requirements.txt", "-c", "constraints.txt", *binary_options(request)]
+        arguments = ["install", *QUIET, "--progress-bar", "off", "--dry-run", "--ignore-installed"]
+        arguments += ["--report", "report.json", "-r", "requirements.txt", "-c", "constraints.txt"]
+        arguments += binary_options(request)
         arguments += ["--uploaded-prior-to", request.cutoff] if request.cutoff and version >= HAS_CUTOFF else []
         arguments += [] if request.dependencies else ["--no-deps"]
         arguments += ["--no-index"] if request.offline else []
@@ -149,7 +137,7 @@ class Pip:
     def _install(self, arguments: list[str], request: InstallRequest, cwd: Path) -> str:
         python = str(request.python)
         completed = self._start(request.interpreter, python, arguments, cwd, INSTALL_TIMEOUT, supervised=True)
-        return "" if completed.exit_code == 0 else _failure(completed, "pip install")
+        return _failure(completed, "pip install")
 
     def _start(
         self,
@@ -162,15 +150,10 @@ class Pip:
         supervised: bool = False,
     ) -> Completed:
         argv = (python, str(self.folder_for(interpreter) / "pip"), *arguments)
-        command = Command(
-            argv=argv,
-            cwd=cwd,
-            env=self.environ,
-            timeout=timeout,
-            supervised=supervised,
-            listen=progress.sink(),
+        listen = progress.sink()
+        return self.run(
+            Command(argv=argv, cwd=cwd, env=self.environ, timeout=timeout, supervised=supervised, listen=listen)
         )
-        return self.run(command)
 
 
 def pip_version(folder: Path) -> tuple[int, int]:
@@ -218,7 +201,5 @@ def _failed_resolve(request: ResolveRequest, completed: Completed) -> ResolveRes
 
 
 def _failure(completed: Completed, name: str) -> str:
-    if why := unfinished(completed, name):
-        return why
     output = re.sub(r"^(?:DEPRECATION|WARNING|Looking in links).*\n?", "", completed.stderr, flags=re.MULTILINE)
-    return output.strip() or completed.stdout.strip() or f"{name} ended with status {completed.exit_code}"
+    return failure(replace(completed, stderr=output), name)

@@ -5,6 +5,7 @@ The patterns fit uv 0.13 and pip 20.3, 24 and 26. Other output is shortened to t
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from venvgrid.installers.base import ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
@@ -69,15 +70,11 @@ def from_pip(request: ResolveRequest, output: str) -> ResolveResult:
     return ResolveFailed(reason=_tail(output))
 
 
-def describe(interpreter_name: str, version: str, platform: str) -> str:
-    """Return the readable name of an interpreter: "CPython 3.9 on linux-x86_64"."""
-    names = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
-    return f"{names.get(interpreter_name, interpreter_name)} {'.'.join(version.split('.')[:2])} on {platform}"
-
-
 def _target(request: ResolveRequest) -> str:
-    interpreter = request.interpreter
-    return describe(interpreter.implementation, interpreter.version, interpreter.platform)
+    """Return the readable name of an interpreter: "CPython 3.9 on linux-x86_64"."""
+    names, target = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}, request.interpreter
+    name = names.get(target.implementation, target.implementation)
+    return f"{name} {'.'.join(target.version.split('.')[:2])} on {target.platform}"
 
 
 def _pins(request: ResolveRequest) -> dict[str, str]:
@@ -159,16 +156,13 @@ def _pip_unmatched(requirement: str, output: str, request: ResolveRequest, pins:
 
 
 def _pip_conflict(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines()]
-    try:
-        start = next(index for index, line in enumerate(lines) if line.startswith("The conflict is caused by"))
-    except StopIteration:
+    lines = itertools.dropwhile(
+        lambda line: not line.startswith("The conflict is caused by"), map(str.strip, output.splitlines())
+    )
+    if next(lines, None) is None:
         return _tail(output)
-    causes = []
-    for line in lines[start + 1 :]:
-        if not line:
-            break
-        causes.append(re.sub(r"^The user requested (?:\(constraint\) )?", "the cell requires ", line))
+    user = r"^The user requested (?:\(constraint\) )?"
+    causes = [re.sub(user, "the cell requires ", line) for line in itertools.takewhile(bool, lines)]
     return _short(", but ".join(causes[:2]))
 
 

@@ -21,6 +21,8 @@ from venvgrid.installers.base import (
     ResolveRequest,
     ResolveResult,
     binary_options,
+    failure,
+    requirement_files,
     requirement_lines,
     unfinished,
 )
@@ -68,10 +70,7 @@ class Uv:
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `uv pip compile`; see `installers.Installer`."""
-        with tempfile.TemporaryDirectory(prefix="venvgrid-resolve-") as folder:
-            here = Path(folder)
-            (here / "requirements.in").write_text("\n".join(request.requirements) + "\n", encoding="utf-8")
-            (here / "constraints.txt").write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
+        with requirement_files(request) as here:
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
             return _resolved(completed.stdout)
@@ -97,7 +96,7 @@ class Uv:
             arguments += ["-r", str(file)] if lines else []
             arguments += ["--editable", str(request.editable)] if request.editable else []
             completed = self._start(arguments, cwd=Path(folder), timeout=INSTALL_TIMEOUT, supervised=True)
-        return "" if completed.exit_code == 0 else _failure(completed, "uv pip install")
+        return failure(completed, "uv pip install")
 
     def build_wheel(
         self, source: Path, target: Path, interpreter: Interpreter, *, via_sdist: bool, offline: bool
@@ -108,18 +107,14 @@ class Uv:
         arguments += ["--offline"] if offline else []
         arguments += [str(source)]
         completed = self._start(arguments, cwd=source, timeout=BUILD_TIMEOUT, supervised=True)
-        return "" if completed.exit_code == 0 else _failure(completed, "uv build")
+        return failure(completed, "uv build")
 
     def _start(self, arguments: list[str], *, cwd: Path, timeout: float, supervised: bool = False) -> Completed:
-        command = Command(
-            argv=(self.binary, "--no-progress", "--color", "never", *arguments),
-            cwd=cwd,
-            env=self.environ,
-            timeout=timeout,
-            supervised=supervised,
-            listen=progress.sink(),
+        argv = (self.binary, "--no-progress", "--color", "never", *arguments)
+        listen = progress.sink()
+        return self.run(
+            Command(argv=argv, cwd=cwd, env=self.environ, timeout=timeout, supervised=supervised, listen=listen)
         )
-        return self.run(command)
 
 
 def _resolved(text: str) -> ResolveResult:
@@ -171,7 +166,7 @@ def _distribution(package: Package) -> Distribution | None:
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:
-    arguments = ["pip", "compile", "requirements.in", "--format", "pylock.toml", "--no-header", "--quiet"]
+    arguments = ["pip", "compile", "requirements.txt", "--format", "pylock.toml", "--no-header", "--quiet"]
     arguments += ["--constraints", "constraints.txt"]
     if request.interpreter.executable:
         arguments += ["--python", request.interpreter.executable]
@@ -183,12 +178,6 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
     arguments += [] if request.dependencies else ["--no-deps"]
     arguments += ["--offline"] if request.offline else ["--refresh"] if request.refresh else []
     return arguments
-
-
-def _failure(completed: Completed, name: str) -> str:
-    if why := unfinished(completed, name):
-        return why
-    return completed.stderr.strip() or completed.stdout.strip() or f"{name} ended with status {completed.exit_code}"
 
 
 def is_supported(version: str) -> bool:

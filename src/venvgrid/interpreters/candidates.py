@@ -93,19 +93,14 @@ def canonical(path: Path) -> Path:
 def executable_in(folder: Path) -> Path | None:
     """Return the Python of the environment or installation at `folder`, or None if there is none."""
     for place in (folder / "bin", folder / "Scripts", folder):
-        names = [name for name in _names(place) if os.access(name, os.X_OK) and name.is_file()]
-        if names:
+        if names := [name for name in _names(place) if os.access(name, os.X_OK) and name.is_file()]:
             return _distinct(names)[0]
     return None
 
 
 def _python_like(lookup: Lookup) -> list[Path]:
-    names: list[Path] = []
-    for pattern in lookup.patterns:
-        folders = _matching(lookup.folder, pattern) if pattern else [lookup.folder]
-        for folder in folders:
-            names += _names(folder)
-    return names
+    folders = (_matching(lookup.folder, pattern) if pattern else [lookup.folder] for pattern in lookup.patterns)
+    return [name for matching in folders for folder in matching for name in _names(folder)]
 
 
 def _matching(folder: Path, pattern: str) -> list[Path]:
@@ -114,10 +109,9 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
         found = sorted(folder.glob(pattern))
     except OSError:
         return []
-    by_real: dict[str, Path] = {}
-    for path in sorted(found, key=lambda path: (os.path.realpath(path) != os.path.abspath(path), path)):  # noqa: PTH100
-        by_real.setdefault(os.path.realpath(path), path)
-    return sorted(by_real.values())
+    # Of equal keys the last stays: the folder itself, else its first link.
+    order = sorted(found, key=lambda path: (os.path.realpath(path) != os.path.abspath(path), path), reverse=True)  # noqa: PTH100
+    return sorted({os.path.realpath(path): path for path in order}.values())
 
 
 def _names(folder: Path) -> list[Path]:
@@ -162,11 +156,8 @@ def _unusable(path: Path, machine: Machine) -> str:
     real = Path(os.path.realpath(path))
     if real.name in {"mise", "rye", "uv", "asdf", "mise.exe", "rye.exe", "uv.exe"}:
         return f"a shim of {real.stem}, whose Pythons are read from their own folder"
-    if (
-        machine.platform == "darwin"
-        and path.parent == machine.absolute("usr/bin")
-        and not _has_developer_tools(machine)
-    ):
+    is_apples = machine.platform == "darwin" and path.parent == machine.absolute("usr/bin")
+    if is_apples and not _has_developer_tools(machine):
         return "Apple's placeholder: the developer tools, which bring the Python, are not installed"
     return ""
 
@@ -196,7 +187,5 @@ def _base(path: Path, settings: dict[str, str]) -> Path:
     suffix = path.suffix if path.suffix.lower() == ".exe" else ""
     version = settings.get("version_info") or settings.get("version") or ""
     short = ".".join(version.split(".")[:2])
-    for name in (path.name, f"python{short}{suffix}", f"python3{suffix}", f"python{suffix}", f"pypy3{suffix}"):
-        if (home / name).is_file():
-            return home / name
-    return home / path.name
+    names = (path.name, f"python{short}{suffix}", f"python3{suffix}", f"python{suffix}", f"pypy3{suffix}")
+    return next((home / name for name in names if (home / name).is_file()), home / path.name)

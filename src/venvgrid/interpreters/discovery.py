@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.cache import InterpreterCache
 from venvgrid.interpreters.candidates import Candidates, Rejected, base_executable, canonical, collect
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
-
-class MapParallel(Protocol):
-    """`map`, or a version of it that handles several items at a time; results keep the order of the items."""
-
-    def __call__(self, function: Callable[[Any], Any], items: Iterable[Any], /) -> Iterable[Any]:
-        """Return the results of the function."""
+    # `map`, or a version of it that handles several items at a time; results keep the order of the items.
+    MapParallel = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +55,6 @@ def discover(
     run: Runner,
     cache: Path | None,
     environ: Mapping[str, str] | None = None,
-    home: Path | None = None,
-    platform: str = sys.platform,
     map_parallel: MapParallel = map,
 ) -> Found:
     """Find the interpreters of this machine.
@@ -68,12 +62,8 @@ def discover(
     `cache` is the folder of the interpreter cache, or None. Interpreters in it start no process; the others are queried
     with `run`, several at a time if `map_parallel` does that. Nothing is raised: a candidate that fails is rejected.
     """
-    machine = Machine(
-        environ=os.environ if environ is None else environ,
-        home=home or Path.home(),
-        platform=platform,
-        running=sys.executable or "",
-    )
+    known = os.environ if environ is None else environ
+    machine = Machine(environ=known, home=Path.home(), running=sys.executable or "")
     return search(machine, run=run, cache=cache, map_parallel=map_parallel)
 
 
@@ -108,12 +98,7 @@ def search(
 
 
 def find_one(
-    path: Path,
-    *,
-    run: Runner,
-    cache: Path | None,
-    environ: Mapping[str, str],
-    source: str = "path",
+    path: Path, *, run: Runner, cache: Path | None, environ: Mapping[str, str], source: str = "path"
 ) -> Interpreter | Rejected:
     """Return the interpreter at `path`, of an environment the one it was made from, or the reason why there is none."""
     base = base_executable(path)

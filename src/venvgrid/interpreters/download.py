@@ -98,10 +98,8 @@ def install(
     found = uv_python("find", request, *options, timeout=FIND_TIMEOUT)
     path = found.stdout.strip()
     if not found.ok or not path:
-        message = one_line(found, FIND_TIMEOUT)
-        return Missing(
-            spec=spec, reason=f"uv installed {wanted.title}, but `uv python find {request}` failed: {message}"
-        )
+        problem = f"`uv python find {request}` failed: {one_line(found, FIND_TIMEOUT)}"
+        return Missing(spec=spec, reason=f"uv installed {wanted.title}, but {problem}")
     # uv returns a link for the minor version, which later leads to another patch release. Cells need the patch release.
     answer = find_one(Path(path).resolve(), run=run, cache=cache, environ=environ, source="uv")
     if isinstance(answer, Rejected):
@@ -125,11 +123,9 @@ def one_line(completed: Completed, timeout: float) -> str:
     parts = [_LABEL.sub("", line) for line in lines[start:]]
     text = ": ".join(part.rstrip(":") for part in parts) or f"exit status {completed.exit_code}"
     # In a long chain of causes the first and the last matter most.
-    return (
-        text
-        if len(text) <= MAX_MESSAGE_LENGTH
-        else f"{text[: MAX_MESSAGE_LENGTH * 2 // 3 - 3]} … {text[-MAX_MESSAGE_LENGTH // 3 :]}"
-    )
+    if len(text) <= MAX_MESSAGE_LENGTH:
+        return text
+    return f"{text[: MAX_MESSAGE_LENGTH * 2 // 3 - 3]} … {text[-MAX_MESSAGE_LENGTH // 3 :]}"
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,11 @@ class Machine:
     def is_windows(self) -> bool:
         """Whether installations have their executable beside Lib instead of in bin."""
         return self.platform == "win32"
+
+    @property
+    def separator(self) -> str:
+        """Separator of the entries of PATH."""
+        return ";" if self.is_windows else ":"
 
     def named(self, variable: str, default: Path) -> Path:
         """Return the folder that a variable names, else the default."""
@@ -79,8 +85,7 @@ def lookups(machine: Machine) -> tuple[Lookup, ...]:
 
 def path_folders(machine: Machine) -> list[Path]:
     """Return the absolute folders of PATH, in order."""
-    separator = ";" if machine.is_windows else ":"
-    entries = (entry.strip('"') for entry in machine.environ.get("PATH", "").split(separator))
+    entries = (entry.strip('"') for entry in machine.environ.get("PATH", "").split(machine.separator))
     return [Path(entry) for entry in dict.fromkeys(entries) if entry and Path(entry).is_absolute()]
 
 
@@ -115,8 +120,8 @@ def _managers(machine: Machine) -> Iterator[Lookup]:
         yield Lookup(source="asdf", folder=root / "installs" / "python", patterns=below)
     local = machine.folder("LOCALAPPDATA", "AppData/Local") if machine.is_windows else data
     mise = machine.named("MISE_DATA_DIR", local / "mise")
-    installs = [machine.named("MISE_INSTALLS_DIR", mise / "installs")]
-    for folder in [*installs, *(root / "installs" for owner, root in owners if owner == "mise")]:
+    installs = machine.named("MISE_INSTALLS_DIR", mise / "installs")
+    for folder in [installs, *(root / "installs" for owner, root in owners if owner == "mise")]:
         yield Lookup(source="mise", folder=folder / "python", patterns=below)
     inner = ("*/*", "*/*/install") if machine.is_windows else ("*/*/bin", "*/*/install/bin")
     for folder in _hatch_folders(machine):
@@ -156,9 +161,7 @@ def _hatch_folders(machine: Machine) -> list[Path]:
 
 def _conda(machine: Machine) -> Iterator[Lookup]:
     environ, home = machine.environ, machine.home
-    bases: list[Path] = []
-    if value := environ.get("CONDA_EXE"):
-        bases.append(Path(value).parent.parent)
+    bases = [Path(environ["CONDA_EXE"]).parent.parent] if environ.get("CONDA_EXE") else []
     bases += [Path(environ[name]) for name in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT") if environ.get(name)]
     names = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")
     bases += [home / name for name in names]
@@ -172,24 +175,17 @@ def _conda(machine: Machine) -> Iterator[Lookup]:
         below = ("bin", "envs/*/bin")
     for base in bases:
         yield Lookup(source="conda", folder=base, patterns=below)
-    single = below[:1]
+    single, inner = below[:1], (f"*/{below[0]}".rstrip("/"),)
     if value := environ.get("CONDA_PREFIX"):
         yield Lookup(source="conda", folder=Path(value), patterns=single)
     for name in ("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"):
-        separator = ";" if machine.is_windows else ":"
-        for entry in filter(None, environ.get(name, "").split(separator)):
-            yield Lookup(source="conda", folder=Path(entry), patterns=tuple(f"*/{part}".rstrip("/") for part in single))
-    yield Lookup(source="conda", folder=home / ".conda" / "envs", patterns=tuple(f"*/{p}".rstrip("/") for p in single))
-    for folder in _conda_environments(home / ".conda" / "environments.txt"):
-        yield Lookup(source="conda", folder=folder, patterns=single)
-
-
-def _conda_environments(file: Path) -> list[Path]:
-    try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    return [Path(line.strip()) for line in lines if line.strip()]
+        for entry in filter(None, environ.get(name, "").split(machine.separator)):
+            yield Lookup(source="conda", folder=Path(entry), patterns=inner)
+    yield Lookup(source="conda", folder=home / ".conda" / "envs", patterns=inner)
+    with suppress(OSError):
+        for line in (home / ".conda" / "environments.txt").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.strip():
+                yield Lookup(source="conda", folder=Path(line.strip()), patterns=single)
 
 
 def _systems(machine: Machine) -> Iterator[Lookup]:

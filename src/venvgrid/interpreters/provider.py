@@ -6,7 +6,6 @@ import re
 import sys
 import sysconfig
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.interpreters import candidates, discovery, selection
@@ -16,6 +15,7 @@ from venvgrid.processes import parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from venvgrid.processes.command import Runner
 
@@ -36,14 +36,8 @@ class InterpreterProvider:
 
     def found(self) -> discovery.Found:
         """Return the interpreters of the machine; several are queried at a time."""
-        return discovery.discover(
-            run=self.run,
-            cache=self.cache,
-            environ=self.environ,
-            home=Path.home(),
-            platform=sys.platform,
-            map_parallel=parallel.map_parallel,
-        )
+        together = parallel.map_parallel
+        return discovery.discover(run=self.run, cache=self.cache, environ=self.environ, map_parallel=together)
 
     def choose(self, values: Iterable[str]) -> dict[str, Interpreter | str]:
         """Return the interpreter of each value, or the reason why there is none."""

@@ -78,14 +78,9 @@ def is_script(path: Path) -> bool:
 
 
 def _ask_once(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float) -> tuple[QueryResult, str]:
-    command = Command(
-        argv=(str(path), "-B", "-E", "-s", "-S", str(SCRIPT)),
-        cwd=SCRIPT.parent,
-        env={name: value for name, value in environ.items() if NEEDED.fullmatch(name)},
-        timeout=timeout,
-        grace_period=GRACE_PERIOD,
-    )
-    completed = run(command)
+    argv = (str(path), "-B", "-E", "-s", "-S", str(SCRIPT))
+    needed = {name: value for name, value in environ.items() if NEEDED.fullmatch(name)}
+    completed = run(Command(argv=argv, cwd=SCRIPT.parent, env=needed, timeout=timeout, grace_period=GRACE_PERIOD))
     if not completed.ok:
         return QueryResult(reason=_failure(completed, timeout), lasting=not completed.cancelled), ""
     text = completed.stdout

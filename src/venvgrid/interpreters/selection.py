@@ -59,10 +59,8 @@ def _resolve(text: str, found: Found, *, ask: Ask, root: Path | None, has_uv: bo
         return chosen
     if spec.path:
         return _at_path(spec, ask)
-    reason = (
-        f"no {spec.title} on this machine; {_looked(found)}{_near(spec, found)}; {advice(spec, found, has_uv=has_uv)}"
-    )
-    return Missing(spec=text, reason=reason)
+    hints = f"{_looked(found)}{_near(spec, found)}; {advice(spec, found, has_uv=has_uv)}"
+    return Missing(spec=text, reason=f"no {spec.title} on this machine; {hints}")
 
 
 def _at_path(spec: Spec, ask: Ask) -> Interpreter | Missing:
@@ -73,9 +71,8 @@ def _at_path(spec: Spec, ask: Ask) -> Interpreter | Missing:
             return Missing(spec=spec.text, reason=f"no Python in the folder {path}: looked for bin/python there")
         path = inside
     elif not path.exists():
-        return Missing(
-            spec=spec.text, reason=f"{path} is not there; `venvgrid python` lists the Pythons of this machine"
-        )
+        reason = f"{path} is not there; `venvgrid python` lists the Pythons of this machine"
+        return Missing(spec=spec.text, reason=reason)
     answer = ask(path)
     if isinstance(answer, Rejected):
         return Missing(spec=spec.text, reason=f"{answer.path} is no usable Python: {answer.reason}")
@@ -139,10 +136,8 @@ def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
     if "Homebrew" in tools and is_plain and Version(wanted).release >= tool_support.HOMEBREW:
         commands.append(f"`brew install python@{wanted}`")
     if not commands:
-        installers = (
-            "pyenv, uv or your system's packages" if uv_can_download(spec) else "pyenv or your system's packages"
-        )
-        return f"install one with {installers}, or give the path of one"
+        pyenv = "pyenv, uv" if uv_can_download(spec) else "pyenv"
+        return f"install one with {pyenv} or your system's packages, or give the path of one"
     return "install one with " + " or ".join(commands)
 
 

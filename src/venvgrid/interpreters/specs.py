@@ -24,15 +24,8 @@ if TYPE_CHECKING:
 
     from venvgrid.model import Interpreter
 
-NAMES = {
-    "": "cpython",
-    "python": "cpython",
-    "py": "cpython",
-    "cpython": "cpython",
-    "pypy": "pypy",
-    "graalpy": "graalpy",
-}
 TITLES = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
+NAMES = {"": "cpython", "python": "cpython", "py": "cpython", **{name: name for name in TITLES}}
 
 _PLAIN = re.compile(
     r"""

@@ -54,14 +54,12 @@ def static_metadata(path: Path) -> Metadata | None:
     if not isinstance(table.get("name"), str) or not isinstance(table.get("version"), str) or dynamic & needed:
         return None
     optional: dict[str, list[str]] = table.get("optional-dependencies", {})
-    requires = list(table.get("dependencies", ()))
-    for extra, lines in optional.items():
-        requires += [_with_extra(line, extra) for line in lines]
+    of_extras = (_with_extra(line, extra) for extra, lines in optional.items() for line in lines)
     return Metadata(
         name=table["name"],
         version=table["version"],
         requires_python=table.get("requires-python", ""),
-        requires=tuple(requires),
+        requires=(*table.get("dependencies", ()), *of_extras),
         extras=tuple(optional),
     )
 
@@ -79,8 +77,7 @@ def wheel_metadata(wheel: Path) -> Metadata:
             member = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
             raw, _ = parse_email(archive.read(member))
     except (OSError, zipfile.BadZipFile, StopIteration, KeyError) as error:
-        message = f"{wheel.name} is not a wheel: {error}"
-        raise ProjectError(message) from error
+        raise ProjectError(f"{wheel.name} is not a wheel: {error}") from error
     return Metadata(
         name=raw.get("name", ""),
         version=raw.get("version", ""),
@@ -130,9 +127,6 @@ def group_requirements(path: Path, groups: Iterable[str]) -> tuple[str, ...]:
 def _with_extra(line: str, extra: str) -> str:
     from packaging.requirements import Requirement  # noqa: PLC0415
 
-    requirement = Requirement(line)
-    marker = f'extra == "{extra}"'
-    requirement_text, _, existing = str(requirement).partition(";")
-    if existing:
-        return f"{requirement_text.strip()} ; ({existing.strip()}) and {marker}"
-    return f"{requirement_text.strip()} ; {marker}"
+    requirement, _, marker = str(Requirement(line)).partition(";")
+    others = f"({marker.strip()}) and " if marker else ""
+    return f'{requirement.strip()} ; {others}extra == "{extra}"'

@@ -6,7 +6,6 @@ are cached in the user's cache by the digest of the sources.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ from venvgrid.model import InstallMode
 from venvgrid.project import metadata as project
 from venvgrid.project import sources
 from venvgrid.project.metadata import Metadata, ProjectError
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -87,8 +87,7 @@ class WheelCache:
             problem = installer.build_wheel(source, built, interpreter, via_sdist=via_sdist, offline=self.offline)
             wheels = sorted(built.glob("*.whl"))
             if problem or not wheels:
-                message = problem.replace(str(source), str(self.source)) or "the build backend made no wheel"
-                raise ProjectError(message)
+                raise ProjectError(problem.replace(str(source), str(self.source)) or "the build backend made no wheel")
             target.mkdir(exist_ok=True)
             partial = target / f".{Path(folder).name}"
             shutil.move(wheels[0], partial)
@@ -109,7 +108,7 @@ def read_wheel(path: Path) -> Wheel:
     return Wheel(
         path=path,
         metadata=metadata,
-        digest=hashlib.blake2b(repr(members).encode(), digest_size=16).hexdigest(),
+        digest=digests.of_text(repr(members)),
         pure="root-is-purelib: true" in text.lower(),
         modules=_modules(name for name, _, _ in members),
     )
@@ -125,8 +124,7 @@ def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
     lines += [f"Requires-Dist: {requirement}" for requirement in metadata.requires]
     text = "\n".join(lines) + "\n"
     stem = f"{canonicalize_name(metadata.name).replace('-', '_')}-{metadata.version}"
-    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    target = folder / digest / f"{stem}-py2.py3-none-any.whl"
+    target = folder / digests.of_text(text) / f"{stem}-py2.py3-none-any.whl"
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -163,8 +161,8 @@ def _builds_in_place(source: Path) -> bool:
 
 
 def _name(interpreter: Interpreter) -> str:
-    kind = "".join(("t" if interpreter.free_threaded else "", "d" if interpreter.debug else ""))
-    place = hashlib.blake2b(interpreter.executable.encode(), digest_size=4).hexdigest()
+    kind = ("t" if interpreter.free_threaded else "") + ("d" if interpreter.debug else "")
+    place = digests.of_text(interpreter.executable, 8)
     return f"{interpreter.implementation}{interpreter.version}{kind}-{interpreter.platform}-{place}"
 
 

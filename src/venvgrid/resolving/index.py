@@ -6,7 +6,6 @@ are cached for an hour, failures never. No address is written to disk.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -19,7 +18,7 @@ from urllib.parse import urljoin
 from venvgrid.model import InfrastructureError
 from venvgrid.model.names import normalise
 from venvgrid.resolving.version_policies import Release
-from venvgrid.storage.atomic import read_sealed, write_sealed
+from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -141,14 +140,13 @@ class Index:
         raise InfrastructureError(f"{_host(address)} did not answer: {problem}")
 
     def _file(self, name: str) -> Path:
-        digest = hashlib.blake2b(json.dumps(self.addresses).encode(), digest_size=8).hexdigest()
-        return self.cache / "releases" / digest / f"{name}.json"
+        return self.cache / "releases" / digests.of_json(self.addresses, 16) / f"{name}.json"
 
     def _cached(self, name: str) -> tuple[Release, ...] | None:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            data = json.loads(read_sealed(self._file(name)))
+        with suppress(ValueError, KeyError, TypeError):
+            data = json_cache.read(self._file(name), format=FORMAT)
             is_fresh = 0 <= self.clock() - data["asked"] < FRESH and not self.refresh
-            if data["format"] == FORMAT and (is_fresh or self.offline):
+            if is_fresh or self.offline:
                 return tuple(
                     Release(
                         version=version,
@@ -165,10 +163,7 @@ class Index:
             [item.version, item.uploaded.isoformat() if item.uploaded else "", item.requires_python, item.has_wheel]
             for item in found
         ]
-        with suppress(OSError):
-            file = self._file(name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_sealed(file, json.dumps({"format": FORMAT, "asked": self.clock(), "releases": rows}))
+        json_cache.save(self._file(name), {"asked": self.clock(), "releases": rows}, format=FORMAT)
 
 
 def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:

@@ -29,13 +29,8 @@ TIMEOUT = 30.0  # seconds
 
 def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
     """Make the index client with the addresses and credentials of this user."""
-    return Index(
-        addresses=addresses(environ, Path.home()),
-        cache=cache,
-        get=fetcher(environ),
-        offline=offline,
-        refresh=refresh,
-    )
+    found, get = addresses(environ, Path.home()), fetcher(environ)
+    return Index(addresses=found, cache=cache, get=get, offline=offline, refresh=refresh)
 
 
 def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ those of the files that fit the platform of the lock; `run --locked` on another 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from venvgrid.config.toml_writer import block, inline, strings, table, text
 from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import Conflict, Distribution, FrozenPolicy, LockEntry, LockError, Status, serialization
 from venvgrid.resolving.resolver import lock_entry
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,7 +77,7 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
     ]
     if config.planning.kind != "full":
         parts.append([config.strategy, serialization.to_plain(replace(config.planning, optimise=0.0))])
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return digests.of_json(parts, 32)
 
 
 def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:
@@ -105,28 +104,25 @@ def make(
     """Make a lock from the entries of a run, and the choice of cells from `plan` if a strategy made one."""
     cells, environments = {}, {}
     for cell, entry in entries.items():
-        interpreter = entry.interpreter
         locked = LockedEnvironment(
-            python=interpreter.version,
-            implementation=interpreter.implementation,
-            platform=interpreter.platform,
+            python=entry.interpreter.version,
+            implementation=entry.interpreter.implementation,
+            platform=entry.interpreter.platform,
             as_of=entry.as_of,
             notes=entry.notes,
             distributions=entry.distributions,
         )
-        name = _name(locked)
-        cells[cell] = name
+        cells[cell] = name = _name(locked)
         environments[name] = locked
     others = {
         status: {name: item.reason for name, item in planned.items() if item.status is status and name not in cells}
         for status in Status
     }
-    missing = {**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]}
     return Lock(
         digest=digest,
         cells=cells,
         impossible=others[Status.IMPOSSIBLE],
-        open=missing,
+        open={**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]},
         environments=environments,
         chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
         learnt=plan.learnt if plan else (),
@@ -170,11 +166,9 @@ def read(path: Path) -> Lock:
     try:
         return parse(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError as error:
-        message = f"{path} does not exist; make it with: venvgrid lock"
-        raise LockError(message) from error
+        raise LockError(f"{path} does not exist; make it with: venvgrid lock") from error
     except (OSError, ValueError) as error:
-        message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
-        raise LockError(message) from error
+        raise LockError(f"{path} cannot be read: {error}; make it again with: venvgrid lock") from error
 
 
 def parse(content: str, path: Path) -> Lock:
@@ -189,12 +183,7 @@ def parse(content: str, path: Path) -> Lock:
             impossible=_strings(data.get("impossible", {})),
             open=_strings(data.get("open", {})),
             environments={name: _environment(item) for name, item in data.get("environments", {}).items()},
-            frozen={
-                name: FrozenPolicy(
-                    policy=str(item["policy"]), values=tuple(map(str, item["values"])), pre=item.get("pre", "")
-                )
-                for name, item in data.get("axes", {}).items()
-            },
+            frozen={name: _frozen(item) for name, item in data.get("axes", {}).items()},
             chosen=tuple(_strings(item) for item in data.get("plan", {}).get("chosen", ())),
             learnt=tuple(
                 Conflict(values=_strings(item["values"]), reason=str(item["reason"]))
@@ -202,8 +191,7 @@ def parse(content: str, path: Path) -> Lock:
             ),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        message = f"{path} cannot be read: {error}; make it again with: venvgrid lock"
-        raise LockError(message) from error
+        raise LockError(f"{path} cannot be read: {error}; make it again with: venvgrid lock") from error
 
 
 def changed(before: Lock | None, after: Lock) -> frozenset[str]:
@@ -218,10 +206,7 @@ def changed(before: Lock | None, after: Lock) -> frozenset[str]:
 
 
 def answers(
-    lock: Lock,
-    path: Path,
-    config: Config,
-    wanted: Iterable[tuple[Cell, Interpreter | str]],
+    lock: Lock, path: Path, config: Config, wanted: Iterable[tuple[Cell, Interpreter | str]]
 ) -> dict[str, LockEntry | Unresolvable]:
     """Return the locked entries of cells, by their ids; a text in place of an interpreter is why it is missing.
 
@@ -237,8 +222,7 @@ def answers(
             continue
         elif name not in lock.cells or lock.cells[name] not in lock.environments:
             why = f": {lock.open[name]}" if name in lock.open else ""
-            message = f"{path} does not lock {name}{why}; make it again with: venvgrid lock"
-            raise LockError(message)
+            raise LockError(f"{path} does not lock {name}{why}; make it again with: venvgrid lock")
         else:
             found[name] = _entry(config, cell, lock.environments[lock.cells[name]], interpreter, path)
     return found
@@ -247,11 +231,10 @@ def answers(
 def _entry(config: Config, cell: Cell, locked: LockedEnvironment, interpreter: Interpreter, path: Path) -> LockEntry:
     wanted = (locked.implementation, locked.python.split(".")[:2], locked.platform)
     if wanted != (interpreter.implementation, interpreter.version.split(".")[:2], interpreter.platform):
-        message = (
+        raise LockError(
             f"{path} locks {cell.id} for {locked.implementation} {locked.python} on {locked.platform}, but this is "
             f"{interpreter.implementation} {interpreter.version} on {interpreter.platform}; make it here: venvgrid lock"
         )
-        raise LockError(message)
     answer = Resolved(distributions=locked.distributions, notes=locked.notes)
     return lock_entry(config, cell, interpreter, answer, as_of=locked.as_of)
 
@@ -259,7 +242,7 @@ def _entry(config: Config, cell: Cell, locked: LockedEnvironment, interpreter: I
 def _name(environment: LockedEnvironment) -> str:
     """Return the name of an environment: its Python to read, and a digest of its contents."""
     contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
-    digest = hashlib.blake2b(json.dumps(contents).encode(), digest_size=5).hexdigest()
+    digest = digests.of_json(contents, 10)
     return f"{environment.implementation}{'.'.join(environment.python.split('.')[:2]).replace('.', '_')}-{digest}"
 
 
@@ -287,6 +270,10 @@ def _environment(data: dict[str, Any]) -> LockedEnvironment:
         notes=tuple(data.get("notes", ())),
         distributions=tuple(serialization.from_plain(Distribution, item) for item in data["distributions"]),
     )
+
+
+def _frozen(data: dict[str, Any]) -> FrozenPolicy:
+    return FrozenPolicy(policy=str(data["policy"]), values=tuple(map(str, data["values"])), pre=data.get("pre", ""))
 
 
 def _strings(data: dict[str, Any]) -> dict[str, str]:

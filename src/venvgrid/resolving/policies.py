@@ -74,18 +74,19 @@ def settle(
         if not axis.policy:
             continue
         before = known.get(axis.name)
-        fits = before is not None and before.policy == axis.policy
-        if before is not None and fits and not update:
+        if before is not None and before.policy != axis.policy:
+            before = None
+        if before is not None and not update:
             frozen[axis.name] = before
-        else:
-            try:
-                versions = _versions(axis, index, declared, today)
-                frozen[axis.name] = FrozenPolicy(policy=axis.policy, values=versions.values, pre=versions.pre)
-            except InfrastructureError as error:
-                if before is None or not fits:
-                    raise
-                notes.append(f"{axis.name}: {error}; the versions are those of the lock")
-                frozen[axis.name] = before
+            continue
+        try:
+            versions = _versions(axis, index, declared, today)
+            frozen[axis.name] = FrozenPolicy(policy=axis.policy, values=versions.values, pre=versions.pre)
+        except InfrastructureError as error:
+            if before is None:
+                raise
+            notes.append(f"{axis.name}: {error}; the versions are those of the lock")
+            frozen[axis.name] = before
     return frozen, tuple(notes)
 
 

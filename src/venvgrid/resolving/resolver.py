@@ -5,8 +5,6 @@ Results are cached in the user's cache for a while. A network failure is never c
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import time
 from contextlib import suppress
@@ -22,10 +20,10 @@ from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
-from venvgrid.storage.atomic import read_sealed, write_sealed
+from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Cell, Config, Interpreter
@@ -38,7 +36,6 @@ FRESH_TODAY = 3600.0
 FRESH_PAST = 7 * 86400.0
 # An era ends a week after the release of its newest pin: immediate fixes belong to it.
 AFTER_RELEASE = timedelta(days=7)
-NO_NOTES: tuple[str, ...] = ()
 TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists only while resolving
 
 
@@ -84,13 +81,12 @@ class Resolver:
     def resolve(self, cell: Cell, interpreter: Interpreter) -> LockEntry | Unresolvable | ResolveFailed:
         """Return the lock entry of a cell, or why there is none."""
         needs = requirements_of(self.config, cell, self.groups)
-        cutoff, notes = needs.as_of, NO_NOTES
-        if needs.as_of == "release":
-            era = self._era(needs, interpreter)
-            if isinstance(era, Unresolvable | ResolveFailed):
-                return era
-            cutoff, notes = era
-        result = self._resolve_or_read(self._request(needs, interpreter, cutoff), interpreter)
+        era = self._era(needs, interpreter) if needs.as_of == "release" else (needs.as_of, ())
+        if isinstance(era, Unresolvable | ResolveFailed):
+            return era
+        cutoff, notes = era
+        request = self._request(needs, interpreter, cutoff)
+        result = self._resolve_or_read(request, interpreter)
         if not isinstance(result, Resolved):
             return result
         unwanted = [item.name for item in result.distributions if item.name in needs.absent]
@@ -104,7 +100,7 @@ class Resolver:
             as_of="" if any("as-of was not applied" in note for note in result.notes) else cutoff,
             own=self.metadata.name if self.metadata else "",
         )
-        self.answer_files[entry.key] = self._file(self._request(needs, interpreter, cutoff), interpreter)
+        self.answer_files[entry.key] = self._file(request, interpreter)
         return entry
 
     def _era(
@@ -131,13 +127,12 @@ class Resolver:
         return f"{end.isoformat()}T00:00:00Z", ()
 
     def _request(self, needs: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
-        install = self.config.install
         return ResolveRequest(
             interpreter=interpreter,
             requirements=self._requirements(needs, interpreter),
-            constraints=install.constraints,
-            only_binary=install.only_binary,
-            source_builds=install.source_builds,
+            constraints=self.config.install.constraints,
+            only_binary=self.config.install.only_binary,
+            source_builds=self.config.install.source_builds,
             resolution=needs.resolution,
             cutoff=cutoff,
             offline=self.offline,
@@ -164,22 +159,24 @@ class Resolver:
         installer, file = self.installer_for(interpreter), self._file(request, interpreter)
         invalid = file.with_suffix(INVALID)
         past = bool(request.cutoff) and datetime.fromisoformat(request.cutoff).timestamp() < self.clock()
-        if not self.refresh and (
-            known := _read_cached(file, newer_than=self.clock() - (FRESH_PAST if past else FRESH_TODAY))
-        ):
+        newer_than = self.clock() - (FRESH_PAST if past else FRESH_TODAY)
+        if not self.refresh and (known := _read_cached(file, newer_than)):
             return known
         result = installer.resolve(replace(request, refresh=invalid.exists()))
         if isinstance(result, Unresolvable) and not self.offline:
-            doubts = filter(None, map(self.verify_missing, _missing_names(result.reason)))
+            missing = (match["name"].rstrip(".,") for match in _LACKS.finditer(result.reason))
+            doubts = filter(None, map(self.verify_missing, missing))
             result = next((ResolveFailed(reason=doubt) for doubt in doubts), result)
         if not isinstance(result, ResolveFailed):
-            _write_cached(file, result, self.clock())
+            kind = "resolved" if isinstance(result, Resolved) else "unresolvable"
+            data = {"created": self.clock(), "kind": kind, "answer": serialization.to_plain(result)}
+            json_cache.save(file, data)
             with suppress(OSError):
                 invalid.unlink(missing_ok=True)
         return result
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
-        key = _digest([__version__, self.installer_for(interpreter).name, serialization.to_plain(request)])
+        key = digests.of_json([__version__, self.installer_for(interpreter).name, serialization.to_plain(request)], 40)
         return self.cache / "resolutions" / f"{key}.json"
 
 
@@ -237,7 +234,7 @@ def lock_entry(
         [[item.name, item.version, sorted(item.hashes), item.direct] for item in distributions],
     ]
     return LockEntry(
-        key=_digest(contents)[:16],
+        key=digests.of_json(contents, 40)[:16],
         interpreter=interpreter,
         distributions=distributions,
         as_of=as_of,
@@ -245,34 +242,14 @@ def lock_entry(
     )
 
 
-def _missing_names(reason: str) -> Iterator[str]:
-    """Yield the distributions that a reason calls missing from the index, or without a fitting release."""
-    for match in _LACKS.finditer(reason):
-        yield match["name"].rstrip(".,")
-
-
-def _read_cached(file: Path, *, newer_than: float) -> ResolveResult | None:
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        data = json.loads(read_sealed(file))
+def _read_cached(file: Path, newer_than: float) -> ResolveResult | None:
+    with suppress(ValueError, KeyError, TypeError):
+        data = json_cache.read(file)
         if data["created"] > newer_than:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
             result: ResolveResult = serialization.from_plain(kind, data["answer"])
             return result
     return None
-
-
-def _write_cached(file: Path, result: ResolveResult, now: float) -> None:
-    """Cache a result; a cache that cannot be written only costs time."""
-    kind = "resolved" if isinstance(result, Resolved) else "unresolvable"
-    text = json.dumps({"created": now, "kind": kind, "answer": serialization.to_plain(result)})
-    with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_sealed(file, text)
-
-
-def _digest(data: object) -> str:
-    text = json.dumps(data, sort_keys=True, ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 def _name_of(line: str) -> str:

@@ -103,7 +103,9 @@ def of_package(
     if found["count"] and found["name"] != "max":
         values = values[-int(found["count"]) :]
     if not values:
-        raise PolicyError(f"{policy!r} gives no version of {name}: {_why_none(found, today)}")
+        window = f"from {found['low']} to {found['high']} is released and allowed by the project"
+        why = window if found["low"] else f"is left on {today}"
+        raise PolicyError(f"{policy!r} gives no version of {name}: none {why}")
     return PolicyVersions(values=tuple(values), pre=_newest_pre(releases, finals[-1][0]) if found["pre"] else "")
 
 
@@ -134,8 +136,7 @@ def _values(
     if kind == "latest-minors":
         return minors
     if kind == "latest-majors":
-        newest = {_major(minor): minor for minor in minors}
-        return list(newest.values())
+        return list({Version(minor).major: minor for minor in minors}.values())
     if kind == "spec0":
         return _spec0(name, finals, today)
     if kind == "max":
@@ -167,29 +168,17 @@ def _spread(minors: Sequence[str], most: int) -> list[str]:
 
 
 def _newest_pre(releases: Iterable[Release], newest: Version) -> str:
-    candidates = [Version(item.version) for item in releases]
-    later = [
-        version for version in candidates if version.is_prerelease and not version.is_devrelease and version > newest
-    ]
-    return str(max(later)) if later else ""
+    candidates = (Version(item.version) for item in releases)
+    later = (item for item in candidates if item.is_prerelease and not item.is_devrelease and item > newest)
+    return str(max(later, default=""))
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))[:2]
+    return tuple(map(int, version.split(".")))[:2]
 
 
 def _minor(version: str) -> str:
     return ".".join(map(str, (*Version(version).release, 0)[:2]))
-
-
-def _major(minor: str) -> int:
-    return Version(minor).major
-
-
-def _why_none(found: dict[str, str | None], today: date) -> str:
-    if found["low"]:
-        return f"none from {found['low']} to {found['high']} is released and allowed by the project"
-    return f"none is left on {today}"
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> str:

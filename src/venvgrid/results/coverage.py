@@ -83,12 +83,9 @@ def combine(root: Path, source: Path, cells: Iterable[str]) -> Combined | None:
 def _fill(data: CoverageData, measured: dict[str, list[Path]], source: Path) -> None:
     from coverage import CoverageData  # noqa: PLC0415
 
-    read = []
-    for cell, places in measured.items():
-        for place in places:
-            found = CoverageData(basename=str(place))
-            found.read()
-            read.append((cell, found))
+    read = [(cell, CoverageData(basename=str(place))) for cell, places in measured.items() for place in places]
+    for _, found in read:
+        found.read()
     branches = all(found.has_arcs() for _, found in read)  # both kinds cannot be mixed: then lines are what all know
     for cell, found in read:
         for context in sorted(found.measured_contexts()) or [""]:
@@ -107,9 +104,7 @@ def _fill(data: CoverageData, measured: dict[str, list[Path]], source: Path) -> 
 def in_source(file: str, source: Path) -> str:
     """Return the file of the sources that an installed file was made from; another file is returned as it is."""
     found = _INSTALLED.fullmatch(file)
-    if found:
-        for folder in (source / "src", source / "lib", source):
-            place = folder / found[1].replace("\\", "/")
-            if place.is_file():
-                return str(place)
-    return file
+    if not found:
+        return file
+    places = (folder / found[1].replace("\\", "/") for folder in (source / "src", source / "lib", source))
+    return next((str(place) for place in places if place.is_file()), file)

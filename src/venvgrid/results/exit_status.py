@@ -11,11 +11,7 @@ if TYPE_CHECKING:
 
 
 def exit_status(
-    cells: Iterable[CellResult],
-    *,
-    strict: bool = False,
-    interrupted: bool = False,
-    skip_missing: bool = False,
+    cells: Iterable[CellResult], *, strict: bool = False, interrupted: bool = False, skip_missing: bool = False
 ) -> ExitStatus:
     """Return the exit status of a run, as the documentation's table has it; cells that may fail do not count.
 

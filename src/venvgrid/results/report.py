@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from venvgrid.model import Outcome
-from venvgrid.model.config import EMPTY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -24,6 +15,7 @@ from venvgrid.model import (
     Event,
     ExitStatus,
     Message,
+    Outcome,
     PlannedCell,
     RunFinished,
     RunStarted,
@@ -35,6 +27,7 @@ from venvgrid.model import (
     TestFinished,
     TestsCollected,
 )
+from venvgrid.model.config import EMPTY
 from venvgrid.model.result import OUTCOME_OF_STATUS, worst
 from venvgrid.results.exit_status import exit_status as status_of
 
@@ -43,6 +36,7 @@ if TYPE_CHECKING:
 
 
 BAD = frozenset({CaseOutcome.FAILED, CaseOutcome.ERROR})
+_STARTED = ("run", "venvgrid", "project", "project_version", "config", "grid", "config_digest", "command")
 _DOING = {Stage.RESOLVE: "being resolved", Stage.BUILD: "being built", Stage.TEST: "being tested"}
 
 
@@ -188,24 +182,21 @@ class ReportBuilder:
         """Return the report of all events so far."""
         start, end = self._started, self._ended
         planned = start.plan.cells if start else ()
-        results = {name: result for name in self._seen if (result := self._result(name))}
+        results = {
+            name: replace(result, durations=MappingProxyType({**seen.durations, **result.durations}))
+            for name, seen in self._seen.items()
+            if (result := seen.result)
+        }
         wanted = [item for item in planned if item.status is not Status.EXCLUDED or item.cell.id in results]
         known = {item.cell.id for item in wanted}
         strangers = [result for name, result in results.items() if name not in known]
         cells = (*(results.get(item.cell.id) or self._without_result(item) for item in wanted), *strangers)
         proven = start is not None and known <= results.keys()
         return Report(
-            run=start.run if start else "",
+            **({name: getattr(start, name) for name in _STARTED} if start else {}),
             started=start.time if start else "",
             duration=end.duration if end else self._at,
             exit_status=_proven_status(cells, end, proven=proven),
-            venvgrid=start.venvgrid if start else "",
-            project=start.project if start else "",
-            project_version=start.project_version if start else "",
-            config=start.config if start else "",
-            grid=start.grid if start else "",
-            config_digest=start.config_digest if start else "",
-            command=start.command if start else (),
             cells=cells,
             excluded=tuple(item for item in planned if item.cell.id not in known),
             warnings=(*(start.plan.warnings if start else ()), *self._warnings),
@@ -219,12 +210,6 @@ class ReportBuilder:
     def _cell(self, name: str) -> _Seen:
         return self._seen.setdefault(name, _Seen())
 
-    def _result(self, name: str) -> CellResult | None:
-        seen = self._seen.get(name)
-        if seen is None or seen.result is None:
-            return None
-        return replace(seen.result, durations=MappingProxyType({**seen.durations, **seen.result.durations}))
-
     def _without_result(self, item: PlannedCell) -> CellResult:
         """Return the result of a cell that has none in the journal; it is never green."""
         seen = self._seen.get(item.cell.id, _Seen())
@@ -232,7 +217,6 @@ class ReportBuilder:
         outcome, reason = OUTCOME_OF_STATUS.get(planned.status, Outcome.CANCELLED), planned.reason
         if outcome is Outcome.CANCELLED:
             reason = f"no result: {self._cut_short(seen)}"
-        counts = Counter(case.verdict.value for case in seen.cases.values())
         return CellResult(
             id=item.cell.id,
             axes=item.cell.axes,
@@ -241,7 +225,7 @@ class ReportBuilder:
             allow_failure=item.cell.allow_failure,
             named=item.cell.named,
             durations=MappingProxyType(dict(seen.durations)),
-            tests=MappingProxyType(dict(counts)),
+            tests=MappingProxyType(dict(Counter(case.verdict.value for case in seen.cases.values()))),
             log=f"logs/{item.cell.id}.log" if seen.stage is Stage.TEST or seen.cases else "",
         )
 

@@ -21,7 +21,7 @@ from venvgrid.model import CaseOutcome, CellResult, Outcome, serialization
 from venvgrid.model.version import __version__
 from venvgrid.processes import variables
 from venvgrid.results.report import Case
-from venvgrid.storage.atomic import read_sealed, write_sealed
+from venvgrid.storage import json_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +60,6 @@ class ResultCache:
             result: CellResult = serialization.from_plain(CellResult, known["result"])
             if result.outcome is Outcome.PASSED:
                 since = known["since"]
-                told = f"unchanged since it passed at {since[:16].replace('T', ' ')} UTC"
                 return replace(
                     result,
                     axes=cell.axes,
@@ -68,7 +67,7 @@ class ResultCache:
                     named=cell.named,
                     cached=True,
                     since=since,
-                    reason=told,
+                    reason=f"unchanged since it passed at {since[:16].replace('T', ' ')} UTC",
                     log="",
                 )
         return None
@@ -97,22 +96,17 @@ class ResultCache:
                 for name, case in report.tests.get(result.id, {}).items()
             }
             data = {
-                "format": FORMAT,
                 "fingerprint": self.asked[result.id],
                 "since": report.started,
                 "result": serialization.to_plain(result),
                 "tests": tests,
             }
-            self._write(self.folder / result.id / f"{self.asked[result.id]}.json", json.dumps(data))
-
-    def _write(self, place: Path, text: str) -> None:
-        """Write a verdict and forget the oldest ones; a disk that is full costs the next run time, nothing else."""
-        with suppress(OSError):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write_sealed(place, text)
-            kept = sorted(place.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
-            for old in kept[:-MAX_RESULTS_PER_CELL]:
-                old.unlink()
+            place = self.folder / result.id / f"{self.asked[result.id]}.json"
+            json_cache.save(place, data, format=FORMAT)
+            with suppress(OSError):
+                kept = sorted(place.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+                for old in kept[:-MAX_RESULTS_PER_CELL]:
+                    old.unlink()
 
     def _fingerprint(self, cell: Cell, entry: LockEntry) -> str:
         given = variables.child_environment(
@@ -134,11 +128,8 @@ class ResultCache:
 
 def read(place: Path) -> dict[str, Any] | None:
     """Read a verdict; None where there is none that can be read."""
-    with suppress(OSError, ValueError, AttributeError):
-        data: dict[str, Any] = json.loads(read_sealed(place))
-        if data.get("format") == FORMAT and {"fingerprint", "since", "result", "tests"} <= data.keys():
-            return data
-    return None
+    data = json_cache.read(place, format=FORMAT)
+    return data if {"fingerprint", "since", "result", "tests"} <= data.keys() else None
 
 
 def with_tests(report: Report, folder: Path) -> Report:

@@ -77,8 +77,7 @@ class RunFolder:
             with (self.path / name).open("a", encoding="utf-8", errors="replace") as stream:
                 stream.write(text.rstrip("\n") + "\n")
         except OSError as error:
-            message = f"{self.path / name} cannot be written: {error.strerror or error}"
-            raise InfrastructureError(message) from error
+            raise InfrastructureError(f"{self.path / name} cannot be written: {error.strerror or error}") from error
         return name
 
 
@@ -119,20 +118,13 @@ def _next_id(earlier: list[str], now: datetime) -> str:
 
 def runs(root: Path) -> list[RunFolder]:
     """Return the runs under `root`, oldest first: folders with a run's name and a journal, no symbolic links."""
-    try:
-        folders = list((root / RUNS).iterdir())
-    except OSError:
-        return []
-    return sorted(RunFolder(id=folder.name, path=folder) for folder in folders if _is_run(folder))
+    return sorted(RunFolder(id=name, path=root / RUNS / name) for name in _names(root) if _is_run(root / RUNS / name))
 
 
 def _is_run(folder: Path) -> bool:
-    if _ID.fullmatch(folder.name) is None:
-        return False
-    try:
+    with suppress(OSError):
         return stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG((folder / EVENTS).lstat().st_mode)
-    except OSError:
-        return False
+    return False
 
 
 def latest(root: Path) -> RunFolder | None:
@@ -142,8 +134,7 @@ def latest(root: Path) -> RunFolder | None:
 
 def find(root: Path, id_or_prefix: str) -> RunFolder | None:
     """Return the run with this id, or the newest run whose id has this prefix, or None."""
-    matching = [run for run in runs(root) if id_or_prefix and run.id.startswith(id_or_prefix)]
-    return matching[-1] if matching else None
+    return next((run for run in reversed(runs(root)) if id_or_prefix and run.id.startswith(id_or_prefix)), None)
 
 
 def prune(root: Path, keep: int = 10) -> None:

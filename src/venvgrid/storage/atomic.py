@@ -75,8 +75,7 @@ def read_sealed(path: Path) -> str:
     """
     text, _, digest = path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")
     if digest != digests.of_text(text):
-        message = f"{path} is damaged"
-        raise ValueError(message)
+        raise ValueError(f"{path} is damaged")
     return text
 
 

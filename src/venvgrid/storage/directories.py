@@ -54,14 +54,14 @@ def prepare(root: Path, environments: Path) -> None:
         for folder in (root, environments, root / "envs"):
             folder.mkdir(parents=True, exist_ok=True)
         if environments.is_symlink():
-            message = f"{environments} is a link; remove it: environments are made and deleted only in a real folder"
-            raise InfrastructureError(message)
+            raise InfrastructureError(
+                f"{environments} is a link; remove it: environments are made and deleted only in a real folder"
+            )
         for name, text in (("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n")):
             if not (root / name).exists():
                 (root / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        message = f"{error.filename or root} cannot be written: {error.strerror or error}"
-        raise InfrastructureError(message) from error
+        raise InfrastructureError(f"{error.filename or root} cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -112,6 +112,19 @@ def size(path: Path) -> int:
     return total
 
 
+def delete(path: Path) -> bool:
+    """Delete a file or folder in one step: another process finds all of it or nothing. Return whether it worked."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            trash = tempfile.mkdtemp(prefix=".partial-", dir=path.parent)
+            path.rename(f"{trash}/deleted")
+            shutil.rmtree(trash, ignore_errors=True)
+        else:
+            path.unlink()
+        return True
+    return False
+
+
 def safe_cache(environ: Mapping[str, str], notify: Callable[[str], None]) -> Path:
     """Return venvgrid's folder in the user's cache, made and checked, or a temporary one if it cannot be written.
 
@@ -145,11 +158,9 @@ def check_owner(folder: Path) -> None:
         return
     status = folder.stat()
     if status.st_uid != os.geteuid():
-        message = f"the cache {folder} belongs to another user; set {CACHE} to a folder of your own"
-        raise InfrastructureError(message)
+        raise InfrastructureError(f"the cache {folder} belongs to another user; set {CACHE} to a folder of your own")
     if status.st_mode & 0o022:
-        message = f"the cache {folder} can be written by other users; type: chmod go-w {folder}"
-        raise InfrastructureError(message)
+        raise InfrastructureError(f"the cache {folder} can be written by other users; type: chmod go-w {folder}")
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:

@@ -40,8 +40,7 @@ def held(file: Path, *, waiting: Callable[[], None], missing: Callable[[str], No
         missing(str(error))
     except OSError as error:
         if error.errno not in WITHOUT:
-            message = f"{file.parent} cannot be locked: {error.strerror or error}"
-            raise InfrastructureError(message) from error
+            raise InfrastructureError(f"{file.parent} cannot be locked: {error.strerror or error}") from error
         missing(error.strerror or str(error))
     try:
         yield

@@ -71,10 +71,9 @@ class Bytecode:
         found = []
         for path, facts in package.site.items():
             compiled = compiled_name(path, tag) if path.endswith(".py") else ""
-            if compiled in wanted and compiled not in package.compiled:
-                source = str(package.path / "site" / path)
-                if package.site_files.is_unchanged(path, facts):
-                    found.append((str(package.path / "site" / compiled), source))
+            is_missing = compiled in wanted and compiled not in package.compiled
+            if is_missing and package.site_files.is_unchanged(path, facts):
+                found.append((str(package.path / "site" / compiled), str(package.path / "site" / path)))
         return found
 
     def _compile(self, files: list[tuple[str, str]], folder: Path, interpreter: Interpreter) -> dict[str, Path]:

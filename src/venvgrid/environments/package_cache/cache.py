@@ -17,19 +17,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import CacheFolder, FileFacts, can_reflink
 from venvgrid.interpreters.identity import identity
-from venvgrid.storage import digests, json_cache
+from venvgrid.storage import digests, directories, json_cache
 from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from venvgrid.model import Distribution, Interpreter
 
@@ -64,16 +63,15 @@ class CachedPackage:
         """KIND/NAME-VERSION-HASH."""
         return f"{self.path.parent.name}/{self.path.name}"
 
-    def is_intact(self, name: str, site: Path) -> bool:
-        """Return whether a file is unchanged and is the same file as the one of that name in an environment."""
-        facts = self.site.get(name) or self.compiled.get(name)
+    def is_shared(self, name: str, site: Path) -> bool:
+        """Return whether a file is the same file as the one of that name in an environment."""
         with suppress(OSError):
-            return (
-                facts is not None
-                and os.path.samefile(self.site_files.base + name, site / name)  # noqa: PTH121  (many)
-                and self.site_files.is_unchanged(name, facts)
-            )
+            return os.path.samefile(self.site_files.base + name, site / name)  # noqa: PTH121  (many)
         return False
+
+    def is_intact(self, name: str, site: Path) -> bool:
+        """Return whether a file of `site` is unchanged and shared with an environment."""
+        return self.is_shared(name, site) and self.site_files.is_unchanged(name, self.site[name])
 
     def is_whole(self) -> bool:
         """Return whether all files that environments share are unchanged."""
@@ -139,10 +137,9 @@ class PackageCache:
         while self.touched:
             package = self.known.get(self.touched.pop())
             if package is not None:
+                seals = json.dumps([package.site_files.seals, package.script_files.seals])
                 with suppress(OSError):
-                    write_whole(
-                        package.path / "seals.json", json.dumps([package.site_files.seals, package.script_files.seals])
-                    )
+                    write_whole(package.path / "seals.json", seals)
 
     def quarantine(self, key: str) -> None:
         """Delete a package into which a test wrote through a link; its successor is copied, never linked."""
@@ -176,10 +173,7 @@ class PackageCache:
     def drop(self, package: CachedPackage) -> None:
         """Delete a package; it disappears in one step."""
         self.known.pop(package.path, None)
-        with suppress(OSError):
-            trash = Path(tempfile.mkdtemp(prefix=".partial-", dir=package.path.parent))
-            package.path.rename(trash / "tree")
-            shutil.rmtree(trash, ignore_errors=True)
+        directories.delete(package.path)
 
     def tidy(self, now: float) -> None:
         """Sweep once a day; `now` is seconds since the epoch."""
@@ -227,9 +221,8 @@ def kind_of(interpreter: Interpreter) -> str:
     file = identity(interpreter.executable) or [interpreter.executable]
     build = [interpreter.executable, *file, interpreter.platform, interpreter.bits]
     build += [interpreter.free_threaded, interpreter.debug]
-    return (
-        f"{interpreter.cache_tag or interpreter.implementation}-{interpreter.version}-{digests.of_json(build, 20)[:8]}"
-    )
+    name = interpreter.cache_tag or interpreter.implementation
+    return f"{name}-{interpreter.version}-{digests.of_json(build, 20)[:8]}"
 
 
 def has_short_first_line(python: Path) -> bool:

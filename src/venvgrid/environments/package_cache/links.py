@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from dataclasses import dataclass, field
@@ -63,11 +64,8 @@ def seal_of(status: os.stat_result) -> Seal:
 
 def digest_of(path: str) -> str:
     """Return the sha256 of a file's content in hex."""
-    digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +187,7 @@ def write_new(target: str, content: bytes, facts: FileFacts) -> None:
 
 def _copy_big(source: str, target: str, facts: FileFacts) -> None:
     with open(source, "rb", buffering=0) as old, open(target, "xb", buffering=0) as new:  # noqa: PTH123
-        while chunk := old.read(CHUNK):
-            new.write(chunk)
+        shutil.copyfileobj(old, new, CHUNK)
     _set_metadata(target, facts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import csv
 import os
 import posixpath
@@ -17,7 +16,6 @@ from venvgrid.environments.manifest import COMPILED
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -78,28 +76,18 @@ def _is_odd(path: str) -> bool:
 def _rows(record: Path) -> dict[str, str]:
     found = {}
     with suppress(OSError, csv.Error, UnicodeDecodeError), record.open(encoding="utf-8", newline="") as stream:
-        for row in _pairs(stream):
-            path, digest = row
-            if not path.endswith(COMPILED):
-                found[path] = digest
+        for row in csv.reader(stream):
+            if len(row) > 1 and row[0] and not row[0].endswith(COMPILED):
+                found[row[0]] = _hex(row[1])
     return found
-
-
-def _pairs(stream: Iterator[str]) -> Iterator[tuple[str, str]]:
-    for row in csv.reader(stream):
-        if len(row) > 1 and row[0]:
-            yield row[0], _hex(row[1])
 
 
 def _hex(text: str) -> str:
     """Return a RECORD's "sha256=BASE64" in hex, or "" if there is no hash or another kind."""
     kind, _, value = text.partition("=")
-    if kind != "sha256":
-        return ""
-    try:
-        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
-    except (ValueError, binascii.Error):
-        return ""
+    with suppress(ValueError):
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex() if kind == "sha256" else ""
+    return ""
 
 
 def versions(site: Path, names: tuple[str, ...]) -> dict[str, str]:

@@ -39,10 +39,7 @@ def page_data(analysis: Analysis) -> dict[str, Any]:
     watched = [cell.id for cell in report.cells if cell.id in report.tests]
     return {
         "axes": [text.line(name) for name in axes],
-        "cells": [
-            _cell(cell, number, axes, groups.get(cell.id, []), report)
-            for cell, number in zip(report.cells, numbers.values(), strict=True)
-        ],
+        "cells": [_cell(cell, numbers[cell.id], axes, groups.get(cell.id, []), report) for cell in report.cells],
         "watched": [numbers[name] for name in watched],
         "tests": list(_tests(analysis, watched)),
         "groups": [text.line(finding.group.headline) for finding in analysis.findings],

@@ -12,6 +12,7 @@ large grid has a million test cases.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -22,7 +23,7 @@ from venvgrid.reporters import text
 from venvgrid.results.report import Case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from venvgrid.model import CellResult
     from venvgrid.results.report import Report
@@ -40,33 +41,19 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 def render(report: Report, *, files: bool = False) -> str:
     """Return the report as JUnit XML. `files`: with the file of each test, for GitLab."""
-    names = _Names(files=files)
-    suites = [_Suite(report, cell, names) for cell in report.cells]
-    counts: Counter[str] = Counter()
-    for suite in suites:
-        counts.update(suite.counts)
+    named = functools.cache(functools.partial(_named, with_file=files))  # rendered once, as cells share most tests
+    suites = [_Suite(report, cell, named) for cell in report.cells]
+    counts = sum((suite.counts for suite in suites), Counter[str]())
     head = f"<testsuites{_attribute('name', report.project or 'venvgrid')}{_counts(counts, report.duration, ALL)}>\n"
     bodies = [line for suite in suites for line in suite.lines()]
     return "".join(['<?xml version="1.0" encoding="utf-8"?>\n', head, *bodies, "</testsuites>\n"])
 
 
-class _Names(dict[str, tuple[str, str]]):
-    """The attributes of each test: end of the classname, and the others. Rendered once, as cells share most tests."""
-
-    def __init__(self, *, files: bool) -> None:
-        super().__init__()
-        self._files = files
-
-    def __missing__(self, test: str) -> tuple[str, str]:
-        made = self[test] = _named(test, with_file=self._files)
-        return made
-
-
 class _Suite:
     """The test cases of one cell, rendered, and how many there are of each kind."""
 
-    def __init__(self, report: Report, cell: CellResult, names: _Names) -> None:
-        self._report, self._cell, self._names = report, cell, names
+    def __init__(self, report: Report, cell: CellResult, named: Callable[[str], tuple[str, str]]) -> None:
+        self._report, self._cell, self._named = report, cell, named
         self._classname = _escaped(cell.id)
         self._limit = _finite(cell.durations.get("test", 0.0)) or math.inf  # no test takes longer than its cell
         self.counts: Counter[str] = Counter()
@@ -91,11 +78,11 @@ class _Suite:
         failures = {failure.test: failure for failure in self._cell.failures if failure.test}
         cases = self._report.tests.get(self._cell.id, {})
         for test, case in cases.items():
-            self._add(self._names[test], case, failures.get(test))
+            self._add(self._named(test), case, failures.get(test))
         for test, failure in failures.items():
             if test not in cases:  # it did not end, or the tests come from a report that lists only failures
                 case = Case(verdict=CaseOutcome.FAILED, duration=failure.duration, message=failure.message)
-                self._add(self._names[test], case, failure)
+                self._add(self._named(test), case, failure)
 
     def _add_cell(self) -> None:
         """Add a test case for the cell as a whole, if its tests do not show its outcome."""

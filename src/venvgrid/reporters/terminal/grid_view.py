@@ -58,12 +58,19 @@ class LiveGrid:
             yield line
 
     def _joined(self, labels: list[str]) -> str:
-        padded = []
-        for number, (label, wide) in enumerate(zip(labels, self._widths, strict=False)):
-            space = wide - cell_len(label)
-            left = space // 2 if number >= self._beside else 0
-            padded.append(" " * left + label + " " * (space - left))
-        return (" " * GAP).join(padded)
+        columns = enumerate(zip(labels, self._widths, strict=False))
+        return (" " * GAP).join((padded if number < self._beside else centred)(*column) for number, column in columns)
+
+
+def padded(label: str, wide: int) -> str:
+    """Return a label with blanks after it, `wide` columns together."""
+    return label + " " * (wide - cell_len(label))
+
+
+def centred(label: str, wide: int) -> str:
+    """Return a label with blanks around it, `wide` columns together."""
+    left = (wide - cell_len(label)) // 2
+    return " " * left + padded(label, wide - left)
 
 
 def _sign(cell: str, progress: Progress, encoding: str) -> tuple[str, str]:

@@ -26,7 +26,6 @@ from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import TracebackType
 
     from rich.console import ConsoleOptions, RenderResult
 
@@ -76,9 +75,7 @@ class LiveReporter:
         self._live.start(refresh=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Erase the live part and show the cursor again."""
         self._live.stop()
 

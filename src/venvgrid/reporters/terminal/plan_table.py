@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model import CellResult, Outcome, Status
@@ -34,7 +33,7 @@ def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
         if item.status is not Status.EXCLUDED
     )
     excluded = tuple(item for item in plan.cells if item.status is Status.EXCLUDED)
-    report = replace(Report(cells=cells, finished=True), excluded=excluded)
+    report = Report(cells=cells, excluded=excluded, finished=True)
     shown = table.render(report, width=width, colour=colour, encoding=encoding, planned=True)
     return shown + "".join(f"{text.encodable(line, encoding)}\n" for line in coverage(plan))
 

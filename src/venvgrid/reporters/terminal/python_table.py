@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.specs import TITLES, version_of
+from venvgrid.model.serialization import to_plain
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found, Place
@@ -17,7 +18,7 @@ def python_json(found: Found) -> dict[str, Any]:
     """Return the result of discovery as plain data. Later versions only add keys."""
     return {
         "format": FORMAT,
-        "interpreters": [_interpreter(item) for item in _in_order(found)],
+        "interpreters": to_plain(_in_order(found)),
         "places": [
             {
                 "source": place.source,
@@ -26,7 +27,7 @@ def python_json(found: Found) -> dict[str, Any]:
                 "found": place.found,
                 "versions": list(place.versions),
                 "again": place.duplicates,
-                "passed_over": [{"path": item.path, "reason": item.reason} for item in place.rejected],
+                "passed_over": to_plain(place.rejected),
             }
             for place in found.places
         ],
@@ -55,12 +56,8 @@ def python_lines(found: Found) -> list[str]:
 
 def _in_order(found: Found) -> list[Interpreter]:
     # A stable sort: equals stay in the order of their sources.
-    order = list(TITLES)
-    return sorted(found.interpreters, key=lambda item: (_position(order, item.implementation), version_of(item)))
-
-
-def _position(order: list[str], name: str) -> int:
-    return order.index(name) if name in order else len(order)
+    order = {name: number for number, name in enumerate(TITLES)}
+    return sorted(found.interpreters, key=lambda item: (order.get(item.implementation, len(order)), version_of(item)))
 
 
 def _title(interpreter: Interpreter) -> str:
@@ -77,18 +74,3 @@ def _counted(place: Place) -> str:
     if place.duplicates:
         parts.append(f"{place.duplicates} already known")
     return ", ".join(parts)
-
-
-def _interpreter(item: Interpreter) -> dict[str, Any]:
-    return {
-        "executable": item.executable,
-        "version": item.version,
-        "implementation": item.implementation,
-        "free_threaded": item.free_threaded,
-        "debug": item.debug,
-        "bits": item.bits,
-        "platform": item.platform,
-        "cache_tag": item.cache_tag,
-        "markers": dict(item.markers),
-        "source": item.source,
-    }

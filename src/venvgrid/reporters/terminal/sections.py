@@ -126,15 +126,16 @@ def _changes(analysis: Analysis) -> Iterator[Text]:
 
 
 def _slowest(analysis: Analysis) -> Iterator[Text]:
-    cells = [item for item in analysis.slowest_cells(MAX_SLOW) if item.seconds >= SLOW_CELL]
+    found = analysis.slowest_cells(MAX_SLOW) if len(analysis.report.cells) > 1 else ()
+    cells = [item for item in found if item.seconds >= SLOW_CELL]
     tests = [item for item in analysis.slowest_tests(MAX_SLOW) if item.seconds >= SLOW_TEST]
-    if len(analysis.report.cells) > 1 and cells:
+    if cells:
         names = ", ".join(f"{text.line(item.cell)} {text.seconds(item.seconds)}" for item in cells)
         yield Text(f"Slowest cells: {names}", style=DIM)
     if tests:
         names = ", ".join(f"{text.line(item.test)} {text.seconds(item.seconds)} in {item.cell}" for item in tests)
         yield Text(f"Slowest tests: {names}", style=DIM)
-    if (len(analysis.report.cells) > 1 and cells) or tests:
+    if cells or tests:
         yield Text()
 
 

@@ -15,6 +15,7 @@ from venvgrid.analysis.findings import Analysis
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.terminal import sections
+from venvgrid.reporters.terminal.grid_view import centred, padded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -111,33 +112,22 @@ def _grid(grid: Grid, cells: Iterable[CellResult], encoding: str) -> Iterator[Te
         max(cell_len(column), *(cell_len(marks[row.cells[index]][0]) if row.cells[index] else 0 for row in grid.rows))
         for index, column in enumerate(columns)
     ]
-    labels = [[text.line(label) or '""' for label in labels] for labels in (grid.row_axes, *_labels(grid))]
+    labels = [
+        [text.line(label) or '""' for label in labels] for labels in (grid.row_axes, *(row.labels for row in grid.rows))
+    ]
     beside = [max(cell_len(label) for label in column) for column in zip(*labels, strict=True)]
     if grid.fixed:
         yield Text("every cell: " + ", ".join(f"{text.line(name)}={text.line(value)}" for name, value in grid.fixed))
-    head = [_padded(label, wide) for label, wide in zip(labels[0], beside, strict=True)]
-    head += [_centred(column, wide) for column, wide in zip(columns, widths, strict=True)]
+    head = [padded(label, wide) for label, wide in zip(labels[0], beside, strict=True)]
+    head += [centred(column, wide) for column, wide in zip(columns, widths, strict=True)]
     yield Text(GAP.join(head).rstrip(), style="bold")
     for row, names in zip(grid.rows, labels[1:], strict=True):
-        drawn = Text(GAP.join(_padded(label, wide) for label, wide in zip(names, beside, strict=True)))
+        drawn = Text(GAP.join(padded(label, wide) for label, wide in zip(names, beside, strict=True)))
         for identifier, wide in zip(row.cells, widths, strict=True):
             sign, colour = marks.get(identifier, ("", ""))
-            drawn.append(GAP).append(_centred(sign, wide), style=colour)
+            drawn.append(GAP).append(centred(sign, wide), style=colour)
         drawn.rstrip()
         yield drawn
-
-
-def _labels(grid: Grid) -> list[tuple[str, ...]]:
-    return [row.labels for row in grid.rows]
-
-
-def _padded(label: str, wide: int) -> str:
-    return label + " " * (wide - cell_len(label))
-
-
-def _centred(sign: str, wide: int) -> str:
-    left = (wide - cell_len(sign)) // 2
-    return " " * left + _padded(sign, wide - left)
 
 
 def _list(cells: tuple[CellResult, ...], encoding: str, words: Mapping[Outcome, str]) -> Iterator[Text]:
@@ -147,8 +137,8 @@ def _list(cells: tuple[CellResult, ...], encoding: str, words: Mapping[Outcome, 
         colour = text.colour(cell.outcome)
         details = [text.tests(cell.tests), text.seconds(cell.durations["test"]) if "test" in cell.durations else ""]
         yield Text.assemble(
-            (_padded(signs[cell.id], max(map(cell_len, signs.values()))), colour),
-            f" {_padded(text.line(cell.id), wide)}  ",
+            (padded(signs[cell.id], max(map(cell_len, signs.values()))), colour),
+            f" {padded(text.line(cell.id), wide)}  ",
             (words.get(cell.outcome, cell.outcome.value), colour),
             (f": {', '.join(filter(None, details))}" if any(details) else "", DIM),
         )
