@@ -90,9 +90,8 @@ def _values(table: Table, path: str, kind: AxisKind, raw: object, root: Path) ->
     """Yield each canonical value with its key path. A single value counts as a list of one."""
     items: list[object] = raw if isinstance(raw, list) else [raw]
     if items is not raw and not isinstance(raw, str | dt.date):
-        hint = ""
-        if isinstance(raw, int | float) and not isinstance(raw, bool):
-            hint = "; put it in quotes, 3.10 as a number is 3.1"
+        is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
+        hint = "; put it in quotes, 3.10 as a number is 3.1" if is_number else ""
         table.mistakes.add(path, f"expected a list of strings, got {shown(raw)}{hint}")
         return
     for index, item in enumerate(items):
@@ -109,24 +108,17 @@ def read_rules(
 ) -> tuple[Rule, ...]:
     """Return the rules of [[exclude]], or of [[include]] with `include`; `inherited` ones may match nothing."""
     by_key = {axis_values.key(axis.name): axis for axis in known}
-    rules = tuple(_rule(table, by_key, root, include=include) for table in tables)
-    return tuple(replace(rule, inherited=True) for rule in rules) if inherited else rules
+    return tuple(replace(_rule(table, by_key, root, include=include), inherited=inherited) for table in tables)
 
 
 def _rule(table: Table, known: Mapping[str, Axis], root: Path, *, include: bool) -> Rule:
     keys: dict[str, tuple[str, ...]] = {}
     options = {axis_values.ALLOW_FAILURE, LABELS} if include else set()
-    entries = Table(
-        values={key: raw for key, raw in table.values.items() if key not in options},
-        path=table.path,
-        mistakes=table.mistakes,
-    )
+    entries = replace(table, values={key: raw for key, raw in table.values.items() if key not in options})
     for name, raw, path in _flat(entries):
-        axis = known.get(axis_values.key(name))
-        if axis is None:
-            names = [axis.name for axis in known.values()]
-            allowed = ", ".join([*names, *options])
-            table.mistakes.add(path, f"no such axis{nearest(name, [*names, *options])} (allowed: {allowed})")
+        if (axis := known.get(axis_values.key(name))) is None:
+            allowed = [*(axis.name for axis in known.values()), *options]
+            table.mistakes.add(path, f"no such axis{nearest(name, allowed)} (allowed: {', '.join(allowed)})")
             continue
         values = tuple(dict.fromkeys(value for value, _ in _values(table, path, axis.kind, raw, root)))
         if isinstance(raw, list) and not raw:

@@ -9,6 +9,7 @@ import datetime as dt
 import math
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -152,12 +153,11 @@ def as_of(raw: object) -> str:
     try:
         if _DATE.fullmatch(value):
             return dt.date.fromisoformat(value).isoformat()
-        if _TIME.fullmatch(value):
-            return _utc(dt.datetime.fromisoformat(value.upper()))
-    except BadValueError:
-        raise
+        time = dt.datetime.fromisoformat(value.upper()) if _TIME.fullmatch(value) else None
     except ValueError:  # the 31st of February
         raise BadValueError(f"{shown(value)} is no date of the calendar") from None
+    if time is not None:
+        return _utc(time)
     raise BadValueError(
         f"{shown(value)} is not allowed (allowed: 'release', 'today', a date such as 2023-01-31, "
         "a time such as 2023-01-31T12:00:00Z)"
@@ -182,29 +182,23 @@ def _dependency(value: str) -> str:
         return value
     if PACKAGE_POLICY.fullmatch(value):
         raise _stands_alone(value)
-    allowed = 'a version such as "2.2" (any 2.2.x), a specifier such as ">=1,<2", "absent" or "latest"'
     if is_specifier(value):
-        _specifier(value)
-        return value
+        return _specifier(value)
     if _FULL_VERSION.fullmatch(value):
         return value
-    hint = ""
-    for candidate in (value.removesuffix(".*"), value.removeprefix("v"), f"=={value}"):
-        if candidate != value and (_FULL_VERSION.fullmatch(candidate) or candidate in {ABSENT, LATEST}):
-            hint = f"; write {candidate!r}"
-            break
-    hint = hint or nearest(value, PACKAGE_POLICIES)
+    candidates = (value.removesuffix(".*"), value.removeprefix("v"))
+    right = next((item for item in candidates if _FULL_VERSION.fullmatch(item) or item in {ABSENT, LATEST}), None)
+    hint = f"; write {right!r}" if right else nearest(value, PACKAGE_POLICIES)
+    allowed = 'a version such as "2.2" (any 2.2.x), a specifier such as ">=1,<2", "absent" or "latest"'
     raise BadValueError(
         f'{shown(value)} is no version{hint} (allowed: {allowed}, or a policy such as "latest-minors:3")'
     )
 
 
-def _specifier(value: str) -> None:
-    try:
+def _specifier(value: str) -> str:
+    with suppress(InvalidSpecifier):
         if len(SpecifierSet(value)):
-            return
-    except InvalidSpecifier:
-        pass
+            return value
     raise BadValueError(f'{shown(value)} is no valid PEP 440 specifier, such as ">=1,<2"')
 
 
@@ -214,8 +208,7 @@ def _pythons(value: str, root: Path) -> list[str]:
     if "/" in value or "\\" in value:
         return [os.path.normpath(root / os.path.expanduser(value))]  # noqa: PTH111 - Path.expanduser raises without a home
     if is_specifier(value):
-        _specifier(value)
-        return [value]
+        return [_specifier(value)]
     if ".." in value:
         return _range(value)
     match = PYTHON.fullmatch(value)
@@ -247,8 +240,8 @@ def _range(value: str) -> list[str]:
     match = _RANGE.fullmatch(value)
     if match is None:
         raise BadValueError(f'{shown(value)} is no range of Python versions, such as "3.8..3.13"')
-    numbers = [int(part) for part in match.groups()]
-    first, last = (numbers[0], numbers[1]), (numbers[2], numbers[3])
+    major, minor, last_major, last_minor = map(int, match.groups())
+    first, last = (major, minor), (last_major, last_minor)
     _supported(*first, value)
     _supported(*last, value)
     if first > last:

@@ -8,15 +8,16 @@ are not inherited.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import axis_values
-from venvgrid.config.reader import Table
 from venvgrid.config.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from venvgrid.config.reader import Table
 
 GRID = "grid"
 SECTIONS = ("project", "axes", "plan", "exclude", "include", "install", "test")
@@ -49,13 +50,12 @@ def sections(top: Table) -> list[Section]:
             continue
         own = named.table(name)
         own.only(SECTIONS, "section")
-        merged = Table(values=_merged(top.values, own.values), path=own.path, mistakes=own.mistakes)
-        dropped = _dropped(own.values)
+        dropped = {key for key, value in _flat(own.values.get("axes")) if value is False}
         has_own = "exclude" in own.values
-        inherited = [item for item in excludes if not dropped & _keys(item.values)]
+        inherited = [item for item in excludes if not dropped & dict(_flat(item.values)).keys()]
         found.append(
             Section(
-                table=merged,
+                table=replace(own, values=_merged(top.values, own.values)),
                 excludes=own.tables("exclude") if has_own else inherited,
                 includes=own.tables("include"),
                 name=name,
@@ -112,20 +112,11 @@ def _axes(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not False and value != {}}
 
 
-def _dropped(own: Mapping[str, Any]) -> set[str]:
-    table = own.get("axes")
-    return {key for key, value in _flat(table) if value is False} if isinstance(table, dict) else set()
-
-
-def _keys(rule: Mapping[str, Any]) -> set[str]:
-    return {key for key, _ in _flat(rule)}
-
-
-def _flat(table: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    for name, value in table.items():
+def _flat(table: object) -> Iterable[tuple[str, Any]]:
+    """Yield the key and the value of each axis in a table; none for another value."""
+    for name, value in table.items() if isinstance(table, dict) else ():
         if name == "env" and isinstance(value, dict):
-            yield from (
-                (axis_values.key(f"{axis_values.VARIABLE_PREFIX}{inner}"), item) for inner, item in value.items()
-            )
+            for inner, item in value.items():
+                yield axis_values.key(f"{axis_values.VARIABLE_PREFIX}{inner}"), item
         else:
             yield axis_values.key(name), value

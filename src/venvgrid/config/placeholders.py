@@ -43,10 +43,4 @@ def _check(name: str, axes: Collection[str]) -> None:
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Replace the placeholders of a checked `text` by `values` ("cell", "python", "axis:NAME"), once."""
-
-    def replacement(match: re.Match[str]) -> str:
-        if match[1] is not None:
-            return values[match[1]]
-        return match[0][0]
-
-    return _BRACES.sub(replacement, text)
+    return _BRACES.sub(lambda match: match[0][0] if match[1] is None else values[match[1]], text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from venvgrid.config.values import CONTROL, SHOWN, BadValueError, nearest, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Value = TypeVar("Value")
 
@@ -83,7 +83,13 @@ class Table:
             example = f": [{json.dumps(raw, ensure_ascii=False)}]" if isinstance(raw, str) and len(raw) <= SHOWN else ""
             self.wrong(key, f"expected a list of strings{example}, got {shown(raw)}")
             return default
-        return tuple(_items(self.mistakes, joined(self.path, key), raw, parse))
+        found = []
+        for index, item in enumerate(raw):
+            try:
+                found.append(parse(item))
+            except BadValueError as error:
+                self.mistakes.add(f"{joined(self.path, key)}[{index}]", str(error))
+        return tuple(found)
 
     def table(self, key: str) -> Table:
         """Return the table at `key`, or an empty one if it is missing."""
@@ -102,11 +108,3 @@ class Table:
             self.mistakes.add(path, f"expected one or more tables, [[{path}]], got {shown(raw)}")
             return []
         return [Table(values=item, path=f"{path}[{index}]", mistakes=self.mistakes) for index, item in enumerate(raw)]
-
-
-def _items(mistakes: Mistakes, path: str, raw: Sequence[object], parse: Callable[[object], Value]) -> Iterator[Value]:
-    for index, item in enumerate(raw):
-        try:
-            yield parse(item)
-        except BadValueError as error:
-            mistakes.add(f"{path}[{index}]", str(error))

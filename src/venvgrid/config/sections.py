@@ -9,29 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.config import axis_values, placeholders
+from venvgrid.config import axis_values, placeholders, values
 from venvgrid.config.reader import joined
-from venvgrid.config.values import (
-    BadValueError,
-    choice,
-    constraint,
-    distribution_name,
-    duration,
-    flag,
-    free_text,
-    limit,
-    module_name,
-    nearest,
-    normal_name,
-    requirement,
-    retries,
-    shown,
-    size,
-    text,
-    variable_name,
-    variable_pattern,
-    whole_number,
-)
+from venvgrid.config.values import BadValueError, choice, nearest, shown, text
 from venvgrid.model import InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, SuiteOptions
 from venvgrid.model.config import EMPTY
 
@@ -64,8 +44,8 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
     return ProjectOptions(
         path=table.take("path", folder, root),
         install=table.take("install", choice(InstallMode), InstallMode.WHEEL),
-        extras=_unique(table.take_all("extras", normal_name)),
-        groups=_unique(table.take_all("groups", normal_name)),
+        extras=_unique(table.take_all("extras", values.normal_name)),
+        groups=_unique(table.take_all("groups", values.normal_name)),
     )
 
 
@@ -75,8 +55,8 @@ def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
     name, planning = table.take("strategy", strategy, (FULL, Planning()))
     planning = replace(
         planning,
-        seed=table.take("seed", whole_number, 0),
-        optimise=table.take("optimise", duration, 0.0),
+        seed=table.take("seed", values.whole_number(values.MAX_SEED), 0),
+        optimise=table.take("optimise", values.duration, 0.0),
         baseline=_combination(table.table("baseline"), axes) if "baseline" in table.values else EMPTY,
         must=tuple(_combination(item, axes) for item in table.tables("must")),
     )
@@ -94,11 +74,9 @@ def strategy(raw: object) -> tuple[str, Planning]:
     }
     if value in known:
         return value, known[value]
-    found = re.fullmatch(r"t\s*=\s*([1-6])", value)
-    if found:
+    if found := re.fullmatch(r"t\s*=\s*([1-6])", value):
         return value, Planning(kind=COVER, strength=int(found[1]))
-    found = re.fullmatch(r"budget\s*=\s*([1-9][0-9]{0,5})", value)
-    if found:
+    if found := re.fullmatch(r"budget\s*=\s*([1-9][0-9]{0,5})", value):
         return value, Planning(kind=COVER, strength=2, budget=int(found[1]))
     allowed = [*known, "t=3", "budget=20"]
     raise BadValueError(
@@ -135,10 +113,10 @@ def read_install(table: Table) -> InstallOptions:
     table.only(INSTALL)
     default = InstallOptions()
     return InstallOptions(
-        requires=_unique(table.take_all("requires", requirement, default.requires)),
-        constraints=_unique(table.take_all("constraints", constraint)),
-        only_binary=table.take("only-binary", flag, default.only_binary),
-        source_builds=_unique(table.take_all("source-builds", distribution_name, default.source_builds)),
+        requires=_unique(table.take_all("requires", values.requirement, default.requires)),
+        constraints=_unique(table.take_all("constraints", values.constraint)),
+        only_binary=table.take("only-binary", values.flag, default.only_binary),
+        source_builds=_unique(table.take_all("source-builds", values.distribution_name, default.source_builds)),
         as_of=table.take("as-of", axis_values.as_of, default.as_of),
         resolution=table.take("resolution", choice(Resolution), default.resolution),
     )
@@ -150,7 +128,7 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
     default = SuiteOptions()
 
     def argument(raw: object) -> str:
-        return placeholders.check(free_text(raw), axis_names)
+        return placeholders.check(values.free_text(raw), axis_names)
 
     def reports(raw: object) -> str:
         value = text(raw)
@@ -169,13 +147,13 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
     return SuiteOptions(
         command=command,
         reports=table.take("reports", reports, default.reports),
-        smoke=_unique(table.take_all("smoke", module_name)),
-        timeout=table.take("timeout", limit, default.timeout),
-        grace_period=table.take("grace-period", duration, default.grace_period),
-        retries=table.take("retries", retries, default.retries),
-        memory=table.take("memory", size, default.memory),
-        coverage=table.take("coverage", flag, default.coverage),
-        pass_env=_unique(table.take_all("pass-env", variable_pattern)),
+        smoke=_unique(table.take_all("smoke", values.module_name)),
+        timeout=table.take("timeout", values.limit, default.timeout),
+        grace_period=table.take("grace-period", values.duration, default.grace_period),
+        retries=table.take("retries", values.whole_number(values.MAX_RETRIES), default.retries),
+        memory=table.take("memory", values.size, default.memory),
+        coverage=table.take("coverage", values.flag, default.coverage),
+        pass_env=_unique(table.take_all("pass-env", values.variable_pattern)),
         env=_variables(table),
     )
 
@@ -185,11 +163,11 @@ def _variables(table: Table) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name in inner.values:
         try:
-            variable_name(name)
+            values.variable_name(name)
         except BadValueError as error:
             table.mistakes.add(joined(inner.path, name), str(error))
         else:
-            found[name] = inner.take(name, free_text, "")
+            found[name] = inner.take(name, values.free_text, "")
     return MappingProxyType(found)
 
 

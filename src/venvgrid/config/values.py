@@ -30,7 +30,9 @@ HUGE = 10**SHOWN
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LABEL = re.compile(rf"(?!(?i:and|or|not)$){_NAME.pattern}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE_PATTERN = re.compile(r"[^=]+")
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
 _UNITS = {"m": 1e6, "mb": 1e6, "mib": 2.0**20, "g": 1e9, "gb": 1e9, "gib": 2.0**30, "t": 1e12, "tb": 1e12}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) *(MB?|MiB|GB?|GiB|TB?)", re.IGNORECASE | re.ASCII)
@@ -101,13 +103,6 @@ def flag(raw: object) -> bool:
     return raw
 
 
-def retries(raw: object) -> int:
-    """Read a whole number from 0 to MAX_RETRIES."""
-    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MAX_RETRIES:
-        raise BadValueError(f"expected a whole number from 0 to {MAX_RETRIES}, got {shown(raw)}")
-    return raw
-
-
 def size(raw: object) -> int | None:
     """Read "2G", "512 MB" or "none"; return bytes, or None. Units are powers of 1000; "MiB" and "GiB" of 1024."""
     if raw == "none":
@@ -121,11 +116,15 @@ def size(raw: object) -> int | None:
     return int(found)
 
 
-def whole_number(raw: object) -> int:
-    """Read a whole number from 0 to MAX_SEED."""
-    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= MAX_SEED:
-        raise BadValueError(f"expected a whole number from 0 to {MAX_SEED:,}, got {shown(raw)}")
-    return raw
+def whole_number(most: int) -> Callable[[object], int]:
+    """Return a function that reads a whole number from 0 to `most`."""
+
+    def take(raw: object) -> int:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= most:
+            raise BadValueError(f"expected a whole number from 0 to {most:,}, got {shown(raw)}")
+        return raw
+
+    return take
 
 
 def choice(options: type[Choice]) -> Callable[[object], Choice]:
@@ -145,15 +144,12 @@ def duration(raw: object) -> float:
     allowed = 'expected a duration such as "10m", "1h30m" or "90s", or a number of seconds'
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         # An integer of the file may be larger than any float.
-        seconds = (
-            float(raw) if isinstance(raw, float) or abs(raw) < HUGE else math.copysign(math.inf, 1 if raw > 0 else -1)
-        )
-    else:
-        match = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
-        if match is None:
-            raise BadValueError(f"{allowed}, got {shown(raw)}")
+        seconds = float(raw) if isinstance(raw, float) else float(max(-1, min(raw, HUGE)))
+    elif isinstance(raw, str) and (match := _DURATION.fullmatch(raw)):
         hours, minutes, rest = (float(part or 0) for part in match.groups())
         seconds = hours * 3600 + minutes * 60 + rest
+    else:
+        seconds = math.nan
     if math.isnan(seconds) or seconds < 0:
         raise BadValueError(f"{allowed}, got {shown(raw)}")
     if seconds > MAX_DURATION:
@@ -173,9 +169,14 @@ def limit(raw: object) -> float | None:
 
 def distribution_name(raw: object) -> str:
     """Read the name of a distribution, an extra or a group; return it as written."""
+    return _checked(raw, _NAME.fullmatch, "valid name (letters, digits, '.', '-' and '_' in between)")
+
+
+def _checked(raw: object, is_right: Callable[[str], object], expected: str) -> str:
+    """Read a string for which `is_right` returns a true value; `expected` names what it should be."""
     value = text(raw)
-    if not _NAME.fullmatch(value):
-        raise BadValueError(f"{shown(value)} is no valid name (letters, digits, '.', '-' and '_' in between)")
+    if not is_right(value):
+        raise BadValueError(f"{shown(value)} is no {expected}")
     return value
 
 
@@ -186,26 +187,17 @@ def normal_name(raw: object) -> str:
 
 def label(raw: object) -> str:
     """Read a word that cells can be selected by."""
-    value = text(raw)
-    if not _NAME.fullmatch(value) or value.lower() in {"and", "or", "not"}:
-        raise BadValueError(f"{shown(value)} is no label (letters, digits, '.', '-' and '_' in between)")
-    return value
+    return _checked(raw, _LABEL.fullmatch, "label (letters, digits, '.', '-' and '_' in between)")
 
 
 def variable_name(raw: object) -> str:
     """Read the name of an environment variable."""
-    value = text(raw)
-    if not _VARIABLE.fullmatch(value):
-        raise BadValueError(f"{shown(value)} is no valid variable name (letters, digits and '_', no digit first)")
-    return value
+    return _checked(raw, _VARIABLE.fullmatch, "valid variable name (letters, digits and '_', no digit first)")
 
 
 def variable_pattern(raw: object) -> str:
     """Read the name of an environment variable or a pattern such as "MY_*"; Windows has names with parentheses."""
-    value = text(raw)
-    if not value or "=" in value:
-        raise BadValueError(f'{shown(value)} is no variable name or pattern (such as "CI" or "MY_*")')
-    return value
+    return _checked(raw, _VARIABLE_PATTERN.fullmatch, 'variable name or pattern (such as "CI" or "MY_*")')
 
 
 def module_name(raw: object) -> str:

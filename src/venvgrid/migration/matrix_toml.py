@@ -16,10 +16,14 @@ from venvgrid.migration.scaffold import range_of
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from venvgrid.migration.model import VariantGroup
 
+_DEFAULTS = {
+    "install": '"wheel"', "extras": "[]", "groups": "[]", "requires": '["pytest"]', "constraints": "[]",
+    "resolution": '"highest"', "command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]",
+}  # fmt: skip
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -48,7 +52,7 @@ def _grid_name(name: str, used: set[str]) -> str:
 def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Iterator[str]:
     found = factor(group.cells)
     inherited = factor(above.cells).axes if above else {}
-    yield from _table(f"{prefix}project", _project(group, above))
+    yield from _table(f"{prefix}project", _changed(_project, group, above))
     values = {name: _sorted(name, known) for name, known in found.axes.items()}
     if above and "python" in inherited and "python" not in values:
         values = {"python": _sorted("python", inherited["python"])[-1:], **values}
@@ -63,8 +67,8 @@ def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Itera
         keys = {_axis(name): text(value) for name, value in cell.items() if len(found.axes[name]) > 1}
         keys = keys or {"python": text(cell["python"])}
         yield from table(f"[{prefix}include]", keys | {"allow-failure": "true"})
-    yield from _table(f"{prefix}install", _install(group, above))
-    yield from _table(f"{prefix}test", _test(group, above))
+    yield from _table(f"{prefix}install", _changed(_install, group, above))
+    yield from _table(f"{prefix}test", _changed(_test, group, above))
     if above and (more := sorted(set(above.env) - set(group.env))):
         yield from [f"# test.env also has {', '.join(more)}, as above.", ""]
 
@@ -73,51 +77,40 @@ def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[
     return table(name, keys) if keys or always else []
 
 
-def _project(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    found = {"install": text(group.install)} if group.install else {}
-    if "extras" not in (group.cells[0] if group.cells else {}) and group.extras:
-        found["extras"] = _list(group.extras)
-    if group.groups:
-        found["groups"] = _list(group.groups)
-    return _not_inherited(
-        found, _project(above, None) if above else None, {"install": '"wheel"', "extras": "[]", "groups": "[]"}
-    )
+def _project(group: VariantGroup) -> dict[str, str]:
+    extras = () if group.cells and "extras" in group.cells[0] else group.extras
+    return _written({"install": group.install, "extras": extras, "groups": group.groups})
 
 
-def _install(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    requires = list(group.requires)
+def _install(group: VariantGroup) -> dict[str, str]:
+    requires = group.requires
     if requires and commands.kind(group.command) == "pytest":
         names = {normalise(Requirement(item).name) for item in requires}
-        requires = requires if "pytest" in names else ["pytest", *requires]
-    found = {"requires": _list(requires)} if requires else {}
-    if group.constraints:
-        found["constraints"] = _list(group.constraints)
-    if group.resolution:
-        found["resolution"] = text(group.resolution)
-    default = {"requires": '["pytest"]', "constraints": "[]", "resolution": '"highest"'}
-    return _not_inherited(found, _install(above, None) if above else None, default)
+        requires = requires if "pytest" in names else ("pytest", *requires)
+    return _written({"requires": requires, "constraints": group.constraints, "resolution": group.resolution})
 
 
-def _test(group: VariantGroup, above: VariantGroup | None) -> dict[str, str]:
-    found = {}
-    if group.command and group.command != ("pytest",):
-        found["command"] = _list(group.command)
-        if commands.kind(group.command) != "pytest":
-            found["reports"] = '"exit-status"'
-    if group.pass_env:
-        found["pass-env"] = _list(group.pass_env)
+def _test(group: VariantGroup) -> dict[str, str]:
+    command = () if group.command == ("pytest",) else group.command
+    reports = "exit-status" if command and commands.kind(command) != "pytest" else ""
+    found = _written({"command": command, "reports": reports, "pass-env": group.pass_env})
     if group.env:
         found["env"] = inline({key(name): text(value) for name, value in group.env.items()})
-    default = {"command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]"}
-    return _not_inherited(found, _test(above, None) if above else None, default)
+    return found
 
 
-def _not_inherited(own: dict[str, str], above: dict[str, str] | None, default: Mapping[str, str]) -> dict[str, str]:
+def _written(settings: Mapping[str, str | tuple[str, ...]]) -> dict[str, str]:
+    """Return settings as TOML, without empty ones."""
+    return {name: text(value) if isinstance(value, str) else _list(value) for name, value in settings.items() if value}
+
+
+def _changed(
+    section: Callable[[VariantGroup], dict[str, str]], group: VariantGroup, above: VariantGroup | None
+) -> dict[str, str]:
     """Return the settings of a grid that differ from those above, and the defaults of those that it does not have."""
-    if above is None:
-        return own
-    found = {key: value for key, value in own.items() if above.get(key) != value}
-    return found | {key: default[key] for key in above if key not in own and key in default}
+    own, inherited = section(group), section(above) if above else {}
+    found = {key: value for key, value in own.items() if inherited.get(key) != value}
+    return found | {key: _DEFAULTS[key] for key in inherited if key not in own and key in _DEFAULTS}
 
 
 def _axis(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.model.config import EMPTY
 
@@ -66,6 +66,12 @@ class VariantGroup(Settings):
     name: str
     cells: tuple[Mapping[str, str], ...]
     may_fail: tuple[Mapping[str, str], ...] = ()
+
+
+def subtable(table: Any, key: str) -> dict[str, Any]:
+    """Return the table at `key`, or {} if there is none or `table` is none."""
+    found = table.get(key) if isinstance(table, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 @dataclass(slots=True)

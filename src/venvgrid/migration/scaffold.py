@@ -13,10 +13,11 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvgrid.config import config_file, toml_writer
+from venvgrid.migration.model import subtable
 from venvgrid.model import InfrastructureError, UsageError, python_releases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 MAX_EXAMPLES = 3  # dependencies that the file mentions
@@ -36,14 +37,13 @@ def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
         pyproject: the parsed pyproject.toml, {} if there is none; values of a wrong shape are ignored.
         installable: whether there is a project to build; without one, cells contain only the packages of [install].
     """
-    project = _table(pyproject, "project")
     lines = [
         _HEADER,
         "",
-        *_project_lines(pyproject, project, installable=installable),
+        *_project_lines(pyproject, installable=installable),
         "[axes]",
         _python_line(minors(pyproject)),
-        *_dependency_lines(project.get("dependencies")),
+        *_dependency_lines(pyproject),
         _line('# env.NAME = ["a", "b"]', "an environment variable"),
         _line('# as-of = ["release", "today"]', "with the dependencies of the pins' time, and of now"),
         "",
@@ -77,7 +77,7 @@ def write(folder: Path, text: str | None = None) -> Path:
     target = folder / config_file.FILE_NAME
     source = folder / config_file.PYPROJECT
     pyproject = declared(folder)
-    if "venvgrid" in _table(pyproject, "tool"):
+    if "venvgrid" in subtable(pyproject, "tool"):
         raise UsageError(f"{source} has [tool.venvgrid] already; nothing was written. Edit it, or remove it first")
     installable = bool({"project", "build-system"} & pyproject.keys()) or any(
         (folder / name).exists() for name in ("setup.py", "setup.cfg")
@@ -124,28 +124,31 @@ def declared(folder: Path) -> Mapping[str, Any]:
 
 def dependencies(pyproject: Mapping[str, Any]) -> frozenset[str]:
     """Return the normalised names of the project's dependencies."""
-    listed = _table(pyproject, "project").get("dependencies")
-    found = set()
+    return frozenset(canonicalize_name(requirement.name) for requirement in _requirements(pyproject))
+
+
+def _requirements(pyproject: Mapping[str, Any]) -> Iterator[Requirement]:
+    """Yield the dependencies of the project that can be parsed."""
+    listed = subtable(pyproject, "project").get("dependencies")
     for item in listed if isinstance(listed, list) else []:
         with suppress(InvalidRequirement, TypeError):
-            found.add(canonicalize_name(Requirement(item).name))
-    return frozenset(found)
+            yield Requirement(item)
 
 
 def minors(pyproject: Mapping[str, Any]) -> list[str]:
     """Return the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
-    project = _table(pyproject, "project")
+    project = subtable(pyproject, "project")
     lines = project.get("classifiers")
     listed = python_releases.classified(lines if isinstance(lines, list) else [])
     known = [minor for minor in python_releases.NAMES if minor in listed]
     return allowed_minors(project.get("requires-python")) or known
 
 
-def _project_lines(pyproject: Mapping[str, Any], project: Mapping[str, Any], *, installable: bool) -> list[str]:
+def _project_lines(pyproject: Mapping[str, Any], *, installable: bool) -> list[str]:
     if not installable:
         return ["[project]", _line('install = "none"', "there is no project here that could be built"), ""]
-    groups = _for_tests(_table(pyproject, "dependency-groups"))
-    extras = [] if groups else _for_tests(_table(project, "optional-dependencies"))
+    groups = _for_tests(subtable(pyproject, "dependency-groups"))
+    extras = [] if groups else _for_tests(subtable(subtable(pyproject, "project"), "optional-dependencies"))
     if not groups and not extras:
         return []
     key, names = ("groups", groups) if groups else ("extras", extras)
@@ -192,18 +195,11 @@ def allowed_minors(bound: object) -> list[str]:
     ]
 
 
-def _dependency_lines(declared: object) -> list[str]:
+def _dependency_lines(pyproject: Mapping[str, Any]) -> list[str]:
     lines: dict[str, str] = {}  # by name: a dependency may occur once for each marker
-    for item in declared if isinstance(declared, list) else []:
-        if len(lines) == MAX_EXAMPLES:
-            break
-        try:
-            requirement = Requirement(item) if isinstance(item, str) else None
-        except InvalidRequirement:
-            continue
-        if requirement is not None:
-            lines.setdefault(canonicalize_name(requirement.name), _dependency_line(requirement))
-    return list(lines.values()) or [_line('# numpy = ["1.26", "2.0"]', '"1.26" means any 1.26.x')]
+    for requirement in _requirements(pyproject):
+        lines.setdefault(canonicalize_name(requirement.name), _dependency_line(requirement))
+    return list(lines.values())[:MAX_EXAMPLES] or [_line('# numpy = ["1.26", "2.0"]', '"1.26" means any 1.26.x')]
 
 
 def _dependency_line(requirement: Requirement) -> str:
@@ -214,8 +210,3 @@ def _dependency_line(requirement: Requirement) -> str:
     ]
     line = f"# {toml_writer.key(requirement.name)} = {toml_writer.strings([*lowest[:1], 'latest'])}"
     return _line(line, f'"{lowest[0]}" means any {lowest[0]}.x') if lowest else line
-
-
-def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = table.get(key)
-    return value if isinstance(value, dict) else {}

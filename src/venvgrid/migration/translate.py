@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from venvgrid.config import config_file, loading
 from venvgrid.migration import matrix_toml, scaffold, variants
+from venvgrid.migration.model import subtable
 from venvgrid.model import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -78,8 +79,12 @@ def _parse(path: Path, folder: Path, runner: str = "") -> ParsedSource:
         return tox.read(tox_settings.read_ini(text, name), folder, name)
     if suffix != ".toml":
         raise UsageError(f"{name}: give tox.ini, tox.toml, noxfile.py, pyproject.toml, hatch.toml or a workflow (.yml)")
-    tool = _tool(tox_settings.parse_toml(text, name), name)
-    envs, has_tox = _inner(_inner(tool, "hatch"), "envs"), bool(_inner(tool, "tox"))
+    table = tox_settings.parse_toml(text, name)
+    own = {
+        "hatch" if name == "hatch.toml" else "tox": table
+    }  # a file of its own holds what pyproject.toml has in [tool]
+    tool = subtable(table, "tool") if name == config_file.PYPROJECT else own
+    envs, has_tox = subtable(subtable(tool, "hatch"), "envs"), bool(subtable(tool, "tox"))
     if envs and (runner == "hatch" or not has_tox):
         from venvgrid.migration.readers import hatch  # noqa: PLC0415
 
@@ -87,18 +92,6 @@ def _parse(path: Path, folder: Path, runner: str = "") -> ParsedSource:
     if has_tox and runner != "hatch":
         return tox.read(tox_settings.read_toml(tool["tox"], name), folder, name)
     raise UsageError(f"{name}: it has neither [tool.tox] nor [tool.hatch.envs]")
-
-
-def _tool(table: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return [tool] of pyproject.toml, or its equivalent in the files of hatch and tox."""
-    if name == config_file.PYPROJECT:
-        return _inner(table, "tool")
-    return {"hatch" if name == "hatch.toml" else "tox": table}
-
-
-def _inner(table: Any, key: str) -> dict[str, Any]:
-    found = table.get(key) if isinstance(table, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _text(path: Path) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MAX_EXCLUDES = 4
+COMMON = ("constraints", "groups", "install", "resolution", "command")  # no axis can hold them
 SETTINGS = ("requires", "extras", "groups", "env", "command", "install", "resolution")
 
 
@@ -40,9 +41,8 @@ def group(source: ParsedSource, declared: Collection[str]) -> tuple[list[Variant
         tested = _installable(_with_tests(some, wanted, skipped), notes)
         for label, alike in _split_by_settings(tested, declared, notes):
             chosen.append(_group(label or name, alike, declared, notes))
-        for variant in tested:
-            for note in variant.notes:
-                notes.add(note)
+        for note in itertools.chain.from_iterable(variant.notes for variant in tested):
+            notes.add(note)
     if skipped:
         notes.add(f"left out, because they run no tests over versions: {_listed(skipped, most=20)}")
     # The largest one is most likely the main test suite.
@@ -90,7 +90,7 @@ def _split_by_settings(
     """Split variants that differ in more than versions, unless a few axes express that; the largest has no name."""
     if not variants:
         return []
-    is_uniform = len({_settings_key(item) for item in variants}) == 1
+    is_uniform = len(set(map(_settings_key, variants))) == 1
     if is_uniform or _is_simple(_group("", variants, declared, Notes()), variants):
         return [("", variants)]
     labels: dict[str, list[Variant]] = {}
@@ -175,14 +175,10 @@ def _group(name: str, variants: Sequence[Variant], declared: Collection[str], no
         cells=tuple(cells),
         may_fail=tuple(cell for cell in may_fail if cell in cells),
         requires=tuple(requires),
-        constraints=_most_common("constraints", variants, notes),
         extras=next(iter(extras)) if len(extras) == 1 else (),
-        groups=_most_common("groups", variants, notes),
-        install=_most_common("install", variants, notes),
-        resolution=_most_common("resolution", variants, notes),
-        command=_most_common("command", variants, notes),
         env=env,
         pass_env=tuple(dict.fromkeys(item for variant in variants for item in variant.pass_env)),
+        **{key: _most_common(key, variants, notes) for key in COMMON},
     )
 
 
@@ -195,8 +191,7 @@ def _requirements(
     differing = [name for name in names if len({str(found.get(name)) for found in read}) > 1]
     selected = []
     for variant, found in zip(variants, read, strict=True):
-        addresses = [name for name in differing if name in found and found[name].url]
-        if addresses:
+        if addresses := [name for name in differing if name in found and found[name].url]:
             notes.add(f"{variant.name}: {found[addresses[0]]} is an address, and no value of an axis")
         else:
             selected.append((variant, found))
@@ -255,11 +250,11 @@ def _split(found: Sequence[Mapping[str, str]], missing: str) -> tuple[dict[str, 
 def _most_common(name: str, variants: Sequence[Variant], notes: Notes) -> Any:
     counted = Counter(getattr(variant, name) for variant in variants)
     best: Any = counted.most_common(1)[0][0]
-    others = [variant.name for variant in variants if getattr(variant, name) != best]
-    if others:
-        example = next(getattr(variant, name) for variant in variants if getattr(variant, name) != best)
+    if others := [variant for variant in variants if getattr(variant, name) != best]:
+        example = getattr(others[0], name)
         text = example if isinstance(example, str) else " ".join(example)
-        notes.add(f"{_listed(others)}: {name} of its own ({text[:80] or 'none'}); the others' is used")
+        names = _listed([variant.name for variant in others])
+        notes.add(f"{names}: {name} of its own ({text[:80] or 'none'}); the others' is used")
     return best
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import get_args
 
 from venvgrid.model.plan import Plan, Status
 from venvgrid.model.result import CaseOutcome, CellResult
@@ -147,18 +148,4 @@ Event = (
     | RunFinished
 )
 
-KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        RunStarted,
-        CellPlanned,
-        StageStarted,
-        StageProgress,
-        StageFinished,
-        TestsCollected,
-        TestFinished,
-        CellFinished,
-        Message,
-        RunFinished,
-    )
-}
+KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}

@@ -85,8 +85,7 @@ def from_plain(kind: Any, data: Any) -> Any:
     if origin in {dict, list}:  # JSON-able already
         kind = origin
     if not isinstance(data, kind):
-        message = f"expected {kind.__name__}, got {data!r:.80}"
-        raise TypeError(message)
+        raise TypeError(f"expected {kind.__name__}, got {data!r:.80}")
     return data
 
 
@@ -108,20 +107,13 @@ def event_from_plain(data: Mapping[str, Any]) -> events.Event | None:
     return event
 
 
-_MISSING = object()
-
-
 @functools.cache
 def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
-    found: list[tuple[str, object]] = []
-    for item in dataclasses.fields(kind):
-        default: object = _MISSING
-        if item.default is not dataclasses.MISSING:
-            default = item.default
-        elif item.default_factory is not dataclasses.MISSING:
-            default = item.default_factory()
-        found.append((item.name, default))
-    return tuple(found)
+    """Return the name and the default of each field; MISSING, which equals no value, if it has none."""
+    return tuple(
+        (item.name, item.default if item.default_factory is dataclasses.MISSING else item.default_factory())
+        for item in dataclasses.fields(kind)
+    )
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant
+from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
 from venvgrid.migration.readers import commands, pythons, requirements
 from venvgrid.migration.readers.substitution import UNAVAILABLE, drop_unavailable
 from venvgrid.model import UsageError
@@ -51,8 +51,7 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Parse
             variants += [replace(item, notes=tuple(job.notes.lines)) for item in found]
         else:
             skipped.append(job.name)
-            runner = _runner(job)
-            if runner and any(item.python for item in found):
+            if (runner := _runner(job)) and any(item.python for item in found):
                 notes.add(f"{job.where} calls {runner}: give {_RUNNERS[runner]} to --from, which says more")
     if not variants:
         hint = next((note for note in notes.lines if "give" in note), "no job runs tests over a matrix of Pythons")
@@ -87,16 +86,6 @@ class _Job:
         return f"job {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """One combination of a job's matrix: all values, and the relevant ones, which do not select the machine."""
-
-    values: Mapping[str, Any]
-    relevant: Mapping[str, Any]
-    python: str
-    python_key: str
-
-
 def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
     matrix = _matrix(job, declared)
     include, exclude = _tables(matrix.get("include")), _tables(matrix.get("exclude"))
@@ -117,20 +106,17 @@ def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
             value = repr(str(values[python_key])) if python_key in values else "a combination without one"
             job.notes.add(f"{job.where}: no version of Python in {value}")
             continue
-        yield _variant(job, _Row(values=values, relevant=relevant, python=python, python_key=python_key))
+        yield _variant(job, values, relevant, python, python_key)
 
 
 def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
     """Return the matrix of a job; computed values are replaced by the project's Pythons, or dropped."""
-    strategy = job.table.get("strategy")
-    matrix = strategy.get("matrix") if isinstance(strategy, dict) else None
+    matrix = subtable(job.table, "strategy").get("matrix")
     if isinstance(matrix, str):
         job.notes.add(f"{job.where}: its matrix is computed; the Pythons that pyproject.toml declares are used")
         return {"python-version": list(declared)}
-    if not isinstance(matrix, dict):
-        return {}
-    found = dict(matrix)
-    for key, values in matrix.items():
+    found = dict(matrix) if isinstance(matrix, dict) else {}
+    for key, values in list(found.items()):
         if isinstance(values, str):
             is_python = bool(PYTHON.fullmatch(key))
             what = "those that pyproject.toml declares are used" if is_python else "it is left out"
@@ -148,10 +134,7 @@ def _rows(
         dict(zip(listed, found, strict=True))
         for found in itertools.islice(itertools.product(*listed.values()), MAX_COMBINATIONS)
     ]
-    rows = [
-        row for row in rows if not any(all(row.get(key) == value for key, value in item.items()) for item in exclude)
-    ]
-    rows = rows if listed else []
+    rows = [row for row in rows if row and not any(item.items() <= row.items() for item in exclude)]
     original = [dict(row) for row in rows]
     for item in include:
         fits = [
@@ -166,8 +149,11 @@ def _rows(
     return rows
 
 
-def _variant(job: _Job, row: _Row) -> Variant:
-    env = _env(job.table, row.values)
+def _variant(
+    job: _Job, values: Mapping[str, Any], relevant: Mapping[str, Any], python: str, python_key: str
+) -> Variant:
+    """Return the variant of a combination; `relevant` are those of its values that do not select the machine."""
+    env = _env(job.table, values)
     argvs: list[tuple[str, ...]] = []
     arguments: list[str] = []
     for step in job.table["steps"]:
@@ -176,23 +162,23 @@ def _variant(job: _Job, row: _Row) -> Variant:
         if "if" in step and _installs_or_tests(step["run"]):
             job.notes.add(f"{job.where}: a step `if: {' '.join(str(step['if']).split())[:80]}`")
             continue
-        lines = list(_lines(_filled(step["run"], row.values)))
+        lines = list(_lines(_filled(step["run"], values)))
         arguments += [word for line in lines if _INSTALL.match(line) for word in _arguments(_words(line))]
         tests = [words for line in lines if (words := _words(line)) and _may_test(line, words)]
         argvs += [drop_unavailable(list(words), job.notes, job.where) for words in tests]
-        env |= _env(step, row.values) if tests else {}
+        env |= _env(step, values) if tests else {}
     command = commands.tests(argvs, job.notes, job.where)
     known = [word for word in arguments if UNAVAILABLE not in word]
     installs = requirements.parse_arguments(known, job.folder, job.notes, job.where)
-    others = {key: value for key, value in row.relevant.items() if key != row.python_key and isinstance(value, str)}
+    others = {key: value for key, value in relevant.items() if key != python_key and isinstance(value, str)}
     pins, guessed = _pins(others, installs.requires, command)
     for key, name in guessed.items():
         job.notes.add(f"{job.where}: what {key} means could not be read; it is taken for versions of {name}")
-    fails = _filled(str(job.table.get("continue-on-error", "")), row.values).strip().lower()
+    fails = _filled(str(job.table.get("continue-on-error", "")), values).strip().lower()
     return Variant(
-        name=f"{job.name} ({', '.join(map(str, row.relevant.values()))})",
+        name=f"{job.name} ({', '.join(map(str, relevant.values()))})",
         label="-".join(item for item in others.values() if item),
-        python=row.python,
+        python=python,
         requires=(*installs.requires, *pins),
         constraints=tuple(installs.constraints),
         extras=tuple(dict.fromkeys(installs.extras)),
@@ -222,10 +208,8 @@ def _pins(
 
 
 def _env(table: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
-    env = table.get("env") if isinstance(table, dict) else None
-    if not isinstance(env, dict):
-        return {}
-    filled = {str(key): _filled(str(value), row) for key, value in env.items() if not _is_about_the_machine(str(value))}
+    env = {str(key): str(value) for key, value in subtable(table, "env").items()}
+    filled = {key: _filled(value, row) for key, value in env.items() if not _is_about_the_machine(value)}
     return {key: value for key, value in filled.items() if UNAVAILABLE not in value}
 
 

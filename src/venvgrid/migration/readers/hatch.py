@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.migration.model import Notes, ParsedSource, Variant
+from venvgrid.migration.model import Notes, ParsedSource, Variant, subtable
 from venvgrid.migration.readers import commands, pythons, requirements, substitution
 from venvgrid.model import UsageError
 
@@ -71,25 +71,20 @@ def _inherited(name: str, known: Mapping[str, Mapping[str, Any]], depth: int = 0
 
 
 def _command(name: str, table: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
-    scripts = table.get("scripts", {})
-    scripts = scripts if isinstance(scripts, dict) else {}
+    scripts = subtable(table, "scripts")
     if name == TEST_ENVIRONMENT and not {"run"} & scripts.keys():
         extra, default = table.get("extra-args", []), table.get("default-args", ["tests"])
         return ("pytest", *map(str, extra), *map(str, default))
     found = []
     for script in [*(item for item in SCRIPTS if item in scripts), *scripts]:
         argvs = [
-            substitution.split_command(substitution.Substitution(_no_reference).substitute(line), notes, name)
+            substitution.split_command(substitution.Substitution().substitute(line), notes, name)
             for line in _lines(script, scripts)
         ]
         if command := commands.tests([argv for argv in argvs if argv], Notes(), name):
             found.append(command)
     pytest = [command for command in found if commands.kind(command) == "pytest"]
     return (pytest or found or [()])[0]
-
-
-def _no_reference(_section: str, _key: str) -> None:
-    """Resolve no reference."""
 
 
 def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
@@ -140,29 +135,22 @@ def _variants(
 
 def _rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the combinations of each table of the matrix."""
-    matrix = [row for row in _list(table.get("matrix")) if isinstance(row, dict)]
-    for row in matrix:
-        listed = {key: _list(values) for key, values in row.items()}
-        for found in itertools.product(*listed.values()):
-            yield dict(zip(listed, found, strict=True))
-    if not matrix:
-        yield {}
+    for row in [row for row in _list(table.get("matrix")) if isinstance(row, dict)] or [{}]:
+        for found in itertools.product(*map(_list, row.values())):
+            yield dict(zip(row, found, strict=True))
 
 
 def _overridden(table: Mapping[str, Any], row: Mapping[str, Any], notes: Notes, name: str) -> dict[str, Any]:
     """Return a table with [overrides] for the values of a row of the matrix applied."""
     found = dict(table)
-    overrides = table.get("overrides", {})
-    for source, by_name in overrides.items() if isinstance(overrides, dict) else ():
+    for source, by_name in subtable(table, "overrides").items():
         if source != "matrix" or not isinstance(by_name, dict):
             notes.add(f"{name}: overrides.{source}")
             continue
         for variable, settings in by_name.items():
-            if variable not in row or not isinstance(settings, dict):
-                continue
-            for key, raw in settings.items():
+            for key, raw in settings.items() if variable in row and isinstance(settings, dict) else ():
                 plain = key.removeprefix("set-")
-                _apply(found, plain, list(_override_values(raw, str(row[variable]))), is_whole=key.startswith("set-"))
+                _apply(found, plain, list(_override_values(raw, str(row[variable]))), is_whole=plain != key)
     return found
 
 
@@ -189,7 +177,7 @@ def _matrix(text: str, row: Mapping[str, Any]) -> str:
     """Substitute {matrix:NAME} and {matrix:NAME:DEFAULT}, and other braces as in scripts."""
     for key, item in row.items():
         text = text.replace(f"{{matrix:{key}}}", str(item))
-    return substitution.Substitution(_no_reference).substitute(text)
+    return substitution.Substitution().substitute(text)
 
 
 def _list(raw: Any) -> list[Any]:

@@ -7,6 +7,8 @@ are bounded. Any other expression is UNKNOWN, and so is everything that depends 
 from __future__ import annotations
 
 import ast
+import operator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,10 @@ METHODS: Mapping[type, frozenset[str]] = {
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "list": list, "tuple": tuple, "str": str, "dict": dict, "sorted": sorted, "len": len, "set": set, "int": int,
     "bool": bool,
+}  # fmt: skip
+COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+    ast.In: lambda left, right: left in right, ast.NotIn: lambda left, right: left not in right,
 }  # fmt: skip
 PLAIN = (str, int, float, bool, type(None))
 
@@ -100,8 +106,8 @@ def _operation(node: ast.expr, of: Callable[[ast.AST | None], Any]) -> Any:
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             first, second = of(left), of(right)
             return f"{first}/{second}" if isinstance(first, str) and isinstance(second, str) else UNKNOWN
-        case ast.BoolOp(op=operator, values=values):
-            return _bool_operation(operator, [of(item) for item in values])
+        case ast.BoolOp(op=boolop, values=values):
+            return _bool_operation(boolop, [of(item) for item in values])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             found = of(operand)
             return UNKNOWN if found is UNKNOWN else not found
@@ -111,8 +117,8 @@ def _operation(node: ast.expr, of: Callable[[ast.AST | None], Any]) -> Any:
         case ast.IfExp(test=test, body=body, orelse=other):
             found = of(test)
             return UNKNOWN if found is UNKNOWN else of(body if found else other)
-        case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            return _compare(of(left), operator, of(right))
+        case ast.Compare(left=left, ops=[comparison], comparators=[right]):
+            return _compare(of(left), comparison, of(right))
         case _:
             return UNKNOWN
 
@@ -130,70 +136,44 @@ def _dictionary(keys: list[ast.expr | None], values: list[ast.expr], of: Callabl
     found: dict[Any, Any] = {}
     for key, item in zip(keys, values, strict=True):
         known = of(item)
-        if key is None:
-            if not isinstance(known, dict):
-                return UNKNOWN
+        if key is None and isinstance(known, dict):
             found |= known
-        else:
-            name = of(key)
-            if not isinstance(name, PLAIN):
-                return UNKNOWN
+        elif key is not None and isinstance(name := of(key), PLAIN):
             found[name] = known
+        else:
+            return UNKNOWN
     return found
 
 
 def _add(left: Any, right: Any) -> Any:
-    if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= MAX_SIZE:
-        return left + right
-    if isinstance(left, list) and isinstance(right, list) and len(left) + len(right) <= MAX_SIZE:
-        return left + right
-    if isinstance(left, tuple) and isinstance(right, tuple) and len(left) + len(right) <= MAX_SIZE:
+    if type(left) is type(right) and isinstance(left, str | list | tuple) and len(left) + len(right) <= MAX_SIZE:
         return left + right
     return UNKNOWN
 
 
-def _bool_operation(operator: ast.boolop, values: list[Any]) -> Any:
+def _bool_operation(boolop: ast.boolop, values: list[Any]) -> Any:
     for item in values[:-1]:
-        if item is UNKNOWN:
-            return UNKNOWN
-        if bool(item) is isinstance(operator, ast.Or):
+        if item is UNKNOWN or bool(item) is isinstance(boolop, ast.Or):
             return item
     return values[-1]
 
 
-def _compare(left: Any, operator: ast.cmpop, right: Any) -> Any:
-    if left is UNKNOWN or right is UNKNOWN:
-        return UNKNOWN
-    try:
-        match operator:
-            case ast.Eq():
-                return left == right
-            case ast.NotEq():
-                return left != right
-            case ast.In():
-                return left in right
-            case ast.NotIn():
-                return left not in right
-            case ast.Is():
-                return left is right
-            case ast.IsNot():
-                return left is not right
-            case _:
-                return UNKNOWN
-    except TypeError:
-        return UNKNOWN
+def _compare(left: Any, comparison: ast.cmpop, right: Any) -> Any:
+    if left is not UNKNOWN and right is not UNKNOWN and type(comparison) in COMPARISONS:
+        with suppress(TypeError):
+            return COMPARISONS[type(comparison)](left, right)
+    return UNKNOWN
 
 
 def _item(found: Any, index: ast.expr, of: Callable[[ast.AST | None], Any]) -> Any:
-    if not isinstance(found, str | list | tuple | dict):
-        return UNKNOWN
-    try:
-        if isinstance(index, ast.Slice):
+    if isinstance(found, str | list | tuple | dict):
+        with suppress(LookupError, TypeError, ValueError):  # TypeError: a slice of a dict
+            if not isinstance(index, ast.Slice):
+                return found[of(index)]
             ends = [of(end) if end is not None else None for end in (index.lower, index.upper, index.step)]
-            return UNKNOWN if UNKNOWN in ends or isinstance(found, dict) else found[slice(*ends)]
-        return found[of(index)]
-    except (KeyError, IndexError, TypeError, ValueError):
-        return UNKNOWN
+            if UNKNOWN not in ends:
+                return found[slice(*ends)]
+    return UNKNOWN
 
 
 def _comprehension(element: ast.expr, generator: ast.comprehension, scope: Scope, depth: int) -> Any:
@@ -202,8 +182,7 @@ def _comprehension(element: ast.expr, generator: ast.comprehension, scope: Scope
         return UNKNOWN
     found = []
     for item in source:
-        names = bound(generator.target, item)
-        if names is None:
+        if (names := bound(generator.target, item)) is None:
             return UNKNOWN
         inner = scope.inner(**names)
         tests = [value(test, inner, depth + 1) for test in generator.ifs]
@@ -223,8 +202,7 @@ def bound(target: ast.expr, item: Any) -> dict[str, Any] | None:
     parts = item if isinstance(item, list | tuple) and len(item) == len(target.elts) else [UNKNOWN] * len(target.elts)
     found: dict[str, Any] = {}
     for inner, part in zip(target.elts, parts, strict=True):
-        names = bound(inner, part)
-        if names is None:
+        if (names := bound(inner, part)) is None:
             return None
         found |= names
     return found

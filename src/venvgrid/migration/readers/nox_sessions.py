@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from venvgrid.migration.model import Notes
 
@@ -17,13 +17,7 @@ MAX_STEPS = 5_000  # statements of a session
 MAX_ITERATIONS = 100  # of a loop
 MAX_CALL_DEPTH = 4  # functions within functions
 RUNS = frozenset({"run", "run_always", "run_install"})
-
-
-class SessionMarker:
-    """Represents the session that nox passes to the function."""
-
-
-SESSION = SessionMarker()
+SESSION = object()  # represents the session that nox passes to the function
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +98,7 @@ class SessionTracer:
         known = value(statement.test, scope)
         if known is UNKNOWN:
             self.notes.add(f"{self.name}: what it does `if {ast.unparse(statement.test)[:80]}`")
-            # The condition is mostly a special case: take the else.
-            return self.trace(statement.orelse, scope)
+            known = False  # the condition is mostly a special case: take the else
         return self.trace(statement.body if known else statement.orelse, scope)
 
     def _for(self, statement: ast.For, scope: Scope) -> bool:
@@ -140,8 +133,7 @@ class SessionTracer:
             self.record.argvs.append(tuple(self._words(what, call, scope)))
             env = next((value(item.value, scope) for item in call.keywords if item.arg == "env"), None)
             if isinstance(env, dict):
-                known = {str(key): str(item) for key, item in env.items() if isinstance(item, str | int)}
-                self.record.env |= known
+                self.record.env |= {str(key): str(item) for key, item in env.items() if isinstance(item, str | int)}
         elif what in {"chdir", "cd"}:
             self.notes.add(f"{self.name}: it changes its folder")
         return what not in {"skip", "error"}
@@ -149,7 +141,8 @@ class SessionTracer:
     def _words(self, what: str, call: ast.Call, scope: Scope) -> list[str]:
         words: list[str] = []
         for node in call.args:
-            for item in _flat(value(node.value if isinstance(node, ast.Starred) else node, scope)):
+            given = value(node.value if isinstance(node, ast.Starred) else node, scope)
+            for item in given if isinstance(given, list | tuple) else (given,):
                 if isinstance(item, str):
                     words.append(item)
                 elif isinstance(item, Groups):
@@ -183,13 +176,6 @@ def _installs_or_runs(body: Sequence[ast.stmt]) -> bool:
     """Whether statements install or run something."""
     nodes = (node for item in body for node in ast.walk(item) if isinstance(node, ast.Attribute))
     return any(node.attr in {"install", *RUNS} for node in nodes)
-
-
-def _flat(found: Any) -> Iterator[Any]:
-    if isinstance(found, list | tuple):
-        yield from found
-    else:
-        yield found
 
 
 def _mutate(function: ast.Attribute, call: ast.Call, scope: Scope) -> None:

@@ -84,8 +84,7 @@ def _apply_option(result: InstallArguments, option: str, value: str, notes: Note
 
 def _option(word: str) -> tuple[str, bool, str]:
     """Split an option from its value: "-rFILE", "-r FILE", "--requirement=FILE", "-e."."""
-    short = re.fullmatch(r"(-[rce])\s*([^-=\s].*)", word)
-    if short:
+    if short := re.fullmatch(r"(-[rce])\s*([^-=\s].*)", word):
         return short[1], True, short[2]
     option, equals, value = word.partition("=") if word.startswith("-") else (word, "", "")
     return option, bool(equals), value
@@ -135,8 +134,7 @@ def _file(
     for raw in text.replace("\\\n", " ").splitlines():
         line = re.split(r"(?:^|\s)#", raw, maxsplit=1)[0].strip()
         line = re.split(r"\s--hash[= ]", line, maxsplit=1)[0].strip()
-        nested = re.fullmatch(r"(?:-r|--requirement|-c|--constraint)[= ]?\s*(?P<name>\S+)", line)
-        if nested:
+        if nested := re.fullmatch(r"(?:-r|--requirement|-c|--constraint)[= ]?\s*(?P<name>\S+)", line):
             constrains = is_constraint or line.startswith(("-c", "--constraint"))
             _file(result, nested["name"], path.parent, notes, where, is_constraint=constrains, depth=depth + 1)
         elif line.startswith("-"):

@@ -28,7 +28,7 @@ _SAME |= {"envpython": PYTHON, "env_python": PYTHON, "basepython": PYTHON, "base
 class Substitution:
     """Substitutes braces; `reference` returns the text of a key of a section. Too many braces become UNAVAILABLE."""
 
-    reference: Callable[[str, str], str | None]
+    reference: Callable[[str, str], str | None] = lambda _section, _key: None
     left: int = MAX_BRACES
 
     def substitute(self, text: str, depth: int = 0) -> str:

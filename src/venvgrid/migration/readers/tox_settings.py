@@ -9,6 +9,7 @@ from configparser import Error, RawConfigParser
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.migration.model import subtable
 from venvgrid.migration.readers import substitution
 from venvgrid.model import UsageError
 
@@ -63,8 +64,7 @@ def read_ini(text: str, source: str) -> ToxFile:
         if name.startswith("testenv:")
         for full in (f"testenv:{item}" for item in _expand(name.removeprefix("testenv:")))
     }
-    names = _list(core.get("env_list", ""))
-    names = names or [name.removeprefix("testenv:") for name in expanded]
+    names = _list(core.get("env_list", "")) or [name.removeprefix("testenv:") for name in expanded]
     environments = [_ini_environment(name, sections, expanded) for name in dict.fromkeys(names)]
     if not environments:
         raise UsageError(f"{source}: it has no env_list and no [testenv:NAME]")
@@ -107,11 +107,7 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
     names = list(itertools.islice(_toml_names(table.get("env_list", [])), MAX_ENVIRONMENTS)) or list(own)
     if not names:
         raise UsageError(f"{source}: it has no env_list and no [env.NAME]")
-    environments = []
-    for name in dict.fromkeys(names):
-        specific = own.get(name)
-        merged = {**base, **(specific if isinstance(specific, dict) else {})}
-        environments.append(_toml_environment(name, merged, table))
+    environments = [_toml_environment(name, base | subtable(own, name), table) for name in dict.fromkeys(names)]
     core = {key: str(value) for key, value in table.items()}
     return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core)
 
@@ -156,8 +152,7 @@ def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, A
     factors = set(name.split("-"))
 
     def reference(section: str, key: str) -> str | None:
-        found = table if not section else whole.get(section)
-        value = found.get(key) if isinstance(found, dict) else None
+        value = (subtable(whole, section) if section else table).get(key)
         return value if isinstance(value, str) else None
 
     braces = substitution.Substitution(reference)
@@ -218,9 +213,8 @@ def _list(text: str) -> list[str]:
     """Expand a list of names with generative parts."""
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
     parts = re.split(r"[,\s](?![^{]*\})", "\n".join(lines))
-    return list(
-        itertools.islice((name for part in parts if part.strip() for name in _expand(part.strip())), MAX_ENVIRONMENTS)
-    )
+    expanded = itertools.chain.from_iterable(_expand(part.strip()) for part in parts if part.strip())
+    return list(itertools.islice(expanded, MAX_ENVIRONMENTS))
 
 
 def _expand(text: str) -> Iterator[str]:
@@ -232,9 +226,8 @@ def _expand(text: str) -> Iterator[str]:
     numbers = re.fullmatch(r"\s*(\d+)-(\d+)\s*", found[1])
     options = _counted(int(numbers[1]), int(numbers[2])) if numbers else found[1].split(",")
     for option in options:
-        yield from itertools.islice(
-            _expand(f"{text[: found.start()]}{option.strip()}{text[found.end() :]}"), MAX_ENVIRONMENTS
-        )
+        whole = f"{text[: found.start()]}{option.strip()}{text[found.end() :]}"
+        yield from itertools.islice(_expand(whole), MAX_ENVIRONMENTS)
 
 
 def _lines(text: str, factors: set[str]) -> list[str]:
