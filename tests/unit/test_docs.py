@@ -20,7 +20,7 @@ from venvgrid.config import grids, loading
 from venvgrid.planning import expansion
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -97,10 +97,13 @@ def test_every_key_of_the_configuration_is_in_the_reference() -> None:
 
 
 def test_files_that_the_docs_name_exist() -> None:
-    """Modules that the architecture page names are there."""
+    """Modules that the architecture page names are there, and files and folders that CONTRIBUTING.md names."""
     text = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"[a-z_]+\*?\.py", text)) - {"test_architecture.py"}
     assert {name for name in named if not list((ROOT / "src" / "venvgrid").rglob(name))} == set()
+    text = FENCE.sub("", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    paths = set(re.findall(r"(?:`|\s)((?:[\w.-]+/)+[\w.-]*|[\w-]+\.md)(?=[`\s])", text))
+    assert {path for path in paths if not any((top / path).exists() for top in (ROOT, ROOT / "src/venvgrid"))} == set()
 
 
 @pytest.mark.parametrize("name", ["options.md", "keys.md"])
