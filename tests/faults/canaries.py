@@ -15,6 +15,8 @@ from urllib.parse import quote
 import rig
 import wheels
 
+from venvgrid.reporters.formats import FORMATS
+
 CANARIES = {
     "PYPI_TOKEN": "canary-token-4f1a9c",
     "AWS_SECRET_ACCESS_KEY": "canary/secret+key==77e0",
@@ -22,7 +24,6 @@ CANARIES = {
     "MY_API_KEY": "canary-multi\nline-key-92ce",
     "INDEX_PASSWORD": "canary-index-pw-a3d5",
 }
-FORMATS = ("json", "junit", "markdown", "html", "table", "github", "gitlab", "gitlab-junit", "badge")
 TEST = """
     import base64, fcntl, os, sys, termios, time
     from urllib.parse import quote

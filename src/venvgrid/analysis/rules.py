@@ -17,12 +17,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.model import AxisKind
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from venvgrid.model import CellResult
 
 LARGEST_RULE = 3  # conditions
+VERSIONED = {AxisKind.PYTHON, AxisKind.DEPENDENCY}
 MAX_CONDITIONS = 50  # in pairs and threes: 50 give 19,600 threes, few enough for every failure of a run
 MAX_ALTERNATIVES = 3
 MAX_ALIKE = 5  # conditions with equal cells that alternatives name
@@ -165,13 +168,11 @@ def _conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
     axes = dict.fromkeys(name for cell in cells for name in cell.axes)
     for name in axes:
         values = [cell.axes.get(name, "") for cell in cells]
-        yield from _on("Python" if name == "python" else name, values, is_axis=True, is_version=_is_versioned(name))
+        yield from _on(
+            "Python" if name == "python" else name, values, is_axis=True, is_version=AxisKind.of_axis(name) in VERSIONED
+        )
     for name in sorted({name for cell in cells for name in cell.packages}):
         yield from _on(name, [cell.packages.get(name, "") for cell in cells], is_axis=False, is_version=True)
-
-
-def _is_versioned(axis: str) -> bool:
-    return not axis.startswith("env.") and axis not in {"resolution", "as-of", "extras"}
 
 
 def _on(name: str, values: Sequence[str], *, is_axis: bool, is_version: bool) -> Iterator[Condition]:

@@ -41,6 +41,8 @@ class Toolchain:
     def uv(self) -> Uv | None:
         """uv, or None if it is missing, too old, or not wanted."""
         wanted = self.user_environ.get(INSTALLER, "")
+        if wanted not in {"", "uv", "pip"}:
+            raise UsageError(f"{INSTALLER}={wanted!r}: write uv or pip")
         if wanted == "pip":
             return None
         binary = uv.find()

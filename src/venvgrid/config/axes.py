@@ -11,6 +11,7 @@ from venvgrid.config import axis_values
 from venvgrid.config.reader import Table, joined
 from venvgrid.config.values import BadValueError, flag, label, nearest, shown
 from venvgrid.model import Axis, AxisKind, Rule
+from venvgrid.model.config import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +59,7 @@ def _flat(table: Table) -> Iterator[tuple[str, object, str]]:
                 table.mistakes.add(path, f'needs a variable: {key}.NAME = ["value"], got {shown(raw)}')
                 continue
             for name, inner in raw.items():
-                yield f"{axis_values.VARIABLE_PREFIX}{name}", inner, joined(path, name)
+                yield f"{VARIABLE_PREFIX}{name}", inner, joined(path, name)
         elif isinstance(raw, dict):
             inner = next(iter(raw), "name")
             table.mistakes.add(

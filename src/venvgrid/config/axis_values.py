@@ -27,24 +27,18 @@ from venvgrid.config.values import (
     variable_name,
 )
 from venvgrid.model import Axis, AxisKind, Resolution, python_releases, tool_support
+from venvgrid.model.config import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 ALLOW_FAILURE = "allow-failure"
-VARIABLE_PREFIX = "env."
 ABSENT = "absent"  # the distribution must not be installed
 LATEST = "latest"  # no bound
 RELEASE = "release"
 TODAY = "today"
 
-SPECIAL_AXES = {
-    "python": AxisKind.PYTHON,
-    "as-of": AxisKind.AS_OF,
-    "resolution": AxisKind.RESOLUTION,
-    "extras": AxisKind.EXTRAS,
-}
 # A policy is one string in place of all values of an axis; `resolving/version_policies.py` has their meaning.
 PYTHON_POLICY = re.compile(r"requires-python|supported|classifiers|spec0")
 PYTHON_POLICIES = ("requires-python", "supported", "classifiers", "spec0")
@@ -72,15 +66,15 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz
 
 def kind(name: str) -> AxisKind:
     """Return the kind of the axis `name` ("env.X" for a variable); raises BadValueError for a wrong name."""
-    if name in SPECIAL_AXES:
-        return SPECIAL_AXES[name]
-    if name.startswith(VARIABLE_PREFIX):
+    found = AxisKind.of_axis(name)
+    if found is AxisKind.VARIABLE:
         variable_name(name.removeprefix(VARIABLE_PREFIX))
-        return AxisKind.VARIABLE
+    if found is not AxisKind.DEPENDENCY:
+        return found
     if name == ALLOW_FAILURE:
         raise BadValueError("is an option of [[include]], not an axis")
     normal = canonicalize_name(distribution_name(name))
-    if normal in SPECIAL_AXES:
+    if AxisKind.of_axis(normal) is not AxisKind.DEPENDENCY:
         raise BadValueError(f"write {normal!r}, not {name!r}")
     return AxisKind.DEPENDENCY
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import axis_values
 from venvgrid.config.values import shown
+from venvgrid.model.config import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,6 +118,6 @@ def _flat(table: object) -> Iterable[tuple[str, Any]]:
     for name, value in table.items() if isinstance(table, dict) else ():
         if name == "env" and isinstance(value, dict):
             for inner, item in value.items():
-                yield axis_values.key(f"{axis_values.VARIABLE_PREFIX}{inner}"), item
+                yield axis_values.key(f"{VARIABLE_PREFIX}{inner}"), item
         else:
             yield axis_values.key(name), value

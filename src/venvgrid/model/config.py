@@ -11,18 +11,26 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+VARIABLE_PREFIX = "env."  # of the axes that set an environment variable
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class AxisKind(StrEnum):
-    """What a value of an axis changes about its cell."""
+    """What a value of an axis changes about its cell; in the order of the parts of a cell's id."""
 
     PYTHON = "python"
     DEPENDENCY = "dependency"
     VARIABLE = "variable"
-    RESOLUTION = "resolution"
     AS_OF = "as-of"
+    RESOLUTION = "resolution"
     EXTRAS = "extras"
+
+    @classmethod
+    def of_axis(cls, name: str) -> AxisKind:
+        """Return the kind of the axis with this name: a distribution unless the name is a special one."""
+        if name.startswith(VARIABLE_PREFIX):
+            return cls.VARIABLE
+        return cls(name) if name in {cls.PYTHON, cls.AS_OF, cls.RESOLUTION, cls.EXTRAS} else cls.DEPENDENCY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-VARIABLE_PREFIX = "env."  # prefix of the axes that set an environment variable
+from venvgrid.model.config import VARIABLE_PREFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

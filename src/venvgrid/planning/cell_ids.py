@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvgrid.model import Axis, AxisKind
+from venvgrid.model.config import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,14 +22,7 @@ if TYPE_CHECKING:
 MAX_ID_LENGTH = 80  # characters: a path below .venvgrid/envs stays far from the 260 of Windows
 HASH_LENGTH = 8  # hexadecimal digits: among 1,000 hashed values, two collide once in 8,000 configurations
 
-_ORDER = [
-    AxisKind.PYTHON,
-    AxisKind.DEPENDENCY,
-    AxisKind.VARIABLE,
-    AxisKind.AS_OF,
-    AxisKind.RESOLUTION,
-    AxisKind.EXTRAS,
-]
+_ORDER = list(AxisKind)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _OPERATOR = re.compile(r"===|~=|==|!=|<=|>=|<|>")
 _WORDS = {"===": "is", "~=": "compat", "==": "eq", "!=": "ne", "<=": "le", ">=": "ge", "<": "lt", ">": "gt"}
@@ -56,7 +50,7 @@ def _part(axis: Axis, value: str) -> str:
         case AxisKind.DEPENDENCY:
             return _dependency(axis.name, value)
         case AxisKind.VARIABLE:
-            name = axis.name.removeprefix("env.")
+            name = axis.name.removeprefix(VARIABLE_PREFIX)
             return f"{name}.{_slug(value)}" if value else f"{name}-empty"
         case AxisKind.AS_OF:
             return f"as-of-{_slug(value.replace(':', ''))}"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import document
 from venvgrid.model import UsageError
-from venvgrid.reporters.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +24,6 @@ def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda
     Raises:
         UsageError: the format is unknown.
     """
-    if format_ not in FORMATS:
-        raise UsageError(f"there is no format {format_!r}; the formats are {', '.join(FORMATS)}")
     renderers: dict[str, Callable[[], str]] = {
         "table": lambda: table(report, width=120, colour=False, encoding="utf-8"),
         "json": lambda: json.dumps(document.to_results(report), indent=1) + "\n",
@@ -39,6 +36,8 @@ def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda
         "badge": lambda: _reporter("badge").svg(report),
         "shields": lambda: _reporter("badge").shields(report),
     }
+    if format_ not in renderers:
+        raise UsageError(f"there is no format {format_!r}; the formats are {', '.join(renderers)}")
     return renderers[format_]()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import factories as make
 import pytest
@@ -30,6 +31,14 @@ def test_every_format_is_a_file_for_people_or_programs(format_: str, beginning: 
     assert text.startswith(beginning)
     assert text.endswith("\n")
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_name_of_a_format_has_a_renderer(format_: str) -> None:
+    """What the command line offers can be rendered, and an unknown name lists exactly these."""
+    assert registry.text(format_, make.matplotlib_grid())
+    with pytest.raises(UsageError, match=re.escape(", ".join(FORMATS))):
+        registry.text("none", make.matplotlib_grid())
 
 
 def test_json_of_a_report_is_its_results() -> None:
