@@ -16,16 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from venvgrid.config.values import (
-    BadValueError,
-    choice,
-    distribution_name,
-    nearest,
-    normal_name,
-    shown,
-    text,
-    variable_name,
-)
+from venvgrid.config.values import BadValueError, choice, nearest, normal_name, shown, text, variable_name
 from venvgrid.model import Axis, AxisKind, Resolution, python_releases, tool_support
 from venvgrid.model.config import VARIABLE_PREFIX
 
@@ -73,7 +64,7 @@ def kind(name: str) -> AxisKind:
         return found
     if name == ALLOW_FAILURE:
         raise BadValueError("is an option of [[include]], not an axis")
-    normal = canonicalize_name(distribution_name(name))
+    normal = normal_name(name)
     if AxisKind.of_axis(normal) is not AxisKind.DEPENDENCY:
         raise BadValueError(f"write {normal!r}, not {name!r}")
     return AxisKind.DEPENDENCY
@@ -205,8 +196,7 @@ def _pythons(value: str, root: Path) -> list[str]:
         return [_specifier(value)]
     if ".." in value:
         return _range(value)
-    match = PYTHON.fullmatch(value)
-    if not match:
+    if (match := PYTHON.fullmatch(value)) is None:
         hint = ""
         if found := re.fullmatch(r"(\d+\.\d+)\s*[-:]\s*(\d+\.\d+)", value, re.ASCII):
             hint = f'; write "{found[1]}..{found[2]}" for a range'
@@ -219,33 +209,28 @@ def _pythons(value: str, root: Path) -> list[str]:
         hint = hint or nearest(value, PYTHON_POLICIES)
         raise BadValueError(f"{shown(value)} is no Python{hint} (allowed: {allowed})")
     major, minor = Version(match["version"]).release[:2]
-    _supported(major, minor, value)
+    _supported(value, (major, minor))
     if match["threads"] and (match["implementation"] or (major, minor) < tool_support.FREE_THREADED):
         raise BadValueError(f"{shown(value)}: only CPython 3.13 and newer can be free-threaded")
     return [value]
 
 
-def _supported(major: int, minor: int, value: str) -> None:
-    if (major, minor) not in python_releases.ACCEPTED:
+def _supported(value: str, *minors: tuple[int, int]) -> None:
+    if not {*minors} <= {*python_releases.ACCEPTED}:
         raise BadValueError(f"{shown(value)} is not supported: venvgrid knows Python 2.7, 3.6 and newer")
 
 
 def _range(value: str) -> list[str]:
-    match = _RANGE.fullmatch(value)
-    if match is None:
+    if (match := _RANGE.fullmatch(value)) is None:
         raise BadValueError(f'{shown(value)} is no range of Python versions, such as "3.8..3.13"')
     major, minor, last_major, last_minor = map(int, match.groups())
     first, last = (major, minor), (last_major, last_minor)
-    _supported(*first, value)
-    _supported(*last, value)
+    _supported(value, first, last)
     if first > last:
         raise BadValueError(f'{shown(value)} runs backwards; write "{last[0]}.{last[1]}..{first[0]}.{first[1]}"')
     return [f"{major}.{minor}" for major, minor in python_releases.ACCEPTED if first <= (major, minor) <= last]
 
 
 def _extras(raw: object) -> str:
-    if isinstance(raw, list):
-        names = [normal_name(item) for item in raw]
-    else:
-        names = [normal_name(item.strip()) for item in text(raw).split(",") if item.strip()]
-    return ",".join(sorted(set(names)))
+    items = raw if isinstance(raw, list) else [item.strip() for item in text(raw).split(",") if item.strip()]
+    return ",".join(sorted(set(map(normal_name, items))))

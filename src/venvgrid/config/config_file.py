@@ -135,7 +135,5 @@ def _toml(text: str, file: Path) -> dict[str, Any]:
         line, column = place.groups() if place else (None, None)
         if place and line is None:
             line, column = str(text.count("\n") + 1), str(len(text) - text.rfind("\n"))
-        at = f":{line}:{column}" if line else ""
-        where = f" (line {line}, column {column})" if line else ""
-        problem = _PLACE.sub("", str(error))
-        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {problem}"]) from None
+        at, where = (f":{line}:{column}", f" (line {line}, column {column})") if line else ("", "")
+        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {_PLACE.sub('', str(error))}"]) from None

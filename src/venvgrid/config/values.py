@@ -84,11 +84,11 @@ def free_text(raw: object) -> str:
 
 
 def _text(raw: object, forbidden: re.Pattern[str], max_length: int) -> str:
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
-        hint = "; 3.10 as a number is 3.1" if isinstance(raw, float) else ""
-        raise BadValueError(f"expected a string, got {shown(raw)} (put it in quotes{hint})")
     if not isinstance(raw, str):
-        raise BadValueError(f"expected a string, got {shown(raw)}")
+        number = "; 3.10 as a number is 3.1" if isinstance(raw, float) else ""
+        is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
+        hint = f" (put it in quotes{number})" if is_number else ""
+        raise BadValueError(f"expected a string, got {shown(raw)}{hint}")
     if len(raw) > max_length:
         raise BadValueError(f"a string of {len(raw):,} characters; at most {max_length:,} are allowed")
     if found := forbidden.search(raw):

@@ -39,14 +39,10 @@ def factor(cells: Sequence[Mapping[str, str]]) -> Factorisation:
     rules: list[Rule] = []
     for first, second in itertools.combinations(names, 2):
         rules += _pairs(axes, first, second, {(cell[first], cell[second]) for cell in cells})
-    left = [
-        values
-        for values in itertools.product(*axes.values())
-        if values not in wanted and not any(_matches(rule, dict(zip(names, values, strict=True))) for rule in rules)
-    ]
-    rules += [
-        {name: [value] for name, value in zip(names, values, strict=True) if len(axes[name]) > 1} for values in left
-    ]
+    product = (dict(zip(names, values, strict=True)) for values in itertools.product(*axes.values()))
+    missing = (cell for cell in product if tuple(cell.values()) not in wanted)
+    left = [cell for cell in missing if not any(_matches(rule, cell) for rule in rules)]
+    rules += [{name: [value] for name, value in cell.items() if len(axes[name]) > 1} for cell in left]
     return Factorisation(axes=axes, excludes=tuple(rules))
 
 

@@ -27,8 +27,6 @@ OTHER_NAMES = ("dev",)
 _LAST_PATCH = 99  # of a minor: no CPython had as many
 _FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
-_HEADER = "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it."
-
 
 def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
     """Return the text of a first matrix.toml.
@@ -38,7 +36,7 @@ def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
         installable: whether there is a project to build; without one, cells contain only the packages of [install].
     """
     lines = [
-        _HEADER,
+        "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it.",
         "",
         *_project_lines(pyproject, installable=installable),
         "[axes]",

@@ -231,8 +231,7 @@ def _by_name(requirements: Iterable[str]) -> dict[str, Requirement]:
     found: dict[str, Requirement] = {}
     for text in requirements:
         parsed = Requirement(text)
-        known = found.get(normalise(parsed.name))
-        if known is not None and known.marker == parsed.marker:
+        if (known := found.get(normalise(parsed.name))) and known.marker == parsed.marker:
             parsed.specifier &= known.specifier
             parsed.extras |= known.extras
         found[normalise(parsed.name)] = parsed

@@ -100,8 +100,7 @@ def event_from_plain(data: Mapping[str, Any]) -> events.Event | None:
     Raises:
         TypeError, ValueError, KeyError: the fields are not those of the kind.
     """
-    kind = events.KINDS.get(data[EVENT])
-    if kind is None:
+    if (kind := events.KINDS.get(data[EVENT])) is None:
         return None
     event: events.Event = from_plain(kind, {key: item for key, item in data.items() if key != EVENT})
     return event

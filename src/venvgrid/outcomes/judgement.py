@@ -97,15 +97,14 @@ def _decide(
         return "timeout", Outcome.TIMED_OUT, f"ran into its time limit{limit} {position}".rstrip()
     if ended.over_memory:
         return "memory", Outcome.CRASHED, f"held more than {ended.over_memory} of memory {position}".rstrip()
-    crash = _crash(observed, ended, position)
-    if crash is not None:
+    if crash := _crash(observed, ended, position):
         return crash
     if ended.error:
         return "start", Outcome.FAILED, ended.error
     if different:
         return "mismatch", Outcome.MISMATCH, different
     if expected.reports == EXIT_STATUS:
-        outcome, reason = _by_exit_status(ended)
+        outcome, reason = (Outcome.PASSED, "") if ended.exit_code == 0 else (Outcome.FAILED, _status(ended))
     elif expected.reports.startswith(JUNIT):
         outcome, reason = _by_report(report, ended, expected.reports.removeprefix(JUNIT))
     else:
@@ -114,8 +113,7 @@ def _decide(
 
 
 def _crash(observed: Observation, ended: CommandExit, position: str) -> Decision | None:
-    name = ended.signal or diagnosis.signal_of(ended.exit_code)
-    if name:
+    if name := ended.signal or diagnosis.signal_of(ended.exit_code):
         hint = " (by `kill -9`, or by the system for want of memory)" if name == "SIGKILL" else ""
         return name, Outcome.CRASHED, f"{name}{hint} {position}".rstrip()
     if observed.crashes:
@@ -133,8 +131,7 @@ def _position(observed: Observation) -> str:
     unfinished = [seen for seen in observed.main if seen.finished is None]
     if not unfinished:
         return "after the tests had finished"
-    running = [test for seen in unfinished for test in seen.running]
-    if running:
+    if running := [test for seen in unfinished for test in seen.running]:
         return f"in {_some(running)}"
     return _place(unfinished[-1]).strip() or "while pytest collected the tests"
 
@@ -157,12 +154,6 @@ def _unfinished(observed: Observation, kind: str, reason: str, known: set[str], 
 
 def _cell_failure(kind: str, reason: str) -> Failure:
     return Failure(test="", kind=kind, message=reason, signature=signatures.signature(kind, reason, "", ""))
-
-
-def _by_exit_status(ended: CommandExit) -> tuple[Outcome, str]:
-    if ended.exit_code == 0:
-        return Outcome.PASSED, ""
-    return Outcome.FAILED, _status(ended)
 
 
 def _by_report(report: ReportFile | None, ended: CommandExit, file: str) -> tuple[Outcome, str]:
@@ -194,8 +185,7 @@ def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, st
     if counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
         return Outcome.FAILED, _failed(counts, observed.failures, ended)
     for seen in observed.main:
-        broken = _incomplete(seen, ended)
-        if broken is not None:
+        if broken := _incomplete(seen, ended):
             return broken
         if len(observed.main) > 1 and not seen.verdicts:
             return Outcome.NO_TESTS, f"one of {len(observed.main)} pytest sessions ran no tests"

@@ -131,22 +131,18 @@ class _Reader:
         return ReportFile(counts=self._counts, failures=tuple(self._failures))
 
     def _refuse(self, *_arguments: object) -> None:
-        message = "it has a document type, which none needs"
-        raise _RefusedError(message)
+        raise _RefusedError("it has a document type, which none needs")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2].rpartition("}")[2]
         if not self._path and tag not in {"testsuites", "testsuite"}:
-            message = f"it begins with <{tag[:50]}>"
-            raise _RefusedError(message)
+            raise _RefusedError(f"it begins with <{tag[:50]}>")
         self._path.append(tag)
         if len(self._path) > self._limits.depth:
-            message = f"it is nested more than {self._limits.depth} deep"
-            raise _RefusedError(message)
+            raise _RefusedError(f"it is nested more than {self._limits.depth} deep")
         if tag == "testcase":
             if self._case is not None:
-                message = "a test inside a test"
-                raise _RefusedError(message)
+                raise _RefusedError("a test inside a test")
             self._case = _Case(name=_name(attributes), duration=self._duration(attributes))
         elif self._case is not None and self._path[-2] == "testcase" and tag in _VERDICTS:
             self._set_verdict(self._case, _VERDICTS[tag], attributes)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -67,8 +68,7 @@ class Observation:
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
             return
-        seen = self.sessions.get(record.source)
-        if seen is None:
+        if (seen := self.sessions.get(record.source)) is None:
             return
         match record:
             case Collected():
@@ -106,13 +106,10 @@ class Observation:
 
     def counts(self) -> dict[CaseOutcome, int]:
         """Return the number of tests with each verdict; a collection error counts as an error, as in pytest."""
-        counts = dict.fromkeys(CaseOutcome, 0)
+        found = Counter(problem.verdict for problem in self.problems.values())
         for seen in self.main:
-            for verdict in seen.verdicts.values():
-                counts[verdict] += 1
-        for problem in self.problems.values():
-            counts[problem.verdict] += 1
-        return counts
+            found.update(seen.verdicts.values())
+        return {verdict: found[verdict] for verdict in CaseOutcome}
 
     def _report(self, seen: SessionLog, record: Reported) -> None:
         if record.collecting:
@@ -130,9 +127,8 @@ class Observation:
                 self.crashes.append(replace(record, kind=failure.kind, longrepr=""))
             if (record.source, record.id) not in self._failures:
                 self._budget -= len(failure.longrepr)
-                self._failures[record.source, record.id] = (
-                    failure if self._budget >= 0 else replace(failure, longrepr="")
-                )
+                kept = failure if self._budget >= 0 else replace(failure, longrepr="")
+                self._failures[record.source, record.id] = kept
 
 
 WORKER_CRASH = "crash"
@@ -146,10 +142,8 @@ SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 1
 def failure_of(record: Reported) -> Failure:
     """Build the failure for results.json."""
     kind = record.kind
-    if record.lost:
-        match = CRASH.match(record.message)
-        if match:
-            kind = SIGNALS.get(int(match.group(2)), f"signal {match.group(2)}") if match.group(2) else WORKER_CRASH
+    if record.lost and (match := CRASH.match(record.message)):
+        kind = SIGNALS.get(int(match.group(2)), f"signal {match.group(2)}") if match.group(2) else WORKER_CRASH
     # The message of a crash names worker and test, so it is no part of the common signature.
     common = "" if kind != record.kind else record.message
     where = record.where

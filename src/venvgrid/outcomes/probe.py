@@ -171,8 +171,7 @@ def parse(line: bytes, source: str) -> Record | None:
     """Parse a line into a record, or None if it is not one of the probe's."""
     try:
         data = json.loads(line)
-        make = _MAKERS.get(data["t"])
-        return make(source, data) if make else None
+        return _MAKERS[data["t"]](source, data)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
@@ -185,7 +184,7 @@ def _session(source: str, data: dict[str, Any]) -> Record:
 
 
 def _collected(source: str, data: dict[str, Any]) -> Record:
-    return records.Collected(source=source, ids=int(data["ids"]), worker=_text(data, "worker"))
+    return records.Collected(source=source, ids=int(data["ids"]))
 
 
 def _started(source: str, data: dict[str, Any]) -> Record:
@@ -218,9 +217,8 @@ def _reported(source: str, data: dict[str, Any]) -> Record:
 
 
 def _stopped(source: str, data: dict[str, Any]) -> Record:
-    longrepr = _text(data, "longrepr")
-    kind, message = signatures.kind_and_message(_text(data, "crash"), longrepr, "")
-    return records.Stopped(source=source, why=_text(data, "why"), kind=kind, message=message, longrepr=longrepr)
+    kind, message = signatures.kind_and_message(_text(data, "crash"), _text(data, "longrepr"), "")
+    return records.Stopped(source=source, why=_text(data, "why"), kind=kind, message=message)
 
 
 def _attested(source: str, data: dict[str, Any]) -> Record:

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class FromProcess:
+    """A record of a process: all records of one process share their `source`."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session(FromProcess):
     """A pytest process began. `worker` is "" or a pytest-xdist worker's name; `prefix` is a real path."""
 
-    source: str  # the process: all records of one process share it
     worker: str = ""
     pid: int = 0
     executable: str = ""
@@ -28,27 +34,23 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class Collected(FromProcess):
     """The session, or one worker of it, collected this many different tests."""
 
-    source: str
     ids: int
-    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(FromProcess):
     """A test began."""
 
-    source: str
     id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
+class Reported(FromProcess):
     """A test ended, or (`collecting`) a file failed to be collected or skipped itself as a whole."""
 
-    source: str
     id: str
     verdict: CaseOutcome
     duration: float = 0.0
@@ -61,21 +63,18 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
+class Stopped(FromProcess):
     """The session was stopped: `why` is "internal error" or "interrupt"."""
 
-    source: str
     why: str
     kind: str = ""
     message: str = ""
-    longrepr: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attested:
+class Attested(FromProcess):
     """The attestation of a process at its end. "" stands for absent; `imported` are names of distributions."""
 
-    source: str
     worker: str = ""
     packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     origins: Mapping[str, str] = field(default_factory=lambda: EMPTY)
@@ -87,10 +86,9 @@ class Attested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(FromProcess):
     """A session ended normally. `exitstatus` is pytest's, or None if it ran no session (`pytest --help`)."""
 
-    source: str
     exitstatus: int | None
     worker: str = ""
 

@@ -68,17 +68,14 @@ def kind_and_message(crash: str, longrepr: str = "", default: str = "Failed") ->
         lines = marked or [line.strip() for line in text if line.strip()]
     if not lines:
         return default, ""
-    doctest = _DOCTEST.fullmatch(lines[-1])
-    if doctest:
+    if doctest := _DOCTEST.fullmatch(lines[-1]):
         return doctest.group(1), ""
-    strict = _STRICT.match(lines[0])
-    if strict:
+    if strict := _STRICT.match(lines[0]):
         return "XPASS(strict)", _one_line(strict.group(1))
     if re.match(r"assert\b", lines[0].strip()):
         return "AssertionError", _one_line(lines[0])
     for line in (lines[0], *reversed(lines)):
-        found = _exception(line.strip())
-        if found is not None:
+        if found := _exception(line.strip()):
             return found[0], _one_line(found[1])
     return default, _one_line(lines[0])
 
@@ -119,8 +116,7 @@ def last_frame(longrepr: str) -> str:
 
 
 def _exception(line: str) -> tuple[str, str] | None:
-    match = _KIND.fullmatch(line)
-    if match is None:
+    if (match := _KIND.fullmatch(line)) is None:
         return None
     modules, name, message = match.groups()
     if not (name[:1].isupper() or name == "error" or (modules and ":" in line)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from dataclasses import replace
 from types import MappingProxyType
@@ -41,8 +42,7 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
     warnings: list[str] = []
     certificate = None
     if config.planning.kind == "full":
-        product = itertools.product(*(axis.values for axis in config.axes))
-        cells = [_runnable(config, dict(zip(kinds, values, strict=True))) for values in product]
+        cells = [_runnable(config, values) for values in _combinations(_open_values(config, {}))]
     else:
         from venvgrid.planning import strategies  # noqa: PLC0415  (not needed for the full product)
 
@@ -76,6 +76,11 @@ def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:
     return PlannedCell(cell=cell, status=Status.RUNNABLE)
 
 
+def _open_values(config: Config, chosen: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the values of each axis: the chosen ones, or else all."""
+    return {axis.name: chosen.get(axis.name, axis.values) for axis in config.axes}
+
+
 def _combinations(keys: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str]]:
     for values in itertools.product(*keys.values()):
         yield dict(zip(keys, values, strict=True))
@@ -90,7 +95,7 @@ def _include(cells: list[PlannedCell], config: Config, wanted: dict[str, str], r
         if all(fits(kinds[name], value, planned.cell.axes[name]) for name, value in wanted.items())
     ]
     if not matches:
-        open_values = {axis.name: (wanted[axis.name],) if axis.name in wanted else axis.values for axis in config.axes}
+        open_values = _open_values(config, {name: (value,) for name, value in wanted.items()})
         added = (_runnable(config, values) for values in _combinations(open_values))
         cells += [replace(item, cell=_with_options(item.cell, rule, named=True)) for item in added]
         return
@@ -120,10 +125,7 @@ def _rule_text(rule: Rule) -> str:
 def _check_size(config: Config) -> None:
     """Check the number of cells before expansion, so that no configuration can fill the memory."""
     total = axis_values.count(config.axes) if config.planning.kind == "full" else 0
-    for rule in config.includes:
-        total += axis_values.count(
-            replace(axis, values=rule.keys[axis.name]) if axis.name in rule.keys else axis for axis in config.axes
-        )
+    total += sum(math.prod(map(len, _open_values(config, rule.keys).values())) for rule in config.includes)
     if total > MAX_CELLS:
         sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in config.axes)
         more = f" and {len(config.includes)} includes" if config.includes else ""

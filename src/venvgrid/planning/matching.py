@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,9 @@ def version(value: str) -> Version | None:
     """Return the version in a version-like value, or None for other values."""
     if python := axis_values.PYTHON.fullmatch(value):
         return Version(python["version"])
-    if not _VERSION_LIKE.fullmatch(value):
-        return None
-    try:
-        return Version(value)
-    except ValueError:  # InvalidVersion is one
-        return None
+    with suppress(ValueError):  # InvalidVersion is one
+        return Version(value) if _VERSION_LIKE.fullmatch(value) else None
+    return None
 
 
 @functools.lru_cache(maxsize=4096)

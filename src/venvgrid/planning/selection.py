@@ -15,7 +15,7 @@ compare versions as PEP 440 does, and are false for a value that is no version. 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
@@ -78,17 +78,16 @@ def compile(  # noqa: A001 - called as selection.compile, like re.compile
     names = {axis_names.key(name): name for name in axes}
     parser = _Parser(text=text, tokens=_tokens(text), axes=names, outcomes=outcomes)
     predicate = parser.expression(0)
-    if parser.position < len(parser.tokens):
-        token = parser.tokens[parser.position]
-        if token.text == ")":
-            _fail(text, token.at, "a ')' without its '('")
-        _fail(text, token.at, f"expected 'and' or 'or' before {token.text!r}")
+    if parser.token.kind != "end":
+        if parser.token.text == ")":
+            _fail(text, parser.token.at, "a ')' without its '('")
+        _fail(text, parser.token.at, f"expected 'and' or 'or' before {parser.token.text!r}")
     return predicate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Token:
-    kind: str  # "word", "quoted", "operator", "bracket", "keyword"
+    kind: str  # "word", "quoted", "operator", "bracket", "keyword", "end"
     text: str
     at: int
 
@@ -97,8 +96,7 @@ def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
     position = 0
     while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
+        if (match := _TOKEN.match(text, position)) is None:
             character = text[position]
             hint = _HINTS.get(character, "a quote or bracket that is never closed" if character in "'\"[" else "")
             _fail(text, position, f"unexpected {character!r}" + (f" ({hint})" if hint else ""))
@@ -112,7 +110,7 @@ def _tokens(text: str) -> list[_Token]:
         if kind != "space":
             found.append(_Token(kind=kind, text=word, at=position))
         position = match.end()
-    return found
+    return [*found, _Token(kind="end", text="", at=position)]
 
 
 def _fail(text: str, at: int, problem: str) -> NoReturn:
@@ -127,7 +125,11 @@ class _Parser:
     tokens: list[_Token]
     axes: Mapping[str, str]
     outcomes: Mapping[str, Outcome]
-    position: int = field(default=0)
+    position: int = 0
+
+    @property
+    def token(self) -> _Token:
+        return self.tokens[self.position]
 
     def expression(self, depth: int) -> Predicate:
         terms = [self.conjunction(depth)]
@@ -142,7 +144,7 @@ class _Parser:
         return terms[0] if len(terms) == 1 else lambda cell: all(term(cell) for term in terms)
 
     def term(self, depth: int) -> Predicate:
-        start = self.column()
+        start = self.token.at
         if depth > MAX_DEPTH:
             _fail(self.text, start, f"more than {MAX_DEPTH} levels of parentheses and 'not'")
         if self.accept("keyword", "not"):
@@ -157,22 +159,21 @@ class _Parser:
 
     def comparison(self) -> Predicate:
         token = self.word("an axis, a cell's id, 'not' or '('")
-        operator = self.tokens[self.position] if self.position < len(self.tokens) else None
-        if operator is None or operator.kind != "operator":
+        operator = self.token
+        if operator.kind != "operator":
             if axis_names.key(token.text) in self.axes:
                 _fail(self.text, token.at, f"{token.text!r} is an axis: compare it, such as {token.text}==VALUE")
             if not _ID_OR_GLOB.fullmatch(token.text):
                 _fail(self.text, token.at, f"{token.text!r} is no cell's id, glob or comparison such as python>=3.9")
             return lambda cell: fnmatchcase(cell.id, token.text) or token.text in cell.labels
         name = self.axes.get(axis_names.key(token.text))
-        if name is None and token.text in {OUTCOME, LABEL}:
-            self.position += 1
-            return self.outcome_or_label(token, operator, self.word(f"a value after {operator.text!r}"))
-        if name is None:
+        if name is None and token.text not in {OUTCOME, LABEL}:
             known = list(self.axes.values())
             _fail(self.text, token.at, f"no axis {token.text!r}{nearest(token.text, known)} (axes: {', '.join(known)})")
         self.position += 1
         value = self.word(f"a value after {operator.text!r}")
+        if name is None:
+            return self.outcome_or_label(token, operator, value)
         return self.axis_value(name, operator, value)
 
     def outcome_or_label(self, name: _Token, operator: _Token, value: _Token) -> Predicate:
@@ -193,34 +194,27 @@ class _Parser:
 
     def axis_value(self, name: str, operator: _Token, value: _Token) -> Predicate:
         wanted = value.text
-        if operator.text == "==":
-            return lambda cell: is_value(cell.axes.get(name, ""), wanted)
-        if operator.text == "!=":
-            return lambda cell: not is_value(cell.axes.get(name, ""), wanted)
+        if operator.text in {"==", "!="}:
+            is_equal = operator.text == "=="
+            return lambda cell: is_value(cell.axes.get(name, ""), wanted) is is_equal
         if version(wanted) is None:
             _fail(self.text, value.at, f"{wanted!r} is no version; {operator.text!r} needs one")
         specifier = f"{operator.text}{version(wanted)}"
         return lambda cell: satisfies(cell.axes.get(name, ""), specifier)
 
     def accept(self, kind: str, text: str) -> bool:
-        if self.position < len(self.tokens):
-            token = self.tokens[self.position]
-            if (token.kind, token.text) == (kind, text):
-                self.position += 1
-                return True
-        return False
+        is_next = (self.token.kind, self.token.text) == (kind, text)
+        self.position += is_next
+        return is_next
 
     def word(self, expected: str) -> _Token:
-        if self.position >= len(self.tokens):
-            _fail(self.text, len(self.text), f"expected {expected}")
-        token = self.tokens[self.position]
+        token = self.token
         if token.kind not in {"word", "quoted"}:
-            _fail(self.text, token.at, f"expected {expected}, got {token.text!r}")
+            _fail(
+                self.text, token.at, f"expected {expected}" + (f", got {token.text!r}" if token.kind != "end" else "")
+            )
         self.position += 1
         return token
-
-    def column(self) -> int:
-        return self.tokens[self.position].at if self.position < len(self.tokens) else len(self.text)
 
 
 def is_value(value: str, wanted: str) -> bool:

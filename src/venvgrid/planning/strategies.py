@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,23 +68,16 @@ class _Constraint:
 
 def _excluded(config: Config) -> Iterator[_Constraint]:
     for rule in config.excludes:
-        for parts in _matching(rule, config.axes):
-            yield _Constraint(parts=parts, why=rule.path)
+        choices = [
+            [(number, index) for index, value in enumerate(axis.values) if _is_named(rule, axis, value)]
+            for number, axis in enumerate(config.axes)
+            if axis.name in rule.keys
+        ]
+        yield from (_Constraint(parts=parts, why=rule.path) for parts in itertools.product(*choices))
 
 
-def _matching(rule: Rule, axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, int], ...]]:
-    choices = []
-    for number, axis in enumerate(axes):
-        wanted = rule.keys.get(axis.name)
-        if wanted is not None:
-            choices.append(
-                [
-                    (number, index)
-                    for index, value in enumerate(axis.values)
-                    if any(fits(axis.kind, item, value) for item in wanted)
-                ]
-            )
-    yield from itertools.product(*choices)
+def _is_named(rule: Rule, axis: Axis, value: str) -> bool:
+    return any(fits(axis.kind, wanted, value) for wanted in rule.keys[axis.name])
 
 
 def _of_conflicts(axes: Sequence[Axis], conflicts: Iterable[Conflict]) -> Iterator[_Constraint]:
@@ -98,7 +92,7 @@ def _space(config: Config, constraints: Sequence[_Constraint]) -> Space:
         raise ConfigError([f"{config.file.name}: exclude: {len(constraints):,} combinations; at most {MAX_CLAUSES:,}"])
     plain = Space(tuple(len(axis.values) for axis in config.axes))
     space = plain.with_clauses(plain.mask(item.parts) for item in constraints)
-    if space.start is None or not space.witness(0):
+    if not space.witness(0):
         raise ConfigError([f"{config.file.name}: exclude: {_conflict(plain, constraints)}"])
     return space
 
@@ -108,8 +102,7 @@ def _conflict(plain: Space, constraints: Sequence[_Constraint]) -> str:
     needed = dict.fromkeys(item.why for item in constraints)
     for why in list(needed):
         others = [plain.mask(item.parts) for item in constraints if item.why in needed and item.why != why]
-        space = plain.with_clauses(others)
-        if space.start is None or not space.witness(0):
+        if not plain.with_clauses(others).witness(0):
             del needed[why]
     return f"nothing is left: {', '.join(needed)} together exclude every cell"
 
@@ -122,8 +115,7 @@ def _must(config: Config, planning: Planning, space: Space) -> list[Row]:
             for position, axis in enumerate(config.axes)
             if axis.name in wanted
         ]
-        found = space.witness(space.mask(parts))
-        if not found:
+        if not (found := space.witness(space.mask(parts))):
             cell = ", ".join(f"{name} {value}" for name, value in wanted.items())
             raise ConfigError([f"{config.file.name}: plan.must[{number}]: {cell} cannot be: it is excluded"])
         rows.append(space.row(found))
@@ -132,10 +124,8 @@ def _must(config: Config, planning: Planning, space: Space) -> list[Row]:
 
 def _rows(config: Config, planning: Planning, space: Space, must: Sequence[Row]) -> tuple[tuple[Row, ...], list[str]]:
     if planning.strength:
-        over = None
-        if planning.optimise:
-            deadline = time.monotonic() + planning.optimise
-            over = lambda: time.monotonic() >= deadline  # noqa: E731  (a name is needed below)
+        deadline = time.monotonic() + planning.optimise
+        over = (lambda: time.monotonic() >= deadline) if planning.optimise else None
         limit = max(0, planning.budget - len(must)) if planning.budget else None
         try:
             rows = generator.array(space, planning.strength, must=must, seed=planning.seed, limit=limit, is_over=over)
@@ -171,22 +161,18 @@ def _corners(space: Space) -> list[Row]:
         return list(itertools.product(*ends))
     first, last = tuple(pair[0] for pair in ends), tuple(pair[-1] for pair in ends)
     rows = [first, last]
-    for factor in range(len(ends)):
-        rows.append((*first[:factor], last[factor], *first[factor + 1 :]))
-        rows.append((*last[:factor], first[factor], *last[factor + 1 :]))
+    for factor, (low, high) in enumerate(zip(first, last, strict=True)):
+        rows += [(*first[:factor], high, *first[factor + 1 :]), (*last[:factor], low, *last[factor + 1 :])]
     return list(dict.fromkeys(rows))
 
 
 def _certificate(config: Config, strength: int, rows: Sequence[Row], constraints: Sequence[_Constraint]) -> Certificate:
     """Certify the rows, by code that is independent of the generator."""
     found = certify([len(axis.values) for axis in config.axes], [item.parts for item in constraints], rows, strength)
-    reasons: dict[str, int] = {}
-    for number in found.infeasible.values():
-        why = constraints[number].why if number >= 0 else "follows from several"
-        reasons[why] = reasons.get(why, 0) + 1
     if found.invalid:
-        message = f"a chosen cell is excluded: row {found.invalid[0]}"
-        raise AssertionError(message)
+        raise AssertionError(f"a chosen cell is excluded: row {found.invalid[0]}")
+    numbers = found.infeasible.values()
+    reasons = Counter(constraints[number].why if number >= 0 else "follows from several" for number in numbers)
     return Certificate(
         strength=strength,
         feasible=found.feasible,

@@ -75,8 +75,7 @@ class TailBuffer:
         kept, rest = data[: self._room], data[self._room :]
         self._room -= len(kept)
         self._head += kept
-        if rest:
-            self._tail.add(rest)
+        self._tail.add(rest)
 
     def finish(self) -> str:
         """Return head and tail as text, with a line in between that counts the dropped bytes."""
@@ -117,8 +116,7 @@ class Log:
         kept, rest = data[: self._room], data[self._room :]
         self._room -= len(kept)
         self._store(kept)
-        if rest:
-            self._tail.add(rest)
+        self._tail.add(rest)
 
     def finish(self) -> str:
         """Write the tail, close the file, and return the last of the output."""

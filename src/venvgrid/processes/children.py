@@ -101,8 +101,7 @@ class GroupChild:
         """See `Child`."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
-        code = self._process.poll()
-        if code is None:
+        if (code := self._process.poll()) is None:
             return Ending(signal="SIGKILL")  # killed, but not dead yet
         if self._killed:  # with its group: the rest is no leak
             supervisor.kill_group(self._process.pid, grace=0.0)
@@ -142,8 +141,7 @@ class SupervisedChild:
         """See `Child`."""
         deadline = time.monotonic() + timeout
         while self._poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            data = os.read(self._status, 4096)
-            if not data:
+            if not (data := os.read(self._status, 4096)):
                 return True
             self._received += data
         return False
@@ -161,15 +159,14 @@ class SupervisedChild:
         os.close(self._lifeline)
         os.close(self._status)
         messages = {line.split()[0]: line.split()[1:] for line in self._received.splitlines()}
+        if not messages.keys() & {b"error", b"ended"}:
+            return self._without_supervisor(messages.get(b"started"))
+        wait_until(lambda: self._process.poll() is not None, supervisor.KILL_TIMEOUT)
         if b"error" in messages:
-            wait_until(lambda: self._process.poll() is not None, supervisor.KILL_TIMEOUT)
             number = int(messages[b"error"][0])
             return Ending(error=OSError(number, os.strerror(number)))
-        if b"ended" in messages:
-            wait_until(lambda: self._process.poll() is not None, supervisor.KILL_TIMEOUT)
-            status, leaked = (int(number) for number in messages[b"ended"])
-            return ending_of(os.waitstatus_to_exitcode(status), leaked)
-        return self._without_supervisor(messages.get(b"started"))
+        status, leaked = map(int, messages[b"ended"])
+        return ending_of(os.waitstatus_to_exitcode(status), leaked)
 
     def _without_supervisor(self, started: list[bytes] | None) -> Ending:
         """Clean up after a supervisor that was killed (the kernel then kills the command) or hangs."""

@@ -102,8 +102,7 @@ def headline(text: str) -> str:
     lines = [line.strip() for line in _unwrapped(text) if line.strip()]
     lines = [line for line in lines if not line.startswith(("hint:", "note:"))]
     for mark in ("Error: ", "Exception: ", "cause: ", "error: ", "ERROR: "):
-        found = [line for line in lines if mark in f"{line} "]
-        if found:
+        if found := [line for line in lines if mark in f"{line} "]:
             line = found[-1].removeprefix("error: ").removeprefix("cause: ").removeprefix("ERROR: ")
             machine = MACHINE.search(line)  # goes first: long paths stand before it
             return (f"{machine.group()}: {line}" if machine else line)[:MAX_HEADLINE_LENGTH]

@@ -101,19 +101,16 @@ class Redactor:
         changed: dict[str, Any] = {}
         for field in fields(value):
             before = getattr(value, field.name)
-            after = before
-            if field.name in TEXT_FIELDS and before:
-                after = self._text_or_texts(before)
-            elif field.name in NESTED_FIELDS and before:
-                after = tuple(map(self._cleaned, before)) if isinstance(before, tuple) else self._cleaned(before)
-            if after is not before and after != before:
-                changed[field.name] = after
+            is_text = field.name in TEXT_FIELDS
+            if before and (is_text or field.name in NESTED_FIELDS):
+                clean = self._cleaned_text if is_text else self._cleaned
+                after = tuple(map(clean, before)) if isinstance(before, tuple) else clean(before)
+                if after is not before and after != before:
+                    changed[field.name] = after
         return replace(value, **changed) if changed else value
 
-    def _text_or_texts(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
-        return tuple(self.text(item) for item in value) if isinstance(value, tuple) else value
+    def _cleaned_text(self, value: Any) -> Any:
+        return self.text(value) if isinstance(value, str) else value
 
     def stream(self) -> RedactingStream:
         """Make a redacting stream, which cleans output in pieces."""
@@ -130,7 +127,7 @@ class RedactingStream:
         """Start with nothing held back."""
         names = {key.encode("utf-8", "surrogateescape"): name for key, name in redactor.secrets.items()}
         self._masks = {secret: f"***{name}***".encode() for secret, name in names.items()}
-        self._pattern = re.compile(b"|".join(map(re.escape, names))) if names else None
+        self._pattern = re.compile(b"|".join(map(re.escape, names)))
         self._longest = max(map(len, names), default=1)
         self._held = b""
 
@@ -142,7 +139,7 @@ class RedactingStream:
         space = max(whole.rfind(character, 0, cut) for character in (b"\n", b" ", b"\t", b"\r")) + 1
         if len(whole) - space <= MAX_HELD_BACK:
             cut = space
-        spans = [match.span() for match in self._matches(whole)]
+        spans = [match.span() for match in self._pattern.finditer(whole)] if self._holds_secret(whole) else []
         cut = next((end for start, end in spans if start < cut < end), cut)
         self._held = whole[cut:]
         return self._clean(whole[:cut])
@@ -152,13 +149,12 @@ class RedactingStream:
         cleaned, self._held = self._clean(self._held), b""
         return cleaned
 
-    def _matches(self, data: bytes) -> Iterator[re.Match[bytes]]:
+    def _holds_secret(self, data: bytes) -> bool:
         # A search for each text is much faster than the pattern, and mostly finds nothing.
-        if self._pattern is not None and any(secret in data for secret in self._masks):
-            yield from self._pattern.finditer(data)
+        return any(secret in data for secret in self._masks)
 
     def _clean(self, data: bytes) -> bytes:
-        if self._pattern is not None and any(secret in data for secret in self._masks):
+        if self._holds_secret(data):
             data = self._pattern.sub(lambda found: self._masks[found[0]], data)
         if b"://" in data and b"@" in data:
             data = redact(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from venvgrid.model import InfrastructureError
@@ -57,18 +56,18 @@ def run(
     if cancellation.is_set():
         return Completed(argv=command.argv, exit_code=None, cancelled=True)
     try:
-        started = _start(command)
+        child, pumps = _start(command)
     except _NotStartedError as error:
         return Completed(argv=command.argv, exit_code=None, error=str(error), duration=time.monotonic() - began)
     try:
-        timed_out, cancelled, over_memory = watch(started.child, command, cancellation, poll)
+        timed_out, cancelled, over_memory = watch(child, command, cancellation, poll)
     except BaseException:
-        started.child.kill()
-        started.child.wait(supervisor.KILL_TIMEOUT)
+        child.kill()
+        child.wait(supervisor.KILL_TIMEOUT)
         raise
     finally:
-        ending = started.child.finish()
-        texts = [pump.finish() for pump in started.pumps]
+        ending = child.finish()
+        texts = [pump.finish() for pump in pumps]
     if poll is not None:
         poll()
     is_lost = any(text is None for text in texts)
@@ -184,13 +183,7 @@ class Pump(threading.Thread):
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class _Started:
-    child: Child
-    pumps: list[Pump]
-
-
-def _start(command: Command) -> _Started:
+def _start(command: Command) -> tuple[Child, list[Pump]]:
     """Start a command.
 
     Raises:
@@ -215,7 +208,7 @@ def _start(command: Command) -> _Started:
         child.wait(supervisor.KILL_TIMEOUT)
         child.finish()
         raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
-    return _Started(child, pumps)
+    return child, pumps
 
 
 def _sinks(command: Command) -> list[capture.Sink]:

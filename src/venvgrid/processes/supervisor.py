@@ -99,16 +99,12 @@ def processes() -> dict[int, ProcessStat]:
 
 def _group_lives(group: int) -> bool:
     """Whether a group without its leader has members. If its leader exists, the id was reused: not ours."""
-    try:
+    with contextlib.suppress(OSError):
         os.killpg(group, 0)
-    except OSError:
-        return False
-    try:
-        os.kill(group, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
+        try:
+            os.kill(group, 0)
+        except ProcessLookupError:
+            return True
     return False
 
 
@@ -196,8 +192,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Run the requested command to its end, and kill its remaining descendants."""
-        request = self._request()
-        if request is None:
+        if (request := self._request()) is None:
             return
         try:
             self.main = _spawn(request)
@@ -223,8 +218,7 @@ class Supervisor:
     def _read_exactly(self, size: int) -> bytes | None:
         data = b""
         while len(data) < size:
-            chunk = os.read(self.lifeline, size - len(data))
-            if not chunk:
+            if not (chunk := os.read(self.lifeline, size - len(data))):
                 return None
             data += chunk
         return data

@@ -116,13 +116,12 @@ def child_environment(
     patterns = tuple(pass_env)
     exact = {fold(name) for name in patterns}
     passed, wanted, guarded = (_matcher(names, platform) for names in (PASSED, patterns, GUARDED))
+    own = {fold(name) for name in extra} | {"PATH", "VIRTUAL_ENV"}
     chosen = {
         name: value
         for name, value in base.items()
-        if fold(name) in exact or passed(name) or (wanted(name) and not guarded(name))
+        if (fold(name) in exact or passed(name) or (wanted(name) and not guarded(name))) and fold(name) not in own
     }
-    own = {fold(name) for name in extra} | {"PATH", "VIRTUAL_ENV"}
-    chosen = {name: value for name, value in chosen.items() if fold(name) not in own}
     chosen["VIRTUAL_ENV"] = str(prefix)
     chosen |= {name: value for name, value in extra.items() if fold(name) != "PATH"}
     given = {fold(name): value for name, value in (*base.items(), *extra.items())}

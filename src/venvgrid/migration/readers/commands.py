@@ -51,14 +51,13 @@ def _without_options(words: list[str], with_value: frozenset[str]) -> list[str]:
 def tests(commands: Sequence[tuple[str, ...]], notes: Notes, where: str) -> tuple[str, ...]:
     """Return the command that runs the tests, or (); note the others."""
     found = [command for command in commands if command]
-    ranked = [command for command in found if kind(command) == "pytest"]
-    ranked += [command for command in found if kind(command) not in NOT_TESTS and "test" in " ".join(command)]
-    ranked += [command for command in found if kind(command) not in NOT_TESTS]
-    if not ranked:
+    possible = [command for command in found if kind(command) not in NOT_TESTS]
+    if not possible:
         return ()
+    best = min(possible, key=lambda command: (kind(command) != "pytest", "test" not in " ".join(command)))
     for command in found:
         if kind(command) == "coverage":
             notes.add("coverage is combined and reported by `coverage = true` in [test]")
-        elif command != ranked[0]:
+        elif command != best:
             notes.add(f"{where}: the command `{' '.join(command)[:100]}` (a cell has one command)")
-    return ranked[0]
+    return best

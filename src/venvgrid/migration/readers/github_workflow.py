@@ -137,14 +137,12 @@ def _rows(
     rows = [row for row in rows if row and not any(item.items() <= row.items() for item in exclude)]
     original = [dict(row) for row in rows]
     for item in include:
-        fits = [
-            number
-            for number, row in enumerate(original)
-            if all(row[key] == value for key, value in item.items() if key in row)
-        ]
-        for number in fits:
-            rows[number] |= {key: value for key, value in item.items() if key not in original[number]}
-        if not fits:
+        is_new = True
+        for row, extended in zip(original, rows, strict=False):
+            if all(row[key] == value for key, value in item.items() if key in row):
+                extended |= {key: value for key, value in item.items() if key not in row}
+                is_new = False
+        if is_new:
             rows.append(dict(item))
     return rows
 
@@ -224,7 +222,7 @@ def _filled(text: str, row: Mapping[str, Any]) -> str:
 
     def one(match: re.Match[str]) -> str:
         found = _MATRIX.fullmatch(match[1])
-        value = row.get(found[1] or found[2], "") if found else UNAVAILABLE
+        value = row.get(found[1] or found[2], "") if found else None
         return value if isinstance(value, str) else UNAVAILABLE
 
     return _EXPRESSION.sub(one, text)

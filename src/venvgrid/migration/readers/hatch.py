@@ -81,7 +81,7 @@ def _command(name: str, table: Mapping[str, Any], notes: Notes) -> tuple[str, ..
             substitution.split_command(substitution.Substitution().substitute(line), notes, name)
             for line in _lines(script, scripts)
         ]
-        if command := commands.tests([argv for argv in argvs if argv], Notes(), name):
+        if command := commands.tests(argvs, Notes(), name):
             found.append(command)
     pytest = [command for command in found if commands.kind(command) == "pytest"]
     return (pytest or found or [()])[0]

@@ -99,13 +99,10 @@ class _Reader:
             )
 
     def _pythons(self, given: ast.expr | None) -> tuple[str, ...] | None:
-        if given is None:
-            return ("",)
-        known = value(given, self.top)
-        if isinstance(known, str):
-            known = [known]
+        known = None if given is None else value(given, self.top)
         if known is None or known is False:
             return ("",)
+        known = (known,) if isinstance(known, str) else known
         if not isinstance(known, list | tuple) or not known or not all(isinstance(item, str) for item in known):
             return None
         return tuple(known)
@@ -159,8 +156,8 @@ class _Reader:
         if not command:
             return
         installs = requirements.parse_arguments(record.arguments, self.folder, notes, session.name)
-        label = "-".join(str(item) for item in chosen.values() if isinstance(item, str | int))
         words = {name: str(item) for name, item in chosen.items() if isinstance(item, str | int)}
+        label = "-".join(words.values())
         axes = {
             f"env.{name.upper()}": item
             for name, item in words.items()

@@ -98,8 +98,7 @@ def _split(line: str) -> list[str]:
 
 
 def _local(result: InstallArguments, target: str, how: str, notes: Notes, where: str) -> None:
-    found = _LOCAL.fullmatch(target.strip())
-    if found is None:
+    if (found := _LOCAL.fullmatch(target.strip())) is None:
         notes.add(f"{where}: {target} is installed from a folder or an address")
         return
     result.project = how

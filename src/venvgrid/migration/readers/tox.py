@@ -56,7 +56,6 @@ def _variant(made: ToxEnvironment, core: Mapping[str, str], folder: Path, notes:
     if not python and any(factor.startswith("pypy") for factor in factors):
         return "name a version, such as pypy3.10"
     is_any = factors in (["py"], ["py3"], ["python"], ["python3"])
-    base = [value for value in map(pythons.of_factor, settings.get("base_python", [])) if value]
     where = name if not python else "tox"
     if made.argvs is not None:
         argvs = [substitution.drop_unavailable(argv, notes, where) for argv in made.argvs]
@@ -68,7 +67,7 @@ def _variant(made: ToxEnvironment, core: Mapping[str, str], folder: Path, notes:
     if not python and not is_any:
         if commands.kind(command) != "pytest":
             return None
-        python = base[0] if base else ""
+        python = next(filter(None, map(pythons.of_factor, settings.get("base_python", []))), "")
     arguments = [word for line in settings.get("deps", []) for word in _dependency(line)]
     arguments += [word for line in settings.get("constraints", []) for word in ("-c", line)]
     installs = requirements.parse_arguments(arguments, folder, notes, where)

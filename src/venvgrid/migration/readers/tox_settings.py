@@ -219,8 +219,7 @@ def _list(text: str) -> list[str]:
 
 def _expand(text: str) -> Iterator[str]:
     """Expand `py3{9,10}-x{,y}` and `py3{9-13}`."""
-    found = re.search(r"\{([^{}]*)\}", text)
-    if found is None:
+    if (found := re.search(r"\{([^{}]*)\}", text)) is None:
         yield re.sub(r"\s", "", text)
         return
     numbers = re.fullmatch(r"\s*(\d+)-(\d+)\s*", found[1])
@@ -235,8 +234,7 @@ def _lines(text: str, factors: set[str]) -> list[str]:
     found = []
     for line in text.splitlines():
         stripped = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() if "'" not in line else line.strip()
-        match = _FACTOR_LINE.fullmatch(stripped)
-        if match is None:
+        if (match := _FACTOR_LINE.fullmatch(stripped)) is None:
             found += [stripped] if stripped else []
         elif _fits(match["expression"], factors):
             found += [match["content"].strip()] if match["content"].strip() else []

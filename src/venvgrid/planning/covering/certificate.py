@@ -78,9 +78,8 @@ class _Solver:
         key = frozenset(part for part in given.items() if part[0] in self.of_factor)
         if key not in self.known:
             assigned = dict(key)
-            self.known[key] = not any(self._violates(assigned, factor) for factor in assigned) and self._complete(
-                assigned
-            )
+            is_violated = any(self._violates(assigned, factor) for factor in assigned)
+            self.known[key] = not is_violated and self._complete(assigned)
         return self.known[key]
 
     def reason(self, values: Sequence[Value]) -> int:
@@ -88,9 +87,8 @@ class _Solver:
         return next((number for number, item in enumerate(self.forbidden) if parts.issuperset(item)), -1)
 
     def _violates(self, assigned: Mapping[int, int], factor: int) -> bool:
-        return any(
-            all(assigned.get(other) == value for other, value in item) for item in self.of_factor.get(factor, ())
-        )
+        clauses = self.of_factor.get(factor, ())
+        return any(all(assigned.get(other) == value for other, value in item) for item in clauses)
 
     def _complete(self, assigned: dict[int, int]) -> bool:
         """Assign the remaining factors, those with the fewest choices first."""
@@ -104,18 +102,11 @@ class _Solver:
             if len(choices) < self.sizes[factor] and (fewest is None or len(choices) < len(fewest[1])):
                 fewest = (factor, choices)
         if fewest is None:  # no assigned value restricts a remaining factor
-            free = next((factor for factor in self.constrained if factor not in assigned), None)
-            if free is None:
+            if (free := next((factor for factor in self.constrained if factor not in assigned), None)) is None:
                 return True
             fewest = (free, list(range(self.sizes[free])))
         factor, choices = fewest
-        for value in choices:
-            assigned[factor] = value
-            if self._complete(assigned):
-                del assigned[factor]
-                return True
-            del assigned[factor]
-        return False
+        return any(self._complete({**assigned, factor: value}) for value in choices)
 
     def _fits(self, assigned: dict[int, int], factor: int, value: int) -> bool:
         assigned[factor] = value

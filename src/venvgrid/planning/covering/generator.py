@@ -110,14 +110,10 @@ def _candidate(targets: UncoveredTuples, rng: random.Random) -> int:
     factors = list(range(len(space.sizes)))
     rng.shuffle(factors)
     for factor in factors:
-        if state is None:
-            break
-        if space.factors[factor] & state[1]:
-            continue
-        state = _assign(targets, state, factor, depth, rng)
-    if state is None:  # propagation alone does not detect every conflict
-        return space.witness(key | partner)
-    return state[1]
+        if state is not None and not space.factors[factor] & state[1]:
+            state = _assign(targets, state, factor, depth, rng)
+    # Propagation alone does not detect every conflict.
+    return state[1] if state is not None else space.witness(key | partner)
 
 
 def _assign(
@@ -136,8 +132,4 @@ def _assign(
                 (gain, uncovered[bit].bit_count() if not depth and bit in uncovered else 0, rng.random(), bit)
             )
     scored.sort(reverse=True)
-    for _, _, _, bit in scored:
-        following = space.assign(state, bit)
-        if following is not None:
-            return following
-    return None
+    return next(filter(None, (space.assign(state, bit) for *_, bit in scored)), None)

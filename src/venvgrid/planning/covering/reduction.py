@@ -115,8 +115,7 @@ class _Search:
         number = min(range(len(costs)), key=lambda at: (costs[at], self.rng.random()))
         row, last = self.rows[number], len(self.rows) - 1
         for bit in bits(row):
-            lost = row & self.feasible[bit] & ~self._partners(bit, number)
-            if lost:
+            if lost := row & self.feasible[bit] & ~self._partners(bit, number):
                 self.open[bit] = self.open.get(bit, 0) | lost
             self.where[bit].remove(number)
         if number != last:  # the last row gets its number
@@ -132,10 +131,9 @@ class _Search:
         stale, fewest = 0, self.missing
         while self.missing:
             self.step += 1
-            if budget is not None:
-                budget -= 1
-                if budget < 0:
-                    return 0
+            if budget == 0:
+                return 0
+            budget = None if budget is None else budget - 1
             if is_over is not None and not self.step % CHECK_INTERVAL and is_over():
                 return None
             self._change()
@@ -210,9 +208,7 @@ class _Search:
 
     def _remove_missing(self, one: int, other: int) -> None:
         for bit, partner in ((one, other), (other, one)):
-            left = self.open[bit] & ~partner
-            if left:
-                self.open[bit] = left
-            else:
+            self.open[bit] &= ~partner
+            if not self.open[bit]:
                 del self.open[bit]
         self.missing -= 1

@@ -103,9 +103,9 @@ class Space:
                         pending.append(left)
         return allowed, fixed
 
-    def assign_all(self, mask: int, state: State | None = None) -> State | None:
-        """Assign several values, from the start or from a state."""
-        state = state or self.start
+    def assign_all(self, mask: int) -> State | None:
+        """Assign several values from the start."""
+        state = self.start
         for bit in bits(mask):
             if state is None:
                 return None

@@ -41,12 +41,9 @@ class UncoveredTuples:
         """Remove the tuples of a row."""
         for combination in itertools.combinations(list(bits(row)), self.strength - 1):
             key = sum(combination)
-            left = self.uncovered.get(key)
-            if left is not None:
-                left &= ~row
-                if left:
-                    self.uncovered[key] = left
-                else:
+            if key in self.uncovered:
+                self.uncovered[key] &= ~row
+                if not self.uncovered[key]:
                     del self.uncovered[key]
 
     def gain(self, row: int) -> int:
@@ -72,8 +69,7 @@ def uncovered(space: Space, strength: int) -> UncoveredTuples:
         own = sum(space.factors[factor] for factor in chosen)
         for values in itertools.product(*(space.values[factor] for factor in chosen)):
             key = sum(values)
-            partners = _partners(space, key) & ~own
-            if partners:
+            if partners := _partners(space, key) & ~own:
                 found[key] = partners
     return UncoveredTuples(space=space, strength=strength, uncovered=found)
 
