@@ -16,14 +16,14 @@ from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel
 from venvgrid.running import tasks
-from venvgrid.running.executor import Finished, Slots
+from venvgrid.running.executors.base import Finished, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.installers.base import InstallRequest, ResolveRequest
     from venvgrid.model import Cell, CellResult
-    from venvgrid.running.executor import Deliver, Post
+    from venvgrid.running.executors.base import Deliver, Post
 
 
 __all__ = ["FakeExecutor", "FakeInstaller", "FakeWorker", "distribution", "environment", "interpreter"]

@@ -14,7 +14,7 @@ from venvgrid.model import InfrastructureError, PlannedCell, Status
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
 from venvgrid.project.metadata import ProjectError
-from venvgrid.running.executor import Slots
+from venvgrid.running.executors.base import Slots
 from venvgrid.running.prerequisites import best_builder
 
 if TYPE_CHECKING:

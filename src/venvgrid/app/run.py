@@ -26,7 +26,7 @@ from venvgrid.model import ExitStatus, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import coverage, journal, report, result_cache, run_folders
 from venvgrid.running import loop
-from venvgrid.running.executor import Slots
+from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
 from venvgrid.running.scheduler import Scheduler
 from venvgrid.storage import directories, locks

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from venvgrid.model import SuiteOptions
     from venvgrid.processes.command import Command, Completed
     from venvgrid.running.cell_command import CellCommands
-    from venvgrid.running.executor import Post
+    from venvgrid.running.executors.base import Post
     from venvgrid.running.tasks import TestTask
 
 

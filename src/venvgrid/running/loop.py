@@ -20,14 +20,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.model import RunFinished, RunStarted, StageStarted
-from venvgrid.running.executor import Finished
+from venvgrid.running.executors.base import Finished
 from venvgrid.running.tasks import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from venvgrid.model import Event
-    from venvgrid.running.executor import Executor, Slots
+    from venvgrid.running.executors.base import Executor, Slots
     from venvgrid.running.tasks import Task, TaskResult
 
 

@@ -9,7 +9,7 @@ from venvgrid.outcomes import observation, records
 
 if TYPE_CHECKING:
     from venvgrid.outcomes import probe
-    from venvgrid.running.executor import Post
+    from venvgrid.running.executors.base import Post
 
 
 class ProgressMonitor:

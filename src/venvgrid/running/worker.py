@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from venvgrid.project.wheels import WheelCache
     from venvgrid.resolving.resolver import Resolver
     from venvgrid.running.cell_runner import CellRunner
-    from venvgrid.running.executor import Post
+    from venvgrid.running.executors.base import Post
 
 T = TypeVar("T")
 

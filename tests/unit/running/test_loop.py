@@ -13,7 +13,7 @@ from venvgrid.model import Cell, Event, Message, RunFinished, Stage, StageStarte
 from venvgrid.processes import parallel
 from venvgrid.processes.command import Cancellation
 from venvgrid.running import loop
-from venvgrid.running.executor import Deliver, Executor, Finished, Post, Slots
+from venvgrid.running.executors.base import Deliver, Executor, Finished, Post, Slots
 from venvgrid.running.executors.threads import ThreadExecutor
 from venvgrid.running.tasks import BuildTask, CompileDone, DownloadTask, Task, TaskFailed, TaskResult, TestTask
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from venvgrid.running.executor import Deliver, Finished, Slots
+from venvgrid.running.executors.base import Deliver, Finished, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from venvgrid.processes.command import Cancellation
-    from venvgrid.running.executor import Post
+    from venvgrid.running.executors.base import Post
     from venvgrid.running.tasks import Task, TaskResult
 
 
