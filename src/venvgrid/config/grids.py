@@ -16,7 +16,7 @@ from venvgrid.config.values import shown
 from venvgrid.model.config import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from venvgrid.config.reader import Table
 
@@ -72,13 +72,12 @@ def names(table: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(named) if isinstance(named, dict) else ()
 
 
-def distinct(mistakes: Iterable[str]) -> list[str]:
+def distinct(mistakes: Collection[str]) -> list[str]:
     """Return the mistakes without inherited ones: each is reported once, at its own place."""
-    listed = list(mistakes)
-    known = set(listed)
+    known = set(mistakes)
     return [
         line
-        for line in listed
+        for line in mistakes
         if (above := re.sub(r"\bgrid\.[\w-]+\.", "", line, count=1)) == line or above not in known
     ]
 

@@ -74,10 +74,8 @@ def strategy(raw: object) -> tuple[str, Planning]:
     }
     if value in known:
         return value, known[value]
-    if found := re.fullmatch(r"t\s*=\s*([1-6])", value):
-        return value, Planning(kind=COVER, strength=int(found[1]))
-    if found := re.fullmatch(r"budget\s*=\s*([1-9][0-9]{0,5})", value):
-        return value, Planning(kind=COVER, strength=2, budget=int(found[1]))
+    if found := re.fullmatch(r"t\s*=\s*([1-6])|budget\s*=\s*([1-9][0-9]{0,5})", value):
+        return value, Planning(kind=COVER, strength=int(found[1] or 2), budget=int(found[2] or 0))
     allowed = [*known, "t=3", "budget=20"]
     raise BadValueError(
         f"{shown(value)} is no strategy{nearest(value, allowed)} "

@@ -86,8 +86,7 @@ def signature(kind: str, message: str, where: str, longrepr: str) -> str:
     `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. The place of an exception
     from a library is the last line of the project in the traceback, or else the library's file without the line.
     """
-    parts = [normalise(kind), normalise(_one_line(message))]
-    text = ": ".join(part for part in parts if part)
+    text = ": ".join(filter(None, (normalise(kind), normalise(_one_line(message)))))
     place = _place(where, longrepr)
     text = " ".join((f"{text} @ {place}" if place else text).split())
     if len(text) <= SIGNATURE_LIMIT:

@@ -203,16 +203,16 @@ class _Parser:
         return lambda cell: satisfies(cell.axes.get(name, ""), specifier)
 
     def accept(self, kind: str, text: str) -> bool:
-        is_next = (self.token.kind, self.token.text) == (kind, text)
-        self.position += is_next
-        return is_next
+        if (self.token.kind, self.token.text) != (kind, text):
+            return False
+        self.position += 1
+        return True
 
     def word(self, expected: str) -> _Token:
         token = self.token
         if token.kind not in {"word", "quoted"}:
-            _fail(
-                self.text, token.at, f"expected {expected}" + (f", got {token.text!r}" if token.kind != "end" else "")
-            )
+            got = "" if token.kind == "end" else f", got {token.text!r}"
+            _fail(self.text, token.at, f"expected {expected}{got}")
         self.position += 1
         return token
 
