@@ -114,7 +114,7 @@ def read_rules(
 
 def _rule(table: Table, known: Mapping[str, Axis], root: Path, *, include: bool) -> Rule:
     keys: dict[str, tuple[str, ...]] = {}
-    options = {axis_values.ALLOW_FAILURE, LABELS} if include else set()
+    options = (axis_values.ALLOW_FAILURE, LABELS) if include else ()
     entries = replace(table, values={key: raw for key, raw in table.values.items() if key not in options})
     for name, raw, path in _flat(entries):
         if (axis := known.get(axis_values.key(name))) is None:
@@ -127,7 +127,7 @@ def _rule(table: Table, known: Mapping[str, Axis], root: Path, *, include: bool)
         if axis.name in keys:
             table.mistakes.add(path, f"the axis {axis.name!r} is there twice")
         keys[axis.name] = values
-    if not table.values.keys() - options:
+    if not table.values.keys() - set(options):
         table.mistakes.add(table.path, "names no axis: it would match every cell")
     allow_failure = table.take(axis_values.ALLOW_FAILURE, flag, default=False) if include else False
     labels = table.take_all(LABELS, label) if include else ()
