@@ -29,7 +29,7 @@ from venvgrid.running import loop
 from venvgrid.running.executor import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
 from venvgrid.running.scheduler import Scheduler
-from venvgrid.storage import directories, locks
+from venvgrid.storage import directories, locks, own_folders
 from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -163,9 +163,9 @@ def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
     def missing(why: str) -> None:
         notify(f"{root} is on a file system without locks ({why}): make sure that nothing else of venvgrid runs there")
 
-    with locks.held(root / "lock", waiting=waiting, missing=missing):
+    with locks.held(root / own_folders.LOCK, waiting=waiting, missing=missing):
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        owner.write_text(f"process {os.getpid()}, started {since}", encoding="utf-8")
+        own_folders.write(root, owner.name, f"process {os.getpid()}, started {since}")
         try:
             yield
         finally:

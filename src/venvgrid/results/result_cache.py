@@ -21,7 +21,9 @@ from venvgrid.model import CaseOutcome, CellResult, Outcome, serialization
 from venvgrid.model.version import __version__
 from venvgrid.processes import variables
 from venvgrid.results.report import Case
+from venvgrid.storage import own_folders
 from venvgrid.storage.atomic import read_sealed, write_sealed
+from venvgrid.storage.own_folders import LinkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,8 +109,8 @@ class ResultCache:
 
     def _write(self, place: Path, text: str) -> None:
         """Write a verdict and forget the oldest ones; a disk that is full costs the next run time, nothing else."""
-        with suppress(OSError):
-            place.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError, LinkError):
+            own_folders.make(self.folder.parent, self.folder.name, place.parent.name)
             write_sealed(place, text)
             kept = sorted(place.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
             for old in kept[:-MAX_RESULTS_PER_CELL]:
