@@ -47,15 +47,19 @@ KEEP_RUNS = 10
 
 
 def read_config(
-    source: Source, options: RunOptions, front: FrontEnd, *, grid: str = "", update: bool = False
+    source: Source, options: RunOptions, front: FrontEnd, *, grid: str = "", update: bool = False, remake: bool = False
 ) -> ResolvedConfig:
     """Return the configuration of a grid with resolved policies; `update` asks the index for newer versions.
+
+    `remake`: the lock will be written anew, so that a damaged one is passed over.
 
     Raises:
         UsageError: an option is wrong.
         ConfigError, PolicyError, InfrastructureError: see `policies.resolve_config`.
     """
-    found = policies.resolve_config(source, front.environ, grid=grid, update=update, offline=options.offline)
+    found = policies.resolve_config(
+        source, front.environ, grid=grid, update=update, remake=remake, offline=options.offline
+    )
     for note in found.notes:
         front.notify(f"note: {note}")
     return replace(found, config=_with_strategy(found.config, options))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import placeholders
 from venvgrid.model import AxisKind, InstallMode
-from venvgrid.model.names import normalise
 from venvgrid.outcomes import probe
 from venvgrid.outcomes.attestation import Expectation
 from venvgrid.processes import variables
 from venvgrid.processes.command import Command
+from venvgrid.resolving import lock_check
 from venvgrid.results import coverage
 from venvgrid.storage import own_folders
 
@@ -130,7 +130,9 @@ class CellCommands:
             prefix=prefix,
             python_version=task.entry.interpreter.version,
             implementation=task.entry.interpreter.implementation,
-            packages={name: locked.get(normalise(name), "") for name in self.axis_packages()},
+            packages={
+                name: lock_check.expected_version(name, task.cell.axes[name], locked) for name in self.axis_packages()
+            },
             project=task.project.metadata.name if task.project else "",
             project_version=task.project.metadata.version if task.project and mode is not InstallMode.EDITABLE else "",
             project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
