@@ -96,7 +96,7 @@ def _expand(context: RunContext, *, from_lock: bool) -> Plan:
     if context.options.locked or (from_lock and path.is_file()):
         lock = lockfile.read(path)
         fits = lock.digest == lock_digest(context)  # if not, the next reader of the lock reports it
-        return expansion.expand(config, lock.learnt, lock.chosen if fits else ())
+        return expansion.expand(config, lock.learnt if lock.has_checksum else (), lock.chosen if fits else ())
     return expansion.expand(config) if from_lock else _without_conflicts(context)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import LockError, Stage, Status
 from venvgrid.model.version import __version__
-from venvgrid.resolving import lockfile
+from venvgrid.resolving import lock_check, lockfile
 from venvgrid.running import prioritisation
 from venvgrid.running.request import RunRequest
 
@@ -78,8 +78,13 @@ def locked_answers(
         LockError: there is no lock, or it does not fit the configuration.
     """
     path = lockfile.path_for(context.config)
-    lock = lockfile.read(path)
+    lock = lockfile.read(path, accept_edited=True)  # `answers` names the cell, and refuses it
     if lock.digest != lock_digest(context):
         raise LockError(f"{path} does not fit {context.config.file.name}; make it again with: venvgrid lock")
+    if not lock.has_checksum:
+        context.front.notify(f"note: {path.name} has no checksum: edits are not noticed; type: venvgrid lock")
     wanted = ((cell, chosen[cell.axes["python"]]) for cell in cells)
-    return dict(lockfile.answers(lock, path, context.config, wanted))
+    project = context.project
+    return dict(
+        lock_check.answers(lock, path, context.config, wanted, metadata=project.metadata, groups=project.groups)
+    )

@@ -29,7 +29,7 @@ from venvgrid.running import loop
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
 from venvgrid.running.scheduler import Scheduler
-from venvgrid.storage import directories, locks
+from venvgrid.storage import directories, locks, own_folders
 from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -47,15 +47,19 @@ KEEP_RUNS = 10
 
 
 def read_config(
-    source: Source, options: RunOptions, front: FrontEnd, *, grid: str = "", update: bool = False
+    source: Source, options: RunOptions, front: FrontEnd, *, grid: str = "", update: bool = False, remake: bool = False
 ) -> ResolvedConfig:
     """Return the configuration of a grid with resolved policies; `update` asks the index for newer versions.
+
+    `remake`: the lock will be written anew, so that a damaged one is passed over.
 
     Raises:
         UsageError: an option is wrong.
         ConfigError, PolicyError, InfrastructureError: see `policies.resolve_config`.
     """
-    found = policies.resolve_config(source, front.environ, grid=grid, update=update, offline=options.offline)
+    found = policies.resolve_config(
+        source, front.environ, grid=grid, update=update, remake=remake, offline=options.offline
+    )
     for note in found.notes:
         front.notify(f"note: {note}")
     return replace(found, config=_with_strategy(found.config, options))
@@ -163,9 +167,9 @@ def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
     def missing(why: str) -> None:
         notify(f"{root} is on a file system without locks ({why}): make sure that nothing else of venvgrid runs there")
 
-    with locks.held(root / "lock", waiting=waiting, missing=missing):
+    with locks.held(root / own_folders.LOCK, waiting=waiting, missing=missing):
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        owner.write_text(f"process {os.getpid()}, started {since}", encoding="utf-8")
+        own_folders.write(root, owner.name, f"process {os.getpid()}, started {since}")
         try:
             yield
         finally:

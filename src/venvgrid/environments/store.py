@@ -35,6 +35,7 @@ from venvgrid.environments.integrity import IntegrityReport, check
 from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_marker
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import Environment, InfrastructureError, InstallMode
+from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +94,7 @@ class EnvironmentStore:
         Raises:
             BuildError: the path is taken by something other than a link.
         """
-        place = self.root / "envs" / cell
+        place = own_folders.check(self.root, "envs") / cell
         if not venv_layout.link(environment.path, place):
             raise BuildError(f"{place} is not a link of venvgrid: move it away")
         return place
@@ -126,7 +127,7 @@ class EnvironmentStore:
         """
         if not KEY.fullmatch(key):
             raise ValueError(f"not an environment's key: {key!r}")
-        path = self.folder / key
+        path = own_folders.check(self.folder.parent, self.folder.name) / key
         if path.is_symlink():
             path.unlink()
         elif path.exists():
@@ -140,8 +141,7 @@ class EnvironmentStore:
     def sweep(self) -> None:
         """Finish the deletions of a killed run."""
         for trash in self.folder.glob(f"{TRASH}*"):
-            if not trash.is_symlink():
-                shutil.rmtree(trash, ignore_errors=True)
+            own_folders.delete(self.folder, trash.name)
 
     def all_keys(self) -> tuple[str, ...]:
         """Return the keys of all environments in the store, whole or not."""
@@ -170,7 +170,7 @@ class EnvironmentStore:
 
     def _usable(self, path: Path, entry: LockEntry, *, may_link: bool) -> Marker | None:
         """Return the marker of an environment that is whole, except perhaps for the project; or None."""
-        marker = read_marker(path)
+        marker = None if path.is_symlink() else read_marker(path)
         if (
             marker is None
             or marker.key != entry.key
@@ -216,4 +216,4 @@ class EnvironmentStore:
         )
 
     def _unmark(self, path: Path) -> None:
-        (path / MARKER).unlink(missing_ok=True)
+        own_folders.delete(path, MARKER)

@@ -2,25 +2,27 @@
 
 TOML with one distribution a line and without addresses of an index, so that any diff compares two locks. Hashes are
 those of the files that fit the platform of the lock; `run --locked` on another platform fails with a message.
+
+The checksum covers the meaning of the file, not its layout. A lock that was edited or badly merged is refused. Its
+distributions are checked against their cells all the same (`lock_check`).
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config.toml_writer import block, inline, strings, table, text
-from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import Conflict, Distribution, FrozenPolicy, LockEntry, LockError, Status, serialization
-from venvgrid.resolving.resolver import lock_entry
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from venvgrid.model import Cell, Config, Interpreter, Plan, PlannedCell
+    from venvgrid.model import Config, Plan, PlannedCell
     from venvgrid.project.metadata import Metadata
 
 FORMAT = "venvgrid-lock-1"
@@ -53,6 +55,8 @@ class Lock:
     chosen: tuple[Mapping[str, str], ...] = ()  # the values of each cell that a strategy chose
     learnt: tuple[Conflict, ...] = ()
     frozen: Mapping[str, FrozenPolicy] = field(default_factory=dict)  # by axis
+    has_checksum: bool = True  # False: it was made before locks had one
+    is_edited: bool = False  # its checksum is not that of its contents
 
 
 def path_for(config: Config) -> Path:
@@ -132,8 +136,16 @@ def make(
 
 def render(lock: Lock) -> str:
     """Return the text of matrix.lock."""
-    lines = ["# Made by `venvgrid lock`: commit it, and do not edit it."]
-    lines += [f"format = {text(FORMAT)}", f"fits = {text(lock.digest)}", ""]
+    body = _body(lock)
+    head = ["# Made by `venvgrid lock`: commit it, and do not edit it.", f"format = {text(FORMAT)}"]
+    head += [f"fits = {text(lock.digest)}"]
+    whole = "\n".join([*head, "", *body])
+    checksum = [f"checksum = {text(_checksum(tomllib.loads(whole)))}"] if lock.has_checksum else []
+    return "\n".join([*head, *checksum, "", *body])
+
+
+def _body(lock: Lock) -> list[str]:
+    lines: list[str] = []
     if lock.chosen:
         learnt = [inline({"values": _values(item.values), "reason": text(item.reason)}) for item in lock.learnt]
         plan = {"chosen": block(map(_values, lock.chosen)), "learnt": block(learnt) if learnt else ""}
@@ -154,21 +166,35 @@ def render(lock: Lock) -> str:
             "distributions": block(map(_distribution, environment.distributions)),
         }
         lines += table(f"environments.{name}", _present(entries))
-    return "\n".join(lines)
+    return lines
 
 
-def read(path: Path) -> Lock:
+def _checksum(data: Mapping[str, Any]) -> str:
+    """Return the digest of all values of a lock but its checksum, whatever the order of the keys."""
+    contents = {name: value for name, value in data.items() if name != "checksum"}
+    return digests.of_text(json.dumps(contents, sort_keys=True, default=str))
+
+
+def read(path: Path, *, accept_edited: bool = False) -> Lock:
     """Read matrix.lock.
 
     Raises:
-        LockError: it is missing or damaged.
+        LockError: it is missing, damaged or edited.
     """
     try:
-        return parse(path.read_text(encoding="utf-8"), path)
+        lock = parse(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError as error:
         raise LockError(f"{path} does not exist; make it with: venvgrid lock") from error
     except (OSError, ValueError) as error:
         raise LockError(f"{path} cannot be read: {error}; make it again with: venvgrid lock") from error
+    if lock.is_edited and not accept_edited:
+        raise edited(path)
+    return lock
+
+
+def edited(path: Path, why: str = "") -> LockError:
+    """Return the error of a lock whose checksum or contents are wrong."""
+    return LockError(f"{path} was edited or badly merged{why}: make it again with venvgrid lock")
 
 
 def parse(content: str, path: Path) -> Lock:
@@ -179,6 +205,8 @@ def parse(content: str, path: Path) -> Lock:
             raise ValueError(f"its format is {data.get('format')!r}, not {FORMAT!r}")  # noqa: TRY301
         return Lock(
             digest=str(data["fits"]),
+            has_checksum=bool(data.get("checksum")),
+            is_edited=data.get("checksum", "") not in {"", _checksum(data)},
             cells=_strings(data.get("cells", {})),
             impossible=_strings(data.get("impossible", {})),
             open=_strings(data.get("open", {})),
@@ -203,40 +231,6 @@ def changed(before: Lock | None, after: Lock) -> frozenset[str]:
         for cell, name in after.cells.items()
         if cell not in before.cells or before.environments.get(before.cells[cell]) != after.environments.get(name)
     )
-
-
-def answers(
-    lock: Lock, path: Path, config: Config, wanted: Iterable[tuple[Cell, Interpreter | str]]
-) -> dict[str, LockEntry | Unresolvable]:
-    """Return the locked entries of cells, by their ids; a text in place of an interpreter is why it is missing.
-
-    Raises:
-        LockError: a cell is not locked, or locked for another interpreter or platform.
-    """
-    found: dict[str, LockEntry | Unresolvable] = {}
-    for cell, interpreter in wanted:
-        name = cell.id
-        if name in lock.impossible:
-            found[name] = Unresolvable(reason=lock.impossible[name])
-        elif isinstance(interpreter, str):
-            continue
-        elif name not in lock.cells or lock.cells[name] not in lock.environments:
-            why = f": {lock.open[name]}" if name in lock.open else ""
-            raise LockError(f"{path} does not lock {name}{why}; make it again with: venvgrid lock")
-        else:
-            found[name] = _entry(config, cell, lock.environments[lock.cells[name]], interpreter, path)
-    return found
-
-
-def _entry(config: Config, cell: Cell, locked: LockedEnvironment, interpreter: Interpreter, path: Path) -> LockEntry:
-    wanted = (locked.implementation, locked.python.split(".")[:2], locked.platform)
-    if wanted != (interpreter.implementation, interpreter.version.split(".")[:2], interpreter.platform):
-        raise LockError(
-            f"{path} locks {cell.id} for {locked.implementation} {locked.python} on {locked.platform}, but this is "
-            f"{interpreter.implementation} {interpreter.version} on {interpreter.platform}; make it here: venvgrid lock"
-        )
-    answer = Resolved(distributions=locked.distributions, notes=locked.notes)
-    return lock_entry(config, cell, interpreter, answer, as_of=locked.as_of)
 
 
 def _name(environment: LockedEnvironment) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from venvgrid.config import loading
 from venvgrid.config.config_file import read_pyproject
-from venvgrid.model import AxisKind, ConfigError, FrozenPolicy, InfrastructureError, PolicyError
+from venvgrid.model import AxisKind, ConfigError, FrozenPolicy, InfrastructureError, LockError, PolicyError
 from venvgrid.model.names import normalise
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage import directories
@@ -37,9 +37,17 @@ class ResolvedConfig:
 
 
 def resolve_config(
-    source: Source, environ: Mapping[str, str], *, grid: str = "", update: bool = False, offline: bool = False
+    source: Source,
+    environ: Mapping[str, str],
+    *,
+    grid: str = "",
+    update: bool = False,
+    remake: bool = False,
+    offline: bool = False,
 ) -> ResolvedConfig:
     """Check a configuration, and resolve its policies with its lock, and the index and cache of the user.
+
+    `remake`: a lock that is damaged or edited is passed over.
 
     Raises:
         ConfigError, PolicyError, InfrastructureError: see `loading.build` and `settle`.
@@ -51,7 +59,10 @@ def resolve_config(
 
     path = lockfile.path_for(loaded)
     index = index_of_user(environ, directories.cache_folder(environ), offline=offline, refresh=update)
-    known = lockfile.read(path).frozen if path.is_file() else {}
+    known: Mapping[str, FrozenPolicy] = {}
+    if path.is_file():
+        with suppress(LockError) if remake else nullcontext():
+            known = lockfile.read(path).frozen
     frozen, notes = settle(loaded, index, known, update=update, today=datetime.now(UTC).date())
     return ResolvedConfig(config=loading.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)
 

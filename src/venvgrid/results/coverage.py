@@ -7,12 +7,12 @@ installed project are mapped to its sources by their path below site-packages.
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError, UsageError
+from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,8 +65,8 @@ def combine(root: Path, source: Path, cells: Iterable[str]) -> Combined | None:
     if not measured:
         return None
     try:
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
+        own_folders.delete(root, FOLDER)
+        own_folders.make(root, FOLDER)
         configuration = next((str(source / name) for name in CONFIGURATIONS if (source / name).is_file()), False)
         report = Coverage(data_file=str(target / "data"), config_file=configuration)
         _fill(report.get_data(), measured, source)

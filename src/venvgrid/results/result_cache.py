@@ -21,7 +21,8 @@ from venvgrid.model import CaseOutcome, CellResult, Outcome, serialization
 from venvgrid.model.version import __version__
 from venvgrid.processes import variables
 from venvgrid.results.report import Case
-from venvgrid.storage import json_cache
+from venvgrid.storage import json_cache, own_folders
+from venvgrid.storage.own_folders import LinkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,8 +103,9 @@ class ResultCache:
                 "tests": tests,
             }
             place = self.folder / result.id / f"{self.asked[result.id]}.json"
-            json_cache.save(place, data, format=FORMAT)
-            with suppress(OSError):
+            with suppress(OSError, LinkError):
+                own_folders.make(self.folder.parent, self.folder.name, place.parent.name)
+                json_cache.write(place, data, format=FORMAT)
                 kept = sorted(place.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
                 for old in kept[:-MAX_RESULTS_PER_CELL]:
                     old.unlink()

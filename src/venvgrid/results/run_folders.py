@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
+from venvgrid.storage import own_folders
 from venvgrid.storage.atomic import sync_folder, trouble
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def create(root: Path, *, now: datetime) -> RunFolder:
     """
     base = root / RUNS
     try:
-        base.mkdir(parents=True, exist_ok=True)
+        own_folders.make(root, RUNS)
         while True:
             folder = base / _next_id(_names(root), now)  # of what was killed before it was a run, too
             with suppress(FileExistsError):
@@ -139,6 +140,7 @@ def find(root: Path, id_or_prefix: str) -> RunFolder | None:
 
 def prune(root: Path, keep: int = 10) -> None:
     """Delete all runs but the newest `keep`. Only what `runs` recognises is touched; what cannot be deleted stays."""
+    own_folders.check(root, RUNS)
     found = runs(root)
     for run in found[: max(0, len(found) - keep)]:
         with suppress(OSError):
@@ -152,11 +154,12 @@ def prune(root: Path, keep: int = 10) -> None:
     newest = found[-1].id if found else ""
     for name in _names(root):
         # A run that was killed while its folder was made holds nothing but an empty folder for logs.
-        if name < newest and not (root / RUNS / name / EVENTS).exists():
+        folder = root / RUNS / name
+        if name < newest and not (folder.is_symlink() or (folder / EVENTS).exists()):
             with suppress(OSError):
-                (root / RUNS / name / "logs").rmdir()
+                (folder / "logs").rmdir()
             with suppress(OSError):
-                (root / RUNS / name).rmdir()
+                folder.rmdir()
 
 
 def _names(root: Path) -> list[str]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import placeholders
 from venvgrid.model import AxisKind, InstallMode
-from venvgrid.model.names import normalise
 from venvgrid.outcomes import probe
 from venvgrid.outcomes.attestation import Expectation
 from venvgrid.processes import variables
 from venvgrid.processes.command import Command
+from venvgrid.resolving import lock_check
 from venvgrid.results import coverage
+from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,7 @@ class CellCommands:
 
     def probe(self, task: TestTask, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
         """Switch the probe on and return its variables. Cells run at once: each has a pytest cache of its own."""
-        cache = shlex.quote(f"cache_dir={self.private_folder(task.cell) / 'pytest'}")
+        cache = shlex.quote(f"cache_dir={own_folders.check(self.private_folder(task.cell), 'pytest')}")
         return probe.switch_on(
             scratch,
             prefix=str(task.environment.path),
@@ -108,15 +109,12 @@ class CellCommands:
 
     def private_folder(self, cell: Cell) -> Path:
         """Return the folder of a cell for what cells that run at once must not share."""
-        place = self.root / "cells" / cell.id
-        place.mkdir(parents=True, exist_ok=True)
-        return place
+        return own_folders.make(self.root, "cells", cell.id)
 
     def coverage_folder(self, cell: Cell) -> Path:
         """Return the folder of a cell's coverage data."""
         place = coverage.folder_of(self.private_folder(cell))
-        place.mkdir(exist_ok=True)
-        return place
+        return own_folders.make(place)
 
     def axis_packages(self) -> tuple[str, ...]:
         """Return the names of the dependency axes."""
@@ -132,7 +130,9 @@ class CellCommands:
             prefix=prefix,
             python_version=task.entry.interpreter.version,
             implementation=task.entry.interpreter.implementation,
-            packages={name: locked.get(normalise(name), "") for name in self.axis_packages()},
+            packages={
+                name: lock_check.expected_version(name, task.cell.axes[name], locked) for name in self.axis_packages()
+            },
             project=task.project.metadata.name if task.project else "",
             project_version=task.project.metadata.version if task.project and mode is not InstallMode.EDITABLE else "",
             project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),

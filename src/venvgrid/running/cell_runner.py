@@ -16,6 +16,7 @@ from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.processes.diagnosis import last_exception, with_last_line
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
+from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,8 @@ class CellRunner:
         scratch.mkdir(parents=True)
         child = self.commands.variables(task, scratch)
         if self._suite.coverage:  # of an earlier run
-            shutil.rmtree(self.commands.coverage_folder(task.cell), ignore_errors=True)
+            measured = self.commands.coverage_folder(task.cell)
+            own_folders.delete(measured.parent, measured.name)
         before = record.versions(task.environment.site, self.commands.axis_packages())
         stream = None
         if self._suite.reports == judgement.PYTEST:

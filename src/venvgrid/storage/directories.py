@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
-from venvgrid.storage import digests
+from venvgrid.storage import digests, own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,18 +48,15 @@ def prepare(root: Path, environments: Path) -> None:
     """Make `.venvgrid` and the folder of its environments.
 
     Raises:
-        InfrastructureError: they cannot be written, or the folder of the environments is a link.
+        InfrastructureError: they cannot be written, or a folder of venvgrid below them is a link.
     """
     try:
-        for folder in (root, environments, root / "envs"):
-            folder.mkdir(parents=True, exist_ok=True)
-        if environments.is_symlink():
-            raise InfrastructureError(
-                f"{environments} is a link; remove it: environments are made and deleted only in a real folder"
-            )
+        own_folders.check_all(root)
+        own_folders.make(root, "envs")
+        own_folders.make(environments)
         for name, text in (("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n")):
             if not (root / name).exists():
-                (root / name).write_text(text, encoding="utf-8")
+                own_folders.write(root, name, text)
     except OSError as error:
         raise InfrastructureError(f"{error.filename or root} cannot be written: {error.strerror or error}") from error
 
@@ -76,7 +73,7 @@ def scratch(root: Path) -> Iterator[Path]:
     folder, earlier = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX)), tempfile.tempdir
     with suppress(OSError):
         (folder / SCRATCH_MARK).touch()
-        record.write_text(f"{folder}\n", encoding="utf-8")
+        own_folders.write(root, SCRATCH, f"{folder}\n")
     tempfile.tempdir = str(folder)
     try:
         yield folder

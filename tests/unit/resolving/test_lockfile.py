@@ -13,10 +13,13 @@ from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.installers.base import Unresolvable
 from venvgrid.model import Cell, Distribution, Interpreter, LockEntry, LockError, PlannedCell, Status
-from venvgrid.resolving import lockfile
+from venvgrid.resolving import lock_check, lockfile
 from venvgrid.resolving.lockfile import Lock, LockedEnvironment
 
-CONFIG = loading.parse('[axes]\npython = ["3.12"]\n[project]\ninstall = "none"\n', file=Path.cwd() / "matrix.toml")
+CONFIG = loading.parse(
+    '[axes]\npython = ["3.12"]\n[project]\ninstall = "none"\n[install]\nrequires = []\nas-of = "2022-08-19"\n',
+    file=Path.cwd() / "matrix.toml",
+)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
@@ -93,7 +96,7 @@ def test_a_lock_gives_exactly_its_distributions() -> None:
     """`answers` turns the lock into entries for this machine's interpreters, and keeps what is impossible."""
     lock = dataclasses.replace(lock_of(a=entry(testing.distribution("numpy", "1.26"))), impossible={"b": "why"})
     here = testing.interpreter("3.12.4")
-    answers = lockfile.answers(lock, Path("matrix.lock"), CONFIG, wanted(a=here, b="no interpreter", c="none"))
+    answers = lock_check.answers(lock, Path("matrix.lock"), CONFIG, wanted(a=here, b="no interpreter", c="none"))
     assert answers["b"] == Unresolvable(reason="why")
     found = answers["a"]
     assert isinstance(found, LockEntry)
@@ -107,13 +110,13 @@ def test_a_lock_for_another_interpreter_is_refused(interpreter: Interpreter) -> 
     """Another minor version or implementation than the one it was made for is said, not installed."""
     lock = lock_of(a=entry(testing.distribution("numpy", "1.26")))
     with pytest.raises(LockError, match=r"locks a for cpython 3\.12\.1"):
-        lockfile.answers(lock, Path("matrix.lock"), CONFIG, wanted(a=interpreter))
+        lock_check.answers(lock, Path("matrix.lock"), CONFIG, wanted(a=interpreter))
 
 
 def test_a_cell_that_is_not_locked_is_refused() -> None:
     """A cell that the lock does not know cannot be run from it."""
     with pytest.raises(LockError, match="does not lock new"):
-        lockfile.answers(lock_of(), Path("matrix.lock"), CONFIG, wanted(new=testing.interpreter()))
+        lock_check.answers(lock_of(), Path("matrix.lock"), CONFIG, wanted(new=testing.interpreter()))
 
 
 def test_the_digest_follows_what_decides_about_distributions() -> None:

@@ -11,7 +11,7 @@ from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments.manifest import read_marker
 from venvgrid.model import UsageError
-from venvgrid.storage import directories
+from venvgrid.storage import directories, own_folders
 
 if TYPE_CHECKING:
     import argparse
@@ -73,6 +73,7 @@ def _prune(store: EnvironmentStore, terminal: Terminal) -> None:
     freed = 0
     if not store.root.is_dir():
         return
+    own_folders.check_all(store.root)
     with run_lock(store.root, terminal.message):
         linked = set(store.linked().values())
         for key in store.all_keys():

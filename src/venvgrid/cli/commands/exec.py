@@ -11,6 +11,7 @@ from venvgrid.cli import options
 from venvgrid.model import InfrastructureError, Outcome, Stage, UsageError
 from venvgrid.processes import runner, variables
 from venvgrid.processes.command import Command
+from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +50,5 @@ def enter(
         extra={**config.test.env, **cell.variables, "VENVGRID_CELL": cell.id},
         prefix=place,
     )
-    private = context.root / "cells" / cell.id
-    private.mkdir(parents=True, exist_ok=True)
+    private = own_folders.make(context.root, "cells", cell.id)
     return runner.attach(Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
@@ -11,7 +12,7 @@ from venvgrid.app.request import lock_digest
 from venvgrid.app.resolution import resolve
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
-from venvgrid.model import ExitStatus, InfrastructureError, Status
+from venvgrid.model import ExitStatus, InfrastructureError, LockError, Status
 from venvgrid.resolving import lockfile, version_policies
 from venvgrid.storage.atomic import write_atomic
 
@@ -33,7 +34,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
     wanted, front = options.run_options(arguments, terminal), options.front_end(arguments, terminal)
-    found = read_config(source, wanted, front, grid=grid, update=arguments.update)
+    found = read_config(source, wanted, front, grid=grid, update=arguments.update, remake=True)
     context = RunContext(config=found.config, options=wanted, front=front, refresh=True)
     plan = make_plan(context)
     resolved = resolve(context, plan)
@@ -58,7 +59,9 @@ def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
 
 def _moved(path: Path, frozen: Mapping[str, FrozenPolicy]) -> Iterator[str]:
     """Yield a line for each policy whose versions differ from those of the lock."""
-    known = lockfile.read(path).frozen if path.is_file() else {}
+    known: Mapping[str, FrozenPolicy] = {}
+    with suppress(LockError):
+        known = lockfile.read(path).frozen
     for name, item in frozen.items():
         before = known.get(name)
         now = (*item.values, item.pre)

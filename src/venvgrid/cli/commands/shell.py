@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.cli.commands import exec as execute
+from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
     import argparse
@@ -37,7 +38,8 @@ def prepare(shell: str, place: Path, private: Path) -> tuple[str, ...]:
     name = Path(shell).name
     if name == "bash":
         startup = private / "bashrc"
-        startup.write_text(f"[ -f ~/.bashrc ] && . ~/.bashrc\n. {shlex.quote(str(activate))}\n", encoding="utf-8")
+        text = f"[ -f ~/.bashrc ] && . ~/.bashrc\n. {shlex.quote(str(activate))}\n"
+        own_folders.write(private, startup.name, text)
         return (shell, "--rcfile", str(startup), "-i")
     if name == "zsh":
         lines = [
@@ -45,7 +47,7 @@ def prepare(shell: str, place: Path, private: Path) -> tuple[str, ...]:
             '[ -f "$ZDOTDIR/.zshrc" ] && . "$ZDOTDIR/.zshrc"',
             f". {shlex.quote(str(activate))}",
         ]
-        (private / ".zshrc").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        own_folders.write(private, ".zshrc", "\n".join(lines) + "\n")
         return ("/usr/bin/env", f"ZDOTDIR={private}", shell, "-i")
     if name == "fish":
         return (shell, "--init-command", f"source {shlex.quote(f'{activate}.fish')}")
