@@ -74,7 +74,7 @@ class EnvironmentStore:
         digest = wheel.digest if wheel else ""
         marker = None if fresh else self._usable(path, entry, may_link=may_link)
         if marker and marker.project == digest:
-            return self._environment(path, entry, "reused", linked=frozenset(marker.links))
+            return self._environment(path, entry, "reused", marker)
         try:
             if marker:
                 self._unmark(path)
@@ -204,12 +204,13 @@ class EnvironmentStore:
             site=venv_layout.site_of(path, entry.interpreter, self.platform).relative_to(path).as_posix(),
             manifest=result.manifest,
             links=result.links,
+            overlaps=[list(item) for item in result.overlaps],
         )
         write_marker(path, marker)
-        environment = self._environment(path, entry, detail, linked=frozenset(result.links))
+        environment = self._environment(path, entry, detail, marker)
         return replace(environment, cached_packages=result.cached_packages, compiled=result.compiled)
 
-    def _environment(self, path: Path, entry: LockEntry, detail: str, *, linked: frozenset[str]) -> Environment:
+    def _environment(self, path: Path, entry: LockEntry, detail: str, marker: Marker) -> Environment:
         return Environment(
             key=entry.key,
             path=path,
@@ -217,7 +218,8 @@ class EnvironmentStore:
             site=venv_layout.site_of(path, entry.interpreter, self.platform),
             interpreter=entry.interpreter,
             detail=detail,
-            linked=linked,
+            linked=frozenset(marker.links),
+            overlaps=tuple(tuple(item) for item in marker.overlaps),
         )
 
     def _unmark(self, path: Path) -> None:

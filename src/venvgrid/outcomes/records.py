@@ -37,6 +37,15 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deselected:
+    """The session, or one worker of it, left out this many tests so far; `last_failed`: because of --lf."""
+
+    source: str
+    tests: int
+    last_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """A test began."""
 
@@ -58,6 +67,8 @@ class Reported:
     longrepr: str = ""
     collecting: bool = False
     lost: bool = False  # its process died: another one made the report
+    ran: bool = True  # its body was executed
+    reruns: int = 0  # by a plugin, before this result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,4 +106,4 @@ class Finished:
     worker: str = ""
 
 
-Record = Session | Collected | Started | Reported | Stopped | Attested | Finished
+Record = Session | Collected | Deselected | Started | Reported | Stopped | Attested | Finished
