@@ -16,7 +16,7 @@ from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.environments.store import EnvironmentStore
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model import InstallMode
-from venvgrid.outcomes import probe
+from venvgrid.outcomes import probe, witness
 from venvgrid.processes import runner
 from venvgrid.processes.command import Cancellation
 from venvgrid.processes.redaction import Redactor
@@ -120,7 +120,7 @@ class RunContext:
                 app_data=self.cache / "virtualenv",
             ),
             packages=self.packages,
-            probe=probe.PROBE_FILE,
+            guests=(probe.PROBE_FILE, witness.WITNESS_FILE, witness.START_FILE),
             offline=self.options.offline,
         )
         return EnvironmentStore(

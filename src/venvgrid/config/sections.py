@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise")
 INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
-TEST = ("command", "reports", "smoke", "timeout", "grace-period", "retries", "memory", "coverage", "pass-env", "env")
+TEST = (
+    "command",
+    "reports",
+    "smoke",
+    "imports",
+    "timeout",
+    "grace-period",
+    "retries",
+    "memory",
+    "coverage",
+    "pass-env",
+    "env",
+)
 
 FULL, COVER = "full", "cover"
 JUNIT = "junit:"
@@ -139,6 +151,14 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
             "(allowed: 'pytest', 'exit-status', 'junit:FILE')"
         )
 
+    def imports(raw: object) -> str:
+        value = text(raw)
+        if value in {"required", "noted"}:
+            return value
+        raise BadValueError(
+            f"{shown(value)} is not allowed{nearest(value, ['required', 'noted'])} (allowed: 'required', 'noted')"
+        )
+
     command = table.take_all("command", argument, default.command)
     if table.values.get("command") == [] or (command and not command[0].strip()):
         table.wrong("command", 'needs a program, such as ["pytest"]')
@@ -146,6 +166,7 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
         command=command,
         reports=table.take("reports", reports, default.reports),
         smoke=_unique(table.take_all("smoke", values.module_name)),
+        imports=table.take("imports", imports, default.imports),
         timeout=table.take("timeout", values.limit, default.timeout),
         grace_period=table.take("grace-period", values.duration, default.grace_period),
         retries=table.take("retries", values.whole_number(values.MAX_RETRIES), default.retries),

@@ -14,7 +14,7 @@ from venvgrid.environments import venv_layout
 from venvgrid.environments.creator import SkeletonError
 from venvgrid.environments.integrity import still_shared
 from venvgrid.environments.manifest import entry_at, take
-from venvgrid.environments.package_cache import ingest
+from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
 from venvgrid.installers.base import InstallRequest
@@ -39,23 +39,27 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """A built environment: the manifest of its own files, and what it shares (see `Populated`)."""
+    """A built environment: the manifest of its own files, and what it shares (see `Populated`).
+
+    `overlaps` are files that several distributions own with different contents (see `record.overlaps`).
+    """
 
     manifest: Manifest
     links: Links
     cached_packages: tuple[str, ...] = ()
     compiled: frozenset[str] = frozenset()
+    overlaps: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """Builds the environments of one configuration. `probe` is a file that each of them gets."""
+    """Builds the environments of one configuration. `guests` are files that each of them gets."""
 
     config: Config
     installer_for: Callable[[Interpreter], Installer]
     creator: Creator
     packages: PackageCache
-    probe: Path
+    guests: tuple[Path, ...]
     offline: bool = False
 
     def build(
@@ -98,7 +102,7 @@ class Builder:
         self._install_project(path, entry, wheel, reinstall=True)
         site = venv_layout.site_of(path, entry.interpreter)
         links = still_shared(site, links, self.packages)
-        return BuildResult(manifest=self._manifest(path, site, links), links=links)
+        return BuildResult(manifest=self._manifest(path, site, links), links=links, overlaps=record.overlaps(site))
 
     def _create(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
         """Create the empty environment and return its manifest."""
@@ -145,14 +149,15 @@ class Builder:
             self._install_project(path, entry, None, reinstall=False)
         manifest = self._manifest(path, site, populated.links) if missing or is_editable else populated.manifest
         return BuildResult(
-            manifest={**manifest, **self._probe(path, site)},
+            manifest={**manifest, **self._guests(path, site)},
             links=populated.links,
             cached_packages=tuple(populated.packages),
             compiled=frozenset(populated.compiled),
+            overlaps=record.overlaps(site),
         )
 
     def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
-        """Return the manifest of all files that the environment does not share, with the probe."""
+        """Return the manifest of all files that the environment does not share, with the guests."""
         shared = {
             venv_layout.prefix_of(path, site) + name
             for key, unshared in links.items()
@@ -160,13 +165,16 @@ class Builder:
             for name in package.site.keys() - set(unshared)
         }
         own = {name: entry for name, entry in take(path).items() if name not in shared}
-        return {**own, **self._probe(path, site)}
+        return {**own, **self._guests(path, site)}
 
-    def _probe(self, path: Path, site: Path) -> Manifest:
-        """Copy the probe into the environment and return its entry of the manifest."""
-        target = site / self.probe.name
-        shutil.copyfile(self.probe, target)
-        return {target.relative_to(path).as_posix(): entry_at(str(target))}
+    def _guests(self, path: Path, site: Path) -> Manifest:
+        """Copy the probe and the witness into the environment and return their entries of the manifest."""
+        found: Manifest = {}
+        for guest in self.guests:
+            target = site / guest.name
+            shutil.copyfile(guest, target)
+            found[target.relative_to(path).as_posix()] = entry_at(str(target))
+        return found
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:
         request = InstallRequest(

@@ -15,7 +15,7 @@ from venvgrid.storage import atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = "venvgrid-environment-3"
+FORMAT = "venvgrid-environment-4"
 MARKER = "venvgrid.json"
 COMPILED = (".pyc", ".pyo")
 Manifest = dict[str, list[object]]  # by path relative to the environment, with "/": see `entry_of`
@@ -38,6 +38,7 @@ class Marker:
     site: str  # site-packages, relative to the environment
     manifest: Manifest
     links: Links
+    overlaps: list[list[str]]  # files that several distributions own with different contents, and their names
 
 
 def read_marker(path: Path) -> Marker | None:

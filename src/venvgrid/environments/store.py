@@ -73,7 +73,7 @@ class EnvironmentStore:
         path = self.folder / entry.key
         marker = None if fresh else self._usable(path, entry, may_link=may_link)
         if marker and marker.project == (wheel.digest if wheel else ""):
-            return self._environment(path, entry, "reused", linked=frozenset(marker.links))
+            return self._environment(path, entry, "reused", marker)
         try:
             if marker:
                 self._unmark(path)
@@ -199,12 +199,13 @@ class EnvironmentStore:
             site=venv_layout.site_of(path, entry.interpreter).relative_to(path).as_posix(),
             manifest=result.manifest,
             links=result.links,
+            overlaps=[list(item) for item in result.overlaps],
         )
         write_marker(path, marker)
-        environment = self._environment(path, entry, detail, linked=frozenset(result.links))
+        environment = self._environment(path, entry, detail, marker)
         return replace(environment, cached_packages=result.cached_packages, compiled=result.compiled)
 
-    def _environment(self, path: Path, entry: LockEntry, detail: str, *, linked: frozenset[str]) -> Environment:
+    def _environment(self, path: Path, entry: LockEntry, detail: str, marker: Marker) -> Environment:
         return Environment(
             key=entry.key,
             path=path,
@@ -212,7 +213,8 @@ class EnvironmentStore:
             site=venv_layout.site_of(path, entry.interpreter),
             interpreter=entry.interpreter,
             detail=detail,
-            linked=linked,
+            linked=frozenset(marker.links),
+            overlaps=tuple(tuple(item) for item in marker.overlaps),
         )
 
     def _unmark(self, path: Path) -> None:

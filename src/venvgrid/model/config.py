@@ -101,6 +101,7 @@ class SuiteOptions:
     command: tuple[str, ...] = ("pytest",)
     reports: str = "pytest"
     smoke: tuple[str, ...] = ()
+    imports: str = ""  # "required", "noted", or "": required for the project, noted for axis packages
     timeout: float | None = 3600.0
     grace_period: float = 5.0
     retries: int = 0

@@ -57,7 +57,8 @@ class Environment:
 
     `cached_packages` are the keys of its distributions in the package cache. `compiled` names the compiled files that
     it began with, relative to site-packages. Both are set only after a build. `linked` are the keys of the packages
-    whose files it shares with other environments.
+    whose files it shares with other environments. `overlaps` are files that several distributions own with different
+    contents, each with the names of these.
     """
 
     key: str
@@ -69,3 +70,4 @@ class Environment:
     cached_packages: tuple[str, ...] = ()
     compiled: frozenset[str] = frozenset()
     linked: frozenset[str] = frozenset()
+    overlaps: tuple[tuple[str, ...], ...] = ()

@@ -14,6 +14,7 @@ from venvgrid.model import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import attestation, signatures
 from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog
+from venvgrid.outcomes.provenance import NOTHING_FOUND, Finding
 from venvgrid.processes import diagnosis
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Judgement:
     tests: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     failures: tuple[Failure, ...] = ()
     attested: Attestation = field(default_factory=Attestation)
+    notes: tuple[str, ...] = ()
 
 
 def judge(
@@ -60,14 +62,22 @@ def judge(
     report: ReportFile | None = None,
     before: Mapping[str, str] = EMPTY,
     after: Mapping[str, str] = EMPTY,
+    finding: Finding = NOTHING_FOUND,
 ) -> Judgement:
     """Return the outcome of one run of a cell's test command.
 
     `report` is the result of `junit_input.read` if `expected.reports` is "junit:FILE". `before` and `after` are the
-    versions of the axis packages in the environment before and after the command; empty if not checked.
+    versions of the axis packages in the environment before and after the command; empty if not checked. `finding` is
+    the witness's.
     """
-    different = attestation.first_difference(observed, expected, before, after)
+    different = attestation.first_difference(observed, expected, before, after) or finding.difference
     kind, outcome, reason = _decide(observed, ended, expected, report, different)
+    imported = _imported(observed, expected)
+    lacking = [name for name in finding.lacking if name not in imported]
+    if outcome is Outcome.PASSED and lacking:
+        kind, outcome, reason = "mismatch", Outcome.MISMATCH, f"{lacking[0]} was never imported: {NEVER_HINT}"
+    elif outcome is Outcome.PASSED and observed.reruns:
+        outcome, reason = Outcome.FLAKY, _rerun(observed)
     counts = observed.counts() if report is None else dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
     failures = observed.failures if report is None else report.failures
     if outcome in {Outcome.CRASHED, Outcome.TIMED_OUT}:
@@ -79,8 +89,46 @@ def judge(
         reason=reason,
         tests={} if expected.reports == EXIT_STATUS else {verdict.value: counts[verdict] for verdict in CaseOutcome},
         failures=failures,
-        attested=attestation.attestation(observed, before),
+        attested=_attested(observed, before, finding),
+        notes=(
+            *(f"{name} was never imported" for name in finding.unimported if name not in imported),
+            *finding.notes,
+            *_told(observed),
+        )
+        if outcome in {Outcome.PASSED, Outcome.FLAKY}
+        else (),
     )
+
+
+def _attested(observed: Observation, before: Mapping[str, str], finding: Finding) -> Attestation:
+    found = attestation.attestation(observed, before)
+    return replace(
+        found, python=found.python or finding.python, project_origin=found.project_origin or finding.project_origin
+    )
+
+
+def _imported(observed: Observation, expected: Expectation) -> set[str]:
+    """Return the names of the distributions that the probe saw imported, where the witness was not let in."""
+    attested = [seen.attested for seen in observed.sessions.values() if seen.attested is not None]
+    own = {expected.project} if any(item.project_imported for item in attested) else set()
+    return own.union(*(item.imported for item in attested))
+
+
+def _rerun(observed: Observation) -> str:
+    number = len(observed.reruns)
+    which = "it was" if number == 1 else "they were"
+    return f"{_tests(number)} passed only when {which} run again: {_some(list(observed.reruns))}"
+
+
+def _told(observed: Observation) -> tuple[str, ...]:
+    """Return notes of what was left out of the sessions."""
+    deselected = sum(observed.deselected.values())
+    notes = [f"{_tests(deselected)} {'was' if deselected == 1 else 'were'} deselected"] if deselected else []
+    if observed.unrun:
+        notes.append(f"{_tests(len(observed.unrun))} expected to fail without being run")
+    if observed.is_last_failed:
+        notes.append("only the tests that failed last were run (--lf)")
+    return tuple(notes)
 
 
 Decision = tuple[str, Outcome, str]  # the kind of failure of the cell as a whole, the outcome, the reason
@@ -156,6 +204,11 @@ def _cell_failure(kind: str, reason: str) -> Failure:
     return Failure(test="", kind=kind, message=reason, signature=signatures.signature(kind, reason, "", ""))
 
 
+def mismatch(reason: str) -> Failure:
+    """Return the failure of a cell that tested something else."""
+    return _cell_failure("mismatch", reason)
+
+
 def _by_report(report: ReportFile | None, ended: CommandExit, file: str) -> tuple[Outcome, str]:
     status = _status(ended)
     if report is None or report.missing:
@@ -189,13 +242,17 @@ def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, st
             return broken
         if len(observed.main) > 1 and not seen.verdicts:
             return Outcome.NO_TESTS, f"one of {len(observed.main)} pytest sessions ran no tests"
-    if ended.exit_code not in {0, NO_TESTS_COLLECTED} or (ended.exit_code and _executed(counts)):
+    executed = _executed(counts) - len(observed.unrun)
+    if ended.exit_code not in {0, NO_TESTS_COLLECTED} or (ended.exit_code and executed):
         return Outcome.FAILED, f"{_all_passed(counts)}, but {status}{diagnosis.pytest_meaning(ended.exit_code)}"
-    if _executed(counts) == 0:
-        return Outcome.NO_TESTS, _nothing_ran(counts, "pytest collected no tests", observed.skip_reasons)
+    if executed == 0:
+        return Outcome.NO_TESTS, _nothing_ran(
+            counts, "pytest collected no tests", observed.skip_reasons, len(observed.unrun)
+        )
     return Outcome.PASSED, ""
 
 
+NEVER_HINT = 'the tests prove nothing about it (if that is right, set imports = "noted" in [test])'
 HINT = (
     'if it runs other tests, set `reports` in [test] to "junit:FILE" or "exit-status"; '
     "if it runs pytest, it must hand on PYTEST_ADDOPTS"
@@ -272,8 +329,11 @@ def _all_passed(counts: Mapping[CaseOutcome, int]) -> str:
     return "no test ran" if number == 0 else "the only test passed" if number == 1 else f"all {number} tests passed"
 
 
-def _nothing_ran(counts: Mapping[CaseOutcome, int], empty: str, reasons: Collection[str] = ()) -> str:
+def _nothing_ran(counts: Mapping[CaseOutcome, int], empty: str, reasons: Collection[str] = (), unrun: int = 0) -> str:
     skipped = counts[CaseOutcome.SKIPPED]
+    if unrun:
+        more = f", {_tests(skipped)} skipped" if skipped else ""
+        return f"no test was executed: {_tests(unrun)} expected to fail without being run{more}"
     if not skipped:
         return empty
     why = f" ({', '.join(reasons)})" if len(reasons) == 1 else ""

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from venvgrid.model import CaseOutcome, Failure
 from venvgrid.model.result import worst
 from venvgrid.outcomes import signatures
-from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started, Stopped
+from venvgrid.outcomes.records import (
+    Attested,
+    Collected,
+    Deselected,
+    Finished,
+    Record,
+    Reported,
+    Session,
+    Started,
+    Stopped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +70,10 @@ class Observation:
         self.problems: dict[str, Reported] = {}  # by node id: files with collection errors, each counted once
         self.crashes: list[Reported] = []
         self.skip_reasons: dict[str, None] = {}  # the first few
+        self.reruns: dict[str, None] = {}  # tests that passed, but not at first
+        self.deselected: dict[str, int] = {}  # by session; workers of pytest-xdist deselect the same tests
+        self.is_last_failed = False  # --lf left tests out
+        self.unrun: set[tuple[str, str]] = set()  # tests that were expected to fail, whose bodies did not run
         self._failures: dict[tuple[str, str], Failure] = {}
         self._budget = LONGREPR_BUDGET
 
@@ -79,6 +93,10 @@ class Observation:
                 self._report(seen, record)
             case Stopped():
                 seen.stopped = record
+            case Deselected():
+                key = "workers" if seen.session.worker else record.source
+                self.deselected[key] = max(self.deselected.get(key, 0), record.tests)
+                self.is_last_failed |= record.last_failed
             case Attested():
                 seen.attested = record
             case Finished():
@@ -119,6 +137,10 @@ class Observation:
             seen.last = record.id
             before = seen.verdicts.get(record.id)
             seen.verdicts[record.id] = record.verdict if before is None else worst(before, record.verdict)
+            if record.verdict is CaseOutcome.XFAILED and not record.ran:
+                self.unrun.add((record.source, record.id))
+            if record.reruns and record.verdict is CaseOutcome.PASSED:
+                self.reruns[record.id] = None
         if record.verdict is CaseOutcome.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
             self.skip_reasons[record.message] = None
         if record.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:

@@ -187,6 +187,10 @@ def _collected(source: str, data: dict[str, Any]) -> Record:
     return records.Collected(source=source, ids=int(data["ids"]))
 
 
+def _deselected(source: str, data: dict[str, Any]) -> Record:
+    return records.Deselected(source=source, tests=int(data["tests"]), last_failed=data.get("lf") is True)
+
+
 def _started(source: str, data: dict[str, Any]) -> Record:
     return records.Started(source=source, id=_id(data))
 
@@ -213,6 +217,8 @@ def _reported(source: str, data: dict[str, Any]) -> Record:
         longrepr=longrepr,
         collecting=data["t"] == "collect",
         lost=data.get("lost") is True,
+        ran=data.get("ran") is not False,
+        reruns=int(data.get("reruns", 0)),
     )
 
 
@@ -246,6 +252,7 @@ def _finished(source: str, data: dict[str, Any]) -> Record:
 _MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
     "session": _session,
     "collected": _collected,
+    "deselected": _deselected,
     "start": _started,
     "test": _reported,
     "collect": _reported,

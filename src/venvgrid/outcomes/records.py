@@ -41,6 +41,14 @@ class Collected(FromProcess):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deselected(FromProcess):
+    """The session, or one worker of it, left out this many tests so far; `last_failed`: because of --lf."""
+
+    tests: int
+    last_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started(FromProcess):
     """A test began."""
 
@@ -60,6 +68,8 @@ class Reported(FromProcess):
     longrepr: str = ""
     collecting: bool = False
     lost: bool = False  # its process died: another one made the report
+    ran: bool = True  # its body was executed
+    reruns: int = 0  # by a plugin, before this result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,4 +103,4 @@ class Finished(FromProcess):
     worker: str = ""
 
 
-Record = Session | Collected | Started | Reported | Stopped | Attested | Finished
+Record = Session | Collected | Deselected | Started | Reported | Stopped | Attested | Finished

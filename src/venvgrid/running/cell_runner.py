@@ -16,6 +16,7 @@ from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.processes.diagnosis import last_exception, with_last_line
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
+from venvgrid.running.witnessing import CellWitness, changed_code, scene_of
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class CellRunner:
             known,
             outcome=outcome,
             reason=reason,
-            notes=(*known.notes, note) if leaked else known.notes,
+            notes=(*known.notes, *judged.notes, *((note,) if leaked else ())),
             attempts=attempt,
             tests={name: count for name, count in judged.tests.items() if count},
             failures=judged.failures,
@@ -129,6 +130,8 @@ class CellRunner:
             measured = self.commands.coverage_folder(task.cell)
             own_folders.delete(measured.parent, measured.name)
         before = record.versions(task.environment.site, self.commands.axis_packages())
+        seen = CellWitness(task=task, scene=scene_of(task, self.commands.config), folder=scratch / "witness")
+        child |= seen.switch_on()
         stream = None
         if self._suite.reports == judgement.PYTEST:
             child |= self.commands.probe(task, scratch / "probe", child)
@@ -158,6 +161,7 @@ class CellRunner:
             self.commands.expectation(task),
             report=junit_input.read(report, earlier, limits) if report else None,
             before=before,
+            finding=seen.finding(),
             after=record.versions(task.environment.site, self.commands.axis_packages()),
         )
         if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
@@ -175,6 +179,10 @@ class CellRunner:
         changed = seen.changed
         if not changed:
             return TestDone(result=result, imported=seen.compiled)
+        hit = changed_code(changed, scene_of(task, self.commands.config), task.environment)
+        if hit and result.outcome in {Outcome.PASSED, Outcome.FLAKY}:
+            reason = f"the tests changed {hit}: what they tested is not what was installed"
+            result = replace(result, outcome=Outcome.MISMATCH, reason=reason, failures=(judgement.mismatch(reason),))
         self.store.drop(task.environment, seen.poisoned)
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         note = f"the tests changed the environment ({changed[0]}{more}): it is built anew before its next use"

@@ -72,6 +72,7 @@ def marker(environment: Path) -> manifest.Marker:
         distributions=[["demo", "1.0", ["sha256:0"], ""]],
         site="lib/site-packages",
         manifest=manifest.take(environment),
+        overlaps=[["six.py", "evil", "six"]],
         links={"kind/demo-1.0-0": ["demo/RECORD"]},
     )
 

@@ -16,6 +16,7 @@ from venvgrid.environments.manifest import COMPILED
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -33,18 +34,34 @@ class InstalledFiles:
     files: dict[str, str]
 
 
-def distributions(site: Path) -> dict[tuple[str, str], InstalledFiles]:
-    """Return the installed distributions by normalised name and version; without a readable RECORD one is left out."""
+def distributions(site: Path, names: frozenset[str] | None = None) -> dict[tuple[str, str], InstalledFiles]:
+    """Return the installed distributions by normalised name and version; without a readable RECORD one is left out.
+
+    `names` are the normalised names of those that are wanted; all if None.
+    """
     found = {}
     for folder in sorted(site.glob("*.dist-info")):
         name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
-        rows = _rows(folder / "RECORD")
+        rows = _rows(folder / "RECORD") if names is None or normalise(name) in names else {}
         if rows:
             record = f"{folder.name}/RECORD"
             found[normalise(name), version] = InstalledFiles(
                 name=normalise(name), version=version, record=record, files={**rows, record: ""}
             )
     return found
+
+
+def overlaps(site: Path) -> tuple[tuple[str, ...], ...]:
+    """Return the files that several distributions list with different hashes, each with their names; sorted."""
+    first: dict[str, tuple[str, str]] = {}
+    found: dict[str, set[str]] = {}
+    for folder in site.glob("*.dist-info"):
+        name = normalise(folder.name.removesuffix(".dist-info").rpartition("-")[0])
+        for path, digest in _raw_rows(folder / "RECORD"):
+            owner, known = first.setdefault(path, (name, digest))
+            if known != digest and not path.endswith(COMPILED):
+                found.setdefault(path, {owner}).add(name)
+    return tuple(sorted((path, *sorted(names)) for path, names in found.items()))
 
 
 def owned_twice(installed: dict[tuple[str, str], InstalledFiles]) -> frozenset[str]:
@@ -74,12 +91,14 @@ def _is_odd(path: str) -> bool:
 
 
 def _rows(record: Path) -> dict[str, str]:
-    found = {}
+    return {path: _hex(digest) for path, digest in _raw_rows(record) if not path.endswith(COMPILED)}
+
+
+def _raw_rows(record: Path) -> Iterator[tuple[str, str]]:
     with suppress(OSError, csv.Error, UnicodeDecodeError), record.open(encoding="utf-8", newline="") as stream:
         for row in csv.reader(stream):
-            if len(row) > 1 and row[0] and not row[0].endswith(COMPILED):
-                found[row[0]] = _hex(row[1])
-    return found
+            if len(row) > 1 and row[0]:
+                yield row[0], row[1]
 
 
 def _hex(text: str) -> str:

@@ -7,7 +7,7 @@ loaded, so that tests and the pytest runs that they start see neither of them. I
 a second session of the same process.
 
 Each process writes a file of its own into the folder "stream", one JSON object a line. "t" is its type: session, collected,
-start, test, collect, stop, attest, finish. A pytest-xdist controller writes the results of tests, its workers only their
+deselected, start, test, collect, stop, attest, finish. A pytest-xdist controller writes the results of tests, its workers only their
 attestations.
 
 One file, no dependencies, Python 2.7 to 3.15, pytest 4.6 to 9. It must not disturb the tests: hooks never raise, only the
@@ -56,6 +56,7 @@ def pytest_addoption(parser):
                 switch.writer = _Writer(switch.spec["stream"])
                 switch.writer.add(_session(None))
                 switch.stacks = _Stacks(switch.spec)
+            _run_installed()
     except Exception:
         del _armed[:]
 
@@ -73,7 +74,28 @@ def pytest_configure(config):
         config.pluginmanager.register(_Run(switch, str(rootdir)), NAME + "_run")
 
 
-class _Worker(object):
+class _Selection(object):
+    """Counts the tests that a session leaves out."""
+
+    deselected = 0
+
+    def pytest_deselected(self, items):
+        self.deselected += len(items)
+        self.write_deselected(False)
+
+    def write_deselected(self, last_failed):
+        self.writer.add({"t": "deselected", "tests": self.deselected, "lf": last_failed})
+
+    def look_for_last_failed(self, config):
+        """Record that --lf left out tests: it skips whole files without saying so by a hook."""
+        plugin = config.pluginmanager.get_plugin("lfplugin")
+        if getattr(plugin, "active", False) and (
+            getattr(plugin, "_skipped_files", 0) or (self.deselected and getattr(plugin, "lastfailed", None))
+        ):
+            self.write_deselected(True)
+
+
+class _Worker(_Selection):
     """The hooks of a pytest-xdist worker: it only attests, its controller streams the results."""
 
     def __init__(self, spec, name):
@@ -85,8 +107,10 @@ class _Worker(object):
 
     def pytest_runtest_logstart(self, nodeid):
         self.stacks.start()
+        _look()
 
     def pytest_runtest_logreport(self, report):
+        _look()
         self.stacks.report(report)
 
     @hookimpl(hookwrapper=True, tryfirst=True)
@@ -95,7 +119,7 @@ class _Worker(object):
         _end(self.writer, self.spec, self.name, getattr(session, "exitstatus", exitstatus))
 
 
-class _Run(object):
+class _Run(_Selection):
     """The hooks of a session whose tests count."""
 
     def __init__(self, switch, rootdir):
@@ -117,6 +141,7 @@ class _Run(object):
 
     def pytest_collection_finish(self, session):
         items = getattr(session, "items", None)
+        self.look_for_last_failed(session.config)
         if items is not None:
             self.writer.add({"t": "collected", "ids": len(set([_text(item.nodeid) for item in items])), "worker": None})
 
@@ -134,6 +159,7 @@ class _Run(object):
 
     def pytest_runtest_logstart(self, nodeid):
         self.switch.stacks.start()
+        _look()
         self.running[nodeid] = _Test(self.clock())
         self.writer.add({"t": "start", "id": _text(nodeid)})
 
@@ -150,6 +176,7 @@ class _Run(object):
             self.write_result(report.nodeid, lost=True)
 
     def pytest_runtest_logfinish(self, nodeid):
+        _look()
         self.write_result(nodeid)
 
     def write_result(self, nodeid, lost=False):
@@ -163,6 +190,10 @@ class _Run(object):
             record.update(self.details(test.report))
         if lost:
             record["lost"] = True
+        if not test.ran:
+            record["ran"] = False
+        if test.reruns:
+            record["reruns"] = test.reruns
         self.writer.add(record)
 
     def details(self, report):
@@ -220,7 +251,7 @@ def _end(writer, spec, worker, exitstatus):
 class _Test(object):
     """The result of one test, from the reports of its phases and subtests."""
 
-    __slots__ = ("started", "reported", "remote", "verdict", "report")
+    __slots__ = ("started", "reported", "remote", "verdict", "report", "ran", "reruns")
 
     def __init__(self, started):
         self.started = started
@@ -228,9 +259,13 @@ class _Test(object):
         self.remote = started is None
         self.verdict = None
         self.report = None  # of the phase that did not pass
+        self.ran = False  # the body of the test, at least in part
+        self.reruns = 0
 
     def add(self, report):
         outcome = report.outcome
+        self.ran = self.ran or report.when == "call"
+        self.reruns += outcome in ("rerun", "retried")
         if hasattr(report, "node"):  # it ran in a worker, so the clock of this process is no measure
             self.remote = True
         is_part = type(report).__name__.lower() == "subtestreport"
@@ -454,6 +489,73 @@ def _set_or_remove(name, value):
         os.environ.pop(name, None)
 
 
+# --------------------------------------------------------------------------------------------- the installed project
+
+
+def _witness():
+    """Return the witness of this process, or None: it knows which modules come from the environment."""
+    return getattr(sys.modules.get("_venvgrid_witness"), "active", None)
+
+
+def _look():
+    """Let the witness see modules that a test put into sys.modules."""
+    witness = _witness()
+    if witness is not None:
+        witness.look()
+
+
+def _run_installed():
+    """Make pytest import tests inside the project's package by their names, as they are installed.
+
+    pytest compares the file that it collected, of the checkout, with that of the module, and imports by path in the import
+    mode "importlib". Both are right for all other files.
+    """
+    witness = _witness()
+    if witness is None or not witness.first:
+        return
+    witness.front()
+    for name in ("_pytest.python", "_pytest.config", "_pytest.doctest"):
+        module = sys.modules.get(name)
+        if module is None:
+            try:
+                module = __import__(name, fromlist=["_"])
+            except ImportError:
+                continue
+        if hasattr(module, "import_path"):
+            module.import_path = _by_name(module.import_path, witness)
+    local = getattr(sys.modules.get("py._path.local") or sys.modules.get("_pytest._py.path"), "LocalPath", None)
+    if local is not None and hasattr(local, "pyimport"):
+        local.pyimport = _by_name(local.pyimport, witness)
+
+
+def _by_name(original, witness):
+    if getattr(original, "is_venvgrids", False):
+        return original
+
+    def import_path(path, *arguments, **options):
+        name = witness.module_of(os.path.abspath(str(path)))
+        if not name:
+            return original(path, *arguments, **options)
+        if str(options.get("mode", "")).endswith("importlib"):
+            __import__(name)
+            return sys.modules[name]
+        before = os.environ.get(IGNORE)
+        os.environ[IGNORE] = "1"
+        try:
+            return original(path, *arguments, **options)
+        finally:
+            if before is None:
+                os.environ.pop(IGNORE, None)
+            else:
+                os.environ[IGNORE] = before
+
+    import_path.is_venvgrids = True
+    return import_path
+
+
+IGNORE = "PY_IGNORE_IMPORTMISMATCH"
+
+
 # ------------------------------------------------------------------------------------------------------- the attestation
 
 
@@ -481,9 +583,12 @@ def _old_implementation():
 
 
 def _attest(spec):
+    _look()
     project = spec.get("project") or {}
     wanted = list(spec.get("distributions") or ())
-    found = _installed(set([_normal(name) for name in wanted + [project.get("name") or ""]]))
+    found = _installed(set([_normal(name) for name in wanted]))
+    own = set([_normal(project.get("name") or "")])
+    found.update(_installed(own, [_witness().site] if _witness() else []) or _installed(own))
     prefix = os.path.realpath(spec.get("prefix") or sys.prefix)
     packages, origins, imported = {}, {}, []
     for name in wanted:
@@ -504,10 +609,10 @@ def _normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _installed(wanted):
+def _installed(wanted, path=None):
     """Return the first copy of each distribution on sys.path, as an import would find it: name -> (version, metadata)."""
     found = {}
-    for entry in sys.path:
+    for entry in sys.path if path is None else path:
         try:
             entry = entry or os.getcwd()
             names = sorted(os.listdir(entry)) if os.path.isdir(entry) else []

@@ -1,0 +1,315 @@
+# -*- coding: utf-8 -*-
+"""venvgrid's witness: records in every Python process of a cell from which files watched modules are imported.
+
+Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts. It does nothing unless the
+variable VENVGRID_WITNESS names its specification (see `venvgrid.outcomes.witness`). The variable stays in force for children.
+
+Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name and a file, with "\\0"
+between them. Types: "process" (its interpreter and version), "import", "session" (pytest was imported and should have the
+probe), "probe" (it has), "checkout" (a test that the project's wheel does not ship), and "run" (a file outside of the environment
+was executed; Python 3.8 and newer).
+
+It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
+the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
+
+One file, no dependencies, Python 2.7 to 3.15. It starts in less than 2 ms: it imports only what a starting interpreter has loaded.
+It never raises, and functions that are needed later are bound at the start, because tests replace os.open and fork.
+"""
+
+import os
+import sys
+
+VARIABLE = "VENVGRID_WITNESS"
+TESTS = ("test", "tests", "conftest")
+OLD = sys.version_info[0] == 2
+MODULE = type(sys)
+
+
+def is_test(name):
+    """Return whether a module below the project's package is a test, by the part of its name after the package."""
+    return any(
+        part in TESTS or part.startswith("test_") or part.endswith(("_test", "_tests")) for part in name.split(".")
+    )
+
+
+class Witness(object):
+    """A finder at the front of sys.meta_path. `fields` are the pairs of the specification."""
+
+    def __init__(self, fields):
+        self.stream = self.site = ""
+        self.project = ""  # the name of the distribution, if its modules are to come from the environment
+        self.roots = []  # modules that are watched, with all below them
+        self.first = set()  # those of the project that come from the environment
+        self.sources = []  # folders of the checkout in which these are
+        inside = []  # folders whose files are not recorded when they are executed
+        lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append}
+        lists["inside"] = inside.append
+        for key, value in fields:
+            if key in lists:
+                lists[key](value)
+            else:
+                setattr(self, key, value)
+        self.tops = set([root.partition(".")[0] for root in self.roots])
+        self.below = tuple([root + "." for root in self.roots])
+        self.inside = tuple([folder.rstrip(os.sep) + os.sep for folder in inside])
+        self.checkout = tuple([os.path.join(folder, "") for folder in self.sources])
+        self.known = set()
+        self.files = {}
+        # Bound now: tests replace attributes of the modules.
+        self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
+        self.realpath, self.split, self.join, self.getcwd = os.path.realpath, os.path.split, os.path.join, os.getcwd
+        self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        self.meta_path, self.modules = sys.meta_path, sys.modules
+
+    # ------------------------------------------------------------------------------------------------------- records
+
+    def add(self, kind, name, file):
+        """Append a record, once. A full disk or a closed descriptor is no trouble of the tests."""
+        key = (kind, name, file)
+        if key in self.known:
+            return
+        self.known.add(key)
+        try:
+            line = "\0".join(key).replace("\n", "\\n") + "\n"
+            if not isinstance(line, bytes):
+                line = line.encode("utf-8", "surrogateescape")
+            fd = self.open(self.join(self.stream, "%d" % self.getpid()), self.flags, 0o644)
+            try:
+                self.write(fd, line)
+            finally:
+                self.close(fd)
+        except Exception:
+            pass
+
+    def saw(self, name, file):
+        """Record that a watched module was imported from a file."""
+        if isinstance(file, (str, type(u""))) and self.files.get(name) != file:
+            self.files[name] = file
+            real = self.real(file)
+            self.add("import", name, real)
+            if self.unshipped(name) and real.startswith(self.checkout) and not real.startswith(self.inside):
+                self.add("checkout", name, real)
+
+    def real(self, file):
+        """Resolve links of the folder, not of the file itself: an installer may link files from its cache."""
+        if OLD and isinstance(file, type(u"")):
+            file = file.encode(sys.getfilesystemencoding() or "utf-8")
+        if file.endswith((".pyc", ".pyo")) and os.sep + "__pycache__" + os.sep not in file and OLD:
+            file = file[:-1]
+        folder, name = self.split(self.join(self.getcwd(), file))
+        return self.join(self.realpath(folder), name)
+
+    def look(self):
+        """Record watched roots that were put into sys.modules in another way than by an import."""
+        for root in self.roots:
+            if root in self.modules:
+                self.look_at(root)
+
+    def look_at(self, name):
+        try:
+            module = self.modules.get(name)
+            if isinstance(module, MODULE):
+                self.saw(name, MODULE.__getattribute__(module, "__dict__").get("__file__"))
+        except Exception:
+            pass
+
+    def at_exit(self):
+        for name in list(self.modules):
+            if name in self.roots or name.startswith(self.below):
+                self.look_at(name)
+
+    def executed(self, event, arguments):
+        """Record a file outside of the environment whose code is executed. An audit hook."""
+        if event == "exec":
+            try:
+                file = arguments[0].co_filename
+                if file not in self.files and file[:1] != "<":
+                    self.files[file] = file
+                    if not file.startswith(self.inside):
+                        self.add("run", "", self.real(file))
+            except Exception:
+                pass
+
+    # ------------------------------------------------------------------------------------------------------ the finder
+
+    def front(self):
+        """Take the first place of sys.meta_path."""
+        if sys.meta_path and sys.meta_path[0] is not self:
+            sys.meta_path[:] = [self] + [finder for finder in sys.meta_path if finder is not self]
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "_pytest.main" or name == "_venvgrid_probe":
+            self.tell_session(name)
+        if name.partition(".")[0] not in self.tops:
+            return None
+        try:
+            self.front()
+            if name not in self.roots and not name.startswith(self.below):
+                return None
+            self.look()
+            spec = self.find(name, path, target)
+            if spec is not None and spec.has_location and not self.is_query():
+                self.saw(name, spec.origin)
+            return spec
+        except Exception:
+            return None
+
+    def tell_session(self, name):
+        if name == "_venvgrid_probe":
+            self.add("probe", "", "")
+        elif os.environ.get("VENVGRID_PROBE"):
+            self.add("session", "", "")
+
+    def is_query(self):
+        """Return whether importlib.util.find_spec asks: nothing is imported."""
+        frame = sys._getframe(2)
+        for _ in range(3):
+            if frame is None:
+                return False
+            if frame.f_code.co_name == "find_spec" and frame.f_globals.get("__name__") == "importlib.util":
+                return True
+            frame = frame.f_back
+        return False
+
+    def find(self, name, path, target):
+        """Return the spec that the other finders find; of the project's modules the one in the environment."""
+        parent = name.rpartition(".")[0].replace(".", os.sep)
+        if name in self.first:
+            spec = self.ask(name, [self.join(self.site, parent) if parent else self.site], target)
+            if spec is not None:
+                return spec
+        spec = self.ask(name, path, target)
+        if spec is None:
+            for folder in self.unshipped(name):
+                spec = self.ask(name, [self.join(folder, parent)], target)
+                if spec is not None:
+                    break
+        return spec
+
+    def ask(self, name, path, target):
+        for finder in list(self.meta_path):
+            if finder is not self:
+                found = getattr(finder, "find_spec", None)
+                if found is None:  # a finder of old style: the import asks it
+                    return None
+                spec = found(name, path, target)
+                if spec is not None:
+                    return spec
+        return None
+
+    def unshipped(self, name):
+        """Return the folders of the checkout for a test that the environment does not have; else nothing."""
+        for root in self.first:
+            if name.startswith(root + ".") and is_test(name[len(root) + 1 :]):
+                return self.sources
+        return ()
+
+    def module_of(self, file):
+        """Return the name of the project's module whose source in the checkout is a file, or ""."""
+        base = os.path.splitext(file)[0]
+        for folder in self.sources:
+            if base.startswith(folder.rstrip(os.sep) + os.sep):
+                name = base[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, ".")
+                if name.endswith(".__init__"):
+                    name = name[: -len(".__init__")]
+                if any(name == root or name.startswith(root + ".") for root in self.first):
+                    return name
+        return ""
+
+    def find_distributions(self, context):
+        """Return the installed copy of the project for importlib.metadata, not an egg-info of the checkout."""
+        name = (getattr(context, "name", None) or "").replace("_", "-").replace(".", "-").lower()
+        if not self.project or name != self.project:
+            return iter(())
+        from importlib.metadata import DistributionFinder, MetadataPathFinder
+
+        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[self.site]))
+
+
+class OldWitness(Witness):
+    """The finder of Python 2.7."""
+
+    def find_module(self, name, path=None):
+        if name == "_pytest.main" or name == "_venvgrid_probe":
+            self.tell_session(name)
+        if name.partition(".")[0] not in self.tops:
+            return None
+        try:
+            self.front()
+            if name not in self.roots and not name.startswith(self.below):
+                return None
+            self.look()
+            return self.old_find(name, path)
+        except Exception:
+            return None
+
+    def old_find(self, name, path):
+        parent, _, last = name.rpartition(".")
+        parent = parent.replace(".", os.sep)
+        places = [[self.join(self.site, parent) if parent else self.site]] if name in self.first else []
+        folders = self.unshipped(name)
+        for place in places + [path] + [[self.join(folder, parent)] for folder in folders]:
+            for finder in list(self.meta_path):
+                loader = finder.find_module(name, place) if finder is not self else None
+                if loader is not None:
+                    return loader
+            loader = self.imp_loader(name, last, place)
+            if loader is not None:
+                return loader
+        return None
+
+    def imp_loader(self, name, last, place):
+        import imp
+
+        try:
+            file, path, description = imp.find_module(last, place)
+        except ImportError:
+            return None
+        self.saw(name, self.join(path, "__init__.py") if description[2] == imp.PKG_DIRECTORY else path)
+        return _ImpLoader(imp, file, path, description)
+
+
+class _ImpLoader(object):
+    """Loads what imp.find_module found."""
+
+    def __init__(self, *found):
+        self.found = found
+
+    def load_module(self, name):
+        imp, file, path, description = self.found
+        try:
+            return imp.load_module(name, file, path, description)
+        finally:
+            if file:
+                file.close()
+
+
+def start():
+    """Return the witness of this process, or None if it is not switched on."""
+    path = os.environ.get(VARIABLE)
+    if not path:
+        return None
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            data = os.read(fd, 1 << 22)
+        finally:
+            os.close(fd)
+        parts = (data if OLD else data.decode("utf-8", "surrogateescape")).split("\0")
+        witness = (OldWitness if OLD else Witness)(list(zip(parts[::2], parts[1::2])))
+        info = sys.version_info
+        witness.add("process", "%d.%d.%d" % info[:3], sys.executable or "")
+        sys.meta_path.insert(0, witness)
+        if hasattr(sys, "addaudithook"):
+            witness.inside += (os.path.dirname(os.__file__) + os.sep,)
+            sys.addaudithook(witness.executed)
+        import atexit
+
+        atexit.register(witness.at_exit)
+        witness.look()
+        return witness
+    except Exception:
+        return None
+
+
+active = start()

@@ -1,0 +1,161 @@
+"""The witness of a cell's command: its specification, and the comparison of its records."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.environments import venv_layout
+from venvgrid.environments.package_cache import record
+from venvgrid.model import AxisKind, InstallMode
+from venvgrid.model.names import normalise
+from venvgrid.outcomes import provenance, witness
+from venvgrid.outcomes.judgement import EXIT_STATUS, JUNIT
+from venvgrid.outcomes.provenance import Finding, Scene, Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.environments.package_cache.record import InstalledFiles
+    from venvgrid.model import Config, Environment
+    from venvgrid.running.tasks import TestTask
+
+SOURCE_FOLDERS = ("", "src", "lib", "python")  # of a checkout, in which its packages may be
+SIZE_LIMIT = 1 << 24  # bytes of a file that is compared by its content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellWitness:
+    """The witness of one run of a cell's command. `folder` is for this run alone."""
+
+    task: TestTask
+    scene: Scene
+    folder: Path
+
+    def switch_on(self) -> dict[str, str]:
+        """Prepare the witness and return its variables."""
+        return witness.switch_on(self.folder, self._specification())
+
+    def finding(self) -> Finding:
+        """Compare what the processes of the command imported with what is installed."""
+        seen = witness.read(self.folder)
+        owned: set[str] = set()
+
+        def is_owned(path: str) -> bool:
+            if not owned:
+                found = record.distributions(self.task.environment.site)
+                owned.update(name for item in found.values() for name in item.files)
+            return path in owned
+
+        return provenance.compare(seen, self.scene, digest=_digest, is_owned=is_owned)
+
+    def _specification(self) -> Iterator[tuple[str, str]]:
+        site, scene = self.task.environment.site, self.scene
+        yield "site", str(site)
+        for folder in dict.fromkeys((str(self.task.environment.path), os.path.realpath(self.task.environment.path))):
+            yield "inside", folder
+        for item in scene.watched:
+            for root in item.roots:
+                yield "root", root
+        if scene.project and scene.project.files and not scene.checkout:
+            yield "project", normalise(scene.project.name)
+            for root in scene.project.roots:
+                if root.split(".")[0] not in provenance.TEST_NAMES:
+                    yield "first", root
+            for folder in scene.sources:
+                yield "source", folder
+
+
+def scene_of(task: TestTask, config: Config) -> Scene:
+    """Return what the modules of a cell are compared with."""
+    site = task.environment.site
+    installed = {name: item for (name, _), item in record.distributions(site, _names(task, config)).items()}
+    checkout = Path(os.path.realpath(config.project.path))
+    project = None
+    is_editable = config.project.install is InstallMode.EDITABLE
+    if task.project:
+        name = normalise(task.project.metadata.name)
+        files = installed[name].files if name in installed else {}
+        roots = provenance.roots_of(name, files) or (_declared(site, name, checkout) if is_editable else ())
+        default = config.test.reports != EXIT_STATUS
+        required = {"required": True, "noted": False}.get(config.test.imports, default)
+        project = Watched(name=task.project.metadata.name, roots=roots, files=files, is_required=required)
+    axes = tuple(_axis(task, config, name, installed) for name in _axes(config))
+    return Scene(
+        site=os.path.realpath(site),
+        watched=(*([project] if project else []), *axes),
+        project=project,
+        checkout=str(checkout) if is_editable else "",
+        sources=tuple(_sources(checkout, project)) if project else (),
+        overlaps=task.environment.overlaps,
+        needs_python=config.test.reports.startswith(JUNIT),
+        implementation=task.entry.interpreter.implementation,
+    )
+
+
+def changed_code(changed: tuple[str, ...], scene: Scene, environment: Environment) -> str:
+    """Return the first of the changed files of an environment that is code of a watched distribution, or ""."""
+    prefix = venv_layout.prefix_of(environment.path, environment.site)
+    for name in changed:
+        path = name.removeprefix(prefix)
+        if name != path and path.endswith(provenance.CODE) and any(path in item.files for item in scene.watched):
+            return name
+    return ""
+
+
+def _axis(task: TestTask, config: Config, name: str, installed: Mapping[str, InstalledFiles]) -> Watched:
+    item = installed.get(normalise(name))
+    is_absent = not any(locked.name == normalise(name) for locked in task.entry.distributions)
+    return Watched(
+        name=name,
+        roots=provenance.roots_of(name, item.files, provenance.COMMON_NAMES)
+        if item
+        else (normalise(name).replace("-", "_"),),
+        files=item.files if item else {},
+        is_absent=is_absent,
+        is_required=config.test.imports == "required",
+    )
+
+
+def _axes(config: Config) -> tuple[str, ...]:
+    return tuple(axis.name for axis in config.axes if axis.kind is AxisKind.DEPENDENCY)
+
+
+def _names(task: TestTask, config: Config) -> frozenset[str]:
+    own = (task.project.metadata.name,) if task.project else ()
+    return frozenset(normalise(name) for name in (*_axes(config), *own))
+
+
+def _declared(site: Path, name: str, checkout: Path) -> tuple[str, ...]:
+    """Return the modules of an editable project: RECORD does not list them."""
+    found: list[str] = []
+    for file in site.glob("*.dist-info/top_level.txt"):
+        if (
+            normalise(file.parent.name.rpartition("-")[0].rpartition("-")[0] or file.parent.name.partition("-")[0])
+            == name
+        ):
+            found += file.read_text(encoding="utf-8", errors="replace").split()
+    guess = name.replace("-", "_")
+    return tuple(found) or ((guess,) if any(_holds(checkout / folder, guess) for folder in SOURCE_FOLDERS) else ())
+
+
+def _sources(checkout: Path, project: Watched) -> Iterator[str]:
+    for folder in SOURCE_FOLDERS:
+        if any(_holds(checkout / folder, root) for root in project.roots if root not in provenance.TEST_NAMES):
+            yield str(checkout / folder)
+
+
+def _holds(folder: Path, root: str) -> bool:
+    place = folder.joinpath(*root.split("."))
+    return place.is_dir() or place.with_name(f"{place.name}.py").is_file()
+
+
+def _digest(file: str) -> str:
+    try:
+        with open(file, "rb") as stream:  # noqa: PTH123
+            return hashlib.sha256(stream.read(SIZE_LIMIT)).hexdigest()
+    except OSError:
+        return ""
