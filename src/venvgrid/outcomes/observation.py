@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from venvgrid.model import CaseOutcome, Failure
 from venvgrid.model.result import worst
 from venvgrid.outcomes import signatures
-from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started, Stopped
+from venvgrid.outcomes.records import Attested, Collected, Finished, Opened, Record, Reported, Session, Started, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGREPR_BUDGET = 4_000_000  # characters of all failures of a cell; those beyond keep only their one-line message
 SKIP_REASONS = 3
+READING = frozenset("ra")  # how files are opened whose earlier content may matter, see `_venvgrid_opened`
 CRASH = re.compile(
     r"(?:worker|slave) u?(['\"]?)\w+\1 crashed while running |.*running the test CRASHED with signal (\d+)"
 )
@@ -59,6 +60,7 @@ class Observation:
         self.problems: dict[str, Reported] = {}  # by node id: files with collection errors, each counted once
         self.crashes: list[Reported] = []
         self.skip_reasons: dict[str, None] = {}  # the first few
+        self.opened: dict[str, str] = {}  # path → how it was opened first; reading counts more
         self._failures: dict[tuple[str, str], Failure] = {}
         self._budget = LONGREPR_BUDGET
 
@@ -66,6 +68,9 @@ class Observation:
         """Add a record. Records of a process without a Session record are ignored."""
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
+            return
+        if isinstance(record, Opened):
+            self._open(record)
             return
         seen = self.sessions.get(record.source)
         if seen is None:
@@ -113,6 +118,11 @@ class Observation:
         for problem in self.problems.values():
             counts[problem.verdict] += 1
         return counts
+
+    def _open(self, record: Opened) -> None:
+        for path, how in record.paths:
+            if how in READING or path not in self.opened:
+                self.opened[path] = how
 
     def _report(self, seen: SessionLog, record: Reported) -> None:
         if record.collecting:

@@ -95,4 +95,12 @@ class Finished:
     worker: str = ""
 
 
-Record = Session | Collected | Started | Reported | Stopped | Attested | Finished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Files that a process opened, with how (see `_venvgrid_opened`)."""
+
+    source: str
+    paths: tuple[tuple[str, str], ...]
+
+
+Record = Session | Collected | Started | Reported | Stopped | Attested | Finished | Opened

@@ -59,6 +59,7 @@ class Resolver:
     """Resolves cells of one configuration. `metadata` is None if the project is not installed.
 
     `cache` is a folder of the user's cache; `clock` returns seconds since the epoch; `refresh` ignores cached results.
+    `index` returns a digest of the settings of the package index (see `index_digest`).
     """
 
     config: Config
@@ -69,6 +70,7 @@ class Resolver:
     clock: Callable[[], float] = time.time
     refresh: bool = False
     offline: bool = False
+    index: Callable[[], str] = lambda: ""
     # Returns why a "not found" for a distribution is unreliable, or "".
     verify_missing: Callable[[str], str] = lambda _name: ""
     answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
@@ -164,9 +166,7 @@ class Resolver:
         installer, file = self.installer_for(interpreter), self._file(request, interpreter)
         invalid = file.with_suffix(INVALID)
         past = bool(request.cutoff) and datetime.fromisoformat(request.cutoff).timestamp() < self.clock()
-        if not self.refresh and (
-            known := _read_cached(file, newer_than=self.clock() - (FRESH_PAST if past else FRESH_TODAY))
-        ):
+        if not self.refresh and (known := _read_cached(file, self.clock(), FRESH_PAST if past else FRESH_TODAY)):
             return known
         result = installer.resolve(replace(request, refresh=invalid.exists()))
         if isinstance(result, Unresolvable) and not self.offline:
@@ -179,7 +179,8 @@ class Resolver:
         return result
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
-        key = _digest([__version__, self.installer_for(interpreter).name, serialization.to_plain(request)])
+        name = self.installer_for(interpreter).name
+        key = _digest([__version__, name, self.index(), serialization.to_plain(request)])
         return self.cache / "resolutions" / f"{key}.json"
 
 
@@ -251,10 +252,11 @@ def _missing_names(reason: str) -> Iterator[str]:
         yield match["name"].rstrip(".,")
 
 
-def _read_cached(file: Path, *, newer_than: float) -> ResolveResult | None:
+def _read_cached(file: Path, now: float, limit: float) -> ResolveResult | None:
+    """Return a cached result of at most `limit` seconds, or None; one from the future is of a clock that was wrong."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(read_sealed(file))
-        if data["created"] > newer_than:
+        if 0 <= now - data["created"] < limit:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
             result: ResolveResult = serialization.from_plain(kind, data["answer"])
             return result

@@ -55,6 +55,7 @@ def pytest_addoption(parser):
             if not switch.is_worker:
                 switch.writer = _Writer(switch.spec["stream"])
                 switch.writer.add(_session(None))
+                _note_opened(switch.spec)
                 switch.stacks = _Stacks(switch.spec)
     except Exception:
         del _armed[:]
@@ -73,6 +74,18 @@ def pytest_configure(config):
         config.pluginmanager.register(_Run(switch, str(rootdir)), NAME + "_run")
 
 
+def _note_opened(spec):
+    """Begin to note which files this process opens; see `_venvgrid_opened`."""
+    try:
+        path, unnoted = spec["opened"]
+        space = {}
+        with open(path) as file:
+            exec(compile(file.read(), path, "exec"), space)
+        space["install"](spec["stream"], unnoted)
+    except Exception:
+        pass
+
+
 class _Worker(object):
     """The hooks of a pytest-xdist worker: it only attests, its controller streams the results."""
 
@@ -81,6 +94,7 @@ class _Worker(object):
         self.name = name
         self.writer = _Writer(spec["stream"], name)
         self.writer.add(_session(name))
+        _note_opened(spec)
         self.stacks = _Stacks(spec)
 
     def pytest_runtest_logstart(self, nodeid):
