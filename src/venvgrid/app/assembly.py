@@ -47,6 +47,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
         cache=context.cache,
         refresh=context.refresh or context.options.fresh,
         offline=context.options.offline,
+        index=lambda: context.index_digest,
         verify_missing=verify_missing,
         answer_files=context.answer_files,
     )
@@ -70,6 +71,8 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
         resolver=lambda metadata: make_resolver(context, metadata),
         store=context.store,
         bytecode=Bytecode(packages=context.packages, environ=context.tools.environ, run=context.run),
-        cell_runner=CellRunner(commands=commands, store=context.store, run=context.run),
+        cell_runner=CellRunner(
+            commands=commands, store=context.store, run=context.run, inputs=lambda: context.project.inputs
+        ),
         fresh=context.options.fresh,
     )

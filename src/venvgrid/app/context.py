@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import history
@@ -20,13 +21,14 @@ from venvgrid.outcomes import probe, witness
 from venvgrid.processes import runner
 from venvgrid.processes.command import Cancellation
 from venvgrid.processes.redaction import Redactor
+from venvgrid.project.inputs import content_of
+from venvgrid.resolving import index_digest
 from venvgrid.results import result_cache
 from venvgrid.results.result_cache import ResultCache
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.model import Config
@@ -98,6 +100,11 @@ class RunContext:
         )
 
     @cached_property
+    def index_digest(self) -> str:
+        """The digest of the settings of the package index."""
+        return index_digest.digest(self.environ, Path.home())
+
+    @cached_property
     def project(self) -> ProjectState:
         """The project under test."""
         return ProjectState(config=self.config)
@@ -139,6 +146,7 @@ class RunContext:
             config=self.config,
             arguments=self.options.arguments,
             environ=self.environ,
-            snapshot=lambda: self.project.files_before,
+            inputs=lambda: self.project.inputs_digest,
+            content_of=content_of,
             may_use=not (self.options.run_unchanged or self.options.fresh),
         )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from venvgrid.model import AxisKind, ConfigError, InstallMode
 from venvgrid.model.names import normalise
+from venvgrid.project import inputs, sources
 from venvgrid.project import metadata as project
-from venvgrid.project import sources
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.model import Config
+    from venvgrid.project.inputs import Inputs
     from venvgrid.project.metadata import Metadata
 
 
@@ -53,13 +55,15 @@ class ProjectState:
         return sources.source_digest(self.path, self.snapshot)
 
     @cached_property
-    def files_before(self) -> dict[str, str]:
-        """The digests of all files that tests may read, at the beginning of the run."""
-        return {**self.snapshot, **sources.above(self.path)}
+    def inputs(self) -> Inputs:
+        """All files that tests may read, as they were when first asked for."""
+        kind, _, file = self.config.test.reports.partition(":")
+        return inputs.take(self.path, re.sub(r"\{[^}]*\}", "*", file) if kind == "junit" else "")
 
-    def files_now(self) -> dict[str, str]:
-        """Return the digests of all files that tests may read, as they are now."""
-        return {**sources.snapshot(self.path), **sources.above(self.path)}
+    @cached_property
+    def inputs_digest(self) -> str:
+        """The digest of these files."""
+        return self.inputs.digest
 
     def check(self) -> None:
         """Check that the project has the groups, and the extras if they are known before a build.

@@ -81,6 +81,7 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
     front, builder = context.front, report.ReportBuilder()
     with using_environments(context), directories.scratch(context.root):
         context.store.sweep()
+        _ = context.project.inputs  # as they are before anything is built
         folder = run_folders.create(context.root, now=datetime.now(UTC))
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
         with front.progress(expected) as show, journal.Journal(folder.events) as write:
@@ -88,7 +89,7 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
                 write(event)
                 builder.add(event)
                 show(event)
-        finished = context.result_cache.complete(builder.report(), context.project.files_now())
+        finished = context.result_cache.complete(builder.report())
         finished = replace(finished, before=history.before(context.root, finished))
         write_atomic(folder.path / "results.json", json.dumps(document.to_results(finished), indent=1) + "\n")
         run_folders.prune(context.root, keep=KEEP_RUNS)

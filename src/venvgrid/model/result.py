@@ -107,6 +107,19 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """What the tests of a cell did with files besides its inputs.
+
+    `doubt` is why its result is not kept, or "". `read` maps further files that they opened to their contents (see
+    `project.inputs`), "" if absent. `made` are files of the project that appeared while they ran.
+    """
+
+    doubt: str = ""
+    read: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    made: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellResult:
     """All that is known of a finished cell; the value behind an entry of results.json."""
 
@@ -127,3 +140,4 @@ class CellResult:
     attested: Attestation = field(default_factory=Attestation)
     notes: tuple[str, ...] = ()
     log: str = ""  # relative to the run's folder
+    footprint: Footprint = field(default_factory=Footprint)

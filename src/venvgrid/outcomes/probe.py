@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PROBE_FILE = Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_probe.py"
 PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
+OPENED_FILE = PROBE_FILE.with_name("_venvgrid_opened.py")
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
 STACKS = "stacks"
@@ -41,7 +42,7 @@ ID_LIMIT = 1 << 14  # characters
 TEXT_LIMIT = 25_000
 
 
-def switch_on(
+def switch_on(  # noqa: PLR0913  (all but the first by name)
     folder: Path,
     *,
     prefix: str,
@@ -51,6 +52,7 @@ def switch_on(
     options: str = "",
     user_env: Mapping[str, str] = EMPTY,
     limit: float | None = None,
+    unnoted: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; return the variables to add to the command's environment.
 
@@ -62,6 +64,7 @@ def switch_on(
         project: the name of the project under test, and its importable names.
         options: further options for pytest, quoted as for a shell; nested pytest runs do not get them.
         user_env: the other variables of the command; its PYTEST_ADDOPTS and PYTHONPATH stay in force.
+        unnoted: prefixes of paths that may be opened without a note.
         limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 
     Raises:
@@ -81,6 +84,7 @@ def switch_on(
         "modules": {key: list(value) for key, value in (modules or {}).items()},
         "project": {"name": name, "modules": list(names)},
         "options": options,
+        "opened": [str(OPENED_FILE), [*unnoted, f"{folder.parent}{os.sep}"]],
         "stacks": str(folder / STACKS),
         "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }
@@ -242,6 +246,10 @@ def _attested(source: str, data: dict[str, Any]) -> Record:
     )
 
 
+def _opened(source: str, data: dict[str, Any]) -> Record:
+    return records.Opened(source=source, paths=tuple((str(path), str(how)) for path, how in data["paths"]))
+
+
 def _finished(source: str, data: dict[str, Any]) -> Record:
     status = data["exitstatus"]
     return records.Finished(
@@ -259,6 +267,7 @@ _MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
     "stop": _stopped,
     "attest": _attested,
     "finish": _finished,
+    "opened": _opened,
 }
 
 

@@ -103,4 +103,11 @@ class Finished(FromProcess):
     worker: str = ""
 
 
-Record = Session | Collected | Deselected | Started | Reported | Stopped | Attested | Finished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(FromProcess):
+    """Files that a process opened, with how (see `_venvgrid_opened`)."""
+
+    paths: tuple[tuple[str, str], ...]
+
+
+Record = Session | Collected | Deselected | Started | Reported | Stopped | Attested | Finished | Opened

@@ -56,6 +56,7 @@ class Resolver:
     """Resolves cells of one configuration. `metadata` is None if the project is not installed.
 
     `cache` is a folder of the user's cache; `clock` returns seconds since the epoch; `refresh` ignores cached results.
+    `index` returns a digest of the settings of the package index (see `index_digest`).
     """
 
     config: Config
@@ -66,6 +67,7 @@ class Resolver:
     clock: Callable[[], float] = time.time
     refresh: bool = False
     offline: bool = False
+    index: Callable[[], str] = lambda: ""
     # Returns why a "not found" for a distribution is unreliable, or "".
     verify_missing: Callable[[str], str] = lambda _name: ""
     answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
@@ -159,8 +161,7 @@ class Resolver:
         installer, file = self.installer_for(interpreter), self._file(request, interpreter)
         invalid = file.with_suffix(INVALID)
         past = bool(request.cutoff) and datetime.fromisoformat(request.cutoff).timestamp() < self.clock()
-        newer_than = self.clock() - (FRESH_PAST if past else FRESH_TODAY)
-        if not self.refresh and (known := _read_cached(file, newer_than)):
+        if not self.refresh and (known := _read_cached(file, self.clock(), FRESH_PAST if past else FRESH_TODAY)):
             return known
         result = installer.resolve(replace(request, refresh=invalid.exists()))
         if isinstance(result, Unresolvable) and not self.offline:
@@ -176,7 +177,8 @@ class Resolver:
         return result
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
-        key = digests.of_json([__version__, self.installer_for(interpreter).name, serialization.to_plain(request)], 40)
+        name = self.installer_for(interpreter).name
+        key = digests.of_json([__version__, name, self.index(), serialization.to_plain(request)], 40)
         return self.cache / "resolutions" / f"{key}.json"
 
 
@@ -242,10 +244,11 @@ def lock_entry(
     )
 
 
-def _read_cached(file: Path, newer_than: float) -> ResolveResult | None:
+def _read_cached(file: Path, now: float, limit: float) -> ResolveResult | None:
+    """Return a cached result of at most `limit` seconds, or None; one from the future is of a clock that was wrong."""
     with suppress(ValueError, KeyError, TypeError):
         data = json_cache.read(file)
-        if data["created"] > newer_than:
+        if 0 <= now - data["created"] < limit:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
             result: ResolveResult = serialization.from_plain(kind, data["answer"])
             return result

@@ -2,17 +2,20 @@
 
     .venvgrid/results-cache/CELL/FINGERPRINT.json    a green result of a cell, and its tests; the last few are stored
 
-The fingerprint covers the lock entry, the build of the interpreter, every file of the project, the configuration, the
-arguments, and all variables of the tests. It does not cover time, network, the libraries of the machine, and files
-outside the project.
+The fingerprint covers the lock entry, the build of the interpreter, all inputs of the project (see `project.inputs`),
+the configuration, the arguments, and all variables of builds and tests. A result names the further files that its tests
+opened. It is not kept if the tests read files that cannot be compared, or if an input changed while they ran.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -31,35 +34,44 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, LockEntry
     from venvgrid.results.report import Report
 
-FORMAT = "venvgrid-verdict-1"
+FORMAT = "venvgrid-verdict-2"
 FOLDER = "results-cache"  # in .venvgrid
+# Variables that build backends read: with another value the project is another one.
+BUILD_VARIABLES = re.compile(
+    r"SETUPTOOLS_|SCM_|HATCH_|PDM_|POETRY_|PBR_|FLIT_|MATURIN_|CARGO_|RUST|CMAKE_|SKBUILD|MESON|CIBW|SOURCE_DATE_EPOCH"
+    r"|DISTUTILS_|.*PRETEND_VERSION|.*_VERSION_OVERRIDE|VERSION$|ARCHFLAGS$|MACOSX_DEPLOYMENT_TARGET$"
+)
 MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier branch finds them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultCache:
-    """The green results of one project. `folder` holds them; `snapshot` maps each file of the project to its digest.
+    """The green results of one project.
 
-    `may_use` False: they are kept, but not used.
+    `folder` holds them. `inputs` returns the digest of the project's inputs, `content_of` the content of a file as
+    text. `may_use` False: results are kept, but not used. `clock` returns the time in UTC.
     """
 
     folder: Path
     config: Config
     arguments: tuple[str, ...]
     environ: Mapping[str, str]
-    snapshot: Callable[[], Mapping[str, str]]
+    inputs: Callable[[], str]
+    content_of: Callable[[str], str] = lambda _path: ""
     may_use: bool = True
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, str] = field(default_factory=dict)  # cell → its fingerprint when it was asked for
 
     def find(self, cell: Cell, entry: LockEntry) -> CellResult | None:
         """Return the earlier result of a cell that need not run again; None if it must run."""
         fingerprint = self.asked[cell.id] = self._fingerprint(cell, entry)
         known = read(self.folder / cell.id / f"{fingerprint}.json") if self.may_use else None
-        if known is None or known["fingerprint"] != fingerprint:
+        if known is None or known["fingerprint"] != fingerprint or known["since"] > self._now():
             return None
         with suppress(TypeError, ValueError, KeyError):
             result: CellResult = serialization.from_plain(CellResult, known["result"])
-            if result.outcome is Outcome.PASSED:
+            opened = result.footprint.read.items()
+            if result.outcome is Outcome.PASSED and all(self.content_of(path) == content for path, content in opened):
                 since = known["since"]
                 return replace(
                     result,
@@ -73,42 +85,46 @@ class ResultCache:
                 )
         return None
 
-    def complete(self, report: Report, now: Mapping[str, str]) -> Report:
+    def complete(self, report: Report) -> Report:
         """Cache what passed in a finished run; return its report with the tests of unchanged cells.
 
-        `now` maps the project's files to their digests after the run.
+        A file that appeared while several cells ran was made by one of them and may have been read by the others.
         """
-        self._keep(report, now)
-        return with_tests(report, self.folder)
+        made = Counter(name for cell in report.cells if not cell.cached for name in cell.footprint.made)
+        cells = []
+        for cell in report.cells:
+            shared = next((name for name in cell.footprint.made if made[name] > 1), "")
+            doubt = cell.footprint.doubt or (shared and f"{shared} appeared while several cells ran")
+            note = f"{doubt}: not kept"
+            is_new = shared and cell.outcome is Outcome.PASSED and doubt != cell.footprint.doubt
+            cells.append(replace(cell, notes=(*cell.notes, note)) if is_new else cell)
+            if cell.outcome is Outcome.PASSED and not (cell.cached or doubt) and cell.id in self.asked:
+                self._keep(report, cell)
+        return with_tests(replace(report, cells=tuple(cells)), self.folder)
 
-    def _keep(self, report: Report, now: Mapping[str, str]) -> None:
-        """Keep the cells of a finished run that passed; `now` maps the project's files to their digests after it.
+    def _keep(self, report: Report, result: CellResult) -> None:
+        """Keep the result of a cell that passed."""
+        tests = {
+            name: [case.verdict.value, case.duration, case.message]
+            for name, case in report.tests.get(result.id, {}).items()
+        }
+        data = {
+            "fingerprint": self.asked[result.id],
+            "since": report.started,
+            "result": serialization.to_plain(result),
+            "tests": tests,
+        }
+        place = self.folder / result.id / f"{self.asked[result.id]}.json"
+        with suppress(OSError, LinkError):
+            own_folders.make(self.folder.parent, self.folder.name, place.parent.name)
+            json_cache.write(place, data, format=FORMAT)
+            others = {file: file.stat().st_mtime_ns for file in place.parent.glob("*.json") if file != place}
+            kept = sorted(others, key=lambda file: (others[file] <= place.stat().st_mtime_ns, others[file]))
+            for old in kept[: max(0, len(kept) - MAX_RESULTS_PER_CELL + 1)]:
+                old.unlink()
 
-        If a file was changed while the run went on, nobody knows which one a cell saw: nothing is kept.
-        """
-        before = self.snapshot()
-        if any(now.get(path) != digest for path, digest in before.items()):
-            return
-        for result in report.cells:
-            if result.outcome is not Outcome.PASSED or result.cached or result.id not in self.asked:
-                continue
-            tests = {
-                name: [case.verdict.value, case.duration, case.message]
-                for name, case in report.tests.get(result.id, {}).items()
-            }
-            data = {
-                "fingerprint": self.asked[result.id],
-                "since": report.started,
-                "result": serialization.to_plain(result),
-                "tests": tests,
-            }
-            place = self.folder / result.id / f"{self.asked[result.id]}.json"
-            with suppress(OSError, LinkError):
-                own_folders.make(self.folder.parent, self.folder.name, place.parent.name)
-                json_cache.write(place, data, format=FORMAT)
-                kept = sorted(place.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
-                for old in kept[:-MAX_RESULTS_PER_CELL]:
-                    old.unlink()
+    def _now(self) -> str:
+        return self.clock().isoformat(timespec="seconds")
 
     def _fingerprint(self, cell: Cell, entry: LockEntry) -> str:
         given = variables.child_environment(
@@ -119,11 +135,12 @@ class ResultCache:
         )
         # Each cell has temporary folders of its own.
         given = {name: value for name, value in given.items() if name not in {"TMPDIR", "TEMP", "TMP"}}
+        building = {name: value for name, value in self.environ.items() if BUILD_VARIABLES.match(name)}
         contents = [
             __version__,
             [entry.key, serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
             [self.config.digest, str(self.config.project.path), list(self.arguments)],
-            [dict(cell.axes), sorted(given.items()), sorted(self.snapshot().items())],
+            [dict(cell.axes), sorted(given.items()), sorted(building.items()), self.inputs()],
         ]
         return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -14,6 +15,7 @@ from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.processes.diagnosis import last_exception, with_last_line
+from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
 from venvgrid.running.witnessing import CellWitness, changed_code, scene_of
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model import SuiteOptions
+    from venvgrid.model.result import Footprint
     from venvgrid.processes.command import Command, Completed
+    from venvgrid.project.inputs import Changes, Inputs
     from venvgrid.running.cell_command import CellCommands
     from venvgrid.running.executors.base import Post
     from venvgrid.running.tasks import TestTask
@@ -44,6 +48,7 @@ class CellRunner:
     commands: CellCommands
     store: EnvironmentStore
     run: PollingRunner
+    inputs: Callable[[], Inputs]  # those at the beginning of the run
 
     @property
     def _suite(self) -> SuiteOptions:
@@ -55,9 +60,12 @@ class CellRunner:
             return TestDone(result=base_result(task.cell, task.entry), is_changed=True)
         post(StageStarted(cell=task.cell.id, stage=Stage.TEST))
         began = time.monotonic()
+        before, opened = self.inputs().changes(), dict[str, str]()
+        bytecode.drop_stale(self.inputs())
         scratch = Path(tempfile.mkdtemp(prefix="c"))  # short: paths of sockets are
         try:
-            result = self._attempts(task, post, scratch)
+            result = self._attempts(task, post, scratch, opened)
+            result = self._with_footprint(result, before, reads.judge(opened, self.inputs(), self._own(task, scratch)))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         tested = self._checked(task, result)
@@ -65,14 +73,34 @@ class CellRunner:
         post(StageFinished(cell=task.cell.id, stage=Stage.TEST, duration=took))
         return replace(tested, result=replace(tested.result, durations={**tested.result.durations, "test": took}))
 
-    def _attempts(self, task: TestTask, post: Post, scratch: Path) -> CellResult:
+    def _own(self, task: TestTask, scratch: Path) -> tuple[str, ...]:
+        """Return the folders of a cell, whose files are no inputs."""
+        folders = (task.environment.path, self.commands.private_folder(task.cell), scratch)
+        return tuple(dict.fromkeys(text for folder in folders for text in (str(folder), os.path.realpath(folder))))
+
+    def _with_footprint(self, result: CellResult, before: Changes, opened: Footprint) -> CellResult:
+        """Return a result with the reason why it is good for this run alone, if there is one."""
+        after, doubt = self.inputs().changes(), self.inputs().problem or opened.doubt
+        if after.changed:
+            doubt = f"{after.changed[0]} was changed in this run"
+        elif before.created:
+            doubt = f"{before.created[0]} was made in this run before the tests of this cell"
+        elif before.changed:
+            doubt = f"{before.changed[0]} was changed in this run"
+        notes = (f"{doubt}: not kept",) if doubt and result.outcome is Outcome.PASSED else ()
+        footprint = replace(
+            opened, doubt=doubt, made=tuple(name for name in after.created if name not in before.created)
+        )
+        return replace(result, notes=(*result.notes, *notes), footprint=footprint)
+
+    def _attempts(self, task: TestTask, post: Post, scratch: Path, opened: dict[str, str]) -> CellResult:
         broken = self._smoke(task, scratch)
         if broken is not None:
             return broken
         attempt = leaked = 0
         while True:
             attempt += 1
-            judged, left = self._attempt(task, post, scratch / str(attempt), attempt)
+            judged, left = self._attempt(task, post, scratch / str(attempt), attempt, opened)
             leaked += left
             retry = judged.outcome.is_red and judged.outcome is not Outcome.MISMATCH and attempt <= self._suite.retries
             if not retry:
@@ -122,8 +150,10 @@ class CellRunner:
             log=f"logs/{task.cell.id}.log",
         )
 
-    def _attempt(self, task: TestTask, post: Post, scratch: Path, attempt: int) -> tuple[judgement.Judgement, int]:
-        """Run the command once; gives the verdict, and how many processes outlived it."""
+    def _attempt(
+        self, task: TestTask, post: Post, scratch: Path, attempt: int, opened: dict[str, str]
+    ) -> tuple[judgement.Judgement, int]:
+        """Run the command once; return the verdict, and how many processes outlived it. Add to `opened`."""
         scratch.mkdir(parents=True)
         child = self.commands.variables(task, scratch)
         if self._suite.coverage:  # of an earlier run
@@ -141,6 +171,7 @@ class CellRunner:
         watched = ProgressMonitor(task.cell.id, stream, post, attempt)
         completed = self.run(self.commands.tests(task, child), poll=watched.poll)
         watched.poll()
+        opened |= watched.observed.opened
         stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""
         if stacks:
             self._tell(task, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
@@ -186,5 +217,6 @@ class CellRunner:
         self.store.drop(task.environment, seen.poisoned)
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         note = f"the tests changed the environment ({changed[0]}{more}): it is built anew before its next use"
-        noted = replace(result, notes=(*result.notes, note))
+        footprint = replace(result.footprint, doubt="its tests changed the environment")
+        noted = replace(result, notes=(*result.notes, note), footprint=footprint)
         return TestDone(result=noted, is_changed=not task.alone, is_poisoned=bool(seen.poisoned))

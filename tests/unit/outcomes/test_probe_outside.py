@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from venvgrid.model import CaseOutcome
 from venvgrid.outcomes.probe import (
     LINE_LIMIT,
+    OPENED_FILE,
     PLUGIN,
     PROBE_FILE,
     STREAM_NAME,
@@ -224,6 +225,7 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         modules={"numpy": ("numpy",)},
         project=("proj", ("proj",)),
         options="-o x=y",
+        unnoted=("/usr/lib",),
     )
     expected = {
         "stream": str(folder / STREAM_NAME),
@@ -233,6 +235,7 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         "modules": {"numpy": ["numpy"]},
         "project": {"name": "proj", "modules": ["proj"]},
         "options": "-o x=y",
+        "opened": [str(OPENED_FILE), ["/usr/lib", f"{tmp_path}{os.sep}"]],
         "stacks": str(folder / "stacks"),
         "stacks_at": 0,
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.model import CaseOutcome, CellResult, LockEntry, Outcome
+from venvgrid.model.result import Footprint
 from venvgrid.planning import expansion
 from venvgrid.results.report import Case, Report
 from venvgrid.results.result_cache import MAX_RESULTS_PER_CELL, ResultCache, with_tests
@@ -29,12 +32,18 @@ CELL: Cell = expansion.expand(CONFIG).cells[0].cell
 ENTRY = LockEntry(
     key="0" * 16, interpreter=testing.interpreter("3.12.1"), distributions=(testing.distribution("six", "1.16"),)
 )
-FILES = {"src/demo.py": "aa", "tests/test_demo.py": "bb"}
+NOW = datetime(2026, 11, 21, 11, tzinfo=UTC)
 ENVIRON = {"PATH": "/bin", "HOME": "/home/me", "SECRET": "x", "TMPDIR": "/tmp/1"}
 
 
 def verdicts(folder: Path, **changes: object) -> ResultCache:
-    known: dict[str, object] = {"config": CONFIG, "arguments": (), "environ": ENVIRON, "snapshot": lambda: FILES}
+    known: dict[str, object] = {
+        "config": CONFIG,
+        "arguments": (),
+        "environ": ENVIRON,
+        "inputs": lambda: "aa",
+        "clock": lambda: NOW,
+    }
     return ResultCache(folder=folder, **{**known, **changes})  # type: ignore[arg-type]
 
 
@@ -47,7 +56,7 @@ def report(outcome: Outcome = Outcome.PASSED, started: str = "2026-11-21T10:00:0
 def kept(folder: Path, finished: Report | None = None) -> None:
     store = verdicts(folder)
     assert store.find(CELL, ENTRY) is None
-    store.complete(finished or report(), FILES)
+    store.complete(finished or report())
 
 
 def test_a_cell_that_passed_and_has_not_changed_keeps_its_result(tmp_path: Path) -> None:
@@ -75,9 +84,9 @@ def test_what_is_not_green_runs_again(tmp_path: Path, outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"snapshot": lambda: {**FILES, "tests/test_demo.py": "cc"}},
-        {"snapshot": lambda: {**FILES, "conftest.py": "cc"}},
-        {"snapshot": lambda: {"src/demo.py": "aa"}},
+        {"inputs": lambda: "bb"},
+        {"environ": {**ENVIRON, "SETUPTOOLS_SCM_PRETEND_VERSION": "2.0"}},
+        {"clock": lambda: datetime(2026, 11, 21, 9, 59, tzinfo=UTC)},
         {"config": parse(TEXT + "[test]\ntimeout = 5\n")},
         {"config": parse(TEXT + '[install]\nrequires = ["pytest", "mock"]\n')},
         {"arguments": ("-x",)},
@@ -87,7 +96,7 @@ def test_what_is_not_green_runs_again(tmp_path: Path, outcome: Outcome) -> None:
     ],
 )
 def test_every_known_input_counts(tmp_path: Path, changes: dict[str, object]) -> None:
-    """A file changed, added or removed, configuration, arguments, a variable that tests get; or it is not wanted."""
+    """An input, configuration, arguments, a variable of tests or builds, a wrong clock; or it is not wanted."""
     kept(tmp_path)
     assert verdicts(tmp_path, **changes).find(CELL, ENTRY) is None
     assert verdicts(tmp_path).find(CELL, ENTRY) is not None
@@ -114,13 +123,47 @@ def test_what_the_tests_do_not_get_does_not_count(tmp_path: Path) -> None:
     assert other.find(CELL, ENTRY) is not None
 
 
-def test_nothing_is_kept_if_files_changed_while_the_run_went_on(tmp_path: Path) -> None:
-    """Nobody knows which content the cell saw; new files, which tests write, do no harm."""
+def with_footprint(**changes: object) -> Report:
+    given = Footprint(**changes)  # type: ignore[arg-type]
+    return replace(report(), cells=tuple(replace(cell, footprint=given) for cell in report().cells))
+
+
+def test_a_doubtful_result_is_not_kept(tmp_path: Path) -> None:
+    """A file changed while the tests ran, or they read one from outside; new files of one cell do no harm."""
+    kept(tmp_path, with_footprint(doubt="a.py was changed in this run"))
+    assert verdicts(tmp_path).find(CELL, ENTRY) is None
+    kept(tmp_path, with_footprint(made=("output.txt",)))
+    assert verdicts(tmp_path).find(CELL, ENTRY) is not None
+
+
+def test_a_file_that_two_cells_may_have_made_is_a_doubt(tmp_path: Path) -> None:
+    """One of them may have read what the other one wrote: neither is kept, and both say so."""
     store = verdicts(tmp_path)
     store.find(CELL, ENTRY)
-    store.complete(report(), {**FILES, "src/demo.py": "edited"})
+    (one,) = with_footprint(made=("output.txt",)).cells
+    told = store.complete(replace(report(), cells=(one, replace(one, id="other"))))
+    assert [cell.notes for cell in told.cells] == [("output.txt appeared while several cells ran: not kept",)] * 2
     assert verdicts(tmp_path).find(CELL, ENTRY) is None
-    store.complete(report(), {**FILES, "output.txt": "new"})
+
+
+def test_files_that_the_tests_opened_count(tmp_path: Path) -> None:
+    """A result is good while these files, ignored ones for example, have the content that the tests saw."""
+    kept(tmp_path, with_footprint(read={"/project/local.cfg": "1", "/override": ""}))
+    same = {"/project/local.cfg": "1"}
+    assert verdicts(tmp_path, content_of=lambda path: same.get(path, "")).find(CELL, ENTRY) is not None
+    for other in ({"/project/local.cfg": "2"}, {}, {**same, "/override": "3"}):
+        assert verdicts(tmp_path, content_of=lambda path, now=other: now.get(path, "")).find(CELL, ENTRY) is None
+
+
+def test_results_of_a_wrong_clock_displace_no_others(tmp_path: Path) -> None:
+    """Files with times in the future are forgotten first."""
+    for number in range(MAX_RESULTS_PER_CELL):
+        store = verdicts(tmp_path, arguments=(str(number),))
+        store.find(CELL, ENTRY)
+        store.complete(report())
+    for place in tmp_path.rglob("*.json"):
+        os.utime(place, (4e9, 4e9))
+    kept(tmp_path)
     assert verdicts(tmp_path).find(CELL, ENTRY) is not None
 
 
@@ -129,7 +172,7 @@ def test_going_back_finds_the_earlier_result(tmp_path: Path) -> None:
     for number in range(MAX_RESULTS_PER_CELL + 2):
         store = verdicts(tmp_path, arguments=(str(number),))
         store.find(CELL, ENTRY)
-        store.complete(report(), FILES)
+        store.complete(report())
     found = [
         verdicts(tmp_path, arguments=(str(number),)).find(CELL, ENTRY) for number in range(MAX_RESULTS_PER_CELL + 2)
     ]
@@ -138,7 +181,7 @@ def test_going_back_finds_the_earlier_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": "venvgrid-verdict-9"}', '{"format": "venvgrid-verdict-1"}']
+    "text", ["", "{", "[]", '{"format": "venvgrid-verdict-9"}', '{"format": "venvgrid-verdict-2"}']
 )
 def test_a_damaged_verdict_is_none(tmp_path: Path, text: str) -> None:
     """Cut off or of another format: the cell runs."""

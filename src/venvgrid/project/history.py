@@ -1,0 +1,76 @@
+"""What version control says of a project: which files it ignores or tracks, and the state that versions come from."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.processes import runner
+from venvgrid.processes.command import Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMEOUT = 60.0  # seconds
+# Words in build files of projects whose version may come from the history.
+MENTIONS = re.compile(
+    r"scm|\bvcs|versioningit|versioneer|dunamai|\bpbr\b|dynamic-versioning|[^\w/.:@]git\b(?![+.:@])|get_git|subprocess"
+)
+BUILD_FILES = (
+    *("pyproject.toml", "setup.py", "setup.cfg", "hatch_build.py", "build.py", "versioneer.py"),
+    *("CMakeLists.txt", "meson.build"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Paths relative to the project; those of folders end with "/"."""
+
+    ignored: frozenset[str]
+    tracked: frozenset[str]
+
+
+def files(project: Path) -> Files | None:
+    """Return which files of a project git ignores and tracks, or None if it is no checkout of git."""
+    if not is_checkout(project):
+        return None
+    tracked = _git(project, "ls-files", "-z")
+    ignored = _git(project, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    if tracked is None or ignored is None or "./" in ignored.split("\0"):  # the repository ignores the whole project
+        return None
+    return Files(ignored=frozenset(ignored.split("\0")), tracked=frozenset(tracked.split("\0")))
+
+
+def state(project: Path) -> str:
+    """Return commit, branch and tags, if a version may come from them, else ""."""
+    if not is_checkout(project) or not _may_have_version(project):
+        return ""
+    head = _git(project, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD")
+    tags = _git(project, "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
+    return f"{head}\n{tags}"
+
+
+def is_checkout(project: Path) -> bool:
+    """Return whether the project or a folder above it has a repository of git."""
+    folder = project.absolute()
+    return any(os.path.lexists(place / ".git") for place in (folder, *folder.parents))
+
+
+def _may_have_version(project: Path) -> bool:
+    for name in BUILD_FILES:
+        try:
+            if MENTIONS.search((project / name).read_text(encoding="utf-8", errors="replace")):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    """Return the output of a command of git, or None if it failed."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    argv = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments)
+    done = runner.run(Command(argv=argv, cwd=project, env={**environ, "GIT_OPTIONAL_LOCKS": "0"}, timeout=TIMEOUT))
+    return done.stdout if done.ok else None

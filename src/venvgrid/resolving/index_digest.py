@@ -1,0 +1,92 @@
+"""A digest of everything that decides where uv and pip take distributions from, apart from the content of indexes.
+
+It holds their variables and configuration files without credentials, and the lists of files in local folders.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from venvgrid.storage import digests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DECIDING = re.compile(
+    r"UV_(INDEX|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|OFFLINE|NO_CONFIG|CONFIG_FILE|.*ENDPOINT_URL)"
+    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|CONFIG_FILE)"
+)
+LOGIN = re.compile(r".*_(USERNAME|PASSWORD)$")
+USER_IN_ADDRESS = re.compile(r"//[^/@\s]*@")
+NO_SOURCE = re.compile(r"cache|python|cert|target|prefix", re.IGNORECASE)  # in a line of a configuration file
+WORDS = re.compile(r"[^\s\"',\[\]=]+")
+MAX_FILES = 20_000  # of a local folder
+
+
+def digest(environ: Mapping[str, str], home: Path) -> str:
+    """Return the digest for a user with these variables and this home."""
+    deciding = {name: value for name, value in environ.items() if DECIDING.match(name) and not LOGIN.match(name)}
+    texts = {str(place): text for place in _files(environ, home) if (text := _text(place))}
+    lines = (line for text in texts.values() for line in text.splitlines() if not NO_SOURCE.search(line))
+    folders = {str(path): sorted(_listing(path)) for path in map(_folder, _words((*deciding.values(), *lines))) if path}
+    settings = {name: USER_IN_ADDRESS.sub("//", text) for name, text in (*deciding.items(), *texts.items())}
+    return digests.of_json([settings, folders], 20)
+
+
+def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
+    """Yield the places of the configuration files of uv and pip."""
+    for name in ("UV_CONFIG_FILE", "PIP_CONFIG_FILE"):
+        if environ.get(name):
+            yield Path(environ[name])
+    config = [Path(environ.get(name) or home / ".config") for name in ("XDG_CONFIG_HOME", "APPDATA")]
+    config += [Path(part) for part in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep) if part]
+    for folder in (*dict.fromkeys(config), Path("/etc")):
+        yield folder / "uv" / "uv.toml"
+        yield folder / "pip" / "pip.conf"
+        yield folder / "pip" / "pip.ini"
+    yield from (home / ".pip" / "pip.conf", Path("/etc/pip.conf"), Path(sys.prefix, "pip.conf"))
+
+
+def _text(place: Path) -> str:
+    with suppress(OSError):
+        return place.read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
+def _words(texts: tuple[str, ...]) -> Iterator[str]:
+    """Yield whole texts, which may be paths with spaces, and their words."""
+    for text in dict.fromkeys(texts):
+        yield text.strip()
+        yield from WORDS.findall(text)
+
+
+def _folder(word: str) -> Path | None:
+    """Return the local folder that a word names as a path or an address, or None."""
+    text = unquote(word.removeprefix("file://")) if word.startswith("file://") else word
+    if not text or (os.sep not in text and "/" not in text):
+        return None
+    with suppress(OSError, ValueError):
+        path = Path(text)
+        return path if path.is_dir() and path != Path(path.anchor) else None
+    return None
+
+
+def _listing(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield name, size and mtime of the files in a folder and the folders in it."""
+    count = 0
+    for place, folders, names in os.walk(folder):
+        if place != str(folder):
+            folders.clear()
+        for name in names:
+            count += 1
+            if count > MAX_FILES:
+                return
+            with suppress(OSError):
+                status = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118  (many)
+                yield os.path.join(place, name), status.st_size, status.st_mtime_ns  # noqa: PTH118
