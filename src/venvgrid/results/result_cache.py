@@ -50,9 +50,12 @@ class ResultCache:
     may_use: bool = True
     asked: dict[str, str] = field(default_factory=dict)  # cell → its fingerprint when it was asked for
 
-    def find(self, cell: Cell, entry: LockEntry) -> CellResult | None:
-        """Return the earlier result of a cell that need not run again; None if it must run."""
-        fingerprint = self.asked[cell.id] = self._fingerprint(cell, entry)
+    def find(self, cell: Cell, entry: LockEntry, project: str = "") -> CellResult | None:
+        """Return the earlier result of a cell that need not run again; None if it must run.
+
+        `project` is the digest of the project as it would be installed: of its wheel.
+        """
+        fingerprint = self.asked[cell.id] = self._fingerprint(cell, entry, project)
         known = read(self.folder / cell.id / f"{fingerprint}.json") if self.may_use else None
         if known is None or known["fingerprint"] != fingerprint:
             return None
@@ -114,7 +117,7 @@ class ResultCache:
             for old in kept[:-MAX_RESULTS_PER_CELL]:
                 old.unlink()
 
-    def _fingerprint(self, cell: Cell, entry: LockEntry) -> str:
+    def _fingerprint(self, cell: Cell, entry: LockEntry, project: str) -> str:
         given = variables.child_environment(
             self.environ,
             pass_env=self.config.test.pass_env,
@@ -126,7 +129,7 @@ class ResultCache:
         contents = [
             __version__,
             [entry.key, serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
-            [self.config.digest, str(self.config.project.path), list(self.arguments)],
+            [self.config.digest, str(self.config.project.path), project, list(self.arguments)],
             [dict(cell.axes), sorted(given.items()), sorted(self.snapshot().items())],
         ]
         return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
