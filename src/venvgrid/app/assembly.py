@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 def make_wheel_cache(context: RunContext) -> WheelCache:
     """Return the cache of the project's wheels."""
     return WheelCache(
-        source=context.project.path,
+        sources=context.project.build,
         folder=context.cache / "projects" / directories.file_name(context.project.path.name),
         mode=context.config.project.install,
         installer_for=context.tools.installer_for,
+        shared=not context.project.depends_on_python,
         offline=context.options.offline,
+        fresh=context.options.fresh,
+        notify=context.front.notify,
     )
 
 
@@ -67,7 +70,6 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
     return Worker(
         interpreters=context.interpreters,
         wheel_cache=make_wheel_cache(context),
-        digest=lambda: context.project.source_digest,
         resolver=lambda metadata: make_resolver(context, metadata),
         store=context.store,
         bytecode=Bytecode(packages=context.packages, environ=context.tools.environ, run=context.run),

@@ -107,7 +107,7 @@ class RunContext:
     @cached_property
     def project(self) -> ProjectState:
         """The project under test."""
-        return ProjectState(config=self.config)
+        return ProjectState(config=self.config, environ=self.tools.environ)
 
     @cached_property
     def packages(self) -> PackageCache:

@@ -27,6 +27,7 @@ class RunOptions:
     fresh: bool = False
     locked: bool = False
     offline: bool = False
+    no_build: bool = False  # plan and lock: do not build the project to learn what it requires
     fail_fast: bool = False
     strict: bool = False
     skip_missing: bool = False

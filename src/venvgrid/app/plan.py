@@ -122,7 +122,7 @@ def _conflict(context: RunContext, resolved: ResolvedPlan, item: PlannedCell) ->
     """Remove the axes without which a cell is still impossible."""
     config, values, reason = context.config, dict(item.cell.axes), item.reason
     interpreter = resolved.interpreters[item.cell.axes["python"]]
-    resolver = assembly.make_resolver(context, resolved.metadata)
+    resolver = assembly.make_resolver(context, resolved.metadata.get(item.cell.axes["python"]))
     for axis in context.config.axes:
         if axis.kind is AxisKind.VARIABLE:  # no resolver sees it
             config, values = _without(config, values, axis.name)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import AxisKind, ConfigError, InstallMode
 from venvgrid.model.names import normalise
-from venvgrid.project import inputs, sources
+from venvgrid.project import build_files, inputs, sources
 from venvgrid.project import metadata as project
+from venvgrid.project.build_copy import BuildSources
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from venvgrid.model import Config
@@ -25,6 +27,7 @@ class ProjectState:
     """The project of a configuration; each part is read once, when it is first needed."""
 
     config: Config
+    environ: Mapping[str, str]
 
     @property
     def path(self) -> Path:
@@ -50,9 +53,19 @@ class ProjectState:
         return sources.snapshot(self.path)
 
     @cached_property
-    def source_digest(self) -> str:
-        """The digest of the sources."""
-        return sources.source_digest(self.path, self.snapshot)
+    def build(self) -> BuildSources:
+        """What builds of the project work on."""
+        return BuildSources(self.path, self.environ)
+
+    @cached_property
+    def depends_on_python(self) -> bool:
+        """Whether each interpreter needs metadata and a wheel of its own."""
+        return build_files.depends_on_python(self.path)
+
+    @cached_property
+    def definition(self) -> str:
+        """The digest of what an editable installation is made from: the build's files, and the folders of packages."""
+        return build_files.definition(self.path, self.snapshot)
 
     @cached_property
     def inputs(self) -> Inputs:

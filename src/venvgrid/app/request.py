@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from venvgrid.model import LockError, Stage, Status
+from venvgrid.model import InstallMode, LockError, Stage, Status
 from venvgrid.model.version import __version__
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.running import prioritisation
@@ -35,6 +35,8 @@ def make_request(context: RunContext, plan: Plan, *, run: str = "", until: Stage
         surrogates=surrogates,
         download=not options.skip_missing and context.interpreters.can_download(),
         metadata=context.project.metadata,
+        depends_on_python=context.installs and context.project.depends_on_python,
+        definition=context.project.definition if context.config.project.install is InstallMode.EDITABLE else "",
         run=run,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,

@@ -1,4 +1,7 @@
-"""The use case "resolve": which cells of a plan can exist, with which distributions. Nothing is built but a wheel."""
+"""The use case "resolve": which cells of a plan can exist, with which distributions.
+
+Where only a build tells the project's requirements, a wheel is built: one, or one for each Python that may get others.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,22 @@ if TYPE_CHECKING:
     from venvgrid.project.metadata import Metadata
     from venvgrid.running.tasks import CellAnswer
 
+ONLY_A_BUILD = "only a build of the project tells what it requires (--no-build)"
+TOLD_BY_A_BUILD = "only a build tells what the project requires: its build was run (plan without it: --no-build)"
 TASK_ERRORS = (ProjectError, BuildError, InfrastructureError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPlan:
-    """A plan whose cells are resolved. `interpreters` are by the value of the python axis, surrogates among them."""
+    """A plan whose cells are resolved.
+
+    `interpreters` are by the value of the python axis, surrogates among them; so are the project's `metadata`.
+    """
 
     plan: Plan
     entries: Mapping[str, LockEntry]
     interpreters: Mapping[str, Interpreter]
-    metadata: Metadata | None
+    metadata: Mapping[str, Metadata | None]
 
 
 def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
@@ -52,11 +60,12 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
     answers = dict(locked_answers(context, cells, chosen)) if context.options.locked else {}
     unresolved = [cell for cell in cells if cell.id not in answers and cell.axes["python"] in interpreters]
     with context.front.listening(context.cancellation.set):
-        metadata, problem = _metadata(context, [chosen[cell.axes["python"]] for cell in unresolved])
-        if problem is not None:
-            answers |= {cell.id: problem for cell in unresolved}
-        else:
-            answers |= _answers(context, unresolved, interpreters, metadata)
+        told = _metadata(context, {cell.axes["python"]: chosen[cell.axes["python"]] for cell in unresolved})
+        metadata = {value: item for value, item in told.items() if not isinstance(item, ResolveFailed)}
+        problems = {value: item for value, item in told.items() if isinstance(item, ResolveFailed)}
+        answers |= {cell.id: problems[value] for cell in unresolved if (value := cell.axes["python"]) in problems}
+        known_cells = [cell for cell in unresolved if cell.axes["python"] in metadata]
+        answers |= _answers(context, known_cells, interpreters, metadata)
     if context.cancellation.is_set():
         raise KeyboardInterrupt
     planned = []
@@ -79,38 +88,64 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
     return ResolvedPlan(plan=known, entries=entries, interpreters=interpreters, metadata=metadata)
 
 
+def note_builds(context: RunContext) -> None:
+    """Tell the user if a build of the project was run, for planning else runs none of its code."""
+    if context.project.build.built:
+        context.front.notify(f"note: {TOLD_BY_A_BUILD}")
+
+
 def _planned(context: RunContext, item: PlannedCell, status: Status, reason: str) -> PlannedCell:
     return replace(item, status=status, reason=context.redactor.text(reason))
 
 
 def _metadata(
-    context: RunContext, interpreters: list[Interpreter | str]
-) -> tuple[Metadata | None, ResolveFailed | None]:
-    """Return the metadata of the project, from a wheel if need be, or why there are none."""
+    context: RunContext, interpreters: Mapping[str, Interpreter | str]
+) -> dict[str, Metadata | ResolveFailed | None]:
+    """Return the metadata of the project by the value of the python axis, or why there are none.
+
+    They come from a wheel if need be: that of each interpreter, or one for all.
+    """
     if context.project.metadata is not None or not context.installs:
-        return context.project.metadata, None
-    builder = best_builder(item for item in interpreters if not isinstance(item, str))
-    if builder is None:
-        return None, ResolveFailed(reason="no interpreter here can build the project")
-    try:
-        wheel = assembly.make_wheel_cache(context).wheel(builder, context.project.source_digest)
-    except TASK_ERRORS as error:
-        return None, ResolveFailed(reason=f"the project could not be built: {headline(str(error))}")
-    return wheel.metadata, None
+        return dict.fromkeys(interpreters, context.project.metadata)
+    if context.options.no_build:
+        return dict.fromkeys(interpreters, ResolveFailed(reason=ONLY_A_BUILD))
+    here = {value: item for value, item in interpreters.items() if not isinstance(item, str)}
+    none = ResolveFailed(reason="no interpreter here can build the project")
+    cache = assembly.make_wheel_cache(context)
+    told: dict[str, Metadata | ResolveFailed | None]
+
+    def build(interpreter: Interpreter) -> Metadata | ResolveFailed:
+        try:
+            return cache.wheel(interpreter).metadata
+        except TASK_ERRORS as error:
+            return ResolveFailed(reason=f"the project could not be built: {headline(str(error))}")
+
+    best = None if context.project.depends_on_python else best_builder(here.values())
+    shared = none if best is None else build(best)
+    if isinstance(shared, ResolveFailed):
+        built = map_parallel(build, here.values(), workers=context.options.workers)
+        told = {**dict.fromkeys(interpreters, none), **dict(zip(here, built, strict=True))}
+    else:
+        told = dict.fromkeys(interpreters, shared)
+    return told
 
 
 def _answers(
-    context: RunContext, cells: list[Cell], interpreters: Mapping[str, Interpreter], metadata: Metadata | None
+    context: RunContext,
+    cells: list[Cell],
+    interpreters: Mapping[str, Interpreter],
+    metadata: Mapping[str, Metadata | None],
 ) -> dict[str, CellAnswer]:
     """Resolve cells, those that differ only in variables once."""
     groups: defaultdict[object, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[cell.versions].append(cell)
-    resolver = assembly.make_resolver(context, metadata)
+    resolvers = {value: assembly.make_resolver(context, item) for value, item in metadata.items()}
 
     def answer(some: list[Cell]) -> CellAnswer:
+        value = some[0].axes["python"]
         try:
-            found = resolver.resolve(some[0], interpreters[some[0].axes["python"]])
+            found = resolvers[value].resolve(some[0], interpreters[value])
         except TASK_ERRORS as error:
             found = ResolveFailed(reason=headline(str(error)))
         if isinstance(found, ResolveFailed):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from venvgrid.model import Interpreter
     from venvgrid.processes.command import Runner
 
+# A git hook sets these for its own repository: git would look there, and not where a build runs.
+OF_A_REPOSITORY = frozenset(
+    f"GIT_{part}" for part in ("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "PREFIX")
+)
 INSTALLER = "VENVGRID_INSTALLER"  # uv | pip: an installer that the user insists on
 
 
@@ -35,7 +39,8 @@ class Toolchain:
     @cached_property
     def environ(self) -> dict[str, str]:
         """The environment variables that uv and pip are started with."""
-        return variables.tool_environment(self.user_environ)
+        passed = variables.tool_environment(self.user_environ)
+        return {name: value for name, value in passed.items() if name not in OF_A_REPOSITORY}
 
     @cached_property
     def uv(self) -> Uv | None:

@@ -60,6 +60,7 @@ def run_options(arguments: argparse.Namespace, terminal: Terminal) -> RunOptions
         fresh=given("fresh", default=False),
         locked=given("locked", default=False) or bool(given("changed", "")),
         offline=given("offline", default=False),
+        no_build=given("no_build", default=False),
         fail_fast=given("fail_fast", default=False),
         strict=given("strict", default=False),
         skip_missing=given("skip_missing_interpreters", default=False),

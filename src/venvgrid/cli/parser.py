@@ -193,8 +193,16 @@ def _add_plan(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = _planned(_command(commands, "plan", summary, PLAN_EXAMPLES))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
+    _without_builds(parser)
     parser = _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
+    _without_builds(parser)
     parser.add_argument("--update", action="store_true", help="update the versions of axes with a policy")
+
+
+def _without_builds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-build", action="store_true", help="run no build of the project; cells that need one stay unknown"
+    )
 
 
 def _add_report(commands: Commands[argparse.ArgumentParser]) -> None:

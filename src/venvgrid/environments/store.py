@@ -61,28 +61,36 @@ class EnvironmentStore:
     packages: PackageCache
 
     def ensure(
-        self, entry: LockEntry, wheel: Wheel | None, *, prompt: str, fresh: bool = False, may_link: bool = True
+        self,
+        entry: LockEntry,
+        wheel: Wheel | None,
+        *,
+        project: str,
+        prompt: str,
+        fresh: bool = False,
+        may_link: bool = True,
     ) -> Environment:
         """Return the whole environment of a lock entry with the project in it; build it if there is none.
 
-        With `may_link` False it shares no file with another environment.
+        `project` is the digest of the project as it is installed; with another one, it is installed again. With
+        `may_link` False the environment shares no file with another.
 
         Raises:
             BuildError: it cannot be built.
         """
         path = self.folder / entry.key
         marker = None if fresh else self._usable(path, entry, may_link=may_link)
-        if marker and marker.project == (wheel.digest if wheel else ""):
+        if marker and marker.project == project:
             return self._environment(path, entry, "reused", marker)
         try:
             if marker:
                 self._unmark(path)
                 result = self.builder.reinstall(path, entry, wheel, marker.links)
-                return self._finish(path, entry, wheel, "project reinstalled", result)
+                return self._finish(path, entry, wheel, project, "project reinstalled", result)
             result = self.builder.build(
                 path, entry, wheel, prompt=prompt, may_link=may_link, wipe=lambda: self.wipe(entry.key)
             )
-            return self._finish(path, entry, wheel, "built", result)
+            return self._finish(path, entry, wheel, project, "built", result)
         except OSError as error:
             raise BuildError(f"{error.filename or path}: {error.strerror or error}") from error
         except InfrastructureError as error:
@@ -183,13 +191,13 @@ class EnvironmentStore:
         return marker if not check(path, site, marker.manifest, marker.links, self.packages).changed else None
 
     def _finish(
-        self, path: Path, entry: LockEntry, wheel: Wheel | None, detail: str, result: BuildResult
+        self, path: Path, entry: LockEntry, wheel: Wheel | None, project: str, detail: str, result: BuildResult
     ) -> Environment:
         is_editable = self.config.project.install is InstallMode.EDITABLE
         marker = Marker(
             key=entry.key,
             path=str(path),
-            project=wheel.digest if wheel else "",
+            project=project,
             name=wheel.metadata.name if wheel else "",
             wheel=str(wheel.path) if wheel else "",
             editable=str(self.config.project.path) if is_editable else "",

@@ -84,12 +84,12 @@ class Observation:
         """Add a record. Records of a process without a Session record are ignored."""
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
-            return
-        if isinstance(record, Opened):
+        elif isinstance(record, Opened):
             self._open(record)
-            return
-        if (seen := self.sessions.get(record.source)) is None:
-            return
+        elif (seen := self.sessions.get(record.source)) is not None:
+            self._add(seen, record)
+
+    def _add(self, seen: SessionLog, record: Record) -> None:
         match record:
             case Collected():
                 seen.collected = max(seen.collected or 0, record.ids)

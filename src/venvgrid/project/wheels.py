@@ -1,33 +1,37 @@
 """The project's wheel: built once for all cells, or once an interpreter if it is not pure.
 
-A build works on a private copy of the sources, so that it neither changes them nor collides with another build. Wheels
-are cached in the user's cache by the digest of the sources.
+A build works on a copy of its own, so that it neither changes the sources nor meets the remains of another build.
+Wheels are cached in the user's cache by the digest of what was copied (see `build_copy`). Each has a seal beside it, by
+which damage is noticed.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InstallMode
 from venvgrid.project import metadata as project
-from venvgrid.project import sources
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.storage import digests
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Interpreter
+    from venvgrid.project.build_copy import BuildSources
 
-
+SEAL = ".sealed"  # suffix of the file beside a wheel
 WHEEL_FILE = """\
 Wheel-Version: 1.0
 Generator: venvgrid
@@ -52,34 +56,63 @@ class Wheel:
         return self.pure and f"py{interpreter.release[0]}" in _python_tags(self.path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class WheelCache:
-    """The wheels of one project, built when missing. `folder` is in the user's cache."""
+    """The wheels of one project, built when missing. `folder` is in the user's cache.
 
-    source: Path
+    With `shared`, a pure wheel of one interpreter serves all others. With `fresh`, only wheels of this run are used.
+    `notify` takes messages for the user.
+    """
+
+    sources: BuildSources
     folder: Path
     mode: InstallMode
     installer_for: Callable[[Interpreter], Installer]
+    shared: bool = True
     offline: bool = False
+    fresh: bool = False
+    notify: Callable[[str], None] = lambda _text: None
 
-    def wheel(self, interpreter: Interpreter, digest: str) -> Wheel:
-        """Return a wheel that fits the interpreter for the sources with this digest; build it if it is missing.
+    def wheel(self, interpreter: Interpreter) -> Wheel:
+        """Return a wheel of the sources that fits the interpreter; build it if it is missing or damaged.
 
         Raises:
             ProjectError: the build failed; the message is the backend's.
         """
-        wheel_cache = self.folder / digest / self.mode.value
-        for path in sorted(wheel_cache.glob("*/*.whl")):
-            with suppress(ProjectError):
-                wheel = read_wheel(path)
-                if wheel.fits(interpreter) or path.parent.name == _name(interpreter):
-                    return wheel
-        return read_wheel(self._build(interpreter, wheel_cache / _name(interpreter)))
+        return self._find(interpreter, self.sources.digest) or self._build(interpreter)
 
-    def _build(self, interpreter: Interpreter, target: Path) -> Path:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="venvgrid-build-") as folder:
-            source = self.source if _builds_in_place(self.source) else copy_sources(self.source, Path(folder, "source"))
+    def _find(self, interpreter: Interpreter, digest: str) -> Wheel | None:
+        for path in sorted((self.folder / digest / self.mode.value).glob("*/*.whl")):
+            is_own = path.parent.name == _name(interpreter)
+            if (is_own or self.shared) and (not self.fresh or path in self.sources.built):
+                with suppress(ProjectError, OSError):
+                    wheel = self._read(path)
+                    if is_own or wheel.fits(interpreter):
+                        return wheel
+        return None
+
+    def _read(self, path: Path) -> Wheel:
+        """Read a cached wheel.
+
+        Raises:
+            OSError, ProjectError: it has changed since it was built.
+        """
+        try:
+            seal = json.loads(read_sealed(path.with_suffix(SEAL)))
+        except ValueError as error:
+            raise ProjectError(str(error)) from error
+        if seal["sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
+            raise ProjectError(f"{path} is damaged")
+        wheel = read_wheel(path)
+        requires = tuple(self.sources.original(line, Path(seal["built-in"])) for line in wheel.metadata.requires)
+        return replace(wheel, metadata=replace(wheel.metadata, requires=requires))
+
+    def _build(self, interpreter: Interpreter) -> Wheel:
+        with tempfile.TemporaryDirectory(prefix="venvgrid-build-", ignore_cleanup_errors=True) as folder:
+            before, copy = self.sources.digest, Path(folder, "source")
+            source, digest = self.sources.materialise(copy)
+            if digest != before:
+                self.notify("note: files of the project changed since the run began; it is built as it is now")
             built = Path(folder, "wheel")
             built.mkdir()
             installer = self.installer_for(interpreter)
@@ -87,11 +120,24 @@ class WheelCache:
             problem = installer.build_wheel(source, built, interpreter, via_sdist=via_sdist, offline=self.offline)
             wheels = sorted(built.glob("*.whl"))
             if problem or not wheels:
-                raise ProjectError(problem.replace(str(source), str(self.source)) or "the build backend made no wheel")
-            target.mkdir(exist_ok=True)
-            partial = target / f".{Path(folder).name}"
-            shutil.move(wheels[0], partial)
-            return partial.replace(target / wheels[0].name)
+                raise ProjectError(self.sources.original(problem, copy) or "the build backend made no wheel")
+            target = self.folder / digest / self.mode.value / _name(interpreter) / wheels[0].name
+            seal = {"sha256": hashlib.sha256(wheels[0].read_bytes()).hexdigest(), "built-in": str(copy)}
+            _store(wheels[0], target, json.dumps(seal))
+        self.sources.built.add(target)
+        return self._read(target)
+
+
+def _store(wheel: Path, target: Path, seal: str) -> None:
+    """Move a wheel into the cache: it counts with its seal, and replaces every other wheel of its folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for old in target.parent.glob("*.whl"):
+        if old.name != target.name:
+            old.unlink(missing_ok=True)
+    partial = target.parent / f".{wheel.parent.parent.name}"
+    shutil.move(wheel, partial)
+    partial.replace(target)
+    write_sealed(target.with_suffix(SEAL), seal)
 
 
 def read_wheel(path: Path) -> Wheel:
@@ -102,16 +148,24 @@ def read_wheel(path: Path) -> Wheel:
     """
     metadata = project.wheel_metadata(path)
     with zipfile.ZipFile(path) as archive:
-        members = sorted((info.filename, info.CRC, info.file_size) for info in archive.infolist())
-        wheel_file = next((name for name, _, _ in members if name.endswith(".dist-info/WHEEL")), None)
-        text = archive.read(wheel_file).decode("utf-8", "replace") if wheel_file else ""
+        members = sorted(
+            (info.filename, info.CRC, info.file_size, info.external_attr >> 16) for info in archive.infolist()
+        )
+        names = [name for name, *_ in members]
+        text = _member(archive, names, "WHEEL").decode("utf-8", "replace")
+        record = _member(archive, names, "RECORD")
     return Wheel(
         path=path,
         metadata=metadata,
-        digest=digests.of_text(repr(members)),
+        digest=hashlib.blake2b(repr(members).encode() + record, digest_size=16).hexdigest(),
         pure="root-is-purelib: true" in text.lower(),
-        modules=_modules(name for name, _, _ in members),
+        modules=_modules(names),
     )
+
+
+def _member(archive: zipfile.ZipFile, names: Iterable[str], name: str) -> bytes:
+    found = next((member for member in names if member.endswith(f".dist-info/{name}")), None)
+    return archive.read(found) if found else b""
 
 
 def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
@@ -138,26 +192,6 @@ def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
         }.items():
             archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{name}"), content)
     return Path(partial).replace(target)
-
-
-def copy_sources(source: Path, target: Path) -> Path:
-    """Copy the source files, and the repository if the version comes from it, into a new folder."""
-    for file in sources.source_files(source):
-        copy = target / file.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, copy, follow_symlinks=False)
-    target.mkdir(exist_ok=True)
-    if sources.reads_history(source) and (source / ".git").exists():
-        if (source / ".git").is_dir():
-            shutil.copytree(source / ".git", target / ".git", symlinks=True)
-        else:
-            shutil.copy2(source / ".git", target / ".git")
-    return target
-
-
-def _builds_in_place(source: Path) -> bool:
-    """Return whether the version comes from a repository above the project, which a copy would not find."""
-    return sources.reads_history(source) and not (source / ".git").exists()
 
 
 def _name(interpreter: Interpreter) -> str:

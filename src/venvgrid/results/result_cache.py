@@ -62,9 +62,12 @@ class ResultCache:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, str] = field(default_factory=dict)  # cell → its fingerprint when it was asked for
 
-    def find(self, cell: Cell, entry: LockEntry) -> CellResult | None:
-        """Return the earlier result of a cell that need not run again; None if it must run."""
-        fingerprint = self.asked[cell.id] = self._fingerprint(cell, entry)
+    def find(self, cell: Cell, entry: LockEntry, project: str = "") -> CellResult | None:
+        """Return the earlier result of a cell that need not run again; None if it must run.
+
+        `project` is the digest of the project as it would be installed: of its wheel.
+        """
+        fingerprint = self.asked[cell.id] = self._fingerprint(cell, entry, project)
         known = read(self.folder / cell.id / f"{fingerprint}.json") if self.may_use else None
         if known is None or known["fingerprint"] != fingerprint or known["since"] > self._now():
             return None
@@ -126,7 +129,7 @@ class ResultCache:
     def _now(self) -> str:
         return self.clock().isoformat(timespec="seconds")
 
-    def _fingerprint(self, cell: Cell, entry: LockEntry) -> str:
+    def _fingerprint(self, cell: Cell, entry: LockEntry, project: str) -> str:
         given = variables.child_environment(
             self.environ,
             pass_env=self.config.test.pass_env,
@@ -139,7 +142,7 @@ class ResultCache:
         contents = [
             __version__,
             [entry.key, serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
-            [self.config.digest, str(self.config.project.path), list(self.arguments)],
+            [self.config.digest, str(self.config.project.path), project, list(self.arguments)],
             [dict(cell.axes), sorted(given.items()), sorted(building.items()), self.inputs()],
         ]
         return hashlib.sha256(json.dumps(contents).encode()).hexdigest()

@@ -10,7 +10,6 @@ from venvgrid.running.tasks import BuildTask, CompileTask, InstalledProject, Tes
 
 if TYPE_CHECKING:
     from venvgrid.model import Cell, CellResult, Environment, LockEntry
-    from venvgrid.project.metadata import Metadata
     from venvgrid.running.prerequisites import Prerequisites
     from venvgrid.running.request import RunRequest
     from venvgrid.running.run_state import RunState
@@ -45,8 +44,8 @@ class Builds:
                 tasks += self._prerequisites.wheel_by(entry.interpreter)
         return tasks
 
-    def built(self, done: BuildDone, metadata: Metadata | None) -> list[Task]:
-        """Return the tests in an environment that was built; `metadata` is the project's."""
+    def built(self, done: BuildDone) -> list[Task]:
+        """Return the tests in an environment that was built."""
         key = done.environment.key
         self._environments[key] = done.environment
         again = self._alone.get(key, [])[:1]
@@ -55,7 +54,7 @@ class Builds:
             self._state.durations[cell.id]["build"] = done.took
         if self._request.until is not Stage.TEST:
             return []
-        return [self._test(cell, done.environment, metadata, alone=bool(again)) for cell in cells]
+        return [self._test(cell, done.environment, alone=bool(again)) for cell in cells]
 
     def is_doubtful(self, task: TestTask, done: TestDone) -> bool:
         """Whether another cell may have written into the environment of a test."""
@@ -87,17 +86,18 @@ class Builds:
         self._interpreters.add(entry.interpreter.executable)
         order = min(self._request.order.of(cell.id, entry.distributions) for cell in cells) - is_first / 2
         wheel = self._prerequisites.wheel_for(entry.interpreter)
-        return BuildTask(entry=entry, wheel=wheel, cells=cells, alone=alone, order=order)
+        project = self._prerequisites.state_of(entry.interpreter)
+        return BuildTask(entry=entry, wheel=wheel, project=project, cells=cells, alone=alone, order=order)
 
     def _build_alone(self, key: str) -> list[Task]:
         """Return the build of an environment that shares nothing, for the first of the cells that wait for it."""
         cell = self._alone[key][0]
         return [self._build(self._state.entries[cell.id], (cell,), alone=True)]
 
-    def _test(self, cell: Cell, environment: Environment, metadata: Metadata | None, *, alone: bool) -> Task:
+    def _test(self, cell: Cell, environment: Environment, *, alone: bool) -> Task:
         entry = self._state.entries[cell.id]
         wheel = self._prerequisites.wheel_for(entry.interpreter)
-        known = wheel.metadata if wheel else metadata
+        known = wheel.metadata if wheel else self._prerequisites.metadata_for(entry.interpreter)
         project = None
         if known and self._prerequisites.installs:
             project = InstalledProject(metadata=known, modules=wheel.modules if wheel else ())

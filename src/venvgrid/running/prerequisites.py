@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import InstallMode
 from venvgrid.running.tasks import DownloadTask, WheelTask
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from venvgrid.model import Interpreter
+    from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel
     from venvgrid.running.request import RunRequest
 
@@ -21,6 +23,7 @@ class Prerequisites:
     def __init__(self, request: RunRequest) -> None:
         """Begin with the interpreters of the machine and no wheel."""
         self._request = request
+        self._is_shared = not request.depends_on_python  # whether one build serves all interpreters
         self._pythons = dict(request.interpreters)
         self._asked: set[str] = set()  # values of the python axis whose interpreter is being downloaded
         self._refused: set[str] = set()  # those whose download failed
@@ -72,14 +75,18 @@ class Prerequisites:
         if isinstance(got, str):
             self._refused.add(value)
 
-    def first_wheel(self, values: Iterable[str], *, for_metadata: bool) -> list[WheelTask]:
-        """Return the task that builds the project's first wheel, if it is needed and not begun.
+    def first_wheels(self, values: Iterable[str]) -> list[WheelTask]:
+        """Return the tasks that build wheels before any environment, if they are needed and not begun.
 
-        It is needed to be installed, or `for_metadata`. Of the interpreters of `values` the newest ordinary one builds.
+        They are needed to be installed, or for their metadata. If one serves all, the newest ordinary interpreter of
+        `values` builds it; else each builds its own.
         """
-        if self._building or not self.installs or not (self.installs_wheel or for_metadata):
+        if not self.installs or not (self.installs_wheel or self._request.metadata is None):
             return []
-        best = best_builder(found for value in values if (found := self.python(value)) is not None)
+        here = [found for value in values if (found := self.python(value)) is not None]
+        if not self._is_shared:
+            return [task for found in here for task in self.wheel_by(found)]
+        best = None if self._building else best_builder(here)
         return self.wheel_by(best) if best else []
 
     def wheel_by(self, interpreter: Interpreter) -> list[WheelTask]:
@@ -93,12 +100,44 @@ class Prerequisites:
         """Record a wheel."""
         self._wheels[interpreter.executable] = wheel
 
+    def refused(self) -> None:
+        """Record that a build failed: if it was the first, every other interpreter builds its own."""
+        self._is_shared = self._is_shared and bool(self._wheels)
+
     def wheel_for(self, interpreter: Interpreter) -> Wheel | None:
-        """Return a wheel that fits an interpreter: its own, or a pure one of another."""
+        """Return the wheel of an interpreter: its own, or a pure one of another if one serves all."""
         if not self.installs_wheel:
             return None
         own = self._wheels.get(interpreter.executable)
-        return own or next((wheel for wheel in self._wheels.values() if wheel.fits(interpreter)), None)
+        others = self._wheels.values() if self._is_shared else ()
+        return own or next((wheel for wheel in others if wheel.fits(interpreter)), None)
+
+    def state_of(self, interpreter: Interpreter) -> str:
+        """Return the digest of the project as it is installed with an interpreter, "" if it is not."""
+        if not self.installs:
+            return ""
+        if wheel := self.wheel_for(interpreter):
+            return wheel.digest
+        return digests.of_text(f"{self._request.definition} {self.metadata_for(interpreter)}")
+
+    def is_ready(self, interpreter: Interpreter) -> bool:
+        """Whether nothing of the project is missing to build environments of an interpreter."""
+        return not self.installs_wheel or self.wheel_for(interpreter) is not None
+
+    def metadata_for(self, interpreter: Interpreter | None) -> Metadata | None:
+        """Return the project's metadata for an interpreter (None for a missing one), or None if they are not known."""
+        own = self._wheels.get(interpreter.executable) if interpreter else None
+        if self._request.metadata is not None or own is not None:
+            return self._request.metadata or (own.metadata if own else None)
+        return next((wheel.metadata for wheel in self._wheels.values()), None) if self._is_shared else None
+
+    def can_resolve(self, interpreter: Interpreter | None) -> bool:
+        """Whether the requirements of the project are known for an interpreter."""
+        return not self.installs or self.metadata_for(interpreter) is not None
+
+    def will_build(self, interpreter: Interpreter | None) -> bool:
+        """Whether a wheel is being built that tells the requirements for an interpreter."""
+        return bool(self._building) if self._is_shared or interpreter else False
 
 
 def best_builder(interpreters: Iterable[Interpreter]) -> Interpreter | None:

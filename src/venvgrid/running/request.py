@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """A run that was asked for. `metadata` is None where only a wheel knows them; `locked` holds known answers."""
+    """A run that was asked for. `metadata` is None where only a wheel knows them; `locked` holds known answers.
+
+    `definition` is a digest of what an editable installation is made from.
+    """
 
     config: Config
     plan: Plan
@@ -26,6 +29,8 @@ class RunRequest:
     surrogates: Mapping[str, Interpreter] = field(default_factory=dict)  # to resolve with, for missing interpreters
     download: bool = False  # whether uv may download missing interpreters
     metadata: Metadata | None
+    depends_on_python: bool = False  # whether each interpreter needs metadata and a wheel of its own
+    definition: str = ""
     run: str
     time: str
     version: str

@@ -38,7 +38,8 @@ RUN_AGAIN = "tested again in an environment of its own: another cell may have ch
 class Scheduler:
     """Schedules one run; see `loop.Decisions`. `state` may be read when it is over.
 
-    `cached` returns the earlier result of a cell that need not run again; `append_log` writes a failed step's output
+    `cached` returns the earlier result of a cell that need not run again; it is given the lock entry and the digest of
+    the project as it would be installed. `append_log` writes a failed step's output
     into a cell's log and returns its name; `clean` removes secrets from reasons.
     """
 
@@ -46,7 +47,7 @@ class Scheduler:
         self,
         request: RunRequest,
         *,
-        cached: Callable[[Cell, LockEntry], CellResult | None],
+        cached: Callable[[Cell, LockEntry, str], CellResult | None],
         append_log: Callable[[str, str], str],
         clean: Callable[[str], str] = redact,
     ) -> None:
@@ -54,9 +55,9 @@ class Scheduler:
         self.request, self._cached, self._append_log = request, cached, append_log
         self.state = RunState(request, clean)
         self.interrupted = False
-        self._metadata = request.metadata
         self._failed_fast = False
         self._unresolved: list[tuple[Cell, ...]] = []  # groups that wait for the metadata
+        self._unasked: list[Cell] = []  # resolved cells that wait for the wheel, which may be the one of their result
         self._prerequisites = Prerequisites(request)
         self._builds = Builds(request, self.state, self._prerequisites)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
@@ -83,13 +84,9 @@ class Scheduler:
             else:
                 groups[cell.versions].append(cell)
         self._unresolved = [tuple(cells) for cells in groups.values()]
-        ready = [*self._builds.ready(), *self._first_wheel()]
-        if self._can_resolve():
-            return events, [*ready, *self._resolve_all()]
-        if not ready:  # no interpreter here can build the wheel that has the metadata
-            more, ready = self._want_interpreters(cell for cells in self._unresolved for cell in cells)
-            events += more
-        return events, ready
+        ready = self._first_wheels()
+        more, tasks_ = self._go_on()
+        return [*events, *more], [*ready, *tasks_]
 
     def done(self, task: tasks.Task, result: tasks.TaskResult) -> Followed:
         """Return what follows from the result of a task."""
@@ -99,11 +96,11 @@ class Scheduler:
             case tasks.ResolveTask():
                 return self._resolved(task, _expect(tasks.ResolveDone, result))
             case tasks.WheelTask():
-                return [], self._wheel_built(task, _expect(tasks.WheelDone, result))
+                return self._wheel_built(task, _expect(tasks.WheelDone, result))
             case tasks.DownloadTask():
                 return self._downloaded(task, _expect(tasks.DownloadDone, result))
             case tasks.BuildTask():
-                return [], self._builds.built(_expect(tasks.BuildDone, result), self._metadata)
+                return [], self._builds.built(_expect(tasks.BuildDone, result))
             case tasks.TestTask():
                 return self._tested(task, _expect(tasks.TestDone, result))
             case tasks.CompileTask():
@@ -131,9 +128,8 @@ class Scheduler:
 
     # Interpreters and the project's wheel.
 
-    def _first_wheel(self) -> list[tasks.Task]:
-        values = [cell.axes["python"] for cell in self.state.unfinished()]
-        return [*self._prerequisites.first_wheel(values, for_metadata=self._metadata is None)]
+    def _first_wheels(self) -> list[tasks.Task]:
+        return [*self._prerequisites.first_wheels(cell.axes["python"] for cell in self.state.unfinished())]
 
     def _missing(self, cell: Cell) -> list[Event]:
         reason = self._prerequisites.missing(cell.axes["python"])
@@ -153,7 +149,8 @@ class Scheduler:
                 self._awaiting[value].append(cell)
             else:
                 events += self._missing(cell)
-        return events, [*ready, *self._resolve_again(came)]
+        self._wait(came)
+        return events, ready
 
     def _downloaded(self, task: tasks.DownloadTask, done: tasks.DownloadDone) -> Followed:
         """Resolve the cells of an interpreter again, now with itself, or finish them as missing."""
@@ -161,45 +158,63 @@ class Scheduler:
         waiting = self._awaiting.pop(task.value, [])
         if isinstance(done.interpreter, str):
             return [event for cell in waiting for event in self._missing(cell)], []
-        return [], [*self._first_wheel(), *(self._resolve_again(waiting) if self._can_resolve() else [])]
+        self._wait(waiting)
+        ready = self._first_wheels()
+        events, more = self._go_on()
+        return events, [*ready, *more]
 
-    def _wheel_built(self, task: tasks.WheelTask, done: tasks.WheelDone) -> list[tasks.Task]:
+    def _wheel_built(self, task: tasks.WheelTask, done: tasks.WheelDone) -> Followed:
         self._prerequisites.built(task.interpreter, done.wheel)
-        ready: list[tasks.Task] = []
-        if self._metadata is None:
-            self._metadata = done.wheel.metadata
-            ready = self._resolve_all()
-        return [*ready, *self._builds.ready()]
+        return self._go_on()
+
+    def _go_on(self) -> Followed:
+        """Resolve what can be resolved, finish what need not run, and build what can be built."""
+        events, ready = self._resolve_waiting()
+        return [*events, *self._unchanged()], [*ready, *self._builds.ready()]
 
     # Resolving.
 
-    def _can_resolve(self) -> bool:
-        """Whether the requirements of the project are known."""
-        return self._metadata is not None or not self._prerequisites.installs
-
-    def _resolve_all(self) -> list[tasks.Task]:
-        return [self._resolve_task(cells) for cells in self._unresolved if cells[0].id not in self.state.results]
-
-    def _resolve_again(self, cells: Iterable[Cell]) -> list[tasks.Task]:
+    def _wait(self, cells: Iterable[Cell]) -> None:
         groups: defaultdict[object, list[Cell]] = defaultdict(list)
         for cell in cells:
             groups[cell.versions].append(cell)
-        return [self._resolve_task(tuple(some)) for some in groups.values()]
+        self._unresolved += [tuple(some) for some in groups.values()]
+
+    def _resolve_waiting(self) -> Followed:
+        """Resolve the groups whose requirements are known. Others wait for a wheel, or for their interpreter."""
+        events: list[Event] = []
+        ready: list[tasks.Task] = []
+        waiting, self._unresolved = self._unresolved, []
+        for cells in waiting:
+            found = self._prerequisites.python(cells[0].axes["python"])
+            if cells[0].id in self.state.results:
+                continue
+            if self._prerequisites.can_resolve(found):
+                ready.append(self._resolve_task(cells))
+            elif found or self._prerequisites.will_build(found):
+                self._unresolved.append(cells)
+            else:  # no interpreter here can build the wheel that has the metadata
+                more, wanted = self._want_interpreters(cells)
+                events += more
+                ready += wanted
+        return events, ready
 
     def _resolve_task(self, cells: tuple[Cell, ...]) -> tasks.Task:
         value = cells[0].axes["python"]
         found = self._prerequisites.python(value)
-        interpreter = found or self.request.surrogates[value]
-        return tasks.ResolveTask(cells=cells, interpreter=interpreter, metadata=self._metadata, surrogate=found is None)
+        interpreter, metadata = found or self.request.surrogates[value], self._prerequisites.metadata_for(found)
+        return tasks.ResolveTask(cells=cells, interpreter=interpreter, metadata=metadata, surrogate=found is None)
 
     def _resolved(self, task: tasks.ResolveTask, done: tasks.ResolveDone) -> Followed:
         if task.surrogate and not isinstance(done.answer, Unresolvable):
-            return self._want_interpreters(task.cells)
+            missing, wanted = self._want_interpreters(task.cells)
+            more, others = self._go_on()
+            return [*missing, *more], [*wanted, *others]
         events: list[Event] = []
         for cell in task.cells:
             self.state.durations[cell.id]["resolve"] = done.took
             events += self._answered(cell, done.answer)
-        return events, self._builds.ready()
+        return [*events, *self._unchanged()], self._builds.ready()
 
     def _answered(self, cell: Cell, answer: tasks.CellAnswer) -> list[Event]:
         if isinstance(answer, Unresolvable):
@@ -208,9 +223,22 @@ class Scheduler:
             # A resolve that was stopped has not failed.
             reason = f"could not be resolved: {answer.reason}"
             return [] if self.is_stopping else self.state.end(cell, Status.FAILED, reason)
-        planned = self.state.resolved(cell, answer)
-        earlier = self._cached(cell, answer) if self.request.until is Stage.TEST else None
-        return [planned, *([self.state.finished(earlier)] if earlier else [])]
+        self._unasked += [cell] if self.request.until is Stage.TEST else []
+        return [self.state.resolved(cell, answer)]
+
+    def _unchanged(self) -> list[Event]:
+        """Finish the cells that need not run, once it is known with which wheel they would."""
+        events: list[Event] = []
+        waiting, self._unasked = self._unasked, []
+        for cell in waiting:
+            entry = self.state.entries[cell.id]
+            if cell.id in self.state.results:
+                continue
+            if not self._prerequisites.is_ready(entry.interpreter):
+                self._unasked.append(cell)
+            elif earlier := self._cached(cell, entry, self._prerequisites.state_of(entry.interpreter)):
+                events.append(self.state.finished(earlier))
+        return events
 
     # Testing.
 
@@ -230,28 +258,39 @@ class Scheduler:
         """Finish all cells of a task that failed."""
         if self.is_stopping:
             return [], []  # it was stopped, it did not fail
-        reason = failed.reason
-        match task:
-            case tasks.WheelTask():
-                first, executable = not self._prerequisites.has_wheel, task.interpreter.executable
-                cells = [cell for cell in self.state.unfinished() if first or self._executable(cell) == executable]
-                reason = f"the project could not be built: {reason}"
-            case tasks.ResolveTask():
-                cells, reason = list(task.cells), f"could not be resolved: {reason}"
-            case tasks.BuildTask():
-                cells = list(self.state.sharing[task.entry.key])
-            case tasks.TestTask():
-                cells = [task.cell]
-            case tasks.DownloadTask():
-                cells = self._awaiting.pop(task.value, [])
-            case tasks.CompileTask():
-                cells = []
+        cells, reason = self._cells_of(task), failed.reason
+        if isinstance(task, tasks.WheelTask):
+            reason = f"the project could not be built: {reason}"
+        elif isinstance(task, tasks.ResolveTask):
+            reason = f"could not be resolved: {reason}"
         events: list[Event] = []
         for cell in cells:
             if cell.id not in self.state.results:
                 log = self._append_log(cell.id, failed.detail)
                 events += self.state.end(cell, Status.FAILED, reason, log=log)
-        return events, []
+        if not isinstance(task, tasks.WheelTask):
+            return events, []
+        self._prerequisites.refused()  # other interpreters may still build it
+        ready = self._first_wheels()
+        more, others = self._go_on()
+        return [*events, *more], [*ready, *others]
+
+    def _cells_of(self, task: tasks.Task) -> list[Cell]:
+        """Return the cells that end with a task that failed."""
+        match task:
+            case tasks.WheelTask():
+                executable = task.interpreter.executable
+                return [cell for cell in self.state.unfinished() if self._executable(cell) == executable]
+            case tasks.ResolveTask():
+                return list(task.cells)
+            case tasks.BuildTask():
+                return list(self.state.sharing[task.entry.key])
+            case tasks.TestTask():
+                return [task.cell]
+            case tasks.DownloadTask():
+                return self._awaiting.pop(task.value, [])
+            case tasks.CompileTask():
+                return []
 
     def _executable(self, cell: Cell) -> str:
         interpreter = self._prerequisites.python(cell.axes["python"])

@@ -91,12 +91,16 @@ class DownloadTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildTask:
-    """Build the environment of a lock entry for its cells. `alone`: it shares no file with another environment."""
+    """Build the environment of a lock entry for its cells. `alone`: it shares no file with another environment.
+
+    `project` is the digest of the project as it is to be installed.
+    """
 
     lane: ClassVar[Lane] = Lane.BUILD
     entry: LockEntry
     wheel: Wheel | None
     cells: tuple[Cell, ...]
+    project: str = ""
     alone: bool = False
     order: float = 0.0
 

@@ -31,11 +31,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """The tools of one machine for a run. `digest` is of the project's sources; `fresh` rebuilds environments."""
+    """The tools of one machine for a run; `fresh` rebuilds environments."""
 
     interpreters: InterpreterProvider
     wheel_cache: WheelCache
-    digest: Callable[[], str]
     resolver: Callable[[Metadata | None], Resolver]
     store: EnvironmentStore
     bytecode: Bytecode
@@ -49,7 +48,7 @@ class Worker:
                 case tasks.ResolveTask():
                     return self._resolve(task, post)
                 case tasks.WheelTask():
-                    return tasks.WheelDone(wheel=self.wheel_cache.wheel(task.interpreter, self.digest()))
+                    return tasks.WheelDone(wheel=self.wheel_cache.wheel(task.interpreter))
                 case tasks.DownloadTask():
                     return tasks.DownloadDone(interpreter=self.interpreters.download(task.value, task.missing))
                 case tasks.BuildTask():
@@ -89,6 +88,7 @@ class Worker:
             environment = self.store.ensure(
                 task.entry,
                 task.wheel,
+                project=task.project,
                 prompt=task.cells[0].id,
                 fresh=self.fresh and not task.alone,
                 may_link=not task.alone,

@@ -10,6 +10,7 @@ import pytest
 from venvgrid import testing
 from venvgrid.model import InstallMode
 from venvgrid.project import wheels
+from venvgrid.project.build_copy import BuildSources
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.project.wheels import WheelCache
 
@@ -50,19 +51,22 @@ class Builder(testing.FakeInstaller):
         return ""
 
 
-def wheel_cache(tmp_path: Path, builder: testing.FakeInstaller) -> WheelCache:
+def wheel_cache(tmp_path: Path, builder: testing.FakeInstaller, text: str = "a = 1\n") -> WheelCache:
     source = tmp_path / "source"
     source.mkdir(exist_ok=True)
-    (source / "demo.py").write_text("a = 1\n", encoding="utf-8")
-    return WheelCache(source=source, folder=tmp_path / "shelf", mode=InstallMode.WHEEL, installer_for=lambda _: builder)
+    (source / "demo.py").write_text(text, encoding="utf-8")
+    sources = BuildSources(source)
+    return WheelCache(
+        sources=sources, folder=tmp_path / "shelf", mode=InstallMode.WHEEL, installer_for=lambda _: builder
+    )
 
 
 def test_a_pure_wheel_is_built_once_for_all_interpreters(tmp_path: Path) -> None:
     """The second interpreter gets the wheel that the first one built."""
     builder = Builder(pure=True)
     kept = wheel_cache(tmp_path, builder)
-    first = kept.wheel(testing.interpreter("3.12.1"), "d1")
-    second = kept.wheel(testing.interpreter("3.9.18"), "d1")
+    first = kept.wheel(testing.interpreter("3.12.1"))
+    second = kept.wheel(testing.interpreter("3.9.18"))
     assert first == second
     assert builder.built == ["3.12.1"]
     assert first.modules == ("demo",)
@@ -73,7 +77,7 @@ def test_a_pure_wheel_for_python_3_does_not_fit_python_2(tmp_path: Path) -> None
     """py3-none-any is built again by the 2.7 that needs it."""
     builder = Builder(pure=True)
     kept = wheel_cache(tmp_path, builder)
-    wheel = kept.wheel(testing.interpreter("3.12.1"), "d1")
+    wheel = kept.wheel(testing.interpreter("3.12.1"))
     assert not wheel.fits(testing.interpreter("2.7.18"))
     assert wheel.fits(testing.interpreter("3.6.1"))
 
@@ -83,39 +87,39 @@ def test_a_wheel_that_is_not_pure_is_built_once_an_interpreter(tmp_path: Path) -
     builder = Builder(pure=False)
     kept = wheel_cache(tmp_path, builder)
     for version in ("3.12.1", "3.9.18", "3.12.1"):
-        kept.wheel(testing.interpreter(version), "d1")
+        kept.wheel(testing.interpreter(version))
     assert builder.built == ["3.12.1", "3.9.18"]
 
 
 def test_building_leaves_the_sources_as_they_are(tmp_path: Path) -> None:
     """A backend that writes beside the sources writes into a copy."""
     kept = wheel_cache(tmp_path, Builder(pure=True))
-    kept.wheel(testing.interpreter(), "d1")
-    assert [path.name for path in kept.source.iterdir()] == ["demo.py"]
+    kept.wheel(testing.interpreter())
+    assert [path.name for path in kept.sources.project.iterdir()] == ["demo.py"]
 
 
 def test_changed_sources_are_a_new_wheel_with_another_digest(tmp_path: Path) -> None:
     """The content's digest tells the wheels apart; the same content has the same digest, whatever its file's dates."""
-    kept = wheel_cache(tmp_path, Builder(pure=True))
-    first = kept.wheel(testing.interpreter(), "d1")
-    same = kept.wheel(testing.interpreter(), "d2")
-    (kept.source / "demo.py").write_text("a = 2\n", encoding="utf-8")
-    other = kept.wheel(testing.interpreter(), "d3")
+    builder = Builder(pure=True)
+    first = wheel_cache(tmp_path, builder).wheel(testing.interpreter())
+    same = wheel_cache(tmp_path, builder).wheel(testing.interpreter())
+    other = wheel_cache(tmp_path, builder, "a = 2\n").wheel(testing.interpreter())
     assert first.digest == same.digest != other.digest
+    assert len(builder.built) == 2
 
 
 def test_a_build_that_fails_gives_the_backends_words(tmp_path: Path) -> None:
     """The message is the backend's."""
     with pytest.raises(ProjectError, match="no setup"):
-        wheel_cache(tmp_path, testing.FakeInstaller(problem="no setup")).wheel(testing.interpreter(), "d1")
+        wheel_cache(tmp_path, testing.FakeInstaller(problem="no setup")).wheel(testing.interpreter())
 
 
 def test_a_damaged_wheel_of_the_shelf_is_built_again(tmp_path: Path) -> None:
     """A file that is no wheel (a killed copy) is not used."""
     builder = Builder(pure=True)
     kept = wheel_cache(tmp_path, builder)
-    kept.wheel(testing.interpreter(), "d1").path.write_bytes(b"torn")
-    assert kept.wheel(testing.interpreter(), "d1").metadata.name == "demo"
+    kept.wheel(testing.interpreter()).path.write_bytes(b"torn")
+    assert kept.wheel(testing.interpreter()).metadata.name == "demo"
     assert len(builder.built) == 2
 
 
