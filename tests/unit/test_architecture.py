@@ -16,6 +16,7 @@ TESTS = Path(__file__).parents[1]
 # Runs elsewhere: inside the environments, or as a script of its own.
 NOT_IMPORTED = ("processes/guest/",)
 THREADS = {"running/executors/", "processes/parallel.py", "processes/runner.py"}
+LOCKS = {*THREADS, "project/build_copy.py"}  # workers share one copy of the project
 
 
 def modules() -> dict[str, Path]:
@@ -31,7 +32,7 @@ def modules() -> dict[str, Path]:
     ("library", "allowed"),
     [
         ("subprocess", {"processes/runner.py"}),
-        ("threading", THREADS),
+        ("threading", LOCKS),
         ("concurrent.futures", THREADS),
         ("rich", {"reporters/", "cli/"}),
         ("virtualenv", {"environments/creator.py", "installers/legacy_tools.py"}),

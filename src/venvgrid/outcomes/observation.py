@@ -18,6 +18,7 @@ from venvgrid.outcomes.records import (
     Collected,
     Deselected,
     Finished,
+    OfSession,
     Opened,
     Record,
     Reported,
@@ -89,7 +90,7 @@ class Observation:
         elif (seen := self.sessions.get(record.source)) is not None:
             self._add(seen, record)
 
-    def _add(self, seen: SessionLog, record: Record) -> None:
+    def _add(self, seen: SessionLog, record: OfSession) -> None:
         match record:
             case Collected():
                 seen.collected = max(seen.collected or 0, record.ids)

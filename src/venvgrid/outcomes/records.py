@@ -110,4 +110,5 @@ class Opened(FromProcess):
     paths: tuple[tuple[str, str], ...]
 
 
-Record = Session | Collected | Deselected | Started | Reported | Stopped | Attested | Finished | Opened
+OfSession = Collected | Deselected | Started | Reported | Stopped | Attested | Finished
+Record = Session | Opened | OfSession
