@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from venvgrid.environments import venv_layout
 from venvgrid.environments.creator import SkeletonError
 from venvgrid.environments.integrity import still_shared
-from venvgrid.environments.manifest import entry_at, take
+from venvgrid.environments.manifest import EMPTY_FOLDER, entry_at, take
 from venvgrid.environments.package_cache import ingest
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
@@ -77,7 +77,7 @@ class Builder:
             OSError: a file cannot be written.
         """
         wipe()
-        wanted = [*entry.distributions, *_own(wheel)]
+        wanted = [*entry.distributions, *own(wheel)]
         known = [self._cached(path, entry.interpreter, item) for item in wanted]
         empty = self._create(path, entry.interpreter, prompt)
         try:
@@ -132,14 +132,14 @@ class Builder:
         """Install what is not cached, and add it to the cache."""
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
         if missing:
-            own = {item.name for item in _own(wheel)}
+            ours = {item.name for item in own(wheel)}
             self._request(
                 entry,
                 InstallRequest(
                     python=venv_layout.python_of(path, self.platform),
                     interpreter=entry.interpreter,
-                    distributions=tuple(item for item in missing if item.name not in own),
-                    wheels=(wheel.path,) if wheel and any(item.name in own for item in missing) else (),
+                    distributions=tuple(item for item in missing if item.name not in ours),
+                    wheels=(wheel.path,) if wheel and any(item.name in ours for item in missing) else (),
                 ),
             )
             python = venv_layout.python_of(path, self.platform)
@@ -150,6 +150,8 @@ class Builder:
             self._install_project(path, entry, None, reinstall=False)
         is_installed_into = missing or self.config.project.install is InstallMode.EDITABLE
         manifest = self._manifest(path, site, populated.links) if is_installed_into else populated.manifest
+        filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and os.listdir(path / name)}  # noqa: PTH208
+        manifest = {name: entry for name, entry in manifest.items() if name not in filled}
         return BuildResult(
             manifest={**manifest, **self._probe(path, site)},
             links=populated.links,
@@ -201,7 +203,7 @@ class Builder:
             raise BuildError(problem)
 
 
-def _own(wheel: Wheel | None) -> tuple[Distribution, ...]:
+def own(wheel: Wheel | None) -> tuple[Distribution, ...]:
     """Return the project's wheel as a distribution; the digest of its content stands for the hash of its file."""
     if wheel is None:
         return ()
