@@ -6,6 +6,7 @@ into the first environment is added to the cache, from which later environments 
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from venvgrid.environments import venv_layout
 from venvgrid.environments.creator import SkeletonError
 from venvgrid.environments.integrity import still_shared
-from venvgrid.environments.manifest import entry_at, take
+from venvgrid.environments.manifest import EMPTY_FOLDER, entry_at, take
 from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
@@ -79,7 +80,7 @@ class Builder:
             OSError: a file cannot be written.
         """
         wipe()
-        wanted = [*entry.distributions, *_own(wheel)]
+        wanted = [*entry.distributions, *own(wheel)]
         known = [self._cached(path, entry.interpreter, item) for item in wanted]
         empty = self._create(path, entry.interpreter, prompt)
         try:
@@ -132,13 +133,13 @@ class Builder:
         """Install what is not cached, and add it to the cache."""
         site = venv_layout.site_of(path, entry.interpreter)
         if missing:
-            own = {item.name for item in _own(wheel)}
+            ours = {item.name for item in own(wheel)}
             python = venv_layout.python_of(path)
             request = InstallRequest(
                 python=python,
                 interpreter=entry.interpreter,
-                distributions=tuple(item for item in missing if item.name not in own),
-                wheels=(wheel.path,) if wheel and any(item.name in own for item in missing) else (),
+                distributions=tuple(item for item in missing if item.name not in ours),
+                wheels=(wheel.path,) if wheel and any(item.name in ours for item in missing) else (),
             )
             self._request(request)
             added = ingest.add_installed(self.packages, path, site, python, entry.interpreter, missing)
@@ -148,6 +149,8 @@ class Builder:
         if is_editable:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
         manifest = self._manifest(path, site, populated.links) if missing or is_editable else populated.manifest
+        filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and os.listdir(path / name)}
+        manifest = {name: entry for name, entry in manifest.items() if name not in filled}
         return BuildResult(
             manifest={**manifest, **self._guests(path, site)},
             links=populated.links,
@@ -199,7 +202,7 @@ class Builder:
             raise BuildError(problem)
 
 
-def _own(wheel: Wheel | None) -> tuple[Distribution, ...]:
+def own(wheel: Wheel | None) -> tuple[Distribution, ...]:
     """Return the project's wheel as a distribution; the digest of its content stands for the hash of its file."""
     if wheel is None:
         return ()

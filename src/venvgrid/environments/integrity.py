@@ -5,9 +5,11 @@ It runs before every use and after the tests of every cell, over thousands of fi
     file            compared with                 difference
     own             manifest (`entry_of`)         changed
     shared          seal of the cached file       still the same file, other content: changed, package poisoned
-                    (ctime, then content)         deleted or replaced: changed
+                    (ctime, then content)         written and restored while in use: the same
+                                                  deleted or replaced: changed
     compiled        seal, only where it is        still the same file, other content: changed, package poisoned
-                    shared                        replaced by Python: no difference
+                    shared                        replaced by Python: left over
+    in __pycache__  nothing                       left over
 
 States: an environment that is marked whole and has no difference is used. One with a difference is dropped, and every
 poisoned package is quarantined (see `store`).
@@ -19,7 +21,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.manifest import COMPILED, differences, entry_of, take
+from venvgrid.environments.compiled import imported
+from venvgrid.environments.manifest import EMPTY_FOLDER, differences, entry_of, is_empty, is_left_over, take
 from venvgrid.environments.venv_layout import prefix_of
 
 if TYPE_CHECKING:
@@ -35,17 +38,19 @@ class IntegrityReport:
     """Result of an integrity check.
 
     `changed` names the files that are not as they were installed, relative to the environment. `poisoned` holds the
-    keys of the packages whose cached files were written into. `compiled` names the compiled files, relative to
-    site-packages.
+    keys of the packages whose cached files were written into. `left_over` names compiled files and all else in
+    `__pycache__` that is not shared, relative to the environment; a folder ends with "/". `imported` are the
+    compiled modules among them, relative to site-packages.
     """
 
     changed: tuple[str, ...] = ()
     poisoned: frozenset[str] = frozenset()
-    compiled: frozenset[str] = frozenset()
+    left_over: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
 
 
 def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: PackageCache) -> IntegrityReport:
-    """Check every file of an environment. Compiled files may change, except those that are shared."""
+    """Check every file of an environment. Compiled files may come and go; those that are shared may not change."""
     prefix = prefix_of(path, site)
     shared = {key: packages.by_key(key) for key in links}
     missing = [key for key, package in shared.items() if package is None]
@@ -53,12 +58,15 @@ def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: Pa
         return IntegrityReport(changed=tuple(missing), poisoned=frozenset(missing))
     walk = _Walk(site, {key: package for key, package in shared.items() if package}, links)
     walk.run()
-    own = take(path, without=site) | {prefix + name: entry for name, entry in walk.own.items()}
+    left_over: set[str] = set()
+    own = take(path, without=site, left_over=left_over) | {prefix + name: entry for name, entry in walk.own.items()}
     changed, poisoned = walk.judge()
+    all_left = left_over.union(prefix + name for name in walk.left_over)
     return IntegrityReport(
         changed=tuple(sorted({prefix + name for name in changed}.union(differences(manifest, own)))),
         poisoned=frozenset(poisoned),
-        compiled=frozenset(walk.compiled),
+        left_over=frozenset(all_left),
+        imported=imported(all_left, prefix),
     )
 
 
@@ -79,7 +87,7 @@ class _Walk:
     def __init__(self, site: Path, packages: Mapping[str, CachedPackage], links: Links) -> None:
         self.site, self.packages = site, packages
         self.own: Manifest = {}
-        self.compiled: set[str] = set()
+        self.left_over: set[str] = set()
         self.doubtful: set[str] = set()  # shared files with another ctime
         self.expected: dict[str, int] = {}
         self.optional: dict[str, int] = {}  # compiled files that may be shared
@@ -87,6 +95,7 @@ class _Walk:
             ctimes = {name: seal[0] for name, seal in package.site_files.seals.items()}
             unshared = frozenset(links[key])
             self.expected.update({name: ctimes.get(name, 0) for name in package.site if name not in unshared})
+            self.doubtful.update(package.site_files.written)
             self.optional.update({name: ctimes.get(name, 0) for name in package.compiled})
 
     def run(self) -> None:
@@ -96,36 +105,44 @@ class _Walk:
         while pending:
             prefix = pending.pop()
             with os.scandir(base + prefix) as entries:
-                for item in entries:
+                items = list(entries)
+                sources = {item.name for item in items if item.name.endswith(".py")}
+                for item in items:
                     name = prefix + item.name
                     ctime = expected(name)
                     if ctime is not None:
                         seen += 1
                         if item.stat(follow_symlinks=False).st_ctime_ns != ctime:
                             doubtful.add(name)
+                    elif is_left_over(name, item.name, sources):
+                        self._visit_compiled(name, item)
                     elif item.is_dir(follow_symlinks=False):
                         pending.append(f"{name}/")
                     else:
-                        self._visit_own(name, prefix, item)
+                        self._visit_own(name, item)
+                if is_empty(prefix, items):
+                    self.own[prefix] = EMPTY_FOLDER
         if seen < len(self.expected):
             doubtful.update(name for name in self.expected if not os.path.lexists(base + name))
 
-    def _visit_own(self, name: str, prefix: str, item: os.DirEntry[str]) -> None:
-        if name.endswith(COMPILED):
-            self.compiled.add(name)
-            ctime = self.optional.get(name)
-            if ctime is not None and item.stat(follow_symlinks=False).st_ctime_ns != ctime:
-                self.doubtful.add(name)
-        elif item.is_symlink():
+    def _visit_compiled(self, name: str, item: os.DirEntry[str]) -> None:
+        ctime = self.optional.get(name)
+        if ctime is None:
+            self.left_over.add(f"{name}/" if item.is_dir(follow_symlinks=False) else name)
+        elif item.stat(follow_symlinks=False).st_ctime_ns != ctime:
+            self.doubtful.add(name)
+
+    def _visit_own(self, name: str, item: os.DirEntry[str]) -> None:
+        if item.is_symlink():
             self.own[name] = [os.readlink(item.path)]  # noqa: PTH115  (a path as text is at hand)
-        elif not prefix.endswith("__pycache__/"):
+        else:
             self.own[name] = entry_of(item.stat(follow_symlinks=False))
 
     def judge(self) -> tuple[set[str], set[str]]:
         """Return the shared files that changed, and the keys of the packages that were written into.
 
         A deleted or replaced file is a change of this environment alone. A compiled file that is no longer shared is
-        no change: Python has written a new one.
+        left over: Python has written a new one.
         """
         changed, poisoned = set(), set()
         for key, package in self.packages.items():
@@ -134,9 +151,12 @@ class _Walk:
                 if facts is None:
                     continue
                 is_shared = package.is_shared(name, self.site)
-                if is_shared and not package.site_files.is_unchanged(name, facts):
+                files = package.site_files
+                if is_shared and (not files.is_unchanged(name, facts) or name in files.written):
                     poisoned.add(key)
                     changed.add(name)
-                elif not is_shared and name in package.site:
+                elif not is_shared and name in self.expected:
                     changed.add(name)
+                elif not is_shared and name in package.compiled and os.path.lexists(self.site / name):
+                    self.left_over.add(name)
         return changed, poisoned

@@ -13,11 +13,13 @@ from venvgrid.model import serialization
 from venvgrid.storage import atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
     from pathlib import Path
 
 FORMAT = "venvgrid-environment-4"
 MARKER = "venvgrid.json"
 COMPILED = (".pyc", ".pyo")
+EMPTY_FOLDER: list[object] = ["empty folder"]
 Manifest = dict[str, list[object]]  # by path relative to the environment, with "/": see `entry_of`
 Links = dict[str, list[str]]  # by key of a cached package: those of its files that the environment does not share
 
@@ -61,10 +63,11 @@ def write_marker(path: Path, marker: Marker) -> None:
     atomic.write_atomic(path / MARKER, json.dumps({"format": FORMAT, **data}))
 
 
-def take(path: Path, without: Path | None = None) -> Manifest:
+def take(path: Path, without: Path | None = None, left_over: set[str] | None = None) -> Manifest:
     """Return the manifest of all files below `path`: of a file see `entry_of`, of a link its target.
 
-    Compiled files, the marker and the folder `without` are left out.
+    The marker and the folder `without` are left out, and so are compiled files and all in `__pycache__`: their names
+    are added to `left_over`. Of folders only empty ones have an entry.
     """
     found: Manifest = {}
     pending = [""]
@@ -72,16 +75,36 @@ def take(path: Path, without: Path | None = None) -> Manifest:
     while pending:
         prefix = pending.pop()
         with os.scandir(path / prefix) as entries:
-            for item in entries:
+            items = list(entries)
+            sources = {item.name for item in items if item.name.endswith(".py")}
+            for item in items:
                 name = f"{prefix}{item.name}"
-                if item.is_symlink():
+                if is_left_over(name, item.name, sources):
+                    if left_over is not None:
+                        left_over.add(f"{name}/" if item.is_dir(follow_symlinks=False) else name)
+                elif item.is_symlink():
                     found[name] = [os.readlink(item.path)]  # noqa: PTH115  (thousands of files: no Path for each)
                 elif item.is_dir():
-                    if item.name != "__pycache__" and name != excluded:
+                    if name != excluded:
                         pending.append(f"{name}/")
-                elif name != MARKER and not name.endswith(COMPILED):
+                elif name != MARKER:
                     found[name] = entry_of(item.stat(follow_symlinks=False))
+            if is_empty(prefix, items):
+                found[prefix] = EMPTY_FOLDER
     return found
+
+
+def is_left_over(path: str, name: str, sources: Container[str]) -> bool:
+    """Return whether a file is compiled from one beside it, or in `__pycache__`; `sources` are the modules beside it.
+
+    A compiled file without a source is a module of its own.
+    """
+    return f"/{path}".endswith(f"/__pycache__/{name}") or (name.endswith(COMPILED) and f"{name[:-4]}.py" in sources)
+
+
+def is_empty(prefix: str, items: Iterable[os.DirEntry[str]]) -> bool:
+    """Return whether a folder holds nothing but compiled files: Python can import it nevertheless."""
+    return not prefix.endswith("__pycache__/") and all(item.name == "__pycache__" for item in items)
 
 
 def entry_of(status: os.stat_result) -> list[object]:

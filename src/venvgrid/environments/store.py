@@ -29,8 +29,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from venvgrid.environments import venv_layout
-from venvgrid.environments.builder import BuildError, BuildResult
+from venvgrid.environments import compiled, venv_layout
+from venvgrid.environments.builder import BuildError, BuildResult, own
 from venvgrid.environments.integrity import IntegrityReport, check
 from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_marker
 from venvgrid.interpreters.identity import identity
@@ -81,12 +81,13 @@ class EnvironmentStore:
         path = self.folder / entry.key
         marker = None if fresh else self._usable(path, entry, may_link=may_link)
         if marker and marker.project == project:
-            return self._environment(path, entry, "reused", marker)
+            return self._with_compiled(self._environment(path, entry, "reused", marker), entry, wheel)
         try:
             if marker:
                 self._unmark(path)
                 result = self.builder.reinstall(path, entry, wheel, marker.links)
-                return self._finish(path, entry, wheel, project, "project reinstalled", result)
+                finished = self._finish(path, entry, wheel, project, "project reinstalled", result)
+                return self._with_compiled(finished, entry, wheel)
             result = self.builder.build(
                 path, entry, wheel, prompt=prompt, may_link=may_link, wipe=lambda: self.wipe(entry.key)
             )
@@ -107,14 +108,14 @@ class EnvironmentStore:
             raise BuildError(f"{place} is not a link of venvgrid: move it away")
         return place
 
-    def inspect(self, environment: Environment) -> IntegrityReport:
-        """Check an environment after its tests; `compiled` names the files that the tests added to a new one."""
+    def inspect(self, environment: Environment, *, is_plain: bool = False) -> IntegrityReport:
+        """Check an environment after its tests, and delete what they left in `__pycache__` (see `compiled`)."""
         marker = read_marker(environment.path)
         if marker is None:
             return IntegrityReport(changed=(MARKER,))
         report = check(environment.path, environment.site, marker.manifest, marker.links, self.packages)
-        is_new = environment.detail == "built"
-        return replace(report, compiled=report.compiled - environment.compiled if is_new else frozenset())
+        compiled.clean(environment.path, report.left_over, is_plain=is_plain, is_used=True)
+        return report
 
     def exists(self, environment: Environment) -> bool:
         """Return whether an environment has not been dropped since it was built."""
@@ -188,7 +189,9 @@ class EnvironmentStore:
         ):
             return None
         site = venv_layout.site_of(path, entry.interpreter)
-        return marker if not check(path, site, marker.manifest, marker.links, self.packages).changed else None
+        report = check(path, site, marker.manifest, marker.links, self.packages)
+        compiled.clean(path, report.left_over, is_plain=False, is_used=False)
+        return marker if not report.changed else None
 
     def _finish(
         self, path: Path, entry: LockEntry, wheel: Wheel | None, project: str, detail: str, result: BuildResult
@@ -214,6 +217,10 @@ class EnvironmentStore:
         return replace(environment, cached_packages=result.cached_packages, compiled=result.compiled)
 
     def _environment(self, path: Path, entry: LockEntry, detail: str, marker: Marker) -> Environment:
+        for key in marker.links:
+            package = self.packages.by_key(key)
+            if package is not None:
+                package.site_files.in_use = True
         return Environment(
             key=entry.key,
             path=path,
@@ -224,6 +231,13 @@ class EnvironmentStore:
             linked=frozenset(marker.links),
             overlaps=tuple(tuple(item) for item in marker.overlaps),
         )
+
+    def _with_compiled(self, environment: Environment, entry: LockEntry, wheel: Wheel | None) -> Environment:
+        """Add the compiled files of the package cache that an environment lacks."""
+        found = (self.packages.find(entry.interpreter, item) for item in (*entry.distributions, *own(wheel)))
+        packages = [package for package in found if package is not None]
+        compiled.add(environment.site, packages, environment.linked, self.packages)
+        return replace(environment, cached_packages=tuple(package.key for package in packages))
 
     def _unmark(self, path: Path) -> None:
         own_folders.delete(path, MARKER)

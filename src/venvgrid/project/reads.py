@@ -34,6 +34,8 @@ def judge(opened: Mapping[str, str], inputs: Inputs, own: Iterable[str]) -> Foot
     root, real = str(inputs.path), os.path.realpath(inputs.path)
     read: dict[str, str] = {}
     for path, how in opened.items():
+        if how == "c":
+            continue
         if how == MANY:
             return Footprint(doubt="its tests opened more files than are noted")
         if path.startswith(skip):
@@ -57,7 +59,7 @@ def _inside(name: str, how: str, inputs: Inputs, read: dict[str, str]) -> str:
     parts = name.split("/")
     if how == "x" and parts[-1] in PROGRAMS:
         return "" if inputs.versions else f"ran {PROGRAMS[parts[-1]]}, whose history is no input"
-    if name in inputs.stamps or how in "wlx" or not CACHES.isdisjoint(parts):
+    if name in inputs.stamps or how in "wlxc" or not CACHES.isdisjoint(parts):
         return ""
     if name.endswith(COMPILED) and ("__pycache__" in parts or _has_source(name, inputs)):
         return ""

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import TestTask
 
 
+COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
+
+
 class PollingRunner(Protocol):
     """The door to processes for commands whose progress is watched."""
 
@@ -68,7 +71,7 @@ class CellRunner:
             result = self._with_footprint(result, before, reads.judge(opened, self.inputs(), self._own(task, scratch)))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        tested = self._checked(task, result)
+        tested = self._checked(task, result, is_plain=bool(opened) and COMPILED_BY_HAND not in opened.values())
         took = time.monotonic() - began
         post(StageFinished(cell=task.cell.id, stage=Stage.TEST, duration=took))
         return replace(tested, result=replace(tested.result, durations={**tested.result.durations, "test": took}))
@@ -204,12 +207,12 @@ class CellRunner:
         with suppress(OSError), self.commands.log_of(task.cell).open("a", encoding="utf-8") as log:
             log.write(self.commands.redactor.text(text))
 
-    def _checked(self, task: TestTask, result: CellResult) -> TestDone:
+    def _checked(self, task: TestTask, result: CellResult, *, is_plain: bool) -> TestDone:
         """Check the environment after the tests. Their changes in it must reach no other cell or run."""
-        seen = self.store.inspect(task.environment)
+        seen = self.store.inspect(task.environment, is_plain=is_plain)
         changed = seen.changed
         if not changed:
-            return TestDone(result=result, imported=seen.compiled)
+            return TestDone(result=result, imported=seen.imported)
         hit = changed_code(changed, scene_of(task, self.commands.config), task.environment)
         if hit and result.outcome in {Outcome.PASSED, Outcome.FLAKY}:
             reason = f"the tests changed {hit}: what they tested is not what was installed"

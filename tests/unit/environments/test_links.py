@@ -109,6 +109,29 @@ def test_every_other_change_is_noticed(tmp_path: Path, change: str) -> None:
     assert not kept.is_unchanged("file", facts)
 
 
+@pytest.mark.parametrize("size", [10, 2 * SMALL])
+def test_a_write_that_was_undone_is_a_write_while_the_file_is_in_use(tmp_path: Path, size: int) -> None:
+    """Content and times are as before, but the ctime moved and the number of links did not; a new link is none."""
+    path, facts = kept_file(tmp_path, size)
+    kept = cache(tmp_path)
+    made = put(kept, tmp_path, "env", facts, may_link=True)
+    forge(made, b"x")
+    assert kept.is_unchanged("file", facts)
+    assert not kept.written, "no environment of this run had the file"
+    kept.in_use = True
+    (tmp_path / "more").hardlink_to(path)
+    assert kept.is_unchanged("file", facts)
+    (tmp_path / "more").unlink()
+    assert kept.is_unchanged("file", facts)
+    assert not kept.written
+    forge(made, b"y")
+    assert not kept.is_unchanged("file", facts)
+    forge(made, b"x")
+    put(kept, tmp_path, "other", facts, may_link=False)
+    assert kept.is_unchanged("file", facts)
+    assert kept.written == {"file"}
+
+
 def test_links_that_come_and_go_are_no_change(tmp_path: Path) -> None:
     """An environment more or less changes the ctime, not the content."""
     _, facts = kept_file(tmp_path)

@@ -31,14 +31,14 @@ def test_an_untouched_environment_has_no_differences(environment: Path) -> None:
     cached = environment / "lib/site-packages/numpy/__pycache__"
     cached.mkdir()
     (cached / "__init__.cpython-312.pyc").touch()
-    (environment / "lib/site-packages/numpy/core.pyc").touch()
+    (environment / "lib/site-packages/numpy/__init__.pyc").touch()
     (environment / manifest.MARKER).touch()
     assert manifest.differences(before, manifest.take(environment)) == ()
 
 
-@pytest.mark.parametrize("change", ["append", "delete", "add", "same size", "link"])
+@pytest.mark.parametrize("change", ["append", "delete", "add", "same size", "link", "module", "folder"])
 def test_every_change_to_a_file_is_seen(environment: Path, change: str) -> None:
-    """Appending, deleting, adding, replacing by the same size, and replacing by a link are differences."""
+    """Also the same size, a link, a compiled module without a source, an empty folder: a namespace package."""
     before = manifest.take(environment)
     file = environment / "lib/site-packages/numpy/__init__.py"
     if change == "append":
@@ -48,6 +48,12 @@ def test_every_change_to_a_file_is_seen(environment: Path, change: str) -> None:
     elif change == "add":
         file = file.with_name("new.py")
         file.touch()
+    elif change == "module":
+        file = file.with_name("new.pyc")
+        file.touch()
+    elif change == "folder":
+        file = file.parent / "new"
+        (file / "__pycache__").mkdir(parents=True)
     elif change == "same size":
         status = file.stat()
         file.write_bytes(b"x" * status.st_size)
@@ -55,7 +61,7 @@ def test_every_change_to_a_file_is_seen(environment: Path, change: str) -> None:
     else:
         file.unlink()
         file.symlink_to("core.so")
-    expected = str(file.relative_to(environment))
+    expected = str(file.relative_to(environment)) + "/" * (change == "folder")
     assert manifest.differences(before, manifest.take(environment)) == (expected,)
 
 

@@ -302,7 +302,7 @@ def test_a_look_sees_every_change(packages: PackageCache, tmp_path: Path, change
     expected = () if change == "compiled" else (names.get(change, f"{SITE}/demo/data.txt"),)
     assert expected == seen.changed
     assert bool(seen.poisoned) is (change in {"edit", "forge", "chmod"})
-    assert bool(seen.compiled) is (change == "compiled")
+    assert bool(seen.left_over) is (change == "compiled")
 
 
 def test_an_environment_whose_package_is_gone_has_changed(packages: PackageCache, tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ class PackageCache:
         current = self._read(path)
         if earlier is not None and current is not None:
             current.site_files.seals.update(earlier.site_files.seals)
+            current.site_files.written |= earlier.site_files.written
+            current.site_files.in_use = earlier.site_files.in_use
         return current
 
     def place(self, interpreter: Interpreter, distribution: Distribution) -> Path | None:

@@ -6,6 +6,9 @@ a write through one name changes all. Each file is therefore recorded with size,
 content, and sealed with its ctime, which no program can set: while the ctime is the same, nothing was written. Adding
 or removing a link changes the ctime as well. Then the content is read again, unless every environment that shared the
 file is deleted, for each was checked after its last tests.
+
+While a file is in use, a ctime that moved without a change of the number of links is a write, even if the content was
+restored: other tests may have seen what was written. Such a file is in `written` until its package is dropped.
 """
 
 from __future__ import annotations
@@ -68,16 +71,19 @@ def digest_of(path: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CacheFolder:
     """A folder of the cache whose files environments get. `base` is its path with a separator at the end.
 
-    `seals` holds the seal of each verified file, by its path in the folder.
+    `seals` holds the seal of each verified file, by its path in the folder. `in_use`: environments of this run have
+    these files. `written` are those that were written into since then.
     """
 
     base: str
     seals: dict[str, Seal] = field(default_factory=dict)
     platform: str = os.name
+    in_use: bool = False
+    written: set[str] = field(default_factory=set)
 
     def is_unchanged(self, name: str, facts: FileFacts) -> bool:
         """Return whether a file has its recorded facts; its content is read only if the seal does not hold."""
@@ -89,7 +95,7 @@ class CacheFolder:
             if not self._is_sealed(name, status):
                 if digest_of(path) != facts.digest:
                     return False
-                self.seals[name] = seal_of(status)
+                self._reseal(name, status)
         except OSError:
             return False
         return True
@@ -156,8 +162,15 @@ class CacheFolder:
         if not self._is_sealed(name, status):
             if hashlib.sha256(content).hexdigest() != facts.digest:
                 raise DamagedError(source)
-            self.seals[name] = seal_of(status)
+            self._reseal(name, status)
         return content
+
+    def _reseal(self, name: str, status: os.stat_result) -> None:
+        """Seal a file whose ctime has moved and whose content is right."""
+        ctime, names = self.seals.get(name, (0, 0))
+        if self.in_use and names == status.st_nlink and ctime != status.st_ctime_ns:
+            self.written.add(name)
+        self.seals[name] = seal_of(status)
 
     def _is_sealed(self, name: str, status: os.stat_result) -> bool:
         ctime, names = self.seals.get(name, (0, 0))

@@ -4,7 +4,8 @@
 An audit hook (Python 3.8 and newer; older ones note nothing) sees every `open` of Python code. Each path is written once a
 process, as a line of the probe's stream, {"t": "opened", "paths": [[path, how], ...]}:
 
-    how    r  read    w  only written    a  read and written    l  a folder was listed    x  given to a program
+    how    r  read           w  only written               a  read and written
+           l  a folder, listed    x  given to a program    c  a compiled file, written by another than the import system
 
 A first line without paths says that the hook is there. Lines are appended at once: a fork or os._exit loses none.
 `install` is all that others call. The hook never raises, and is cheap for files of the environment: a prefix is compared.
@@ -61,6 +62,11 @@ def _hook(folder, skip):
         seen.add(path)
         write([[path, how]] if len(seen) <= LIMIT else [["", "many"]])
 
+    def by_hand(path):
+        if "c" not in seen:  # once is enough
+            seen.add("c")
+            write([[path, "c"]])
+
     def command(args):
         program, words, base = args[0], args[1], args[2]
         base = fsdecode(fspath(base)) if base else cwd()
@@ -77,11 +83,20 @@ def _hook(folder, skip):
         if event == "open":
             try:
                 path, _, flags = args
+                if flags & is_writing and type(path) is str and path.endswith(".pyc"):
+                    return by_hand(path)
                 if type(path) is str and path.startswith(skip):
                     return
                 if not flags & is_folder:
                     how = flags & is_writing
                     note(path, "r" if not how else "w" if how == os_wronly or flags & is_new else "a")
+            except Exception:
+                pass
+        elif event == "os.rename" or event == "os.link" or event == "os.symlink":
+            try:
+                source, target = fsdecode(fspath(args[0])), fsdecode(fspath(args[1]))
+                if target.endswith(".pyc") and not source.startswith(target):
+                    by_hand(target)
             except Exception:
                 pass
         elif event == "os.listdir" or event == "os.scandir":
