@@ -6,7 +6,6 @@ into the first environment is added to the cache, from which later environments 
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -149,7 +148,7 @@ class Builder:
         if is_editable:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
         manifest = self._manifest(path, site, populated.links) if missing or is_editable else populated.manifest
-        filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and os.listdir(path / name)}
+        filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and any((path / name).iterdir())}
         manifest = {name: entry for name, entry in manifest.items() if name not in filled}
         return BuildResult(
             manifest={**manifest, **self._guests(path, site)},
