@@ -52,6 +52,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
         offline=context.options.offline,
         verify_missing=verify_missing,
         answer_files=context.answer_files,
+        local=context.local_wheels,
     )
 
 

@@ -21,6 +21,8 @@ from venvgrid.environments.package_cache.populate import Populated, fits, popula
 from venvgrid.installers.base import InstallRequest
 from venvgrid.model import Distribution, InstallMode
 from venvgrid.model.names import normalise
+from venvgrid.project.local_wheels import path_of
+from venvgrid.project.metadata import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.installers.base import Installer
     from venvgrid.model import Config, Interpreter, LockEntry
+    from venvgrid.project.local_wheels import LocalWheels
     from venvgrid.project.wheels import Wheel
 
 
@@ -57,6 +60,7 @@ class Builder:
     creator: Creator
     packages: PackageCache
     probe: Path
+    local: LocalWheels | None = None  # builds the folders that are required
     platform: str = os.name
     offline: bool = False
 
@@ -133,13 +137,15 @@ class Builder:
         site = venv_layout.site_of(path, entry.interpreter, self.platform)
         if missing:
             own = {item.name for item in _own(wheel)}
+            folders = {item.name: folder for item in missing if (folder := self._folder(item)) is not None}
+            local = [self._local(folder, entry.interpreter) for folder in folders.values()]
             self._request(
                 entry,
                 InstallRequest(
                     python=venv_layout.python_of(path, self.platform),
                     interpreter=entry.interpreter,
-                    distributions=tuple(item for item in missing if item.name not in own),
-                    wheels=(wheel.path,) if wheel and any(item.name in own for item in missing) else (),
+                    distributions=tuple(item for item in missing if item.name not in own | folders.keys()),
+                    wheels=(*local, *([wheel.path] if wheel and any(item.name in own for item in missing) else [])),
                 ),
             )
             python = venv_layout.python_of(path, self.platform)
@@ -156,6 +162,22 @@ class Builder:
             cached_packages=tuple(populated.packages),
             compiled=frozenset(populated.compiled),
         )
+
+    def _folder(self, item: Distribution) -> Path | None:
+        """Return the folder of this machine that a distribution is built from, or None."""
+        path = path_of(item.direct) if item.direct.startswith("file:") else None
+        return path if path is not None and path.is_dir() and self.local is not None else None
+
+    def _local(self, folder: Path, interpreter: Interpreter) -> Path:
+        """Return the wheel of a folder that is required.
+
+        Raises:
+            BuildError: it cannot be built.
+        """
+        try:
+            return self.local.wheel(folder, interpreter).path if self.local is not None else folder
+        except ProjectError as error:
+            raise BuildError(str(error)) from error
 
     def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
         """Return the manifest of all files that the environment does not share, with the probe."""
