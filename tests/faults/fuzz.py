@@ -92,7 +92,7 @@ def _junit(data: bytes) -> None:
 
 
 def _pylock(data: bytes) -> None:
-    uv._resolved(_text(data))  # noqa: SLF001  (what stands behind the door)
+    uv._resolved(_text(data), HERE)  # noqa: SLF001  (what stands behind the door)
 
 
 def _written(source: ParsedSource) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import textwrap
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from rig import HERE
+from trees import DYNAMIC, FLIT, PROJECT, SETUPTOOLS, SRC, commit, git, state, tree
 
 from venvgrid import testing
 from venvgrid.installers import uv
@@ -21,46 +21,14 @@ from venvgrid.project.build_copy import BuildSources
 from venvgrid.project.wheels import WheelCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
-SETUPTOOLS = '[build-system]\nrequires = ["setuptools>=77"]\nbuild-backend = "setuptools.build_meta"\n'
-FLIT = '[build-system]\nrequires = ["flit_core>=3.4"]\nbuild-backend = "flit_core.buildapi"\n'
-PROJECT = '[project]\nname = "demo"\nversion = "1.0"\ndescription = "for a test"\n'
 EVERYTHING = '[tool.setuptools.package-data]\n"*" = ["**/*"]\n'
-SRC = '[tool.setuptools.packages.find]\nwhere = ["src"]\n'
 SETUP = 'import os\nfrom setuptools import setup\nsetup(name="demo", version="1.0", packages=["demo"])\n'
 DESCRIBE = 'subprocess.check_output(["git", "describe", "--tags", "--always", "--dirty"], text=True).strip()'
-
-
-def tree(root: Path, files: Mapping[str, str], links: Mapping[str, str] | None = None) -> Path:
-    """Write a tree; a name that ends with ! is executable."""
-    for name, content in files.items():
-        file = root / name.rstrip("!")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(textwrap.dedent(content), encoding="utf-8")
-        file.chmod(0o755 if name.endswith("!") else 0o644)
-    for name, target in (links or {}).items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).symlink_to(target)
-    return root
-
-
-def git(root: Path, *words: str) -> None:
-    """Run git as a user of its own."""
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
-
-
-def commit(root: Path, tag: str = "") -> None:
-    """Make a repository with one commit of everything."""
-    git(root, "init", "-q")
-    git(root, "add", "-A")
-    git(root, "commit", "-q", "-m", "first")
-    if tag:
-        git(root, "tag", tag)
 
 
 def contents(wheel: Path) -> dict[str, tuple[int, bytes]]:
@@ -89,9 +57,8 @@ def setup_py(tmp_path: Path) -> Path:
 def scm(tmp_path: Path) -> Path:
     """A tag, a commit after it, and a dirty file: the version tells all of it."""
     requires = SETUPTOOLS.replace('77"', '77", "setuptools-scm>=8"')
-    dynamic = PROJECT.replace('version = "1.0"', 'dynamic = ["version"]')
     written = '[tool.setuptools_scm]\nversion_file = "src/demo/_version.py"\n'
-    root = tree(tmp_path / "p", {"pyproject.toml": requires + dynamic + written + SRC, "src/demo/__init__.py": ""})
+    root = tree(tmp_path / "p", {"pyproject.toml": requires + DYNAMIC + written + SRC, "src/demo/__init__.py": ""})
     tree(root, {".gitignore": "_version.py\n", "src/demo/data.txt": "x"})
     commit(root, "v1.2.3")
     tree(root, {"src/demo/more.py": ""})
@@ -153,10 +120,9 @@ def version_above(tmp_path: Path) -> Path:
     """Without git: hatch reads ../../VERSION."""
     hatch = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
     version = '[tool.hatch.version]\npath = "../../VERSION"\npattern = "(?P<version>.+)"\n'
-    dynamic = PROJECT.replace('version = "1.0"', 'dynamic = ["version"]')
     tree(
         tmp_path / "w",
-        {"VERSION": "5.6\n", "a/b/pyproject.toml": hatch + dynamic + version, "a/b/demo/__init__.py": ""},
+        {"VERSION": "5.6\n", "a/b/pyproject.toml": hatch + DYNAMIC + version, "a/b/demo/__init__.py": ""},
     )
     return tmp_path / "w/a/b"
 
@@ -191,12 +157,3 @@ def test_the_wheel_is_that_of_uv_build(tmp_path: Path, make: Callable[[Path], Pa
     subprocess.run([*command, str(project)], check=True)
     (wheel,) = (tmp_path / "expected").glob("*.whl")
     assert (tested.name, contents(tested)) == (wheel.name, contents(wheel))
-
-
-def state(folder: Path) -> dict[str, object]:
-    """Return names, modes, times and links of all files of a tree."""
-    found: dict[str, object] = {}
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        found[str(path)] = (status.st_mode, status.st_mtime_ns, path.is_symlink() and path.readlink())
-    return found

@@ -53,6 +53,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
         index=lambda: context.index_digest,
         verify_missing=verify_missing,
         answer_files=context.answer_files,
+        local=context.local_wheels,
     )
 
 

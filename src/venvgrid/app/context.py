@@ -21,7 +21,11 @@ from venvgrid.outcomes import probe, witness
 from venvgrid.processes import runner
 from venvgrid.processes.command import Cancellation
 from venvgrid.processes.redaction import Redactor
+from venvgrid.project import build_files
+from venvgrid.project.build_copy import BuildSources
 from venvgrid.project.inputs import content_of
+from venvgrid.project.local_wheels import LocalWheels
+from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving import index_digest
 from venvgrid.results import result_cache
 from venvgrid.results.result_cache import ResultCache
@@ -110,6 +114,23 @@ class RunContext:
         return ProjectState(config=self.config, environ=self.tools.environ)
 
     @cached_property
+    def local_wheels(self) -> LocalWheels:
+        """The wheels of the folders that are required: `x @ file:///home/me/x`."""
+        return LocalWheels(cache_of=self._wheels_of, may_build=not self.options.no_build)
+
+    def _wheels_of(self, folder: Path) -> WheelCache:
+        return WheelCache(
+            sources=BuildSources(folder, self.tools.environ),
+            folder=self.cache / "projects" / directories.file_name(folder.name),
+            mode=InstallMode.WHEEL,
+            installer_for=self.tools.installer_for,
+            shared=not build_files.depends_on_python(folder),
+            offline=self.options.offline,
+            fresh=self.options.fresh,
+            notify=self.front.notify,
+        )
+
+    @cached_property
     def packages(self) -> PackageCache:
         """The installed distributions that environments are filled from."""
         return PackageCache(folder=self.cache / "trees")
@@ -128,6 +149,7 @@ class RunContext:
             ),
             packages=self.packages,
             guests=(probe.PROBE_FILE, witness.WITNESS_FILE, witness.START_FILE),
+            local=self.local_wheels,
             offline=self.options.offline,
         )
         return EnvironmentStore(

@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from venvgrid.model import InstallMode, LockError, Stage, Status
+from venvgrid.model import InstallMode, LockEntry, LockError, Stage, Status
 from venvgrid.model.version import __version__
+from venvgrid.project.local_wheels import path_of
+from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.running import prioritisation
 from venvgrid.running.request import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from venvgrid.app.context import RunContext
-    from venvgrid.model import Cell, Interpreter, Plan
+    from venvgrid.model import Cell, Distribution, Interpreter, Plan
     from venvgrid.running.tasks import CellAnswer
 
 
@@ -87,6 +90,26 @@ def locked_answers(
         context.front.notify(f"note: {path.name} has no checksum: edits are not noticed; type: venvgrid lock")
     wanted = ((cell, chosen[cell.axes["python"]]) for cell in cells)
     project = context.project
-    return dict(
-        lock_check.answers(lock, path, context.config, wanted, metadata=project.metadata, groups=project.groups)
-    )
+    answers = lock_check.answers(lock, path, context.config, wanted, metadata=project.metadata, groups=project.groups)
+    for entry in {item.key: item for item in answers.values() if isinstance(item, LockEntry)}.values():
+        for item in entry.distributions:
+            if item.direct.startswith("file:"):
+                _check_folder(context, path, item, entry.interpreter)
+    return dict(answers)
+
+
+def _check_folder(context: RunContext, lock: Path, locked: Distribution, interpreter: Interpreter) -> None:
+    """Check that a folder which a lock names is as it was.
+
+    Raises:
+        LockError: it is not, or it cannot be built.
+    """
+    folder = path_of(locked.direct)
+    if folder is None or not locked.hashes or not locked.hashes[0].startswith("content:"):
+        return
+    try:
+        wheel = context.local_wheels.wheel(folder, interpreter)
+    except (ProjectError, OSError) as error:
+        raise LockError(f"{lock}: {locked.name} cannot be built from {folder}: {error}") from error
+    if f"content:{wheel.digest}" not in locked.hashes:
+        raise LockError(f"{folder} has changed since {lock} was made; make it again with: venvgrid lock")

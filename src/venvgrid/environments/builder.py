@@ -20,6 +20,8 @@ from venvgrid.environments.package_cache.populate import Populated, fits, popula
 from venvgrid.installers.base import InstallRequest
 from venvgrid.model import Distribution, InstallMode
 from venvgrid.model.names import normalise
+from venvgrid.project.local_wheels import path_of
+from venvgrid.project.metadata import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.installers.base import Installer
     from venvgrid.model import Config, Interpreter, LockEntry
+    from venvgrid.project.local_wheels import LocalWheels
     from venvgrid.project.wheels import Wheel
 
 
@@ -60,6 +63,7 @@ class Builder:
     creator: Creator
     packages: PackageCache
     guests: tuple[Path, ...]
+    local: LocalWheels | None = None  # builds the folders that are required
     offline: bool = False
 
     def build(
@@ -133,12 +137,14 @@ class Builder:
         site = venv_layout.site_of(path, entry.interpreter)
         if missing:
             ours = {item.name for item in own(wheel)}
+            folders = {item.name: folder for item in missing if (folder := self._folder(item)) is not None}
+            local = [self._local(folder, entry.interpreter) for folder in folders.values()]
             python = venv_layout.python_of(path)
             request = InstallRequest(
                 python=python,
                 interpreter=entry.interpreter,
-                distributions=tuple(item for item in missing if item.name not in ours),
-                wheels=(wheel.path,) if wheel and any(item.name in ours for item in missing) else (),
+                distributions=tuple(item for item in missing if item.name not in ours | folders.keys()),
+                wheels=(*local, *([wheel.path] if wheel and any(item.name in ours for item in missing) else [])),
             )
             self._request(request)
             added = ingest.add_installed(self.packages, path, site, python, entry.interpreter, missing)
@@ -157,6 +163,22 @@ class Builder:
             compiled=frozenset(populated.compiled),
             overlaps=record.overlaps(site),
         )
+
+    def _folder(self, item: Distribution) -> Path | None:
+        """Return the folder of this machine that a distribution is built from, or None."""
+        path = path_of(item.direct) if item.direct.startswith("file:") else None
+        return path if path is not None and path.is_dir() and self.local is not None else None
+
+    def _local(self, folder: Path, interpreter: Interpreter) -> Path:
+        """Return the wheel of a folder that is required.
+
+        Raises:
+            BuildError: it cannot be built.
+        """
+        try:
+            return self.local.wheel(folder, interpreter).path if self.local is not None else folder
+        except ProjectError as error:
+            raise BuildError(str(error)) from error
 
     def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
         """Return the manifest of all files that the environment does not share, with the guests."""

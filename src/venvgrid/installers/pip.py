@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 HAS_REPORT = (22, 2)  # pip install --dry-run --report
 HAS_CUTOFF = (26, 0)  # pip install --uploaded-prior-to
+METADATA = "/metadata/"  # in the URLs of the wheels that a resolver writes for a project's metadata
 QUIET = ("--disable-pip-version-check", "--no-input", "--no-color")
 
 
@@ -124,7 +125,8 @@ class Pip:
         completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
         if completed.exit_code != 0:
             return _failed_resolve(request, completed)
-        ours = {Path(line.rpartition("/")[2]).name for line in request.requirements if "file://" in line}
+        lines = [line for line in request.requirements if "file://" in line and METADATA in line]
+        ours = {Path(line.rpartition("/")[2]).name for line in lines}
         found = [file for file in sorted((here / "files").iterdir()) if file.name not in ours]
         distributions = tuple(_from_file(file) for file in found)
         self.downloads.mkdir(parents=True, exist_ok=True)
@@ -163,14 +165,12 @@ def pip_version(folder: Path) -> tuple[int, int]:
 
 
 def read_report(text: str) -> tuple[Distribution, ...]:
-    """Return the distributions of pip's installation report, by name, without local wheels (file URLs)."""
+    """Return the distributions of pip's installation report, by name."""
     from packaging.utils import canonicalize_name  # noqa: PLC0415
 
     found = []
     for item in json.loads(text)["install"]:
         info = item["download_info"]
-        if info["url"].startswith("file:") and item.get("is_direct"):
-            continue
         hashes = info.get("archive_info", {}).get("hashes", {})
         found.append(
             Distribution(

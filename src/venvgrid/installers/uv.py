@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -73,7 +74,7 @@ class Uv:
         with requirement_files(request) as here:
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
-            return _resolved(completed.stdout)
+            return _resolved(completed.stdout, here)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
         if why := resolver_errors.refused_index(completed.stderr):
@@ -117,18 +118,18 @@ class Uv:
         )
 
 
-def _resolved(text: str) -> ResolveResult:
+def _resolved(text: str, folder: Path) -> ResolveResult:
     """Return the distributions of uv's output; anything but a valid pylock.toml is a failure."""
     from packaging.pylock import PylockValidationError  # noqa: PLC0415  (needed only after a resolve)
 
     try:
-        return Resolved(distributions=read_pylock(text))
+        return Resolved(distributions=read_pylock(text, folder))
     except (ValueError, PylockValidationError) as error:
         return ResolveFailed(reason=f"uv pip compile printed no valid pylock.toml: {error}")
 
 
-def read_pylock(text: str) -> tuple[Distribution, ...]:
-    """Return the distributions of a pylock.toml, by name, without local wheels and folders.
+def read_pylock(text: str, folder: Path) -> tuple[Distribution, ...]:
+    """Return the distributions of a pylock.toml, by name; its paths are relative to a folder.
 
     Raises:
         ValueError: it is not TOML.
@@ -139,21 +140,22 @@ def read_pylock(text: str) -> tuple[Distribution, ...]:
     # uv 0.8 leaves out an empty list of packages; below 0.13 it writes empty tables where an index has no hashes.
     data = tomllib.loads(text.replace("hashes = {}", 'hashes = { none = "" }'))
     lock = Pylock.from_dict({"packages": [], **data})
-    return tuple(filter(None, map(_distribution, lock.packages)))
+    return tuple(_distribution(package, folder) for package in lock.packages)
 
 
-def _distribution(package: Package) -> Distribution | None:
+def _distribution(package: Package, folder: Path) -> Distribution:
     from packaging.pylock import PylockValidationError  # noqa: PLC0415
 
     archive, vcs, version = package.archive, package.vcs, str(package.version or "")
     if vcs:
         direct = f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}"
         return Distribution(name=package.name, version=version, direct=direct)
-    if archive and archive.url:
-        hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value)
-        return Distribution(name=package.name, version=version, hashes=hashes, direct=archive.url)
-    if package.is_direct:
-        return None
+    if archive:
+        hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value and name != "none")
+        direct = archive.url or _uri(folder, str(archive.path))
+        return Distribution(name=package.name, version=version, hashes=hashes, direct=direct)
+    if package.directory:
+        return Distribution(name=package.name, version=version, direct=_uri(folder, package.directory.path))
     if not version:
         raise PylockValidationError(f"{package.name} has no version")
     files = [*(package.wheels or ()), *([package.sdist] if package.sdist else ())]
@@ -163,6 +165,10 @@ def _distribution(package: Package) -> Distribution | None:
         hashes=tuple(sorted(f"sha256:{file.hashes['sha256']}" for file in files if "sha256" in file.hashes)),
         uploaded=max((file.upload_time.isoformat() for file in files if file.upload_time), default=""),
     )
+
+
+def _uri(folder: Path, path: str) -> str:
+    return Path(os.path.normpath(folder / path)).as_uri()
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -44,3 +46,8 @@ def map_parallel(function: Callable[[A], B], items: Iterable[A], *, workers: int
         return [function(value) for value in values]
     with ThreadPoolExecutor(max_workers=min(workers, len(values))) as pool:
         return list(pool.map(function, values))
+
+
+def mutex() -> AbstractContextManager[object]:
+    """Return a lock for what the threads of a run make only once."""
+    return threading.Lock()

@@ -18,7 +18,6 @@ import os
 import shutil
 import stat
 import tempfile
-import threading
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,10 +25,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.processes.parallel import mutex
 from venvgrid.project import build_files, repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from venvgrid.project.repository import Repository
 
@@ -294,7 +295,7 @@ class BuildSources:
     project: Path
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     built: set[Path] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: AbstractContextManager[object] = field(default_factory=mutex)
     _folder: Path | None = None
 
     @cached_property

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
-from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
+from venvgrid.model import AxisKind, Distribution, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
+from venvgrid.project import local_wheels, wheels
 from venvgrid.project import metadata as project
-from venvgrid.project import wheels
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Cell, Config, Interpreter
+    from venvgrid.project.local_wheels import LocalWheels
     from venvgrid.project.metadata import Metadata
 
 INVALID = ".again"  # suffix in place of ".json": the cached result was wrong
@@ -71,6 +72,7 @@ class Resolver:
     # Returns why a "not found" for a distribution is unreliable, or "".
     verify_missing: Callable[[str], str] = lambda _name: ""
     answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
+    local: LocalWheels | None = None  # builds `x @ file:///folder`
 
     def invalidate(self, key: str) -> None:
         """Delete the cached result of an entry; its next resolve also refreshes the installer's cache."""
@@ -81,8 +83,45 @@ class Resolver:
                 file.with_suffix(INVALID).touch()
 
     def resolve(self, cell: Cell, interpreter: Interpreter) -> LockEntry | Unresolvable | ResolveFailed:
-        """Return the lock entry of a cell, or why there is none."""
-        needs = requirements_of(self.config, cell, self.groups)
+        """Return the lock entry of a cell, or why there is none.
+
+        Raises:
+            ProjectError: a folder that is required cannot be built.
+        """
+        needs, folders = requirements_of(self.config, cell, self.groups), dict[str, Distribution]()
+
+        def placed(lines: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(filter(None, (self._placed(line, needs.extras, interpreter, folders) for line in lines)))
+
+        metadata = self.metadata and replace(self.metadata, requires=placed(self.metadata.requires))
+        resolver, needs = replace(self, metadata=metadata), replace(needs, requires=placed(needs.requires))
+        return resolver._resolve(cell, needs, interpreter, folders)  # noqa: SLF001  (its own, with other metadata)
+
+    def _placed(
+        self, line: str, extras: tuple[str, ...], interpreter: Interpreter, folders: dict[str, Distribution]
+    ) -> str:
+        """Return a requirement as it is, or with a wheel of the folder that it names: `folders` gets what that is.
+
+        "" for the requirement of a local file that its marker excludes.
+        """
+        wanted = local_wheels.read(line, (self.config.root, self.config.project.path), interpreter.markers, extras)
+        if wanted is None:
+            return line
+        path = local_wheels.path_of(wanted.url)
+        if not wanted.applies or self.local is None or path is None or not path.is_dir():
+            return f"{wanted.name} @ {wanted.url}" if wanted.applies else ""
+        wheel = self.local.wheel(path, interpreter)
+        folders[wheel.path.as_uri()] = Distribution(
+            name=normalise(wheel.metadata.name),
+            version=wheel.metadata.version,
+            hashes=(f"content:{wheel.digest}",),
+            direct=wanted.url,
+        )
+        return f"{wanted.name} @ {wheel.path.as_uri()}"
+
+    def _resolve(
+        self, cell: Cell, needs: Requirements, interpreter: Interpreter, folders: dict[str, Distribution]
+    ) -> LockEntry | Unresolvable | ResolveFailed:
         era = self._era(needs, interpreter) if needs.as_of == "release" else (needs.as_of, ())
         if isinstance(era, Unresolvable | ResolveFailed):
             return era
@@ -98,7 +137,10 @@ class Resolver:
             self.config,
             cell,
             interpreter,
-            replace(result, notes=(*notes, *result.notes)),
+            Resolved(
+                distributions=tuple(folders.get(item.direct, item) for item in result.distributions),
+                notes=(*notes, *result.notes),
+            ),
             as_of="" if any("as-of was not applied" in note for note in result.notes) else cutoff,
             own=self.metadata.name if self.metadata else "",
         )

@@ -56,12 +56,13 @@ def test_a_lock_is_an_answer() -> None:
          [Distribution(name="a", version="1.0", hashes=("sha256:3",), direct="https://x/a.zip")]),
         ('vcs = { type = "git", url = "https://x/a", commit-id = "4" }',
          [Distribution(name="a", version="1.0", direct="git+https://x/a@4")]),
-        ('archive = { path = "/tmp/a-1.0-py3-none-any.whl", hashes = { sha256 = "5" } }', []),
-        ('directory = { path = "/tmp/a" }', []),
+        ('archive = { path = "/tmp/a-1.0-py3-none-any.whl", hashes = { sha256 = "5" } }',
+         [Distribution(name="a", version="1.0", hashes=("sha256:5",), direct="file:///tmp/a-1.0-py3-none-any.whl")]),
+        ('directory = { path = "/tmp/a" }', [Distribution(name="a", version="1.0", direct="file:///tmp/a")]),
     ],
 )  # fmt: skip
 def test_each_kind_of_package(package: str, expected: list[Distribution]) -> None:
-    """Files of an index, direct references and repositories are distributions; local wheels and folders are not."""
+    """Files of an index, direct references, repositories, local wheels and folders are distributions."""
     text = f'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversion = "1.0"\n{package}\n'
     assert answer(text) == Resolved(distributions=tuple(expected))
 

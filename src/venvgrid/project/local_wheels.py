@@ -1,0 +1,83 @@
+"""Wheels of distributions that are folders of this machine: `x @ file:///home/me/x`, built as the project is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from venvgrid.processes.parallel import mutex
+from venvgrid.project.metadata import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
+
+    from venvgrid.model import Interpreter
+    from venvgrid.project.wheels import Wheel, WheelCache
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalWheels:
+    """Builds the wheels of folders; `cache_of` makes the wheel cache of one. Each is scanned once a run."""
+
+    cache_of: Callable[[Path], WheelCache]
+    may_build: bool = True
+    _caches: dict[Path, WheelCache] = field(default_factory=dict)
+    _lock: AbstractContextManager[object] = field(default_factory=mutex)
+
+    def wheel(self, folder: Path, interpreter: Interpreter) -> Wheel:
+        """Return the wheel of a folder for an interpreter.
+
+        Raises:
+            ProjectError: it cannot be built.
+        """
+        if not self.may_build:
+            raise ProjectError(f"only a build of {folder} tells what it requires (--no-build)")
+        with self._lock:
+            cache = self._caches.setdefault(folder, self.cache_of(folder))
+        return cache.wheel(interpreter)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRequirement:
+    """A requirement of a local file or folder. `name` holds its extras; `applies` is what its marker says."""
+
+    name: str
+    url: str
+    applies: bool
+
+
+def path_of(url: str) -> Path | None:
+    """Return the absolute path in a file URL, or None for any other URL."""
+    parts = urlsplit(url)
+    path, is_local = Path(unquote(parts.path)), parts.scheme == "file" and parts.netloc in {"", "localhost"}
+    return path if is_local and path.is_absolute() else None
+
+
+def read(
+    line: str, bases: Iterable[Path], markers: Mapping[str, str], extras: Iterable[str]
+) -> LocalRequirement | None:
+    """Return the requirement of a local file, or None if the line is any other requirement.
+
+    A relative path is that of the first base that has it.
+    """
+    if "@" not in line or not ("file:" in line or "@ ." in line or "@." in line):
+        return None
+    from packaging.requirements import Requirement  # noqa: PLC0415  (rarely needed)
+
+    requirement = Requirement(line)
+    url = requirement.url or ""
+    if not url.startswith(("file:", ".")):
+        return None
+    place = path_of(url)
+    if place is None:
+        relative = unquote(url.removeprefix("file:").partition("#")[0])
+        found = [Path(os.path.normpath(base / relative)) for base in bases]
+        place = next((path for path in found if path.exists()), found[0])
+    marker = requirement.marker
+    applies = marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in ("", *extras))
+    named = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    return LocalRequirement(f"{requirement.name}{named}", place.as_uri(), applies)
