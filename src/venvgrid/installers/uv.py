@@ -72,6 +72,8 @@ class Uv:
             here = Path(folder)
             (here / "requirements.in").write_text("\n".join(request.requirements) + "\n", encoding="utf-8")
             (here / "constraints.txt").write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
+            overrides = [f'{name} ; python_version < "0"\n' for name in request.without]
+            (here / "overrides.txt").write_text("".join(overrides), encoding="utf-8")
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
             return _resolved(completed.stdout)
@@ -173,6 +175,7 @@ def _distribution(package: Package) -> Distribution | None:
 def _compile_arguments(request: ResolveRequest) -> list[str]:
     arguments = ["pip", "compile", "requirements.in", "--format", "pylock.toml", "--no-header", "--quiet"]
     arguments += ["--constraints", "constraints.txt"]
+    arguments += ["--overrides", "overrides.txt"] if request.without else []
     if request.interpreter.executable:
         arguments += ["--python", request.interpreter.executable]
     else:  # a surrogate: uv takes the tags and markers of its version on this platform

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,17 +21,18 @@ from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
+from venvgrid.resolving.impossibility import Examiner, StaleError
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Cell, Config, Interpreter
     from venvgrid.project.metadata import Metadata
+    from venvgrid.resolving.version_policies import Release
 
 INVALID = ".again"  # suffix in place of ".json": the cached result was wrong
-_LACKS = re.compile(r"(?:no distribution named|no release of|no versions? of) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
 # Age limits of cached results, in seconds: the index of today changes often, that of a past date hardly.
 FRESH_TODAY = 3600.0
 FRESH_PAST = 7 * 86400.0
@@ -69,8 +69,8 @@ class Resolver:
     clock: Callable[[], float] = time.time
     refresh: bool = False
     offline: bool = False
-    # Returns why a "not found" for a distribution is unreliable, or "".
-    verify_missing: Callable[[str], str] = lambda _name: ""
+    releases: Callable[[str], Sequence[Release] | None] = lambda _name: None  # asks the index, see `Examiner`
+    confirmed: set[tuple[str, str]] = field(default_factory=set)  # reasons that were checked, by interpreter
     answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
 
     def invalidate(self, key: str) -> None:
@@ -170,13 +170,34 @@ class Resolver:
             return known
         result = installer.resolve(replace(request, refresh=invalid.exists()))
         if isinstance(result, Unresolvable) and not self.offline:
-            doubts = filter(None, map(self.verify_missing, _missing_names(result.reason)))
-            result = next((ResolveFailed(reason=doubt) for doubt in doubts), result)
+            result = self._examined(request, result, installer, is_fresh=invalid.exists())
+            if isinstance(result, ResolveFailed):  # the installer may have kept the answer of an ill index
+                with suppress(OSError):
+                    invalid.parent.mkdir(parents=True, exist_ok=True)
+                    invalid.touch()
         if not isinstance(result, ResolveFailed):
             _write_cached(file, result, self.clock())
             with suppress(OSError):
                 invalid.unlink(missing_ok=True)
         return result
+
+    def _examined(
+        self, request: ResolveRequest, found: Unresolvable, installer: Installer, *, is_fresh: bool
+    ) -> ResolveResult:
+        """Return the checked reason of an impossible cell; resolve again if the installer saw an old index."""
+        needs = (*self.config.install.requires, *self.groups)
+        pinned = (axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
+        examiner = Examiner(
+            releases=self.releases,
+            resolve=installer.resolve,
+            written=frozenset((*map(normalise, pinned), *map(_name_of, needs))),
+            confirmed=self.confirmed,
+        )
+        try:
+            return examiner.examine(request, found, is_fresh=is_fresh)
+        except StaleError:
+            again = installer.resolve(replace(request, refresh=True))
+            return examiner.examine(request, again) if isinstance(again, Unresolvable) else again
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
         key = _digest([__version__, self.installer_for(interpreter).name, serialization.to_plain(request)])
@@ -243,12 +264,6 @@ def lock_entry(
         as_of=as_of,
         notes=result.notes,
     )
-
-
-def _missing_names(reason: str) -> Iterator[str]:
-    """Yield the distributions that a reason calls missing from the index, or without a fitting release."""
-    for match in _LACKS.finditer(reason):
-        yield match["name"].rstrip(".,")
 
 
 def _read_cached(file: Path, *, newer_than: float) -> ResolveResult | None:
