@@ -200,10 +200,10 @@ def test_a_file_that_is_not_the_locked_one_is_refused(venvgrid: Command, project
 
 def test_pip_does_what_uv_does(venvgrid: Command, project: Write) -> None:
     """Without uv the same cells resolve, build and pass, and impossible ones are impossible."""
-    root = project(MATRIX.replace('"1.16"', '"1.16", "99"'))
+    root = project(MATRIX.replace('"1.16"', '"1.16", "1.17"') + '[install]\nconstraints = ["six<1.17"]\n')
     ended = venvgrid("run", cwd=root, env={"VENVGRID_INSTALLER": "pip"})
     assert ended.status == 0, ended.err
-    assert outcomes(root) == {CELL: "passed", f"py{HERE}-six99": "impossible"}
+    assert outcomes(root) == {CELL: "passed", f"py{HERE}-six1.17": "impossible"}
     assert cell(root, CELL)["packages"]["six"] == "1.16.0"
 
 

@@ -67,7 +67,8 @@ class Index:
     "ok", "500", "403", "garbage", "drop" (closes in the middle of a file), "slow" (a byte now and then), "hash" (files
     are not what their hashes say), "loop" (redirects to itself), "flaky" (the first two answers are 503), "local"
     (redirects to a file of this machine), "many" (100,000 other links on every page), "named" (files are sent with a
-    name that leads out), "hangs" (never answers).
+    name that leads out), "hangs" (never answers), "login" (a page to log in, with status 200), "empty" (pages without
+    files). `bad` restricts "login" and "empty" to names. `attributes` are those of a file's link.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -75,12 +76,17 @@ class Index:
     password: str = ""  # of the user "me": asked for if there is one
     asked: list[str] = field(default_factory=list)
     address: str = ""
+    bad: frozenset[str] = frozenset()  # all if it is empty
+    attributes: dict[str, str] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def add(self, name: str, version: str, data: bytes | None = None, kind: str = "wheel") -> None:
-        """Serve a distribution."""
+    def add(
+        self, name: str, version: str, data: bytes | None = None, kind: str = "wheel", *, attributes: str = ""
+    ) -> None:
+        """Serve a distribution; `attributes` of its link: "data-yanked", 'data-requires-python="&gt;=3.8"'."""
         ending = "-py3-none-any.whl" if kind == "wheel" else ".tar.gz"
         self.files[f"{name}-{version}{ending}"] = data if data is not None else wheel(name, version)
+        self.attributes[f"{name}-{version}{ending}"] = attributes
 
     @contextmanager
     def serving(self) -> Iterator[Index]:
@@ -138,6 +144,13 @@ class Index:
         return "Basic " + base64.b64encode(f"me:{self.password}".encode()).decode()
 
     def _page(self, request: BaseHTTPRequestHandler, name: str) -> None:
+        if self.behaviour in {"login", "empty"} and (not self.bad or name in self.bad):
+            form = (
+                '<form action="/login"><a href="/forgotten">forgotten?</a></form>' if self.behaviour == "login" else ""
+            )
+            body = f"<!DOCTYPE html><html><head><title>Sign in</title></head><body>{form}</body></html>".encode()
+            self._send(request, 200, body, {"Content-Type": "text/html; charset=utf-8"})
+            return
         found = [file for file in self.files if file.split("-")[0].lower().replace("_", "-") == name]
         if not found:
             self._send(request, 404, b"none")
@@ -145,7 +158,7 @@ class Index:
         rows = []
         for file in found:
             digest = hashlib.sha256(b"x" if self.behaviour == "hash" else self.files[file]).hexdigest()
-            rows.append(f'<a href="/files/{file}#sha256={digest}">{file}</a>')
+            rows.append(f'<a href="/files/{file}#sha256={digest}" {self.attributes.get(file, "")}>{file}</a>')
         if self.behaviour == "many":
             rows += [
                 f'<a href="/files/{name}-0.{n}-py3-none-any.whl">{name}-0.{n}-py3-none-any.whl</a>'

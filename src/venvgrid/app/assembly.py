@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.context import RunContext
     from venvgrid.project.metadata import Metadata
+    from venvgrid.resolving.version_policies import Release
 
 
 def make_wheel_cache(context: RunContext) -> WheelCache:
@@ -37,10 +38,13 @@ def make_wheel_cache(context: RunContext) -> WheelCache:
 def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
     """Return the resolver of cells; `metadata` are the project's, or None if it is not installed."""
 
-    def verify_missing(name: str) -> str:
+    def releases(name: str) -> tuple[Release, ...] | None:
         from venvgrid.resolving.index_settings import from_environ  # noqa: PLC0415  (rarely needed)
 
-        return from_environ(context.environ, context.cache).verify_missing(name)
+        if name not in context.releases:
+            index = from_environ(context.environ, context.cache)
+            context.releases[name] = index.everywhere(name) if index.addresses else None
+        return context.releases[name]
 
     return Resolver(
         config=context.config,
@@ -51,7 +55,8 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
         refresh=context.refresh or context.options.fresh,
         offline=context.options.offline,
         index=lambda: context.index_digest,
-        verify_missing=verify_missing,
+        releases=releases,
+        confirmed=context.confirmed,
         answer_files=context.answer_files,
         local=context.local_wheels,
     )

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.model import Config
     from venvgrid.processes.command import Completed
+    from venvgrid.resolving.version_policies import Release
     from venvgrid.results.report import Earlier
 
 
@@ -50,6 +51,9 @@ class RunContext:
     refresh: bool = False
     cancellation: Cancellation = field(default_factory=Cancellation)
     answer_files: dict[str, Path] = field(default_factory=dict)  # by lock entry: where its resolution is cached
+
+    releases: dict[str, tuple[Release, ...] | None] = field(default_factory=dict)  # in the index, of what it lacks
+    confirmed: set[tuple[str, str]] = field(default_factory=set)  # checked reasons of impossible cells, by interpreter
 
     @property
     def environ(self) -> Mapping[str, str]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,7 +29,8 @@ BUILD_TIMEOUT = 1800.0
 class ResolveRequest:
     """Request of one resolve: `requirements` and `constraints` are PEP 508, `cutoff` is RFC 3339 or "" for none.
 
-    With `only_binary`, only wheels are considered, except for the distributions in `source_builds`.
+    With `only_binary`, only wheels are considered, except for the distributions in `source_builds`. Nothing may
+    require those in `without`: requirements for them are ignored (uv only).
     """
 
     interpreter: Interpreter
@@ -41,6 +43,7 @@ class ResolveRequest:
     dependencies: bool = True  # False: only the requirements themselves
     offline: bool = False
     refresh: bool = False  # whether the installer's own cache of the index may be stale
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +54,37 @@ class Resolved:
     notes: tuple[str, ...] = ()
 
 
+class CauseKind(StrEnum):
+    """What the resolver's proof says of a distribution."""
+
+    NO_WHEEL = "no-wheel"  # no file that fits the interpreter
+    PYTHON = "python"  # it requires another Python
+    GONE = "gone"  # the index has no file of it at all
+    ONLY = "only"  # no version that fits is available
+    CONFLICT = "conflict"  # others require other versions of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A distribution that a resolver's proof blames. `range` is PEP 440, "" for any; `reason` is one line."""
+
+    kind: CauseKind
+    name: str  # normalised
+    reason: str
+    range: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unresolvable:
-    """No set of versions meets the requirements: the cell is impossible. `reason` is one line."""
+    """No set of versions meets the requirements: the cell is impossible. `reason` is one line.
+
+    `causes` are candidates for the reason, the likeliest first; `proof` is the first line of the resolver's proof.
+    Both are for `resolving.impossibility`, which checks them, and are not kept.
+    """
 
     reason: str
+    causes: tuple[Cause, ...] = field(default=(), compare=False)
+    proof: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,8 @@ class Pip:
             return ResolveFailed(
                 reason=f'pip cannot resolve "{request.resolution}"; install uv: pip install "venvgrid[uv]"'
             )
+        if request.without:
+            return ResolveFailed(reason="pip cannot ignore the requirements of dependencies")
         version = pip_version(self.folder_for(request.interpreter))
         notes: tuple[str, ...] = ()
         if request.cutoff and version < HAS_CUTOFF:

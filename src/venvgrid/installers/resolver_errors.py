@@ -1,4 +1,6 @@
-"""The reason of a failed resolve in one readable line, from the output of uv and pip. Pure.
+"""The reasons of a failed resolve in readable lines, from the output of uv and pip. Pure.
+
+A reason is a candidate: the proof names several distributions. `resolving.impossibility` checks them in order.
 
 The patterns fit uv 0.13 and pip 20.3, 24 and 26. Other output is shortened to the resolver's last sentence.
 """
@@ -7,10 +9,21 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import TYPE_CHECKING
 
-from venvgrid.installers.base import ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
+from venvgrid.installers.base import (
+    Cause,
+    CauseKind,
+    ResolveFailed,
+    ResolveRequest,
+    ResolveResult,
+    Unresolvable,
+)
 from venvgrid.model.names import normalise
 from venvgrid.processes.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_REASON_LENGTH = 300  # characters of a reason
 NETWORK = re.compile(
@@ -27,11 +40,15 @@ _UNAUTHORISED = re.compile(
 _NO_WHEEL = re.compile(_NAME + _RANGE + r"(?: and \S+)? (?:has|have) no (?:usable )?wheels")
 _NEEDS_PYTHON = re.compile(_NAME + _RANGE + r" depends on Python(?P<python>[<>=!~][^\s]*?)(?:,? |\.?$)")
 _NOT_FOUND = re.compile(_NAME + r" was not found in the package registry")
+_NO_VERSIONS = re.compile(r"there (?:is|are) no versions? of (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?=[<>=!~,.\s]|$)")
+_YANKED = re.compile(_NAME + _RANGE + r" (?:was|were) yanked")
 _ONLY_AVAILABLE = re.compile(
-    r"only \S+? is available|only the following versions of \S+? are available|there (?:is|are) no versions? of"
+    r"only (?:the following versions of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?:[<>=!~]\S*)? (?:is|are) available"
 )
+_REQUIRED = re.compile(r"(?:you require|and) " + _NAME + r"(?=[<>=!~])")
+PRE_RELEASE = re.compile(r"\d(?:a|b|rc|\.?dev)\d")
 _DEPENDS = re.compile(
-    r"(?P<who>\S+) depends on (?P<name>(?!Python)[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<range>[<>=!~][^\s]*?)(?:,? |,?$)"
+    r"(?P<who>\S+) depends? on (?P<name>(?!Python)[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<range>[<>=!~][^\s]*?)(?:,? |,?$)"
 )
 
 
@@ -42,42 +59,40 @@ def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
         return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else _tail(stderr))
     if "network was disabled" in stderr or "was not found in the cache" in text:
         return ResolveFailed(reason=f"offline, and not in the cache: {_last_sentence(text)}")
-    pins = _pins(request)
-    for found in (
-        _no_wheel(text, request, pins),
-        _needs_python(text, pins),
-        _not_found(text),
-        _no_release(text, request, pins),
-    ):
-        if found:
-            return Unresolvable(reason=found)
-    return Unresolvable(reason=_conflict(text, pins) or _last_sentence(text))
+    pins = readable_pins(request)
+    causes = tuple(_causes(text, request, pins))
+    proof = _first_sentence(text)
+    return Unresolvable(reason=causes[0].reason if causes else proof, causes=causes, proof=proof)
 
 
 def from_pip(request: ResolveRequest, output: str) -> ResolveResult:
     """Return the result of a failed `pip install --dry-run` or `pip download`."""
     if NETWORK.search(output):
         return ResolveFailed(reason=_network_reason(output))
-    pins = _pins(request)
-    unmatched = re.search(r"No matching distribution found for ([^\s;(]+)", output)
-    if unmatched:
-        return Unresolvable(reason=_pip_unmatched(unmatched.group(1), output, request, pins))
-    if "conflicting dependencies" in output or "ResolutionImpossible" in output:
-        return Unresolvable(reason=_pip_conflict(output))
+    pins = readable_pins(request)
+    causes = tuple(_pip_causes(output, request, pins))
+    if causes or "conflicting dependencies" in output or "ResolutionImpossible" in output:
+        proof = causes[0].reason if causes else _tail(output)
+        return Unresolvable(reason=proof, causes=causes, proof=proof)
     python = re.search(r"Package '([^']+)' requires a different Python: \S+ not in '([^']+)'", output)
     if python:
         return Unresolvable(reason=f"{python.group(1)} needs Python {python.group(2)}")
     return ResolveFailed(reason=_tail(output))
 
 
-def _target(request: ResolveRequest) -> str:
+def describe(interpreter_name: str, version: str, platform: str) -> str:
     """Return the readable name of an interpreter: "CPython 3.9 on linux-x86_64"."""
-    names, target = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}, request.interpreter
-    name = names.get(target.implementation, target.implementation)
-    return f"{name} {'.'.join(target.version.split('.')[:2])} on {target.platform}"
+    names = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
+    return f"{names.get(interpreter_name, interpreter_name)} {'.'.join(version.split('.')[:2])} on {platform}"
 
 
-def _pins(request: ResolveRequest) -> dict[str, str]:
+def target_of(request: ResolveRequest) -> str:
+    """Return the readable name of the interpreter of a request."""
+    interpreter = request.interpreter
+    return describe(interpreter.implementation, interpreter.version, interpreter.platform)
+
+
+def readable_pins(request: ResolveRequest) -> dict[str, str]:
     """Map the normalised names of simple requirements to a readable form: "matplotlib 2.2"."""
     pins = {}
     for line in request.requirements:
@@ -90,15 +105,64 @@ def _pins(request: ResolveRequest) -> dict[str, str]:
     return pins
 
 
-def _no_wheel(text: str, request: ResolveRequest, pins: dict[str, str]) -> str:
-    found = list(_NO_WHEEL.finditer(text))
-    best = _best_match(found, pins)
-    return f"{_readable(best, pins)} has no wheel for {_target(request)}" if best else ""
+def _causes(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iterator[Cause]:
+    """Yield what uv's proof blames: missing files of pins before those of dependencies, then conflicts."""
+    depended = {normalise(match["name"]): match["range"].rstrip(",") for match in _DEPENDS.finditer(text)}
+
+    def cause(kind: CauseKind, match: re.Match[str], reason: str) -> Cause:
+        name = normalise(match["name"])
+        wanted = depended.get(name, "") if name not in pins else ""
+        shown = pins.get(name) or (match["name"] if PRE_RELEASE.search(wanted) else f"{match['name']}{wanted}")
+        return Cause(kind=kind, name=name, reason=reason.format(shown), range=wanted)
+
+    found = [
+        cause(CauseKind.NO_WHEEL, it, f"{{}} has no wheel for {target_of(request)}") for it in _all(_NO_WHEEL, text)
+    ]
+    found += [cause(CauseKind.PYTHON, it, f"{{}} needs Python {it['python']}") for it in _all(_NEEDS_PYTHON, text)]
+    found += [
+        cause(CauseKind.GONE, it, f"the package index has no distribution named {it['name']}")
+        for it in _all(_NOT_FOUND, text)
+    ]
+    found += [
+        cause(CauseKind.GONE, it, f"the package index has no files of {it['name']}") for it in _all(_NO_VERSIONS, text)
+    ]
+    found += [cause(CauseKind.ONLY, it, "{} was yanked from the index") for it in _all(_YANKED, text)]
+    yield from sorted(found, key=lambda item: item.name not in pins)
+    yield from _conflicts(text, request, pins)
+    when = f" as of {request.cutoff[:10]}" if request.cutoff else ""
+    for match in _all(_ONLY_AVAILABLE, text):
+        name = normalise(match["name"])
+        wanted = pins.get(name, "").partition(" ")[2] or depended.get(name, "")
+        if wanted:
+            yield cause(CauseKind.ONLY, match, f"no release of {match['name']} matches {wanted}{when}")
+    for match in _all(_REQUIRED, text):
+        if normalise(match["name"]) in pins:
+            yield cause(CauseKind.CONFLICT, match, _first_sentence(text).replace("{", "{{").replace("}", "}}"))
 
 
-def _needs_python(text: str, pins: dict[str, str]) -> str:
-    best = _best_match(list(_NEEDS_PYTHON.finditer(text)), pins)
-    return f"{_readable(best, pins)} needs Python {best.group('python')}" if best else ""
+def _all(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
+    return list({normalise(match["name"]): match for match in reversed(list(pattern.finditer(text)))}.values())[::-1]
+
+
+def _conflicts(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iterator[Cause]:
+    """Yield the requirements of dependencies that contradict a pin, a constraint, or each other."""
+    limits = {
+        normalise(match[1]): line for line in request.constraints if (match := re.match(r"([A-Za-z0-9._-]+)", line))
+    }
+    seen: dict[str, str] = {}
+    for match in _DEPENDS.finditer(text):
+        name, who = normalise(match["name"]), match["who"].replace("==", " ")
+        needs = f"{who} needs {match['name']}{match['range'].rstrip(',')}"
+        if name in pins:
+            reason = f"{needs}, but the cell has {pins[name]}"
+        elif name in limits:
+            reason = f"{needs}, but the constraints say {limits[name]}"
+        elif seen.get(name, needs) != needs:
+            reason = f"{seen[name]}, but {needs}"
+        else:
+            seen[name] = needs
+            continue
+        yield Cause(kind=CauseKind.CONFLICT, name=name, reason=_short(reason))
 
 
 def refused_index(output: str) -> str:
@@ -107,52 +171,41 @@ def refused_index(output: str) -> str:
     return f"index failure: {redact(match[1])} refused to answer ({match[2]})" if match else ""
 
 
-def _not_found(text: str) -> str:
-    match = _NOT_FOUND.search(text)
-    return f"the package index has no distribution named {match.group('name')}" if match else ""
-
-
-def _no_release(text: str, request: ResolveRequest, pins: dict[str, str]) -> str:
-    if not _ONLY_AVAILABLE.search(text) or _conflict(text, pins):
-        return ""
-    match = re.search(r"you require " + _NAME + r"(?P<range>[<>=!~]\S*?)(?:,? we can|\.?$)", text)
-    if match is None:
-        return ""
-    when = f" as of {request.cutoff[:10]}" if request.cutoff else ""
-    return f"no release of {match.group('name')} matches {_readable(match, pins).partition(' ')[2]}{when}"
-
-
-def _conflict(text: str, pins: dict[str, str]) -> str:
-    """Return which distribution conflicts with a pin of the cell, or ""."""
-    for match in _DEPENDS.finditer(text):
-        pin = pins.get(normalise(match["name"]))
-        if pin:
-            who = match["who"].replace("==", " ")
-            return f"{who} needs {match['name']}{match['range'].rstrip(',')}, but the cell has {pin}"
-    return ""
-
-
-def _best_match(found: list[re.Match[str]], pins: dict[str, str]) -> re.Match[str] | None:
-    """Return the best match: pins of the cell come before its dependencies."""
-    pinned = [match for match in found if normalise(match.group("name")) in pins]
-    return next(iter(pinned or found), None)
-
-
-def _readable(match: re.Match[str], pins: dict[str, str]) -> str:
-    return pins.get(normalise(match.group("name")), f"{match.group('name')}{match.group('range')}")
+def _pip_causes(output: str, request: ResolveRequest, pins: dict[str, str]) -> Iterator[Cause]:
+    unmatched = re.search(r"No matching distribution found for ([^\s;(]+)", output)
+    if unmatched:
+        name = re.match(r"[A-Za-z0-9._-]+", unmatched[1])
+        is_gone = bool(
+            re.search(rf"satisfies the requirement {re.escape(unmatched[1])}.*\(from versions: none\)", output)
+        )
+        key = normalise(name[0]) if name else ""
+        wanted = "" if key in pins or not name else re.sub(r"^\[[^\]]*\]", "", unmatched[1][name.end() :])
+        reason = _pip_unmatched(unmatched[1], output, request, pins)
+        yield Cause(kind=CauseKind.GONE if is_gone else CauseKind.NO_WHEEL, name=key, reason=reason, range=wanted)
+    missing = re.search(r"no matching distributions available for your environment:\s*\n((?:[ \t]+\S+\n)+)", output)
+    for word in missing[1].split() if missing else ():
+        key = normalise(word)
+        reason = f"{pins.get(key, word)} has no wheel for {target_of(request)}"
+        yield Cause(kind=CauseKind.NO_WHEEL, name=key, reason=reason)
+    if "The conflict is caused by" in output:
+        reason = _pip_conflict(output)
+        for name in dict.fromkeys(
+            re.findall(r"(?:depends on|requested(?: \(constraint\))?|requires) ([A-Za-z0-9._-]+)", output)
+        ):
+            yield Cause(kind=CauseKind.CONFLICT, name=normalise(name), reason=reason)
 
 
 def _pip_unmatched(requirement: str, output: str, request: ResolveRequest, pins: dict[str, str]) -> str:
     name = re.split(r"[<>=!~\[]", requirement, maxsplit=1)[0]
     readable = pins.get(normalise(name), requirement)
     if re.search(rf"{re.escape(name)}\S* \(from versions: none\)", output) and normalise(name) not in pins:
-        return f"{readable} has no wheel for {_target(request)}" if request.only_binary else f"there is no {readable}"
+        return f"{readable} has no wheel for {target_of(request)}" if request.only_binary else f"there is no {readable}"
     python = re.search(r"Ignored the following versions that require a different python version: (.*)", output)
     if python and (needs := re.search(r"Requires-Python (\S+)", python.group(1))):
         return f"{readable} needs Python {needs.group(1).rstrip(';')}"
     if request.only_binary:
-        return f"{readable} has no wheel for {_target(request)}"
-    return f"no release of {readable} for {_target(request)}"
+        return f"{readable} has no wheel for {target_of(request)}"
+    return f"no release of {readable} for {target_of(request)}"
 
 
 def _pip_conflict(output: str) -> str:
@@ -163,7 +216,9 @@ def _pip_conflict(output: str) -> str:
         return _tail(output)
     user = r"^The user requested (?:\(constraint\) )?"
     causes = [re.sub(user, "the cell requires ", line) for line in itertools.takewhile(bool, lines)]
-    return _short(", but ".join(causes[:2]))
+    # The next versions of the first one say the same: the other side of the conflict is told.
+    others = [line for line in causes[1:] if line.split()[0] != causes[0].split()[0]] or causes[1:]
+    return _short(", but ".join([*causes[:1], *others[:1]]))
 
 
 def _network_reason(output: str) -> str:
@@ -185,6 +240,12 @@ def _flat(text: str) -> str:
 def _last_sentence(text: str) -> str:
     last = re.split(r"(?:^|[.:] |\s)(?:And because|Because) ", text)[-1]
     return _short(re.sub(r",? we can conclude that .*$", "", last).strip(" ."))
+
+
+def _first_sentence(text: str) -> str:
+    """Return the first line of uv's proof: its premises."""
+    first = re.split(r"\. And because ", re.split(r"(?:^|\s)Because ", text, maxsplit=1)[-1])[0]
+    return _short(re.sub(r",? we can conclude that .*$", "", first).strip(" ."))
 
 
 def _tail(text: str) -> str:

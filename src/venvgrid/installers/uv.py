@@ -72,6 +72,8 @@ class Uv:
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `uv pip compile`; see `installers.Installer`."""
         with requirement_files(request) as here:
+            overrides = [f'{name} ; python_version < "0"\n' for name in request.without]
+            (here / "overrides.txt").write_text("".join(overrides), encoding="utf-8")
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
             return _resolved(completed.stdout, here)
@@ -174,6 +176,7 @@ def _uri(folder: Path, path: str) -> str:
 def _compile_arguments(request: ResolveRequest) -> list[str]:
     arguments = ["pip", "compile", "requirements.txt", "--format", "pylock.toml", "--no-header", "--quiet"]
     arguments += ["--constraints", "constraints.txt"]
+    arguments += ["--overrides", "overrides.txt"] if request.without else []
     if request.interpreter.executable:
         arguments += ["--python", request.interpreter.executable]
     else:  # a surrogate: uv takes the tags and markers of its version on this platform

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FRESH = 3600.0  # seconds: age limit of a cached result
 ATTEMPTS = 3
 REFUSED = 401  # HTTP's "unauthorized"
-FORMAT = "venvgrid-releases-2"
+FORMAT = "venvgrid-releases-3"
 _HTML = re.compile(r"<(?:!doctype|html|body|a)\b", re.IGNORECASE)
 
 
@@ -61,17 +61,37 @@ class Index:
         """Return the releases of a distribution that have a file and are not yanked, or () if no index has it.
 
         Raises:
-            InfrastructureError: an index failed, or offline and not cached.
+            InfrastructureError: an index failed or gave a page without files, or offline and not cached.
         """
+        return tuple(item for item in self.all_releases(name) if not item.yanked)
+
+    def all_releases(self, name: str) -> tuple[Release, ...]:
+        """Return the releases of a distribution with yanked ones; see `releases`."""
         name = normalise(name)
         if name not in self.known:
             self.known[name] = self._cached(name) or self._fetched(name)
         return self.known[name]
 
+    def everywhere(self, name: str) -> tuple[Release, ...]:
+        """Return the releases of a distribution in all indexes, asked now, with yanked ones.
+
+        Raises:
+            InfrastructureError: an index failed or gave a page without files.
+        """
+        found: dict[str, Release] = {}
+        for address in self.addresses:
+            with suppress(NotThereError):
+                for item in self._from(address, normalise(name)):
+                    found.setdefault(item.version, item)
+        return tuple(found.values())
+
     def verify_missing(self, name: str) -> str:
-        """Return why the releases of a distribution cannot be read, or ""."""
+        """Return why an index cannot be believed that it lacks files of a distribution, or "".
+
+        It is believed if it gives a valid page of the project with at least one of its files, or status 404.
+        """
         try:
-            self.releases(name)
+            self.everywhere(name)
         except InfrastructureError as error:
             return f"index failure: {error}"
         return ""
@@ -98,8 +118,10 @@ class Index:
         except (ValueError, KeyError, simple.UnsupportedMIMEType, simple.UnsupportedAPIVersion) as error:
             raise InfrastructureError(f"{_host(address)} gave no page of {name} that can be read: {error}") from error
         found = tuple(_releases(name, details["files"]))
-        if not details["files"] and "html" in page.kind and not _HTML.search(page.text):
+        if not found and "html" in page.kind and not _HTML.search(page.text):
             raise InfrastructureError(f"{_host(address)} gave no page of {name} that can be read")
+        if not found:
+            raise InfrastructureError(f"{_host(address)} gave a page of {name} without any of its files")
         if any(item.uploaded is None for item in found):
             found = self._with_dates(address, name, found)
         return found
@@ -153,27 +175,31 @@ class Index:
                         uploaded=datetime.fromisoformat(day) if day else None,
                         requires_python=requires,
                         has_wheel=has_wheel,
+                        has_sdist=has_sdist,
+                        yanked=yanked,
                     )
-                    for version, day, requires, has_wheel in data["releases"]
+                    for version, day, requires, has_wheel, has_sdist, yanked in data["releases"]
                 )
         return None
 
     def _store(self, name: str, found: Iterable[Release]) -> None:
         rows = [
-            [item.version, item.uploaded.isoformat() if item.uploaded else "", item.requires_python, item.has_wheel]
+            [
+                *(item.version, item.uploaded.isoformat() if item.uploaded else "", item.requires_python),
+                *(item.has_wheel, item.has_sdist, item.yanked),
+            ]
             for item in found
         ]
         json_cache.save(self._file(name), {"asked": self.clock(), "releases": rows}, format=FORMAT)
 
 
 def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
-    """Group files by version, without yanked ones and those without a version in their name."""
+    """Group files by version, without those without a version in their name. A yanked file counts if all are."""
     from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415
 
     found: dict[str, Release] = {}
     for file in files:
-        if file.get("yanked"):
-            continue
+        is_yanked = bool(file.get("yanked"))
         is_wheel = str(file["filename"]).endswith(".whl")
         try:
             read = parse_wheel_filename if is_wheel else parse_sdist_filename
@@ -184,12 +210,18 @@ def _releases(name: str, files: Iterable[Any]) -> Iterable[Release]:
             continue
         day = datetime.fromisoformat(file["upload-time"]) if file.get("upload-time") else None
         known = found.get(str(version))
+        if known and known.yanked and not is_yanked:
+            known = None
+        if known and is_yanked and not known.yanked:
+            continue
         days = [value for value in (day, known.uploaded if known else None) if value]
         found[str(version)] = Release(
             version=str(version),
             uploaded=min(days) if days else None,
             requires_python=str(file.get("requires-python") or (known.requires_python if known else "")),
             has_wheel=is_wheel or bool(known and known.has_wheel),
+            has_sdist=not is_wheel or bool(known and known.has_sdist),
+            yanked=is_yanked,
         )
     return found.values()
 

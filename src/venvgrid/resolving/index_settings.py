@@ -34,7 +34,9 @@ def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = Fal
 
 
 def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
-    """Return the addresses that uv or pip would use, extra indexes first, as in uv."""
+    """Return the addresses that uv or pip would use, extra indexes first, as in uv; none if they use no index."""
+    if environ.get("UV_NO_INDEX", environ.get("PIP_NO_INDEX", "")).lower() in {"1", "true", "yes", "on"}:
+        return ()
     extra = [_with_credentials(word, environ) for word in environ.get("UV_INDEX", "").split()]
     extra += environ.get("UV_EXTRA_INDEX_URL", environ.get("PIP_EXTRA_INDEX_URL", "")).split()
     default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL")

@@ -5,7 +5,6 @@ Results are cached in the user's cache for a while. A network failure is never c
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,18 +19,19 @@ from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
 from venvgrid.project import local_wheels, wheels
 from venvgrid.project import metadata as project
+from venvgrid.resolving.impossibility import Examiner, StaleError
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Cell, Config, Interpreter
     from venvgrid.project.local_wheels import LocalWheels
     from venvgrid.project.metadata import Metadata
+    from venvgrid.resolving.version_policies import Release
 
 INVALID = ".again"  # suffix in place of ".json": the cached result was wrong
-_LACKS = re.compile(r"(?:no distribution named|no release of|no versions? of) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
 # Age limits of cached results, in seconds: the index of today changes often, that of a past date hardly.
 FRESH_TODAY = 3600.0
 FRESH_PAST = 7 * 86400.0
@@ -69,8 +69,8 @@ class Resolver:
     refresh: bool = False
     offline: bool = False
     index: Callable[[], str] = lambda: ""
-    # Returns why a "not found" for a distribution is unreliable, or "".
-    verify_missing: Callable[[str], str] = lambda _name: ""
+    releases: Callable[[str], Sequence[Release] | None] = lambda _name: None  # asks the index, see `Examiner`
+    confirmed: set[tuple[str, str]] = field(default_factory=set)  # reasons that were checked, by interpreter
     answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
     local: LocalWheels | None = None  # builds `x @ file:///folder`
 
@@ -207,9 +207,11 @@ class Resolver:
             return known
         result = installer.resolve(replace(request, refresh=invalid.exists()))
         if isinstance(result, Unresolvable) and not self.offline:
-            missing = (match["name"].rstrip(".,") for match in _LACKS.finditer(result.reason))
-            doubts = filter(None, map(self.verify_missing, missing))
-            result = next((ResolveFailed(reason=doubt) for doubt in doubts), result)
+            result = self._examined(request, result, installer, is_fresh=invalid.exists())
+            if isinstance(result, ResolveFailed):  # the installer may have kept the answer of an ill index
+                with suppress(OSError):
+                    invalid.parent.mkdir(parents=True, exist_ok=True)
+                    invalid.touch()
         if not isinstance(result, ResolveFailed):
             kind = "resolved" if isinstance(result, Resolved) else "unresolvable"
             data = {"created": self.clock(), "kind": kind, "answer": serialization.to_plain(result)}
@@ -217,6 +219,24 @@ class Resolver:
             with suppress(OSError):
                 invalid.unlink(missing_ok=True)
         return result
+
+    def _examined(
+        self, request: ResolveRequest, found: Unresolvable, installer: Installer, *, is_fresh: bool
+    ) -> ResolveResult:
+        """Return the checked reason of an impossible cell; resolve again if the installer saw an old index."""
+        needs = (*self.config.install.requires, *self.groups)
+        pinned = (axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
+        examiner = Examiner(
+            releases=self.releases,
+            resolve=installer.resolve,
+            written=frozenset((*map(normalise, pinned), *map(_name_of, needs))),
+            confirmed=self.confirmed,
+        )
+        try:
+            return examiner.examine(request, found, is_fresh=is_fresh)
+        except StaleError:
+            again = installer.resolve(replace(request, refresh=True))
+            return examiner.examine(request, again) if isinstance(again, Unresolvable) else again
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
         name = self.installer_for(interpreter).name

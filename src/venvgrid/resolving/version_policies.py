@@ -38,6 +38,8 @@ class Release:
     uploaded: datetime | None = None
     requires_python: str = ""
     has_wheel: bool = True
+    has_sdist: bool = False
+    yanked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,7 +149,7 @@ def test_a_damaged_answer_in_the_cache_is_asked_again(tmp_path: Path) -> None:
     network = Network({"https://one/simple/attrs/": simple(FILES)})
     expected = made(tmp_path, network).releases("attrs")
     (kept,) = tmp_path.rglob("attrs.json")
-    for damaged in ("", kept.read_text()[:-9], "{}", "[]", kept.read_text().replace("releases-2", "releases-9")):
+    for damaged in ("", kept.read_text()[:-9], "{}", "[]", kept.read_text().replace("releases-3", "releases-9")):
         kept.write_text(damaged)
         assert expected == made(tmp_path, network).releases("attrs")
     assert 6 == len(network.asked)

@@ -1,0 +1,195 @@
+"""Whether a cell is truly impossible, and why: what a resolver's proof blames is asked of the index, and checked.
+
+Each cause of the proof is a candidate. The index must give a valid page of its distribution: of a doubtful answer
+nothing is believed. A reason is told if the index proves it (no such release, yanked, another Python), or if the
+requirement is impossible alone; for dependencies and conflicts, if the cell becomes possible without it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from venvgrid.installers import resolver_errors
+from venvgrid.installers.base import CauseKind, Resolved, ResolveFailed, Unresolvable
+from venvgrid.model import InfrastructureError, UsageError
+from venvgrid.model.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from venvgrid.installers.base import Cause, ResolveRequest, ResolveResult
+    from venvgrid.resolving.version_policies import Release
+
+MAX_CHECKED = 3  # causes of a proof that are checked by a resolve
+
+
+class StaleError(Exception):
+    """The index has files of a distribution that the resolver did not see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examiner:
+    """Examines the proofs of one configuration.
+
+    `releases` asks the index, or returns None if there is none to ask; () if no index has the distribution. `written`
+    are the distributions that the configuration itself requires. `confirmed` are the reasons that were checked, by
+    interpreter.
+    """
+
+    releases: Callable[[str], Sequence[Release] | None]
+    resolve: Callable[[ResolveRequest], ResolveResult]
+    written: frozenset[str] = frozenset()
+    confirmed: set[tuple[str, str]] = field(default_factory=set)
+
+    def examine(
+        self, request: ResolveRequest, found: Unresolvable, *, is_fresh: bool = True
+    ) -> Unresolvable | ResolveFailed:
+        """Return the checked reason, or why the index cannot be believed.
+
+        Raises:
+            UsageError: the configuration asks for a release that is nowhere.
+            StaleError: the resolver's copy of the index is old, unless `is_fresh`.
+        """
+        candidates: list[tuple[Cause, str, bool]] = []
+        for cause in found.causes:
+            try:
+                known = self._known(cause, request)
+            except InfrastructureError as error:
+                return ResolveFailed(reason=f"index failure: {error}")
+            if known == () and cause.kind is CauseKind.GONE:
+                if cause.name in self.written:
+                    raise UsageError(f"no index has a distribution named {cause.name}: is the name right?")
+                return ResolveFailed(reason=f"index failure: no index has a distribution named {cause.name}")
+            if known and cause.kind is CauseKind.GONE and not is_fresh:
+                raise StaleError
+            candidates.append((cause, *self._fact(cause, request, known or ())))
+        for number, (cause, reason, is_proved) in enumerate(candidates):
+            key = (request.interpreter.executable, reason)
+            if is_proved or key in self.confirmed:
+                return Unresolvable(reason=reason)
+            if number < MAX_CHECKED and self._holds(cause, request):
+                self.confirmed.add(key)
+                return Unresolvable(reason=reason)
+        return Unresolvable(reason=found.proof or found.reason)
+
+    def _known(self, cause: Cause, request: ResolveRequest) -> Sequence[Release] | None:
+        """Return the releases in the index; None if no index is asked: a local wheel, or nothing is said to lack."""
+        if any(" @ " in line for line in _lines(request, cause.name)):
+            return None
+        if cause.kind is CauseKind.CONFLICT and cause.name not in self.written:
+            return None
+        return self.releases(cause.name)
+
+    def _fact(self, cause: Cause, request: ResolveRequest, known: Sequence[Release]) -> tuple[str, bool]:
+        """Return the reason of a cause, and whether the index proves that it is one.
+
+        Raises:
+            UsageError: the configuration asks for a release that is nowhere.
+        """
+        lines = _lines(request, cause.name)
+        fact = found_in_index(cause, request, known, _specifier(lines) or cause.range)
+        if fact.is_nowhere and lines and cause.name in self.written:
+            raise UsageError(fact.reason)
+        if cause.kind is CauseKind.CONFLICT or not fact.reason:
+            return cause.reason, False
+        return fact.reason, fact.is_proved and bool(lines)
+
+    def _holds(self, cause: Cause, request: ResolveRequest) -> bool:
+        """Whether lacking files make the requirement impossible alone, and the cell is possible without it.
+
+        A requirement that the configuration wrote need not be checked without: alone, it is enough.
+        """
+        lines = _lines(request, cause.name)
+        limits = tuple(line for line in request.constraints if _name(line) == cause.name)
+        if cause.kind is not CauseKind.CONFLICT and not any(" @ " in line for line in lines):
+            wanted = lines or (f"{cause.name}{cause.range}",)
+            alone = self.resolve(replace(request, requirements=wanted, constraints=limits, dependencies=False))
+            if lines or not isinstance(alone, Unresolvable):
+                return isinstance(alone, Unresolvable)
+        requirements = tuple(line for line in request.requirements if line not in lines)
+        constraints = tuple(line for line in request.constraints if line not in limits)
+        fewer = replace(request, requirements=requirements, constraints=constraints)
+        if not (lines or limits):
+            fewer = replace(fewer, without=(*request.without, cause.name))
+        # An answer that the installer cannot give refutes nothing.
+        return not requirements or isinstance(self.resolve(fewer), Resolved | ResolveFailed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What the releases of an index say about a requirement; `reason` "" if nothing."""
+
+    reason: str = ""
+    is_proved: bool = False  # nothing but the index is needed to see that the requirement cannot be met
+    is_nowhere: bool = False  # no index has such a release
+
+
+def found_in_index(cause: Cause, request: ResolveRequest, known: Sequence[Release], specifier: str) -> Fact:
+    """Return why no release in the index meets a requirement."""
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  (70 ms, and few cells are impossible)
+    from packaging.version import Version  # noqa: PLC0415
+
+    if not known:
+        return Fact()
+    pins = resolver_errors.readable_pins(request)
+    bound = "" if resolver_errors.PRE_RELEASE.search(cause.range) else cause.range
+    shown = pins.get(cause.name, f"{cause.name}{bound}")
+    wanted = shown.partition(" ")[2] or specifier
+    allowed, python = SpecifierSet(specifier, prereleases=True), request.interpreter.version
+    ordered = sorted(known, key=lambda item: Version(item.version))
+    matching = [item for item in ordered if Version(item.version) in allowed]
+    if not matching:
+        finals = [item for item in ordered if not Version(item.version).is_prerelease] or ordered
+        return Fact(
+            reason=f"{cause.name} has no release {wanted}; the newest is {finals[-1].version}",
+            is_proved=True,
+            is_nowhere=True,
+        )
+    if request.cutoff:
+        end = datetime.fromisoformat(request.cutoff)
+        matching = [item for item in matching if item.uploaded is None or item.uploaded.timestamp() < end.timestamp()]
+        if not matching:
+            reason = f"no release of {cause.name} matches {wanted} as of {request.cutoff[:10]}"
+            return Fact(reason=reason, is_proved=True)
+    kept = [item for item in matching if not item.yanked]
+    if not kept:
+        return Fact(reason=f"{shown} was yanked from the index", is_proved=True)
+    fits = [item for item in kept if not item.requires_python or _is_in(python, item.requires_python)]
+    if not fits:
+        return Fact(reason=f"{shown} needs Python {kept[-1].requires_python}", is_proved=True)
+    if cause.kind not in {CauseKind.NO_WHEEL, CauseKind.GONE}:
+        return Fact()
+    reason = f"{shown} has no wheel for {resolver_errors.target_of(request)}"
+    finals = [item for item in fits if not Version(item.version).is_prerelease] or fits
+    may_build = not request.only_binary or cause.name in map(normalise, request.source_builds)
+    if not may_build and all(item.has_sdist and not item.has_wheel for item in finals):
+        reason += f', only a source distribution: build it with install.source-builds = ["{cause.name}"]'
+    return Fact(reason=reason)
+
+
+def _is_in(version: str, specifier: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+
+    try:
+        return Version(version) in SpecifierSet(specifier, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return True
+
+
+def _lines(request: ResolveRequest, name: str) -> tuple[str, ...]:
+    return tuple(line for line in request.requirements if _name(line) == name)
+
+
+def _name(line: str) -> str:
+    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line)
+    return normalise(found[0]) if found else ""
+
+
+def _specifier(lines: Sequence[str]) -> str:
+    """Return the specifier of requirements of one distribution."""
+    parts = [re.sub(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\])?\s*|\s*;.*$", "", line) for line in lines]
+    return ",".join(part for part in parts if part and not part.startswith("@"))
