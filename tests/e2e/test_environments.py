@@ -73,6 +73,7 @@ def test_a_damaged_environment_is_built_anew(
 def test_a_killed_build_is_done_again(venvgrid: Command, project: Write, cache_dir: Path) -> None:
     """Kill -9 during a build: no marker, nothing goes on writing, and the next run builds the environment whole."""
     test = """
+        import demo
         import importlib.metadata
         import pathlib
 
@@ -101,7 +102,7 @@ def test_a_test_that_changes_its_environment_poisons_no_other_run(
 ) -> None:
     """What it wrote is noted, and the environment is built anew; no other environment, made before or later, has it."""
     test = """
-        import six
+        import demo, six
 
 
         def test_poison():
@@ -118,7 +119,7 @@ def test_a_test_that_changes_its_environment_poisons_no_other_run(
 
 def test_cells_that_differ_in_variables_share_an_environment(venvgrid: Command, project: Write) -> None:
     """Two values of a variable: one environment, two links to it, two runs of the tests with different values."""
-    test = "import os\n\n\ndef test_colour():\n    assert os.environ['COLOUR'] == 'red'\n"
+    test = "import demo, os\n\n\ndef test_colour():\n    assert os.environ['COLOUR'] == 'red'\n"
     root = project(MATRIX + 'env.COLOUR = ["red", "blue"]\n', {"tests/test_demo.py": test})
     venvgrid("run", cwd=root)
     assert sorted(outcomes(root).values()) == ["failed", "passed"]

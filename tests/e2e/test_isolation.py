@@ -23,6 +23,7 @@ SABOTAGE = """
 import os, time
 from pathlib import Path
 
+import demo
 import iniconfig
 import six
 
@@ -62,7 +63,7 @@ def test_a_write_into_a_shared_file_changes_no_other_verdict(
     venvgrid: Command, project: Write, own_cache: dict[str, str]
 ) -> None:
     """Also at once and with forged times: the neighbour is green, the culprit is named, and the next run is clean."""
-    root = project(MATRIX, {**DEMO, "tests/test_demo.py": "def test_nothing():\n    pass\n"})
+    root = project(MATRIX, {**DEMO, "tests/test_demo.py": "import demo\n\n\ndef test_nothing():\n    pass\n"})
     assert venvgrid("run", "-q", cwd=root, env=own_cache).status == 0
     first, second = f"py{HERE}-six1.15", f"py{HERE}-six1.16"
     shared = module(root, first).samefile(module(root, second))
@@ -72,7 +73,7 @@ def test_a_write_into_a_shared_file_changes_no_other_verdict(
     assert any("iniconfig/__init__.py" in note for note in cell(root, first)["notes"])
     again = "tested again in an environment of its own"
     assert any(again in note for note in cell(root, second)["notes"]) is shared
-    (root / "tests/test_demo.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+    (root / "tests/test_demo.py").write_text("import demo\n\n\ndef test_nothing():\n    pass\n", encoding="utf-8")
     assert venvgrid("run", "-q", "--no-cache", "-j", "2", cwd=root, env=own_cache).status == 0
     for name in (first, second):
         assert not module(root, name).read_text(encoding="utf-8").startswith("#")
@@ -87,7 +88,9 @@ def test_an_edit_by_hand_reaches_no_later_run(
     forged: bool,  # noqa: FBT001
 ) -> None:
     """A file of one environment is edited: this one, its neighbour and a new project get what was installed."""
-    check = "import iniconfig\n\n\ndef test_it():\n    assert not open(iniconfig.__file__).read().startswith('#')\n"
+    check = (
+        "import demo, iniconfig\n\n\ndef test_it():\n    assert not open(iniconfig.__file__).read().startswith('#')\n"
+    )
     root = project(MATRIX, {**DEMO, "tests/test_demo.py": check})
     assert venvgrid("run", "-q", cwd=root, env=own_cache).status == 0
     first = f"py{HERE}-six1.15"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 
 MATRIX = f'[axes]\npython = ["{HERE}"]\nenv.MODE = ["a", "b"]\n[test]\npass-env = ["EXTRA"]\n'
 COUNTING = (
-    "import os\nfrom pathlib import Path\n\n\ndef test_it():\n"
+    "import os, demo\nfrom pathlib import Path\n\n\ndef test_it():\n"
     "    with open(os.environ['EXTRA'], 'a') as stream:\n        stream.write('x')\n"
 )
 
@@ -54,7 +54,7 @@ def test_nothing_runs_when_nothing_has_changed(venvgrid: Command, project: Write
 
 def test_red_runs_again_and_reports_are_whole(venvgrid: Command, project: Write) -> None:
     """A red cell has no result to keep; the green one beside it keeps its own, with its tests in JUnit."""
-    test = "import os\n\n\ndef test_mode():\n    assert os.environ['MODE'] == 'a'\n"
+    test = "import os, demo\n\n\ndef test_mode():\n    assert os.environ['MODE'] == 'a'\n"
     root = project(MATRIX, {"tests/test_demo.py": test})
     green, red = f"py{HERE}-MODEa", f"py{HERE}-MODEb"
     assert venvgrid("run", "-q", cwd=root).status == 1

@@ -195,11 +195,14 @@ def test_a_command_that_runs_another_interpreter_is_a_mismatch(venvgrid: Command
 
 
 def test_importing_the_checkout_instead_of_the_wheel_is_a_mismatch(venvgrid: Command, project: Write) -> None:
-    """A flat layout with tests as a package imports the checkout; installed as editable that is what is said."""
+    """A test that loads the checkout's file; installed as editable that is what is said."""
+    test = "import sys\nsys.path.insert(0, '.')\nimport runpy\n\n\ndef test_it():\n"
+    test += "    assert runpy.run_path('demo/__init__.py')['ANSWER']\n    import demo\n"
     files = {
         "demo/__init__.py": "ANSWER = 42\n",
         "tests/__init__.py": "",
         "src/demo/__init__.py": None,
+        "tests/test_demo.py": test,
     }
     root = project(MATRIX, files)
     ended = venvgrid("run", cwd=root)
@@ -246,6 +249,8 @@ def test_variables_of_the_users_shell_change_no_cell(venvgrid: Command, project:
 def test_nested_pytest_runs_are_counted_once(venvgrid: Command, project: Write) -> None:
     """A project that tests a plugin with `pytester`: its inner runs, in process and not, count for nothing."""
     test = """
+        import demo
+
         pytest_plugins = ["pytester"]
 
 
@@ -276,6 +281,7 @@ def test_tests_under_xdist_are_counted_once(venvgrid: Command, project: Write) -
 def test_a_test_that_passes_on_a_retry_is_flaky(venvgrid: Command, project: Write) -> None:
     """The first attempt fails, the second passes: flaky, green, two attempts."""
     test = """
+        import demo
         import pathlib
 
         MARK = pathlib.Path(__file__).with_name("second-time")
@@ -374,7 +380,7 @@ def test_coverage_that_nobody_measures(venvgrid: Command, project: Write) -> Non
 def test_a_cell_that_eats_memory_is_ended_and_says_so(venvgrid: Command, project: Write) -> None:
     """With all of its processes; the cell beside it goes on."""
     test = """
-        import os, subprocess, sys
+        import demo, os, subprocess, sys
 
         def test_eats():
             if os.environ["MODE"] == "eat":

@@ -52,6 +52,7 @@ class Judgement:
     failures: tuple[Failure, ...] = ()
     attested: Attestation = field(default_factory=Attestation)
     notes: tuple[str, ...] = ()
+    edited: frozenset[str] = frozenset()  # files that were imported after a change during the command
 
 
 def judge(
@@ -90,6 +91,7 @@ def judge(
         tests={} if expected.reports == EXIT_STATUS else {verdict.value: counts[verdict] for verdict in CaseOutcome},
         failures=failures,
         attested=_attested(observed, before, finding),
+        edited=finding.edited,
         notes=(
             *(f"{name} was never imported" for name in finding.unimported if name not in imported),
             *finding.notes,

@@ -26,6 +26,7 @@ TEST_NAMES = frozenset(
     {"test", "tests", "doc", "docs", "example", "examples", "benchmark", "benchmarks", "conftest", "setup"}
 )
 COMMON_NAMES = TEST_NAMES | {"testing", "scripts", "tools", "util", "common", "src"}
+CLOCK_STEP = 0.02  # seconds by which times of files lag behind the clock
 MAX_NAMES = 3  # in a note
 
 
@@ -55,6 +56,7 @@ class Scene:
     checkout: str = ""
     sources: tuple[str, ...] = ()
     overlaps: tuple[tuple[str, ...], ...] = ()
+    began: float = 0.0  # seconds; when the command was started
     needs_python: bool = False  # a command that never starts the environment's Python proves nothing
     implementation: str = "cpython"
 
@@ -72,6 +74,7 @@ class Finding:
     notes: tuple[str, ...] = ()
     python: str = ""  # version and executable of the first process
     project_origin: str = ""
+    edited: frozenset[str] = frozenset()  # files that were imported after a change during the command
 
 
 NOTHING_FOUND = Finding()
@@ -123,6 +126,7 @@ def compare(
         notes=(*([never] if never else ()), *_notes(seen, scene)),
         python=" ".join((scene.implementation, *seen.processes[0])) if seen.processes else "",
         project_origin=next(origins, ""),
+        edited=frozenset(file for file, changed in seen.changes if scene.began and changed > scene.began - CLOCK_STEP),
     )
 
 
@@ -180,7 +184,10 @@ def _of_runs(seen: Witnessed, scene: Scene, digest: Callable[[str], str]) -> Ite
     tests = {file for _, file in seen.checkout}
     for file in seen.runs:
         if file not in tests and (_is_source(file, scene, project) or _is_copy(file, project, digest)):
-            yield f"{file}, which is code of {project.name}, ran in place of what is installed"
+            yield (
+                f"{file}, which is code of {project.name}, ran in place of what is installed "
+                '(import it by its own name, or set install = "editable" in [project])'
+            )
 
 
 def _is_source(file: str, scene: Scene, project: Watched) -> bool:

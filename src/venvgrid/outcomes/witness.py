@@ -35,6 +35,7 @@ class Witnessed:
 
     processes: tuple[tuple[str, str], ...] = ()  # version and executable of each
     imports: tuple[tuple[str, str], ...] = ()
+    changes: tuple[tuple[str, float], ...] = ()  # files of imports, and seconds of their last change before that
     checkout: tuple[tuple[str, str], ...] = ()
     runs: tuple[str, ...] = ()
     unregistered: int = 0
@@ -55,6 +56,7 @@ def switch_on(folder: Path, specification: Iterable[tuple[str, str]]) -> dict[st
 def read(folder: Path) -> Witnessed:
     """Return the records of all processes in the order of their numbers; torn and foreign lines are left out."""
     processes, unregistered = [], 0
+    changes: dict[tuple[str, float], None] = {}
     found: dict[str, dict[tuple[str, str], None]] = {"import": {}, "checkout": {}, "run": {}}
     with suppress(OSError):
         for entry in sorted(os.scandir(folder / STREAM_NAME), key=lambda item: item.name):
@@ -63,16 +65,19 @@ def read(folder: Path) -> Witnessed:
             kinds = set()
             for line in text.splitlines():
                 kind, *rest = line.split("\0")
-                if len(rest) == 2:  # noqa: PLR2004
+                if len(rest) == 3:  # noqa: PLR2004
                     kinds.add(kind)
                     if kind == "process":
                         processes.append((rest[0], rest[1]))
                     elif kind in found:
                         found[kind][rest[0], rest[1]] = None
+                    if kind == "import" and rest[2].isdecimal():
+                        changes[rest[1], int(rest[2]) / 1e3] = None
             unregistered += "session" in kinds and "probe" not in kinds
     return Witnessed(
         processes=tuple(processes),
         imports=tuple(found["import"]),
+        changes=tuple(changes),
         checkout=tuple(found["checkout"]),
         runs=tuple(file for _, file in found["run"]),
         unregistered=unregistered,

@@ -18,7 +18,7 @@ from venvgrid.processes.diagnosis import last_exception, with_last_line
 from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
-from venvgrid.running.witnessing import CellWitness, changed_code, scene_of
+from venvgrid.running.witnessing import CellWitness, edited_code, scene_of
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class CellRunner:
         bytecode.drop_stale(self.inputs())
         scratch = Path(tempfile.mkdtemp(prefix="c"))  # short: paths of sockets are
         try:
-            result = self._attempts(task, post, scratch, opened)
+            result, edited = self._attempts(task, post, scratch, opened)
             result = self._with_footprint(result, before, reads.judge(opened, self.inputs(), self._own(task, scratch)))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        tested = self._checked(task, result, is_plain=bool(opened) and COMPILED_BY_HAND not in opened.values())
+        tested = self._checked(task, result, edited, is_plain=bool(opened) and COMPILED_BY_HAND not in opened.values())
         took = time.monotonic() - began
         post(StageFinished(cell=task.cell.id, stage=Stage.TEST, duration=took))
         return replace(tested, result=replace(tested.result, durations={**tested.result.durations, "test": took}))
@@ -96,10 +96,13 @@ class CellRunner:
         )
         return replace(result, notes=(*result.notes, *notes), footprint=footprint)
 
-    def _attempts(self, task: TestTask, post: Post, scratch: Path, opened: dict[str, str]) -> CellResult:
+    def _attempts(
+        self, task: TestTask, post: Post, scratch: Path, opened: dict[str, str]
+    ) -> tuple[CellResult, frozenset[str]]:
+        """Return the result, and the files that were imported after the tests had changed them."""
         broken = self._smoke(task, scratch)
         if broken is not None:
-            return broken
+            return broken, frozenset()
         attempt = leaked = 0
         while True:
             attempt += 1
@@ -113,7 +116,7 @@ class CellRunner:
             outcome, reason = Outcome.FLAKY, f"passed at attempt {attempt} of {self._suite.retries + 1}"
         known = base_result(task.cell, task.entry)
         note = f"leaked: {leaked} {'process' if leaked == 1 else 'processes'} outlived the tests and had to be ended"
-        return replace(
+        result = replace(
             known,
             outcome=outcome,
             reason=reason,
@@ -124,6 +127,7 @@ class CellRunner:
             attested=judged.attested,
             log=f"logs/{task.cell.id}.log",
         )
+        return result, judged.edited
 
     def _smoke(self, task: TestTask, scratch: Path) -> CellResult | None:
         """Import what `test.smoke` names; the result of a broken environment, or None if all is well."""
@@ -207,13 +211,13 @@ class CellRunner:
         with suppress(OSError), self.commands.log_of(task.cell).open("a", encoding="utf-8") as log:
             log.write(self.commands.redactor.text(text))
 
-    def _checked(self, task: TestTask, result: CellResult, *, is_plain: bool) -> TestDone:
+    def _checked(self, task: TestTask, result: CellResult, edited: frozenset[str], *, is_plain: bool) -> TestDone:
         """Check the environment after the tests. Their changes in it must reach no other cell or run."""
         seen = self.store.inspect(task.environment, is_plain=is_plain)
         changed = seen.changed
         if not changed:
             return TestDone(result=result, imported=seen.imported)
-        hit = changed_code(changed, scene_of(task, self.commands.config), task.environment)
+        hit = edited_code(changed, edited, task.environment)
         if hit and result.outcome in {Outcome.PASSED, Outcome.FLAKY}:
             reason = f"the tests changed {hit}: what they tested is not what was installed"
             result = replace(result, outcome=Outcome.MISMATCH, reason=reason, failures=(judgement.mismatch(reason),))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments import venv_layout
 from venvgrid.environments.package_cache import record
 from venvgrid.model import AxisKind, InstallMode
 from venvgrid.model.names import normalise
@@ -86,6 +86,7 @@ def scene_of(task: TestTask, config: Config) -> Scene:
     axes = tuple(_axis(task, config, name, installed) for name in _axes(config))
     return Scene(
         site=os.path.realpath(site),
+        began=time.time(),
         watched=(*([project] if project else []), *axes),
         project=project,
         checkout=str(checkout) if is_editable else "",
@@ -96,14 +97,10 @@ def scene_of(task: TestTask, config: Config) -> Scene:
     )
 
 
-def changed_code(changed: tuple[str, ...], scene: Scene, environment: Environment) -> str:
-    """Return the first of the changed files of an environment that is code of a watched distribution, or ""."""
-    prefix = venv_layout.prefix_of(environment.path, environment.site)
-    for name in changed:
-        path = name.removeprefix(prefix)
-        if name != path and path.endswith(provenance.CODE) and any(path in item.files for item in scene.watched):
-            return name
-    return ""
+def edited_code(changed: tuple[str, ...], edited: frozenset[str], environment: Environment) -> str:
+    """Return the first of the changed files of an environment that was imported after its change, or ""."""
+    folder = os.path.realpath(environment.path)
+    return next((name for name in changed if os.path.join(folder, *name.split("/")) in edited), "")  # noqa: PTH118
 
 
 def _axis(task: TestTask, config: Config, name: str, installed: Mapping[str, InstalledFiles]) -> Watched:

@@ -36,7 +36,7 @@ def mistakes(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: command, reports, smoke, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
+        ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: command, reports, smoke, imports, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
         ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, exclude, include, install, test, grid)"),
         ("test = 1", "test: expected a table, [test], got the number 1"),
         ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),

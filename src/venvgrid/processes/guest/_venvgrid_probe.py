@@ -141,6 +141,7 @@ class _Run(_Selection):
         self.writer = switch.writer
         self.rootdir = rootdir
         self.running = {}
+        self.reruns = {}  # plugins may start and finish a test for each of its runs
         self.ended = False
         # freezegun replaces what modules hold, not what an instance holds.
         self.clock = getattr(time, "perf_counter", time.time)
@@ -179,6 +180,8 @@ class _Run(_Selection):
 
     def pytest_runtest_logreport(self, report):
         self.switch.stacks.report(report)
+        if report.outcome in ("rerun", "retried"):
+            self.reruns[report.nodeid] = self.reruns.get(report.nodeid, 0) + 1
         test = self.running.get(report.nodeid)
         if test is None:  # a report of a test that never started, such as a worker that crashed
             test = self.running[report.nodeid] = _Test(None)
@@ -206,8 +209,8 @@ class _Run(_Selection):
             record["lost"] = True
         if not test.ran:
             record["ran"] = False
-        if test.reruns:
-            record["reruns"] = test.reruns
+        if nodeid in self.reruns:
+            record["reruns"] = self.reruns[nodeid]
         self.writer.add(record)
 
     def details(self, report):
@@ -265,7 +268,7 @@ def _end(writer, spec, worker, exitstatus):
 class _Test(object):
     """The result of one test, from the reports of its phases and subtests."""
 
-    __slots__ = ("started", "reported", "remote", "verdict", "report", "ran", "reruns")
+    __slots__ = ("started", "reported", "remote", "verdict", "report", "ran")
 
     def __init__(self, started):
         self.started = started
@@ -274,12 +277,10 @@ class _Test(object):
         self.verdict = None
         self.report = None  # of the phase that did not pass
         self.ran = False  # the body of the test, at least in part
-        self.reruns = 0
 
     def add(self, report):
         outcome = report.outcome
         self.ran = self.ran or report.when == "call"
-        self.reruns += outcome in ("rerun", "retried")
         if hasattr(report, "node"):  # it ran in a worker, so the clock of this process is no measure
             self.remote = True
         is_part = type(report).__name__.lower() == "subtestreport"

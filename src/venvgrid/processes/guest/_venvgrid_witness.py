@@ -1,13 +1,13 @@
 # -*- coding: utf-8 -*-
 """venvgrid's witness: records in every Python process of a cell from which files watched modules are imported.
 
-Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts. It does nothing unless the
+Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts, if the
 variable VENVGRID_WITNESS names its specification (see `venvgrid.outcomes.witness`). The variable stays in force for children.
 
-Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name and a file, with "\\0"
-between them. Types: "process" (its interpreter and version), "import", "session" (pytest was imported and should have the
-probe), "probe" (it has), "checkout" (a test that the project's wheel does not ship), and "run" (a file outside of the environment
-was executed; Python 3.8 and newer).
+Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name, a file and the time of
+its last change, with "\\0" between them. Types: "process" (its interpreter and version), "import", "session" (pytest was
+imported and should have the probe), "probe" (it has), "checkout" (a test that the project's wheel does not ship), and "run" (a
+file outside of the environment was executed; Python 3.8 and newer).
 
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
@@ -57,15 +57,16 @@ class Witness(object):
         self.files = {}
         # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
+        self.stat = os.stat
         self.realpath, self.split, self.join, self.getcwd = os.path.realpath, os.path.split, os.path.join, os.getcwd
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self.meta_path, self.modules = sys.meta_path, sys.modules
 
     # ------------------------------------------------------------------------------------------------------- records
 
-    def add(self, kind, name, file):
+    def add(self, kind, name, file, changed=""):
         """Append a record, once. A full disk or a closed descriptor is no trouble of the tests."""
-        key = (kind, name, file)
+        key = (kind, name, file, changed)
         if key in self.known:
             return
         self.known.add(key)
@@ -81,12 +82,16 @@ class Witness(object):
         except Exception:
             pass
 
-    def saw(self, name, file):
-        """Record that a watched module was imported from a file."""
-        if isinstance(file, (str, type(u""))) and self.files.get(name) != file:
+    def saw(self, name, file, is_import=True):
+        """Record that a watched module was imported from a file, and when the file was last changed."""
+        if isinstance(file, (str, type(u""))) and (is_import or self.files.get(name) != file):
             self.files[name] = file
             real = self.real(file)
-            self.add("import", name, real)
+            try:
+                changed = "%d" % (self.stat(real).st_ctime * 1e3) if is_import else ""
+            except OSError:
+                changed = ""
+            self.add("import", name, real, changed)
             if self.unshipped(name) and real.startswith(self.checkout) and not real.startswith(self.inside):
                 self.add("checkout", name, real)
 
@@ -109,7 +114,7 @@ class Witness(object):
         try:
             module = self.modules.get(name)
             if isinstance(module, MODULE):
-                self.saw(name, MODULE.__getattribute__(module, "__dict__").get("__file__"))
+                self.saw(name, MODULE.__getattribute__(module, "__dict__").get("__file__"), is_import=False)
         except Exception:
             pass
 
