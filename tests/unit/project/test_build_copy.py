@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid.project import build_copy
+from venvgrid.project import build_copy, build_scope
 from venvgrid.project.build_copy import BuildSources
 
 
@@ -38,7 +38,7 @@ def test_caches_and_environments_are_left_out_without_git(tmp_path: Path) -> Non
     root = write(tmp_path / "p", "demo.py", "build/own.py", "node_modules/a.js", "__pycache__/x.pyc", ".venvgrid/x")
     write(root, ".venv/pyvenv.cfg", ".venv/bin/python", "data/pyvenv.cfg", "data/x", "env/x")
     (root / ".cache").mkdir()
-    (root / ".cache/CACHEDIR.TAG").write_bytes(build_copy.CACHE_TAG)
+    (root / ".cache/CACHEDIR.TAG").write_bytes(build_scope.CACHE_TAG)
     expected = {"demo.py", "build/own.py", "node_modules/a.js", "data/pyvenv.cfg", "data/x", "env/x"}
     assert copied(root, tmp_path / "copy") == expected
 
