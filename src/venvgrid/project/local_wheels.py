@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from venvgrid.model import Distribution
+from venvgrid.model.names import normalise
 from venvgrid.processes.parallel import mutex
 from venvgrid.project.metadata import ProjectError
 
@@ -39,6 +41,40 @@ class LocalWheels:
         with self._lock:
             cache = self._caches.setdefault(folder, self.cache_of(folder))
         return cache.wheel(interpreter)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placing:
+    """Replaces the folders that requirements name by wheels; `folders` has what each wheel stands for, by its URL.
+
+    A relative path is that of the first of `bases` that has it.
+    """
+
+    local: LocalWheels | None
+    bases: tuple[Path, ...]
+    interpreter: Interpreter
+    extras: tuple[str, ...]
+    folders: dict[str, Distribution] = field(default_factory=dict)
+
+    def lines(self, requirements: tuple[str, ...]) -> tuple[str, ...]:
+        """Return requirements for a resolver, without those of local files that their markers exclude."""
+        return tuple(filter(None, map(self._line, requirements)))
+
+    def _line(self, line: str) -> str:
+        wanted = read(line, self.bases, self.interpreter.markers, self.extras)
+        if wanted is None:
+            return line
+        path = path_of(wanted.url)
+        if not wanted.applies or self.local is None or path is None or not path.is_dir():
+            return f"{wanted.name} @ {wanted.url}" if wanted.applies else ""
+        wheel = self.local.wheel(path, self.interpreter)
+        self.folders[wheel.path.as_uri()] = Distribution(
+            name=normalise(wheel.metadata.name),
+            version=wheel.metadata.version,
+            hashes=(f"content:{wheel.digest}",),
+            direct=wanted.url,
+        )
+        return f"{wanted.name} @ {wheel.path.as_uri()}"
 
 
 @dataclass(frozen=True, slots=True)

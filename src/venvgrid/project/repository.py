@@ -26,6 +26,7 @@ OF_WORK_TREE = ("HEAD", "index", "sharedindex.*", "config.worktree")
 OF_REPOSITORY = ("config", "packed-refs", "refs", "reftable", "shallow", "info")
 # Nothing watches the copy; git must not ask the checkout's watcher.
 CONFIGURATION = "\n[core]\n\tfsmonitor = false\n\tuntrackedCache = false\n"
+OF_COPIES = "\tbare = false\n\tworktree = ..\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,8 @@ class Repository:
     def give_to(self, target: Path) -> None:
         """Give the copy of the work tree at `target` the history of this one; it shares the objects alone."""
         _copy_repository(self.folder, self.common, target / ".git")
+        with (target / ".git" / "config").open("a", encoding="utf-8") as config:
+            config.write(OF_COPIES)  # this may be a submodule, or a work tree of a bare repository
 
     def _git(self, words: tuple[str, ...]) -> bytes | None:
         """Return the output of git as it is, or None if it failed."""

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
-from venvgrid.model import AxisKind, Distribution, InstallMode, LockEntry, Resolution, serialization, tool_support
+from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
-from venvgrid.project import local_wheels, wheels
 from venvgrid.project import metadata as project
+from venvgrid.project import wheels
+from venvgrid.project.local_wheels import Placing
 from venvgrid.resolving.impossibility import Examiner, StaleError
 from venvgrid.storage import digests, json_cache
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from venvgrid.installers.base import Installer
-    from venvgrid.model import Cell, Config, Interpreter
+    from venvgrid.model import Cell, Config, Distribution, Interpreter
     from venvgrid.project.local_wheels import LocalWheels
     from venvgrid.project.metadata import Metadata
     from venvgrid.resolving.version_policies import Release
@@ -83,41 +84,13 @@ class Resolver:
                 file.with_suffix(INVALID).touch()
 
     def resolve(self, cell: Cell, interpreter: Interpreter) -> LockEntry | Unresolvable | ResolveFailed:
-        """Return the lock entry of a cell, or why there is none.
-
-        Raises:
-            ProjectError: a folder that is required cannot be built.
-        """
-        needs, folders = requirements_of(self.config, cell, self.groups), dict[str, Distribution]()
-
-        def placed(lines: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(filter(None, (self._placed(line, needs.extras, interpreter, folders) for line in lines)))
-
-        metadata = self.metadata and replace(self.metadata, requires=placed(self.metadata.requires))
-        resolver, needs = replace(self, metadata=metadata), replace(needs, requires=placed(needs.requires))
-        return resolver._resolve(cell, needs, interpreter, folders)  # noqa: SLF001  (its own, with other metadata)
-
-    def _placed(
-        self, line: str, extras: tuple[str, ...], interpreter: Interpreter, folders: dict[str, Distribution]
-    ) -> str:
-        """Return a requirement as it is, or with a wheel of the folder that it names: `folders` gets what that is.
-
-        "" for the requirement of a local file that its marker excludes.
-        """
-        wanted = local_wheels.read(line, (self.config.root, self.config.project.path), interpreter.markers, extras)
-        if wanted is None:
-            return line
-        path = local_wheels.path_of(wanted.url)
-        if not wanted.applies or self.local is None or path is None or not path.is_dir():
-            return f"{wanted.name} @ {wanted.url}" if wanted.applies else ""
-        wheel = self.local.wheel(path, interpreter)
-        folders[wheel.path.as_uri()] = Distribution(
-            name=normalise(wheel.metadata.name),
-            version=wheel.metadata.version,
-            hashes=(f"content:{wheel.digest}",),
-            direct=wanted.url,
-        )
-        return f"{wanted.name} @ {wheel.path.as_uri()}"
+        """Return the lock entry of a cell, or why there is none. ProjectError: a required folder cannot be built."""
+        needs = requirements_of(self.config, cell, self.groups)
+        bases = (self.config.root, self.config.project.path)
+        here = Placing(local=self.local, bases=bases, interpreter=interpreter, extras=needs.extras)
+        metadata = self.metadata and replace(self.metadata, requires=here.lines(self.metadata.requires))
+        needs = replace(needs, requires=here.lines(needs.requires))
+        return replace(self, metadata=metadata)._resolve(cell, needs, interpreter, here.folders)  # noqa: SLF001
 
     def _resolve(
         self, cell: Cell, needs: Requirements, interpreter: Interpreter, folders: dict[str, Distribution]

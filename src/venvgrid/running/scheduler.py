@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     Followed = tuple[list[Event], list[tasks.Task]]
 
 T = TypeVar("T")
-RUN_AGAIN = "tested again in an environment of its own: another cell may have changed files of the first one"
 
 
 class Scheduler:
@@ -84,9 +83,8 @@ class Scheduler:
             else:
                 groups[cell.versions].append(cell)
         self._unresolved = [tuple(cells) for cells in groups.values()]
-        ready = self._first_wheels()
-        more, tasks_ = self._go_on()
-        return [*events, *more], [*ready, *tasks_]
+        more, ready = self._go_on()
+        return [*events, *more], ready
 
     def done(self, task: tasks.Task, result: tasks.TaskResult) -> Followed:
         """Return what follows from the result of a task."""
@@ -128,9 +126,6 @@ class Scheduler:
 
     # Interpreters and the project's wheel.
 
-    def _first_wheels(self) -> list[tasks.Task]:
-        return [*self._prerequisites.first_wheels(cell.axes["python"] for cell in self.state.unfinished())]
-
     def _missing(self, cell: Cell) -> list[Event]:
         reason = self._prerequisites.missing(cell.axes["python"])
         return self.state.end(cell, Status.MISSING_INTERPRETER, reason)
@@ -159,18 +154,18 @@ class Scheduler:
         if isinstance(done.interpreter, str):
             return [event for cell in waiting for event in self._missing(cell)], []
         self._wait(waiting)
-        ready = self._first_wheels()
-        events, more = self._go_on()
-        return events, [*ready, *more]
+        return self._go_on()
 
     def _wheel_built(self, task: tasks.WheelTask, done: tasks.WheelDone) -> Followed:
         self._prerequisites.built(task.interpreter, done.wheel)
         return self._go_on()
 
     def _go_on(self) -> Followed:
-        """Resolve what can be resolved, finish what need not run, and build what can be built."""
+        """Begin the first wheels, resolve what can be resolved, finish what need not run, build what can be built."""
+        values = [cell.axes["python"] for cell in self.state.unfinished()]
+        wheels = self._prerequisites.first_wheels(values)
         events, ready = self._resolve_waiting()
-        return [*events, *self._unchanged()], [*ready, *self._builds.ready()]
+        return [*events, *self._unchanged()], [*wheels, *ready, *self._builds.ready()]
 
     # Resolving.
 
@@ -271,9 +266,8 @@ class Scheduler:
         if not isinstance(task, tasks.WheelTask):
             return events, []
         self._prerequisites.refused()  # other interpreters may still build it
-        ready = self._first_wheels()
-        more, others = self._go_on()
-        return [*events, *more], [*ready, *others]
+        more, ready = self._go_on()
+        return [*events, *more], ready
 
     def _cells_of(self, task: tasks.Task) -> list[Cell]:
         """Return the cells that end with a task that failed."""

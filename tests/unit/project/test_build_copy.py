@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid.project import build_copy
+from venvgrid.project import build_copy, build_scope
 from venvgrid.project.build_copy import BuildSources
 
 
@@ -38,7 +38,7 @@ def test_caches_and_environments_are_left_out_without_git(tmp_path: Path) -> Non
     root = write(tmp_path / "p", "demo.py", "build/own.py", "node_modules/a.js", "__pycache__/x.pyc", ".venvgrid/x")
     write(root, ".venv/pyvenv.cfg", ".venv/bin/python", "data/pyvenv.cfg", "data/x", "env/x")
     (root / ".cache").mkdir()
-    (root / ".cache/CACHEDIR.TAG").write_bytes(build_copy.CACHE_TAG)
+    (root / ".cache/CACHEDIR.TAG").write_bytes(build_scope.CACHE_TAG)
     expected = {"demo.py", "build/own.py", "node_modules/a.js", "data/pyvenv.cfg", "data/x", "env/x"}
     assert copied(root, tmp_path / "copy") == expected
 
@@ -80,6 +80,27 @@ def test_git_says_the_same_in_the_copy(tmp_path: Path) -> None:
     git(target, "tag", "v2")
     git(target, "gc", "-q")
     assert (git(root, "tag"), git(root, "log", "--format=%s")) == ("v1\n", "first\n")
+
+
+def test_work_trees_and_submodules_keep_their_history(tmp_path: Path) -> None:
+    """A work tree of a bare repository, a repository with a submodule, and the submodule itself."""
+    part = write(tmp_path / "part", "x")
+    whole = write(tmp_path / "whole", "a")
+    for root in (part, whole):
+        git(root, "init", "-q")
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", "first")
+        git(root, "tag", f"v-{root.name}")
+    git(whole, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(part), "sub")
+    git(whole, "commit", "-q", "-m", "second")
+    git(whole, "clone", "-q", "--bare", str(whole), str(tmp_path / "bare"))
+    git(tmp_path / "bare", "worktree", "add", "-q", str(tmp_path / "tree"))
+    write(whole / "sub", "dirty")
+    for root in (whole, whole / "sub", tmp_path / "tree"):
+        target, _ = build_copy.scan(root, os.environ).copy(tmp_path / f"copy-of-{root.name}")
+        for words in ("describe --tags --always", "status --porcelain", "rev-parse --abbrev-ref HEAD"):
+            assert git(target, *words.split()) == git(root, *words.split())
+        assert os.path.realpath(git(target, "rev-parse", "--show-toplevel").strip()) == os.path.realpath(target)
 
 
 def test_a_repository_that_only_surrounds_the_project_is_not_its_own(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`venvgrid plan`: which cells run, which cannot, and why. Nothing is built but a wheel for dynamic metadata."""
+"""`venvgrid plan`: which cells run, which cannot, and why. Nothing is built but wheels for dynamic metadata."""
 
 from __future__ import annotations
 
