@@ -12,10 +12,10 @@ import random
 import statistics
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import prioritisation
 from venvgrid.model import Axis, AxisKind, Cell, Distribution, Outcome
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.results.report import Earlier
-from venvgrid.running import prioritisation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

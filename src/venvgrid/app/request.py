@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import prioritisation
 from venvgrid.model import InstallMode, LockEntry, LockError, Stage, Status
 from venvgrid.model.version import __version__
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import lock_check, lockfile
-from venvgrid.running import prioritisation
 from venvgrid.running.request import RunRequest
 
 if TYPE_CHECKING:

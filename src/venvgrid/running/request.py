@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.prioritisation import Order
 from venvgrid.model import Stage
-from venvgrid.running.prioritisation import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

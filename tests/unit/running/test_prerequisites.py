@@ -15,9 +15,8 @@ from venvgrid.running.request import RunRequest
 from venvgrid.running.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from venvgrid.running.executors.base import Post
-
     from venvgrid.model import Cell, CellResult, Interpreter, LockEntry
+    from venvgrid.running.executors.base import Post
 
 PYTHONS = {"3.9": testing.interpreter("3.9.18"), "3.12": testing.interpreter("3.12.1")}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid import testing
+from venvgrid.analysis.prioritisation import Order
 from venvgrid.config import loading
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import CellFinished, CellPlanned, Event, Outcome, RunFinished, RunStarted, Stage, StageStarted
@@ -16,7 +17,6 @@ from venvgrid.planning import expansion
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
 from venvgrid.running import loop
-from venvgrid.running.prioritisation import Order
 from venvgrid.running.request import RunRequest
 from venvgrid.running.scheduler import Scheduler
 

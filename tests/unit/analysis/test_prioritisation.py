@@ -8,10 +8,10 @@ import factories
 from hypothesis import given
 from hypothesis import strategies as st
 
+from venvgrid.analysis import prioritisation
+from venvgrid.analysis.prioritisation import ranks
 from venvgrid.model import Distribution, Outcome
 from venvgrid.results.report import Earlier
-from venvgrid.running import prioritisation
-from venvgrid.running.prioritisation import ranks
 
 if TYPE_CHECKING:
     from venvgrid.model import Cell
