@@ -44,7 +44,7 @@ class Walk:
 
     def entries(self) -> tuple[Entry, ...]:
         """Walk all parts; links add further ones."""
-        self._words = build_files.words(self.project)
+        self._words, self._folders = build_files.words(self.project), build_files.folders(self.project)
         base = str(self.repository.root if self.repository else self.project)
         self._packages: dict[str, bool] = {base: False, str(self.project): False}
         self.parts = [base, *self._named_above(base)]
@@ -111,10 +111,11 @@ class Walk:
         return known
 
     def _is_named(self, path: str, *, is_folder: bool) -> bool:
-        """Return whether the build's files name an ignored file; one word that names a folder may be anything."""
+        """Return whether the build's files name an ignored file. What setuptools left in "build" is never meant."""
         name = os.path.relpath(path, self.project).replace(os.sep, "/")
         if is_folder and "/" not in name:
-            return any(word.startswith(f"{name}/") for word in self._words)
+            is_named = name in self._folders or any(word.startswith(f"{name}/") for word in self._words)
+            return is_named and not _is_output(path)
         return any(
             word == name
             or (inside(name, (stem := word.partition("*")[0].rstrip("/"),)) and "/" in word)
@@ -172,3 +173,10 @@ def _is_environment(path: str) -> bool:
     pythons = ("bin/python", "Scripts/python.exe")
     has_python = any(os.path.lexists(os.path.join(path, python)) for python in pythons)
     return has_python and os.path.exists(os.path.join(path, "pyvenv.cfg"))
+
+
+def _is_output(path: str) -> bool:
+    """Return whether a folder is the one that setuptools builds in."""
+    with suppress(OSError):
+        return any(name.startswith(("lib", "bdist.", "temp.")) for name in os.listdir(path))
+    return False
