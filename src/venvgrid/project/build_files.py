@@ -31,7 +31,8 @@ READ_BY_BUILDS = re.compile(
     r".*PRETEND_VERSION.*|(SETUPTOOLS|DISTUTILS|CMAKE|MESON|SKBUILD|MATURIN|CARGO|RUST|NPY|CYTHON|PBR|HATCH|PDM|POETRY|FLIT)"
     r"_?.*|(C|CXX|CPP|LD|F|ARCH)FLAGS|CC|CXX|LD|AR|LDSHARED|MACOSX_DEPLOYMENT_TARGET|SOURCE_DATE_EPOCH"
 )
-_WORD = re.compile(r"[A-Za-z0-9_.@+~/-]+")
+_WORD = re.compile(r"[A-Za-z0-9_.@+~/*-]+")
+_QUOTED = re.compile(r"""["']([^"'\n]+)["']""")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 
 
@@ -61,6 +62,17 @@ def words(project: Path) -> frozenset[str]:
     for text in _strings(_of_builds(_pyproject(project))):
         found.update(_WORD.findall(text))
     return frozenset(word.strip("/") for word in found)
+
+
+def folders(project: Path) -> frozenset[str]:
+    """Return the whole texts of the build's files that may be names of folders: "gen", but not a part of "gen is"."""
+    tool = _pyproject(project).get("tool", {})
+    found = [*_strings([tool.get(name, {}) for name in OF_BUILDS])]
+    found += [text for program in _texts(project) for text in _QUOTED.findall(program)]
+    for name in ("MANIFEST.in", "setup.cfg"):
+        with suppress(OSError):
+            found += (project / name).read_text(encoding="utf-8", errors="replace").split()
+    return frozenset(text.removeprefix("./").strip("/") for text in found)
 
 
 def variables(project: Path, environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """What a build of the project can see: the files, folders and links that a build copy has.
 
-What git ignores is left out, unless it lies in a package (generated code) or the build's files name it. Bytecode,
+What git ignores is left out, unless it is code, lies in a package, or the build's files name it. Bytecode,
 folders that say of themselves that they are caches, and what venvgrid itself owns are always left out.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import stat
 from contextlib import suppress
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from venvgrid.project.repository import Repository
 
 LEVELS_ABOVE = 3  # folders above the project in which files that the build names are looked for
+CODE = (".py", ".pyi", ".so", ".pyd")  # of what git ignores, this was generated for the project
 CACHE_TAG = b"Signature: 8a477f597d28d172789f06886806bc55"
 
 
@@ -42,7 +44,7 @@ class Walk:
 
     def entries(self) -> tuple[Entry, ...]:
         """Walk all parts; links add further ones."""
-        self._words = build_files.words(self.project)
+        self._words, self._folders = build_files.words(self.project), build_files.folders(self.project)
         base = str(self.repository.root if self.repository else self.project)
         self._packages: dict[str, bool] = {base: False, str(self.project): False}
         self.parts = [base, *self._named_above(base)]
@@ -89,7 +91,8 @@ class Walk:
         if self._is_in_package(folder):
             return False
         if self.repository and name in self.repository.ignored:
-            return not self._is_named(item.path, is_folder=is_folder)
+            is_code = not is_folder and name.endswith(CODE)
+            return not (is_code or self._is_named(item.path, is_folder=is_folder))
         return is_folder and _is_environment(item.path)
 
     def _in_repository(self, path: str) -> str:
@@ -108,11 +111,18 @@ class Walk:
         return known
 
     def _is_named(self, path: str, *, is_folder: bool) -> bool:
-        """Return whether the build's files name an ignored file; one word that names a folder may be anything."""
+        """Return whether the build's files name an ignored file. What setuptools left in "build" is never meant."""
         name = os.path.relpath(path, self.project).replace(os.sep, "/")
         if is_folder and "/" not in name:
-            return any(word.startswith(f"{name}/") for word in self._words)
-        return any(word == name or name.startswith(f"{word}/") or word.startswith(f"{name}/") for word in self._words)
+            is_named = name in self._folders or any(word.startswith(f"{name}/") for word in self._words)
+            return is_named and not _is_output(path)
+        return any(
+            word == name
+            or (inside(name, (stem := word.partition("*")[0].rstrip("/"),)) and "/" in word)
+            or word.startswith(f"{name}/")
+            or (not is_folder and stem != word and _fits(name, word))
+            for word in self._words
+        )
 
     def _named_above(self, base: str) -> Iterator[str]:
         """Yield the files and folders outside of the root that the build's files name: "../../VERSION"."""
@@ -132,6 +142,12 @@ class Walk:
         is_known = inside(place, self.parts) or inside(str(self.project), (place,))
         if not os.path.isabs(os.readlink(path)) and not is_known and os.path.lexists(place):
             self.parts.append(place)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Return whether the last part of a pattern with an ending, "static/*.js", is that of a file's name."""
+    last = pattern.rpartition("/")[2]
+    return last.strip("*") != "" and fnmatch.fnmatchcase(name.rpartition("/")[2], last)
 
 
 def target(link: str) -> str:
@@ -157,3 +173,10 @@ def _is_environment(path: str) -> bool:
     pythons = ("bin/python", "Scripts/python.exe")
     has_python = any(os.path.lexists(os.path.join(path, python)) for python in pythons)
     return has_python and os.path.exists(os.path.join(path, "pyvenv.cfg"))
+
+
+def _is_output(path: str) -> bool:
+    """Return whether a folder is the one that setuptools builds in."""
+    with suppress(OSError):
+        return any(name.startswith(("lib", "bdist.", "temp.")) for name in os.listdir(path))
+    return False

@@ -48,13 +48,27 @@ def test_what_git_ignores_is_left_out_unless_it_is_part_of_the_project(tmp_path:
     root = write(
         tmp_path / "p", "demo/__init__.py", "env/tracked", "demo/made.gen", "top.gen", "out/x", "assets/dist/x"
     )
-    (root / ".gitignore").write_text("*.gen\n/env\n/out\n/build\ndist\n", encoding="utf-8")
-    (root / "MANIFEST.in").write_text("graft assets/dist\n", encoding="utf-8")
-    write(root, "assets/dist/x", "build/lib/gone.py", "new/__pycache__/x.pyc", "new/x.py")
+    (root / ".gitignore").write_text("*.gen\n*.js\n_version.py\n/env\n/out\n/build\n/gen\ndist\n", encoding="utf-8")
+    (root / "MANIFEST.in").write_text(
+        "graft assets/dist\nrecursive-include web *.js\ngraft gen\nprune build\n", encoding="utf-8"
+    )
+    write(
+        root,
+        "web/made.js",
+        "web/a",
+        "src/_version.py",
+        "src/a",
+        "assets/dist/x",
+        "build/lib/gone.py",
+        "new/__pycache__/x.pyc",
+        "new/x.py",
+    )
+    write(root, "gen/x")
     git(root, "init", "-q")
     git(root, "add", "-f", "demo/__init__.py", "env/tracked")
     found = {name for name in copied(root, tmp_path / "copy") if not name.startswith(".git/")}
     expected = {"demo/__init__.py", "demo/made.gen", "env/tracked", "new/x.py", "assets/dist/x"}
+    expected |= {"gen/x", "web/made.js", "web/a", "src/_version.py", "src/a"}
     assert found == {*expected, ".gitignore", "MANIFEST.in"}
 
 
