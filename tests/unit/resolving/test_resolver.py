@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -139,6 +139,19 @@ def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
     first = works.resolve(first_cell(configured), testing.interpreter())
     assert works.resolve(first_cell(configured), testing.interpreter()) == first
     assert len(installer.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"index": lambda: "other"}, {"clock": lambda: 1_700_003_600.0}, {"clock": lambda: 1_699_999_999.0}]
+)
+def test_an_answer_of_another_index_or_time_is_asked_for_again(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Other settings of the index, an hour later, and an answer from the future: a clock was wrong."""
+    configured = parse('[axes]\npython = ["3.12"]\nnumpy = ["1.23"]\n')
+    installer = testing.FakeInstaller(answer=index)
+    works = resolver(configured, installer, tmp_path)
+    works.resolve(first_cell(configured), testing.interpreter())
+    replace(works, **changes).resolve(first_cell(configured), testing.interpreter())
+    assert len(installer.requests) == 2
 
 
 def test_a_kept_answer_with_unknown_keys_is_read(tmp_path: Path) -> None:

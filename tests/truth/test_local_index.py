@@ -1,0 +1,49 @@
+"""A change of the index is a change of the cell, within the hour in which a resolution is cached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import wheels
+from conftest import cell
+from rig import HERE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Command, Write
+
+pytestmark = pytest.mark.e2e
+
+MATRIX = f'[project]\ninstall = "none"\n[axes]\npython = ["{HERE}"]\n[install]\nrequires = ["pytest", "toy"]\n'
+TEST = "import toy\n\n\ndef test_it():\n    assert toy.VALUE == 1\n"
+
+
+def add(folder: Path, version: str, value: int) -> None:
+    folder.mkdir(exist_ok=True)
+    data = wheels.wheel("toy", version, {"toy.py": f"VALUE = {value}\n".encode()})
+    (folder / f"toy-{version}-py3-none-any.whl").write_bytes(data)
+
+
+def test_a_folder_of_distributions_is_an_input(venvgrid: Command, project: Write, tmp_path: Path) -> None:
+    """A new version in it, another folder, and another wheel of the same version: the cell gets it, and runs."""
+    root = project(MATRIX, {"tests/test_demo.py": TEST})
+    one, two = tmp_path / "one", tmp_path / "two"
+    add(one, "1.0", 1)
+    add(two, "1.0", 2)
+
+    def run(folder: Path) -> tuple[int, bool]:
+        status = venvgrid("run", "-q", cwd=root, env={"UV_FIND_LINKS": str(folder)}).status
+        return status, cell(root)["cached"]
+
+    assert run(one) == (0, False)
+    assert run(one) == (0, True)
+    assert run(two) == (1, False)
+    assert run(one) == (0, True)
+    add(one, "1.1", 2)
+    assert run(one) == (1, False)
+    add(one, "1.1", 1)
+    assert run(one)[0] == 0
+    add(one, "1.1", 3)
+    assert run(one) == (1, False)
