@@ -82,7 +82,9 @@ def test_both_sides_know_the_same_tests(name: str) -> None:
     """A test inside the package is one for the guest and for the host."""
     space: dict[str, object] = {}
     tree = ast.parse(SOURCE)
-    wanted = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "is_test"]
+    wanted: list[ast.stmt] = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "is_test"
+    ]
     exec(
         compile(ast.Module(body=wanted, type_ignores=[]), "guest", "exec"),
         {"TESTS": ("test", "tests", "conftest")},
