@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.model.config import EMPTY
-from venvgrid.outcomes import attestation, signatures
+from venvgrid.outcomes import attestation, signatures, wording
 from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog
 from venvgrid.outcomes.provenance import NOTHING_FOUND, Finding
 from venvgrid.processes import diagnosis
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from venvgrid.outcomes.attestation import Expectation
 
 NO_TESTS_COLLECTED = 5  # pytest's exit status
-MAX_NAMES = 3  # tests that a reason names
-MAX_NAME_LENGTH = 160  # characters
 PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"
 
 
@@ -73,12 +71,12 @@ def judge(
     """
     different = attestation.first_difference(observed, expected, before, after) or finding.difference
     kind, outcome, reason = _decide(observed, ended, expected, report, different)
-    imported = _imported(observed, expected)
+    imported = wording.imported(observed, expected)
     lacking = [name for name in finding.lacking if name not in imported]
     if outcome is Outcome.PASSED and lacking:
-        kind, outcome, reason = "mismatch", Outcome.MISMATCH, f"{lacking[0]} was never imported: {NEVER_HINT}"
+        kind, outcome, reason = "mismatch", Outcome.MISMATCH, f"{lacking[0]} was never imported: {wording.NEVER_HINT}"
     elif outcome is Outcome.PASSED and observed.reruns:
-        outcome, reason = Outcome.FLAKY, _rerun(observed)
+        outcome, reason = Outcome.FLAKY, wording.rerun(observed)
     counts = observed.counts() if report is None else dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
     failures = observed.failures if report is None else report.failures
     if outcome in {Outcome.CRASHED, Outcome.TIMED_OUT}:
@@ -95,7 +93,7 @@ def judge(
         notes=(
             *(f"{name} was never imported" for name in finding.unimported if name not in imported),
             *finding.notes,
-            *_told(observed),
+            *wording.told(observed),
         )
         if outcome in {Outcome.PASSED, Outcome.FLAKY}
         else (),
@@ -107,30 +105,6 @@ def _attested(observed: Observation, before: Mapping[str, str], finding: Finding
     return replace(
         found, python=found.python or finding.python, project_origin=found.project_origin or finding.project_origin
     )
-
-
-def _imported(observed: Observation, expected: Expectation) -> set[str]:
-    """Return the names of the distributions that the probe saw imported, where the witness was not let in."""
-    attested = [seen.attested for seen in observed.sessions.values() if seen.attested is not None]
-    own = {expected.project} if any(item.project_imported for item in attested) else set()
-    return own.union(*(item.imported for item in attested))
-
-
-def _rerun(observed: Observation) -> str:
-    number = len(observed.reruns)
-    which = "it was" if number == 1 else "they were"
-    return f"{_tests(number)} passed only when {which} run again: {_some(list(observed.reruns))}"
-
-
-def _told(observed: Observation) -> tuple[str, ...]:
-    """Return notes of what was left out of the sessions."""
-    deselected = sum(observed.deselected.values())
-    notes = [f"{_tests(deselected)} {'was' if deselected == 1 else 'were'} deselected"] if deselected else []
-    if observed.unrun:
-        notes.append(f"{_tests(len(observed.unrun))} expected to fail without being run")
-    if observed.is_last_failed:
-        notes.append("only the tests that failed last were run (--lf)")
-    return tuple(notes)
 
 
 Decision = tuple[str, Outcome, str]  # the kind of failure of the cell as a whole, the outcome, the reason
@@ -170,7 +144,7 @@ def _crash(observed: Observation, ended: CommandExit, position: str) -> Decision
         first = observed.crashes[0]
         what = "a worker process crashed" if first.kind == WORKER_CRASH else first.kind
         more = f", and {len(observed.crashes) - 1} more" if len(observed.crashes) > 1 else ""
-        return first.kind, Outcome.CRASHED, f"{what} in {_short(first.id)}{more}"
+        return first.kind, Outcome.CRASHED, f"{what} in {wording.short(first.id)}{more}"
     return None
 
 
@@ -182,7 +156,7 @@ def _position(observed: Observation) -> str:
     if not unfinished:
         return "after the tests had finished"
     if running := [test for seen in unfinished for test in seen.running]:
-        return f"in {_some(running)}"
+        return f"in {wording.some(running)}"
     return _place(unfinished[-1]).strip() or "while pytest collected the tests"
 
 
@@ -226,7 +200,7 @@ def _by_report(report: ReportFile | None, ended: CommandExit, file: str) -> tupl
     if ended.exit_code != 0:
         return Outcome.FAILED, f"{_all_passed(counts)}, but {status}"
     if _executed(counts) == 0:
-        return Outcome.NO_TESTS, _nothing_ran(counts, f"{file} lists no test")
+        return Outcome.NO_TESTS, wording.nothing_ran(counts, f"{file} lists no test")
     return Outcome.PASSED, ""
 
 
@@ -234,7 +208,7 @@ def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, st
     status = f"the command exited with status {ended.exit_code}"
     if not observed.main:
         if ended.exit_code == 0:
-            return Outcome.NO_TESTS, f"{status}, but no pytest session was seen: {HINT}"
+            return Outcome.NO_TESTS, f"{status}, but no pytest session was seen: {wording.HINT}"
         return Outcome.FAILED, f"{_status(ended)} before pytest began"
     counts = observed.counts()
     if counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
@@ -248,17 +222,10 @@ def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, st
     if ended.exit_code not in {0, NO_TESTS_COLLECTED} or (ended.exit_code and executed):
         return Outcome.FAILED, f"{_all_passed(counts)}, but {status}{diagnosis.pytest_meaning(ended.exit_code)}"
     if executed == 0:
-        return Outcome.NO_TESTS, _nothing_ran(
+        return Outcome.NO_TESTS, wording.nothing_ran(
             counts, "pytest collected no tests", observed.skip_reasons, len(observed.unrun)
         )
     return Outcome.PASSED, ""
-
-
-NEVER_HINT = 'the tests prove nothing about it (if that is right, set imports = "noted" in [test])'
-HINT = (
-    'if it runs other tests, set `reports` in [test] to "junit:FILE" or "exit-status"; '
-    "if it runs pytest, it must hand on PYTEST_ADDOPTS"
-)
 
 
 def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | None:
@@ -279,13 +246,13 @@ def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | N
         return Outcome.NO_TESTS, "pytest ran no tests: it was asked for something else"
     reported = len(seen.verdicts)
     if reported and seen.collected is None:
-        return Outcome.FAILED, f"{_tests(reported)} reported a result, but pytest never said how many there are"
+        return Outcome.FAILED, f"{wording.tests(reported)} reported a result, but pytest never said how many there are"
     if 0 < reported < (seen.collected or 0):
-        return Outcome.FAILED, f"only {reported} of {_tests(seen.collected or 0)} reported a result"
+        return Outcome.FAILED, f"only {reported} of {wording.tests(seen.collected or 0)} reported a result"
     if code == 0 and status != 0 and not (status == NO_TESTS_COLLECTED and reported == 0):
         return Outcome.FAILED, f"pytest ended its session with status {status}, but the command exited with status 0"
     if reported == 0 and seen.collected and status == 0:
-        return Outcome.NO_TESTS, f"pytest collected {_tests(seen.collected)} and ran none"
+        return Outcome.NO_TESTS, f"pytest collected {wording.tests(seen.collected)} and ran none"
     return None
 
 
@@ -295,25 +262,10 @@ def _status(ended: CommandExit) -> str:
 
 def _place(seen: SessionLog) -> str:
     if seen.running:
-        return f" in {_some(list(seen.running))}"
+        return f" in {wording.some(list(seen.running))}"
     if seen.last:
-        return f" after {_short(seen.last)}"
+        return f" after {wording.short(seen.last)}"
     return "" if seen.collected is None else " before the first test"
-
-
-def _some(tests: list[str]) -> str:
-    more = f" and {len(tests) - MAX_NAMES} more" if len(tests) > MAX_NAMES else ""
-    return ", ".join(_short(test) for test in tests[:MAX_NAMES]) + more
-
-
-def _short(test: str) -> str:
-    """Return a test's name in one line of limited length."""
-    name = "".join(character if character.isprintable() else " " for character in test)
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH // 2]}…{name[-MAX_NAME_LENGTH // 2 :]}"
-
-
-def _tests(number: int) -> str:
-    return "1 test" if number == 1 else f"{number} tests"
 
 
 def _failed(counts: Mapping[CaseOutcome, int], failures: tuple[Failure, ...], ended: CommandExit) -> str:
@@ -321,25 +273,14 @@ def _failed(counts: Mapping[CaseOutcome, int], failures: tuple[Failure, ...], en
     parts = [f"{failed} failed" if failed else "", f"{errors} error{'s' if errors > 1 else ''}" if errors else ""]
     text = " and ".join(part for part in parts if part)
     first = failures[0] if failures else None
-    example = f": {_short(first.test)}: {first.kind}: {first.message}".rstrip(": ") if first else ""
+    example = f": {wording.short(first.test)}: {first.kind}: {first.message}".rstrip(": ") if first else ""
     swallowed = ", though the command exited with status 0" if ended.exit_code == 0 else ""
-    return f"{text} of {_tests(sum(counts.values()))}{swallowed}{example}"
+    return f"{text} of {wording.tests(sum(counts.values()))}{swallowed}{example}"
 
 
 def _all_passed(counts: Mapping[CaseOutcome, int]) -> str:
     number = _executed(counts)
     return "no test ran" if number == 0 else "the only test passed" if number == 1 else f"all {number} tests passed"
-
-
-def _nothing_ran(counts: Mapping[CaseOutcome, int], empty: str, reasons: Collection[str] = (), unrun: int = 0) -> str:
-    skipped = counts[CaseOutcome.SKIPPED]
-    if unrun:
-        more = f", {_tests(skipped)} skipped" if skipped else ""
-        return f"no test was executed: {_tests(unrun)} expected to fail without being run{more}"
-    if not skipped:
-        return empty
-    why = f" ({', '.join(reasons)})" if len(reasons) == 1 else ""
-    return f"all {skipped} tests were skipped{why}" if skipped > 1 else f"the only test was skipped{why}"
 
 
 def _executed(counts: Mapping[CaseOutcome, int]) -> int:

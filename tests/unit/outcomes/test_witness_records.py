@@ -1,0 +1,93 @@
+"""The two sides of the witness: its specification, its records, and its old syntax."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from venvgrid.outcomes import provenance, witness
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCE = witness.WITNESS_FILE.read_text(encoding="utf-8")
+
+
+def seen(folder: Path, code: str, *specification: tuple[str, str]) -> witness.Witnessed:
+    """Run code with the witness switched on."""
+    variables = witness.switch_on(folder / "run", specification)
+    start = f"import sys; sys.path.insert(0, {str(witness.WITNESS_FILE.parent)!r}); sys.dont_write_bytecode = True\n"
+    start += "import _venvgrid_witness\n"
+    subprocess.run([sys.executable, "-c", start + code], env={**os.environ, **variables}, cwd=folder, check=True)
+    return witness.read(folder / "run")
+
+
+def test_imports_are_recorded_as_they_happen(tmp_path: Path) -> None:
+    """A watched module and all below it, with a process that never ends normally; a query is no import."""
+    (tmp_path / "pack").mkdir()
+    for name in ("__init__.py", "a.py", "b.py"):
+        (tmp_path / "pack" / name).touch()
+    code = "import os, importlib.util as u; import pack.a; u.find_spec('pack.b'); os._exit(0)"
+    found = seen(tmp_path, code, ("root", "pack"))
+    names = [(name, os.path.basename(file)) for name, file in found.imports]  # noqa: PTH119
+    assert names == [("pack", "__init__.py"), ("pack.a", "a.py")]
+    assert len(found.processes) == 1
+    assert len(found.changes) == 2
+
+
+def test_the_projects_modules_come_from_the_environment(tmp_path: Path) -> None:
+    """Its folder goes before the working directory; a test that it lacks comes from the checkout, no more."""
+    for name in ("site/pack/__init__.py", "pack/__init__.py", "pack/tests/__init__.py", "pack/more.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    code = (
+        "import pack.tests\ntry:\n    import pack.more\nexcept ImportError:\n    pass\nelse:\n    raise SystemExit(1)\n"
+    )
+    place = str(tmp_path / "site")
+    fields = (("site", place), ("root", "pack"), ("first", "pack"), ("source", str(tmp_path)), ("inside", place))
+    found = seen(tmp_path, f"{code}assert 'site' in pack.__file__, pack\n", *fields)
+    assert [name for name, _ in found.checkout] == ["pack.tests"]
+
+
+def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None:
+    """Torn, foreign, and bytes that are no text."""
+    witness.switch_on(tmp_path / "run", ())
+    line = b"import\0a\0/a\xff.py\0" + b"12\n"
+    (tmp_path / "run" / witness.STREAM_NAME / "1").write_bytes(line + b"import\0torn\nnoise\n" + b"session\0\0\0\n")
+    found = witness.read(tmp_path / "run")
+    assert (found.imports, found.unregistered) == ((("a", "/a\\xff.py"),), 1)
+    assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
+
+
+def test_the_witness_is_old_python() -> None:
+    """No syntax that Python 2.7 lacks."""
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.YieldFrom, ast.Nonlocal)
+    assert not [node for node in ast.walk(ast.parse(SOURCE, feature_version=(3, 7))) if isinstance(node, newer)]
+    imported = {
+        name.name for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Import) for name in node.names
+    }
+    assert imported <= {"os", "sys", "atexit", "imp"}, "what a starting interpreter has loaded"
+    assert 'type(u"")' in SOURCE
+
+
+@pytest.mark.parametrize(
+    "name", ["tests", "tests.a", "a.test_b", "conftest", "a.b_test", "core", "testing", "a.latest"]
+)
+def test_both_sides_know_the_same_tests(name: str) -> None:
+    """A test inside the package is one for the guest and for the host."""
+    space: dict[str, object] = {}
+    tree = ast.parse(SOURCE)
+    wanted: list[ast.stmt] = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "is_test"
+    ]
+    exec(
+        compile(ast.Module(body=wanted, type_ignores=[]), "guest", "exec"),
+        {"TESTS": ("test", "tests", "conftest")},
+        space,
+    )
+    assert provenance.is_test(name) == space["is_test"](name)  # type: ignore[operator]
