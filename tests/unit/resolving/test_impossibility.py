@@ -95,7 +95,7 @@ def test_a_reason_that_does_not_hold_is_passed_over() -> None:
     causes = (proof(CauseKind.NO_WHEEL, "toy"), proof(CauseKind.CONFLICT, "new"))
     reason, checks = examined(blamed, *causes, resolve=resolve)
     assert reason == "the proof"
-    assert [("toy==1.*",), ("toy==1.*",)] == [item.requirements for item in checks]
+    assert [item.requirements for item in checks] == [("toy==1.*",), ("toy==1.*",)]
 
 
 def test_a_conflict_is_checked_without_its_distribution() -> None:
