@@ -32,7 +32,7 @@ def test_the_tutorial(venvgrid: Command, project: Write, needs: Callable[..., No
         **DEMO,
         "pyproject.toml": declaring("packaging<24"),
         "tests/test_demo.py": """
-            import packaging
+            import demo, packaging
 
             def test_not_22():
                 assert not packaging.__version__.startswith("22.")
