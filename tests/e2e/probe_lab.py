@@ -21,6 +21,7 @@ from rig import LIMIT
 from venvgrid.outcomes import attestation, probe
 from venvgrid.outcomes import judgement as verdict
 from venvgrid.outcomes.observation import Observation
+from venvgrid.processes import guests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,7 +122,7 @@ def build(executable: str, folder: Path, requirements: tuple[str, ...]) -> None:
         where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
         site = Path(subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip())
         lab = Lab(python=python, version=version, prefix=os.path.realpath(folder), site=site)
-    (lab.site / probe.PROBE_FILE.name).write_bytes(probe.PROBE_FILE.read_bytes())
+    (lab.site / guests.PROBE_FILE.name).write_bytes(guests.PROBE_FILE.read_bytes())
     write(lab.site, DEMO_DIST)
     (folder / "lab.json").write_text(json.dumps({**asdict(lab), "site": str(lab.site)}), encoding="utf-8")
 

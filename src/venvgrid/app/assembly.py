@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.bytecode import Bytecode
 from venvgrid.processes.parallel import usable_cpus
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving.resolver import Resolver
-from venvgrid.running.cell_command import CellCommands
-from venvgrid.running.cell_runner import CellRunner
 from venvgrid.running.worker import Worker
 from venvgrid.storage import directories
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from venvgrid.app.context import RunContext
     from venvgrid.project.metadata import Metadata
     from venvgrid.resolving.version_policies import Release
+    from venvgrid.running.cell_runner import CellRunner
 
 
 def make_wheel_cache(context: RunContext) -> WheelCache:
@@ -64,23 +64,32 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
 
 def make_worker(context: RunContext, folder: Path) -> Worker:
     """Return the worker of a run; `folder` takes its logs."""
-    commands = CellCommands(
-        config=context.config,
-        root=context.root,
-        folder=folder,
-        arguments=context.options.arguments,
-        environ=context.environ,
-        redactor=context.redactor,
-        cpus=max(1, usable_cpus() // context.options.workers),
-    )
+
+    @functools.cache
+    def cell_runner() -> CellRunner:
+        # Imported with the first test: a run in which nothing changed has none.
+        from venvgrid.running.cell_command import CellCommands  # noqa: PLC0415
+        from venvgrid.running.cell_runner import CellRunner  # noqa: PLC0415
+
+        commands = CellCommands(
+            config=context.config,
+            root=context.root,
+            folder=folder,
+            arguments=context.options.arguments,
+            environ=context.environ,
+            redactor=context.redactor,
+            cpus=max(1, usable_cpus() // context.options.workers),
+        )
+        return CellRunner(
+            commands=commands, store=context.store, run=context.run, inputs=lambda: context.project.inputs
+        )
+
     return Worker(
         interpreters=context.interpreters,
         wheel_cache=make_wheel_cache(context),
         resolver=lambda metadata: make_resolver(context, metadata),
         store=context.store,
         bytecode=Bytecode(packages=context.packages, environ=context.tools.environ, run=context.run),
-        cell_runner=CellRunner(
-            commands=commands, store=context.store, run=context.run, inputs=lambda: context.project.inputs
-        ),
+        test=lambda task, post: cell_runner().test(task, post),
         fresh=context.options.fresh,
     )

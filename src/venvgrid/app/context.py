@@ -17,8 +17,7 @@ from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.environments.store import EnvironmentStore
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model import InstallMode
-from venvgrid.outcomes import probe, witness
-from venvgrid.processes import runner
+from venvgrid.processes import guests, runner
 from venvgrid.processes.command import Cancellation
 from venvgrid.processes.redaction import Redactor
 from venvgrid.project import build_files
@@ -152,7 +151,7 @@ class RunContext:
                 app_data=self.cache / "virtualenv",
             ),
             packages=self.packages,
-            guests=(probe.PROBE_FILE, witness.WITNESS_FILE, witness.START_FILE),
+            guests=(guests.PROBE_FILE, guests.WITNESS_FILE, guests.START_FILE),
             local=self.local_wheels,
             offline=self.options.offline,
         )

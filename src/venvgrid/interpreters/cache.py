@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from venvgrid.interpreters.identity import identity
-from venvgrid.interpreters.query import SCRIPT, QueryResult
+from venvgrid.interpreters.query import QueryResult
 from venvgrid.model.serialization import from_plain, to_plain
+from venvgrid.processes.guests import QUERY
 from venvgrid.storage import digests, json_cache
 
 FORMAT = "venvgrid-pythons-1"
@@ -30,7 +31,7 @@ class InterpreterCache:
         """Read the file; a damaged one, or one of another format, counts as empty. `now` is the time in seconds."""
         self._file = folder / FILE if folder else None
         self._now = now
-        self._header = {"format": FORMAT, "host": _host(), "question": digests.of_text(SCRIPT.read_bytes(), 16)}
+        self._header = {"format": FORMAT, "host": _host(), "question": digests.of_text(QUERY.read_bytes(), 16)}
         self._entries = self._read()
         self._new: dict[str, Any] = {}
 

@@ -14,11 +14,11 @@ from venvgrid.interpreters.candidates import base_executable, canonical
 from venvgrid.model import Interpreter
 from venvgrid.model.serialization import from_plain
 from venvgrid.processes.command import Command, Completed, Runner
+from venvgrid.processes.guests import QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCRIPT = Path(__file__).parents[1] / "processes" / "guest" / "query.py"
 BEGIN = "<<venvgrid-python:"
 END = ":venvgrid-python>>"
 TIMEOUT = 10.0  # seconds; a Python answers in 20 ms, on a busy machine in 1 s
@@ -78,9 +78,9 @@ def is_script(path: Path) -> bool:
 
 
 def _ask_once(path: Path, *, run: Runner, environ: Mapping[str, str], timeout: float) -> tuple[QueryResult, str]:
-    argv = (str(path), "-B", "-E", "-s", "-S", str(SCRIPT))
+    argv = (str(path), "-B", "-E", "-s", "-S", str(QUERY))
     needed = {name: value for name, value in environ.items() if NEEDED.fullmatch(name)}
-    completed = run(Command(argv=argv, cwd=SCRIPT.parent, env=needed, timeout=timeout, grace_period=GRACE_PERIOD))
+    completed = run(Command(argv=argv, cwd=QUERY.parent, env=needed, timeout=timeout, grace_period=GRACE_PERIOD))
     if not completed.ok:
         return QueryResult(reason=_failure(completed, timeout), lasting=not completed.cancelled), ""
     text = completed.stdout

@@ -13,23 +13,21 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import CaseOutcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import records, signatures
+from venvgrid.processes.guests import OPENED_FILE, PROBE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from venvgrid.outcomes.records import Record
 
-# Copied into every environment under this name.
-PROBE_FILE = Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_probe.py"
 PLUGIN = f"{PROBE_FILE.stem}.plugin"
 VARIABLE = "VENVGRID_PROBE"
-OPENED_FILE = PROBE_FILE.with_name("_venvgrid_opened.py")
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
 STACKS = "stacks"

@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 # Both are copied into every environment under these names.
-WITNESS_FILE = Path(__file__).parents[1] / "processes" / "guest" / "_venvgrid_witness.py"
-START_FILE = WITNESS_FILE.with_suffix(".pth")
 VARIABLE = "VENVGRID_WITNESS"
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "witness"

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import WheelCache
     from venvgrid.resolving.resolver import Resolver
-    from venvgrid.running.cell_runner import CellRunner
     from venvgrid.running.executors.base import Post
 
 T = TypeVar("T")
@@ -31,14 +30,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """The tools of one machine for a run; `fresh` rebuilds environments."""
+    """The tools of one machine for a run; `test` tests a cell, `fresh` rebuilds environments."""
 
     interpreters: InterpreterProvider
     wheel_cache: WheelCache
     resolver: Callable[[Metadata | None], Resolver]
     store: EnvironmentStore
     bytecode: Bytecode
-    cell_runner: CellRunner
+    test: Callable[[tasks.TestTask, Post], tasks.TestDone]
     fresh: bool = False
 
     def execute(self, task: tasks.Task, post: Post) -> tasks.TaskResult:
@@ -54,7 +53,7 @@ class Worker:
                 case tasks.BuildTask():
                     return self._build(task, post)
                 case tasks.TestTask():
-                    return self.cell_runner.test(task, post)
+                    return self.test(task, post)
                 case tasks.CompileTask():
                     environment = task.environment
                     kept = self.bytecode.collect(environment.cached_packages, task.imported, environment.interpreter)

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from venvgrid.interpreters.query import BEGIN, END, SCRIPT
+from venvgrid.interpreters.query import BEGIN, END
+from venvgrid.processes.guests import QUERY
 
 
 def query(**attributes: Any) -> ModuleType:
     """Load the script with a module sys that says something else."""
-    spec = importlib.util.spec_from_file_location("query", SCRIPT)
+    spec = importlib.util.spec_from_file_location("query", QUERY)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -103,7 +104,7 @@ def test_question_and_answer_agree_on_the_markers() -> None:
 def test_the_script_needs_no_new_syntax() -> None:
     """Python 2.7 and 3.6 read it: no f-strings, annotations, walrus, or keyword-only parameters."""
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.Nonlocal, ast.Starred)
-    tree = ast.parse(SCRIPT.read_text(encoding="ascii"))
+    tree = ast.parse(QUERY.read_text(encoding="ascii"))
     for node in ast.walk(tree):
         assert not isinstance(node, newer)
         if isinstance(node, ast.arguments):

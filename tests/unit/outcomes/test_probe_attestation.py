@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from venvgrid.outcomes.probe import PROBE_FILE
+from venvgrid.processes.guests import PROBE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from venvgrid.outcomes.probe import PROBE_FILE, switch_on
+from venvgrid.outcomes.probe import switch_on
+from venvgrid.processes.guests import PROBE_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

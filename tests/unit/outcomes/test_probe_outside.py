@@ -15,18 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.model import CaseOutcome
-from venvgrid.outcomes.probe import (
-    LINE_LIMIT,
-    OPENED_FILE,
-    PLUGIN,
-    PROBE_FILE,
-    STREAM_NAME,
-    VARIABLE,
-    Stream,
-    parse,
-    switch_on,
-)
+from venvgrid.outcomes.probe import LINE_LIMIT, PLUGIN, STREAM_NAME, VARIABLE, Stream, parse, switch_on
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started
+from venvgrid.processes.guests import OPENED_FILE, PROBE_FILE
 
 TEST = {"t": "test", "id": "a.py::b", "verdict": "failed", "duration": 0.5, "crash": "ValueError: bad\nmore"}
 LINES = [

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.outcomes import provenance, witness
+from venvgrid.processes import guests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOURCE = witness.WITNESS_FILE.read_text(encoding="utf-8")
+SOURCE = guests.WITNESS_FILE.read_text(encoding="utf-8")
 
 
 def seen(folder: Path, code: str, *specification: tuple[str, str]) -> witness.Witnessed:
     """Run code with the witness switched on."""
     variables = witness.switch_on(folder / "run", specification)
-    start = f"import sys; sys.path.insert(0, {str(witness.WITNESS_FILE.parent)!r}); sys.dont_write_bytecode = True\n"
+    start = f"import sys; sys.path.insert(0, {str(guests.WITNESS_FILE.parent)!r}); sys.dont_write_bytecode = True\n"
     start += "import _venvgrid_witness\n"
     subprocess.run([sys.executable, "-c", start + code], env={**os.environ, **variables}, cwd=folder, check=True)
     return witness.read(folder / "run")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from venvgrid.environments.package_cache.links import facts_of
 from venvgrid.model import tool_support
 from venvgrid.processes.command import Command
+from venvgrid.processes.guests import COMPILER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from venvgrid.processes.command import Runner
 
 SOURCE_TIME = 1_577_836_800  # seconds: 2020-01-01; any fixed time will do, if it fits ZIP files and is in the past
-COMPILER = Path(__file__).parents[2] / "processes" / "guest" / "compile.py"
 TIMEOUT = 600.0  # seconds
 
 
