@@ -78,37 +78,45 @@ def encodings(secret: str) -> set[bytes]:
     return {text.encode() for text in texts if len(text) >= 8}
 
 
-def hits(folder: Path) -> list[str]:
-    """Run; return every place where a canary was found."""
+def streams(folder: Path) -> dict[str, str]:
+    """Run: a cell that fails, an impossible one, a lock, options that are wrong, a release that is nowhere."""
     index = wheels.Index(password=CANARIES["INDEX_PASSWORD"])
     index.add("toy", "1.0")
+    index.add("toy", "9.9", wheels.sdist("toy", "9.9", {"PKG-INFO": b"Name: toy\nVersion: 9.9\n"}), "sdist")
     with index.serving():
         address = index.address.replace("://", f"://me:{CANARIES['INDEX_PASSWORD']}@")
         root = rig.project(folder / "project", MATRIX, {"test_whole.py": TEST})
         env = {**CANARIES, "UV_INDEX": f"private={address}"}
         written = [f"--report={name}=report-{name}.txt" for name in FORMATS]
         ran = rig.venvgrid(root, folder / "cache", "run", "-v", *written, "--", f"--override-ini=addopts={'-q'}", **env)
-        if ran.status != 1:
+        if ran.status != 1 or sorted(rig.outcomes(root).values()) != ["failed", "impossible"]:
             raise SystemExit(f"the run ended with {ran.status}: {ran.out}{ran.err}")
         locked = rig.venvgrid(root, folder / "cache", "lock", **env)
         again = rig.venvgrid(
             root, folder / "cache", "run", "-k", "*nothing*", "--strategy", CANARIES["PYPI_TOKEN"], **env
         )
-    streams = {
-        "stdout": ran.out + locked.out + again.out,
-        "stderr": ran.err + locked.err + again.err,
-    }
+        rig.project(folder / "nowhere", MATRIX.replace("9.9", "9.8"), {"test_whole.py": TEST})
+        nowhere = rig.venvgrid(folder / "nowhere", folder / "cache", "run", **env)
+        if nowhere.status != 2:
+            raise SystemExit(f"a release that is nowhere: {nowhere.status}: {nowhere.out}{nowhere.err}")
+    ended = (ran, locked, again, nowhere)
+    return {"stdout": "".join(item.out for item in ended), "stderr": "".join(item.err for item in ended)}
+
+
+def hits(folder: Path) -> list[str]:
+    """Run; return every place where a canary was found."""
+    printed = streams(folder)
     found = []
     for name, secret in CANARIES.items():
         for text in encodings(secret):
-            found += [f"{name} in {stream}" for stream, content in streams.items() if text in content.encode()]
-            for file in root.rglob("*"):
+            found += [f"{name} in {stream}" for stream, content in printed.items() if text in content.encode()]
+            for file in (*(folder / "project").rglob("*"), *(folder / "nowhere").rglob("*")):
                 # What tests and pytest keep for themselves is theirs.
-                own = {"store", "pytest"} & set(file.relative_to(root).parts)
+                own = {"store", "pytest"} & set(file.relative_to(folder).parts)
                 if not file.is_file() or file.name == "test_whole.py" or own:
                     continue
-                if text in file.read_bytes() or text in str(file.relative_to(root)).encode():
-                    found.append(f"{name} in {file.relative_to(root)}")
+                if text in file.read_bytes() or text in str(file.relative_to(folder)).encode():
+                    found.append(f"{name} in {file.relative_to(folder)}")
     for name, secret in CANARIES.items():
         for file in (folder / "cache").rglob("*"):
             if file.is_file() and secret.encode() in file.read_bytes():
