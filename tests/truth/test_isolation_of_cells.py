@@ -18,12 +18,13 @@ pytestmark = pytest.mark.e2e
 SIX = f'[axes]\npython = ["{HERE}"]\nsix = ["1.15", "1.16"]\n'
 ONE = f'[axes]\npython = ["{HERE}"]\n'
 MODES = f'{ONE}env.MODE = ["a", "b"]\n'
-NOTHING = "def test_nothing():\n    pass\n"
+NOTHING = "import demo\n\n\ndef test_nothing():\n    pass\n"
 # The cell with six 1.15 writes into a shared module, waits until the other one has read it, and restores it.
 UNDONE = """
 import os, time
 from pathlib import Path
 
+import demo
 import iniconfig
 import six
 
@@ -81,6 +82,7 @@ SWAP = """
 import os
 from pathlib import Path
 
+import demo
 import iniconfig
 
 
@@ -117,6 +119,7 @@ CHECK = """
 import sys
 from pathlib import Path
 
+import demo
 import iniconfig
 
 PACKAGE = Path(iniconfig.__file__).parent
@@ -142,6 +145,7 @@ FORGED = """
 import importlib.util, os, sys
 from pathlib import Path
 
+import demo
 import {module} as module
 
 
@@ -180,7 +184,7 @@ def test_a_deleted_environment_is_no_write(
     root = project(ONE, {"tests/test_demo.py": NOTHING})
     assert venvgrid("run", "-q", cwd=root, env=own_cache).status == 0
     other = root.rename(tmp_path / "other")
-    wipe = "import os, shutil\n\n\ndef test_it():\n    shutil.rmtree(os.environ['OTHER'])\n"
+    wipe = "import demo, os, shutil\n\n\ndef test_it():\n    shutil.rmtree(os.environ['OTHER'])\n"
     root = project(f'{ONE}[test]\npass-env = ["OTHER"]\n', {"tests/test_demo.py": wipe})
     env = {**own_cache, "OTHER": str(other / ".venvgrid")}
     assert venvgrid("run", "-q", cwd=root, env=env).status == 0
