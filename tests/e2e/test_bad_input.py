@@ -209,8 +209,7 @@ def _mentions(process: Path, text: str) -> bool:
 def test_a_second_run_in_the_same_folder_waits(project: Write, cache_dir: Path) -> None:
     """Two runs at once: the second says for whom it waits, and both are green."""
     test = """
-        import pathlib
-        import time
+        import demo, pathlib, time
 
 
         def test_waits_for_the_second_run():

@@ -102,7 +102,7 @@ class Pip:
     ) -> str:
         """Build with `pip wheel`; see `installers.Installer`. pip builds no sdist: the wheel comes from the sources."""
         del via_sdist
-        arguments = ["wheel", *QUIET, "--no-deps", "--use-pep517", "--wheel-dir", str(target), str(source)]
+        arguments = ["wheel", *QUIET, "--no-deps", "--use-pep517", "--wheel-dir", str(target), source.as_uri()]
         arguments += ["--no-index"] if offline else []
         completed = self._start(interpreter, interpreter.executable, arguments, source, BUILD_TIMEOUT, supervised=True)
         return _failure(completed, "pip wheel")
