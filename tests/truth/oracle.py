@@ -108,7 +108,7 @@ def write(world: World, root: Path) -> None:
         f"{package.relative_to(root)}/core.py": f"VALUE = {int(world.value == 'good')}\n",
         f"{package.relative_to(root)}/data.txt": world.package_data,
         "matrix.toml": f'[axes]\npython = ["{rig.HERE}"]\ndep = ["{world.dependency}"]\n'
-        '[test]\npass-env = ["ORACLE_FLAG"]\n',
+        '[test]\nimports = "noted"\npass-env = ["ORACLE_FLAG"]\n',
     }
     if world.value == "gone":
         del wanted[f"{package.relative_to(root)}/core.py"]
