@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.environments.manifest import MARKER
 from venvgrid.environments.package_cache import record
 from venvgrid.model import AxisKind, InstallMode
 from venvgrid.model.names import normalise
 from venvgrid.outcomes import provenance, witness
 from venvgrid.outcomes.judgement import EXIT_STATUS, JUNIT
-from venvgrid.outcomes.provenance import Finding, Scene, Watched
+from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +88,7 @@ def scene_of(task: TestTask, config: Config) -> Scene:
     axes = tuple(_axis(task, config, name, installed) for name in _axes(config))
     return Scene(
         site=os.path.realpath(site),
-        began=time.time(),
+        began=_start_time(task.environment),
         watched=(*([project] if project else []), *axes),
         project=project,
         checkout=str(checkout) if is_editable else "",
@@ -95,6 +97,14 @@ def scene_of(task: TestTask, config: Config) -> Scene:
         needs_python=config.test.reports.startswith(JUNIT),
         implementation=task.entry.interpreter.implementation,
     )
+
+
+def _start_time(environment: Environment) -> float:
+    """Return the time of the start in seconds; wait until files of a build that just ended are surely older."""
+    with suppress(OSError):
+        age = time.time() - (environment.path / MARKER).stat().st_mtime
+        time.sleep(max(0.0, CLOCK_STEP - max(0.0, age)))
+    return time.time()
 
 
 def edited_code(changed: tuple[str, ...], edited: frozenset[str], environment: Environment) -> str:
