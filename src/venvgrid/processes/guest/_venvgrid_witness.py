@@ -22,6 +22,7 @@ import sys
 VARIABLE = "VENVGRID_WITNESS"
 TESTS = ("test", "tests", "conftest")
 OLD = sys.version_info[0] == 2
+THIRD_PARTY = ("site-packages", "dist-packages")
 MODULE = type(sys)
 
 
@@ -57,7 +58,8 @@ class Witness(object):
         self.files = {}
         # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
-        self.stat = os.stat
+        self.stat, self.exists = os.stat, os.path.exists
+        self.library = os.path.join(os.path.dirname(os.__file__), "")
         self.realpath, self.split, self.join, self.getcwd = os.path.realpath, os.path.split, os.path.join, os.getcwd
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self.meta_path, self.modules = sys.meta_path, sys.modules
@@ -114,9 +116,20 @@ class Witness(object):
         try:
             module = self.modules.get(name)
             if isinstance(module, MODULE):
-                self.saw(name, MODULE.__getattribute__(module, "__dict__").get("__file__"), is_import=False)
+                inside = MODULE.__getattribute__(module, "__dict__")
+                if name in self.roots or not self.is_alias(name, module, inside):
+                    self.saw(name, inside.get("__file__"), is_import=False)
         except Exception:
             pass
+
+    def is_alias(self, name, module, inside):
+        """Return whether a name that no installed file has is another name of a module of the standard library."""
+        own, file = inside.get("__name__"), inside.get("__file__") or ""
+        if own == name or self.modules.get(own) is not module or not file.startswith(self.library):
+            return False
+        place = self.join(self.site, *name.split("."))
+        is_installed = self.exists(place) or self.exists(place + ".py")
+        return not is_installed and not file.startswith(tuple([self.library + sub for sub in THIRD_PARTY]))
 
     def at_exit(self):
         for name in list(self.modules):
