@@ -112,9 +112,9 @@ def write(world: World, root: Path) -> None:
     }
     if world.value == "gone":
         del wanted[f"{package.relative_to(root)}/core.py"]
-    for stale in (*root.glob("demo/*"), *root.glob("src/demo/*")):
-        if str(stale.relative_to(root)) not in wanted and stale.is_file():
-            stale.unlink()
+    shutil.rmtree(root / ("demo" if world.layout == "src" else "src"), ignore_errors=True)  # of the other layout
+    if world.value == "gone":
+        (package / "core.py").unlink(missing_ok=True)
     for name, text in wanted.items():
         file = root / name
         if not file.exists() or file.read_text(encoding="utf-8") != text:
