@@ -59,6 +59,8 @@ def add(site: Path, packages: Iterable[CachedPackage], linked: Iterable[str], ca
         missing = {name: facts for name, facts in package.compiled.items() if not os.path.lexists(base + name)}
         for folder in {name.rpartition("/")[0] for name in missing}:
             os.makedirs(base + folder, exist_ok=True)  # noqa: PTH103  (many)
+        if missing:
+            cache.turns.take()
         try:
             package.site_files.copy_or_link(base, missing, may_link=package.key in shared)
         except DamagedError:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.compiled import imported
 from venvgrid.environments.manifest import EMPTY_FOLDER, differences, entry_of, is_empty, is_left_over, take
+from venvgrid.environments.package_cache.links import has_facts
 from venvgrid.environments.venv_layout import prefix_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
+    from venvgrid.environments.package_cache.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: Pa
     walk.run()
     left_over: set[str] = set()
     own = take(path, without=site, left_over=left_over) | {prefix + name: entry for name, entry in walk.own.items()}
-    changed, poisoned = walk.judge()
+    changed, poisoned = walk.judge(packages.turns)
     all_left = left_over.union(prefix + name for name in walk.left_over)
     return IntegrityReport(
         changed=tuple(sorted({prefix + name for name in changed}.union(differences(manifest, own)))),
@@ -138,11 +140,12 @@ class _Walk:
         else:
             self.own[name] = entry_of(item.stat(follow_symlinks=False))
 
-    def judge(self) -> tuple[set[str], set[str]]:
+    def judge(self, turns: Turns) -> tuple[set[str], set[str]]:
         """Return the shared files that changed, and the keys of the packages that were written into.
 
         A deleted or replaced file is a change of this environment alone. A compiled file that is no longer shared is
-        left over: Python has written a new one.
+        left over: Python has written a new one. If other processes used the cache meanwhile, they may have moved
+        ctimes or deleted cached files; then the content alone decides.
         """
         changed, poisoned = set(), set()
         for key, package in self.packages.items():
@@ -152,11 +155,14 @@ class _Walk:
                     continue
                 is_shared = package.is_shared(name, self.site)
                 files = package.site_files
-                if is_shared and (not files.is_unchanged(name, facts) or name in files.written):
+                if is_shared and not (
+                    files.is_unchanged(name, facts) and (name not in files.written or turns.were_others_here())
+                ):
                     poisoned.add(key)
                     changed.add(name)
                 elif not is_shared and name in self.expected:
-                    changed.add(name)
+                    if not (turns.were_others_here() and has_facts(f"{self.site}{os.sep}{name}", facts)):
+                        changed.add(name)
                 elif not is_shared and name in package.compiled and os.path.lexists(self.site / name):
                     self.left_over.add(name)
         return changed, poisoned

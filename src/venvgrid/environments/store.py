@@ -217,6 +217,8 @@ class EnvironmentStore:
         return replace(environment, cached_packages=result.cached_packages, compiled=result.compiled)
 
     def _environment(self, path: Path, entry: LockEntry, detail: str, marker: Marker) -> Environment:
+        if marker.links:
+            self.packages.turns.take()
         for key in marker.links:
             package = self.packages.by_key(key)
             if package is not None:

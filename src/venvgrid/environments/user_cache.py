@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import facts_of
+from venvgrid.environments.package_cache.turns import Turns
 from venvgrid.storage import directories, json_cache
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def prune(folder: Path, *, now: float, days: float | None = None, max_size: int 
     items = [item for name, (_, depth) in PARTS.items() for item in _items(folder / name, depth) if depth]
     items.sort(key=lambda item: item.used)
     total, deleted, freed = sum(item.size for item in items), 0, 0
+    if items:
+        Turns(folder / "trees").take()
     for item in items:
         is_old = days is not None and now - item.used > days * DAY
         is_over = max_size is not None and total - freed > max_size

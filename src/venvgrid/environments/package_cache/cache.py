@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.links import CacheFolder, FileFacts, can_reflink
+from venvgrid.environments.package_cache.turns import Turns
 from venvgrid.interpreters.identity import identity
 from venvgrid.storage import digests, directories, json_cache
 from venvgrid.storage.atomic import write_whole
@@ -92,6 +93,11 @@ class PackageCache:
     known: dict[Path, CachedPackage] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)  # packages whose seals are to be saved
     reflinks: dict[int, bool] = field(default_factory=dict)  # by device: whether its file system shares blocks
+    turns: Turns = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the turns of the folder."""
+        object.__setattr__(self, "turns", Turns(self.folder))
 
     def find(self, interpreter: Interpreter, distribution: Distribution) -> CachedPackage | None:
         """Return the package of a distribution, or None if it is not cached."""
@@ -175,6 +181,7 @@ class PackageCache:
     def drop(self, package: CachedPackage) -> None:
         """Delete a package; it disappears in one step."""
         self.known.pop(package.path, None)
+        self.turns.take()
         directories.delete(package.path)
 
     def tidy(self, now: float) -> None:

@@ -60,6 +60,14 @@ def facts_of(path: str) -> FileFacts:
     return FileFacts(status.st_size, status.st_mtime_ns, stat.S_IMODE(status.st_mode), digest_of(path))
 
 
+def has_facts(path: str, facts: FileFacts) -> bool:
+    """Return whether a file exists and has the recorded facts; its content is read."""
+    try:
+        return not os.path.islink(path) and facts_of(path) == facts  # noqa: PTH114  (a path as text is at hand)
+    except OSError:
+        return False
+
+
 def seal_of(status: os.stat_result) -> Seal:
     """Return the seal (ctime, link count) of a verified file."""
     return status.st_ctime_ns, status.st_nlink

@@ -51,6 +51,7 @@ def populate(
         OSError: a file cannot be written.
     """
     may_link = may_link and cache.should_link(package.path, environment)
+    cache.turns.take()
     try:
         _add_site(package, environment, site, populated, may_link=may_link)
     except DamagedError:
