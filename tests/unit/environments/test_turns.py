@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from venvgrid.environments.package_cache.turns import NAME, Turns
+from venvgrid.processes.parallel import map_parallel
 
 
 def test_alone_nobody_else_was_here(tmp_path: Path) -> None:
@@ -11,6 +12,14 @@ def test_alone_nobody_else_was_here(tmp_path: Path) -> None:
     turns.take()
     turns.take()
     assert not turns.were_others_here()
+
+
+def test_threads_of_one_process_are_not_others(tmp_path: Path) -> None:
+    """Cells that are built side by side take their first turn together; none mistakes another for a process."""
+    for index in range(50):
+        turns = Turns(tmp_path / str(index))
+        map_parallel(Turns.take, [turns] * 8)
+        assert not turns.were_others_here()
 
 
 def test_another_process_is_seen_even_after_our_next_turn(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from venvgrid.processes.parallel import mutex
 from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 NAME = ".linked-by"  # file in the folder of the package cache
@@ -28,20 +30,23 @@ class Turns:
     own: str = field(default_factory=lambda: uuid.uuid4().hex)
     is_ours: bool = False  # whether this process has written its name
     others: bool = False
+    lock: AbstractContextManager[object] = field(default_factory=mutex, repr=False, compare=False)
 
     def take(self) -> None:
         """Note that this process is about to change the cache, or has files in use."""
-        if self._read() == self.own:
-            return
-        self.others, self.is_ours = self.others or self.is_ours, True
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.folder / NAME, self.own)
+        with self.lock:
+            if self._read() == self.own:
+                return
+            self.others, self.is_ours = self.others or self.is_ours, True
+            with suppress(OSError):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_whole(self.folder / NAME, self.own)
 
     def were_others_here(self) -> bool:
         """Return whether another process may have changed the cache since the first turn of this one."""
-        self.others = self.others or self._read() != self.own
-        return self.others
+        with self.lock:
+            self.others = self.others or self._read() != self.own
+            return self.others
 
     def _read(self) -> str:
         with suppress(OSError, UnicodeDecodeError):
