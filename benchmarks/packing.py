@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     source = random.Random(arguments.seed)  # noqa: S311  (a simulation)
-    print("| cells | histories | venvgrid: median, p95, worst | round robin: median, p95, worst | built ÷ environments |")
+    print(
+        "| cells | histories | venvgrid: median, p95, worst | round robin: median, p95, worst | built ÷ environments |"
+    )
     print("|---|---|---|---|---|")
     for low, high in SIZES:
         count = arguments.histories // len(SIZES)

@@ -72,7 +72,7 @@ def from_results(data: Any) -> Report:
             project=data["project"]["name"],
             project_version=data["project"]["version"],
             command=tuple(data["command"]),
-            cells=tuple(map(_cell_from, data["cells"])),
+            cells=tuple(map(cell_from, data["cells"])),
             excluded=tuple(map(_excluded_from, data["excluded"])),
             warnings=tuple(data["warnings"]),
         )
@@ -93,7 +93,8 @@ def _cell(cell: CellResult) -> dict[str, Any]:
     }
 
 
-def _cell_from(data: Mapping[str, Any]) -> CellResult:
+def cell_from(data: Mapping[str, Any]) -> CellResult:
+    """Return the result of a cell that `to_results` wrote."""
     checked = {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": dict(data["packages"])}
     return CellResult(
         **_picked(data, *_CELL) | checked,

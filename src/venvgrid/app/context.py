@@ -25,7 +25,7 @@ from venvgrid.project.build_copy import BuildSources
 from venvgrid.project.inputs import content_of
 from venvgrid.project.local_wheels import LocalWheels
 from venvgrid.project.wheels import WheelCache
-from venvgrid.resolving import index_digest
+from venvgrid.resolving import index_digest, lockfile
 from venvgrid.results import result_cache
 from venvgrid.results.result_cache import ResultCache
 from venvgrid.storage import directories
@@ -63,6 +63,11 @@ class RunContext:
     def root(self) -> Path:
         """`.venvgrid` beside the configuration."""
         return self.config.root / ".venvgrid"
+
+    @property
+    def lock_file(self) -> Path:
+        """matrix.lock, or what stands in for it."""
+        return self.options.lock_file or lockfile.path_for(self.config)
 
     @cached_property
     def cache(self) -> Path:

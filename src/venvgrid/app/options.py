@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from venvgrid.model import Event
 
@@ -20,6 +21,7 @@ class RunOptions:
     workers: int = 1
     arguments: tuple[str, ...] = ()  # appended to the test command
     cells: str = ""  # an expression as for -k
+    lock_file: Path | None = None  # of a plan that travels, in place of matrix.lock
     changed: str = ""  # a git revision: only the cells whose lock differs from it
     failed: bool = False  # only the cells that were not green when they last ran
     strategy: str = ""

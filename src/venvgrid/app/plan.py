@@ -92,7 +92,7 @@ def _expand(context: RunContext, *, from_lock: bool) -> Plan:
     config = context.config
     if config.planning.kind == "full":
         return expansion.expand(config)
-    path = lockfile.path_for(config)
+    path = context.lock_file
     if context.options.locked or (from_lock and path.is_file()):
         lock = lockfile.read(path)
         fits = lock.digest == lock_digest(context)  # if not, the next reader of the lock reports it

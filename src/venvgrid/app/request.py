@@ -82,7 +82,7 @@ def locked_answers(
     Raises:
         LockError: there is no lock, or it does not fit the configuration.
     """
-    path = lockfile.path_for(context.config)
+    path = context.lock_file
     lock = lockfile.read(path, accept_edited=True)  # `answers` names the cell, and refuses it
     if lock.digest != lock_digest(context):
         raise LockError(f"{path} does not fit {context.config.file.name}; make it again with: venvgrid lock")

@@ -58,7 +58,13 @@ def read_config(
         ConfigError, PolicyError, InfrastructureError: see `policies.resolve_config`.
     """
     found = policies.resolve_config(
-        source, front.environ, grid=grid, update=update, remake=remake, offline=options.offline
+        source,
+        front.environ,
+        grid=grid,
+        lock_file=options.lock_file,
+        update=update,
+        remake=remake,
+        offline=options.offline,
     )
     for note in found.notes:
         front.notify(f"note: {note}")

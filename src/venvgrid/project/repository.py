@@ -72,6 +72,16 @@ class Repository:
             parts.append((self.common / "shallow").read_bytes())
         return b"\0".join([*parts, self._git(("rev-parse", "HEAD")) or b""])
 
+    @cached_property
+    def commit(self) -> str:
+        """The commit that is checked out, or "" before the first one."""
+        return (self._git(("rev-parse", "HEAD")) or b"").decode("ascii", "replace").strip()
+
+    @cached_property
+    def is_dirty(self) -> bool:
+        """Whether a tracked file differs from the commit."""
+        return bool(self._git(("status", "--porcelain", "--untracked-files=no")))
+
     def give_to(self, target: Path) -> None:
         """Give the copy of the work tree at `target` the history of this one; it shares the objects alone."""
         _copy_repository(self.folder, self.common, target / ".git")

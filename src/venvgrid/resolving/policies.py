@@ -41,6 +41,7 @@ def resolve_config(
     environ: Mapping[str, str],
     *,
     grid: str = "",
+    lock_file: Path | None = None,
     update: bool = False,
     remake: bool = False,
     offline: bool = False,
@@ -57,7 +58,7 @@ def resolve_config(
         return ResolvedConfig(config=loaded, frozen={})
     from venvgrid.resolving.index_settings import from_environ as index_of_user  # noqa: PLC0415  (most configurations need none)
 
-    path = lockfile.path_for(loaded)
+    path = lock_file or lockfile.path_for(loaded)
     index = index_of_user(environ, directories.cache_folder(environ), offline=offline, refresh=update)
     known: Mapping[str, FrozenPolicy] = {}
     if path.is_file():

@@ -48,7 +48,7 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         """Write one line; when it returns, a kill does not lose it, and a power cut no result of a cell."""
-        line = _encode(event)
+        line = encode(event)
         if self._torn:
             line = b"\n" + line
         try:
@@ -67,7 +67,8 @@ class Journal:
         self._file.close()
 
 
-def _encode(event: Event) -> bytes:
+def encode(event: Event) -> bytes:
+    """Return the line of an event."""
     plain = serialization.event_to_plain(event)
     dumps = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text as UTF-8, durably: readers see the old file or the new one, also after a power cut.
+def write_atomic(path: Path, text: str | bytes) -> None:
+    """Write a text as UTF-8, or bytes, durably: readers see the old file or the new one, also after a power cut.
 
     A symbolic link is followed. Devices and pipes (`/dev/stdout`) are written to as they are.
 
     Raises:
         InfrastructureError: the file cannot be written; the old one is unchanged.
     """
-    data = text.encode("utf-8", "replace")
+    data = text.encode("utf-8", "replace") if isinstance(text, str) else text
     try:
         target = path.resolve()
         mode = target.stat().st_mode if target.exists() else None

@@ -1,0 +1,239 @@
+"""The use cases of a plan that travels: make it, run a part of it elsewhere, merge what comes back."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.analysis import document
+from venvgrid.app.context import RunContext
+from venvgrid.app.plan import choose_cells, make_plan
+from venvgrid.app.request import lock_digest, make_request
+from venvgrid.app.run import execute, read_config
+from venvgrid.model import (
+    CellFinished,
+    Event,
+    ExitStatus,
+    InfrastructureError,
+    RunFinished,
+    RunStarted,
+    Status,
+    UsageError,
+    serialization,
+)
+from venvgrid.model.version import __version__
+from venvgrid.planning import packing
+from venvgrid.project import repository
+from venvgrid.reporters.documents import plan_json
+from venvgrid.resolving import lockfile
+from venvgrid.results import journal, plan_file, records, report
+from venvgrid.results.exit_status import exit_status
+from venvgrid.storage import digests
+from venvgrid.storage.atomic import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.app.options import FrontEnd, RunOptions
+    from venvgrid.app.resolution import ResolvedPlan
+    from venvgrid.config.config_file import Source
+    from venvgrid.model import FrozenPolicy, Plan
+    from venvgrid.model.shard import Shard
+    from venvgrid.results.merge import Merged
+    from venvgrid.results.plan_file import PlanFile
+    from venvgrid.results.report import Report
+    from venvgrid.results.run_folders import RunFolder
+
+# Variables in which services tell how often a job was started, and what has to be added to count from 1.
+ATTEMPTS = {"GITHUB_RUN_ATTEMPT": 0, "BUILDKITE_RETRY_COUNT": 1, "SYSTEM_JOBATTEMPT": 0, "CI_JOB_ID": 0}
+
+
+def make_plan_file(
+    context: RunContext,
+    plan: Plan,
+    resolved: ResolvedPlan,
+    frozen: Mapping[str, FrozenPolicy],
+    measured: Mapping[str, float],
+) -> PlanFile:
+    """Return the plan that other machines run; `measured` are the seconds that cells took.
+
+    Raises:
+        InfrastructureError: a cell could not be resolved.
+    """
+    planned = {item.cell.id: item for item in resolved.plan.cells}
+    failed = [item for item in planned.values() if item.status is Status.FAILED]
+    if failed:
+        more = f" (and {len(failed) - 1} more cells)" if failed[1:] else ""
+        raise InfrastructureError(f"no plan was written: {failed[0].cell.id}: {failed[0].reason}{more}")
+    lock = lockfile.make(lock_digest(context), planned, resolved.entries, plan, frozen)
+    metadata, held = context.project.metadata, _repository(context)
+    cells = [item.cell for item in resolved.plan.cells if item.status in plan_file.ELSEWHERE]
+    return plan_file.PlanFile(
+        plan=resolved.plan,
+        venvgrid=__version__,
+        project=metadata.name if metadata else "",
+        project_version=metadata.version if metadata else "",
+        config=context.config.file.name,
+        grid=context.config.grid,
+        config_digest=context.config.digest,
+        inputs_digest=_inputs(context),
+        commit=held.commit if held else "",
+        is_dirty=held.is_dirty if held else False,
+        lock=lockfile.render(lock),
+        environments=lock.cells,
+        seconds=packing.expected_seconds(cells, measured),
+    )
+
+
+def shards_of(plan: PlanFile, count: int) -> packing.Shards:
+    """Return the cells of each of `count` shards of a plan."""
+    seconds = {item.cell.id: plan.seconds[item.cell.id] for item in plan.cells}
+    return packing.pack(seconds, count, plan.environments)
+
+
+def run_part(
+    source: Source, options: RunOptions, front: FrontEnd, plan: PlanFile, shard: Shard
+) -> tuple[RunContext, Report, RunFolder]:
+    """Run the cells of one shard, and leave a record in the folder of the run.
+
+    Raises:
+        UsageError: the plan is not of this configuration and these sources.
+    """
+    with _unpacked(plan) as lock:
+        wanted = replace(options, locked=True, lock_file=lock)
+        config = read_config(source, wanted, front, grid=plan.grid).config
+        context = RunContext(config=config, options=wanted, front=front)
+        _check(context, plan)
+        mine = frozenset(shards_of(plan, shard.count)[shard.index - 1])
+        chosen = choose_cells(make_plan(context), lambda cell: cell.id in mine)
+        if len(chosen.cells) != len(mine):
+            raise UsageError(f"the plan has cells that {config.file.name} has not; write it again with: {_AGAIN}")
+        finished, folder = execute(context, make_request(context, chosen))
+    header = records.Header(
+        plan=plan.digest,
+        commit=plan.commit,
+        shard=shard,
+        attempt=_attempt(front.environ),
+        began=finished.started,
+        cells=tuple(sorted(mine)),
+    )
+    records.seal(folder.path, plan, header)
+    if not mine:
+        finished = replace(finished, exit_status=ExitStatus.PASSED)
+    return context, finished, folder
+
+
+_AGAIN = "venvgrid plan -o plan.json"
+
+
+@contextmanager
+def _unpacked(plan: PlanFile) -> Iterator[Path]:
+    """Write the lock of a plan into a temporary file."""
+    with tempfile.TemporaryDirectory(prefix="venvgrid-plan-") as folder:
+        path = Path(folder, "matrix.lock")
+        path.write_text(plan.lock, encoding="utf-8")
+        yield path
+
+
+def _check(context: RunContext, plan: PlanFile) -> None:
+    held = _repository(context)
+    commit = held.commit if held else ""
+    if context.config.digest != plan.config_digest:
+        raise UsageError(f"the plan is of another {context.config.file.name}; write it again with: {_AGAIN}")
+    if commit != plan.commit:
+        raise UsageError(f"the plan is of commit {plan.commit[:12] or 'none'}, this is {commit[:12] or 'none'}")
+    if _inputs(context) != plan.inputs_digest:
+        raise UsageError(f"the sources have changed since the plan was made; write it again with: {_AGAIN}")
+
+
+def _repository(context: RunContext) -> repository.Repository | None:
+    return repository.find(context.config.project.path, context.environ)
+
+
+def _inputs(context: RunContext) -> str:
+    """Return a digest of the sources; in a checkout, of tracked files, for a plan may lie among them."""
+    files, held, path = context.project.snapshot, _repository(context), context.config.project.path
+    if held is not None:
+        prefix = path.relative_to(held.root).as_posix().removeprefix(".")
+        prefix = f"{prefix}/" if prefix else ""
+        files = {name: digest for name, digest in files.items() if f"{prefix}{Path(name).as_posix()}" in held.tracked}
+    return digests.of_json({Path(name).as_posix(): digest for name, digest in files.items()})
+
+
+def _attempt(environ: Mapping[str, str]) -> int:
+    for name, more in ATTEMPTS.items():
+        if environ.get(name, "").isdigit():
+            return int(environ[name]) + more
+    return 1
+
+
+def write_merged(merged: Merged, folder: Path) -> Report:
+    """Write merged records as the folder of a run: journal, results, logs. The same records give the same bytes.
+
+    Raises:
+        InfrastructureError: a file cannot be written.
+    """
+    events = list(_events(merged))
+    finished = report.build_report(events)
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        for cell, record in merged.sources.items():
+            log = merged.chosen[cell].get("log") or ""
+            if content := record.read(log) if log == f"logs/{cell}.log" else b"":
+                (folder / log).write_bytes(content)
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename}: {error.strerror or error}") from error
+    write_atomic(folder / records.EVENTS, b"".join(map(journal.encode, events)))
+    write_atomic(folder / records.RESULTS, json.dumps(document.to_results(finished), indent=1) + "\n")
+    return finished
+
+
+def _events(merged: Merged) -> Iterator[Event]:
+    """Yield the events of a run of the whole plan."""
+    plan, first = merged.plan, min((record.header.began for record in merged.records), default="")
+    yield RunStarted(
+        run=f"plan-{plan.digest[:12]}",
+        time=first,
+        venvgrid=plan.venvgrid,
+        config=plan.config,
+        config_digest=plan.config_digest,
+        project=plan.project,
+        project_version=plan.project_version,
+        plan=plan.plan,
+        grid=plan.grid,
+    )
+    seconds = 0.0
+    for record in merged.records:
+        seconds = max(seconds, float(record.results.get("duration") or 0.0))
+        for line in record.read(records.EVENTS).splitlines():
+            data: dict[str, Any] = json.loads(line)
+            cell = data["result"]["id"] if "result" in data else data.get("cell")
+            if merged.sources.get(str(cell)) is not record:
+                continue
+            event = serialization.event_from_plain(data)
+            if isinstance(event, CellFinished):
+                event = replace(event, result=_result(event.result, merged.chosen[event.result.id]))
+            if event is not None:
+                yield event
+    yield RunFinished(exit_status=_status(merged), duration=seconds, at=seconds)
+
+
+def _result(result: Any, cell: Mapping[str, Any]) -> Any:
+    """Return the result with what merging made of it."""
+    chosen = document.cell_from(cell)
+    return replace(result, outcome=chosen.outcome, reason=chosen.reason, notes=chosen.notes)
+
+
+def _status(merged: Merged) -> int:
+    if merged.missing:
+        return ExitStatus.INCOMPLETE
+    return exit_status(map(document.cell_from, merged.chosen.values()))
+
+
+def shown(plan: PlanFile) -> dict[str, Any]:
+    """Return a plan as `plan --json` shows it."""
+    return plan_json.plan_json(plan.plan)

@@ -1,0 +1,146 @@
+"""The plan that travels: `plan -o plan.json` writes it, `run --plan`, `merge` and `gate` read it.
+
+It is the format of `plan --json` with more keys: the lock of all cells, digests of what was planned, and the seconds
+that each cell is expected to take. Its digest names the plan in every record.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.model import Cell, Plan, PlannedCell, Status, UsageError
+from venvgrid.model.config import EMPTY
+from venvgrid.storage import digests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT = "venvgrid-plan-1"
+ELSEWHERE = {Status.RUNNABLE, Status.MISSING_INTERPRETER}  # another machine may have the interpreter
+_FACTS = (
+    "venvgrid",
+    "project",
+    "project_version",
+    "config",
+    "grid",
+    "config_digest",
+    "inputs_digest",
+    "commit",
+    "lock",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFile:
+    """A plan with all that other machines need to run their part of it.
+
+    `lock` is the text of matrix.lock. `environments` maps cells to what they share, `seconds` to the expected time of
+    their tests. `is_dirty`: the checkout has changes that `commit` has not.
+    """
+
+    plan: Plan
+    venvgrid: str
+    project: str
+    project_version: str
+    config: str
+    grid: str
+    config_digest: str
+    inputs_digest: str
+    commit: str
+    is_dirty: bool = False
+    lock: str
+    environments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> tuple[PlannedCell, ...]:
+        """The cells that some shard has to run."""
+        return tuple(item for item in self.plan.cells if item.status in ELSEWHERE)
+
+    @property
+    def digest(self) -> str:
+        """The name of the plan: equal for equal plans, lock and times included."""
+        return digests.of_json(self._data())
+
+    def render(self, shown: Mapping[str, Any]) -> str:
+        """Return the text of the file; `shown` is the plan as `plan --json` shows it."""
+        return json.dumps({**shown, **self._data(), "digest": self.digest}, indent=1) + "\n"
+
+    def _data(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            **{name: getattr(self, name) for name in _FACTS},
+            "dirty": self.is_dirty,
+            "cells": [
+                {
+                    "id": item.cell.id,
+                    "axes": dict(item.cell.axes),
+                    "status": item.status.value,
+                    "reason": item.reason,
+                    "allow_failure": item.cell.allow_failure,
+                    "named": item.cell.named,
+                    "labels": list(item.cell.labels),
+                    "environment": self.environments.get(item.cell.id, ""),
+                    "seconds": round(self.seconds.get(item.cell.id, 0.0), 3),
+                }
+                for item in self.plan.cells
+            ],
+            "warnings": list(self.plan.warnings),
+        }
+
+
+def read(path: Path) -> PlanFile:
+    """Read a plan.
+
+    Raises:
+        UsageError: it is missing, of another format, or was changed after it was written.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the plan {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return parse(content, str(path))
+
+
+def parse(content: str, name: str) -> PlanFile:
+    """Parse the text of a plan; `name` is for messages. Raises UsageError."""
+    try:
+        data = json.loads(content)
+        if data["format"] != FORMAT or "digest" not in data:
+            raise UsageError(f"{name} is no plan that travels; write one with: venvgrid plan -o plan.json")
+        found = _from(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{name} is damaged ({error!r:.80}); write it again with: venvgrid plan -o plan.json"
+        ) from error
+    if found.digest != data["digest"]:
+        raise UsageError(f"{name} was changed after it was written; write it again with: venvgrid plan -o plan.json")
+    return found
+
+
+def _from(data: Mapping[str, Any]) -> PlanFile:
+    cells = tuple(
+        PlannedCell(
+            cell=Cell(
+                id=str(item["id"]),
+                axes={str(name): str(value) for name, value in item["axes"].items()},
+                allow_failure=bool(item["allow_failure"]),
+                named=bool(item["named"]),
+                labels=tuple(map(str, item["labels"])),
+            ),
+            status=Status(item["status"]),
+            reason=str(item["reason"]),
+        )
+        for item in data["cells"]
+    )
+    warnings = tuple(map(str, data["warnings"]))
+    return PlanFile(
+        plan=Plan(cells=cells, strategy=str(data["strategy"]["name"]), warnings=warnings),
+        is_dirty=bool(data["dirty"]),
+        environments={item["id"]: str(item["environment"]) for item in data["cells"]},
+        seconds={item["id"]: float(item["seconds"]) for item in data["cells"]},
+        **{name: str(data[name]) for name in _FACTS},
+    )
