@@ -104,6 +104,11 @@ def select_grids(arguments: argparse.Namespace) -> SelectedGrids:
             raise UsageError("--all-grids and the name of a grid: leave out one of them")
         return SelectedGrids(source=source, grids=every)
     wanted = tuple(dict.fromkeys(arguments.grids)) or (("",) if has_main else every)
+    for name in arguments.grids:
+        if name not in named:
+            from venvgrid.cli import mistakes  # noqa: PLC0415
+
+            raise UsageError(f"{source.file.name}: {mistakes.no_grid(name, named, getattr(arguments, 'rest', ()))}")
     for name in wanted:
         loading.build(source, grid=name)  # a mistake of typing shows before the first one runs
     return SelectedGrids(source=source, grids=wanted)
@@ -147,5 +152,5 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
             return loaded, chosen
         ids += [item.cell.id for item in planned.cells]
     close = difflib.get_close_matches(cell, ids, n=1)
-    hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (venvgrid plan)"
+    hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (all: venvgrid list)"
     raise UsageError(f"there is no cell {cell!r}{hint}")

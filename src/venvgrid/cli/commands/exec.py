@@ -1,4 +1,4 @@
-"""`venvgrid exec CELL -- CMD`: run a command in a cell's environment, which is built if it does not exist."""
+"""`venvgrid exec CELL CMD`: run a command in a cell's environment, which is built if it does not exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the command on this terminal and return its exit status."""
     if not arguments.rest:
-        raise UsageError("exec needs a command: venvgrid exec CELL -- CMD")
+        raise UsageError(f"exec needs a command. Type: venvgrid exec {arguments.cell} python")
     return enter(arguments, terminal, lambda _place, _private: tuple(arguments.rest))
 
 
