@@ -33,14 +33,18 @@ SEVEREST_FIRST = (
 )
 
 
-def find(arguments: argparse.Namespace) -> Source:
-    """Read the file that the command line names, or the one of this folder."""
-    return config_file.find(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+def find(arguments: argparse.Namespace, terminal: Terminal) -> Source:
+    """Read the file that the command line names, or the one of this folder or of those above it."""
+    source = config_file.find(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+    if not getattr(arguments, "quiet", False):
+        for note in source.notes:
+            terminal.message(f"note: {note}")
+    return source
 
 
-def load(arguments: argparse.Namespace) -> Config:
+def load(arguments: argparse.Namespace, terminal: Terminal) -> Config:
     """Return the checked configuration, for commands that need no cells; policies stay unresolved."""
-    return loading.build(find(arguments))
+    return loading.build(find(arguments, terminal))
 
 
 def run_options(arguments: argparse.Namespace, terminal: Terminal) -> RunOptions:
@@ -89,13 +93,13 @@ class SelectedGrids:
     grids: tuple[str, ...]
 
 
-def select_grids(arguments: argparse.Namespace) -> SelectedGrids:
+def select_grids(arguments: argparse.Namespace, terminal: Terminal) -> SelectedGrids:
     """Return the grids that the command line names; by default the unnamed one, or all if there is none.
 
     Raises:
         UsageError, ConfigError: there is no such grid.
     """
-    source = find(arguments)
+    source = find(arguments, terminal)
     named = grids.names(source.table)
     has_main = "axes" in source.table or not named
     every = (*([""] if has_main else []), *named)

@@ -37,7 +37,7 @@ def enter(
     `argv` returns the command, for the environment's place and a folder of the cell's own.
     """
     wanted, front = options.run_options(arguments, terminal), options.front_end(arguments, terminal)
-    config, plan = options.one_cell(options.find(arguments), arguments.cell, wanted, front)
+    config, plan = options.one_cell(options.find(arguments, terminal), arguments.cell, wanted, front)
     context = RunContext(config=config, options=wanted, front=front)
     (result,) = trial(context, plan, until=Stage.BUILD).cells
     if result.outcome is not Outcome.CANCELLED:

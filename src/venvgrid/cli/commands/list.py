@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the ids and return the exit status."""
-    chosen = options.select_grids(arguments)
+    chosen = options.select_grids(arguments, terminal)
     for grid in chosen.grids:
         _list(arguments, terminal, chosen.source, grid)
     return 0
