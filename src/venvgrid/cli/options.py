@@ -13,6 +13,7 @@ from venvgrid.cli import signals
 from venvgrid.config import config_file, grids, loading
 from venvgrid.model import ExitStatus, NothingToRunError, UsageError
 from venvgrid.planning import expansion
+from venvgrid.planning.selection import is_part
 from venvgrid.processes.parallel import usable_cpus
 
 if TYPE_CHECKING:
@@ -155,6 +156,6 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
         if chosen.cells:
             return loaded, chosen
         ids += [item.cell.id for item in planned.cells]
-    close = difflib.get_close_matches(cell, ids, n=1)
-    hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (all: venvgrid list)"
-    raise UsageError(f"there is no cell {cell!r}{hint}")
+    close = [name for name in ids if is_part(name, cell)] or difflib.get_close_matches(cell, ids, n=3)
+    hint = f"; did you mean {' or '.join(close[:3])}?" if close else "."
+    raise UsageError(f"there is no cell {cell!r}{hint} List the cells with: venvgrid list")
