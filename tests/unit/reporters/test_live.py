@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import textwrap
 from typing import TYPE_CHECKING
 
 import factories as make
@@ -221,7 +220,7 @@ def test_a_grid_that_does_not_fit_becomes_a_heatmap() -> None:
         width=60,
         height=12,
     )
-    assert lines[:4] == ["columns: numpy 0.0..19.0", "3.9   ·✓▸" + "·" * 17, "3.10  ·✗" + "·" * 18, ""]
+    assert lines[:3] == ["columns: numpy 0.0..19.0", "3.9   ·✓▸" + "·" * 17, "3.10  ·✗" + "·" * 18]
 
 
 @pytest.mark.parametrize(("width", "height"), [(100, 4), (3, 3), (1, 1)])
@@ -292,6 +291,18 @@ def test_a_failure_is_told_as_it_happens() -> None:
         "      1 of 2 cells: python 3.9",
         "",
     ]
+
+
+def test_a_failure_of_a_running_cell_is_that_of_finished_ones() -> None:
+    """Tests tell only the message; once a cell has told what it belongs to, both are one failure."""
+    cells = [make.cell("py3.9"), make.cell("py3.10"), make.cell("py3.11")]
+    failure = make.failure("t::a", message="bad")
+    lines = drawn(
+        make.started(cells),
+        make.finished(make.result(cells[0], Outcome.FAILED, failures=(failure,)), at=0.0),
+        make.one_test("py3.10", "t::a", CaseOutcome.FAILED, message="bad"),
+    )
+    assert [line for line in lines if "bad" in line] == ["■■·  ✗ ValueError: bad"]
 
 
 def failing_block(number: int = 1) -> list[Event]:
@@ -392,29 +403,51 @@ def test_one_estimate_for_the_run() -> None:
     assert drawn(*events, width=39)[-2] == "1/9 ✓1 3 min left"
 
 
+def steps_up(stream: Tty) -> int:
+    """Return how many lines the cursor was sent upwards, and forget what was written."""
+    written = stream.getvalue()
+    stream.truncate(0)
+    stream.seek(0)
+    return sum(int(number or 1) for _, number, name, *_ in CONTROL.findall(written) if name == "A")
+
+
 @pytest.mark.parametrize(("before", "after"), [(100, 40), (100, 60), (60, 100), (100, 99)])
 def test_a_terminal_that_is_made_narrower_has_no_remains(before: int, after: int) -> None:
     """Terminals break the lines of the last picture anew; all of their pieces are erased before the next one."""
     stream = Tty()
-    shown = console(stream, before, 30)
+    shown = console(stream, before, 60)
     with LiveReporter(stream, console=shown, clock=Clock()) as live:
         for event in failing_block():
             live(event)
         live._live.refresh()  # noqa: SLF001
-        broken = [piece for line in final_screen(stream.getvalue())[0] for piece in textwrap.wrap(line, after - 1)]
-        columns = [cell_len(line) for line in picture(live, before)]
-        stream.truncate(0)
-        stream.seek(0)
+        drawn = live._screen.drawn  # noqa: SLF001
+        assert max(drawn) < before
+        steps_up(stream)
         shown.width = after
         live._live.refresh()  # noqa: SLF001
-        up = sum(int(number or 1) for _, number, name, *_ in CONTROL.findall(stream.getvalue()) if name == "A")
-        assert broken
-        assert up == sum(-(-width // after) or 1 for width in columns) - 1
+        assert steps_up(stream) == sum(max(1, -(-columns // after)) for columns in drawn) - 1
 
 
-def picture(live: LiveReporter, width: int) -> list[str]:
-    """Return the lines that are drawn at a width."""
-    return [line.plain for line in live._screen.lines(width - 1, 29, "utf-8")]  # noqa: SLF001
+def test_a_terminal_that_is_made_lower_and_higher_has_no_remains() -> None:
+    """What was scrolled away comes back with the height, and is erased then; never more lines than there are."""
+    stream = Tty()
+    shown = console(stream, 100, 30)
+    with LiveReporter(stream, console=shown, clock=Clock()) as live:
+        for event in failing_block():
+            live(event)
+        live._live.refresh()  # noqa: SLF001
+        high = len(live._screen.drawn)  # noqa: SLF001
+        shown.height = 10
+        live._live.refresh()  # noqa: SLF001
+        low = len(live._screen.drawn)  # noqa: SLF001
+        assert low < 10 < high
+        steps_up(stream)
+        shown.height = 30
+        live._live.refresh()  # noqa: SLF001
+        assert steps_up(stream) == low - 1 + high - 10
+        shown.height = 40
+        live._live.refresh()  # noqa: SLF001
+        assert steps_up(stream) == len(live._screen.drawn) - 1  # noqa: SLF001
 
 
 def test_warnings_stay_on_the_screen_and_everything_else_is_erased() -> None:

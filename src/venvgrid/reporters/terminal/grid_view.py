@@ -43,7 +43,7 @@ class LiveGrid:
         heads = [cell_len(label) for label in self._head] or [*widths, 1]
         self._widths = [max(pair) for pair in zip(heads, [*widths, *(1 for _ in heads[len(widths) :])], strict=True)]
         self.width = sum(self._widths) + GAP * (len(self._widths) - 1)
-        self.height = len(self._rows) + bool(self._head) + 1 if self._rows else sys.maxsize
+        self.height = len(self._rows) + bool(self._head) if self._rows else sys.maxsize
 
     def lines(self, progress: Progress, encoding: str) -> Iterator[Text]:
         """Yield the lines for the current progress."""

@@ -40,6 +40,7 @@ MAX_DOING_LENGTH = 60  # characters
 EXPECTED_MIN_WIDTH = 60  # columns; in fewer expected durations are omitted
 MAX_ROWS = 16  # of running cells
 MIN_HEIGHT_OF_LEGEND = 8  # lines of the whole screen
+MIN_HEIGHT_OF_GAPS = 18
 _BAR = 20
 
 
@@ -94,20 +95,37 @@ class LiveReporter:
 
 
 class _Resized(RenderHook):
-    """Erases what is left of the last picture if the terminal was made narrower: its long lines became several."""
+    """Erases what is left of the last picture if the terminal changed its size.
+
+    A narrower terminal makes several lines of a long one. A lower one scrolls the first lines away, and a higher one
+    takes them back. (Terminals that do neither have nothing above that could be erased by mistake.)
+    """
 
     def __init__(self, screen: Screen, console: Console) -> None:
         self._screen, self._console = screen, console
+        self._size = console.size
+        self._scrolled: list[int] = []  # widths of the lines of pictures that were scrolled away
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Add the missing steps upwards to those of rich, which knows the number of drawn lines only."""
-        width = max(1, self._console.width)
-        more = sum(max(0, -(-columns // width) - 1) for columns in self._screen.drawn)
-        if not more:
+        size, before = self._console.size, self._size
+        if size == before:
             return renderables
-        self._screen.drawn = ()
-        step = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
-        return [Control(*step * more), *renderables]
+        self._size = size
+
+        def rows(columns: int) -> int:
+            return max(1, -(-columns // max(1, size.width)))
+
+        picture = list(self._screen.drawn)
+        while picture and sum(map(rows, picture)) > size.height:
+            self._scrolled.append(picture.pop(0))
+        found = sum(map(rows, picture))
+        room = size.height - before.height
+        while self._scrolled and rows(self._scrolled[-1]) <= room:
+            back = rows(self._scrolled.pop())
+            found, room = found + back, room - back
+        more = max(0, min(found, size.height) - len(self._screen.drawn))
+        return [Control(*((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)) * more), *renderables]
 
 
 class Screen:
@@ -145,31 +163,31 @@ class Screen:
         running = list(progress.running.values())  # one atomic step: the other thread may change it
         failures = self.failures.found
         has_legend = progress.total > 0 and height >= MIN_HEIGHT_OF_LEGEND
+        gap = [Text()] if height >= MIN_HEIGHT_OF_GAPS else []
         room = height - 1 - has_legend
-        least = min(len(running), MAX_ROWS, room // 3) + (min(MIN_SHAPE_HEIGHT, room // 3) + 1 if failures else 0)
-        grid = self._grid_lines(width, room - least, encoding)
-        yield from grid
-        room -= len(grid)
-        rows = min(len(running), MAX_ROWS, max(0, room - (least if failures else 0)))
-        rows = max(rows, min(len(running), MAX_ROWS, room // 3))
-        told = live_failures.lines(failures, progress.cells, width, room - rows - 1, encoding) if room > rows else []
-        yield from [*told, Text()] if told else []
-        yield from self._rows(running, rows if told else min(len(running), MAX_ROWS, room), width, now)
+        most = min(len(running), MAX_ROWS)
+        few = min(most, max(1, room // 4)) if most else 0
+        least = few + (min(MIN_SHAPE_HEIGHT, room // 3) + len(gap) if failures else 0)
+        grid = self._grid_lines(width, room - least - len(gap), encoding)
+        yield from [*grid, *gap] if grid else []
+        room -= len(grid) + len(gap) if grid else 0
+        rows = max(few, min(most, room - (least - few) * 2)) if failures else min(most, room)
+        told = live_failures.lines(failures, progress.cells, width, room - rows - len(gap), encoding)
+        yield from [*told, *gap] if told else []
+        yield from self._rows(running, rows if told else min(most, room), width, now)
         yield self._totals(now, len(running), width, encoding)
         if has_legend:
             yield legend(progress, width, encoding)
 
     def _grid_lines(self, width: int, height: int, encoding: str) -> list[Text]:
-        """Return the grid, or its heatmap, and an empty line; nothing if neither fits."""
+        """Return the grid, or its heatmap; nothing if neither fits."""
         if self._grid is None and self.progress.cells:
             self._grid = LiveGrid(self.progress.cells), Heatmap(self.progress.cells)
         if self._grid is None:
             return []
         full, heatmap = self._grid
         fits = full.height <= height and full.width <= width
-        drawn = [*full.lines(self.progress, encoding)] if fits else []
-        drawn = drawn or heatmap.lines(self.progress, width, height - 1, encoding)
-        return [*drawn, Text()] if drawn else []
+        return [*full.lines(self.progress, encoding)] if fits else heatmap.lines(self.progress, width, height, encoding)
 
     def _rows(self, running: list[Running], room: int, width: int, now: float) -> Iterator[Text]:
         """Yield a line for each running cell, at most `room` lines."""

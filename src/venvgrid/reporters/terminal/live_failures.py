@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ SILENT = frozenset({Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE, Outcome.C
 MAX_SHAPE_HEIGHT = 6  # lines
 MIN_SHAPE_HEIGHT = 3  # of a failure among others
 MAX_SHAPE_WIDTH = 24  # columns
-MIN_TEXT_WIDTH = 24  # columns beside a picture
+MIN_TEXT_WIDTH = 28  # columns beside a picture
 MAX_CELLS = 2_000  # of more no ranges are computed eight times a second
 ALL, SOME, NONE = ("■", "#"), ("▪", "+"), ("·", ".")
 
@@ -41,7 +42,8 @@ class LiveFailures:
     """Collects failures from events: of running cells by their message, of finished ones by their signature."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Failing] = {}  # by headline
+        self._known: dict[str, Failing] = {}  # by signature, or by message as long as only running cells had it
+        self._signatures: dict[str, str] = {}  # by message
         self._attempts: dict[str, int] = {}
 
     def add(self, event: Event) -> None:
@@ -52,7 +54,9 @@ class LiveFailures:
                     self._attempts[event.cell] = event.attempt
                     self._forget(event.cell)
                 if event.verdict in BAD:
-                    self._add(event.cell, event.message or event.verdict.value, Outcome.FAILED, event.test)
+                    what = text.line(event.message or event.verdict.value)
+                    key = self._signatures.get(what, f"message {what}")
+                    self._add(key, what, event.cell, Outcome.FAILED, event.test)
             case CellFinished():
                 self._forget(event.result.id)
                 self._finish(event.result)
@@ -70,13 +74,15 @@ class LiveFailures:
             return
         for failure in result.failures:
             what = ": ".join(filter(None, (failure.kind, failure.message))) or result.outcome.value
-            self._add(result.id, what, result.outcome, failure.test)
+            key = f"signature {failure.signature}"
+            self._signatures.setdefault(text.line(failure.message), key)
+            self._add(key, text.line(what), result.id, result.outcome, failure.test)
         if not result.failures:
-            self._add(result.id, result.reason or result.outcome.value, result.outcome)
+            what = text.line(result.reason or result.outcome.value)
+            self._add(f"{result.outcome}: {what}", what, result.id, result.outcome)
 
-    def _add(self, cell: str, what: str, outcome: Outcome, test: str = "") -> None:
-        headline = text.line(what)
-        failing = self._known.setdefault(headline, Failing(headline=headline, outcome=outcome))
+    def _add(self, key: str, headline: str, cell: str, outcome: Outcome, test: str = "") -> None:
+        failing = self._known.setdefault(key, Failing(headline=headline, outcome=outcome))
         failing.cells[cell] += 1
         if test:
             failing.tests[test] = None
@@ -113,27 +119,39 @@ def _failure(
     room = min(MAX_SHAPE_WIDTH, width - MIN_TEXT_WIDTH - 2)
     picture = shape(failing.cells.keys(), cells, room, height, encoding) if room > 1 and height > 1 else []
     beside = max(map(cell_len, picture), default=0)
-    sign = text.symbol(failing.outcome, encoding)
-    told = [(f"{sign} {failing.headline}", "red")]
-    tests = list(failing.tests)
-    if tests:
-        more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
-        told.append((_shortened(text.line(tests[0]), width - beside - 4 - len(more)) + more, ""))
-    where = ranges.described(list(failing.cells), cells) if len(cells) <= MAX_CELLS else ""
-    many = f"{len(failing.cells)} of {text.count(len(cells), 'cell')}"
-    told.append((text.line(f"{many}: {where}" if where else many), "bright_black"))
-    if len(told) > height:
-        told = [told[0], told[-1]][:height]
+    beside += 2 if beside else 0
+    told = _told(failing, cells, width - beside, height, encoding)
     drawn = []
     for number in range(max(len(picture), len(told))):
         left = picture[number] if number < len(picture) else ""
         words, style = told[number] if number < len(told) else ("", "")
-        line = Text(left + " " * (beside - cell_len(left) + 2 if beside else 0), style="red")
-        line.append(("" if number == 0 else "  ") + words if words else "", style=f"not bold {style or 'default'}")
+        line = Text(left + " " * (beside - cell_len(left)), style="red").append(words, style=style)
         line.rstrip()
-        line.truncate(width, overflow="crop")
         drawn.append(line)
     return drawn
+
+
+def _told(
+    failing: Failing, cells: Mapping[str, Mapping[str, str]], width: int, height: int, encoding: str
+) -> list[tuple[str, str]]:
+    """Return what failed, the first test, and in which cells, each line with its style; tests are left out first."""
+    head = (_cut(f"{text.symbol(failing.outcome, encoding)} {failing.headline}", width), "red")
+    many = f"{len(failing.cells)} of {text.count(len(cells), 'cell')}"
+    where = ranges.described(list(failing.cells), cells) if len(cells) <= MAX_CELLS else ""
+    room = max(1, width - 2)
+    places = textwrap.wrap(text.line(f"{many}: {where}" if where else many), room)
+    if len(places) >= height and where:  # where is more than how many
+        places = [_cut(text.line(where), room)]
+    told = [head, *((f"  {line}", "bright_black") for line in places)]
+    tests = list(failing.tests)
+    if tests and len(told) < height:
+        more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
+        told.insert(1, (f"  {_shortened(text.line(tests[0]), room - len(more))}{more}", "default"))
+    return told[:height]
+
+
+def _cut(line: str, room: int) -> str:
+    return line if cell_len(line) <= room else f"{line[: max(0, room - 1)]}~"
 
 
 def shape(
