@@ -146,7 +146,7 @@ def _planned(parser: Parser) -> Parser:
 def _add_run(commands: Commands[Parser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
     parser = _planned(_command(commands, "run", summary, help_texts.RUN_EXAMPLES))
-    parser.add_argument("-v", "--verbose", action="store_true", help="show more progress")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show more progress, and why a cell runs again")
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument(
         "--changed",

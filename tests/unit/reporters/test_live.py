@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
+from rich.control import Control
 
 from venvgrid.model import (
     CaseOutcome,
@@ -26,7 +27,7 @@ from venvgrid.model import (
     TestsCollected,
 )
 from venvgrid.reporters.terminal import live_failures
-from venvgrid.reporters.terminal.live import LiveReporter, Screen
+from venvgrid.reporters.terminal.live import LiveReporter, Resized, Screen
 from venvgrid.reporters.terminal.progress import Progress
 
 if TYPE_CHECKING:
@@ -403,51 +404,40 @@ def test_one_estimate_for_the_run() -> None:
     assert drawn(*events, width=39)[-2] == "1/9 ✓1 3 min left"
 
 
-def steps_up(stream: Tty) -> int:
-    """Return how many lines the cursor was sent upwards, and forget what was written."""
-    written = stream.getvalue()
-    stream.truncate(0)
-    stream.seek(0)
-    return sum(int(number or 1) for _, number, name, *_ in CONTROL.findall(written) if name == "A")
+def steps_up(hook: Resized) -> int:
+    """Return how many lines the cursor is sent upwards, besides those that rich draws."""
+    (first, *_) = [*hook.process_renderables([]), Control()]
+    assert isinstance(first, Control)
+    return str(first).count("\x1b[1A")
 
 
-@pytest.mark.parametrize(("before", "after"), [(100, 40), (100, 60), (60, 100), (100, 99)])
-def test_a_terminal_that_is_made_narrower_has_no_remains(before: int, after: int) -> None:
+def resized(*sizes: tuple[int, int], drawn: tuple[int, ...]) -> list[int]:
+    """Return the steps upwards for each size that a terminal of 100 x 30 gets; `drawn` are the widths of its lines."""
+    shown, screen = console(Tty(), 100, 30), Screen(Clock())
+    hook = Resized(screen, shown)
+    steps: list[int] = []
+    for width, height in sizes:
+        screen.drawn = drawn[: shown.height - 1]  # the last picture fitted the last size
+        shown.width, shown.height = width, height
+        steps.append(steps_up(hook))
+    return steps
+
+
+def test_a_terminal_that_is_made_narrower_has_no_remains() -> None:
     """Terminals break the lines of the last picture anew; all of their pieces are erased before the next one."""
-    stream = Tty()
-    shown = console(stream, before, 60)
-    with LiveReporter(stream, console=shown, clock=Clock()) as live:
-        for event in failing_block():
-            live(event)
-        live._live.refresh()  # noqa: SLF001
-        drawn = live._screen.drawn  # noqa: SLF001
-        assert max(drawn) < before
-        steps_up(stream)
-        shown.width = after
-        live._live.refresh()  # noqa: SLF001
-        assert steps_up(stream) == sum(max(1, -(-columns // after)) for columns in drawn) - 1
+    assert resized((100, 30), drawn=(99, 50, 0)) == [0]
+    assert resized((50, 30), drawn=(99, 50, 0)) == [1]
+    assert resized((40, 30), drawn=(99, 50, 0)) == [2 + 1]
+    assert resized((200, 30), drawn=(99, 50, 0)) == [0]
 
 
 def test_a_terminal_that_is_made_lower_and_higher_has_no_remains() -> None:
     """What was scrolled away comes back with the height, and is erased then; never more lines than there are."""
-    stream = Tty()
-    shown = console(stream, 100, 30)
-    with LiveReporter(stream, console=shown, clock=Clock()) as live:
-        for event in failing_block():
-            live(event)
-        live._live.refresh()  # noqa: SLF001
-        high = len(live._screen.drawn)  # noqa: SLF001
-        shown.height = 10
-        live._live.refresh()  # noqa: SLF001
-        low = len(live._screen.drawn)  # noqa: SLF001
-        assert low < 10 < high
-        steps_up(stream)
-        shown.height = 30
-        live._live.refresh()  # noqa: SLF001
-        assert steps_up(stream) == low - 1 + high - 10
-        shown.height = 40
-        live._live.refresh()  # noqa: SLF001
-        assert steps_up(stream) == len(live._screen.drawn) - 1  # noqa: SLF001
+    lines = (10,) * 20
+    assert resized((100, 15), drawn=lines) == [0]
+    assert resized((100, 15), (100, 30), drawn=lines) == [0, 5]
+    assert resized((100, 15), (100, 18), (100, 30), (100, 40), drawn=lines) == [0, 3, 2, 0]
+    assert resized((5, 15), (100, 30), drawn=lines) == [0, 13]  # of 40 pieces 15 were left: 13 lines came back
 
 
 def test_warnings_stay_on_the_screen_and_everything_else_is_erased() -> None:

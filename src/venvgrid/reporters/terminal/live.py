@@ -52,17 +52,18 @@ class LiveReporter:
         stream: TextIO,
         *,
         expected: Mapping[str, float] = NOTHING_EXPECTED,
+        verbose: bool = False,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Draw on `stream`, a terminal.
 
-        `expected` maps cells to the seconds that their tests took last time. `console` and `clock` (seconds) are for
-        tests.
+        `expected` maps cells to the seconds that their tests took last time. `verbose`: print all messages. `console`
+        and `clock` (seconds) are for tests.
         """
         quiet = cast("TextIO", SafeStream(stream))
         self._console = console or Console(file=quiet, highlight=False, emoji=False, markup=False)
-        self._screen = Screen(clock, expected)
+        self._screen, self._verbose = Screen(clock, expected), verbose
         self._live = Live(
             self._screen,
             console=self._console,
@@ -75,7 +76,7 @@ class LiveReporter:
 
     def __enter__(self) -> Self:
         """Start drawing."""
-        self._console.push_render_hook(_Resized(self._screen, self._console))  # the end of rich's takes the last one
+        self._console.push_render_hook(Resized(self._screen, self._console))  # the end of rich's takes the last one
         self._live.start(refresh=True)
         return self
 
@@ -87,14 +88,15 @@ class LiveReporter:
     def __call__(self, event: Event) -> None:
         """Add an event. It is drawn at the next refresh."""
         self._screen.add(event)
-        if isinstance(event, Message) and event.level == "warning":
-            self._print(Text(f"warning: {text.line(event.text, 500)}", style="yellow"))
+        if isinstance(event, Message) and (self._verbose or event.level == "warning"):
+            style = "yellow" if event.level == "warning" else "bright_black"
+            self._print(Text(f"{text.line(event.level)}: {text.line(event.text, 500)}", style=style))
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
 
 
-class _Resized(RenderHook):
+class Resized(RenderHook):
     """Erases what is left of the last picture if the terminal changed its size.
 
     A narrower terminal makes several lines of a long one. A lower one scrolls the first lines away, and a higher one
