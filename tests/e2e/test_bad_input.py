@@ -29,8 +29,14 @@ MATRIX = f'[axes]\npython = ["{HERE}"]\n'
         ('[axes]\nsix = ["1"]\n[[exclude]]\nsxi = "1"\n', ["exclude[0].sxi", "did you mean 'six'"]),
         ('[axes]\nenv.A = ["x", "X"]\n', ["two cells would have the same id"]),
         ('[project]\npath = "nowhere"\n[axes]\nsix = ["1"]\n', ["project.path", "nowhere"]),
-        ('[project]\ngroups = ["tset"]\n[axes]\nsix = ["1"]\n', ["project.groups", "tset", "declared"]),
-        ('[project]\nextras = ["plto"]\n[axes]\nsix = ["1"]\n', ["project.extras", "plto", "declared"]),
+        (
+            '[project]\ngroups = ["tset"]\n[axes]\nsix = ["1"]\n',
+            ["matrix.toml: project.groups", "no group 'tset'", "has no [dependency-groups]"],
+        ),
+        (
+            '[project]\nextras = ["plto"]\n[axes]\nsix = ["1"]\n',
+            ["matrix.toml: project.extras: demo has no extra 'plto'", "it declares none"],
+        ),
     ],
     ids=["broken TOML", "unknown keys", "no values", "unknown axis", "same ids", "no project", "no group", "no extra"],
 )

@@ -6,6 +6,7 @@ which excludes every cell that contains them. Then the cells are chosen anew, un
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,13 @@ def _matching(context: RunContext, plan: Plan) -> Plan:
     expression = context.options.cells
     outcomes = {name: earlier.outcome for name, earlier in context.history.items()}
     names = [axis.name for axis in context.config.axes]
-    found = choose_cells(plan, selection.compile(expression, names, outcomes))
+    ids = [item.cell.id for item in plan.cells]
+    found = choose_cells(plan, selection.compile(expression, names, outcomes, ids))
     if not found.cells:
-        raise NothingToRunError(f"-k {expression!r} matches no cell; see them all with: venvgrid plan")
+        close = difflib.get_close_matches(expression, ids, n=1)
+        hint = f"did you mean {close[0]}? All cells: venvgrid list" if close else "see all cells with: venvgrid list"
+        tests = f". To choose tests, type: venvgrid run -- -k {expression}" if expression.isidentifier() else ""
+        raise NothingToRunError(f"-k {expression!r} matches no cell; {hint}{tests}")
     return found
 
 

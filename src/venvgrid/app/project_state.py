@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from venvgrid.config.values import nearest
 from venvgrid.model import AxisKind, ConfigError, InstallMode
 from venvgrid.model.names import normalise
 from venvgrid.project import build_files, inputs, sources
@@ -14,7 +16,7 @@ from venvgrid.project import metadata as project
 from venvgrid.project.build_copy import BuildSources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from venvgrid.model import Config
@@ -39,13 +41,15 @@ class ProjectState:
         """The static metadata, or None if only a wheel has them or nothing is installed."""
         if self.config.project.install is InstallMode.NONE:
             return None
-        project.check_installable(self.path)
+        with self._at_its_file():
+            project.check_installable(self.path)
         return project.static_metadata(self.path)
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """The requirements of the dependency groups."""
-        return project.group_requirements(self.path, self.config.project.groups)
+        with self._at_its_file():
+            return project.group_requirements(self.path, self.config.project.groups)
 
     @cached_property
     def snapshot(self) -> dict[str, str]:
@@ -94,7 +98,20 @@ class ProjectState:
                 wanted.update(part for value in axis.values for part in value.split(","))
         unknown = sorted(extra for extra in wanted if extra and normalise(extra) not in declared)
         if unknown:
-            there = ", ".join(sorted(declared)) or "none"
-            raise ConfigError(
-                [f"project.extras: {self.metadata.name} has no extra {', '.join(unknown)} (declared: {there})"]
-            )
+            there = f"declared: {', '.join(sorted(declared))}" if declared else "it declares none"
+            name = self.metadata.name
+            with self._at_its_file():
+                raise ConfigError(
+                    [
+                        f"project.extras: {name} has no extra '{extra}'{nearest(extra, declared)} ({there})"
+                        for extra in unknown
+                    ]
+                )
+
+    @contextmanager
+    def _at_its_file(self) -> Iterator[None]:
+        """Name the file of the configuration in mistakes."""
+        try:
+            yield
+        except ConfigError as error:
+            raise ConfigError([f"{self.config.file.name}: {mistake}" for mistake in error.mistakes]) from error

@@ -22,7 +22,7 @@ from venvgrid.app.plan import make_plan
 from venvgrid.app.request import make_request
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
-from venvgrid.model import ExitStatus, Stage, UsageError
+from venvgrid.model import ExitStatus, Outcome, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import coverage, journal, report, result_cache, run_folders
 from venvgrid.running import loop
@@ -131,6 +131,7 @@ def _perform(context: RunContext, request: RunRequest, folder: RunFolder) -> Ite
     scheduler = Scheduler(
         request,
         cached=context.result_cache.find,
+        why=lambda cell: _why_again(context, cell),
         append_log=lambda cell, text: folder.append_log(cell, redactor.text(text)),
         clean=redactor.text,
     )
@@ -141,6 +142,16 @@ def _perform(context: RunContext, request: RunRequest, folder: RunFolder) -> Ite
 
     with context.front.listening(stop):
         yield from redactor.events(loop.run(scheduler, executor))
+
+
+def _why_again(context: RunContext, cell: str) -> str:
+    """Return why a cell runs although it ran before; "" if it is new, or if the user wants all cells to run."""
+    earlier = context.history.get(cell)
+    if earlier is None or not context.result_cache.may_use:
+        return ""
+    if earlier.outcome is not Outcome.PASSED:
+        return f"it was {earlier.outcome.value} in its last run"
+    return context.result_cache.why.get(cell, "") or "the result of its last run was not kept (venvgrid report: notes)"
 
 
 def load(root: Path, folder: RunFolder) -> Report:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from venvgrid.cli import parser as parsers
 from venvgrid.cli import signals
 from venvgrid.cli.terminal import Terminal
-from venvgrid.model import ExitStatus, VenvgridError
+from venvgrid.model import ExitStatus, UsageError, VenvgridError
 from venvgrid.model.version import __version__
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
@@ -54,25 +55,39 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(argv: list[str], terminal: Terminal) -> int:
-    arguments, rest = argv, None
-    if "--" in argv:
-        cut = argv.index("--")
-        arguments, rest = argv[:cut], tuple(argv[cut + 1 :])
+    arguments, rest = parsers.split(argv)
     parser = parsers.build()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
         from venvgrid.cli.commands import completion  # noqa: PLC0415
 
         completion.complete(parser)
-    parsed = parser.parse_args(arguments)
+    parsed = _parsed(parser, arguments, argv)
     if parsed.command is None:
         parser.print_help()
         return ExitStatus.USAGE
     if rest is not None and parsed.command not in {"run", "exec"}:
-        parser.error(f"{parsed.command} takes no arguments after --")
+        raise UsageError(f"{parsed.command} starts no tests, and takes no arguments after --; `venvgrid run` does")
     parsed.rest = rest or ()
     module = importlib.import_module(f"venvgrid.cli.commands.{parsed.command}")
     status: int = module.main(parsed, terminal)
     return status
+
+
+def _parsed(parser: parsers.Parser, arguments: list[str], argv: list[str]) -> argparse.Namespace:
+    """Parse the arguments.
+
+    Raises:
+        UsageError: they are wrong; the message says what to type.
+    """
+    try:
+        parsed = parser.parse_args(arguments)
+        if parsed.command is None and argv:
+            parser.error("a command is missing")
+    except parsers.RefusedError as error:
+        from venvgrid.cli import mistakes  # noqa: PLC0415  (a right command line needs none)
+
+        raise UsageError(mistakes.explain(str(error), argv, parsers.option_names(parser))) from None
+    return parsed
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from venvgrid.cli import signals
 from venvgrid.config import config_file, grids, loading
 from venvgrid.model import ExitStatus, NothingToRunError, UsageError
 from venvgrid.planning import expansion
+from venvgrid.planning.selection import is_part
 from venvgrid.processes.parallel import usable_cpus
 
 if TYPE_CHECKING:
@@ -33,14 +34,18 @@ SEVEREST_FIRST = (
 )
 
 
-def find(arguments: argparse.Namespace) -> Source:
-    """Read the file that the command line names, or the one of this folder."""
-    return config_file.find(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+def find(arguments: argparse.Namespace, terminal: Terminal) -> Source:
+    """Read the file that the command line names, or the one of this folder or of those above it."""
+    source = config_file.find(Path(arguments.config) if arguments.config else None, cwd=Path.cwd())
+    if not getattr(arguments, "quiet", False):
+        for note in source.notes:
+            terminal.message(f"note: {note}")
+    return source
 
 
-def load(arguments: argparse.Namespace) -> Config:
+def load(arguments: argparse.Namespace, terminal: Terminal) -> Config:
     """Return the checked configuration, for commands that need no cells; policies stay unresolved."""
-    return loading.build(find(arguments))
+    return loading.build(find(arguments, terminal))
 
 
 def run_options(arguments: argparse.Namespace, terminal: Terminal) -> RunOptions:
@@ -89,13 +94,13 @@ class SelectedGrids:
     grids: tuple[str, ...]
 
 
-def select_grids(arguments: argparse.Namespace) -> SelectedGrids:
+def select_grids(arguments: argparse.Namespace, terminal: Terminal) -> SelectedGrids:
     """Return the grids that the command line names; by default the unnamed one, or all if there is none.
 
     Raises:
         UsageError, ConfigError: there is no such grid.
     """
-    source = find(arguments)
+    source = find(arguments, terminal)
     named = grids.names(source.table)
     has_main = "axes" in source.table or not named
     every = (*([""] if has_main else []), *named)
@@ -104,6 +109,11 @@ def select_grids(arguments: argparse.Namespace) -> SelectedGrids:
             raise UsageError("--all-grids and the name of a grid: leave out one of them")
         return SelectedGrids(source=source, grids=every)
     wanted = tuple(dict.fromkeys(arguments.grids)) or (("",) if has_main else every)
+    for name in arguments.grids:
+        if name not in named:
+            from venvgrid.cli import mistakes  # noqa: PLC0415
+
+            raise UsageError(f"{source.file.name}: {mistakes.no_grid(name, named, getattr(arguments, 'rest', ()))}")
     for name in wanted:
         loading.build(source, grid=name)  # a mistake of typing shows before the first one runs
     return SelectedGrids(source=source, grids=wanted)
@@ -146,6 +156,6 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
         if chosen.cells:
             return loaded, chosen
         ids += [item.cell.id for item in planned.cells]
-    close = difflib.get_close_matches(cell, ids, n=1)
-    hint = f"; did you mean {close[0]}?" if close else f"; the cells are {', '.join(ids[:5])}, … (venvgrid plan)"
-    raise UsageError(f"there is no cell {cell!r}{hint}")
+    close = [name for name in ids if is_part(name, cell)] or difflib.get_close_matches(cell, ids, n=3)
+    hint = f"; did you mean {' or '.join(close[:3])}?" if close else "."
+    raise UsageError(f"there is no cell {cell!r}{hint} List the cells with: venvgrid list")

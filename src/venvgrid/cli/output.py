@@ -57,7 +57,7 @@ def progress(
     elif terminal.is_live:
         from venvgrid.reporters.terminal.live import LiveReporter  # noqa: PLC0415  (rich takes 100 ms)
 
-        with LiveReporter(terminal.err, expected=expected) as live:
+        with LiveReporter(terminal.err, expected=expected, verbose=arguments.verbose) as live:
             yield live
     else:
         from venvgrid.reporters.terminal.lines import LinesReporter  # noqa: PLC0415

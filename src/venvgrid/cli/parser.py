@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
+from venvgrid.cli import help_texts
 from venvgrid.model.version import __version__
 from venvgrid.reporters.formats import FORMATS
 
@@ -23,75 +24,35 @@ CACHE_ACTIONS = {
 }
 SCHEMAS = ("config", "results", "events", "plan")
 SHELLS = ("bash", "zsh", "fish", "powershell")
-EPILOG = """\
-examples:
-  venvgrid init                      write a first matrix.toml from what the project declares
-  venvgrid plan                      which cells can exist, and why the others cannot
-  venvgrid run                       run all of them
-  venvgrid run -k 'python>=3.12'     some of them
-  venvgrid run --failed -- -x        what was red last time, with an option for pytest
-  venvgrid shell py3.12-numpy2.0     look into a cell
-
-exit status: 0 every cell that can exist passed; 1 a test outcome is red; 2 usage or configuration;
-3 no test is red, but a cell could not be built or resolved, or lacks its interpreter; 4 nothing to run;
-130 interrupted; 70 a bug in venvgrid"""
-EXPRESSIONS = """\
-expressions of -k:
-  py3.12-numpy2.0                    one cell, by its id
-  'py3.1?-*'                         globs over ids
-  python>=3.12                       compare an axis: == != < <= > >=
-  outcome==failed                    what the last run found; also red, green, none (not in it)
-  nightly, label==nightly            cells that an [[include]] gave the label
-  'python>=3.9 and not numpy==2.2'   and, or, not, parentheses
-"""
-RUN_EXAMPLES = f"""\
-examples:
-  venvgrid run                                everything; what has not changed since it passed is not run again
-  venvgrid run --failed                       what was not green last time
-  venvgrid run -k py3.13-freezegun1.2 -- -x tests/test_timed.py
-  venvgrid run --report html=report.html --report junit=junit.xml
-  venvgrid run --locked --report github       in a workflow of GitHub
-
-{EXPRESSIONS}"""
-PLAN_EXAMPLES = f"""\
-examples:
-  venvgrid plan                      which cells can exist, and why the others cannot
-  venvgrid plan --json               for a program
-  venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
-
-{EXPRESSIONS}"""
-REPORT_EXAMPLES = """\
-examples:
-  venvgrid report                              the last run again
-  venvgrid report --format html -o report.html
-  venvgrid report 20261121-1430 --format markdown
-  venvgrid report --format shields -o badge.json"""
-INIT_EXAMPLES = """\
-examples:
-  venvgrid init
-  venvgrid init --from tox
-  venvgrid init --from noxfile.py
-  venvgrid init --from .github/workflows/ci.yml
-
-What cannot be carried over is said, and stands at the end of the file."""
-SCHEMA_EXAMPLES = """\
-For completion and checks while you type, in editors that use taplo (VS Code's Even Better TOML, Helix, Zed):
-  venvgrid schema > .venvgrid/config.schema.json
-and as the first line of matrix.toml:
-  #:schema .venvgrid/config.schema.json"""
-COMPLETION_EXAMPLES = """\
-Commands, options, ids of cells and of runs are completed. Once, or in the start-up file of the shell:
-  bash, zsh     eval "$(venvgrid completion bash)"
-  fish          venvgrid completion fish > ~/.config/fish/completions/venvgrid.fish
-  PowerShell    venvgrid completion powershell | Out-String | Invoke-Expression"""
 
 
-def build() -> argparse.ArgumentParser:
+class RefusedError(Exception):
+    """The command line is wrong; the message is that of argparse."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are exceptions: `cli/mistakes.py` explains them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise RefusedError."""
+        raise RefusedError(message)
+
+
+def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
+    """Map each command to the names of its options."""
+    (commands,) = [item for item in parser._actions if isinstance(item, argparse._SubParsersAction)]  # noqa: SLF001
+    return {
+        name: tuple(option for action in command._actions for option in action.option_strings)  # noqa: SLF001
+        for name, command in commands.choices.items()
+    }
+
+
+def build() -> Parser:
     """Make the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="venvgrid",
         description="Run a project's tests in every combination of Python and dependency versions.",
-        epilog=EPILOG,
+        epilog=help_texts.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -105,9 +66,7 @@ def build() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    commands: Commands[argparse.ArgumentParser], name: str, summary: str, examples: str = ""
-) -> argparse.ArgumentParser:
+def _command(commands: Commands[Parser], name: str, summary: str, examples: str = "") -> Parser:
     return commands.add_parser(
         name,
         help=summary,
@@ -118,7 +77,25 @@ def _command(
     )
 
 
-def _configured(parser: argparse.ArgumentParser, default: str | None = None) -> argparse.ArgumentParser:
+def split(argv: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
+    """Return the arguments of venvgrid, and those of the command that it starts; None without any.
+
+    The latter begin after `--`, or after the cell of `exec`.
+    """
+    values = 0  # positional arguments so far, the command first
+    for number, word in enumerate(argv):
+        if word == "--":
+            return argv[:number], tuple(argv[number + 1 :])
+        is_value = number > 0 and argv[number - 1] in {"-c", "--config"}
+        if word.startswith("-") or is_value:
+            continue
+        if argv[0] == "exec" and values == 2:  # noqa: PLR2004  (exec, the cell)
+            return argv[:number], tuple(argv[number:])
+        values += 1
+    return argv, None
+
+
+def _configured(parser: Parser, default: str | None = None) -> Parser:
     parser.add_argument(
         "-c",
         "--config",
@@ -129,7 +106,7 @@ def _configured(parser: argparse.ArgumentParser, default: str | None = None) -> 
     return parser
 
 
-def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _selecting(parser: Parser) -> Parser:
     _configured(parser)
     option = parser.add_argument(
         "grids", nargs="*", metavar="GRID", help="the [grid.NAME] of these names (default: the grid outside of them)"
@@ -140,9 +117,14 @@ def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         "-k",
         dest="expression",
         metavar="EXPR",
-        help="only these cells: 'python>=3.9 and not numpy==2.2', or ids with globs",
+        help="only these cells: 'python>=3.9 and not numpy==2.2', or parts of ids: py3.13",
     )
     _completed(option, "cells")
+    return parser
+
+
+def _planned(parser: Parser) -> Parser:
+    _selecting(parser)
     parser.add_argument(
         "-j",
         dest="workers",
@@ -161,10 +143,10 @@ def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_run(commands: Commands[Parser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
-    parser = _planned(_command(commands, "run", summary, RUN_EXAMPLES))
-    parser.add_argument("-v", "--verbose", action="store_true", help="show more progress")
+    parser = _planned(_command(commands, "run", summary, help_texts.RUN_EXAMPLES))
+    parser.add_argument("-v", "--verbose", action="store_true", help="show more progress, and why a cell runs again")
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument(
         "--changed",
@@ -188,25 +170,29 @@ def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
     )
 
 
-def _add_plan(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_plan(commands: Commands[Parser]) -> None:
     summary = "resolve, and print which cells run, which cannot, and why"
-    parser = _planned(_command(commands, "plan", summary, PLAN_EXAMPLES))
+    parser = _planned(_command(commands, "plan", summary, help_texts.PLAN_EXAMPLES))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
     _without_builds(parser)
     parser = _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
     _without_builds(parser)
     parser.add_argument("--update", action="store_true", help="update the versions of axes with a policy")
+    summary = "print the ids of all cells, without resolving them"
+    parser = _selecting(_command(commands, "list", summary, help_texts.LIST_EXAMPLES))
+    parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 
 
-def _without_builds(parser: argparse.ArgumentParser) -> None:
+def _without_builds(parser: Parser) -> None:
     parser.add_argument(
         "--no-build", action="store_true", help="run no build of the project; cells that need one stay unknown"
     )
 
 
-def _add_report(commands: Commands[argparse.ArgumentParser]) -> None:
-    parser = _configured(_command(commands, "report", "render a finished run", REPORT_EXAMPLES))
+def _add_report(commands: Commands[Parser]) -> None:
+    parser = _configured(_command(commands, "report", "render a finished run", help_texts.REPORT_EXAMPLES))
     option = parser.add_argument(
         "run", nargs="?", metavar="RUN", help="run id or unique prefix (default: the latest run)"
     )
@@ -215,7 +201,7 @@ def _add_report(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of the terminal")
 
 
-def _add_environments(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_environments(commands: Commands[Parser]) -> None:
     parser = _command(commands, "python", "list the interpreters found, and the places searched")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -244,18 +230,18 @@ def _add_environments(commands: Commands[argparse.ArgumentParser]) -> None:
                 "--max-size", metavar="SIZE", help="delete the longest unused until this much is left, e.g. 5G"
             )
 
-    for name, summary in (
-        ("exec", "run a command in a cell's environment: exec CELL -- CMD"),
-        ("shell", "open a shell in a cell's environment"),
+    for name, summary, examples in (
+        ("exec", "run a command in a cell's environment: exec CELL CMD", help_texts.EXEC_EXAMPLES),
+        ("shell", "open a shell in a cell's environment", ""),
     ):
-        parser = _configured(_command(commands, name, summary))
+        parser = _configured(_command(commands, name, summary, examples))
         _completed(parser.add_argument("cell", metavar="CELL"), "cells")
         parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
 
 
-def _add_helpers(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_helpers(commands: Commands[Parser]) -> None:
     summary = "write a first matrix.toml from what the project declares"
-    parser = _command(commands, "init", summary, INIT_EXAMPLES)
+    parser = _command(commands, "init", summary, help_texts.INIT_EXAMPLES)
     parser.add_argument(
         "--from",
         dest="source",
@@ -263,9 +249,11 @@ def _add_helpers(commands: Commands[argparse.ArgumentParser]) -> None:
         help="a file of another runner: tox.ini, tox.toml, noxfile.py (read, never executed), pyproject.toml, "
         "hatch.toml or a workflow; or tox, nox, hatch to search for it",
     )
-    parser = _command(commands, "schema", "print the JSON Schema of a file, for editors and programs", SCHEMA_EXAMPLES)
+    parser = _command(
+        commands, "schema", "print the JSON Schema of a file, for editors and programs", help_texts.SCHEMA_EXAMPLES
+    )
     parser.add_argument("format", nargs="?", choices=SCHEMAS, default="config", help="of which file (default: config)")
-    parser = _command(commands, "completion", "print the completion code for a shell", COMPLETION_EXAMPLES)
+    parser = _command(commands, "completion", "print the completion code for a shell", help_texts.COMPLETION_EXAMPLES)
     parser.add_argument("shell", choices=SHELLS)
 
 

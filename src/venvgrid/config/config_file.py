@@ -6,7 +6,8 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,15 @@ _PLACE = re.compile(r" ?\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The raw table of a configuration; `prefix` begins the key paths of messages."""
+    """The raw table of a configuration; `prefix` begins the key paths of messages.
+
+    `notes` are about the choice of the file: it is not in the current folder, or another one was passed over.
+    """
 
     table: Mapping[str, Any]
     file: Path
     prefix: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def find(file: Path | None, *, cwd: Path) -> Source:
@@ -37,8 +42,8 @@ def find(file: Path | None, *, cwd: Path) -> Source:
 
     Args:
         file: the file of -c, relative to `cwd`: any TOML file, or a pyproject.toml. None searches for it.
-        cwd: the folder to search for matrix.toml, then for [tool.venvgrid] of pyproject.toml; inside a git checkout
-            also the folders above, up to the checkout's.
+        cwd: the folder to search for matrix.toml, then for [tool.venvgrid] of pyproject.toml; then the folders above:
+            up to the one of the git checkout, or, without one, up to one that is the user's home or not theirs alone.
 
     Raises:
         ConfigError: there is none, it cannot be read, or it is no valid TOML.
@@ -47,18 +52,30 @@ def find(file: Path | None, *, cwd: Path) -> Source:
     if file is not None:
         path = Path(os.path.normpath(cwd / file))
         return parse(_text(path), path)
-    looked: list[str] = []
-    for folder in _folders(cwd):
+    folders = list(_folders(cwd))
+    for folder in folders:
         for path in (folder / FILE_NAME, folder / PYPROJECT):
-            looked.append(str(path))
             if os.path.lexists(path):
                 text = _text(path)
                 if path.name == FILE_NAME or _is_ours(text, path):
-                    return parse(text, path)
-                looked[-1] += " (it has no [tool.venvgrid])"
-    raise ConfigError(
-        [f"no configuration found. Looked for: {', '.join(looked)}. Type `venvgrid init` to write a first {FILE_NAME}"]
-    )
+                    return replace(parse(text, path), notes=tuple(_notes(path, cwd)))
+    where = str(cwd) if len(folders) == 1 else f"{cwd} or in a folder above it, up to {folders[-1]}"
+    without = next((folder / PYPROJECT for folder in folders if os.path.lexists(folder / PYPROJECT)), None)
+    seen = f" ({without} has no [tool.venvgrid])" if without else ""
+    missing = f"neither {FILE_NAME} nor [tool.venvgrid] of {PYPROJECT} is in {where}{seen}"
+    raise ConfigError([f"no configuration found: {missing}. Type `venvgrid init` to write a first {FILE_NAME}"])
+
+
+def _notes(path: Path, cwd: Path) -> Iterator[str]:
+    """Yield what the user should know of the choice of a file."""
+    if path.parent != cwd:
+        yield f"the configuration is {path}"
+    other = path.with_name(PYPROJECT)
+    if path.name == FILE_NAME and os.path.lexists(other):
+        with suppress(ConfigError):  # not ours: builds and tests will tell
+            if _is_ours(_text(other), other):
+                used = f"{FILE_NAME} is used, [tool.venvgrid] of {PYPROJECT} is not"
+                yield f"{path.parent} has two configurations: {used}; remove one, or choose it with -c {PYPROJECT}"
 
 
 def parse(text: str, file: Path) -> Source:
@@ -92,10 +109,29 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
 
 
 def _folders(cwd: Path) -> Iterator[Path]:
-    """Yield `cwd`, then the folders above it up to the one with .git; only `cwd` outside of a checkout."""
+    """Yield `cwd`, then the folders above it up to the one with .git; without any, as long as only the user owns them.
+
+    A configuration names commands: one that another user can write into a folder above is never used.
+    """
     above = [cwd, *cwd.parents]
-    checkout = next((depth for depth, folder in enumerate(above) if os.path.lexists(folder / ".git")), 0)
-    yield from above[: checkout + 1]
+    checkout = next((depth for depth, folder in enumerate(above) if os.path.lexists(folder / ".git")), None)
+    if checkout is not None:
+        yield from above[: checkout + 1]
+        return
+    yield cwd
+    for folder in above[1:]:
+        if folder == folder.parent or folder == Path(os.path.expanduser("~")) or not _is_private(folder):  # noqa: PTH111 - Path.home raises without a home
+            return
+        yield folder
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether only this user writes into a folder; Windows does not tell."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    return os.name == "nt" or (found.st_uid == os.getuid() and not found.st_mode & stat.S_IWOTH)
 
 
 def _is_ours(text: str, path: Path) -> bool:

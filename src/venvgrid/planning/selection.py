@@ -5,11 +5,14 @@
     term        = "not" term | "(" expression ")" | AXIS OPERATOR VALUE | OUTCOME | LABEL | ID-OR-GLOB
     OUTCOME     = "outcome" ("==" | "!=") ("failed" | … | "green" | "red" | "none")
     LABEL       = "label" ("==" | "!=") WORD, or the word alone
+    ID-OR-GLOB  = an id, a glob over ids, or a part of ids
     OPERATOR    = "==" | "!=" | "<" | "<=" | ">" | ">="
 
 `==` is true for the value as written, for a version that begins with it (3.9.18 for 3.9), and for a glob. The others
 compare versions as PEP 440 does, and are false for a value that is no version. The outcome is that of the last run, or
-"none" for a cell that was not in it. An axis named "outcome" or "label" takes precedence.
+"none" for a cell that was not in it. A word without a glob is the cell with this id; if there is none, it is a part of
+ids: "py3.13" and "numpy2" match py3.13-numpy2.0 and py3.13.1-numpy2.3, but not py3.13t. An axis named "outcome" or
+"label" takes precedence.
 """
 
 from __future__ import annotations
@@ -64,11 +67,11 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 def compile(  # noqa: A001 - called as selection.compile, like re.compile
-    text: str, axes: Iterable[str], outcomes: Mapping[str, Outcome] = NO_OUTCOMES
+    text: str, axes: Iterable[str], outcomes: Mapping[str, Outcome] = NO_OUTCOMES, ids: Iterable[str] = ()
 ) -> Predicate:
     """Compile an expression into a predicate of cells.
 
-    `axes` are the names of all axes, `outcomes` those of cells in the last run, by id.
+    `axes` are the names of all axes, `outcomes` those of cells in the last run, by id; `ids` those of all cells.
 
     Raises:
         UsageError: `text` is invalid; the message shows the position, and the nearest name for an unknown axis.
@@ -76,7 +79,7 @@ def compile(  # noqa: A001 - called as selection.compile, like re.compile
     if len(text) > MAX_LENGTH:
         raise UsageError(f"-k: the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are possible")
     names = {axis_names.key(name): name for name in axes}
-    parser = _Parser(text=text, tokens=_tokens(text), axes=names, outcomes=outcomes)
+    parser = _Parser(text=text, tokens=_tokens(text), axes=names, outcomes=outcomes, ids=frozenset(ids))
     predicate = parser.expression(0)
     if parser.token.kind != "end":
         if parser.token.text == ")":
@@ -125,6 +128,7 @@ class _Parser:
     tokens: list[_Token]
     axes: Mapping[str, str]
     outcomes: Mapping[str, Outcome]
+    ids: frozenset[str]
     position: int = 0
 
     @property
@@ -165,7 +169,7 @@ class _Parser:
                 _fail(self.text, token.at, f"{token.text!r} is an axis: compare it, such as {token.text}==VALUE")
             if not _ID_OR_GLOB.fullmatch(token.text):
                 _fail(self.text, token.at, f"{token.text!r} is no cell's id, glob or comparison such as python>=3.9")
-            return lambda cell: fnmatchcase(cell.id, token.text) or token.text in cell.labels
+            return self.word_of_cell(token.text)
         name = self.axes.get(axis_names.key(token.text))
         if name is None and token.text not in {OUTCOME, LABEL}:
             known = list(self.axes.values())
@@ -175,6 +179,12 @@ class _Parser:
         if name is None:
             return self.outcome_or_label(token, operator, value)
         return self.axis_value(name, operator, value)
+
+    def word_of_cell(self, word: str) -> Predicate:
+        """Return the predicate of an id, of a glob or part of ids, or of a label."""
+        if word in self.ids or _GLOB.search(word):
+            return lambda cell: fnmatchcase(cell.id, word) or word in cell.labels
+        return lambda cell: is_part(cell.id, word) or word in cell.labels
 
     def outcome_or_label(self, name: _Token, operator: _Token, value: _Token) -> Predicate:
         """Parse a comparison of the last outcome, or of labels."""
@@ -215,6 +225,11 @@ class _Parser:
             _fail(self.text, token.at, f"expected {expected}{got}")
         self.position += 1
         return token
+
+
+def is_part(identifier: str, word: str) -> bool:
+    """Whether `word` stands between dashes of an id; versions may go on: "numpy2" is a part of "py3.9-numpy2.0"."""
+    return re.search(rf"(?:^|-){re.escape(word)}(?:$|-|\.(?=\d))", identifier) is not None
 
 
 def is_value(value: str, wanted: str) -> bool:

@@ -5,15 +5,18 @@ No code of the project runs here. Dynamic metadata need a wheel: `project/wheels
 
 from __future__ import annotations
 
+import configparser
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.config.config_file import read_pyproject
+from venvgrid.config.config_file import PYPROJECT, read_pyproject
+from venvgrid.config.values import nearest
 from venvgrid.model import ConfigError
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -36,14 +39,33 @@ def check_installable(path: Path) -> None:
     """Check that there is something to build.
 
     Raises:
-        ConfigError: the folder has no pyproject.toml, setup.py or setup.cfg.
+        ConfigError: the folder has no setup.py, no [metadata] or [options] in setup.cfg, and no [project] or
+            [build-system] in pyproject.toml: any backend would build a project without a name from it.
     """
-    if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
-        message = (
-            f'project.path: "{path}" has no pyproject.toml, setup.py or setup.cfg, so there is nothing to install; '
-            'set project.path to the project, or project.install = "none" to test without installing it'
-        )
-        raise ConfigError([message])
+    if (path / "setup.py").is_file() or _has_metadata(path / "setup.cfg"):
+        return
+    if (path / PYPROJECT).is_file():
+        if {"project", "build-system"} & read_pyproject(path).keys():
+            return
+        what = f"{path / PYPROJECT} has neither [project] nor [build-system]"
+        add = "add [project] with name and version"
+    else:
+        what = f'"{path}" has no {PYPROJECT}, setup.py or setup.cfg'
+        add = "set project.path to the folder of the project"
+    way_out = f'{add}, or project.install = "none" to test without installing it'
+    raise ConfigError([f"project.path: {what}, so there is nothing to install; {way_out}"])
+
+
+def _has_metadata(setup_cfg: Path) -> bool:
+    """Whether a setup.cfg is one of setuptools, not only of linters; one that cannot be read is left to the build."""
+    if not setup_cfg.is_file():
+        return False
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read(setup_cfg, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError, OSError):
+        return True
+    return bool({"metadata", "options"} & {*parser.sections()})
 
 
 def static_metadata(path: Path) -> Metadata | None:
@@ -114,14 +136,30 @@ def group_requirements(path: Path, groups: Iterable[str]) -> tuple[str, ...]:
 
     table = read_pyproject(path).get("dependency-groups", {})
     found: list[str] = []
+    mistakes: list[str] = []
     for group in names:
+        if normalise(group) not in map(normalise, table):
+            known = ", ".join(sorted(table))
+            there = f"its groups: {known}" if known else "it has no [dependency-groups]"
+            where = path / PYPROJECT
+            mistakes.append(f"project.groups: {where} has no group '{group}'{nearest(group, table)} ({there})")
+            continue
         try:
             found += resolve_dependency_groups(table, group)
         except (LookupError, ValueError, TypeError, ExceptionGroup) as error:
-            declared = ", ".join(sorted(table)) or "none"
-            message = f'project.groups: the dependency group "{group}" cannot be used: {error} (declared: {declared})'
-            raise ConfigError([message]) from error
+            why = "; ".join(map(str, _causes(error)))
+            mistakes.append(f"project.groups: the group '{group}' of {path / PYPROJECT} is wrong: {why}")
+    if mistakes:
+        raise ConfigError(mistakes)
     return tuple(dict.fromkeys(found))
+
+
+def _causes(error: Exception) -> Iterator[Exception]:
+    """Yield the exceptions inside of a group, without the groups."""
+    for inner in error.exceptions if isinstance(error, ExceptionGroup) else ():
+        yield from _causes(inner)
+    if not isinstance(error, ExceptionGroup):
+        yield error
 
 
 def _with_extra(line: str, extra: str) -> str:

@@ -3,7 +3,8 @@
     .venvgrid/results-cache/CELL/FINGERPRINT.json    a green result of a cell, and its tests; the last few are stored
 
 The fingerprint covers the lock entry, the build of the interpreter, all inputs of the project (see `project.inputs`),
-the configuration, the arguments, and all variables of builds and tests. A result names the further files that its tests
+the configuration, the arguments, and all variables of builds and tests but those of the terminal. Digests of these
+parts are stored, so that it can be told which of them changed. A result names the further files that its tests
 opened. It is not kept if the tests read files that cannot be compared, or if an input changed while they ran.
 """
 
@@ -34,13 +35,18 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, LockEntry
     from venvgrid.results.report import Report
 
-FORMAT = "venvgrid-verdict-2"
+FORMAT = "venvgrid-verdict-3"
 FOLDER = "results-cache"  # in .venvgrid
 # Variables that build backends read: with another value the project is another one.
 BUILD_VARIABLES = re.compile(
     r"SETUPTOOLS_|SCM_|HATCH_|PDM_|POETRY_|PBR_|FLIT_|MATURIN_|CARGO_|RUST|CMAKE_|SKBUILD|MESON|CIBW|SOURCE_DATE_EPOCH"
     r"|DISTUTILS_|.*PRETEND_VERSION|.*_VERSION_OVERRIDE|VERSION$|ARCHFLAGS$|MACOSX_DEPLOYMENT_TARGET$"
 )
+# Variables that differ between two windows of one user, and each cell has temporary folders of its own. A variable
+# that the configuration names counts all the same.
+OF_SESSION = re.compile(r"TERM|XDG_SESSION_\w+|XDG_SEAT(?:_PATH)?|XDG_VTNR|TMPDIR|TEMP|TMP")
+VARIABLE, ALL_VARIABLES = "the variable ", "variables"
+MAX_TOLD = 4  # variables that a message names
 MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier branch finds them
 
 
@@ -61,20 +67,27 @@ class ResultCache:
     may_use: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, str] = field(default_factory=dict)  # cell → its fingerprint when it was asked for
+    parts: dict[str, Mapping[str, str]] = field(default_factory=dict)  # cell → digests of what the fingerprint covers
+    why: dict[str, str] = field(default_factory=dict)  # cell → why no result of it can be used, for the user
 
     def find(self, cell: Cell, entry: LockEntry, project: str = "") -> CellResult | None:
         """Return the earlier result of a cell that need not run again; None if it must run.
 
         `project` is the digest of the project as it would be installed: of its wheel.
         """
-        fingerprint = self.asked[cell.id] = self._fingerprint(cell, entry, project)
+        parts = self.parts[cell.id] = self._parts(cell, entry, project)
+        fingerprint = self.asked[cell.id] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         known = read(self.folder / cell.id / f"{fingerprint}.json") if self.may_use else None
         if known is None or known["fingerprint"] != fingerprint or known["since"] > self._now():
+            if self.may_use:
+                self.why[cell.id] = self._changed(cell.id)
             return None
         with suppress(TypeError, ValueError, KeyError):
             result: CellResult = serialization.from_plain(CellResult, known["result"])
             opened = result.footprint.read.items()
-            if result.outcome is Outcome.PASSED and all(self.content_of(path) == content for path, content in opened):
+            changed = [path for path, content in opened if self.content_of(path) != content]
+            self.why[cell.id] = f"a file that its tests opened has changed: {changed[0]}" if changed else ""
+            if result.outcome is Outcome.PASSED and not changed:
                 since = known["since"]
                 return replace(
                     result,
@@ -113,6 +126,7 @@ class ResultCache:
         }
         data = {
             "fingerprint": self.asked[result.id],
+            "parts": self.parts[result.id],
             "since": report.started,
             "result": serialization.to_plain(result),
             "tests": tests,
@@ -129,29 +143,62 @@ class ResultCache:
     def _now(self) -> str:
         return self.clock().isoformat(timespec="seconds")
 
-    def _fingerprint(self, cell: Cell, entry: LockEntry, project: str) -> str:
+    def _changed(self, cell: str) -> str:
+        """Return what is not as it was when a cell last passed; "" if it never did."""
+        places = sorted((self.folder / cell).glob("*.json"), key=lambda place: place.stat().st_mtime_ns, reverse=True)
+        known = next(filter(None, map(read, places)), None)
+        if known is None:
+            return ""
+        now, before = self.parts[cell], known["parts"]
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        moved = [name.removeprefix(VARIABLE) for name in names if name.startswith(VARIABLE)]
+        told = [name for name in names if not name.startswith(VARIABLE) and not (moved and name == ALL_VARIABLES)]
+        if moved:
+            more = f" and {len(moved) - MAX_TOLD} more" if len(moved) > MAX_TOLD else ""
+            told.append(f"{ALL_VARIABLES} ({', '.join(moved[:MAX_TOLD])}{more})")
+        return (
+            f"changed since it passed: {', '.join(told)}"
+            if told
+            else "its result is of a later time: is the clock right?"
+        )
+
+    def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
+        """Return digests of all that the result of a cell depends on, by what the user calls it."""
+        config = self.config
         given = variables.child_environment(
             self.environ,
-            pass_env=self.config.test.pass_env,
-            extra={**self.config.test.env, **cell.variables},
-            prefix=self.folder / entry.key,
+            pass_env=config.test.pass_env,
+            extra={**config.test.env, **cell.variables},
+            prefix=self.folder / "environment",  # that of a cell differs with its lock entry, which is a part already
         )
-        # Each cell has temporary folders of its own.
-        given = {name: value for name, value in given.items() if name not in {"TMPDIR", "TEMP", "TMP"}}
+        named = {*config.test.env, *cell.variables, *config.test.pass_env}
+        given = {name: value for name, value in given.items() if name in named or not OF_SESSION.fullmatch(name)}
         building = {name: value for name, value in self.environ.items() if BUILD_VARIABLES.match(name)}
-        contents = [
-            __version__,
-            [entry.key, serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
-            [self.config.digest, str(self.config.project.path), project, list(self.arguments)],
-            [dict(cell.axes), sorted(given.items()), sorted(building.items()), self.inputs()],
-        ]
-        return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
+        contents = {
+            "the version of venvgrid": __version__,
+            "the versions of distributions": entry.key,
+            "the interpreter": [serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
+            "the configuration": [config.digest, str(config.project.path), dict(cell.axes)],
+            "the wheel of the project": project,
+            "the arguments of the tests": list(self.arguments),
+            "files of the project": self.inputs(),
+            ALL_VARIABLES: [sorted(given.items()), sorted(building.items())],
+        }
+        found = {name: _digest(value)[:32] for name, value in contents.items()}
+        # A few digits tell that a value changed, and nothing of a secret; all of them together decide.
+        return found | {
+            f"{VARIABLE}{name}": _digest(value)[:4] for name, value in sorted({**building, **given}.items())
+        }
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def read(place: Path) -> dict[str, Any] | None:
     """Read a verdict; None where there is none that can be read."""
     data = json_cache.read(place, format=FORMAT)
-    return data if {"fingerprint", "since", "result", "tests"} <= data.keys() else None
+    return data if {"fingerprint", "parts", "since", "result", "tests"} <= data.keys() else None
 
 
 def with_tests(report: Report, folder: Path) -> Report:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model import RunFinished, Stage, Status
+from venvgrid.model import Message, RunFinished, Stage, Status
 from venvgrid.processes.redaction import redact
 from venvgrid.results.exit_status import exit_status
 from venvgrid.running import tasks
@@ -37,9 +37,8 @@ T = TypeVar("T")
 class Scheduler:
     """Schedules one run; see `loop.Decisions`. `state` may be read when it is over.
 
-    `cached` returns the earlier result of a cell that need not run again; it is given the lock entry and the digest of
-    the project as it would be installed. `append_log` writes a failed step's output
-    into a cell's log and returns its name; `clean` removes secrets from reasons.
+    `cached` returns an earlier result for a cell, its lock entry and the digest of the project; `why` why it has none.
+    `append_log` writes a failed step's output into a cell's log and returns its name; `clean` removes secrets.
     """
 
     def __init__(
@@ -48,10 +47,11 @@ class Scheduler:
         *,
         cached: Callable[[Cell, LockEntry, str], CellResult | None],
         append_log: Callable[[str, str], str],
+        why: Callable[[str], str] = lambda _cell: "",
         clean: Callable[[str], str] = redact,
     ) -> None:
         """Begin with the request alone."""
-        self.request, self._cached, self._append_log = request, cached, append_log
+        self.request, self._cached, self._append_log, self._why = request, cached, append_log, why
         self.state = RunState(request, clean)
         self.interrupted = False
         self._failed_fast = False
@@ -233,6 +233,8 @@ class Scheduler:
                 self._unasked.append(cell)
             elif earlier := self._cached(cell, entry, self._prerequisites.state_of(entry.interpreter)):
                 events.append(self.state.finished(earlier))
+            elif why := self._why(cell.id):
+                events.append(Message(level="info", text=f"{cell.id} runs again: {why}"))
         return events
 
     # Testing.

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.config import loading
+from venvgrid.config import config_file, loading
 from venvgrid.config.config_file import Source
 from venvgrid.model import ConfigError
 
@@ -46,29 +46,62 @@ def test_load_prefers_matrix_toml(tmp_path: Path) -> None:
     assert ("z", tmp_path / "other") == (other.axes[1].name, other.root)
 
 
-def test_load_looks_above_inside_a_checkout_only(tmp_path: Path) -> None:
-    """Parents are searched up to the folder with .git; without one only the folder itself is."""
-    write(tmp_path / "matrix.toml", '[axes]\ntoo-far = "1"')
+def test_load_looks_above(tmp_path: Path) -> None:
+    """In a checkout: up to the folder with .git. Without one: as far up as the folders are the user's alone."""
+    write(tmp_path / "matrix.toml", '[axes]\nabove = "1"')
     inner = tmp_path / "checkout" / "src" / "deep"
     inner.mkdir(parents=True)
-    with pytest.raises(ConfigError):
-        loading.load(None, cwd=inner)
+    assert "above" == loading.load(None, cwd=inner).axes[1].name
     (tmp_path / "checkout" / ".git").mkdir()
     with pytest.raises(ConfigError) as caught:
         loading.load(None, cwd=inner)
-    assert str(tmp_path / "matrix.toml") not in str(caught.value)
+    assert f"in {inner} or in a folder above it, up to {tmp_path / 'checkout'}." in str(caught.value)
     write(tmp_path / "checkout" / "pyproject.toml", '[tool.venvgrid.axes]\nfound = "1"')
     assert "found" == loading.load(None, cwd=inner).axes[1].name
 
 
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_load_trusts_no_folder_that_others_can_write_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration names commands: one in a shared folder or in the home is only used from that very folder."""
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    write(tmp_path / "a" / "matrix.toml", '[axes]\nx = "1"')
+    assert config_file.find(None, cwd=inner).table
+    (tmp_path / "a").chmod(0o777)
+    with pytest.raises(ConfigError):
+        config_file.find(None, cwd=inner)
+    assert config_file.find(None, cwd=tmp_path / "a").table
+    (tmp_path / "a").chmod(0o700)
+    monkeypatch.setenv("HOME", str(tmp_path / "a"))
+    with pytest.raises(ConfigError):
+        config_file.find(None, cwd=inner)
+
+
+def test_the_choice_of_a_file_is_told(tmp_path: Path) -> None:
+    """A file above, and a second configuration beside it, are notes; the usual case has none."""
+    write(tmp_path / "matrix.toml", "[axes]")
+    assert () == config_file.find(None, cwd=tmp_path).notes
+    pyproject = write(tmp_path / "pyproject.toml", "[project]\nname = 'x'")
+    assert () == config_file.find(None, cwd=tmp_path).notes
+    write(pyproject, "[tool.venvgrid.axes]")
+    (tmp_path / "src").mkdir()
+    above, two = config_file.find(None, cwd=tmp_path / "src").notes
+    assert f"the configuration is {tmp_path / 'matrix.toml'}" == above
+    assert f"{tmp_path} has two configurations: matrix.toml is used, [tool.venvgrid] of pyproject.toml is not" in two
+    assert () == config_file.find(pyproject, cwd=tmp_path).notes
+    write(pyproject, "not TOML")
+    assert () == config_file.find(None, cwd=tmp_path).notes
+
+
 def test_load_says_where_it_looked(tmp_path: Path) -> None:
-    """Without a configuration the error lists the files and the command that makes one."""
+    """Without a configuration the error lists the folders and the command that makes one."""
     write(tmp_path / "pyproject.toml", "[project]\nname = 'x'")
+    (tmp_path / ".git").mkdir()
     with pytest.raises(ConfigError) as caught:
         loading.load(None, cwd=tmp_path)
     assert (
-        f"no configuration found. Looked for: {tmp_path / 'matrix.toml'}, {tmp_path / 'pyproject.toml'} "
-        "(it has no [tool.venvgrid]). Type `venvgrid init` to write a first matrix.toml"
+        f"no configuration found: neither matrix.toml nor [tool.venvgrid] of pyproject.toml is in {tmp_path} "
+        f"({tmp_path / 'pyproject.toml'} has no [tool.venvgrid]). Type `venvgrid init` to write a first matrix.toml"
     ) == str(caught.value)
 
 

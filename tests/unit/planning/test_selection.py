@@ -36,6 +36,12 @@ def selected(text: str) -> list[str]:
     return [cell.axes["python"] for cell in CELLS if chosen(cell)]
 
 
+def chosen_ids(text: str, *ids: str) -> list[str]:
+    """Return those of the ids that an expression selects."""
+    chosen = selection.compile(text, AXES, ids=ids)
+    return [name for name in ids if chosen(Cell(id=name, axes=MappingProxyType({})))]
+
+
 ALL = ["3.8", "3.9", "3.9.18", "3.13t", "pypy3.10", "/opt/python"]
 
 
@@ -65,7 +71,11 @@ ALL = ["3.8", "3.9", "3.9.18", "3.13t", "pypy3.10", "/opt/python"]
         ("env.X=='a b'", ["3.9.18"]),
         ('env.X==""', ["pypy3.10"]),
         ("py3.8-matplotlib2.2-X.Agg", ["3.8"]),
-        ("py3.8", []),
+        ("py3.8", ["3.8"]),
+        ("py3", ["3.8", "3.9", "3.9.18", "3.13t"]),
+        ("matplotlib2.2", ["3.8", "3.9"]),
+        ("matplotlib2", ["3.8", "3.9"]),
+        ("not py3.9", ["3.8", "3.13t", "pypy3.10", "/opt/python"]),
         ("py3.9*", ["3.9", "3.9.18"]),
         ("py3.[89]-*", ["3.8", "3.9"]),
         ("py3.8-* or python==3.13t", ["3.8", "3.13t"]),
@@ -225,3 +235,29 @@ def test_an_axis_of_the_name_goes_before_the_meaning() -> None:
     cells = [Cell(id=value, axes=MappingProxyType({"label": value})) for value in ("1.0", "2.0")]
     chosen = selection.compile("label>=2", ("label",))
     assert ["2.0"] == [cell.id for cell in cells if chosen(cell)]
+
+
+def test_a_part_of_an_id() -> None:
+    """A part stands between dashes, and a version may go on; nothing else that begins or ends so is meant."""
+    ids = ("py3.1-six1.16", "py3.13-six1.16", "py3.13.1-six1.1", "py3.13t-six1.16", "lowest-py3.13-mysix1.16")
+    assert ["py3.13-six1.16", "py3.13.1-six1.1", "lowest-py3.13-mysix1.16"] == chosen_ids("py3.13", *ids)
+    assert ["py3.1-six1.16", "py3.13-six1.16", "py3.13t-six1.16"] == chosen_ids("six1.16", *ids)
+    assert ["py3.1-six1.16"] == chosen_ids("py3.1", *ids)
+    assert ["lowest-py3.13-mysix1.16"] == chosen_ids("lowest", *ids)
+    assert ["py3.13-six1.16"] == chosen_ids("py3.13 and six1.16 and not lowest", *ids)[:1]
+    assert [] == chosen_ids("py", *ids)
+
+
+def test_an_id_is_that_cell_alone() -> None:
+    """What a report says to type selects one cell, also where the id is the beginning of others."""
+    assert ["py3.13"] == chosen_ids("py3.13", "py3.13", "py3.13.1", "py3.13-x")
+
+
+@given(st.lists(st.from_regex(r"[a-z]{1,3}[0-9](\.[0-9]){0,2}", fullmatch=True), min_size=1, max_size=4))
+def test_each_part_of_an_id_selects_it(parts: list[str]) -> None:
+    """For all ids: each of its parts, each run of its parts, and each part's beginning up to a dot match it."""
+    identifier = "-".join(parts)
+    for start in range(len(parts)):
+        assert selection.is_part(identifier, "-".join(parts[start:]))
+        assert selection.is_part(identifier, parts[start])
+        assert selection.is_part(identifier, parts[start].split(".")[0])

@@ -81,18 +81,51 @@ def test_dependency_groups_follow_their_includes(tmp_path: Path) -> None:
     assert project.group_requirements(tmp_path, []) == ()
 
 
-@pytest.mark.parametrize("group", ["tset", "loop"])
-def test_a_group_that_cannot_be_used_is_a_mistake_of_the_configuration(tmp_path: Path, group: str) -> None:
-    """An unknown group and a circle are said with the groups that there are."""
-    with pytest.raises(
-        ConfigError, match=rf'project.groups: the dependency group "{group}".*declared: loop, test, typing'
-    ):
-        project.group_requirements(folder(tmp_path, STATIC), [group])
+def test_groups_that_cannot_be_used_are_told_all_at_once(tmp_path: Path) -> None:
+    """An unknown group with the groups that there are; a circle with its groups."""
+    path = folder(tmp_path, STATIC)
+    with pytest.raises(ConfigError) as caught:
+        project.group_requirements(path, ["tset", "loop", "test"])
+    unknown, circle = caught.value.mistakes
+    place = path / "pyproject.toml"
+    assert unknown == (
+        f"project.groups: {place} has no group 'tset'; did you mean 'test'? (its groups: loop, test, typing)"
+    )
+    assert circle.startswith(f"project.groups: the group 'loop' of {place} is wrong: Cyclic dependency group")
+    folder(tmp_path, "[project]")
+    with pytest.raises(ConfigError, match=r"has no group 'test' \(it has no \[dependency-groups\]\)"):
+        project.group_requirements(path, ["test"])
 
 
-def test_a_folder_with_nothing_to_install_says_what_to_do(tmp_path: Path) -> None:
-    """No pyproject.toml, setup.py or setup.cfg: the message names both ways out."""
-    with pytest.raises(ConfigError, match=r"set project.path to the project, or project.install"):
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        ({}, "has no pyproject.toml, setup.py or setup.cfg"),
+        ({"pyproject.toml": "[tool.venvgrid.axes]"}, "pyproject.toml has neither [project] nor [build-system]"),
+        ({"pyproject.toml": "", "setup.cfg": "[flake8]"}, "pyproject.toml has neither [project] nor [build-system]"),
+    ],
+)
+def test_a_folder_with_nothing_to_install_says_what_to_do(tmp_path: Path, files: dict[str, str], what: str) -> None:
+    """What only holds settings of tools is no project: a build of it would be named UNKNOWN."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
         project.check_installable(tmp_path)
-    (tmp_path / "setup.py").touch()
+    assert what in str(caught.value)
+    assert 'project.install = "none" to test without installing it' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("setup.py", ""),
+        ("setup.cfg", "[metadata]\nname = x"),
+        ("setup.cfg", "not an ini file"),
+        ("pyproject.toml", "[project]\nname = 'x'"),
+        ("pyproject.toml", "[build-system]"),
+    ],
+)
+def test_what_a_backend_may_build_is_left_to_it(tmp_path: Path, name: str, text: str) -> None:
+    """A project that may be right is not refused before its build."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
     project.check_installable(tmp_path)

@@ -209,3 +209,9 @@ def test_progress_takes_cells_that_it_does_not_know() -> None:
     progress = Progress()
     progress.add(make.one_test("x", "t::1", CaseOutcome.PASSED, at=2.0))
     assert (progress.running["x"].done, progress.running["x"].since) == (1, 2.0)
+
+
+def test_a_missing_interpreter_has_its_reason_once() -> None:
+    """The reason is long, equal for many cells, and below the grid; the line only names the cell."""
+    result = make.result("py3.99", Outcome.MISSING_INTERPRETER, reason="no CPython 3.99 on this machine; looked in …")
+    assert finished(result, "R", "utf-8") == ["? py3.99 missing-interpreter"]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
+from rich.control import Control
 
 from venvgrid.model import (
     CaseOutcome,
@@ -25,7 +26,9 @@ from venvgrid.model import (
     StageStarted,
     TestsCollected,
 )
-from venvgrid.reporters.terminal.live import LiveReporter, Screen
+from venvgrid.reporters.terminal import live_failures
+from venvgrid.reporters.terminal.live import LiveReporter, Resized, Screen
+from venvgrid.reporters.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from venvgrid.model import Cell
@@ -131,9 +134,14 @@ def test_running_cells_have_a_line_and_the_count_is_below() -> None:
         "py3.11  b",
         "py3.12  ·",
         "",
+        "·■··  ✗ failed",
+        "        t::b",
+        "        1 of 4 cells: python 3.10",
+        "",
         "  py3.10  test                  3.4 s  2 of 40, 1 failed",
         "  py3.11  build                 3.4 s",
         "━━━━━─────────────── 1 of 4 cells: 1 passed, 2 running, 1 waiting, 3.4 s",
+        "✓ passed  b building  ▸ testing  · waiting",
     ]
 
 
@@ -165,7 +173,7 @@ def test_no_terminal_is_too_small(width: int, height: int) -> None:
     lines = small.render_lines(screen, small.options, pad=False)
     assert len(lines) <= max(1, height - 1)
     texts = ["".join(segment.text for segment in line) for line in lines]
-    assert all(cell_len(text) <= max(1, min(width - 1, 100)) for text in texts)
+    assert all(cell_len(text) <= max(1, min(width - 1, 200)) for text in texts)
 
 
 def test_an_encoding_without_signs_gets_letters() -> None:
@@ -177,6 +185,7 @@ def test_an_encoding_without_signs_gets_letters() -> None:
         "py3.10  .",
         "",
         "##########.......... 1 of 2 cells: 1 passed, 1 waiting, 0.0 s",
+        "+ passed  . waiting",
     ]
 
 
@@ -201,27 +210,58 @@ def test_the_grid_fills_in() -> None:
     assert lines[:4] == ["numpy  3.9  3.10", "0.0     ✓    ▸", "1.0     ✗    ·", ""]
 
 
-@pytest.mark.parametrize(("width", "height"), [(10, 30), (100, 8), (100, 3)])
-def test_a_grid_that_does_not_fit_is_left_out(width: int, height: int) -> None:
-    """The cells that run and the count are shown all the same."""
-    cells = two_axes(8)
+def test_a_grid_that_does_not_fit_becomes_a_heatmap() -> None:
+    """A line for each Python, a sign for each cell, no gaps; equal versions are in one column."""
+    cells = two_axes(20)
     lines = drawn(
-        make.started(cells), StageStarted(cell=cells[0].id, stage=Stage.TEST, at=0.0), width=width, height=height
+        make.started(cells),
+        make.finished(make.result(cells[1]), at=0.0),
+        make.finished(make.result(cells[21], Outcome.FAILED), at=0.0),
+        StageStarted(cell=cells[2].id, stage=Stage.TEST, at=0.0),
+        width=60,
+        height=12,
     )
-    assert len(lines) == 2
-    assert "0 of 16 cells" in lines[1]
+    assert lines[:3] == ["columns: numpy 0.0..19.0", "3.9   ·✓▸" + "·" * 17, "3.10  ·✗" + "·" * 18]
 
 
-def test_two_hundred_cells() -> None:
-    """Ten Pythons and twenty versions fit a common terminal; a hundred rows do not, and never scroll it."""
-    many = [
-        make.cell(f"py3.{python}-numpy{numpy}.0", {"python": f"3.{python}", "numpy": f"{numpy}.0"})
-        for python in range(4, 14)
-        for numpy in range(20)
+@pytest.mark.parametrize(("width", "height"), [(100, 4), (3, 3), (1, 1)])
+def test_where_nothing_fits_the_count_is_left(width: int, height: int) -> None:
+    """The last line is always there."""
+    lines = drawn(make.started(two_axes(8)), width=width, height=height)
+    assert len(lines) <= height
+    assert re.search(r"0 of 16 cells|0/16", lines[-1])
+
+
+def two_hundred() -> list[Cell]:
+    """Make the cells of five Pythons and forty values of a variable."""
+    return [
+        make.cell(f"py3.{python}-A.{number}", {"python": f"3.{python}", "env.A": str(number)})
+        for python in range(9, 14)
+        for number in range(40)
     ]
-    lines = drawn(make.started(many), height=40)
-    assert len(lines) == 1 + 20 + 1 + 1
-    assert len(drawn(make.started(two_axes(100)), height=24)) == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "signs"), [(99, 29, 5), (79, 23, 5), (39, 14, 10), (20, 23, 15), (39, 10, 6), (199, 49, 40)]
+)
+def test_two_hundred_cells_are_seen_on_every_terminal(width: int, height: int, signs: int) -> None:
+    """A sign for each cell: as a grid, as lines of Pythons, wrapped, or as a block; with the count and the legend."""
+    lines = drawn(make.started(two_hundred()), width=width, height=height)
+    dots = [line for line in lines if line.count("·") >= 5]
+    assert sum(line.count("·") for line in dots) == 200
+    assert len(dots) == signs
+    assert lines[-2].endswith("of 200 cells, 200 waiting, 0.0 s") or lines[-2].startswith("0/200")
+    assert lines[-1] == "· waiting"
+
+
+def test_more_cells_than_places_share_signs() -> None:
+    """The sign of several cells is that of the worst; a line says how many cells it stands for."""
+    many = [make.cell(f"c{n}", {"python": "3.9", "x": str(n)}) for n in range(5000)]
+    events: list[Event] = [make.started(many), make.finished(make.result(many[7], Outcome.FAILED), at=0.0)]
+    lines = drawn(*events, width=39, height=20)
+    assert len(lines) <= 20
+    assert re.match(r"each sign: \d+ cells, the worst of them", lines[0])
+    assert lines[1].startswith("✗·")
 
 
 def test_expected_time_is_that_of_the_last_run() -> None:
@@ -234,19 +274,174 @@ def test_expected_time_is_that_of_the_last_run() -> None:
     assert [line.plain for line in screen.lines(100, 30, "utf-8")][2] == "  py3.9  test     2.0 s of 1 min 15 s"
 
 
-def test_the_first_failure_is_told_as_it_happens() -> None:
-    """Its cell goes on; later failures are told with their cells."""
-    stream = Tty()
-    with LiveReporter(stream, console=console(stream), clock=Clock()) as live:
-        live(make.started([make.cell("py3.9")]))
-        live(make.one_test("py3.9", "t::a", CaseOutcome.PASSED))
-        live(make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="ValueError: one"))
-        live(make.one_test("py3.9", "t::c", CaseOutcome.FAILED, message="ValueError: two"))
-    assert final_screen(stream.getvalue())[0] == ["first failure: py3.9: t::b: ValueError: one"]
+def test_a_failure_is_told_as_it_happens() -> None:
+    """The cell goes on; the same failure of other tests is counted, another one is told for itself."""
+    events: list[Event] = [
+        make.started([make.cell("py3.9"), make.cell("py3.10")]),
+        make.one_test("py3.9", "t::a", CaseOutcome.PASSED),
+        make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="ValueError: one"),
+        make.one_test("py3.9", "t::c", CaseOutcome.FAILED, message="ValueError: one"),
+        make.one_test("py3.9", "t::d", CaseOutcome.FAILED, message="ValueError: two"),
+    ]
+    assert drawn(*events)[3:10] == [
+        "■·  ✗ ValueError: one",
+        "      t::b and 1 more",
+        "      1 of 2 cells: python 3.9",
+        "■·  ✗ ValueError: two",
+        "      t::d",
+        "      1 of 2 cells: python 3.9",
+        "",
+    ]
 
 
-def test_bad_cells_stay_on_the_screen_and_everything_else_is_erased() -> None:
-    """After the end there are the failures and warnings that were printed, no row, no count, and the cursor."""
+def test_a_failure_of_a_running_cell_is_that_of_finished_ones() -> None:
+    """Tests tell only the message; once a cell has told what it belongs to, both are one failure."""
+    cells = [make.cell("py3.9"), make.cell("py3.10"), make.cell("py3.11")]
+    failure = make.failure("t::a", message="bad")
+    lines = drawn(
+        make.started(cells),
+        make.finished(make.result(cells[0], Outcome.FAILED, failures=(failure,)), at=0.0),
+        make.one_test("py3.10", "t::a", CaseOutcome.FAILED, message="bad"),
+    )
+    assert [line for line in lines if "bad" in line] == ["■■·  ✗ ValueError: bad"]
+
+
+def failing_block(number: int = 1) -> list[Event]:
+    """Fail the two newest Pythons for the first ten values, with as many different failures."""
+    cells = two_hundred()
+    bad = [cell for cell in cells if cell.axes["python"] in {"3.12", "3.13"} and int(cell.axes["env.A"]) < 10]
+    failures = tuple(make.failure(f"t::{n}", message=f"bad {n}", signature=f"s{n}") for n in range(number))
+    return [
+        make.started(cells),
+        *(make.finished(make.result(cell, Outcome.FAILED, failures=failures), at=0.0) for cell in bad),
+    ]
+
+
+def test_each_failure_is_told_once_with_its_shape_and_ranges() -> None:
+    """Twenty cells with one failure are three ranges and a picture, not twenty ids."""
+    lines = drawn(*failing_block(), height=29)
+    start = next(number for number, line in enumerate(lines) if "bad 0" in line)
+    assert lines[start : start + 6] == [
+        "····················  ✗ ValueError: bad 0",
+        "····················    t::0",
+        "····················    20 of 200 cells: python 3.12, 3.13, env.A 0..9",
+        "■■■■■···············",
+        "■■■■■···············",
+        "",
+    ]
+    assert sum("bad 0" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("width", [10, 24, 39, 59, 79, 99])
+@pytest.mark.parametrize("height", [3, 7, 14, 23])
+@pytest.mark.parametrize("number", [1, 3, 40])
+def test_failures_never_break_the_screen(width: int, height: int, number: int) -> None:
+    """Whatever the size: all lines fit, the totals are there, and failures without room are counted."""
+    lines = drawn(*failing_block(number), *running(9), width=width, height=height)
+    assert len(lines) <= height
+    told = sum("bad" in line for line in lines)
+    if height >= 14 and width >= 39:
+        assert told >= 1
+        assert told == number or f"and {number - told} more failure" in "\n".join(lines)
+    assert any("of 200 cells" in line or "20/200"[: width - 1] in line for line in lines[-2:])
+
+
+def test_a_retry_and_a_result_replace_what_tests_told() -> None:
+    """A test that passes in its second attempt is no failure any more; nor is a cell that became green."""
+    cell = make.cell("py3.9")
+    events: list[Event] = [
+        make.started([cell]),
+        make.one_test("py3.9", "t::a", CaseOutcome.FAILED, message="once"),
+        make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="always"),
+    ]
+    assert "once" in "".join(drawn(*events))
+    again = make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="always", attempt=2)
+    assert "once" not in "".join(drawn(*events, again))
+    assert "always" in "".join(drawn(*events, again))
+    assert "always" not in "".join(drawn(*events, again, make.finished(make.result(cell, Outcome.FLAKY))))
+
+
+def test_the_picture_of_a_failure() -> None:
+    """Places with failing cells are dark, mixed ones are marked; a tall grid lies down; letters if signs lack."""
+    cells = {cell.id: cell.axes for cell in two_hundred()}
+    bad = [name for name, axes in cells.items() if axes["env.A"] in {"0", "3"}]
+    assert live_failures.shape(bad, cells, 40, 6, "utf-8") == ["■··■" + "·" * 36] * 5
+    assert live_failures.shape(bad, cells, 20, 3, "utf-8") == ["▪▪" + "·" * 18] * 3
+    assert live_failures.shape(bad, cells, 20, 1, "ascii") == ["++" + "." * 18]
+    assert live_failures.shape(list(cells), cells, 20, 1, "ascii") == ["#" * 20]
+    one_axis = {f"py3.{n}": {"python": f"3.{n}"} for n in range(4)}
+    assert live_failures.shape(["py3.2"], one_axis, 20, 3, "utf-8") == ["··■·"]
+
+
+def test_the_time_that_is_left() -> None:
+    """Of the cells that wait and run, over the workers, from this run's durations or from those of the last."""
+    cells = [make.cell(f"py3.{n}") for n in range(6)]
+    progress = Progress()
+    progress.add(make.started(cells))
+    assert progress.left({}, 0.0) is None
+    assert progress.left({cell.id: 10.0 for cell in cells}, 0.0) == 30.0
+    progress.add(StageStarted(cell="py3.0", stage=Stage.TEST, at=1.0))
+    progress.add(StageFinished(cell="py3.0", stage=Stage.TEST, at=5.0, duration=4.0))
+    progress.add(make.finished(make.result("py3.0"), at=5.0))
+    assert progress.left({}, 5.0) == 10.0
+    progress.add(StageStarted(cell="py3.1", stage=Stage.TEST, at=5.0))
+    assert progress.left({}, 7.0) == (2 + 4 * 4) / 2
+    assert progress.left({"py3.1": 100.0}, 7.0) == 98.0
+    for number in range(1, 6):
+        progress.add(make.finished(make.result(f"py3.{number}"), at=8.0))
+    assert progress.left({}, 8.0) is None
+
+
+def test_one_estimate_for_the_run() -> None:
+    """The totals say when the run will end, as soon as a cell has ended."""
+    events: list[Event] = [make.started([make.cell(f"py3.{n}") for n in range(9)])]
+    assert "left" not in drawn(*events)[-2]
+    events += [
+        StageFinished(cell="py3.0", stage=Stage.TEST, at=40.0, duration=40.0),
+        make.finished(make.result("py3.0"), at=40.0),
+    ]
+    assert drawn(*events)[-2].endswith("1 of 9 cells: 1 passed, 8 waiting, 40.0 s, about 3 min left")
+    assert drawn(*events, width=39)[-2] == "1/9 ✓1 3 min left"
+
+
+def steps_up(hook: Resized) -> int:
+    """Return how many lines the cursor is sent upwards, besides those that rich draws."""
+    (first, *_) = [*hook.process_renderables([]), Control()]
+    assert isinstance(first, Control)
+    return str(first).count("\x1b[1A")
+
+
+def resized(*sizes: tuple[int, int], drawn: tuple[int, ...]) -> list[int]:
+    """Return the steps upwards for each size that a terminal of 100 x 30 gets; `drawn` are the widths of its lines."""
+    shown, screen = console(Tty(), 100, 30), Screen(Clock())
+    hook = Resized(screen, shown)
+    steps: list[int] = []
+    for width, height in sizes:
+        screen.drawn = drawn[: shown.height - 1]  # the last picture fitted the last size
+        shown.width, shown.height = width, height
+        steps.append(steps_up(hook))
+    return steps
+
+
+def test_a_terminal_that_is_made_narrower_has_no_remains() -> None:
+    """Terminals break the lines of the last picture anew; all of their pieces are erased before the next one."""
+    assert resized((100, 30), drawn=(99, 50, 0)) == [0]
+    assert resized((50, 30), drawn=(99, 50, 0)) == [1]
+    assert resized((40, 30), drawn=(99, 50, 0)) == [2 + 1]
+    assert resized((200, 30), drawn=(99, 50, 0)) == [0]
+
+
+def test_a_terminal_that_is_made_lower_and_higher_has_no_remains() -> None:
+    """What was scrolled away comes back with the height, and is erased then; never more lines than there are."""
+    lines = (10,) * 20
+    assert resized((100, 15), drawn=lines) == [0]
+    assert resized((100, 15), (100, 30), drawn=lines) == [0, 5]
+    assert resized((100, 15), (100, 18), (100, 30), (100, 40), drawn=lines) == [0, 3, 2, 0]
+    assert resized((5, 15), (100, 30), drawn=lines) == [0, 13]  # of 40 pieces 15 were left: 13 lines came back
+
+
+def test_warnings_stay_on_the_screen_and_everything_else_is_erased() -> None:
+    """After the end there are the warnings that were printed, no row, no count, and the cursor; the report follows."""
     stream = Tty()
     cells = [make.cell(name) for name in ("py3.9", "py3.10", "py3.11")]
     bad = make.result("py3.10", Outcome.FAILED, failures=(make.failure(),))
@@ -260,12 +455,7 @@ def test_bad_cells_stay_on_the_screen_and_everything_else_is_erased() -> None:
         live(Message(level="info", text="silent"))
         live(StageFinished(cell="py3.11", stage=Stage.BUILD, at=1.0, duration=1.0))
     lines, cursor = final_screen(stream.getvalue())
-    assert lines == [
-        "✗ py3.10 failed: 1 of 3 tests failed in 1.2 s (build 0.8 s)",
-        "    tests/test_a.py::test_one: ValueError: bad value",
-        "    log: .venvgrid/runs/20260101-120000-abcd/logs/py3.10.log",
-        "warning: odd",
-    ]
+    assert lines == ["warning: odd"]
     assert cursor
     assert "\x1b[?25l" in stream.getvalue()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from venvgrid.model.result import Footprint
 from venvgrid.planning import expansion
 from venvgrid.results.report import Case, Report
 from venvgrid.results.result_cache import MAX_RESULTS_PER_CELL, ResultCache, with_tests
+from venvgrid.storage.atomic import read_sealed
 
 if TYPE_CHECKING:
     from venvgrid.model import Cell, Config
@@ -200,3 +202,63 @@ def test_reports_have_the_tests_of_unchanged_cells(tmp_path: Path) -> None:
     assert list(with_tests(again, tmp_path).tests[CELL.id]) == ["tests/test_demo.py::test_a"]
     stranger = replace(again, cells=(replace(found, since="2020-01-01T00:00:00+00:00"),))
     assert with_tests(stranger, tmp_path).tests == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"inputs": lambda: "bb"}, "changed since it passed: files of the project"),
+        ({"arguments": ("-x",)}, "changed since it passed: the arguments of the tests"),
+        ({"environ": {**ENVIRON, "TZ": "UTC"}}, "changed since it passed: variables (TZ)"),
+        ({"environ": {"PATH": "/bin", "SECRET": "x"}}, "changed since it passed: variables (HOME)"),
+        (
+            {"config": parse(TEXT + "[test]\ntimeout = 5\n"), "inputs": lambda: "bb"},
+            "changed since it passed: the configuration, files of the project",
+        ),
+        ({"clock": lambda: datetime(2026, 11, 21, 9, 59, tzinfo=UTC)}, "of a later time: is the clock right?"),
+    ],
+)
+def test_why_a_cell_runs_again_is_known(tmp_path: Path, changes: dict[str, object], why: str) -> None:
+    """The parts that changed since the cell passed are named, variables by their names."""
+    kept(tmp_path)
+    store = verdicts(tmp_path, **changes)
+    assert store.find(CELL, ENTRY) is None
+    assert why in store.why[CELL.id]
+
+
+def test_a_new_entry_is_told_as_versions_alone(tmp_path: Path) -> None:
+    """The environment's path is in variables of the tests, and no news beside the versions."""
+    kept(tmp_path)
+    store = verdicts(tmp_path)
+    assert store.find(CELL, replace(ENTRY, key="1" * 16)) is None
+    assert store.why[CELL.id] == "changed since it passed: the versions of distributions"
+
+
+def test_a_cell_that_never_passed_has_nothing_to_be_told(tmp_path: Path) -> None:
+    """A new cell is no cell that runs again."""
+    store = verdicts(tmp_path)
+    assert store.find(CELL, ENTRY) is None
+    assert store.why == {CELL.id: ""}
+
+
+@pytest.mark.parametrize("name", ["TERM", "XDG_SESSION_ID", "XDG_VTNR"])
+def test_another_terminal_makes_no_cell_new(tmp_path: Path, name: str) -> None:
+    """Variables of the terminal and the session do not count; one that the configuration names does."""
+    kept(tmp_path)
+    assert verdicts(tmp_path, environ={**ENVIRON, name: "xterm-256color"}).find(CELL, ENTRY) is not None
+    config = parse(TEXT + f'[test]\npass-env = ["{name}"]\n')
+    store = verdicts(tmp_path / "named", config=config)
+    assert store.find(CELL, ENTRY) is None
+    store.complete(report())
+    assert verdicts(tmp_path / "named", config=config).find(CELL, ENTRY) is not None
+    assert verdicts(tmp_path / "named", config=config, environ={**ENVIRON, name: "x"}).find(CELL, ENTRY) is None
+
+
+def test_no_value_of_a_variable_can_be_read_from_the_cache(tmp_path: Path) -> None:
+    """Of each variable four digits of a digest are stored: enough to see a change, too few to guess a secret."""
+    kept(tmp_path)
+    (place,) = tmp_path.rglob("*.json")
+    parts = json.loads(read_sealed(place))["parts"]
+    digests = [value for name, value in parts.items() if name.startswith("the variable ")]
+    assert digests
+    assert {len(value) for value in digests} == {4}

@@ -25,7 +25,7 @@ MEGABYTE = 1_000_000
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Perform the action and return the exit status."""
-    loaded = options.load(arguments)
+    loaded = options.load(arguments, terminal)
     arguments.offline = True
     context = RunContext(
         config=loaded, options=options.run_options(arguments, terminal), front=options.front_end(arguments, terminal)

@@ -1,4 +1,4 @@
-"""`venvgrid exec CELL -- CMD`: run a command in a cell's environment, which is built if it does not exist."""
+"""`venvgrid exec CELL CMD`: run a command in a cell's environment, which is built if it does not exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the command on this terminal and return its exit status."""
     if not arguments.rest:
-        raise UsageError("exec needs a command: venvgrid exec CELL -- CMD")
+        raise UsageError(f"exec needs a command. Type: venvgrid exec {arguments.cell} python")
     return enter(arguments, terminal, lambda _place, _private: tuple(arguments.rest))
 
 
@@ -37,7 +37,7 @@ def enter(
     `argv` returns the command, for the environment's place and a folder of the cell's own.
     """
     wanted, front = options.run_options(arguments, terminal), options.front_end(arguments, terminal)
-    config, plan = options.one_cell(options.find(arguments), arguments.cell, wanted, front)
+    config, plan = options.one_cell(options.find(arguments, terminal), arguments.cell, wanted, front)
     context = RunContext(config=config, options=wanted, front=front)
     (result,) = trial(context, plan, until=Stage.BUILD).cells
     if result.outcome is not Outcome.CANCELLED:

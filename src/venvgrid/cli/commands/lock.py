@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Resolve every cell anew and write the lock; if a cell cannot be resolved, the old lock stays as it is."""
-    chosen = options.select_grids(arguments)
+    chosen = options.select_grids(arguments, terminal)
     return options.in_each(chosen, terminal, lambda grid: _lock(arguments, terminal, chosen.source, grid))
 
 

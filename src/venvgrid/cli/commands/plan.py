@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the plan and return the exit status."""
-    chosen = options.select_grids(arguments)
+    chosen = options.select_grids(arguments, terminal)
     if arguments.json and len(chosen.grids) > 1:
         raise UsageError(f"--json gives one grid; name one of {', '.join(name or 'main' for name in chosen.grids)}")
     return options.in_each(chosen, terminal, lambda grid: _plan(arguments, terminal, chosen.source, grid))

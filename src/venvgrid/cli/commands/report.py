@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print or write the report; the exit status says whether that worked, not how the run ended."""
-    loaded = options.load(arguments)
+    loaded = options.load(arguments, terminal)
     root = loaded.root / ".venvgrid"
     folder = run_folders.find(root, arguments.run) if arguments.run else run_folders.latest(root)
     if folder is None:

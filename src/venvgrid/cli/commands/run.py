@@ -29,7 +29,7 @@ GRID = "{grid}"  # in the name of a report's file
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the grids and return the exit status."""
     reports = [_report_file(text) for text in arguments.report]
-    chosen = options.select_grids(arguments)
+    chosen = options.select_grids(arguments, terminal)
     if len(chosen.grids) > 1 and any(file and GRID not in file.name for _, file in reports):
         raise UsageError(f"--report: {len(chosen.grids)} grids would write into one file; name it such as {GRID}.xml")
     return options.in_each(chosen, terminal, lambda grid: _run(arguments, terminal, chosen.source, grid, reports))

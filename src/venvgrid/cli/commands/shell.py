@@ -20,9 +20,9 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Open the shell and return its exit status."""
     default = terminal.environ.get("COMSPEC", "cmd.exe") if os.name == "nt" else "/bin/sh"
     shell = terminal.environ.get("SHELL") or default
-    terminal.message(f"{arguments.cell}: leave with `exit`")
 
     def argv(place: Path, private: Path) -> tuple[str, ...]:
+        terminal.message(f"{arguments.cell}: leave with `exit`")  # not before there is a shell to leave
         return prepare(shell, place, private)
 
     return execute.enter(arguments, terminal, argv)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from venvgrid.analysis import grid as grid_layout
-from venvgrid.model import Stage
+from venvgrid.model import Outcome, Stage
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from venvgrid.reporters.terminal.progress import Progress
 
 GAP = 2
-MAX_LISTED = 12  # cells: of more the lines of running cells are clearer
+MAX_LISTED = 12  # cells: of more the heatmap is clearer
 WAITING = ("·", ".", "bright_black")
 STAGES = {Stage.RESOLVE: ("r", "r", "bright_black"), Stage.BUILD: ("b", "b", "cyan"), Stage.TEST: ("▸", ">", "cyan")}
+
+STAGE_WORDS = {Stage.RESOLVE: "resolving", Stage.BUILD: "building", Stage.TEST: "testing"}
 
 
 class LiveGrid:
@@ -41,7 +43,7 @@ class LiveGrid:
         heads = [cell_len(label) for label in self._head] or [*widths, 1]
         self._widths = [max(pair) for pair in zip(heads, [*widths, *(1 for _ in heads[len(widths) :])], strict=True)]
         self.width = sum(self._widths) + GAP * (len(self._widths) - 1)
-        self.height = len(self._rows) + bool(self._head) + 1 if self._rows else sys.maxsize
+        self.height = len(self._rows) + bool(self._head) if self._rows else sys.maxsize
 
     def lines(self, progress: Progress, encoding: str) -> Iterator[Text]:
         """Yield the lines for the current progress."""
@@ -50,7 +52,7 @@ class LiveGrid:
         for labels, cells in self._rows:
             line = Text(self._joined(labels))
             for cell, wide in zip(cells, self._widths[self._beside :], strict=True):
-                sign, style = _sign(cell, progress, encoding)
+                sign, style = sign_of(cell, progress, encoding)
                 left = (wide - cell_len(sign)) // 2
                 line.append(" " * (GAP + left)).append(sign, style=style)
                 line.append(" " * (wide - left - cell_len(sign)))
@@ -73,7 +75,8 @@ def centred(label: str, wide: int) -> str:
     return " " * left + padded(label, wide - left)
 
 
-def _sign(cell: str, progress: Progress, encoding: str) -> tuple[str, str]:
+def sign_of(cell: str, progress: Progress, encoding: str) -> tuple[str, str]:
+    """Return the sign of a cell and its colour; a blank for no cell."""
     outcome, running = progress.ended.get(cell), progress.running.get(cell)
     if not cell:
         return " ", ""
@@ -81,3 +84,22 @@ def _sign(cell: str, progress: Progress, encoding: str) -> tuple[str, str]:
         return text.symbol(outcome, encoding), text.colour(outcome)
     sign, plain, style = STAGES[running.stage] if running else WAITING
     return (sign if text.can_encode(sign, encoding) else plain), style
+
+
+def legend(progress: Progress, width: int, encoding: str) -> Text:
+    """Return the meaning of the signs on the screen, as many as fit into `width` columns."""
+    ended, stages = {*list(progress.ended.values())}, {row.stage for row in list(progress.running.values())}
+    entries = [
+        (text.symbol(outcome, encoding), outcome.value, text.colour(outcome)) for outcome in Outcome if outcome in ended
+    ]
+    plain = text.is_plain(encoding)
+    entries += [(STAGES[stage][plain], STAGE_WORDS[stage], STAGES[stage][2]) for stage in STAGES if stage in stages]
+    if progress.finished + len(progress.running) < progress.total:
+        entries.append((WAITING[plain], "waiting", WAITING[2]))
+    line = Text()
+    for sign, words, style in entries:
+        between = "  " if line else ""
+        if cell_len(line.plain) + len(between) + cell_len(sign) + 1 + len(words) > width:
+            break
+        line.append(between).append(sign, style=style).append(f" {words}", style="bright_black")
+    return line

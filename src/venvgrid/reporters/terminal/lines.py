@@ -80,7 +80,7 @@ def finished(result: CellResult, run: str, encoding: str) -> list[str]:
     if result.cached:
         return [f"{head}: {text.line(result.reason)}"]
     first = f"{head}: {' '.join(details)}" if details else head
-    if result.outcome is Outcome.PASSED:
+    if result.outcome in {Outcome.PASSED, Outcome.MISSING_INTERPRETER}:  # the reason of the latter is below the grid
         return [first]
     failing = [failure for failure in result.failures if failure.test]
     lines = [first]

@@ -1,6 +1,7 @@
-"""Progress on a terminal, redrawn in place: the grid, a line for each running cell, the totals. Red cells stay above.
+"""Progress on a terminal, redrawn in place: the grid, each failure once, the running cells, the totals.
 
-If the grid does not fit, only running cells and totals are drawn.
+What does not fit is made smaller: the grid becomes a heatmap, failures lose their pictures, of the running cells only
+the first are shown. The last lines are always there: how many cells are done, how long it will take, what signs mean.
 
 rich draws in its own thread. The state that it reads is changed only by the thread of the events, one simple value at a
 time.
@@ -12,31 +13,34 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, RenderHook
+from rich.control import Control
 from rich.live import Live
+from rich.segment import ControlType
 from rich.text import Text
 
-from venvgrid.model import CellFinished, Event, Message, Outcome, Stage, TestFinished
+from venvgrid.model import Event, Message, Outcome, Stage
 from venvgrid.reporters import text
-from venvgrid.reporters.terminal.grid_view import LiveGrid
-from venvgrid.reporters.terminal.lines import finished
+from venvgrid.reporters.terminal import live_failures
+from venvgrid.reporters.terminal.grid_view import LiveGrid, legend
+from venvgrid.reporters.terminal.heatmap import Heatmap
+from venvgrid.reporters.terminal.live_failures import MIN_SHAPE_HEIGHT, LiveFailures
 from venvgrid.reporters.terminal.progress import Progress, Running
 from venvgrid.reporters.terminal.streams import SafeStream
-from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rich.console import ConsoleOptions, RenderResult
+    from rich.console import ConsoleOptions, ConsoleRenderable, RenderResult
 
 PER_SECOND = 8
-# If the terminal is made narrower, longer lines would wrap and not be erased.
-MAX_WIDTH = 100  # columns
-SILENT = frozenset({Outcome.PASSED, Outcome.IMPOSSIBLE, Outcome.CANCELLED})  # in the totals and in the summary
+MAX_WIDTH = 200  # columns
 NOTHING_EXPECTED: Mapping[str, float] = MappingProxyType({})
 MAX_DOING_LENGTH = 60  # characters
 EXPECTED_MIN_WIDTH = 60  # columns; in fewer expected durations are omitted
-MAX_ROWS = 16  # of running cells: red cells above should stay visible
+MAX_ROWS = 16  # of running cells
+MIN_HEIGHT_OF_LEGEND = 8  # lines of the whole screen
+MIN_HEIGHT_OF_GAPS = 18
 _BAR = 20
 
 
@@ -48,18 +52,18 @@ class LiveReporter:
         stream: TextIO,
         *,
         expected: Mapping[str, float] = NOTHING_EXPECTED,
+        verbose: bool = False,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Draw on `stream`, a terminal.
 
-        `expected` maps cells to the seconds that their tests took last time. `console` and `clock` (seconds) are for
-        tests.
+        `expected` maps cells to the seconds that their tests took last time. `verbose`: print all messages. `console`
+        and `clock` (seconds) are for tests.
         """
         quiet = cast("TextIO", SafeStream(stream))
         self._console = console or Console(file=quiet, highlight=False, emoji=False, markup=False)
-        self._screen = Screen(clock, expected)
-        self._has_failed = False
+        self._screen, self._verbose = Screen(clock, expected), verbose
         self._live = Live(
             self._screen,
             console=self._console,
@@ -72,91 +76,159 @@ class LiveReporter:
 
     def __enter__(self) -> Self:
         """Start drawing."""
+        self._console.push_render_hook(Resized(self._screen, self._console))  # the end of rich's takes the last one
         self._live.start(refresh=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Erase the live part and show the cursor again."""
         self._live.stop()
+        self._console.pop_render_hook()
 
     def __call__(self, event: Event) -> None:
         """Add an event. It is drawn at the next refresh."""
         self._screen.add(event)
-        match event:
-            case TestFinished() if event.verdict in BAD and not self._has_failed:
-                self._has_failed = True
-                message = f"first failure: {text.line(event.cell)}: {text.line(event.test)}: {text.line(event.message)}"
-                self._print(Text(message, style="red"))
-            case CellFinished() if event.result.outcome not in SILENT:
-                first, *rest = finished(event.result, self._screen.progress.run, self._console.encoding)
-                self._print(Text(first, style=text.colour(event.result.outcome)))
-                for line in rest:
-                    self._print(Text(line, style="bright_black"))
-            case Message() if event.level == "warning":
-                self._print(Text(f"warning: {text.line(event.text, 500)}", style="yellow"))
-            case _:
-                pass
+        if isinstance(event, Message) and (self._verbose or event.level == "warning"):
+            style = "yellow" if event.level == "warning" else "bright_black"
+            self._print(Text(f"{text.line(event.level)}: {text.line(event.text, 500)}", style=style))
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
 
 
+class Resized(RenderHook):
+    """Erases what is left of the last picture if the terminal changed its size.
+
+    A narrower terminal makes several lines of a long one. A lower one scrolls the first lines away, and a higher one
+    takes them back. (Terminals that do neither have nothing above that could be erased by mistake.)
+    """
+
+    def __init__(self, screen: Screen, console: Console) -> None:
+        self._screen, self._console = screen, console
+        self._size = console.size
+        self._scrolled: list[int] = []  # widths of the lines of pictures that were scrolled away
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Add the missing steps upwards to those of rich, which knows the number of drawn lines only."""
+        size, before = self._console.size, self._size
+        if size == before:
+            return renderables
+        self._size = size
+
+        def rows(columns: int) -> int:
+            return max(1, -(-columns // max(1, size.width)))
+
+        picture = list(self._screen.drawn)
+        while picture and sum(map(rows, picture)) > size.height:
+            self._scrolled.append(picture.pop(0))
+        found = sum(map(rows, picture))
+        room = size.height - before.height
+        while self._scrolled and rows(self._scrolled[-1]) <= room:
+            back = rows(self._scrolled.pop())
+            found, room = found + back, room - back
+        more = max(0, min(found, size.height) - len(self._screen.drawn))
+        return [Control(*((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)) * more), *renderables]
+
+
 class Screen:
-    """The live part of the screen: the grid if it fits, rows of running cells, the totals."""
+    """The live part of the screen. `drawn` are the widths of the lines of the last picture."""
 
     def __init__(self, clock: Callable[[], float], expected: Mapping[str, float] = NOTHING_EXPECTED) -> None:
         """Start without cells. `clock` returns seconds since any moment."""
         self.progress = Progress()
+        self.failures = LiveFailures()
+        self.drawn: tuple[int, ...] = ()
         self._expected = expected
-        self._grid: LiveGrid | None = None
+        self._grid: tuple[LiveGrid, Heatmap] | None = None
         self._clock = clock
         self._began = clock()  # time of `clock` at the start of the run
 
     def add(self, event: Event) -> None:
         """Add an event."""
         self.progress.add(event)
+        self.failures.add(event)
         self._began = min(self._began, self._clock() - self.progress.now)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines for the current size of the terminal."""
         width = min(options.max_width - 1, MAX_WIDTH)  # some terminals wrap after the last column
-        for line in self.lines(width, max(1, options.size.height - 1), console.encoding):
+        drawn = list(self.lines(max(width, 1), max(1, options.size.height - 1), console.encoding))
+        for line in drawn:
             line.truncate(max(width, 1), overflow="crop")
             yield line
+        self.drawn = tuple(line.cell_len for line in drawn)
 
     def lines(self, width: int, height: int, encoding: str) -> Iterator[Text]:
         """Yield at most `height` lines of at most `width` columns."""
         now = self._clock() - self._began
-        running = list(self.progress.running.values())  # one atomic step: the other thread may change it
-        room = min(height - 1, MAX_ROWS)
+        progress = self.progress
+        running = list(progress.running.values())  # one atomic step: the other thread may change it
+        failures = self.failures.found
+        has_legend = progress.total > 0 and height >= MIN_HEIGHT_OF_LEGEND
+        gap = [Text()] if height >= MIN_HEIGHT_OF_GAPS else []
+        room = height - 1 - has_legend
+        most = min(len(running), MAX_ROWS)
+        few = min(most, max(1, room // 4)) if most else 0
+        least = few + (min(MIN_SHAPE_HEIGHT, room // 3) + len(gap) if failures else 0)
+        grid = self._grid_lines(width, room - least - len(gap), encoding)
+        yield from [*grid, *gap] if grid else []
+        room -= len(grid) + len(gap) if grid else 0
+        rows = max(few, min(most, room - (least - few) * 2)) if failures else min(most, room)
+        told = live_failures.lines(failures, progress.cells, width, room - rows - len(gap), encoding)
+        yield from [*told, *gap] if told else []
+        yield from self._rows(running, rows if told else min(most, room), width, now)
+        yield self._totals(now, len(running), width, encoding)
+        if has_legend:
+            yield legend(progress, width, encoding)
+
+    def _grid_lines(self, width: int, height: int, encoding: str) -> list[Text]:
+        """Return the grid, or its heatmap; nothing if neither fits."""
+        if self._grid is None and self.progress.cells:
+            self._grid = LiveGrid(self.progress.cells), Heatmap(self.progress.cells)
+        if self._grid is None:
+            return []
+        full, heatmap = self._grid
+        fits = full.height <= height and full.width <= width
+        return [*full.lines(self.progress, encoding)] if fits else heatmap.lines(self.progress, width, height, encoding)
+
+    def _rows(self, running: list[Running], room: int, width: int, now: float) -> Iterator[Text]:
+        """Yield a line for each running cell, at most `room` lines."""
         shown = running if len(running) <= room else running[: max(0, room - 1)]
         wide = max((len(row.cell) for row in shown), default=0)
-        yield from self._grid_lines(width, height - 2 - min(len(running), room), encoding)
         for row in shown:
             yield _row(row, now, wide, width, self._expected.get(row.cell, 0.0))
         if len(running) > len(shown) and room:
             yield Text(f"  and {len(running) - len(shown)} more", style="bright_black")
-        yield self._totals(now, len(running), width, encoding)
-
-    def _grid_lines(self, width: int, height: int, encoding: str) -> list[Text]:
-        """Return the grid and an empty line, or nothing if it does not fit."""
-        if self._grid is None and self.progress.cells:
-            self._grid = LiveGrid(self.progress.cells)
-        if self._grid is None or self._grid.height > height or self._grid.width > width:
-            return []
-        return [*self._grid.lines(self.progress, encoding), Text()]
 
     def _totals(self, now: float, running: int, width: int, encoding: str) -> Text:
+        """Return what is done and what is left, in as many words as fit."""
         progress = self.progress
-        parts = Text(f"{progress.finished} of {text.count(progress.total, 'cell')}", style="bold")
-        if width > 2 * _BAR + len(parts) and progress.total:
-            parts = Text.assemble(_bar(progress.finished, progress.total, encoding), " ", parts)
-        counts = [(f"{number} {outcome.value}", outcome) for outcome in Outcome if (number := progress.done[outcome])]
-        for index, (words, outcome) in enumerate(counts):
-            parts.append(": " if index == 0 else ", ").append(words, style=text.colour(outcome))
+        left = progress.left(self._expected, now)
+        counts = [(outcome, number) for outcome in Outcome if (number := progress.done[outcome])]
         waiting = max(0, progress.total - progress.finished - running)
+        parts = Text(f"{progress.finished} of {text.count(progress.total, 'cell')}", style="bold")
+        for index, (outcome, number) in enumerate(counts):
+            parts.append(": " if index == 0 else ", ")
+            parts.append(f"{number} {outcome.value}", style=text.colour(outcome))
         parts.append("".join([f", {running} running" if running else "", f", {waiting} waiting" if waiting else ""]))
-        return parts.append(f", {text.seconds(now)}")
+        parts.append(f", {text.seconds(now)}")
+        parts.append(f", about {_about(left)} left" if left is not None else "")
+        if progress.total and parts.cell_len + _BAR + 1 <= width:
+            return Text.assemble(_bar(progress.finished, progress.total, encoding), " ", parts)
+        if parts.cell_len <= width:
+            return parts
+        short = Text(f"{progress.finished}/{progress.total}", style="bold")
+        for outcome, number in counts:
+            short.append(f" {text.symbol(outcome, encoding)}{number}", style=text.colour(outcome))
+        return short.append(f" {_about(left)} left" if left is not None else f" {text.seconds(now)}")
+
+
+def _about(seconds: float) -> str:
+    """Format an estimate: in steps of 5 seconds, from a minute on in minutes."""
+    if seconds < 57.5:  # noqa: PLR2004  (more is a minute)
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 100 else f"{round(minutes / 60)} h"  # noqa: PLR2004
 
 
 def _row(row: Running, now: float, wide: int, width: int, expected: float) -> Text:

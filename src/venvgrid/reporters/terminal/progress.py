@@ -46,10 +46,12 @@ class Progress:
     total: int = 0
     now: float = 0.0
     run: str = ""
+    workers: int = 1
     done: Counter[Outcome] = field(default_factory=Counter)
     running: dict[str, Running] = field(default_factory=dict)  # by cell, in the order in which they began
     cells: dict[str, Mapping[str, str]] = field(default_factory=dict)  # id → axes, in the plan's order
     ended: dict[str, Outcome] = field(default_factory=dict)
+    took: dict[str, dict[Stage, float]] = field(default_factory=dict)  # seconds of the stages of cells
 
     def add(self, event: Event) -> None:
         """Add an event. Cells that are not in the plan are accepted."""
@@ -65,11 +67,12 @@ class Progress:
                     self.running[event.cell].doing = event.text
             case StageFinished():
                 self.running.pop(event.cell, None)
+                self.took.setdefault(event.cell, {})[event.stage] = event.duration
             case CellFinished():
                 self.running.pop(event.result.id, None)
                 self._end(event.result.id, event.result.outcome)
             case RunStarted():
-                self.run = event.run
+                self.run, self.workers = event.run, max(1, event.workers)
                 wanted = [item.cell for item in event.plan.cells if item.status is not Status.EXCLUDED]
                 self.cells = {cell.id: cell.axes for cell in wanted}
                 self.total = len(wanted)
@@ -77,6 +80,29 @@ class Progress:
             case _:
                 pass
         self.now = max(self.now, event.at)
+
+    def left(self, expected: Mapping[str, float], now: float) -> float | None:
+        """Return the seconds that the run will still take, or None as long as nothing is known of any cell.
+
+        A cell takes as long as its tests took last time, else as the mean of those that are known. Builds count as far
+        as this run has measured them.
+        """
+        took = list(self.took.values())
+        tests = [stages[Stage.TEST] for stages in took if Stage.TEST in stages]
+        builds = [stages[Stage.BUILD] for stages in took if Stage.BUILD in stages]
+        tests = tests or [seconds for seconds in expected.values() if seconds]
+        if not tests or self.finished >= self.total:
+            return None
+        mean_test, mean_build = sum(tests) / len(tests), sum(builds) / max(1, len(builds))
+        rest = []
+        for cell in list(self.cells):
+            if cell in self.ended:
+                continue
+            running = self.running.get(cell)
+            is_test = running is not None and running.stage is Stage.TEST
+            whole = (expected.get(cell) or mean_test) + (0.0 if is_test else mean_build)
+            rest.append(max(0.0, whole - (max(0.0, now - running.since) if running else 0.0)))
+        return max(sum(rest) / self.workers, *rest) if rest else None
 
     def _end(self, cell: str, outcome: Outcome) -> None:
         if cell in self.ended:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from venvgrid.analysis import rules
+from venvgrid.analysis import ranges, rules
 from venvgrid.analysis.findings import GOOD, Analysis
 from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.reporters import text
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAX_GROUPS = 20
 MAX_TESTS = 5  # of a failure group
 MAX_CELLS = 8
+MAX_IDS = 4  # cells: of more the ranges of their axes are shorter and say more
 MAX_DIFFERENCES = 20
 MIN_DIFFERENCES = 2  # for one test its failure is enough
 MAX_SLOW = 3
@@ -99,12 +100,19 @@ def _failure(finding: Finding, report: Report, results: Mapping[str, CellResult]
     for number, line in enumerate(rules.describe(finding.explanation)):
         yield Text(f"    {text.line(line, 500)}", style=DIM if number else "bold")
     many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
-    yield Text(f"    in {many}: {text.some(group.cells, MAX_CELLS)}", style=DIM)
+    yield Text(f"    in {many}: {which(group.cells, report)}", style=DIM)
     first = results[group.cells[0]]
     if not group.tests and first.reason and group.message not in first.reason:
         yield Text(f"    {text.line(first.reason, 500)}")
     if group.log:
         yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
+
+
+def which(cells: Sequence[str], report: Report) -> str:
+    """Return the ids of a few cells; of more, the ranges of their axes."""
+    if len(cells) <= MAX_IDS:
+        return text.some(cells, MAX_IDS)
+    return text.line(ranges.described(cells, {cell.id: cell.axes for cell in report.cells}), 500)
 
 
 def _changes(analysis: Analysis) -> Iterator[Text]:

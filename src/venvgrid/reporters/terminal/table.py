@@ -167,7 +167,7 @@ def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str
         which = text.line(group.cells[0]) if single else text.count(len(group.cells), "cell")
         yield Text(f"  {text.line(group.reason or 'no reason was given', 500)} ({which})")
         if group.outcome is not Outcome.IMPOSSIBLE and not single:
-            yield Text(f"    {text.some(group.cells, MAX_CELLS)}", style=DIM)
+            yield Text(f"    {sections.which(group.cells, report)}", style=DIM)
         if group.log:
             yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
     yield Text()

@@ -1,0 +1,79 @@
+"""Examples and explanations below the options of `--help`."""
+
+from __future__ import annotations
+
+EPILOG = """\
+examples:
+  venvgrid init                      write a first matrix.toml from what the project declares
+  venvgrid list                      the ids of all cells, in a moment
+  venvgrid plan                      which cells can exist, and why the others cannot
+  venvgrid run                       run all of them
+  venvgrid run -k 'python>=3.12'     some of them
+  venvgrid run --failed -- -x        what was red last time, with an option for pytest
+  venvgrid shell py3.12-numpy2.0     look into a cell
+
+exit status: 0 every cell that can exist passed; 1 a test outcome is red; 2 usage or configuration;
+3 no test is red, but a cell could not be built or resolved, or lacks its interpreter; 4 nothing to run;
+130 interrupted; 70 a bug in venvgrid"""
+EXPRESSIONS = """\
+expressions of -k:
+  py3.12-numpy2.0                    one cell, by its id
+  py3.12, numpy2                     all cells whose id has this part
+  'py3.1?-*'                         globs over ids
+  python>=3.12                       compare an axis: == != < <= > >=
+  outcome==failed                    what the last run found; also red, green, none (not in it)
+  nightly, label==nightly            cells that an [[include]] gave the label
+  'python>=3.9 and not numpy==2.2'   and, or, not, parentheses
+"""
+RUN_EXAMPLES = f"""\
+examples:
+  venvgrid run                                everything; what has not changed since it passed is not run again
+  venvgrid run --failed                       what was not green last time
+  venvgrid run -k py3.13-freezegun1.2 -- -x tests/test_timed.py
+  venvgrid run --report html=report.html --report junit=junit.xml
+  venvgrid run --locked --report github       in a workflow of GitHub
+
+{EXPRESSIONS}"""
+PLAN_EXAMPLES = f"""\
+examples:
+  venvgrid plan                      which cells can exist, and why the others cannot
+  venvgrid plan --json               for a program
+  venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
+
+{EXPRESSIONS}"""
+REPORT_EXAMPLES = """\
+examples:
+  venvgrid report                              the last run again
+  venvgrid report --format html -o report.html
+  venvgrid report 20261121-1430 --format markdown
+  venvgrid report --format shields -o badge.json"""
+INIT_EXAMPLES = """\
+examples:
+  venvgrid init
+  venvgrid init --from tox
+  venvgrid init --from noxfile.py
+  venvgrid init --from .github/workflows/ci.yml
+
+What cannot be carried over is said, and stands at the end of the file."""
+SCHEMA_EXAMPLES = """\
+For completion and checks while you type, in editors that use taplo (VS Code's Even Better TOML, Helix, Zed):
+  venvgrid schema > .venvgrid/config.schema.json
+and as the first line of matrix.toml:
+  #:schema .venvgrid/config.schema.json"""
+COMPLETION_EXAMPLES = """\
+Commands, options, ids of cells and of runs are completed. Once, or in the start-up file of the shell:
+  bash, zsh     eval "$(venvgrid completion bash)"
+  fish          venvgrid completion fish > ~/.config/fish/completions/venvgrid.fish
+  PowerShell    venvgrid completion powershell | Out-String | Invoke-Expression"""
+LIST_EXAMPLES = f"""\
+Nothing is resolved: `venvgrid plan` tells which of these cells can exist.
+
+examples:
+  venvgrid list                      the id of every cell, one on each line
+  venvgrid list -k py3.13            the cells that `venvgrid run -k py3.13` runs
+
+{EXPRESSIONS}"""
+EXEC_EXAMPLES = """\
+examples:
+  venvgrid exec py3.12-numpy2.0 python -c 'import numpy; print(numpy.__version__)'
+  venvgrid exec py3.12-numpy2.0 -- pytest -x tests/test_one.py"""

@@ -1,0 +1,220 @@
+"""Mistakes of typing: what was probably meant, and what to type. Pure.
+
+Many users come from tox, nox or pytest. Their options are known here by name, so that the message can say how venvgrid
+does the same.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from venvgrid.reporters.text import command as quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    Options = Mapping[str, Collection[str]]  # command → its option strings
+
+SYNONYMS = {
+    **dict.fromkeys(("test", "tests", "tox", "nox", "pytest", "start", "exec-all"), "run"),
+    **dict.fromkeys(("ls", "cells", "envs", "listenvs", "sessions"), "list"),
+    **dict.fromkeys(("pythons", "interpreters", "versions"), "python"),
+    **dict.fromkeys(("resolve", "dry-run", "check"), "plan"),
+    **dict.fromkeys(("quickstart", "migrate", "new"), "init"),
+    **dict.fromkeys(("results", "last", "html"), "report"),
+}
+SELECTS = ("-e", "--env", "--envlist", "-s", "--session", "--sessions", "-f", "--testenv")
+PARALLEL = ("-p", "--parallel", "-P", "--parallel-no-spinner", "-n", "--numprocesses", "--workers", "--jobs")
+LISTS = ("-l", "--list", "--listenvs", "-a", "--listenvs-all", "--list-sessions")
+RECREATES = ("-r", "--recreate", "-R", "--force-recreate", "--reuse-existing-virtualenvs", "--clean")
+STOPS = ("-x", "--exitfirst", "--exit-first")
+DRY = ("--notest", "--install-only", "--dry-run", "--collect-only", "--co")
+EDITABLE = ("--develop", "--editable", "--skip-pkg-install")
+OF_PYTEST = ("-m", "--lf", "--last-failed", "--ff", "--pdb", "--maxfail", "--tb", "--durations", "--cov", "--sw")
+
+_PYTHON = re.compile(r"(?:py|python)?-?(?:([23])\.?(\d{1,2})(t?))")
+_IS_PYTHON = re.compile(r"py(?:py)?\d")
+_FACTOR = re.compile(r"([a-z][a-z_]*?)[-_]?(\d)(\d*)")
+_UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
+_REQUIRED = re.compile(r"the following arguments are required: (.*)")
+_CHOICE = re.compile(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_VALUE = re.compile(r"argument (\S+): expected (?:one|at least one) argument")
+
+
+def explain(message: str, argv: Sequence[str], options: Options) -> str:
+    """Return one message for a command line that argparse refused with `message`; the way out is in it."""
+    words, rest = list(argv), []
+    if "--" in words:
+        cut = words.index("--")
+        words, rest = words[:cut], words[cut + 1 :]
+    command = words[0] if words else ""
+    if not command:
+        return f"arguments after -- go to the tests, and need a command before them. Type: {_typed('run', '--', *rest)}"
+    if command not in options:
+        return _no_command(words, rest, options)
+    if found := _UNKNOWN.fullmatch(message):
+        return _unknown(command, found[1].split() or [""], words[1:], rest, options)
+    if found := _REQUIRED.fullmatch(message):
+        return _required(words, found[1])
+    if found := _CHOICE.fullmatch(message):
+        allowed = [item.strip(" '") for item in found[3].split(",")]
+        return (
+            f"{command}: {found[1]} cannot be {found[2]!r}{_nearest(found[2], allowed)} (allowed: {', '.join(allowed)})"
+        )
+    if found := _VALUE.fullmatch(message):
+        return f"{command}: {found[1]} needs a value after it. See: {_typed(command, '--help')}"
+    return f"{command}: {message.removeprefix('argument ')}. See: {_typed(command, '--help')}"
+
+
+def no_grid(word: str, grids: Collection[str], rest: Sequence[str] = ()) -> str:
+    """Return the message for a word after `run`, `plan`, `list` or `lock` that names no grid."""
+    after = ("--", *rest) if rest else ()
+    close = difflib.get_close_matches(word, grids, n=1)
+    if close:
+        return f"no grid is named {word!r}; did you mean {close[0]!r}? The grids are: {', '.join(grids)}"
+    if _is_test(word):
+        return f"{word!r} is no grid. To pass it to the tests, type: {_typed('run', '--', word, *rest)}"
+    if selected := selection([word]):
+        return f"{word!r} is no grid. To choose cells, type: {_typed('run', '-k', selected, *after)}"
+    there = f"The grids are: {', '.join(grids)}." if grids else "The configuration has no [grid.NAME]."
+    return (
+        f"no grid is named {word!r}. {there} To choose cells by a part of their ids, type: {_typed('run', '-k', word)}"
+    )
+
+
+def selection(names: Iterable[str]) -> str:
+    """Return the expression of -k for names of tox environments, "py311-django42"; "" if one has no Python in it."""
+    terms = []
+    for name in names:
+        parts = [_part(factor) for factor in re.split(r"-(?!\d)", name.strip())]
+        if not any(_IS_PYTHON.match(part) for part in parts):
+            return ""
+        terms.append(" and ".join(parts))
+    several = len(terms) > 1
+    return " or ".join(f"({term})" if several and " and " in term else term for term in terms)
+
+
+def _part(factor: str) -> str:
+    if found := _PYTHON.fullmatch(factor):
+        return f"py{found[1]}.{found[2]}{found[3]}"
+    if factor.startswith("pypy") and (found := _PYTHON.fullmatch(factor.removeprefix("pypy"))):
+        return f"pypy{found[1]}.{found[2]}"
+    found = _FACTOR.fullmatch(factor)
+    return f"{found[1]}{found[2]}{f'.{found[3]}' if found[3] else ''}" if found else factor
+
+
+def _no_command(words: list[str], rest: list[str], options: Options) -> str:
+    """Return the message for a line that does not begin with a command."""
+    first, after = words[0], (["--", *rest] if rest else [])
+    if first.startswith("-"):
+        later = next((number for number, word in enumerate(words) if word in options), None)
+        if habit := _habit(first, _value(first, words), after):
+            return habit
+        if later is not None and not _is_unknown(first, words[later], options):
+            moved = [words[later], *words[:later], *words[later + 1 :]]
+            return f"options stand after the command. Type: {_typed(*moved, *after)}"
+        if not _is_unknown(first, "run", options):
+            return f"an option needs a command before it. Type: {_typed('run', *words, *after)}"
+        known = ("--version", "--help", *options["run"])
+        return f"there is no option {first}{_nearest(first, known) or '.'} See: {_typed('--help')}"
+    if first in SYNONYMS:
+        return f"there is no command {first!r}. Type: {_typed(SYNONYMS[first])}"
+    if _is_test(first):
+        return f"{first!r} is no command. To pass it to the tests, type: {_typed('run', '--', first, *rest)}"
+    if selected := selection(first.split(",")):
+        return f"{first!r} is no command. To run these cells, type: {_typed('run', '-k', selected, *after)}"
+    close = difflib.get_close_matches(first, options, n=1)
+    if close:
+        return f"there is no command {first!r}; did you mean {close[0]!r}? Type: {_typed(close[0], *words[1:], *after)}"
+    return f"there is no command {first!r}. The commands are: {', '.join(options)}"
+
+
+def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str], options: Options) -> str:
+    """Return the message for arguments that a command does not know."""
+    first = next((word for word in unknown if word.startswith("-")), unknown[0])
+    after = ["--", *rest] if rest else []
+    if not first.startswith("-"):
+        return f"{command} does not take {first!r}. See: {_typed(command, '--help')}"
+    name = first.partition("=")[0]
+    if habit := _habit(first, _value(first, words), after):
+        return habit
+    close = difflib.get_close_matches(name, [item for item in options[command] if item.startswith("--")], n=1)
+    if name.startswith("--") and close:
+        return f"{command} has no option {name}; did you mean {close[0]}? Type: {_typed(command, close[0], *after)}"
+    others = [other for other, known in options.items() if name in known]
+    if others:
+        has = f"{' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} it"
+        return f"{command} has no option {name} ({has}). See: {_typed(command, '--help')}"
+    if command == "run":
+        given = [word for word in words if word not in options["run"]]
+        return f"run has no option {name}. If it is for the tests, type: {_typed('run', '--', *given, *rest)}"
+    return f"{command} has no option {name}. See: {_typed(command, '--help')}"
+
+
+def _habit(option: str, value: str, after: list[str]) -> str:
+    """Return the message for an option of tox, nox or pytest, or ""; `after` is `--` and the arguments of the tests."""
+    name = option.partition("=")[0]
+    name = name if name.startswith("--") else name[:2]
+    if name in SELECTS:
+        return _selects(name, value, after)
+    if name in OF_PYTEST or name.startswith("--cov"):
+        given = [option, *([value] if value and option == name else [])]
+        return f"{name} is an option of pytest. Type: {_typed('run', '--', *given, *after[1:])}"
+    number = value if value.isdigit() else "4"
+    told = {
+        PARALLEL: f"cells always run in parallel. To say how many, type: {_typed('run', '-j', number, *after)}",
+        RECREATES: "venvgrid builds an environment again when what it holds changes. "
+        f"To build all anew, type: {_typed('run', '--fresh', *after)}",
+        LISTS: f"to list the cells, type: {_typed('list')}",
+        STOPS: f"to stop at the first red cell, type: {_typed('run', '--fail-fast', *after)}; "
+        f"to stop each cell at its first red test: {_typed('run', '--', '-x', *after[1:])}",
+        DRY: f"to see what would run, and which versions cannot be together, type: {_typed('plan')}",
+        EDITABLE: 'write it into the configuration: [project] install = "editable"',
+    }
+    return next((f"there is no option {name}: {text}" for names, text in told.items() if name in names), "")
+
+
+def _selects(name: str, value: str, after: list[str]) -> str:
+    if value.lower() in {"true", "false", "config"}:  # tox -s true
+        return f"there is no option {name}. Type: {_typed('run', '--skip-missing-interpreters', *after)}"
+    found = selection(value.split(",")) if value else ""
+    more = "" if found else f" (the cells: {_typed('list')})"
+    typed = _typed("run", "-k", found or value or "EXPR", *after)
+    return f"venvgrid chooses cells with -k, not with {name}. Type: {typed}{more}"
+
+
+def _required(words: list[str], names: str) -> str:
+    command = " ".join(word for word in words[:2] if not word.startswith("-"))
+    if "CELL" in names:
+        return f"{command} needs the id of a cell: venvgrid {command} CELL. The cells: {_typed('list')}"
+    return f"{command} needs {names}. See: venvgrid {command} --help"
+
+
+def _value(option: str, words: list[str]) -> str:
+    """Return the value of an option that no parser knows: "-e X", "-eX", "-e=X"."""
+    name, equals, value = option.partition("=")
+    if equals:
+        return value
+    if not name.startswith("--") and len(name) > 2:  # noqa: PLR2004  (a dash and a letter)
+        return name[2:]
+    following = words[words.index(option) + 1 :] if option in words else []
+    return following[0] if following and not following[0].startswith("-") else ""
+
+
+def _is_unknown(option: str, command: str, options: Options) -> bool:
+    return option.partition("=")[0] not in options[command]
+
+
+def _is_test(word: str) -> bool:
+    return "/" in word or "\\" in word or "::" in word or word.endswith(".py")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _typed(*words: str) -> str:
+    return quoted("venvgrid", *words)

@@ -1,0 +1,133 @@
+"""Mistakes of typing: each ends with one message that says what to type."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from venvgrid.cli import main as cli
+from venvgrid.cli import mistakes, parser
+from venvgrid.cli.terminal import Terminal
+from venvgrid.model import UsageError
+from venvgrid.planning import selection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MATRIX = '[axes]\npython = ["3.11", "3.12"]\n[project]\ninstall = "none"\n[grid.lowest]\n'
+
+
+def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    """Return the message for a command line that is typed in a folder with a configuration."""
+    (folder / "matrix.toml").write_text(MATRIX, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    terminal = Terminal(out=io.StringIO(), err=io.StringIO(), environ={})
+    with pytest.raises(UsageError) as caught:
+        cli._dispatch(shlex.split(line)[1:], terminal)  # noqa: SLF001
+    assert caught.value.exit_status == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("venvgrid runn", "venvgrid run"),
+        ("venvgrid runn -k py3.11 -- -x", "venvgrid run -k py3.11 -- -x"),
+        ("venvgrid pyhton", "venvgrid python"),
+        ("venvgrid test", "venvgrid run"),
+        ("venvgrid ls", "venvgrid list"),
+        ("venvgrid -e py311", "venvgrid run -k py3.11"),
+        ("venvgrid -epy311", "venvgrid run -k py3.11"),
+        ("venvgrid run -e py311", "venvgrid run -k py3.11"),
+        ("venvgrid run -e py3.11,pypy310 -- -x", "venvgrid run -k 'py3.11 or pypy3.10' -- -x"),
+        ("venvgrid run -e py311-django42,py27", "venvgrid run -k '(py3.11 and django4.2) or py2.7'"),
+        ("venvgrid run -e py313t-numpy2", "venvgrid run -k 'py3.13t and numpy2'"),
+        ("venvgrid run -e lint", "venvgrid run -k lint"),
+        ("venvgrid run py311", "venvgrid run -k py3.11"),
+        ("venvgrid run 3.11", "venvgrid run -k py3.11"),
+        ("venvgrid plan py3.11-six1.16", "venvgrid run -k 'py3.11 and six1.16'"),
+        ("venvgrid py311", "venvgrid run -k py3.11"),
+        ("venvgrid -- -k x", "venvgrid run -- -k x"),
+        ("venvgrid --recreate", "venvgrid run --fresh"),
+        ("venvgrid run -r", "venvgrid run --fresh"),
+        ("venvgrid run -p", "venvgrid run -j 4"),
+        ("venvgrid run -p 8", "venvgrid run -j 8"),
+        ("venvgrid --parallel=auto", "venvgrid run -j 4"),
+        ("venvgrid -x", "venvgrid run --fail-fast"),
+        ("venvgrid run -x", "venvgrid run -- -x"),
+        ("venvgrid run --maxfail=3", "venvgrid run -- --maxfail=3"),
+        ("venvgrid run -m slow", "venvgrid run -- -m slow"),
+        ("venvgrid run --cov src", "venvgrid run -- --cov src"),
+        ("venvgrid run --my-own-option", "venvgrid run -- --my-own-option"),
+        ("venvgrid run tests/x.py", "venvgrid run -- tests/x.py"),
+        ("venvgrid run tests/x.py::test_y -- -x", "venvgrid run -- tests/x.py::test_y -x"),
+        ("venvgrid tests/x.py", "venvgrid run -- tests/x.py"),
+        ("venvgrid -l", "venvgrid list"),
+        ("venvgrid run -s true", "venvgrid run --skip-missing-interpreters"),
+        ("venvgrid run --notest", "venvgrid plan"),
+        ("venvgrid -c x.toml run -q", "venvgrid run -c x.toml -q"),
+        ("venvgrid -k py3.11", "venvgrid run -k py3.11"),
+        ("venvgrid run --faild", "venvgrid run --failed"),
+        ("venvgrid --versoin", "'--version'"),
+        ("venvgrid run lowst", "'lowest'"),
+        ("venvgrid run nosuch", "venvgrid run -k nosuch"),
+        ("venvgrid run --json", "venvgrid run --help"),
+        ("venvgrid plan -- -x", "`venvgrid run`"),
+        ("venvgrid shell", "venvgrid list"),
+        ("venvgrid env path", "venvgrid env path CELL"),
+        ("venvgrid exec", "venvgrid exec CELL"),
+        ("venvgrid report --format htm", "'html'"),
+        ("venvgrid run -k", "venvgrid run --help"),
+        ("venvgrid run -j many", "venvgrid run --help"),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_type(
+    typed: str, right: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One line, exit status 2, and the command that was meant."""
+    message = told(typed, monkeypatch, tmp_path)
+    assert right in message
+    assert "\n" not in message
+
+
+@given(st.lists(st.sampled_from(["py311", "py3.12", "py27", "pypy310", "3.9", "py39-django42-x"]), min_size=1))
+def test_what_is_proposed_for_environments_of_tox_is_an_expression(names: list[str]) -> None:
+    """For all lists of environments: -k understands it."""
+    selection.compile(mistakes.selection(names), ["python"])
+
+
+@given(st.lists(st.sampled_from(["run", "exec", "--", "-c", "-x", "--fresh", "py311", "a/b.py", "x", ""]), max_size=6))
+def test_every_command_line_parses_or_is_explained(argv: list[str]) -> None:
+    """For all lines of these words: never the usage of argparse, never an exception of another kind."""
+    arguments, rest = parser.split(argv)
+    assert argv in ([*arguments, *(rest or ())], [*arguments, "--", *(rest or ())])
+    built, refused = parser.build(), ""
+    try:
+        built.parse_args(arguments)
+    except parser.RefusedError as error:
+        refused = str(error)
+    assert not refused or mistakes.explain(refused, argv, parser.option_names(built))
+
+
+@pytest.mark.parametrize(
+    ("typed", "ours", "theirs"),
+    [
+        ("exec C python -c 1", "exec C", "python -c 1"),
+        ("exec C -- python -c 1", "exec C", "python -c 1"),
+        ("exec -c x.toml C python -c 1 -- 2", "exec -c x.toml C", "python -c 1 -- 2"),
+        ("exec C --offline python --offline", "exec C --offline", "python --offline"),
+        ("exec --config=x C pip list", "exec --config=x C", "pip list"),
+        ("run -k exec -- -x", "run -k exec", "-x"),
+        ("run a b c", "run a b c", None),
+        ("exec C", "exec C", None),
+    ],
+)
+def test_where_the_command_of_exec_begins(typed: str, ours: str, theirs: str | None) -> None:
+    """After the cell, with or without `--`; options of venvgrid stand before it."""
+    expected = (ours.split(), tuple(theirs.split()) if theirs is not None else None)
+    assert parser.split(typed.split()) == expected
