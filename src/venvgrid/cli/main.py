@@ -58,7 +58,7 @@ def _dispatch(argv: list[str], terminal: Terminal) -> int:
     arguments, rest = parsers.split(argv)
     parser = parsers.build()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
-        from venvgrid.cli.commands import completion  # noqa: PLC0415
+        from venvgrid.cli.tools import completion  # noqa: PLC0415
 
         completion.complete(parser)
     parsed = _parsed(parser, arguments, argv)
@@ -68,7 +68,8 @@ def _dispatch(argv: list[str], terminal: Terminal) -> int:
     if rest is not None and parsed.command not in {"run", "exec"}:
         raise UsageError(f"{parsed.command} starts no tests, and takes no arguments after --; `venvgrid run` does")
     parsed.rest = rest or ()
-    module = importlib.import_module(f"venvgrid.cli.commands.{parsed.command}")
+    package = "tools" if parsed.command in parsers.TOOLS else "commands"
+    module = importlib.import_module(f"venvgrid.cli.{package}.{parsed.command}")
     status: int = module.main(parsed, terminal)
     return status
 

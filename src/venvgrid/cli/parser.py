@@ -24,6 +24,7 @@ CACHE_ACTIONS = {
 }
 SCHEMAS = ("config", "results", "events", "plan")
 SHELLS = ("bash", "zsh", "fish", "powershell")
+TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
 
 class RefusedError(Exception):
@@ -261,7 +262,7 @@ def _completed(option: argparse.Action, what: str) -> None:
     """Set the completion of an option: a function of `commands.completion`, by its name."""
 
     def completer(**question: Any) -> list[str]:
-        from venvgrid.cli.commands import completion  # noqa: PLC0415
+        from venvgrid.cli.tools import completion  # noqa: PLC0415
 
         found: list[str] = getattr(completion, what)(**question)
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from venvgrid.cli.commands import shell
+from venvgrid.cli.tools import shell
 
 PLACE = Path("/work shop/.venvgrid/envs/py3.12")
 

@@ -1,1 +1,1 @@
-"""The commands: one module for each, imported when it is called."""
+"""The commands of the grid, from its plan to its report: one module for each, imported when it is called."""

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.cli.commands import exec as execute
+from venvgrid.cli.tools import exec as execute
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
