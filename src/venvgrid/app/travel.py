@@ -28,7 +28,6 @@ from venvgrid.model import (
 from venvgrid.model.version import __version__
 from venvgrid.planning import packing
 from venvgrid.project import repository
-from venvgrid.reporters.documents import plan_json
 from venvgrid.resolving import lockfile
 from venvgrid.results import journal, plan_file, records, report
 from venvgrid.results.exit_status import exit_status
@@ -234,6 +233,14 @@ def _status(merged: Merged) -> int:
     return exit_status(map(document.cell_from, merged.chosen.values()))
 
 
-def shown(plan: PlanFile) -> dict[str, Any]:
-    """Return a plan as `plan --json` shows it."""
-    return plan_json.plan_json(plan.plan)
+def durations(file: Path) -> dict[str, float]:
+    """Return the seconds that the tests of each cell took, by a results.json.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        return {cell["id"]: float(cell["durations"]["test"]) for cell in cells if "test" in cell["durations"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"--durations {file}: it is no results.json ({error!r:.80})") from error

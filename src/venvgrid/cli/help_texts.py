@@ -34,10 +34,18 @@ examples:
   venvgrid run --locked --report github       in a workflow of GitHub
 
 {EXPRESSIONS}"""
+MERGE_EXAMPLES = """\
+examples:
+  venvgrid merge shard-*.record -o merged     from all shards, also from those that ran again
+  venvgrid report merged --format html -o report.html"""
+GATE_EXAMPLES = """\
+examples:
+  venvgrid gate plan.json records/            green only if no planned cell is red or missing"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot
   venvgrid plan --json               for a program
+  venvgrid plan -o plan.json         for other machines: venvgrid run --plan plan.json --shard 1/4
   venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
 
 {EXPRESSIONS}"""

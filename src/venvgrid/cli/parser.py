@@ -62,6 +62,7 @@ def build() -> Parser:
     _add_run(commands)
     _add_plan(commands)
     _add_report(commands)
+    _add_shards(commands)
     _add_environments(commands)
     _add_helpers(commands)
     return parser
@@ -169,6 +170,9 @@ def _add_run(commands: Commands[Parser]) -> None:
         metavar="FORMAT=FILE",
         help=f"also write a report: {', '.join(FORMATS)}; github alone: the step's summary and annotations",
     )
+    parser.add_argument("--plan", metavar="FILE", help="run a plan of `venvgrid plan -o`, and resolve nothing")
+    parser.add_argument("--shard", metavar="M/N", help="only part M of N of the plan, packed by time")
+    parser.add_argument("--record", metavar="FILE", help="with --plan: leave one file for merge and gate")
 
 
 def _add_plan(commands: Commands[Parser]) -> None:
@@ -176,6 +180,14 @@ def _add_plan(commands: Commands[Parser]) -> None:
     parser = _planned(_command(commands, "plan", summary, help_texts.PLAN_EXAMPLES))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write a plan that other machines can run and merge")
+    parser.add_argument(
+        "--durations",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a results.json that says how long cells take (default: the runs of this folder)",
+    )
     _without_builds(parser)
     parser = _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
     _without_builds(parser)
@@ -200,6 +212,18 @@ def _add_report(commands: Commands[Parser]) -> None:
     _completed(option, "runs")
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of the terminal")
+
+
+def _add_shards(commands: Commands[Parser]) -> None:
+    parser = _command(commands, "merge", "make one report of the records of all shards", help_texts.MERGE_EXAMPLES)
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="files, folders, or archives of them")
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the merged report")
+    parser.add_argument("--plan", metavar="FILE", help="the plan (default: that of the newest record)")
+    parser.set_defaults(config=None)
+    summary = "say whether every planned cell has an accepted result: the one check to require"
+    parser = _command(commands, "gate", summary, help_texts.GATE_EXAMPLES)
+    parser.add_argument("plan", metavar="PLAN", help="the file of `venvgrid plan -o`")
+    parser.add_argument("records", nargs="*", metavar="RECORD", help="files, folders, or archives of them")
 
 
 def _add_environments(commands: Commands[Parser]) -> None:

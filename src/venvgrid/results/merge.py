@@ -105,6 +105,8 @@ def _newest(results: list[tuple[Record, Mapping[str, Any]]]) -> tuple[Record, Ma
     if len(outcomes) == 1:
         return record, cell
     told = DIFFERENT.format(" and ".join(outcomes))
-    is_flaky = any(Outcome(outcome).is_green for outcome in outcomes)
-    changed = {"outcome": Outcome.FLAKY.value, "reason": told} if is_flaky else {}
+    greens = [item for item in rivals if Outcome(item[1]["outcome"]).is_green]
+    if greens:
+        record, cell = max(greens, key=lambda item: item[0].header.began)
+    changed = {"outcome": Outcome.FLAKY.value, "reason": told} if greens else {}
     return record, {**cell, **changed, "notes": [*cell.get("notes", []), told]}

@@ -19,6 +19,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.model import UsageError
 from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file
 from venvgrid.storage import digests
@@ -77,7 +78,7 @@ def seal(folder: Path, plan: PlanFile, header: Header) -> None:
         OSError: they cannot be written.
     """
     write_whole(folder / PLAN, plan.render({"strategy": {"name": plan.plan.strategy}}))
-    files = {name: _digest((folder / name).read_bytes()) for name in SEALED}
+    files = {name: digest((folder / name).read_bytes()) for name in SEALED}
     data = {
         "format": FORMAT,
         "plan": header.plan,
@@ -174,7 +175,7 @@ def _record(place: str, read: Callable[[str], bytes]) -> Record | Unusable:
         if digests.of_json({name: value for name, value in data.items() if name != "checksum"}) != data["checksum"]:
             return Unusable(place, f"{HEADER} was changed after it was written")
         for name in SEALED:
-            if _digest(read(name)) != data["files"][name]:
+            if digest(read(name)) != data["files"][name]:
                 return Unusable(place, f"{name} is missing or damaged")
         header = Header(
             plan=str(data["plan"]),
@@ -185,9 +186,10 @@ def _record(place: str, read: Callable[[str], bytes]) -> Record | Unusable:
             cells=tuple(map(str, data["cells"])),
         )
         return Record(place=place, header=header, results=json.loads(read(RESULTS)), read=read)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         return Unusable(place, f"it is damaged: {error!r:.80}")
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """Return the digest by which a header names the content of a file."""
     return hashlib.sha256(content).hexdigest()

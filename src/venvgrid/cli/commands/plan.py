@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
@@ -15,31 +16,39 @@ from venvgrid.model import ExitStatus, Status, UsageError
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
 from venvgrid.resolving import lockfile
+from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
+    from venvgrid.app.resolution import ResolvedPlan
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
-    from venvgrid.model import Plan
+    from venvgrid.model import FrozenPolicy, Plan
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the plan and return the exit status."""
     chosen = options.select_grids(arguments, terminal)
-    if arguments.json and len(chosen.grids) > 1:
-        raise UsageError(f"--json gives one grid; name one of {', '.join(name or 'main' for name in chosen.grids)}")
+    if (arguments.json or arguments.output) and len(chosen.grids) > 1:
+        names = ", ".join(name or "main" for name in chosen.grids)
+        raise UsageError(f"{'--json' if arguments.json else '-o'} gives one grid; name one of {names}")
     return options.in_each(chosen, terminal, lambda grid: _plan(arguments, terminal, chosen.source, grid))
 
 
 def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
     wanted, front = options.run_options(arguments, terminal), options.front_end(arguments, terminal)
-    context = RunContext(config=read_config(source, wanted, front, grid=grid).config, options=wanted, front=front)
+    loaded = read_config(source, wanted, front, grid=grid)
+    context = RunContext(config=loaded.config, options=wanted, front=front)
     plan = make_plan(context, from_lock=arguments.check)
     if arguments.check:
         return _check(context, plan, terminal)
-    known = resolve(context, plan).plan
+    resolved = resolve(context, plan)
+    known = resolved.plan
     note_builds(context)
+    if arguments.output:
+        _write(arguments, context, plan, resolved, loaded.frozen)
     if arguments.json:
         terminal.data(json.dumps(plan_json.plan_json(known), indent=1))
     else:
@@ -47,6 +56,24 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
             plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
         )
     return exit_status(known, strict=wanted.strict, skip_missing=wanted.skip_missing)
+
+
+def _write(
+    arguments: argparse.Namespace,
+    context: RunContext,
+    plan: Plan,
+    resolved: ResolvedPlan,
+    frozen: Mapping[str, FrozenPolicy],
+) -> None:
+    """Write the plan that other machines run."""
+    from venvgrid.app import travel  # noqa: PLC0415  (most plans stay here)
+
+    measured = {name: earlier.seconds for name, earlier in context.history.items() if earlier.seconds}
+    for file in arguments.durations:
+        measured |= travel.durations(Path(file))
+    made = travel.make_plan_file(context, plan, resolved, frozen, measured)
+    write_atomic(Path(arguments.output).absolute(), made.render(plan_json.plan_json(resolved.plan)))
+    context.front.notify(f"{arguments.output}: {len(made.cells)} cells to run, plan {made.digest[:12]}")
 
 
 def _check(context: RunContext, plan: Plan, terminal: Terminal) -> int:

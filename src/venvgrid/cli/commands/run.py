@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
     from venvgrid.results.report import Report
+    from venvgrid.results.run_folders import RunFolder
 
 GRID = "{grid}"  # in the name of a report's file
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the grids and return the exit status."""
+    if arguments.plan:
+        return _run_plan(arguments, terminal)
+    if arguments.shard or arguments.record:
+        raise UsageError("--shard and --record need a plan: venvgrid plan -o plan.json; venvgrid run --plan plan.json")
     reports = [_report_file(text) for text in arguments.report]
     chosen = options.select_grids(arguments, terminal)
     if len(chosen.grids) > 1 and any(file and GRID not in file.name for _, file in reports):
@@ -45,7 +50,44 @@ def _run(
     front = replace(
         options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
     )
-    context, finished, folder = run_grid(source, options.run_options(arguments, terminal), front, grid=grid)
+    done = run_grid(source, options.run_options(arguments, terminal), front, grid=grid)
+    return _finish(arguments, terminal, done, reports, grid)
+
+
+def _run_plan(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Run a plan, or a shard of it, and leave its record."""
+    from venvgrid.app import travel  # noqa: PLC0415  (most runs make their own plan)
+    from venvgrid.model.shard import Shard  # noqa: PLC0415
+    from venvgrid.results import plan_file, records  # noqa: PLC0415
+
+    selecting = {"GRID": arguments.grids, "--all-grids": arguments.all_grids, "-k": arguments.expression}
+    selecting |= {"--failed": arguments.failed, "--changed": arguments.changed, "--strategy": arguments.strategy}
+    for name, value in selecting.items():
+        if value:
+            raise UsageError(f"{name} and --plan: a plan says which cells run; choose them with: venvgrid plan {name}")
+    reports = [_report_file(text) for text in arguments.report]
+    plan, shard = plan_file.read(Path(arguments.plan)), Shard.parse(arguments.shard or "1/1")
+    front = replace(
+        options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
+    )
+    wanted = options.run_options(arguments, terminal)
+    done = travel.run_part(options.find(arguments, terminal), wanted, front, plan, shard)
+    status = _finish(arguments, terminal, done, reports, plan.grid)
+    if arguments.record:
+        records.pack(done[2].path, Path(arguments.record).absolute())
+        terminal.message(f"shard {shard}: {len(done[1].cells)} cells, recorded in {arguments.record}")
+    return status
+
+
+def _finish(
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+    done: tuple[RunContext, Report, RunFolder],
+    reports: Sequence[tuple[str, Path | None]],
+    grid: str,
+) -> int:
+    """Print and write the reports of a run, and return its exit status."""
+    context, finished, folder = done
     terminal.data(output.table(arguments, finished, terminal))
     if context.config.test.coverage:
         _print_coverage(finished, context, terminal)

@@ -1,0 +1,37 @@
+"""`venvgrid merge`: one report of the records of all shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.app import travel
+from venvgrid.cli import output
+from venvgrid.model import ExitStatus, UsageError
+from venvgrid.results import plan_file, records
+from venvgrid.results.merge import merge
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.cli.terminal import Terminal
+
+
+def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the merged report; the exit status says whether every record counted, not whether cells are green."""
+    found = list(records.find(map(Path, arguments.records)))
+    whole = [item for item in found if isinstance(item, records.Record)]
+    if arguments.plan:
+        plan = plan_file.read(Path(arguments.plan))
+    elif whole:
+        plan = max(whole, key=lambda item: (item.header.began, item.place)).plan()
+    else:
+        told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
+        raise UsageError(f"there is no record to merge: {told}")
+    merged = merge(plan, found)
+    finished = travel.write_merged(merged, Path(arguments.output).absolute())
+    terminal.data(output.table(arguments, finished, terminal))
+    for item in merged.refused:
+        terminal.error(f"venvgrid: refused: {item.place}: {item.why}")
+    terminal.message(f"{len(merged.chosen)} of {len(plan.cells)} cells, from {len(merged.records)} records")
+    return ExitStatus.INCOMPLETE if merged.refused else ExitStatus.PASSED

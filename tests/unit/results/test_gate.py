@@ -1,0 +1,333 @@
+"""Merging records, and the gate: every way to lose a result is red, and told by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import factories
+import pytest
+
+from venvgrid.analysis import document
+from venvgrid.model import Attestation, Cell, Outcome, Plan, PlannedCell, Status, UsageError
+from venvgrid.model.shard import Shard
+from venvgrid.results import journal, plan_file, records
+from venvgrid.results.gate import Judgement, judge
+from venvgrid.results.merge import merge
+from venvgrid.results.plan_file import PlanFile
+from venvgrid.results.report import build_report
+from venvgrid.storage import digests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from venvgrid.model import CellResult, Event
+
+CELLS = [Cell(id=f"py3.{minor}", axes={"python": f"3.{minor}"}) for minor in range(9, 13)]
+COMMIT = "c0ffee" * 6
+
+
+def plan(*cells: Cell, **options: Any) -> PlanFile:
+    """Make a plan of cells, four by default."""
+    planned = tuple(PlannedCell(cell=cell, status=Status.RUNNABLE) for cell in cells or CELLS)
+    made = PlanFile(
+        plan=Plan(cells=planned),
+        venvgrid="0.1.0",
+        project="plotlib",
+        project_version="1.0",
+        config="matrix.toml",
+        grid="",
+        config_digest="d1",
+        inputs_digest="i1",
+        commit=COMMIT,
+        lock="",
+        seconds={item.cell.id: 1.0 for item in planned},
+    )
+    return replace(made, **options)
+
+
+def green(cell: Cell, outcome: Outcome = Outcome.PASSED, **options: Any) -> CellResult:
+    """Make a result with an attestation."""
+    attested = Attestation(python=f"cpython {cell.axes['python']}.1 bin/python", packages={"numpy": "1.23.2"})
+    return factories.result(cell, outcome, attested=attested, **options)
+
+
+def record(
+    folder: Path,
+    of: PlanFile,
+    shard: Shard,
+    *results: CellResult,
+    attempt: int = 1,
+    began: str = "2026-01-01",
+    **header: Any,
+) -> Path:
+    """Leave the record of a shard in a folder, and return it."""
+    folder.mkdir(parents=True)
+    cells = [item.cell for item in of.plan.cells if item.cell.id in {result.id for result in results}]
+    events: list[Event] = [factories.started(cells), *map(factories.finished, results), factories.ended()]
+    with journal.Journal(folder / "events.jsonl") as write:
+        for event in events:
+            write(event)
+    data = document.to_results(build_report(events))
+    (folder / "results.json").write_text(json.dumps({**data, "config_digest": "d1"}), encoding="utf-8")
+    made = records.Header(
+        plan=of.digest,
+        commit=of.commit,
+        shard=shard,
+        attempt=attempt,
+        began=began,
+        cells=tuple(sorted(item.id for item in results)),
+    )
+    records.seal(folder, of, replace(made, **header))
+    return folder
+
+
+def judged(of: PlanFile, *places: Path) -> Judgement:
+    """Ask the gate."""
+    return judge(merge(of, records.find(places)))
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """Return a folder with the records of two shards of the plan, all green."""
+    record(tmp_path / "all" / "one", plan(), Shard(1, 2), *map(green, CELLS[:2]))
+    record(tmp_path / "all" / "two", plan(), Shard(2, 2), *map(green, CELLS[2:]))
+    return tmp_path / "all"
+
+
+def test_all_cells_green_is_green(whole: Path) -> None:
+    """Nothing is missing: the one way to be green."""
+    said = judged(plan(), whole)
+    assert (said.is_green, said.reported, said.planned, said.problems) == (True, 4, 4, ())
+
+
+def test_without_any_record_it_is_red_and_counts(tmp_path: Path) -> None:
+    """No artifact at all: 0 of 4."""
+    said = judged(plan(), tmp_path)
+    assert (said.is_green, said.reported, said.planned, len(said.problems)) == (False, 0, 4, 4)
+
+
+def reseal(folder: Path, **changes: Any) -> None:
+    """Change the header of a record and make its checksum right again, as a mistaken program would."""
+    data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    data = {name: value for name, value in {**data, **changes}.items() if name != "checksum" and value is not None}
+    text = json.dumps({**data, "checksum": digests.of_json(data)})
+    (folder / "record.json").write_text(text, encoding="utf-8")
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object], *, sealed: bool = True) -> None:
+    """Change results.json; `sealed`: and its digest in the header."""
+    file = folder / "results.json"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    change(data)
+    file.write_text(json.dumps(data), encoding="utf-8")
+    if sealed:
+        header = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        reseal(folder, files={**header["files"], "results.json": records.digest(file.read_bytes())})
+
+
+def edit_cell(**changes: Any) -> Callable[[Path], None]:
+    """Return what changes keys of the first result; None deletes one."""
+
+    def change(data: dict[str, Any]) -> None:
+        cell = {name: value for name, value in {**data["cells"][0], **changes}.items() if value is not None}
+        data["cells"][0] = cell
+
+    return lambda folder: edit(folder, change)
+
+
+def corrupt(name: str) -> Callable[[Path], None]:
+    """Return what flips a bit in the middle of a file."""
+
+    def change(folder: Path) -> None:
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+
+    return change
+
+
+def cut(name: str) -> Callable[[Path], None]:
+    """Return what leaves half of a file: an upload that was cut."""
+
+    def change(folder: Path) -> None:
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[: len(data) // 2])
+
+    return change
+
+
+def empty(name: str) -> Callable[[Path], None]:
+    """Return what empties a file."""
+
+    def change(folder: Path) -> None:
+        (folder / name).write_bytes(b"")
+
+    return change
+
+
+def without(name: str) -> Callable[[Path], None]:
+    """Return what deletes a file."""
+    return lambda folder: (folder / name).unlink()
+
+
+def headed(**changes: Any) -> Callable[[Path], None]:
+    """Return what writes other values into the header, with a right checksum."""
+    return lambda folder: reseal(folder, **changes)
+
+
+def zipped(keep: float) -> Callable[[Path], None]:
+    """Return what puts the record into an archive, of which a part arrives."""
+
+    def change(folder: Path) -> None:
+        file = folder.with_suffix(".zip")
+        records.pack(folder, file)
+        shutil.rmtree(folder)
+        file.write_bytes(file.read_bytes()[: int(file.stat().st_size * keep)])
+
+    return change
+
+
+def only_header(folder: Path) -> None:
+    """Leave an archive with nothing but the header."""
+    with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
+        archive.write(folder / "record.json", "record.json")
+    shutil.rmtree(folder)
+
+
+def outcome(value: str) -> Callable[[Path], None]:
+    """Return what gives the first cell an outcome."""
+    return edit_cell(outcome=value, reason="why")
+
+
+LOSSES: dict[str, Callable[[Path], Any]] = {
+    "the shard was skipped, cancelled or never created": shutil.rmtree,
+    "the shard died before its record": without("record.json"),
+    "no results": without("results.json"),
+    "no journal": without("events.jsonl"),
+    "no plan in the record": without("plan.json"),
+    **{f"{name} is cut": cut(name) for name in ("record.json", "results.json", "events.jsonl", "plan.json")},
+    **{f"a bit of {name}": corrupt(name) for name in ("record.json", "results.json", "events.jsonl", "plan.json")},
+    **{f"{name} is empty": empty(name) for name in ("record.json", "results.json", "events.jsonl", "plan.json")},
+    "an archive that is cut": zipped(0.9),
+    "an empty archive": zipped(0.0),
+    "an archive of a header": only_header,
+    "of another plan": headed(plan="f" * 32),
+    "of another commit": headed(commit="d00d" * 10),
+    "of no commit": headed(commit=""),
+    "of another format": headed(format="venvgrid-record-9"),
+    "without a format": headed(format=None),
+    "without a plan": headed(plan=None),
+    "without a commit": headed(commit=None),
+    "without a shard": headed(shard=None),
+    "a shard that cannot be": headed(shard="3/2"),
+    "without an attempt": headed(attempt=None),
+    "an attempt that is no number": headed(attempt="one"),
+    "without a time": headed(began=None),
+    "without cells": headed(cells=None),
+    "cells that are not its own": headed(cells=["py3.11"]),
+    "no cells of its own": headed(cells=[]),
+    "without digests": headed(files=None),
+    "results of another configuration": lambda folder: edit(folder, lambda data: data.update(config_digest="d2")),
+    "results without cells": lambda folder: edit(folder, lambda data: data.pop("cells")),
+    "results edited by hand": lambda folder: edit(
+        folder, lambda data: data.update(exit_status=0, run="x"), sealed=False
+    ),
+    "fewer results than cells": lambda folder: edit(folder, lambda data: data["cells"].pop()),
+    "a cell twice": lambda folder: edit(folder, lambda data: data["cells"].append(data["cells"][0])),
+    "a cell that nobody planned": edit_cell(id="py3.99"),
+    "a result without an id": edit_cell(id=None),
+    "a result without an outcome": edit_cell(outcome=None),
+    **{f"an outcome {value}": outcome(value) for value in Outcome if not value.is_green},
+    "an outcome that there is not": outcome("fine"),
+    "green without an attestation": edit_cell(attested={}),
+    "green without a word of attestation": edit_cell(attested=None),
+    "an attested version that was not installed": edit_cell(packages={"numpy": "2.0.0"}),
+    "green of other values": edit_cell(axes={"python": "3.13"}),
+    "green with failed tests": edit_cell(tests={"passed": 3, "failed": 1}),
+    "green with errors": edit_cell(tests={"passed": 3, "error": 1}),
+}
+
+
+@pytest.mark.parametrize("way", LOSSES)
+def test_a_lost_result_is_red_by_name(whole: Path, way: str) -> None:
+    """The gate is red, and names a cell or the record."""
+    LOSSES[way](whole / "one")
+    said = judged(plan(), whole)
+    assert not said.is_green
+    assert any(name in line for line in said.problems for name in ("py3.9", "py3.10", "one", "py3.99"))
+
+
+def test_there_are_enough_ways() -> None:
+    """Each of them is another one."""
+    assert len(LOSSES) >= 40
+
+
+def test_a_plan_that_was_edited_is_refused(tmp_path: Path) -> None:
+    """Whoever deletes a red cell from the plan gets no green gate."""
+    file = tmp_path / "plan.json"
+    text = plan().render({"strategy": {"name": "full"}})
+    file.write_text(text, encoding="utf-8")
+    assert plan_file.read(file).digest == plan().digest
+    data = json.loads(text)
+    data["cells"].pop()
+    file.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UsageError, match="was changed after it was written"):
+        plan_file.read(file)
+
+
+def test_a_plan_without_cells_is_red(tmp_path: Path) -> None:
+    """Nothing to report is no success."""
+    nothing = replace(plan(), plan=Plan(cells=()))
+    assert not judged(nothing, tmp_path).is_green
+
+
+def test_the_newest_attempt_of_each_cell_wins(tmp_path: Path) -> None:
+    """A job that ran again reports its cells again; the order of the files and their names do not matter."""
+    record(tmp_path / "b", plan(), Shard(1, 2), green(CELLS[0], Outcome.FAILED), green(CELLS[1]))
+    record(tmp_path / "a", plan(), Shard(1, 2), *map(green, CELLS[:2]), attempt=2, began="2025")
+    record(tmp_path / "c", plan(), Shard(2, 2), *map(green, CELLS[2:]))
+    assert judged(plan(), tmp_path).is_green
+    assert judged(plan(), tmp_path / "c", tmp_path / "b", tmp_path / "a").is_green
+
+
+def test_an_attempt_that_was_killed_leaves_the_result_of_the_one_before(tmp_path: Path) -> None:
+    """A cell without an outcome in the second attempt has that of the first."""
+    record(tmp_path / "a", plan(), Shard(1, 1), *map(green, CELLS))
+    again = [green(CELLS[0]), *(green(cell, Outcome.CANCELLED) for cell in CELLS[1:])]
+    record(tmp_path / "b", plan(), Shard(1, 1), *again, attempt=2)
+    assert judged(plan(), tmp_path).reported == 4
+
+
+def test_two_verdicts_of_one_attempt_are_flaky_and_told(tmp_path: Path) -> None:
+    """One cell ran on two machines, and they disagree."""
+    record(tmp_path / "a", plan(), Shard(1, 1), *map(green, CELLS))
+    record(tmp_path / "b", plan(), Shard(1, 1), green(CELLS[0], Outcome.FAILED), *map(green, CELLS[1:]), began="2027")
+    found = merge(plan(), records.find([tmp_path]))
+    assert found.chosen["py3.9"]["outcome"] == "flaky"
+    assert judge(found).notes == ("py3.9: flaky: two results in one attempt: failed and passed",)
+
+
+def test_a_record_twice_is_one_record(whole: Path, tmp_path: Path) -> None:
+    """The same file in two folders, once in an archive of an archive, changes nothing."""
+    records.pack(whole / "one", tmp_path / "one.record")
+    with zipfile.ZipFile(tmp_path / "artifacts.zip", "w") as archive:
+        archive.write(tmp_path / "one.record", "deep/one.record")
+    once = merge(plan(), records.find([whole]))
+    twice = merge(plan(), records.find([tmp_path / "artifacts.zip", whole, tmp_path / "one.record"]))
+    assert len(twice.records) == 2
+    assert twice.chosen == once.chosen
+
+
+def test_a_cell_that_may_fail_is_noted(tmp_path: Path) -> None:
+    """`allow-failure` is by cell: it is told and decides nothing."""
+    cells = [CELLS[0], replace(CELLS[1], allow_failure=True)]
+    of = plan(*cells)
+    record(tmp_path / "a", of, Shard(1, 1), green(cells[0]), green(cells[1], Outcome.FAILED, reason="2 of 3"))
+    said = judged(of, tmp_path)
+    assert said.is_green
+    assert said.notes == ("py3.10: failed: 2 of 3; it may fail",)
