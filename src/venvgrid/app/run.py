@@ -80,7 +80,7 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
     """Perform a run and write down what became of it; return the report and the folder of the run."""
     front, builder = context.front, report.ReportBuilder()
     with using_environments(context), directories.scratch(context.root):
-        context.store.sweep()
+        own_folders.sweep(context.environments)
         _ = context.project.inputs  # as they are before anything is built
         folder = run_folders.create(context.root, now=datetime.now(UTC))
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
@@ -147,7 +147,7 @@ def load(root: Path, folder: RunFolder) -> Report:
 @contextmanager
 def using_environments(context: RunContext) -> Iterator[None]:
     """Prepare `.venvgrid` and hold its lock: one run at a time."""
-    directories.prepare(context.root, context.store.folder)
+    directories.prepare(context.root, context.environments)
     with run_lock(context.root, context.front.notify):
         yield
 
