@@ -24,7 +24,7 @@ from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import ExitStatus, Stage, UsageError
 from venvgrid.resolving import policies
-from venvgrid.results import coverage, journal, report, result_cache, run_folders
+from venvgrid.results import journal, report, result_cache, run_folders
 from venvgrid.running import loop
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
@@ -71,6 +71,8 @@ def run_grid(
     """Plan and run one grid of a configuration; return its context, its report, and the folder of the run."""
     config = read_config(source, options, front, grid=grid).config
     if config.test.coverage:
+        from venvgrid.results import coverage  # noqa: PLC0415
+
         coverage.check()
     context = RunContext(config=config, options=options, front=front)
     return context, *execute(context, make_request(context, make_plan(context)))
