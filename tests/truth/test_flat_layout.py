@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import SETUPTOOLS
 from worlds import FLAT, MATRIX, run
 
 from venvgrid.migration import scaffold
@@ -68,18 +69,6 @@ def test_tests_inside_the_package_run_as_they_are_installed(venvgrid: Command, p
         assert (outcome, found["tests"], found["notes"]) == ("passed", {"passed": 1}, []), (mode, reason)
 
 
-SETUPTOOLS = """
-    [build-system]
-    requires = ["setuptools"]
-    build-backend = "setuptools.build_meta"
-    [project]
-    name = "demo"
-    version = "1.0"
-    [tool.setuptools]
-    packages = ["demo"]
-"""
-
-
 def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_else(
     venvgrid: Command, project: Write
 ) -> None:
@@ -97,7 +86,7 @@ def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_e
     """
     files = {
         **FLAT,
-        "pyproject.toml": SETUPTOOLS,
+        "pyproject.toml": f'{SETUPTOOLS}    [tool.setuptools]\n    packages = ["demo"]\n',
         "tests/__init__.py": None,
         "tests/test_demo.py": None,
         "pytest.ini": "[pytest]\n",

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis import history
 from venvgrid.app.project_state import ProjectState
 from venvgrid.app.toolchain import Toolchain
-from venvgrid.environments.builder import Builder
-from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.cache import PackageCache
-from venvgrid.environments.store import EnvironmentStore
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model import InstallMode
 from venvgrid.processes import guests, runner
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.app.options import FrontEnd, RunOptions
+    from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model import Config
     from venvgrid.processes.command import Completed
     from venvgrid.resolving.version_policies import Release
@@ -139,8 +137,18 @@ class RunContext:
         return PackageCache(folder=self.cache / "trees")
 
     @cached_property
+    def environments(self) -> Path:
+        """The folder of the environments."""
+        return directories.of_environments(self.root, self.cache)
+
+    @cached_property
     def store(self) -> EnvironmentStore:
         """The environments of the project."""
+        # Imported with the first build: a run in which nothing changed has none.
+        from venvgrid.environments.builder import Builder  # noqa: PLC0415
+        from venvgrid.environments.creator import Creator  # noqa: PLC0415
+        from venvgrid.environments.store import EnvironmentStore  # noqa: PLC0415
+
         builder = Builder(
             config=self.config,
             installer_for=self.tools.installer_for,
@@ -157,7 +165,7 @@ class RunContext:
         )
         return EnvironmentStore(
             root=self.root,
-            folder=directories.of_environments(self.root, self.cache),
+            folder=self.environments,
             config=self.config,
             builder=builder,
             packages=self.packages,

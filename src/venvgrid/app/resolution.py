@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
 from venvgrid.app.request import interpreters_for, locked_answers, runnable
-from venvgrid.environments.builder import BuildError
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import InfrastructureError, PlannedCell, Status
 from venvgrid.processes.diagnosis import headline
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 ONLY_A_BUILD = "only a build of the project tells what it requires (--no-build)"
 TOLD_BY_A_BUILD = "only a build tells what the project requires: its build was run (plan without it: --no-build)"
-TASK_ERRORS = (ProjectError, BuildError, InfrastructureError, OSError)
+TASK_ERRORS = (ProjectError, InfrastructureError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import ExitStatus, Stage, UsageError
 from venvgrid.resolving import policies
-from venvgrid.results import coverage, journal, report, result_cache, run_folders
+from venvgrid.results import journal, report, result_cache, run_folders
 from venvgrid.running import loop
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
@@ -71,6 +71,8 @@ def run_grid(
     """Plan and run one grid of a configuration; return its context, its report, and the folder of the run."""
     config = read_config(source, options, front, grid=grid).config
     if config.test.coverage:
+        from venvgrid.results import coverage  # noqa: PLC0415
+
         coverage.check()
     context = RunContext(config=config, options=options, front=front)
     return context, *execute(context, make_request(context, make_plan(context)))
@@ -80,7 +82,7 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
     """Perform a run and write down what became of it; return the report and the folder of the run."""
     front, builder = context.front, report.ReportBuilder()
     with using_environments(context), directories.scratch(context.root):
-        context.store.sweep()
+        own_folders.sweep(context.environments)
         _ = context.project.inputs  # as they are before anything is built
         folder = run_folders.create(context.root, now=datetime.now(UTC))
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
@@ -147,7 +149,7 @@ def load(root: Path, folder: RunFolder) -> Report:
 @contextmanager
 def using_environments(context: RunContext) -> Iterator[None]:
     """Prepare `.venvgrid` and hold its lock: one run at a time."""
-    directories.prepare(context.root, context.store.folder)
+    directories.prepare(context.root, context.environments)
     with run_lock(context.root, context.front.notify):
         yield
 

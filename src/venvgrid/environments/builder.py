@@ -18,7 +18,7 @@ from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
 from venvgrid.installers.base import InstallRequest
-from venvgrid.model import Distribution, InstallMode
+from venvgrid.model import Distribution, InfrastructureError, InstallMode
 from venvgrid.model.names import normalise
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from venvgrid.project.wheels import Wheel
 
 
-class BuildError(Exception):
+class BuildError(InfrastructureError):
     """An environment cannot be built; the message is for the cells that need it."""
 
 

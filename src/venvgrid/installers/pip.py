@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.installers import progress, resolver_errors
+from venvgrid.installers import progress
 from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
@@ -199,6 +199,8 @@ def _from_file(file: Path) -> Distribution:
 def _failed_resolve(request: ResolveRequest, completed: Completed) -> ResolveResult:
     if why := unfinished(completed, "pip"):
         return ResolveFailed(reason=why)
+    from venvgrid.installers import resolver_errors  # noqa: PLC0415  (its patterns take 3 ms)
+
     return resolver_errors.from_pip(request, completed.stdout + "\n" + completed.stderr)
 
 

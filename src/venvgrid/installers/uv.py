@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.installers import progress, resolver_errors
+from venvgrid.installers import progress
 from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
@@ -79,6 +79,8 @@ class Uv:
             return _resolved(completed.stdout, here)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
+        from venvgrid.installers import resolver_errors  # noqa: PLC0415  (its patterns take 3 ms)
+
         if why := resolver_errors.refused_index(completed.stderr):
             return ResolveFailed(reason=why)
         return resolver_errors.from_uv(request, completed.stderr)

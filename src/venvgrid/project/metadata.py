@@ -5,7 +5,6 @@ No code of the project runs here. Dynamic metadata need a wheel: `project/wheels
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +69,9 @@ def wheel_metadata(wheel: Path) -> Metadata:
     Raises:
         ProjectError: it is not a wheel.
     """
-    from packaging.metadata import parse_email  # noqa: PLC0415  (only where metadata are dynamic)
+    import zipfile  # noqa: PLC0415  (only where a wheel was built)
+
+    from packaging.metadata import parse_email  # noqa: PLC0415
 
     try:
         with zipfile.ZipFile(wheel) as archive:

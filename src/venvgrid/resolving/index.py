@@ -85,17 +85,6 @@ class Index:
                     found.setdefault(item.version, item)
         return tuple(found.values())
 
-    def verify_missing(self, name: str) -> str:
-        """Return why an index cannot be believed that it lacks files of a distribution, or "".
-
-        It is believed if it gives a valid page of the project with at least one of its files, or status 404.
-        """
-        try:
-            self.everywhere(name)
-        except InfrastructureError as error:
-            return f"index failure: {error}"
-        return ""
-
     def _fetched(self, name: str) -> tuple[Release, ...]:
         if self.offline:
             raise InfrastructureError(f"offline, and the releases of {name} are not in the cache")

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -78,15 +79,19 @@ def _folder(word: str) -> Path | None:
 
 
 def _listing(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield name, size and mtime of the files in a folder and the folders in it."""
-    count = 0
-    for place, folders, names in os.walk(folder):
-        if place != str(folder):
-            folders.clear()
-        for name in names:
-            count += 1
-            if count > MAX_FILES:
-                return
+    """Yield path, size and mtime of the files in a folder and the folders in it; a local index has many folders."""
+    inner: list[str] = []
+    files = chain(_scan(str(folder), inner), (file for place in inner for file in _scan(place, [])))
+    return islice(files, MAX_FILES)
+
+
+def _scan(folder: str, inner: list[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield path, size and mtime of the files in a folder, and add the folders in it to `inner`, links excepted."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             with suppress(OSError):
-                status = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118  (many)
-                yield os.path.join(place, name), status.st_size, status.st_mtime_ns  # noqa: PTH118
+                if not entry.is_dir():
+                    status = entry.stat()
+                    yield entry.path, status.st_size, status.st_mtime_ns
+                elif not entry.is_symlink():
+                    inner.append(entry.path)

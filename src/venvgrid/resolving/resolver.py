@@ -20,7 +20,6 @@ from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
 from venvgrid.project.local_wheels import Placing
-from venvgrid.resolving.impossibility import Examiner, StaleError
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
@@ -197,6 +196,8 @@ class Resolver:
         self, request: ResolveRequest, found: Unresolvable, installer: Installer, *, is_fresh: bool
     ) -> ResolveResult:
         """Return the checked reason of an impossible cell; resolve again if the installer saw an old index."""
+        from venvgrid.resolving.impossibility import Examiner, StaleError  # noqa: PLC0415  (as seldom as its patterns)
+
         needs = (*self.config.install.requires, *self.groups)
         pinned = (axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
         examiner = Examiner(

@@ -24,6 +24,7 @@ JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)  # of Windows
 WITH_FOLDERS = ("runs", "store", "cells", "results-cache")
 CELL_FOLDERS = ("measured", "pytest")
 LOCK = "lock"
+TRASH = "trash-"  # the name of what is being deleted begins so
 
 
 class LinkError(InfrastructureError):
@@ -82,6 +83,12 @@ def delete(root: Path, *names: str) -> None:
             path.rmdir()
         else:
             path.unlink()
+
+
+def sweep(root: Path) -> None:
+    """Finish the deletions of a killed run in the folder `root`."""
+    for trash in root.glob(f"{TRASH}*"):
+        delete(root, trash.name)
 
 
 def check_all(root: Path) -> None:
