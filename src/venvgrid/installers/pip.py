@@ -19,6 +19,7 @@ from venvgrid.installers import progress, resolver_errors
 from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
+    METADATA,
     RESOLVE_TIMEOUT,
     InstallRequest,
     Resolved,
@@ -30,6 +31,7 @@ from venvgrid.installers.base import (
     requirement_files,
     requirement_lines,
     unfinished,
+    without_dates,
 )
 from venvgrid.model import Distribution, Resolution
 from venvgrid.processes.command import Command
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
 HAS_REPORT = (22, 2)  # pip install --dry-run --report
 HAS_CUTOFF = (26, 0)  # pip install --uploaded-prior-to
-METADATA = "/metadata/"  # in the URLs of the wheels that a resolver writes for a project's metadata
 QUIET = ("--disable-pip-version-check", "--no-input", "--no-color")
 
 
@@ -74,7 +75,7 @@ class Pip:
             notes = (f"as-of was not applied: pip {version[0]}.{version[1]} knows no cut-off date",)
         with requirement_files(request) as here:
             result = self._dry_run(request, here, version) if version >= HAS_REPORT else self._download(request, here)
-        return replace(result, notes=notes) if isinstance(result, Resolved) else result
+        return result if isinstance(result, ResolveFailed) else replace(result, notes=(*notes, *result.notes))
 
     def install(self, request: InstallRequest) -> str:
         """Install with pip from outside the environment; see `installers.Installer`."""
@@ -116,7 +117,10 @@ class Pip:
         arguments += ["--no-index"] if request.offline else []
         completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
-            return Resolved(distributions=read_report((here / "report.json").read_text(encoding="utf-8")))
+            report = (here / "report.json").read_text(encoding="utf-8")
+            found = read_report(report)
+            local = _from_folders(report) if request.cutoff else frozenset()
+            return Resolved(distributions=found, notes=without_dates(item for item in found if item.name in local))
         return _failed_resolve(request, completed)
 
     def _download(self, request: ResolveRequest, here: Path) -> ResolveResult:
@@ -183,6 +187,15 @@ def read_report(text: str) -> tuple[Distribution, ...]:
             ),
         )
     return tuple(sorted(found, key=lambda distribution: distribution.name))
+
+
+def _from_folders(report: str) -> frozenset[str]:
+    """Return the names of the distributions that pip found in folders of find-links."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    found = (item for item in json.loads(report)["install"] if not item.get("is_direct"))
+    local = (item["metadata"]["name"] for item in found if item["download_info"]["url"].startswith("file:"))
+    return frozenset(map(canonicalize_name, local))
 
 
 def _from_file(file: Path) -> Distribution:

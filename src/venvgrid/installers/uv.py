@@ -26,6 +26,7 @@ from venvgrid.installers.base import (
     requirement_files,
     requirement_lines,
     unfinished,
+    without_dates,
 )
 from venvgrid.model import Distribution, tool_support
 from venvgrid.processes.command import Command
@@ -76,7 +77,7 @@ class Uv:
             (here / "overrides.txt").write_text("".join(overrides), encoding="utf-8")
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
-            return _resolved(completed.stdout, here)
+            return _resolved(completed.stdout, here, request.cutoff)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
         if why := resolver_errors.refused_index(completed.stderr):
@@ -120,12 +121,15 @@ class Uv:
         )
 
 
-def _resolved(text: str, folder: Path) -> ResolveResult:
+def _resolved(text: str, folder: Path, cutoff: str = "") -> ResolveResult:
     """Return the distributions of uv's output; anything but a valid pylock.toml is a failure."""
     from packaging.pylock import PylockValidationError  # noqa: PLC0415  (needed only after a resolve)
 
     try:
-        return Resolved(distributions=read_pylock(text, folder))
+        found = read_pylock(text, folder)
+        # Of an index, uv takes no file without a date; to a place of find-links it applies no cut-off date.
+        dateless = [item for item in found if cutoff and not (item.direct or item.uploaded)]
+        return Resolved(distributions=found, notes=without_dates(dateless))
     except (ValueError, PylockValidationError) as error:
         return ResolveFailed(reason=f"uv pip compile printed no valid pylock.toml: {error}")
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.installers import resolver_errors
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
@@ -94,7 +95,8 @@ class Resolver:
             return result
         unwanted = [item.name for item in result.distributions if item.name in needs.absent]
         if unwanted:
-            return Unresolvable(reason=f"{', '.join(unwanted)} must be absent, but the project or the tests need it")
+            who = self._who_requires(unwanted, request, interpreter)
+            return Unresolvable(reason=f"{', '.join(unwanted)} must be absent, but {who} it")
         entry = lock_entry(
             self.config,
             cell,
@@ -131,6 +133,16 @@ class Resolver:
         newest = max(datetime.fromisoformat(text) for text in uploaded)
         end = (newest.astimezone(UTC) + AFTER_RELEASE).date() + timedelta(days=1)
         return f"{end.isoformat()}T00:00:00Z", ()
+
+    def _who_requires(self, names: list[str], request: ResolveRequest, interpreter: Interpreter) -> str:
+        """Return which requirement of a cell brings distributions, with its verb."""
+        pins = resolver_errors.readable_pins(request)
+        for line in request.requirements:
+            result = self._resolve_or_read(replace(request, requirements=(line,)), interpreter)
+            if isinstance(result, Resolved) and any(item.name in names for item in result.distributions):
+                name = name_of(line)
+                return "the tests require" if name == TEST_REQUIREMENTS else f"{pins.get(name, name)} requires"
+        return "other distributions of the cell require"
 
     def _request(self, needs: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
         return ResolveRequest(
@@ -170,11 +182,11 @@ class Resolver:
         result = installer.resolve(replace(request, refresh=invalid.exists()))
         if isinstance(result, Unresolvable) and not self.offline:
             result = self._examined(request, result, installer, is_fresh=invalid.exists())
-            if isinstance(result, ResolveFailed):  # the installer may have kept the answer of an ill index
+            if not _may_keep(result):  # the installer may have kept the answer of an ill index
                 with suppress(OSError):
                     invalid.parent.mkdir(parents=True, exist_ok=True)
                     invalid.touch()
-        if not isinstance(result, ResolveFailed):
+        if _may_keep(result):
             kind = "resolved" if isinstance(result, Resolved) else "unresolvable"
             data = {"created": self.clock(), "kind": kind, "answer": serialization.to_plain(result)}
             json_cache.save(file, data)
@@ -186,6 +198,8 @@ class Resolver:
         self, request: ResolveRequest, found: Unresolvable, installer: Installer, *, is_fresh: bool
     ) -> ResolveResult:
         """Return the checked reason of an impossible cell; resolve again if the installer saw an old index."""
+        if found.notes:  # the cut-off date was not applied, so it is no reason
+            request = replace(request, cutoff="")
         needs = (*self.config.install.requires, *self.groups)
         pinned = (axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
         examiner = Examiner(
@@ -233,6 +247,10 @@ def lock_entry(
         as_of=as_of,
         notes=result.notes,
     )
+
+
+def _may_keep(result: ResolveResult) -> bool:
+    return isinstance(result, Resolved) or (isinstance(result, Unresolvable) and result.may_keep)
 
 
 def _read_cached(file: Path, now: float, limit: float) -> ResolveResult | None:

@@ -214,7 +214,7 @@ def test_an_absent_distribution_is_asked_for_by_nobody_of_ours(tmp_path: Path) -
     answer = resolver(configured, testing.FakeInstaller(answer=index), tmp_path).resolve(
         first_cell(configured), testing.interpreter()
     )
-    assert answer == Unresolvable(reason="numpy must be absent, but the project or the tests need it")
+    assert answer == Unresolvable(reason="numpy must be absent, but demo requires it")
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"created": "x"}', "[]"])
