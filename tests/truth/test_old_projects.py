@@ -94,3 +94,26 @@ def test_a_required_folder_is_installed_and_its_changes_count(
     ended = venvgrid("run", "--locked", cwd=root, env=env)
     assert (ended.status, "has changed since" in ended.err) == (2, True), ended.err
     assert venvgrid("run", cwd=root, env=env).status == 1
+
+
+@pytest.mark.parametrize("mode", ["wheel", "editable"])
+def test_a_lock_that_setup_py_contradicts_is_refused(venvgrid: Command, tmp_path: Path, mode: str) -> None:
+    """What setup.py requires is known after a build: a lock of before is no green, and the new one is."""
+    setup = (
+        "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=['demo'], install_requires={})\n"
+    )
+    more = f'[project]\ninstall = "{mode}"\n'
+    matrix_toml = matrix("import demo", HERE, more=more)
+    root = tree(tmp_path / "old", {"setup.py": setup.format(["six"]), "demo.py": "", "matrix.toml": matrix_toml})
+    assert venvgrid("lock", cwd=root).status == 0
+    assert venvgrid("run", "--locked", cwd=root).status == 0
+    for requires, why in (
+        (["six<1"], "but demo requires six<1"),
+        (["six", "toml"], "it holds no toml, but demo requires"),
+    ):
+        tree(root, {"setup.py": setup.format(requires)})
+        ended = venvgrid("run", "--locked", cwd=root)
+        assert (ended.status, why in ended.out, "venvgrid lock" in ended.out) == (3, True, True), ended.out
+        assert outcomes(root) == {f"py{HERE}": "build-failed"}
+    assert venvgrid("lock", cwd=root).status == 0
+    assert venvgrid("run", "--locked", cwd=root).status == 0
