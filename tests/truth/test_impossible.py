@@ -126,3 +126,4 @@ def test_a_run_ends_with_status_2(tmp_path: Path, plan: Planner) -> None:
     ended = rig.venvgrid(root, plan.folder / "cache", "run", **env)
     assert (ended.status, "toy has no release 32; the newest is 1.0" in ended.err) == (2, True), ended.err
     assert "Traceback" not in ended.err
+    assert not list((root / ".venvgrid" / "runs").iterdir()), "it was no run"
