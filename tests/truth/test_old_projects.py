@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rig import HERE, outcomes
-from trees import FLIT, PROJECT, tree
+from trees import FLIT, PROJECT, commit, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,3 +117,25 @@ def test_a_lock_that_setup_py_contradicts_is_refused(venvgrid: Command, tmp_path
         assert outcomes(root) == {f"py{HERE}": "build-failed"}
     assert venvgrid("lock", cwd=root).status == 0
     assert venvgrid("run", "--locked", cwd=root).status == 0
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_commit_is_installed_and_locked(venvgrid: Command, tmp_path: Path, installer: str) -> None:
+    """`x @ git+file://…#subdirectory=…` of setup.py: the commit, and not the files of the checkout."""
+    lib = tree(
+        tmp_path / "lib", {"in/setup.py": "import setuptools as s\ns.setup(name='x', version='1', py_modules=['x'])\n"}
+    )
+    tree(lib, {"in/x.py": "A = 1\n"})
+    commit(lib)
+    tree(lib, {"in/x.py": "A = 2\n"})
+    setup = (
+        "from setuptools import setup\nsetup(name='demo', version='1', py_modules=['demo'],"
+        f" install_requires=['six', 'x @ git+{lib.as_uri()}#subdirectory=in'])\n"
+    )
+    code, env = "import x, sys; sys.exit(x.A != 1)", {"VENVGRID_INSTALLER": installer}
+    allowed = '[install]\nrequires = []\nsource-builds = ["x"]\n'
+    root = tree(tmp_path / "p", {"setup.py": setup, "demo.py": "", "matrix.toml": matrix(code, HERE, more=allowed)})
+    ended = venvgrid("lock", cwd=root, env=env)
+    assert (ended.status, "@" in (root / "matrix.lock").read_text()) == (0, True), ended.err
+    ended = venvgrid("run", "--locked", cwd=root, env=env)
+    assert ended.status == 0, ended.out + ended.err

@@ -169,6 +169,11 @@ def requirement_lines(request: InstallRequest) -> list[str]:
     ]
 
 
+def direct_url(url: str, subdirectory: str | None) -> str:
+    """Return the URL of a direct reference whose project is in a folder of it."""
+    return f"{url}#subdirectory={subdirectory}" if subdirectory and "#" not in url else url
+
+
 def without_dates(distributions: Iterable[Distribution]) -> tuple[str, ...]:
     """Return the note about distributions from places of find-links, to which no cut-off date applies."""
     names = ", ".join(f"{item.name} {item.version}" for item in distributions)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.installers import progress, resolver_errors
 from venvgrid.installers.base import (
@@ -27,6 +27,7 @@ from venvgrid.installers.base import (
     ResolveRequest,
     ResolveResult,
     binary_options,
+    direct_url,
     failure,
     requirement_files,
     requirement_lines,
@@ -85,11 +86,14 @@ class Pip:
         common += ["--no-index"] if request.offline else []
         problem = ""
         with tempfile.TemporaryDirectory(prefix="venvgrid-install-") as folder:
-            if lines:
-                file = Path(folder, "requirements.txt")
-                file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
-                problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
+            # One hash makes pip ask for all, and a commit has none: those without are installed on their own.
+            hashed = [line for line in lines if " --hash=" in line]
+            for some in (hashed, [line for line in lines if line not in hashed]):
+                if some and not problem:
+                    file = Path(folder, "requirements.txt")
+                    file.write_text("\n".join(some) + "\n", encoding="utf-8")
+                    options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
+                    problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
             if request.wheels and not problem:
                 options = ["--force-reinstall"] if request.reinstall else []
                 options += [wheel.as_uri() for wheel in request.wheels]
@@ -183,10 +187,17 @@ def read_report(text: str) -> tuple[Distribution, ...]:
                 name=canonicalize_name(item["metadata"]["name"]),
                 version=item["metadata"]["version"],
                 hashes=tuple(f"{name}:{value}" for name, value in hashes.items() if name == "sha256"),
-                direct=info["url"] if item.get("is_direct") else "",
+                direct=_direct(info) if item.get("is_direct") else "",
             ),
         )
     return tuple(sorted(found, key=lambda distribution: distribution.name))
+
+
+def _direct(info: dict[str, Any]) -> str:
+    """Return the URL of a direct reference with its commit and folder, as pip and uv read it."""
+    vcs = info.get("vcs_info")
+    url = f"{vcs['vcs']}+{info['url']}@{vcs['commit_id']}" if vcs else str(info["url"])
+    return direct_url(url, info.get("subdirectory"))
 
 
 def _from_folders(report: str) -> frozenset[str]:

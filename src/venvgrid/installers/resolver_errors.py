@@ -45,6 +45,7 @@ _NO_VERSIONS = re.compile(r"there (?:is|are) no versions? of (?P<name>[A-Za-z0-9
 _YANKED = re.compile(_NAME + _RANGE + r" (?:was|were) yanked")
 _BROKEN = re.compile(_NAME + _RANGE + r" (?:has|have) an invalid package format")
 _FIRST_INDEX = re.compile(r"`(?P<name>[^`]+)` was found on (?P<index>\S+), but not at the requested version")
+_NOT_BUILT = re.compile(r"Building source distributions for `([^`]+)` is disabled")
 _ONLY_AVAILABLE = re.compile(
     r"only (?:the following versions of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?:[<>=!~]\S*)? (?:is|are) available"
 )
@@ -58,6 +59,9 @@ _DEPENDS = re.compile(
 def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
     """Return the result of a failed `uv pip compile`."""
     text = _flat(_without_hints(stderr))
+    if "No solution found" not in text and (match := _NOT_BUILT.search(stderr)):
+        way_out = f'allow it with install.source-builds = ["{match[1]}"]'
+        return ResolveFailed(reason=f"{match[1]} must be built from source: {way_out}")
     if "No solution found" not in text:
         return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else _tail(stderr))
     if "network was disabled" in stderr or "was not found in the cache" in text:

@@ -22,6 +22,7 @@ from venvgrid.installers.base import (
     ResolveRequest,
     ResolveResult,
     binary_options,
+    direct_url,
     failure,
     requirement_files,
     requirement_lines,
@@ -154,11 +155,11 @@ def _distribution(package: Package, folder: Path) -> Distribution:
 
     archive, vcs, version = package.archive, package.vcs, str(package.version or "")
     if vcs:
-        direct = f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}"
+        direct = direct_url(f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}", vcs.subdirectory)
         return Distribution(name=package.name, version=version, direct=direct)
     if archive:
         hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value and name != "none")
-        direct = archive.url or _uri(folder, str(archive.path))
+        direct = direct_url(archive.url or _uri(folder, str(archive.path)), archive.subdirectory)
         return Distribution(name=package.name, version=version, hashes=hashes, direct=direct)
     if package.directory:
         return Distribution(name=package.name, version=version, direct=_uri(folder, package.directory.path))
