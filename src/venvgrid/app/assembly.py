@@ -43,7 +43,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
 
         if name not in context.releases:
             index = from_environ(context.environ, context.cache)
-            context.releases[name] = index.everywhere(name) if index.addresses else None
+            context.releases[name] = index.everywhere(name) or (() if index.addresses else None)
         return context.releases[name]
 
     return Resolver(

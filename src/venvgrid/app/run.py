@@ -86,7 +86,11 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
         _ = context.project.inputs  # as they are before anything is built
         folder = run_folders.create(context.root, now=datetime.now(UTC))
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
-        with front.progress(expected) as show, journal.Journal(folder.events) as write:
+        with (
+            run_folders.discarded_on(UsageError, context.root, folder),
+            front.progress(expected) as show,
+            journal.Journal(folder.events) as write,
+        ):
             for event in _perform(context, replace(request, run=folder.id), folder):
                 write(event)
                 builder.add(event)

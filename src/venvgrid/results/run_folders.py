@@ -10,7 +10,7 @@ import random
 import re
 import shutil
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,8 @@ from venvgrid.storage import own_folders
 from venvgrid.storage.atomic import sync_folder, trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from venvgrid.model import CellResult
 
 
@@ -104,6 +106,17 @@ def create(root: Path, *, now: datetime) -> RunFolder:
     except OSError as error:
         raise trouble("cannot make a run's folder in", base, error) from error
     return RunFolder(id=folder.name, path=folder)
+
+
+@contextmanager
+def discarded_on(kind: type[Exception], root: Path, folder: RunFolder) -> Iterator[None]:
+    """Delete the folder of a run that ends with an error of this kind: it was no run."""
+    try:
+        yield
+    except kind:
+        with suppress(OSError):
+            own_folders.delete(root, RUNS, folder.id)
+        raise
 
 
 def _next_id(earlier: list[str], now: datetime) -> str:

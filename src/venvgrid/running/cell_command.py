@@ -89,7 +89,7 @@ class CellCommands:
 
     def probe(self, task: TestTask, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
         """Switch the probe on and return its variables. Cells run at once: each has a pytest cache of its own."""
-        cache = shlex.quote(f"cache_dir={own_folders.check(self.private_folder(task.cell), 'pytest')}")
+        cache = shlex.quote(f"cache_dir={own_folders.make_plain(self.private_folder(task.cell), 'pytest')}")
         return probe.switch_on(
             scratch,
             prefix=str(task.environment.path),

@@ -57,6 +57,24 @@ def make(root: Path, *names: str) -> Path:
     return path
 
 
+def make_plain(root: Path, *names: str) -> Path:
+    """Return a folder for other programs to write into: checked, made, and without links and files of two names in it.
+
+    Raises:
+        LinkError: a folder on the way is not real.
+        OSError: it cannot be made, or a link cannot be deleted.
+    """
+    path = make(root, *names)
+    for folder, folders, files in os.walk(path):
+        for place in (os.path.join(folder, name) for name in (*folders, *files)):  # noqa: PTH118  (many)
+            status = os.lstat(place)
+            if _is_junction(status):
+                os.rmdir(place)  # noqa: PTH106
+            elif stat.S_ISLNK(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink > 1):
+                os.unlink(place)  # noqa: PTH108
+    return path
+
+
 def write(root: Path, name: str, text: str) -> None:
     """Write a small file in the folder `root`; a link or another name of the old file is replaced, not followed.
 
