@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("guest")
-PROBE_FILE = FOLDER / "_venvgrid_probe.py"  # placed into every environment, as the next two
+PROBE_FOLDER = FOLDER / "_venvgrid_probe"  # a package; placed into every environment, as the next two
 WITNESS_FILE = FOLDER / "_venvgrid_witness.py"
 START_FILE = WITNESS_FILE.with_suffix(".pth")
 OPENED_FILE = FOLDER / "_venvgrid_opened.py"
