@@ -151,7 +151,7 @@ class RunContext:
                 app_data=self.cache / "virtualenv",
             ),
             packages=self.packages,
-            guests=(guests.PROBE_FOLDER, guests.WITNESS_FILE, guests.START_FILE),
+            guests=guests.COPIED,
             local=self.local_wheels,
             offline=self.options.offline,
         )

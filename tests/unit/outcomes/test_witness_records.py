@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = guests.WITNESS_FILE.read_text(encoding="utf-8")
+OLD_SOURCE = guests.OLD_WITNESS_FILE.read_text(encoding="utf-8")
 
 
 def seen(folder: Path, code: str, *specification: tuple[str, str]) -> witness.Witnessed:
@@ -65,15 +66,15 @@ def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None
     assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
 
 
-def test_the_witness_is_old_python() -> None:
+@pytest.mark.parametrize("source", [SOURCE, OLD_SOURCE], ids=["witness", "old"])
+def test_the_witness_is_old_python(source: str) -> None:
     """No syntax that Python 2.7 lacks."""
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.YieldFrom, ast.Nonlocal)
-    assert not [node for node in ast.walk(ast.parse(SOURCE, feature_version=(3, 7))) if isinstance(node, newer)]
-    imported = {
-        name.name for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Import) for name in node.names
-    }
+    tree = ast.parse(source, feature_version=(3, 7))
+    assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     assert imported <= {"os", "sys", "atexit", "imp"}, "what a starting interpreter has loaded"
-    assert 'type(u"")' in SOURCE
+    assert source is OLD_SOURCE or 'type(u"")' in source
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ file outside of the environment was executed; Python 3.8 and newer).
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
 
-One file, no dependencies, Python 2.7 to 3.15. It starts in less than 2 ms: it imports only what a starting interpreter has loaded.
+One file (and `_venvgrid_witness_old` for Python 2.7), no dependencies, Python 2.7 to 3.15. It starts in less than 2 ms: it imports
+only what a starting interpreter has loaded.
 It never raises, and functions that are needed later are bound at the start, because tests replace os.open and fork.
 """
 
@@ -155,16 +156,22 @@ class Witness(object):
         if sys.meta_path and sys.meta_path[0] is not self:
             sys.meta_path[:] = [self] + [finder for finder in sys.meta_path if finder is not self]
 
-    def find_spec(self, name, path=None, target=None):
+    def is_watched(self, name):
+        """Return whether a name that is being imported is one of a watched module; note pytest and the probe."""
         if name == "_pytest.main" or name == "_venvgrid_probe":
             self.tell_session(name)
         if name.partition(".")[0] not in self.tops:
-            return None
+            return False
+        self.front()
+        if name not in self.roots and not name.startswith(self.below):
+            return False
+        self.look()
+        return True
+
+    def find_spec(self, name, path=None, target=None):
         try:
-            self.front()
-            if name not in self.roots and not name.startswith(self.below):
+            if not self.is_watched(name):
                 return None
-            self.look()
             spec = self.find(name, path, target)
             if spec is not None and spec.has_location and not self.is_query():
                 self.saw(name, spec.origin)
@@ -244,64 +251,6 @@ class Witness(object):
         return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[self.site]))
 
 
-class OldWitness(Witness):
-    """The finder of Python 2.7."""
-
-    def find_module(self, name, path=None):
-        if name == "_pytest.main" or name == "_venvgrid_probe":
-            self.tell_session(name)
-        if name.partition(".")[0] not in self.tops:
-            return None
-        try:
-            self.front()
-            if name not in self.roots and not name.startswith(self.below):
-                return None
-            self.look()
-            return self.old_find(name, path)
-        except Exception:
-            return None
-
-    def old_find(self, name, path):
-        parent, _, last = name.rpartition(".")
-        parent = parent.replace(".", os.sep)
-        places = [[self.join(self.site, parent) if parent else self.site]] if name in self.first else []
-        folders = self.unshipped(name)
-        for place in places + [path] + [[self.join(folder, parent)] for folder in folders]:
-            for finder in list(self.meta_path):
-                loader = finder.find_module(name, place) if finder is not self else None
-                if loader is not None:
-                    return loader
-            loader = self.imp_loader(name, last, place)
-            if loader is not None:
-                return loader
-        return None
-
-    def imp_loader(self, name, last, place):
-        import imp
-
-        try:
-            file, path, description = imp.find_module(last, place)
-        except ImportError:
-            return None
-        self.saw(name, self.join(path, "__init__.py") if description[2] == imp.PKG_DIRECTORY else path)
-        return _ImpLoader(imp, file, path, description)
-
-
-class _ImpLoader(object):
-    """Loads what imp.find_module found."""
-
-    def __init__(self, *found):
-        self.found = found
-
-    def load_module(self, name):
-        imp, file, path, description = self.found
-        try:
-            return imp.load_module(name, file, path, description)
-        finally:
-            if file:
-                file.close()
-
-
 def start():
     """Return the witness of this process, or None if it is not switched on."""
     path = os.environ.get(VARIABLE)
@@ -314,7 +263,10 @@ def start():
         finally:
             os.close(fd)
         parts = (data if OLD else data.decode("utf-8", "surrogateescape")).split("\0")
-        witness = (OldWitness if OLD else Witness)(list(zip(parts[::2], parts[1::2])))
+        kind = Witness
+        if OLD:
+            from _venvgrid_witness_old import OldWitness as kind
+        witness = kind(list(zip(parts[::2], parts[1::2])))
         info = sys.version_info
         witness.add("process", "%d.%d.%d" % info[:3], sys.executable or "")
         sys.meta_path.insert(0, witness)
