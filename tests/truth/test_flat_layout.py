@@ -120,6 +120,26 @@ def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_e
     assert "forgotten" in reason
 
 
+def test_folders_of_tests_have_many_names(venvgrid: Command, project: Write) -> None:
+    """Such as demo/testsuite and demo/tests_unit, with what their modules import from each other."""
+    files = {
+        **FLAT,
+        "pyproject.toml": SETUPTOOLS,
+        "tests/__init__.py": None,
+        "tests/test_demo.py": None,
+        "pytest.ini": "[pytest]\n",
+    }
+    for folder in ("testsuite", "tests_unit"):
+        files[f"demo/{folder}/__init__.py"] = ""
+        files[f"demo/{folder}/helper.py"] = "FOUR = 4\n"
+        test = (
+            "from demo.core import double\nfrom .helper import FOUR\n\n\ndef test_it():\n    assert double(2) == FOUR\n"
+        )
+        files[f"demo/{folder}/test_a.py"] = test
+    outcome, reason, found = run(venvgrid, project(MATRIX, files))
+    assert (outcome, found["tests"]) == ("passed", {"passed": 2}), reason
+
+
 def test_a_first_grid_of_a_flat_project_is_green(venvgrid: Command, project: Write) -> None:
     """`venvgrid init` and `venvgrid run`, nothing else."""
     root = project("", FLAT)

@@ -78,7 +78,7 @@ def test_the_witness_is_old_python(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["tests", "tests.a", "a.test_b", "conftest", "a.b_test", "core", "testing", "a.latest"]
+    "name", ["tests", "tests.a", "a.test_b", "conftest", "a.b_test", "core", "testing", "a.latest", "tests_unit.a"]
 )
 def test_both_sides_know_the_same_tests(name: str) -> None:
     """A test inside the package is one for the guest and for the host."""
@@ -89,7 +89,7 @@ def test_both_sides_know_the_same_tests(name: str) -> None:
     ]
     exec(
         compile(ast.Module(body=wanted, type_ignores=[]), "guest", "exec"),
-        {"TESTS": ("test", "tests", "conftest")},
+        {"TESTS": provenance.TESTS},
         space,
     )
     assert provenance.is_test(name) == space["is_test"](name)  # type: ignore[operator]

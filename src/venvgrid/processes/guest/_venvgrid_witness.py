@@ -21,7 +21,7 @@ import os
 import sys
 
 VARIABLE = "VENVGRID_WITNESS"
-TESTS = ("test", "tests", "conftest")
+TESTS = ("test", "tests", "testsuite", "testcases", "unittests", "conftest")
 OLD = sys.version_info[0] == 2
 THIRD_PARTY = ("site-packages", "dist-packages")
 MODULE = type(sys)
@@ -30,7 +30,8 @@ MODULE = type(sys)
 def is_test(name):
     """Return whether a module below the project's package is a test, by the part of its name after the package."""
     return any(
-        part in TESTS or part.startswith("test_") or part.endswith(("_test", "_tests")) for part in name.split(".")
+        part in TESTS or part.startswith(("test_", "tests_")) or part.endswith(("_test", "_tests"))
+        for part in name.split(".")
     )
 
 
@@ -62,8 +63,9 @@ class Witness(object):
         self.stat, self.exists = os.stat, os.path.exists
         self.library = os.path.join(os.path.dirname(os.__file__), "")
         self.realpath, self.split, self.join, self.getcwd = os.path.realpath, os.path.split, os.path.join, os.getcwd
+        self.isabs = os.path.isabs
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        self.meta_path, self.modules = sys.meta_path, sys.modules
+        self.modules = sys.modules
 
     # ------------------------------------------------------------------------------------------------------- records
 
@@ -104,7 +106,7 @@ class Witness(object):
             file = file.encode(sys.getfilesystemencoding() or "utf-8")
         if file.endswith((".pyc", ".pyo")) and os.sep + "__pycache__" + os.sep not in file and OLD:
             file = file[:-1]
-        folder, name = self.split(self.join(self.getcwd(), file))
+        folder, name = self.split(file if self.isabs(file) else self.join(self.getcwd(), file))
         return self.join(self.realpath(folder), name)
 
     def look(self):
@@ -138,13 +140,14 @@ class Witness(object):
                 self.look_at(name)
 
     def executed(self, event, arguments):
-        """Record a file outside of the environment whose code is executed. An audit hook."""
+        """Record a file outside of the environment whose code is executed, and what it is imported as. An audit hook."""
         if event == "exec":
             try:
                 file = arguments[0].co_filename
-                if file not in self.files and file[:1] != "<":
-                    self.files[file] = file
-                    if not file.startswith(self.inside):
+                if file[:1] != "<" and not file.startswith(self.inside):
+                    self.look()  # another finder may have been asked before this one
+                    if file not in self.files:
+                        self.files[file] = file
                         self.add("run", "", self.real(file))
             except Exception:
                 pass
@@ -186,13 +189,13 @@ class Witness(object):
             self.add("session", "", "")
 
     def is_query(self):
-        """Return whether importlib.util.find_spec asks: nothing is imported."""
+        """Return whether importlib.util.find_spec asks: nothing is imported, unless runpy asks in order to run it."""
         frame = sys._getframe(2)
         for _ in range(3):
             if frame is None:
                 return False
             if frame.f_code.co_name == "find_spec" and frame.f_globals.get("__name__") == "importlib.util":
-                return True
+                return frame.f_back is None or frame.f_back.f_globals.get("__name__") != "runpy"
             frame = frame.f_back
         return False
 
@@ -212,15 +215,23 @@ class Witness(object):
         return spec
 
     def ask(self, name, path, target):
-        for finder in list(self.meta_path):
+        for finder in list(sys.meta_path):
             if finder is not self:
                 found = getattr(finder, "find_spec", None)
-                if found is None:  # a finder of old style: the import asks it
-                    return None
-                spec = found(name, path, target)
+                spec = found(name, path, target) if found is not None else self.ask_old(finder, name, path)
                 if spec is not None:
                     return spec
         return None
+
+    def ask_old(self, finder, name, path):
+        """Return what a finder without find_spec finds, as Python does before 3.12."""
+        found = getattr(finder, "find_module", None) if sys.version_info < (3, 12) else None
+        loader = found(name, path) if found is not None else None
+        if loader is None:
+            return None
+        from _frozen_importlib import spec_from_loader
+
+        return spec_from_loader(name, loader)
 
     def unshipped(self, name):
         """Return the folders of the checkout for a test that the environment does not have; else nothing."""

@@ -1,6 +1,8 @@
 # -*- coding: utf-8 -*-
 """The witness of Python 2.7, whose finders find modules and not specs."""
 
+import sys
+
 from _venvgrid_witness import Witness
 
 
@@ -21,7 +23,7 @@ class OldWitness(Witness):
         places = [[self.join(self.site, parent) if parent else self.site]] if name in self.first else []
         folders = self.unshipped(name)
         for place in places + [path] + [[self.join(folder, parent)] for folder in folders]:
-            for finder in list(self.meta_path):
+            for finder in list(sys.meta_path):
                 loader = finder.find_module(name, place) if finder is not self else None
                 if loader is not None:
                     return loader
