@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,3 +166,21 @@ def test_two_test_files_of_one_name_are_still_an_error(venvgrid: Command, projec
     outcome, reason, _ = run(venvgrid, project(MATRIX, files))
     assert outcome == "failed"
     assert "test_x" in reason
+
+
+def test_coverage_of_a_flat_layout_is_that_of_the_installed_project(venvgrid: Command, project: Write) -> None:
+    """`--cov=demo` and `source = .` name folders of the checkout. A limit holds, with workers too, or is missed."""
+    files = {**FLAT, "demo/old.py": "OLD = 1\n", ".coveragerc": "[run]\nomit = demo/old.py\n"}
+    root = project("", files)
+    for options, expected in (
+        ("--cov=demo --cov-fail-under=100", "passed"),
+        ("--cov=demo --cov-fail-under=100 -n 1", "passed"),
+        ("--cov=. --cov-fail-under=100", "passed"),
+        ("--cov=demo --cov-fail-under=100 --cov-config=/dev/null", "failed"),
+    ):
+        command = ["python", "-m", "pytest", *options.split()]
+        requires = '[install]\nrequires = ["pytest", "pytest-cov", "pytest-xdist"]\n'
+        matrix = f"{MATRIX}{requires}[test]\ncommand = {json.dumps(command)}\n"
+        (root / "matrix.toml").write_text(matrix, encoding="utf-8")
+        outcome, reason, _ = run(venvgrid, root)
+        assert outcome == expected, (options, reason)

@@ -198,6 +198,10 @@ def _started(source: str, data: dict[str, Any]) -> Record:
     return records.Started(source=source, id=_id(data))
 
 
+def _tried(source: str, data: dict[str, Any]) -> Record:
+    return records.Tried(source=source, id=_id(data))
+
+
 def _reported(source: str, data: dict[str, Any]) -> Record:
     verdict = CaseOutcome(data["verdict"])
     kind, message, where, longrepr = "", "", "", ""
@@ -261,6 +265,7 @@ _MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
     "collected": _collected,
     "deselected": _deselected,
     "start": _started,
+    "tried": _tried,
     "test": _reported,
     "collect": _reported,
     "stop": _stopped,

@@ -3,11 +3,14 @@
 
 from __future__ import absolute_import
 
+from pytest import hookimpl
+
 from .attestation import session_record
-from .installed import run_installed
+from .installed import current_witness, run_installed
+from .measured import measure_installed
 from .session import Run, Worker
 from .stream import Stacks, Writer, note_opened
-from .switch import NAME, Switch
+from .switch import NAME, Exec, Switch
 
 _armed = []  # the switch, until the session is configured
 
@@ -21,12 +24,26 @@ def pytest_addoption(parser):
             _armed.append(switch)
             if not switch.is_worker:
                 switch.writer = Writer(switch.spec["stream"])
-                switch.writer.add(session_record(None))
+                session = session_record(None)
+                switch.writer.add(session)
+                switch.exec_ = Exec(switch, switch.writer, session)
+                switch.exec_.arm()
                 note_opened(switch.spec)
                 switch.stacks = Stacks(switch.spec)
             run_installed()
     except Exception:
         del _armed[:]
+
+
+@hookimpl(hookwrapper=True)
+def pytest_load_initial_conftests(early_config):
+    """Let coverage measure the installed project; pytest-cov imports and starts it in this hook."""
+    try:
+        if getattr(early_config.known_args_namespace, "cov_source", None):
+            measure_installed(current_witness())
+    except Exception:
+        pass
+    yield
 
 
 def pytest_configure(config):

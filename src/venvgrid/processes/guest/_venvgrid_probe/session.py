@@ -16,9 +16,18 @@ from .switch import VARIABLE, WORKER
 
 
 class Selection(object):
-    """Counts the tests that a session leaves out."""
+    """Notes the tests that a session leaves out, and those that fail before other plugins run them again."""
 
     deselected = 0
+
+    @hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield  # pytest's own report: plugins that change it come later
+        try:
+            if call.when == "call" and outcome.get_result().outcome == "failed":
+                self.writer.add({"t": "tried", "id": to_text(item.nodeid)})
+        except Exception:
+            pass
 
     def pytest_deselected(self, items):
         self.deselected += len(items)
@@ -83,6 +92,7 @@ class Run(Selection):
             self.writer.add(record)
 
     def pytest_collection_finish(self, session):
+        self.switch.exec_.disarm()
         items = getattr(session, "items", None)
         self.look_for_last_failed(session.config)
         if items is not None:
@@ -170,6 +180,7 @@ class Run(Selection):
         _end(self.writer, self.switch.spec, None, getattr(session, "exitstatus", exitstatus))
 
     def pytest_unconfigure(self):
+        self.switch.exec_.disarm()
         if not self.ended:  # pytest --help
             self.writer.add({"t": "finish", "exitstatus": None, "worker": None})
         self.writer.close()

@@ -26,6 +26,7 @@ class Switch(object):
         self.is_worker = False
         self.writer = None
         self.stacks = None
+        self.exec_ = None
         self.was_option = False
         self.was_path = False
 
@@ -59,15 +60,60 @@ class Switch(object):
         if any(os.path.isfile(os.path.join(entry, NAME, "__init__.py")) for entry in others):
             sys.path[:] = others
 
-    def restore(self):
-        os.environ[VARIABLE] = self.path
+    def restore(self, environment=os.environ):
+        environment[VARIABLE] = self.path
         for name, part, glue, wanted in (
             ("PYTEST_ADDOPTS", self.part, " ", self.was_option),
             ("PYTHONPATH", self.spec.get("path"), os.pathsep, self.was_path),
         ):
             if wanted:
-                rest = os.environ.get(name)
-                os.environ[name] = str(part + glue + rest if rest else part)
+                rest = environment.get(name)
+                environment[name] = str(part + glue + rest if rest else part)
+
+
+class Exec(object):
+    """Hands the variables on if pytest is started again in place of this process, until the tests are collected.
+
+    A conftest.py does so to set a variable that Python or the loader of libraries reads at the start. `writer` says that
+    the session has ended, and begins it again with the record `session` if the program cannot be started.
+    """
+
+    def __init__(self, switch, writer, session):
+        self.switch, self.writer, self.session = switch, writer, session
+        self.pid, self.originals = os.getpid(), {}
+
+    def arm(self):
+        for name in ("execv", "execve"):  # all others call these two
+            self.originals[name] = getattr(os, name)
+            setattr(os, name, self.handing_on(getattr(os, name)))
+
+    def disarm(self):
+        while self.originals:
+            name, original = self.originals.popitem()
+            if getattr(getattr(os, name), "is_venvgrids", False):
+                setattr(os, name, original)
+
+    def handing_on(self, original):
+        def run(path, argv, env=None):
+            if os.getpid() != self.pid or not self.originals:
+                return original(path, argv) if env is None else original(path, argv, env)
+            self.writer.add({"t": "stop", "why": "exec"})
+            try:
+                if env is not None:
+                    env = dict(env)
+                    self.switch.restore(env)
+                    return original(path, argv, env)
+                self.switch.restore()
+                return original(path, argv)
+            except Exception:
+                if env is None:
+                    self.switch.remove()
+                    os.environ.pop(VARIABLE, None)
+                self.writer.add(self.session)
+                raise
+
+        run.is_venvgrids = True
+        return run
 
 
 def _set_or_remove(name, value):
