@@ -1,7 +1,8 @@
-"""Tests may put import finders of their own before the witness: nothing is hidden by them, and nothing breaks."""
+"""Neither import finders of the tests nor cleaned environments of children hide anything from the witness."""
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -82,3 +83,30 @@ def test_the_installed_project_stays_first_behind_other_finders(venvgrid: Comman
         (root / "tests/test_demo.py").write_text(textwrap.dedent(code), encoding="utf-8")
         outcome, reason, _ = run(venvgrid, root)
         assert outcome == "passed", (name, reason)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the environment of an ancestor is read from /proc")
+def test_children_with_a_cleaned_environment_are_witnessed(venvgrid: Command, project: Write) -> None:
+    """Of a flat layout they run what is installed, and code of the checkout is seen; they find nothing set."""
+    installed = """
+        import os, subprocess, sys
+        import demo
+
+        def test_it():
+            code = "import os, demo; print(demo.__file__); assert not [n for n in os.environ if 'VENVGRID' in n]"
+            out = subprocess.check_output([sys.executable, "-c", code], env={}, text=True)
+            assert "site-packages" in out
+    """
+    checkout = """
+        import subprocess, sys
+        import demo
+
+        def test_it():
+            subprocess.check_call([sys.executable, "demo/core.py"], env={})
+    """
+    root = project(MATRIX, {**FLAT, "tests/test_demo.py": installed})
+    outcome, reason, _ = run(venvgrid, root)
+    assert outcome == "passed", reason
+    (root / "tests/test_demo.py").write_text(textwrap.dedent(checkout), encoding="utf-8")
+    outcome, reason, _ = run(venvgrid, root)
+    assert (outcome, "demo/core.py" in reason) == ("mismatch", True), reason

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = guests.WITNESS_FILE.read_text(encoding="utf-8")
+ANCESTOR_SOURCE = guests.ANCESTOR_FILE.read_text(encoding="utf-8")
 OLD_SOURCE = guests.OLD_WITNESS_FILE.read_text(encoding="utf-8")
 
 
@@ -66,7 +67,7 @@ def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None
     assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
 
 
-@pytest.mark.parametrize("source", [SOURCE, OLD_SOURCE], ids=["witness", "old"])
+@pytest.mark.parametrize("source", [SOURCE, OLD_SOURCE, ANCESTOR_SOURCE], ids=["witness", "old", "ancestor"])
 def test_the_witness_is_old_python(source: str) -> None:
     """No syntax that Python 2.7 lacks."""
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.YieldFrom, ast.Nonlocal)
@@ -74,7 +75,7 @@ def test_the_witness_is_old_python(source: str) -> None:
     assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     assert imported <= {"os", "sys", "atexit", "imp"}, "what a starting interpreter has loaded"
-    assert source is OLD_SOURCE or 'type(u"")' in source
+    assert source is not SOURCE or 'type(u"")' in source
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 # -*- coding: utf-8 -*-
 """venvgrid's witness: records in every Python process of a cell from which files watched modules are imported.
 
-Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts, if the
-variable VENVGRID_WITNESS names its specification (see `venvgrid.outcomes.witness`). The variable stays in force for children.
+Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts. The variable VENVGRID_WITNESS
+names its specification (see `venvgrid.outcomes.witness`); without it, this module does nothing. The variable stays in force for
+children, and on Linux also for those that are started without it.
 
 Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name, a file and the time of
 its last change, with "\\0" between them. Types: "process" (its interpreter and version), "import", "session" (pytest was
@@ -12,7 +13,7 @@ file outside of the environment was executed; Python 3.8 and newer).
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
 
-One file (and `_venvgrid_witness_old` for Python 2.7), no dependencies, Python 2.7 to 3.15. It starts in less than 2 ms: it imports
+No dependencies, one file (two more are seldom needed), Python 2.7 to 3.15. It starts in less than 2 ms: it imports
 only what a starting interpreter has loaded.
 It never raises, and functions that are needed later are bound at the start, because tests replace os.open and fork.
 """
@@ -45,8 +46,7 @@ class Witness(object):
         self.first = set()  # those of the project that come from the environment
         self.sources = []  # folders of the checkout in which these are
         inside = []  # folders whose files are not recorded when they are executed
-        lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append}
-        lists["inside"] = inside.append
+        lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append, "inside": inside.append}
         for key, value in fields:
             if key in lists:
                 lists[key](value)
@@ -60,10 +60,9 @@ class Witness(object):
         self.files = {}
         # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
-        self.stat, self.exists = os.stat, os.path.exists
+        self.stat, self.exists, self.getcwd = os.stat, os.path.exists, os.getcwd
         self.library = os.path.join(os.path.dirname(os.__file__), "")
-        self.realpath, self.split, self.join, self.getcwd = os.path.realpath, os.path.split, os.path.join, os.getcwd
-        self.isabs = os.path.isabs
+        self.realpath, self.split, self.join, self.isabs = os.path.realpath, os.path.split, os.path.join, os.path.isabs
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self.modules = sys.modules
 
@@ -262,22 +261,27 @@ class Witness(object):
         return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[self.site]))
 
 
+def read(path):
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    data = os.read(fd, 1 << 22)
+    os.close(fd)
+    return data if OLD else data.decode("utf-8", "surrogateescape")
+
+
 def start():
     """Return the witness of this process, or None if it is not switched on."""
-    path = os.environ.get(VARIABLE)
-    if not path:
-        return None
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            data = os.read(fd, 1 << 22)
-        finally:
-            os.close(fd)
-        parts = (data if OLD else data.decode("utf-8", "surrogateescape")).split("\0")
+        path = os.environ.get(VARIABLE)
+        if not path:
+            from _venvgrid_witness_ancestor import of_ancestor
+        parts = read(path or of_ancestor(VARIABLE, read)).split("\0")
+        fields = list(zip(parts[::2], parts[1::2]))
+        if not path and ("inside", os.path.realpath(sys.prefix)) not in fields:  # a cell of another environment
+            return None
         kind = Witness
         if OLD:
             from _venvgrid_witness_old import OldWitness as kind
-        witness = kind(list(zip(parts[::2], parts[1::2])))
+        witness = kind(fields)
         info = sys.version_info
         witness.add("process", "%d.%d.%d" % info[:3], sys.executable or "")
         sys.meta_path.insert(0, witness)
