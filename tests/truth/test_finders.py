@@ -56,6 +56,27 @@ UNCONCERNED = {
         def test_it():
             assert "site-packages" in demo.core.__file__
     """,
+    "that instruments the project": """
+        import importlib.machinery, sys
+
+        class Loader(importlib.machinery.SourceFileLoader):
+            def exec_module(self, module):
+                super().exec_module(module)
+                module.is_checked = True
+
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] == "demo":
+                    spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+                    spec.loader = Loader(name, spec.origin)
+                    return spec
+
+        sys.meta_path.insert(0, Finder())
+        import demo.core
+
+        def test_it():
+            assert "site-packages" in demo.core.__file__ and demo.is_checked and demo.core.is_checked
+    """,
     "with a list of its own": """
         import importlib.abc, importlib.util, sys
         import demo
@@ -77,7 +98,7 @@ UNCONCERNED = {
 
 
 def test_the_installed_project_stays_first_behind_other_finders(venvgrid: Command, project: Write) -> None:
-    """A flat layout with a finder that only has find_module, or with another list in place of sys.meta_path."""
+    """A flat layout with a finder that only has find_module, that wraps loaders, or in another list."""
     root = project(MATRIX + '[test]\ncommand = ["python", "-m", "pytest"]\n', FLAT)
     for name, code in UNCONCERNED.items():
         (root / "tests/test_demo.py").write_text(textwrap.dedent(code), encoding="utf-8")

@@ -150,6 +150,8 @@ class Witness(object):
                         self.add("run", "", self.real(file))
             except Exception:
                 pass
+        elif event == "import" and arguments[0].partition(".")[0] in self.tops:
+            self.front()
 
     # ------------------------------------------------------------------------------------------------------ the finder
 
@@ -159,12 +161,12 @@ class Witness(object):
             sys.meta_path[:] = [self] + [finder for finder in sys.meta_path if finder is not self]
 
     def is_watched(self, name):
-        """Return whether a name that is being imported is one of a watched module; note pytest and the probe."""
+        """Return whether a name that is imported is that of a watched module; note pytest and the probe."""
         if name == "_pytest.main" or name == "_venvgrid_probe":
             self.tell_session(name)
+        self.front()  # a hook that instruments the project may have been put there
         if name.partition(".")[0] not in self.tops:
             return False
-        self.front()
         if name not in self.roots and not name.startswith(self.below):
             return False
         self.look()
@@ -208,9 +210,7 @@ class Witness(object):
         spec = self.ask(name, path, target)
         if spec is None:
             for folder in self.unshipped(name):
-                spec = self.ask(name, [self.join(folder, parent)], target)
-                if spec is not None:
-                    break
+                spec = spec or self.ask(name, [self.join(folder, parent)], target)
         return spec
 
     def ask(self, name, path, target):
