@@ -1,6 +1,7 @@
 # -*- coding: utf-8 -*-
 """The witness of Python 2.7, whose finders find modules and not specs."""
 
+import os
 import sys
 
 from _venvgrid_witness import Witness
