@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +110,26 @@ def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_e
     assert "forgotten" in reason
 
 
+def test_folders_of_tests_have_many_names(venvgrid: Command, project: Write) -> None:
+    """Such as demo/testsuite and demo/tests_unit, with what their modules import from each other."""
+    files = {
+        **FLAT,
+        "pyproject.toml": SETUPTOOLS,
+        "tests/__init__.py": None,
+        "tests/test_demo.py": None,
+        "pytest.ini": "[pytest]\n",
+    }
+    for folder in ("testsuite", "tests_unit"):
+        files[f"demo/{folder}/__init__.py"] = ""
+        files[f"demo/{folder}/helper.py"] = "FOUR = 4\n"
+        test = (
+            "from demo.core import double\nfrom .helper import FOUR\n\n\ndef test_it():\n    assert double(2) == FOUR\n"
+        )
+        files[f"demo/{folder}/test_a.py"] = test
+    outcome, reason, found = run(venvgrid, project(MATRIX, files))
+    assert (outcome, found["tests"]) == ("passed", {"passed": 2}), reason
+
+
 def test_a_first_grid_of_a_flat_project_is_green(venvgrid: Command, project: Write) -> None:
     """`venvgrid init` and `venvgrid run`, nothing else."""
     root = project("", FLAT)
@@ -134,3 +155,21 @@ def test_two_test_files_of_one_name_are_still_an_error(venvgrid: Command, projec
     outcome, reason, _ = run(venvgrid, project(MATRIX, files))
     assert outcome == "failed"
     assert "test_x" in reason
+
+
+def test_coverage_of_a_flat_layout_is_that_of_the_installed_project(venvgrid: Command, project: Write) -> None:
+    """`--cov=demo` and `source = .` name folders of the checkout. A limit holds, with workers too, or is missed."""
+    files = {**FLAT, "demo/old.py": "OLD = 1\n", ".coveragerc": "[run]\nomit = demo/old.py\n"}
+    root = project("", files)
+    for options, expected in (
+        ("--cov=demo --cov-fail-under=100", "passed"),
+        ("--cov=demo --cov-fail-under=100 -n 1", "passed"),
+        ("--cov=. --cov-fail-under=100", "passed"),
+        ("--cov=demo --cov-fail-under=100 --cov-config=/dev/null", "failed"),
+    ):
+        command = ["python", "-m", "pytest", *options.split()]
+        requires = '[install]\nrequires = ["pytest", "pytest-cov", "pytest-xdist"]\n'
+        matrix = f"{MATRIX}{requires}[test]\ncommand = {json.dumps(command)}\n"
+        (root / "matrix.toml").write_text(matrix, encoding="utf-8")
+        outcome, reason, _ = run(venvgrid, root)
+        assert outcome == expected, (options, reason)

@@ -159,7 +159,7 @@ class RunContext:
                 app_data=self.cache / "virtualenv",
             ),
             packages=self.packages,
-            guests=(guests.PROBE_FILE, guests.WITNESS_FILE, guests.START_FILE),
+            guests=guests.COPIED,
             local=self.local_wheels,
             offline=self.options.offline,
         )

@@ -56,7 +56,7 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """Builds the environments of one configuration. `guests` are files that each of them gets."""
+    """Builds the environments of one configuration. `guests` are files and packages that each of them gets."""
 
     config: Config
     installer_for: Callable[[Interpreter], Installer]
@@ -195,9 +195,11 @@ class Builder:
         """Copy the probe and the witness into the environment and return their entries of the manifest."""
         found: Manifest = {}
         for guest in self.guests:
-            target = site / guest.name
-            shutil.copyfile(guest, target)
-            found[target.relative_to(path).as_posix()] = entry_at(str(target))
+            for file in sorted(guest.glob("*.py")) if guest.is_dir() else [guest]:
+                target = site / file.relative_to(guest.parent)
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(file, target)
+                found[target.relative_to(path).as_posix()] = entry_at(str(target))
         return found
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:

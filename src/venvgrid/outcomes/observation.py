@@ -25,6 +25,7 @@ from venvgrid.outcomes.records import (
     Session,
     Started,
     Stopped,
+    Tried,
 )
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ class Observation:
         self.problems: dict[str, Reported] = {}  # by node id: files with collection errors, each counted once
         self.crashes: list[Reported] = []
         self.skip_reasons: dict[str, None] = {}  # the first few
-        self.reruns: dict[str, None] = {}  # tests that passed, but not at first
         self.deselected: dict[str, int] = {}  # by session; workers of pytest-xdist deselect the same tests
         self.is_last_failed = False  # --lf left tests out
         self.unrun: set[tuple[str, str]] = set()  # tests that were expected to fail, whose bodies did not run
         self.opened: dict[str, str] = {}  # path → how it was opened first; reading counts more
+        self._tried: dict[str, None] = {}  # tests that failed, or that a plugin ran again
         self._failures: dict[tuple[str, str], Failure] = {}
         self._budget = LONGREPR_BUDGET
 
@@ -96,8 +97,12 @@ class Observation:
                 seen.collected = max(seen.collected or 0, record.ids)
             case Started():
                 seen.running[record.id] = None
+            case Tried():
+                self._tried[record.id] = None
             case Reported():
                 self._report(seen, record)
+            case Stopped(why="exec") if not (seen.verdicts or seen.running):
+                del self.sessions[record.source]  # the program that replaced it counts
             case Stopped():
                 seen.stopped = record
             case Deselected():
@@ -129,6 +134,14 @@ class Observation:
         """All failures, in order."""
         return tuple(self._failures.values())
 
+    @property
+    def reruns(self) -> tuple[str, ...]:
+        """The tests that passed, but not at first."""
+        passed = {
+            test for seen in self.main for test, verdict in seen.verdicts.items() if verdict is CaseOutcome.PASSED
+        }
+        return tuple(test for test in self._tried if test in passed)
+
     def counts(self) -> dict[CaseOutcome, int]:
         """Return the number of tests with each verdict; a collection error counts as an error, as in pytest."""
         found = Counter(problem.verdict for problem in self.problems.values())
@@ -151,8 +164,8 @@ class Observation:
             seen.verdicts[record.id] = record.verdict if before is None else worst(before, record.verdict)
             if record.verdict is CaseOutcome.XFAILED and not record.ran:
                 self.unrun.add((record.source, record.id))
-            if record.reruns and record.verdict is CaseOutcome.PASSED:
-                self.reruns[record.id] = None
+            if record.reruns:
+                self._tried[record.id] = None
         if record.verdict is CaseOutcome.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
             self.skip_reasons[record.message] = None
         if record.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:

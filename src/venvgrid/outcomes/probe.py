@@ -1,6 +1,6 @@
 """The host side of the probe: activates it, and reads its stream while the tests run.
 
-The guest side is `processes/guest/_venvgrid_probe.py`, a pytest plugin for any Python. `switch_on` writes its
+The guest side is `processes/guest/_venvgrid_probe`, a pytest plugin for any Python. `switch_on` writes its
 specification and returns the variables that load it. Each process with the probe writes JSON lines to a file of its
 own in one folder; `Stream` reads these files as they grow.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.model import CaseOutcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import records, signatures
-from venvgrid.processes.guests import OPENED_FILE, PROBE_FILE
+from venvgrid.processes.guests import OPENED_FILE, PROBE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from venvgrid.outcomes.records import Record
 
-PLUGIN = f"{PROBE_FILE.stem}.plugin"
+PLUGIN = f"{PROBE_FOLDER.name}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
@@ -70,9 +70,10 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
     """
     (folder / STREAM_NAME).mkdir(parents=True)
     path = folder / "path"
-    copy = path / PROBE_FILE.stem / "plugin.py"  # the probe's docstring explains this name
-    copy.parent.mkdir(parents=True)
-    shutil.copyfile(PROBE_FILE, copy)
+    (path / PROBE_FOLDER.name).mkdir(parents=True)
+    for file in PROBE_FOLDER.glob("*.py"):
+        if file.name != "__init__.py":  # so the package of the environment goes first, see its docstring
+            shutil.copyfile(file, path / PROBE_FOLDER.name / file.name)
     name, names = project or ("", ())
     specification = {
         "stream": str(folder / STREAM_NAME),
@@ -197,6 +198,10 @@ def _started(source: str, data: dict[str, Any]) -> Record:
     return records.Started(source=source, id=_id(data))
 
 
+def _tried(source: str, data: dict[str, Any]) -> Record:
+    return records.Tried(source=source, id=_id(data))
+
+
 def _reported(source: str, data: dict[str, Any]) -> Record:
     verdict = CaseOutcome(data["verdict"])
     kind, message, where, longrepr = "", "", "", ""
@@ -260,6 +265,7 @@ _MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
     "collected": _collected,
     "deselected": _deselected,
     "start": _started,
+    "tried": _tried,
     "test": _reported,
     "collect": _reported,
     "stop": _stopped,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = guests.WITNESS_FILE.read_text(encoding="utf-8")
+ANCESTOR_SOURCE = guests.ANCESTOR_FILE.read_text(encoding="utf-8")
+OLD_SOURCE = guests.OLD_WITNESS_FILE.read_text(encoding="utf-8")
 
 
 def seen(folder: Path, code: str, *specification: tuple[str, str]) -> witness.Witnessed:
@@ -65,19 +67,19 @@ def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None
     assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
 
 
-def test_the_witness_is_old_python() -> None:
+@pytest.mark.parametrize("source", [SOURCE, OLD_SOURCE, ANCESTOR_SOURCE], ids=["witness", "old", "ancestor"])
+def test_the_witness_is_old_python(source: str) -> None:
     """No syntax that Python 2.7 lacks."""
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.YieldFrom, ast.Nonlocal)
-    assert not [node for node in ast.walk(ast.parse(SOURCE, feature_version=(3, 7))) if isinstance(node, newer)]
-    imported = {
-        name.name for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Import) for name in node.names
-    }
+    tree = ast.parse(source, feature_version=(3, 7))
+    assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     assert imported <= {"os", "sys", "atexit", "imp"}, "what a starting interpreter has loaded"
-    assert 'type(u"")' in SOURCE
+    assert source is not SOURCE or 'type(u"")' in source
 
 
 @pytest.mark.parametrize(
-    "name", ["tests", "tests.a", "a.test_b", "conftest", "a.b_test", "core", "testing", "a.latest"]
+    "name", ["tests", "tests.a", "a.test_b", "conftest", "a.b_test", "core", "testing", "a.latest", "tests_unit.a"]
 )
 def test_both_sides_know_the_same_tests(name: str) -> None:
     """A test inside the package is one for the guest and for the host."""
@@ -88,7 +90,7 @@ def test_both_sides_know_the_same_tests(name: str) -> None:
     ]
     exec(
         compile(ast.Module(body=wanted, type_ignores=[]), "guest", "exec"),
-        {"TESTS": ("test", "tests", "conftest")},
+        {"TESTS": provenance.TESTS},
         space,
     )
     assert provenance.is_test(name) == space["is_test"](name)  # type: ignore[operator]
