@@ -19,10 +19,10 @@ from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model import InstallMode
 from venvgrid.processes import guests, runner
 from venvgrid.processes.command import Cancellation
+from venvgrid.processes.parallel import inherited
 from venvgrid.processes.redaction import Redactor
-from venvgrid.project import build_files
+from venvgrid.project import build_files, reads
 from venvgrid.project.build_copy import BuildSources
-from venvgrid.project.inputs import content_of
 from venvgrid.project.local_wheels import LocalWheels
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving import index_digest
@@ -151,7 +151,7 @@ class RunContext:
                 app_data=self.cache / "virtualenv",
             ),
             packages=self.packages,
-            guests=(guests.PROBE_FILE, guests.WITNESS_FILE, guests.START_FILE),
+            guests=guests.OF_ENVIRONMENTS,
             local=self.local_wheels,
             offline=self.options.offline,
         )
@@ -172,6 +172,7 @@ class RunContext:
             arguments=self.options.arguments,
             environ=self.environ,
             inputs=lambda: self.project.inputs_digest,
-            content_of=content_of,
+            content_of=reads.state_of,
+            inherited=inherited(),
             may_use=not (self.options.run_unchanged or self.options.fresh),
         )

@@ -55,7 +55,6 @@ def pytest_addoption(parser):
             if not switch.is_worker:
                 switch.writer = _Writer(switch.spec["stream"])
                 switch.writer.add(_session(None))
-                _note_opened(switch.spec)
                 switch.stacks = _Stacks(switch.spec)
             _run_installed()
     except Exception:
@@ -96,18 +95,6 @@ class _Selection(object):
             self.write_deselected(True)
 
 
-def _note_opened(spec):
-    """Begin to note which files this process opens; see `_venvgrid_opened`."""
-    try:
-        path, unnoted = spec["opened"]
-        space = {}
-        with open(path) as file:
-            exec(compile(file.read(), "<_venvgrid_opened>", "exec"), space)  # coverage does not measure such a name
-        space["install"](spec["stream"], unnoted)
-    except Exception:
-        pass
-
-
 class _Worker(_Selection):
     """The hooks of a pytest-xdist worker: it only attests, its controller streams the results."""
 
@@ -116,7 +103,6 @@ class _Worker(_Selection):
         self.name = name
         self.writer = _Writer(spec["stream"], name)
         self.writer.add(_session(name))
-        _note_opened(spec)
         self.stacks = _Stacks(spec)
 
     def pytest_runtest_logstart(self, nodeid):

@@ -7,7 +7,9 @@ variable VENVGRID_WITNESS names its specification (see `venvgrid.outcomes.witnes
 Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name, a file and the time of
 its last change, with "\\0" between them. Types: "process" (its interpreter and version), "import", "session" (pytest was
 imported and should have the probe), "probe" (it has), "checkout" (a test that the project's wheel does not ship), and "run" (a
-file outside of the environment was executed; Python 3.8 and newer).
+file outside of the environment was executed; Python 3.8 and newer). `_venvgrid_opened` adds more.
+
+On Linux, a process that was started without the variable finds it in the environment of the processes that started it.
 
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
@@ -45,6 +47,8 @@ class Witness(object):
         inside = []  # folders whose files are not recorded when they are executed
         lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append}
         lists["inside"] = inside.append
+        self.unnoted = []  # prefixes of files that are read without a note, see `_venvgrid_opened`
+        lists["unnoted"] = self.unnoted.append
         for key, value in fields:
             if key in lists:
                 lists[key](value)
@@ -302,9 +306,33 @@ class _ImpLoader(object):
                 file.close()
 
 
+def inherited():
+    """Return the specification that a process above this one was started with, if it is of this environment, else None."""
+    pid = os.getppid()
+    for _ in range(20):
+        if pid <= 1:
+            break
+        try:
+            with open("/proc/%d/environ" % pid, "rb") as file:
+                found = [item for item in file.read().split(b"\0") if item.startswith(VARIABLE.encode("ascii") + b"=")]
+            if found:
+                path = found[0].partition(b"=")[2]
+                path = path if OLD else path.decode("utf-8", "surrogateescape")
+                with open(path, "rb") as file:
+                    fields = file.read().split(b"\0")
+                own = os.path.dirname(os.path.abspath(__file__))
+                own = own if OLD else own.encode("utf-8", "surrogateescape")
+                return path if (b"site", own) in zip(fields[::2], fields[1::2]) else None
+            with open("/proc/%d/stat" % pid, "rb") as file:
+                pid = int(file.read().rpartition(b")")[2].split()[1])
+        except Exception:
+            break
+    return None
+
+
 def start():
     """Return the witness of this process, or None if it is not switched on."""
-    path = os.environ.get(VARIABLE)
+    path = os.environ.get(VARIABLE) or (inherited() if sys.platform.startswith("linux") else None)
     if not path:
         return None
     try:
@@ -325,6 +353,10 @@ def start():
 
         atexit.register(witness.at_exit)
         witness.look()
+        if witness.unnoted:
+            import _venvgrid_opened
+
+            _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE)
         return witness
     except Exception:
         return None
