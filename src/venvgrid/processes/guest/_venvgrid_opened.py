@@ -183,7 +183,7 @@ class Notes(object):
         words = [words] if isinstance(words, (str, bytes)) or hasattr(words, "__fspath__") else list(words)
         words = [self.decode(self.fspath(word)) for word in words]
         words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
-        base = self.decode(self.fspath(base)) if base else self.cwd()
+        base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
         lacks = self.lacks(self.environ if variables is None else variables)
         key = (base, tuple(words), lacks)
         if key not in self.ran and len(self.ran) <= LIMIT:
