@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -218,6 +217,8 @@ def _of_shell(cwd: str, argv: tuple[str, ...], commands: str, *, lacks: bool) ->
     if len(argv) < 3 or argv[1] not in {"-c", "-ec", "-ce"} or _UNKNOWN.search(argv[2]):  # noqa: PLR2004
         yield name, UNKNOWN
         return
+    import shlex  # noqa: PLC0415  (a run in which nothing changed has no shell)
+
     words = shlex.shlex(argv[2].replace("\n", ";"), posix=True, punctuation_chars=True)
     words.whitespace_split, words.commenters = True, ""
     try:
