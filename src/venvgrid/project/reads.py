@@ -138,7 +138,8 @@ class _Judging:
             return ""
         if how == programs.HISTORY_OF:
             return f"ran git in {_relative(path, self.inputs)}, which is outside the project"
-        if how == "w" or (how in "lps" and _is_above(place, self.inputs)):
+        is_above = _is_above(place, self.inputs) or any(_is_in(folder, place) for folder in self._own)
+        if how == "w" or (how in "lps" and is_above):
             return ""
         if how in "sn":
             is_input = _is_above(os.path.dirname(place), self.inputs) and os.path.basename(place) in READ_ABOVE

@@ -49,6 +49,14 @@ def test_what_was_read_counts(root: Path, how: str, name: str, change: str, *, i
     assert all(reads.state_of(place) == state for place, state in found.read.items()) is is_same
 
 
+def test_folders_above_those_of_the_cell_are_its_own(root: Path) -> None:
+    """The temporary folder of this run has another name in the next: it does not count, and nothing in it."""
+    own = root.parent / "run-1" / "cell"
+    own.mkdir(parents=True)
+    asked = {str(own.parent): "s", str(own): "s", str(own / "file"): "n"}
+    assert reads.judge(asked, (), inputs.take(root), (str(own),)).read == {}
+
+
 def test_the_kind_of_what_is_asked_for_counts(root: Path) -> None:
     """A file in place of a folder is another answer."""
     found = reads.judge({str(root / ".venv"): "s"}, (), inputs.take(root), ())

@@ -6,7 +6,7 @@
     noted   KIND                   the process notes what it reads, by an audit hook ("hook") or by doors alone ("doors")
     opened  HOW  path              HOW is one of these:
                 r  read            w  only written      a  read and written     c  a compiled file, written by hand
-                l  a folder, listed                     p  a folder, listed by pytest
+                l  a folder, listed                     p  a folder, searched for modules
                 s  asked for, and it is there           n  asked for, and it is not there
                 m  more paths than are noted            i  written, and it is a file of the interpreter
     ran     cwd  arguments  flag   a program; arguments are joined by "\\1"; the flag is "1" if the variables lack the witness
@@ -23,6 +23,7 @@ import sys
 
 LIMIT = 10000  # paths of a process
 NEWLINE = "\2"  # in paths and arguments
+SEARCHERS = ("_pytest.", "py.", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")  # modules that look for modules
 DOORS = ("stat", "lstat", "access", "open")
 
 
@@ -173,7 +174,7 @@ class Notes(object):
     def listed(self, path, depth):
         path = path if path is not None else self.cwd()
         frame = self.frame(depth)
-        is_pytest = str(frame.f_globals.get("__name__", "")).startswith(("_pytest.", "py."))
+        is_pytest = str(frame.f_globals.get("__name__", "")).startswith(SEARCHERS)
         path = self.path_of(path)
         if path is not None and (path, is_pytest) not in self.there and len(self.there) <= LIMIT:
             self.there.add((path, is_pytest))
