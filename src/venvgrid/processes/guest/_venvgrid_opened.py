@@ -23,7 +23,8 @@ import sys
 
 LIMIT = 10000  # paths of a process
 NEWLINE = "\2"  # in paths and arguments
-SEARCHERS = ("_pytest.", "py.", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")  # modules that look for modules
+# Modules that look for modules.
+SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")
 DOORS = ("stat", "lstat", "access", "open")
 
 
