@@ -23,6 +23,7 @@ import sys
 
 LIMIT = 10000  # paths of a process
 NEWLINE = "\2"  # in paths and arguments
+BETWEEN = ("pathlib", "pathlib._local", "pathlib._abc", "glob", "os")  # they list for others
 # Modules that look for modules.
 SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")
 DOORS = ("stat", "lstat", "access", "open")
@@ -175,6 +176,8 @@ class Notes(object):
     def listed(self, path, depth):
         path = path if path is not None else self.cwd()
         frame = self.frame(depth)
+        while frame.f_back is not None and frame.f_globals.get("__name__") in BETWEEN:
+            frame = frame.f_back
         is_pytest = str(frame.f_globals.get("__name__", "")).startswith(SEARCHERS)
         path = self.path_of(path)
         if path is not None and (path, is_pytest) not in self.there and len(self.there) <= LIMIT:
