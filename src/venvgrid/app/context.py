@@ -16,10 +16,10 @@ from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model import InstallMode
 from venvgrid.processes import guests, runner
 from venvgrid.processes.command import Cancellation
+from venvgrid.processes.parallel import inherited
 from venvgrid.processes.redaction import Redactor
-from venvgrid.project import build_files
+from venvgrid.project import build_files, reads
 from venvgrid.project.build_copy import BuildSources
-from venvgrid.project.inputs import content_of
 from venvgrid.project.local_wheels import LocalWheels
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving import index_digest
@@ -180,6 +180,7 @@ class RunContext:
             arguments=self.options.arguments,
             environ=self.environ,
             inputs=lambda: self.project.inputs_digest,
-            content_of=content_of,
+            content_of=reads.state_of,
+            inherited=inherited(),
             may_use=not (self.options.run_unchanged or self.options.fresh),
         )

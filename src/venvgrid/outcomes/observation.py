@@ -19,7 +19,6 @@ from venvgrid.outcomes.records import (
     Deselected,
     Finished,
     OfSession,
-    Opened,
     Record,
     Reported,
     Session,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 LONGREPR_BUDGET = 4_000_000  # characters of all failures of a cell; those beyond keep only their one-line message
 SKIP_REASONS = 3
-READING = frozenset("ra")  # how files are opened whose earlier content may matter, see `_venvgrid_opened`
 CRASH = re.compile(
     r"(?:worker|slave) u?(['\"]?)\w+\1 crashed while running |.*running the test CRASHED with signal (\d+)"
 )
@@ -77,7 +75,6 @@ class Observation:
         self.deselected: dict[str, int] = {}  # by session; workers of pytest-xdist deselect the same tests
         self.is_last_failed = False  # --lf left tests out
         self.unrun: set[tuple[str, str]] = set()  # tests that were expected to fail, whose bodies did not run
-        self.opened: dict[str, str] = {}  # path → how it was opened first; reading counts more
         self._tried: dict[str, None] = {}  # tests that failed, or that a plugin ran again
         self._failures: dict[tuple[str, str], Failure] = {}
         self._budget = LONGREPR_BUDGET
@@ -86,8 +83,6 @@ class Observation:
         """Add a record. Records of a process without a Session record are ignored."""
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
-        elif isinstance(record, Opened):
-            self._open(record)
         elif (seen := self.sessions.get(record.source)) is not None:
             self._add(seen, record)
 
@@ -148,11 +143,6 @@ class Observation:
         for seen in self.main:
             found.update(seen.verdicts.values())
         return {verdict: found[verdict] for verdict in CaseOutcome}
-
-    def _open(self, record: Opened) -> None:
-        for path, how in record.paths:
-            if how in READING or path not in self.opened:
-                self.opened[path] = how
 
     def _report(self, seen: SessionLog, record: Reported) -> None:
         if record.collecting:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.model import CaseOutcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import records, signatures
-from venvgrid.processes.guests import OPENED_FILE, PROBE_FOLDER
+from venvgrid.processes.guests import PROBE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ ID_LIMIT = 1 << 14  # characters
 TEXT_LIMIT = 25_000
 
 
-def switch_on(  # noqa: PLR0913  (all but the first by name)
+def switch_on(
     folder: Path,
     *,
     prefix: str,
@@ -50,7 +50,6 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
     options: str = "",
     user_env: Mapping[str, str] = EMPTY,
     limit: float | None = None,
-    unnoted: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; return the variables to add to the command's environment.
 
@@ -62,7 +61,6 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
         project: the name of the project under test, and its importable names.
         options: further options for pytest, quoted as for a shell; nested pytest runs do not get them.
         user_env: the other variables of the command; its PYTEST_ADDOPTS and PYTHONPATH stay in force.
-        unnoted: prefixes of paths that may be opened without a note.
         limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 
     Raises:
@@ -83,7 +81,6 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
         "modules": {key: list(value) for key, value in (modules or {}).items()},
         "project": {"name": name, "modules": list(names)},
         "options": options,
-        "opened": [str(OPENED_FILE), [*unnoted, f"{folder.parent}{os.sep}"]],
         "stacks": str(folder / STACKS),
         "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }
@@ -249,10 +246,6 @@ def _attested(source: str, data: dict[str, Any]) -> Record:
     )
 
 
-def _opened(source: str, data: dict[str, Any]) -> Record:
-    return records.Opened(source=source, paths=tuple((str(path), str(how)) for path, how in data["paths"]))
-
-
 def _finished(source: str, data: dict[str, Any]) -> Record:
     status = data["exitstatus"]
     return records.Finished(
@@ -271,7 +264,6 @@ _MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
     "stop": _stopped,
     "attest": _attested,
     "finish": _finished,
-    "opened": _opened,
 }
 
 

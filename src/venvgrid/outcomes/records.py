@@ -110,12 +110,5 @@ class Finished(FromProcess):
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(FromProcess):
-    """Files that a process opened, with how (see `_venvgrid_opened`)."""
-
-    paths: tuple[tuple[str, str], ...]
-
-
 OfSession = Collected | Deselected | Started | Tried | Reported | Stopped | Attested | Finished
-Record = Session | Opened | OfSession
+Record = Session | OfSession

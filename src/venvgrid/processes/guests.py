@@ -10,7 +10,8 @@ WITNESS_FILE = FOLDER / "_venvgrid_witness.py"
 OLD_WITNESS_FILE = FOLDER / "_venvgrid_witness_old.py"
 ANCESTOR_FILE = FOLDER / "_venvgrid_witness_ancestor.py"
 START_FILE = WITNESS_FILE.with_suffix(".pth")
-COPIED = (PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, START_FILE)  # into every environment
 OPENED_FILE = FOLDER / "_venvgrid_opened.py"
+# Into every environment.
+COPIED = (PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, OPENED_FILE, START_FILE)
 COMPILER = FOLDER / "compile.py"
 QUERY = FOLDER / "query.py"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, LockEntry
     from venvgrid.results.report import Report
 
-FORMAT = "venvgrid-verdict-2"
+FORMAT = "venvgrid-verdict-3"
 FOLDER = "results-cache"  # in .venvgrid
 # Variables that build backends read: with another value the project is another one.
 BUILD_VARIABLES = re.compile(
@@ -48,8 +48,9 @@ MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier bran
 class ResultCache:
     """The green results of one project.
 
-    `folder` holds them. `inputs` returns the digest of the project's inputs, `content_of` the content of a file as
-    text. `may_use` False: results are kept, but not used. `clock` returns the time in UTC.
+    `folder` holds them. `inputs` returns the digest of the project's inputs, `content_of` the state of a place as text
+    (see `project.reads`). `inherited` is what processes inherit besides variables. `may_use` False: results are kept,
+    but not used. `clock` returns the time in UTC.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class ResultCache:
     arguments: tuple[str, ...]
     environ: Mapping[str, str]
     inputs: Callable[[], str]
+    inherited: tuple[object, ...] = ()
     content_of: Callable[[str], str] = lambda _path: ""
     may_use: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -144,6 +146,7 @@ class ResultCache:
             [entry.key, serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
             [self.config.digest, str(self.config.project.path), project, list(self.arguments)],
             [dict(cell.axes), sorted(given.items()), sorted(building.items()), self.inputs()],
+            list(self.inherited),
         ]
         return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 

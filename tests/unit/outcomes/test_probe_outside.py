@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from venvgrid.model import CaseOutcome
 from venvgrid.outcomes.probe import LINE_LIMIT, PLUGIN, STREAM_NAME, VARIABLE, Stream, parse, switch_on
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started
-from venvgrid.processes.guests import OPENED_FILE, PROBE_FOLDER
+from venvgrid.processes.guests import PROBE_FOLDER
 
 TEST = {"t": "test", "id": "a.py::b", "verdict": "failed", "duration": 0.5, "crash": "ValueError: bad\nmore"}
 LINES = [
@@ -216,7 +216,6 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         modules={"numpy": ("numpy",)},
         project=("proj", ("proj",)),
         options="-o x=y",
-        unnoted=("/usr/lib",),
     )
     expected = {
         "stream": str(folder / STREAM_NAME),
@@ -226,7 +225,6 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         "modules": {"numpy": ["numpy"]},
         "project": {"name": "proj", "modules": ["proj"]},
         "options": "-o x=y",
-        "opened": [str(OPENED_FILE), ["/usr/lib", f"{tmp_path}{os.sep}"]],
         "stacks": str(folder / "stacks"),
         "stacks_at": 0,
     }

@@ -8,7 +8,7 @@ children, and on Linux also for those that are started without it.
 Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name, a file and the time of
 its last change, with "\\0" between them. Types: "process" (its interpreter and version), "import", "session" (pytest was
 imported and should have the probe), "probe" (it has), "checkout" (a test that the project's wheel does not ship), and "run" (a
-file outside of the environment was executed; Python 3.8 and newer).
+file outside of the environment was executed; Python 3.8 and newer). `_venvgrid_opened` adds more.
 
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
@@ -46,7 +46,9 @@ class Witness(object):
         self.first = set()  # those of the project that come from the environment
         self.sources = []  # folders of the checkout in which these are
         inside = []  # folders whose files are not recorded when they are executed
+        self.unnoted = []  # prefixes of files that are read without a note, see `_venvgrid_opened`
         lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append, "inside": inside.append}
+        lists["unnoted"] = self.unnoted.append
         for key, value in fields:
             if key in lists:
                 lists[key](value)
@@ -292,6 +294,10 @@ def start():
 
         atexit.register(witness.at_exit)
         witness.look()
+        if witness.unnoted:
+            import _venvgrid_opened
+
+            _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE)
         return witness
     except Exception:
         return None

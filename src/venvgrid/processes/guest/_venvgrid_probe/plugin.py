@@ -9,7 +9,7 @@ from .attestation import session_record
 from .installed import current_witness, run_installed
 from .measured import measure_installed
 from .session import Run, Worker
-from .stream import Stacks, Writer, note_opened
+from .stream import Stacks, Writer
 from .switch import NAME, Exec, Switch
 
 _armed = []  # the switch, until the session is configured
@@ -28,7 +28,6 @@ def pytest_addoption(parser):
                 switch.writer.add(session)
                 switch.exec_ = Exec(switch, switch.writer, session)
                 switch.exec_.arm()
-                note_opened(switch.spec)
                 switch.stacks = Stacks(switch.spec)
             run_installed()
     except Exception:

@@ -11,7 +11,7 @@ from pytest import hookimpl
 from .attestation import attest, session_record
 from .installed import look
 from .results import LONGREPR_CAP, MESSAGE_CAP, TestResult, cap, details_of, to_text
-from .stream import Stacks, Writer, note_opened
+from .stream import Stacks, Writer
 from .switch import VARIABLE, WORKER
 
 
@@ -53,7 +53,6 @@ class Worker(Selection):
         self.name = name
         self.writer = Writer(spec["stream"], name)
         self.writer.add(session_record(name))
-        note_opened(spec)
         self.stacks = Stacks(spec)
 
     def pytest_runtest_logstart(self, nodeid):

@@ -101,15 +101,3 @@ class Stacks(object):
                 self.arm()
             except Exception:
                 self.file = None
-
-
-def note_opened(spec):
-    """Begin to note which files this process opens; see `_venvgrid_opened`."""
-    try:
-        path, unnoted = spec["opened"]
-        space = {}
-        with open(path) as file:
-            exec(compile(file.read(), "<_venvgrid_opened>", "exec"), space)  # coverage does not measure such a name
-        space["install"](spec["stream"], unnoted)
-    except Exception:
-        pass
