@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -148,8 +149,8 @@ except TypeError:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere no process tells the variables of another")
 def test_a_child_without_variables_is_witnessed(tmp_path: Path) -> None:
     """It finds the specification in the processes above it, if it is of its own environment."""
-    for name in ("_venvgrid_witness.py", "_venvgrid_opened.py"):
-        (tmp_path / name).write_text((guests.FOLDER / name).read_text(encoding="utf-8"), encoding="utf-8")
+    for guest in (guests.WITNESS_FILE, guests.ANCESTOR_FILE, guests.OPENED_FILE):
+        shutil.copy(guest, tmp_path)
     line = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import _venvgrid_witness"
     shell = ["/bin/sh", "-c", f'{sys.executable} -c "$0"', line]
     parent = f"import subprocess; subprocess.check_call({shell!r}, env={{}})"

@@ -278,8 +278,8 @@ def start():
             from _venvgrid_witness_ancestor import of_ancestor
         parts = read(path or of_ancestor(VARIABLE, read)).split("\0")
         fields = list(zip(parts[::2], parts[1::2]))
-        if not path and ("inside", os.path.realpath(sys.prefix)) not in fields:  # a cell of another environment
-            return None
+        if not path and os.path.realpath(dict(fields)["site"]) != os.path.dirname(os.path.realpath(__file__)):
+            return None  # the cell of another environment
         kind = Witness
         if OLD:
             from _venvgrid_witness_old import OldWitness as kind
