@@ -175,6 +175,38 @@ PYPROJECT = """
 """
 
 
+# A test that two cells run at once: each may wait for what the other one has done.
+SABOTEUR = """
+import os, time
+from pathlib import Path
+
+import demo
+import iniconfig
+import six
+
+DONE, READ = Path(__file__).with_name("done"), Path(__file__).with_name("read")
+
+
+def wait_for(path):
+    for _ in range(20_000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+
+
+def test_sabotage():
+    file = Path(iniconfig.__file__)
+"""
+SETUPTOOLS = """
+    [build-system]
+    requires = ["setuptools>=61"]
+    build-backend = "setuptools.build_meta"
+    [project]
+    name = "demo"
+    version = "1.0"
+"""
+
+
 def declaring(*dependencies: str) -> str:
     """Return the pyproject.toml of the project "demo" with dependencies."""
     return f"{PYPROJECT}    dependencies = {list(dependencies)}\n"

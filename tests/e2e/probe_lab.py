@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -122,7 +123,7 @@ def build(executable: str, folder: Path, requirements: tuple[str, ...]) -> None:
         where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
         site = Path(subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip())
         lab = Lab(python=python, version=version, prefix=os.path.realpath(folder), site=site)
-    (lab.site / guests.PROBE_FILE.name).write_bytes(guests.PROBE_FILE.read_bytes())
+    shutil.copytree(guests.PROBE_FOLDER, lab.site / guests.PROBE_FOLDER.name)
     write(lab.site, DEMO_DIST)
     (folder / "lab.json").write_text(json.dumps({**asdict(lab), "site": str(lab.site)}), encoding="utf-8")
 

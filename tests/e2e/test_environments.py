@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Command, Write, cell
+from conftest import SETUPTOOLS, Command, Write, cell
 from rig import HERE, Ended, outcomes, results, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -235,14 +235,7 @@ def test_prune_removes_what_no_cell_uses(venvgrid: Command, project: Write) -> N
 
 
 EXTENSION = {
-    "pyproject.toml": """
-        [build-system]
-        requires = ["setuptools>=61"]
-        build-backend = "setuptools.build_meta"
-        [project]
-        name = "demo"
-        version = "1.0"
-    """,
+    "pyproject.toml": SETUPTOOLS,
     "setup.py": """
         from setuptools import Extension, setup
         setup(ext_modules=[Extension("demo._fast", ["src/demo/fast.c"])])

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import DEMO, cell
+from conftest import DEMO, SABOTEUR, cell
 from rig import HERE, build_details, outcomes
 
 if TYPE_CHECKING:
@@ -20,26 +20,7 @@ pytestmark = pytest.mark.e2e
 MATRIX = f'[axes]\npython = ["{HERE}"]\nsix = ["1.15", "1.16"]\n'
 # The cell with six 1.15 writes into a module that both cells have, in place and with its times set back, and goes on
 # until the other one has read it. The other one waits for the write, and needs the module as it was installed.
-SABOTAGE = """
-import os, time
-from pathlib import Path
-
-import demo
-import iniconfig
-import six
-
-DONE, READ = Path(__file__).with_name("done"), Path(__file__).with_name("read")
-
-
-def wait_for(path):
-    for _ in range(20_000):
-        if path.exists():
-            return
-        time.sleep(0.01)
-
-
-def test_sabotage():
-    file = Path(iniconfig.__file__)
+SABOTAGE = f"""{SABOTEUR}\
     if six.__version__.startswith("1.15"):
         before = file.stat()
         with file.open("r+") as stream:

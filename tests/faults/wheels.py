@@ -68,7 +68,8 @@ class Index:
     are not what their hashes say), "loop" (redirects to itself), "flaky" (the first two answers are 503), "local"
     (redirects to a file of this machine), "many" (100,000 other links on every page), "named" (files are sent with a
     name that leads out), "hangs" (never answers), "login" (a page to log in, with status 200), "empty" (pages without
-    files). `bad` restricts "login" and "empty" to names. `attributes` are those of a file's link.
+    files), "login-file" and "empty-file" (such answers in place of files). `bad` restricts these to names. `attributes`
+    are those of a file's link; `max_age` are the seconds for which a page may be kept.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Index:
     address: str = ""
     bad: frozenset[str] = frozenset()  # all if it is empty
     attributes: dict[str, str] = field(default_factory=dict)
+    max_age: int = 0
     over: threading.Event = field(default_factory=threading.Event)
 
     def add(
@@ -165,12 +167,17 @@ class Index:
                 for n in range(100_000)
             ]
         page = f"<!DOCTYPE html><html><body>{''.join(rows)}</body></html>".encode()
-        self._send(request, 200, page, {"Content-Type": "text/html"})
+        kept = {"Cache-Control": f"max-age={self.max_age}"} if self.max_age else {}
+        self._send(request, 200, page, {"Content-Type": "text/html", **kept})
 
     def _file(self, request: BaseHTTPRequestHandler, name: str) -> None:
         data = self.files.get(name)
+        is_bad = not self.bad or name.split("-", maxsplit=1)[0] in self.bad
         if data is None:
             self._send(request, 404, b"none")
+        elif self.behaviour in {"login-file", "empty-file"} and is_bad:
+            body = b"<!DOCTYPE html><html><body><form></form></body></html>" if self.behaviour == "login-file" else b""
+            self._send(request, 200, body, {"Content-Type": "text/html"})
         elif self.behaviour == "drop":
             request.send_response(200)
             request.send_header("Content-Length", str(len(data)))

@@ -1,8 +1,9 @@
 """A differential oracle: the verdict of venvgrid must equal that of a plain venv, pip and pytest on a fresh copy.
 
-`python tests/truth/oracle.py --sequences 2000` takes random small projects through random changes. After every change
-venvgrid runs (with what it cached, locked, or fresh), and the same question is answered by `python -m venv`, pip and
-pytest. It prints every difference and their number. The suite runs the short form.
+`python tests/truth/oracle.py --sequences 2000 --jobs 2` takes random small projects through random changes. After every
+change venvgrid runs (with what it cached, locked, fresh, or after a run during which the change was made), and the same
+question is answered by `python -m venv`, pip and pytest. It prints every difference and their number. The suite runs
+the short form.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +31,7 @@ import wheels
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+AT_ONCE = 20  # sequences of one task of the long form
 BACKENDS = {
     "flit": ("flit_core>=3.4", "flit_core.buildapi", ""),
     "setuptools": ("setuptools>=61", "setuptools.build_meta", '[tool.setuptools]\npackages = ["demo"]\n'),
@@ -60,6 +63,8 @@ class World:
     variable: str = "good"
     package_data: str = "good"
     dependency: str = "1.0"  # the pin; 2.0 is bad
+    index: str = "good"  # "bad": another index, on which every version of the dependency is bad
+    installer: str = "uv"  # or "pip"
     configuration: str = "good"  # "none": pytest finds no test; "less": it deselects what is bad
     keeps_times: bool = False  # whether changed files keep their times
 
@@ -71,6 +76,7 @@ def states(name: str) -> Sequence[object]:
         "backend": tuple(BACKENDS),
         "value": ("good", "bad", "gone"),
         "dependency": ("1.0", "2.0"),
+        "installer": ("uv", "pip"),
         "configuration": ("good", "none", "less"),
         "keeps_times": (False, True),
     }.get(name, ("good", "bad"))
@@ -78,7 +84,7 @@ def states(name: str) -> Sequence[object]:
 
 NAMES = [item.name for item in fields(World)]
 changes = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(states(name))))
-ways = st.sampled_from(["cached", "cached", "cached", "fresh", "locked"])
+ways = st.sampled_from(["cached", "cached", "cached", "during", "fresh", "locked"])
 sequences = st.tuples(
     st.sampled_from(states("layout")), st.lists(st.tuples(changes, ways), min_size=2, max_size=3, unique_by=str)
 )
@@ -135,24 +141,34 @@ class Plain:
 
     def __init__(self, folder: Path) -> None:
         """Make the distributions that projects depend on; `folder` is for this oracle alone."""
-        self.folder, self.links = folder, folder / "links"
-        self.links.mkdir(parents=True)
-        for version, state in (("1.0", "good"), ("2.0", "bad")):
-            made = wheels.wheel("dep", version, {"dep.py": f'STATE = "{state}"\n'.encode()})
-            (self.links / f"dep-{version}-py3-none-any.whl").write_bytes(made)
-        self.is_green = functools.cache(self._is_green)
+        self.folder = folder
+        for index in ("good", "bad"):
+            self.links(index).mkdir(parents=True)
+            for version, state in (("1.0", index), ("2.0", "bad")):
+                made = wheels.wheel("dep", version, {"dep.py": f'STATE = "{state}"\n'.encode()})
+                (self.links(index) / f"dep-{version}-py3-none-any.whl").write_bytes(made)
+        self._known = functools.cache(self._is_green)
+
+    def links(self, index: str) -> Path:
+        """Return the folder of the wheels that an index has."""
+        return self.folder / f"links-{index}"
+
+    def is_green(self, world: World) -> bool:
+        """Return whether a venv, pip and pytest call a project green."""
+        return self._known(replace(world, keeps_times=False, installer="pip"))
 
     @functools.cache  # noqa: B019  (an oracle lives as long as its process)
-    def _python(self, pin: str) -> Path:
-        place = self.folder / f"venv-{pin}"
+    def _python(self, pin: str, index: str) -> Path:
+        place = self.folder / f"venv-{pin}-{index}"
         subprocess.run([sys.executable, "-m", "venv", place], check=True, capture_output=True)
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         needs = ["pytest", "wheel", *(requires for requires, _, _ in BACKENDS.values())]
-        subprocess.run([*pip, *needs, "--find-links", str(self.links), f"dep=={pin}"], check=True, capture_output=True)
+        links = str(self.links(index))
+        subprocess.run([*pip, *needs, "--find-links", links, f"dep=={pin}"], check=True, capture_output=True)
         return place / "bin" / "python"
 
     def _is_green(self, world: World) -> bool:
-        python = self._python(world.dependency)
+        python = self._python(world.dependency, world.index)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             root = Path(folder, "copy")
             write(world, root)
@@ -174,11 +190,14 @@ def differences(
     found, told = [], [str(layout)]
     with tempfile.TemporaryDirectory(prefix="venvgrid-oracle-") as folder:
         root = Path(folder, "demo")
+        write(world, root)
         for (name, state), way in [(("layout", layout), "cached"), *steps]:
-            world = replace(world, **{name: state})  # type: ignore[arg-type]  # of the field's type
-            write(world, root)
+            earlier, world = world, replace(world, **{name: state})  # type: ignore[arg-type]  # of the field's type
             told.append(f"{name}={state} ({way})")
-            env = {"ORACLE_FLAG": world.variable, "UV_FIND_LINKS": str(plain.links)}
+            if way == "during":
+                change_during_a_run(root, cache, plain, earlier, world)
+            write(world, root)
+            env = variables(plain, world)
             options = {"fresh": ["--fresh"], "locked": ["--locked"]}.get(way, [])
             if way == "locked":
                 rig.venvgrid(root, cache, "lock", "-q", **env)
@@ -187,6 +206,30 @@ def differences(
                 lines = (ended.out + ended.err).strip().splitlines()
                 found.append(f"{', '.join(told)}: venvgrid ended with {ended.status}: {lines[-1] if lines else ''}")
     return found
+
+
+def variables(plain: Plain, world: World) -> dict[str, str]:
+    """Return what a user has set in a world."""
+    links = str(plain.links(world.index))
+    installer = {"VENVGRID_INSTALLER": world.installer}
+    return {"ORACLE_FLAG": world.variable, "UV_FIND_LINKS": links, "PIP_FIND_LINKS": links, **installer}
+
+
+def change_during_a_run(root: Path, cache: Path, plain: Plain, earlier: World, later: World) -> None:
+    """Begin a run, change the project as soon as the run has said something, and let it end as it may."""
+    before = set(root.glob(".venvgrid/runs/*"))
+    env = rig.environment(cache, **variables(plain, earlier))
+    argv = rig.argv("run", "-q", "--no-cache")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(argv, cwd=root, env=env, **quiet) as running:  # type: ignore[call-overload]
+
+        def has_begun() -> bool:
+            runs = set(root.glob(".venvgrid/runs/*")) - before
+            return running.poll() is not None or any((run / "events.jsonl").exists() for run in runs)
+
+        rig.wait_for(has_begun)
+        write(later, root)
+        running.wait(rig.LIMIT)
 
 
 def search(plain: Plain, cache: Path, count: int, number: int, report: Callable[[str], None]) -> int:
@@ -212,16 +255,33 @@ def search(plain: Plain, cache: Path, count: int, number: int, report: Callable[
     return wrong
 
 
+@functools.cache
+def _plain(folder: Path) -> Plain:
+    return Plain(folder)
+
+
+def _search_part(folder: Path, count: int, number: int) -> list[str]:
+    found: list[str] = []
+    search(_plain(folder / f"plain-{os.getpid()}"), folder / "cache", count, number, found.append)
+    return found
+
+
 def main() -> None:
     """Run the long form and print its figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sequences", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that try sequences, with one cache")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="venvgrid-oracle-") as folder:
-        lines: list[str] = []
-        search(Plain(Path(folder, "plain")), Path(folder, "cache"), arguments.sequences, arguments.seed, lines.append)
-        rig.figure(lines, f"differences in {arguments.sequences} sequences")
+    count, lines = arguments.sequences, []
+    sizes = [min(AT_ONCE, count - start) for start in range(0, count, AT_ONCE)]
+    seeds = range(arguments.seed, arguments.seed + len(sizes))
+    with tempfile.TemporaryDirectory(prefix="venvgrid-oracle-") as folder, ProcessPoolExecutor(arguments.jobs) as pool:
+        parts = pool.map(functools.partial(_search_part, Path(folder)), sizes, seeds)
+        for done, found in enumerate(parts, 1):
+            lines += found
+            print(*found, f"after {sum(sizes[:done])} sequences: {len(lines)}", sep="\n", flush=True)  # noqa: T201
+    rig.figure(lines, f"differences in {count} sequences")
 
 
 if __name__ == "__main__":

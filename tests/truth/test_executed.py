@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +126,73 @@ def test_a_test_that_a_plugin_runs_again_is_flaky(venvgrid: Command, project: Wr
         outcome, reason, found = run(venvgrid, root, "--", "--reruns", "2", *arguments)
         assert (outcome, found["tests"]) == ("flaky", {"passed": 1}), reason
         assert "test_once" in reason
+
+
+HIDDEN = {
+    "run again without a report": """
+        import demo
+        from flaky import flaky
+
+        RUNS = []
+
+        @flaky
+        def test_it():
+            RUNS.append(1)
+            assert len(RUNS) > 1
+    """,
+    "turned into a pass": """
+        import demo
+
+        def test_it():
+            assert 0
+    """,
+}
+TURNING = """
+    import pytest
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(item):
+        report = (yield).get_result()
+        report.outcome = "passed"
+"""
+
+
+def test_a_failure_that_a_plugin_hides_makes_the_cell_flaky(venvgrid: Command, project: Write) -> None:
+    """The plugin flaky tells pytest nothing of the first run, a hook changes the result; with workers too."""
+    root = project(MATRIX + '[install]\nrequires = ["pytest", "flaky", "pytest-xdist"]\n')
+    for name, test in HIDDEN.items():
+        (root / "tests/test_demo.py").write_text(textwrap.dedent(test), encoding="utf-8")
+        (root / "conftest.py").write_text(textwrap.dedent(TURNING) if "turned" in name else "", encoding="utf-8")
+        for arguments in ((), ("-n", "1")):
+            outcome, reason, found = run(venvgrid, root, "--", *arguments)
+            assert (outcome, found["tests"]) == ("flaky", {"passed": 1}), (name, reason)
+            assert "test_it" in reason
+
+
+AGAIN = """
+    import os, sys
+
+    if os.environ.get("AGAIN") != "1":
+        os.{call}(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[1:]]{env})
+"""
+
+
+def test_a_conftest_may_start_pytest_again(venvgrid: Command, project: Write) -> None:
+    """In its own place, to set a variable: the second session counts. What is not pytest proves nothing."""
+    root = project(MATRIX)
+    for call, env in (("execve", ', {**os.environ, "AGAIN": "1"}'), ("execv", "")):
+        code = textwrap.dedent(AGAIN).format(call=call, env=env)
+        code = code if env else code.replace("    os.execv", '    os.environ["AGAIN"] = "1"\n    os.execv')
+        (root / "conftest.py").write_text(code, encoding="utf-8")
+        outcome, reason, found = run(venvgrid, root)
+        assert (outcome, found["tests"]) == ("passed", {"passed": 1}), (call, reason)
+    (root / "conftest.py").write_text('import os\nos.execv("/bin/sh", ["sh", "-c", "exit 0"])\n', encoding="utf-8")
+    assert run(venvgrid, root)[0] == "no-tests"
+    failing = 'import os\ntry:\n    os.execv("/nowhere", ["nowhere"])\nexcept OSError:\n    pass\n'
+    (root / "conftest.py").write_text(failing, encoding="utf-8")
+    outcome, reason, found = run(venvgrid, root)
+    assert (outcome, found["tests"]) == ("passed", {"passed": 1}), reason
+    late = 'import os\n\n\ndef test_it():\n    os.execv("/bin/sh", ["sh", "-c", "exit 0"])\n'
+    (root / "conftest.py").unlink()
+    (root / "tests/test_demo.py").write_text(f"import demo\n{late}", encoding="utf-8")
+    assert run(venvgrid, root)[0] == "failed"

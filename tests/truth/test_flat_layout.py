@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import SETUPTOOLS
 from worlds import FLAT, MATRIX, run
 
 from venvgrid.migration import scaffold
@@ -68,18 +70,6 @@ def test_tests_inside_the_package_run_as_they_are_installed(venvgrid: Command, p
         assert (outcome, found["tests"], found["notes"]) == ("passed", {"passed": 1}, []), (mode, reason)
 
 
-SETUPTOOLS = """
-    [build-system]
-    requires = ["setuptools"]
-    build-backend = "setuptools.build_meta"
-    [project]
-    name = "demo"
-    version = "1.0"
-    [tool.setuptools]
-    packages = ["demo"]
-"""
-
-
 def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_else(
     venvgrid: Command, project: Write
 ) -> None:
@@ -97,7 +87,7 @@ def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_e
     """
     files = {
         **FLAT,
-        "pyproject.toml": SETUPTOOLS,
+        "pyproject.toml": f'{SETUPTOOLS}    [tool.setuptools]\n    packages = ["demo"]\n',
         "tests/__init__.py": None,
         "tests/test_demo.py": None,
         "pytest.ini": "[pytest]\n",
@@ -118,6 +108,26 @@ def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_e
     outcome, reason, _ = run(venvgrid, root)
     assert outcome == "failed"
     assert "forgotten" in reason
+
+
+def test_folders_of_tests_have_many_names(venvgrid: Command, project: Write) -> None:
+    """Such as demo/testsuite and demo/tests_unit, with what their modules import from each other."""
+    files = {
+        **FLAT,
+        "pyproject.toml": SETUPTOOLS,
+        "tests/__init__.py": None,
+        "tests/test_demo.py": None,
+        "pytest.ini": "[pytest]\n",
+    }
+    for folder in ("testsuite", "tests_unit"):
+        files[f"demo/{folder}/__init__.py"] = ""
+        files[f"demo/{folder}/helper.py"] = "FOUR = 4\n"
+        test = (
+            "from demo.core import double\nfrom .helper import FOUR\n\n\ndef test_it():\n    assert double(2) == FOUR\n"
+        )
+        files[f"demo/{folder}/test_a.py"] = test
+    outcome, reason, found = run(venvgrid, project(MATRIX, files))
+    assert (outcome, found["tests"]) == ("passed", {"passed": 2}), reason
 
 
 def test_a_first_grid_of_a_flat_project_is_green(venvgrid: Command, project: Write) -> None:
@@ -145,3 +155,21 @@ def test_two_test_files_of_one_name_are_still_an_error(venvgrid: Command, projec
     outcome, reason, _ = run(venvgrid, project(MATRIX, files))
     assert outcome == "failed"
     assert "test_x" in reason
+
+
+def test_coverage_of_a_flat_layout_is_that_of_the_installed_project(venvgrid: Command, project: Write) -> None:
+    """`--cov=demo` and `source = .` name folders of the checkout. A limit holds, with workers too, or is missed."""
+    files = {**FLAT, "demo/old.py": "OLD = 1\n", ".coveragerc": "[run]\nomit = demo/old.py\n"}
+    root = project("", files)
+    for options, expected in (
+        ("--cov=demo --cov-fail-under=100", "passed"),
+        ("--cov=demo --cov-fail-under=100 -n 1", "passed"),
+        ("--cov=. --cov-fail-under=100", "passed"),
+        ("--cov=demo --cov-fail-under=100 --cov-config=/dev/null", "failed"),
+    ):
+        command = ["python", "-m", "pytest", *options.split()]
+        requires = '[install]\nrequires = ["pytest", "pytest-cov", "pytest-xdist"]\n'
+        matrix = f"{MATRIX}{requires}[test]\ncommand = {json.dumps(command)}\n"
+        (root / "matrix.toml").write_text(matrix, encoding="utf-8")
+        outcome, reason, _ = run(venvgrid, root)
+        assert outcome == expected, (options, reason)

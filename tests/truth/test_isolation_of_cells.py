@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import DEMO, cell
+from conftest import DEMO, SABOTEUR, cell
 from rig import HERE, outcomes, results
 
 if TYPE_CHECKING:
@@ -20,26 +20,7 @@ ONE = f'[axes]\npython = ["{HERE}"]\n'
 MODES = f'{ONE}env.MODE = ["a", "b"]\n'
 NOTHING = "import demo\n\n\ndef test_nothing():\n    pass\n"
 # The cell with six 1.15 writes into a shared module, waits until the other one has read it, and restores it.
-UNDONE = """
-import os, time
-from pathlib import Path
-
-import demo
-import iniconfig
-import six
-
-DONE, READ = Path(__file__).with_name("done"), Path(__file__).with_name("read")
-
-
-def wait_for(path):
-    for _ in range(20_000):
-        if path.exists():
-            return
-        time.sleep(0.01)
-
-
-def test_sabotage():
-    file = Path(iniconfig.__file__)
+UNDONE = f"""{SABOTEUR}\
     text = file.read_text()
     if six.__version__.startswith("1.15"):
         before = file.stat()

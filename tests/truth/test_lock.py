@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 import rig
+
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +63,38 @@ def test_a_badly_merged_lock_is_no_green(locked: tuple[Path, str], cache_dir: Pa
         assert not (root / ".venvgrid" / "runs").exists()
 
 
+def forged(text: str) -> str:
+    """Give a lock the checksum of its contents, as a careful editor would."""
+    whole = unsealed(text)
+    data = tomllib.loads(whole)
+    seal = digests.of_text(json.dumps(data, sort_keys=True, default=str))
+    return whole.replace("\n\n", f'\nchecksum = "{seal}"\n\n', 1)
+
+
+def test_a_new_checksum_makes_no_edited_lock_whole(locked: tuple[Path, str], cache_dir: Path) -> None:
+    """A missing, changed, added or doubled distribution, an option for a word, a cell in two tables: status 2."""
+    root, text = locked
+    assert forged(text) == text
+    line = next(line for line in text.splitlines() if '"pluggy"' in line)
+    other = re.sub('version = ".+?", hashes = .*', 'version = "0.13.1", hashes = [] },', line)
+    for content, why in (
+        (text.replace(line, ""), "is the name of other contents"),
+        (text.replace(line, other), "is the name of other contents"),
+        (text.replace(line, f"{line}\n{other.replace('pluggy', 'toml')}"), "is the name of other contents"),
+        (text.replace(line, f"{line}\n{line}"), "it holds pluggy twice"),
+        (text.replace(line, f"{line}\n{other.replace('pluggy', 'Pluggy')}"), "it holds Pluggy twice"),
+        (re.sub("sha256:", r"sha256:00\\n--index-url http://", text), "it holds 'sha256:00"),
+        (text.replace('"pluggy"', '"--pre"'), "it holds '--pre'"),
+        (text.replace("[cells]\n", f'[impossible]\n"{NEW}" = "no"\n\n[cells]\n'), f"{NEW} is in it twice"),
+    ):
+        assert content != text
+        for lock in (forged(content), unsealed(content)):
+            (root / "matrix.lock").write_text(lock, encoding="utf-8")
+            ended = rig.venvgrid(root, cache_dir, "run", "-q", "--locked")
+            assert (ended.status, why in ended.err, "venvgrid lock" in ended.err) == (2, True, True), ended.err
+    assert not (root / ".venvgrid" / "runs").exists()
+
+
 def test_an_edited_lock_makes_no_cell_impossible(locked: tuple[Path, str], cache_dir: Path) -> None:
     """With the old checksum, with none, and with a conflict of git in the file: status 2, and `lock` mends it."""
     root, text = locked
@@ -78,9 +114,9 @@ def test_an_edited_lock_makes_no_cell_impossible(locked: tuple[Path, str], cache
 
 
 def test_a_whole_lock_is_used_and_an_old_one_with_a_note(locked: tuple[Path, str], cache_dir: Path) -> None:
-    """Other line endings are no edit; a lock without a checksum is green with a note."""
+    """Other line endings and a byte order mark are no edit; a lock without a checksum is green with a note."""
     root, text = locked
-    (root / "matrix.lock").write_text(text.replace("\n", "\r\n"), encoding="utf-8", newline="")
+    (root / "matrix.lock").write_text("\ufeff" + text.replace("\n", "\r\n"), encoding="utf-8", newline="")
     ended = rig.venvgrid(root, cache_dir, "run", "-q", "--locked")
     assert (ended.status, "checksum" in ended.err) == (0, False), ended.err
     (root / "matrix.lock").write_text(unsealed(text), encoding="utf-8")

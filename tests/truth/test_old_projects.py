@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rig import HERE, outcomes
-from trees import FLIT, PROJECT, tree
+from trees import FLIT, PROJECT, commit, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,3 +94,48 @@ def test_a_required_folder_is_installed_and_its_changes_count(
     ended = venvgrid("run", "--locked", cwd=root, env=env)
     assert (ended.status, "has changed since" in ended.err) == (2, True), ended.err
     assert venvgrid("run", cwd=root, env=env).status == 1
+
+
+@pytest.mark.parametrize("mode", ["wheel", "editable"])
+def test_a_lock_that_setup_py_contradicts_is_refused(venvgrid: Command, tmp_path: Path, mode: str) -> None:
+    """What setup.py requires is known after a build: a lock of before is no green, and the new one is."""
+    setup = (
+        "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=['demo'], install_requires={})\n"
+    )
+    more = f'[project]\ninstall = "{mode}"\n'
+    matrix_toml = matrix("import demo", HERE, more=more)
+    root = tree(tmp_path / "old", {"setup.py": setup.format(["six"]), "demo.py": "", "matrix.toml": matrix_toml})
+    assert venvgrid("lock", cwd=root).status == 0
+    assert venvgrid("run", "--locked", cwd=root).status == 0
+    for requires, why in (
+        (["six<1"], "but demo requires six<1"),
+        (["six", "toml"], "it holds no toml, but demo requires"),
+    ):
+        tree(root, {"setup.py": setup.format(requires)})
+        ended = venvgrid("run", "--locked", cwd=root)
+        assert (ended.status, why in ended.out, "venvgrid lock" in ended.out) == (3, True, True), ended.out
+        assert outcomes(root) == {f"py{HERE}": "build-failed"}
+    assert venvgrid("lock", cwd=root).status == 0
+    assert venvgrid("run", "--locked", cwd=root).status == 0
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_commit_is_installed_and_locked(venvgrid: Command, tmp_path: Path, installer: str) -> None:
+    """`x @ git+file://…#subdirectory=…` of setup.py: the commit, and not the files of the checkout."""
+    lib = tree(
+        tmp_path / "lib", {"in/setup.py": "import setuptools as s\ns.setup(name='x', version='1', py_modules=['x'])\n"}
+    )
+    tree(lib, {"in/x.py": "A = 1\n"})
+    commit(lib)
+    tree(lib, {"in/x.py": "A = 2\n"})
+    setup = (
+        "from setuptools import setup\nsetup(name='demo', version='1', py_modules=['demo'],"
+        f" install_requires=['six', 'x @ git+{lib.as_uri()}#subdirectory=in'])\n"
+    )
+    code, env = "import x, sys; sys.exit(x.A != 1)", {"VENVGRID_INSTALLER": installer}
+    allowed = '[install]\nrequires = []\nsource-builds = ["x"]\n'
+    root = tree(tmp_path / "p", {"setup.py": setup, "demo.py": "", "matrix.toml": matrix(code, HERE, more=allowed)})
+    ended = venvgrid("lock", cwd=root, env=env)
+    assert (ended.status, "@" in (root / "matrix.lock").read_text()) == (0, True), ended.err
+    ended = venvgrid("run", "--locked", cwd=root, env=env)
+    assert ended.status == 0, ended.out + ended.err

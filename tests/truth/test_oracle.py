@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_the_verdict_is_that_of_a_plain_venv(number: int, tmp_path: Path, cache_dir: Path) -> None:
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> oracle.Plain:
+    """Return an oracle; its environments serve all sequences."""
+    return oracle.Plain(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_the_verdict_is_that_of_a_plain_venv(number: int, plain: oracle.Plain, cache_dir: Path) -> None:
     """Five random sequences of changes: after each one, green is what a venv, pip and pytest call green."""
     wrong: list[str] = []
-    oracle.search(oracle.Plain(tmp_path / "plain"), cache_dir, 5, number, wrong.append)
+    oracle.search(plain, cache_dir, 5, number, wrong.append)
     assert wrong == []

@@ -107,6 +107,13 @@ def data_in_odd_folders(tmp_path: Path) -> Path:
     return tree(tmp_path / "p", {"src/demo/made.gen": "generated", "src/demo/dist/b.txt": "built"})
 
 
+def namespace(tmp_path: Path) -> Path:
+    """A package without `__init__.py`, with data that git ignores."""
+    files = {"pyproject.toml": SETUPTOOLS + PROJECT + SRC + EVERYTHING, "src/space/core.py": "A = 1\n"}
+    commit(tree(tmp_path / "p", {**files, ".gitignore": "data/\n*.gen\n"}))
+    return tree(tmp_path / "p", {"src/space/data/a.txt": "1", "src/space/made.gen": "2"})
+
+
 def links(tmp_path: Path) -> Path:
     """A package that is a link, a README that leads out of the project, a file that is a link; no git at all."""
     pyproject = SETUPTOOLS + PROJECT + 'readme = "README.md"\nlicense-files = ["LICENSE"]\n' + SRC + EVERYTHING
@@ -134,7 +141,19 @@ def worktree(tmp_path: Path) -> Path:
     return tmp_path / "other"
 
 
-KINDS = [plain, flat, setup_py, scm, monorepo, backend_in_build, data_in_odd_folders, links, version_above, worktree]
+KINDS = [
+    plain,
+    flat,
+    setup_py,
+    scm,
+    monorepo,
+    backend_in_build,
+    data_in_odd_folders,
+    links,
+    version_above,
+    worktree,
+    namespace,
+]
 
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)

@@ -104,3 +104,47 @@ def test_a_link_that_the_tests_make_is_not_followed(mine: Path, cache_dir: Path,
     root, before = rig.project(tmp_path / "project", MATRIX, {"test_whole.py": code}), contents(mine)
     ended = rig.venvgrid(root, cache_dir, "run", "-q")
     assert (ended.status, contents(mine)) == (0, before), ended.err
+
+
+def test_what_pytest_keeps_for_a_cell_is_no_way_out(ran: Path, mine: Path, cache_dir: Path, tmp_path: Path) -> None:
+    """Links deep in pytest's cache of a cell, to a folder and to files, and another name of a file: none is written."""
+    before, root = contents(mine), tmp_path / "project"
+    shutil.copytree(ran, root, symlinks=True)
+    kept = root / ".venvgrid" / "cells" / CELL / "pytest"
+    assert (kept / "v" / "cache" / "nodeids").is_file()
+    for name, link, target in (
+        ("v", os.symlink, mine),
+        ("v", os.symlink, tmp_path / "nowhere"),
+        ("v/cache/nodeids", os.symlink, mine / "0.json"),
+        ("v/cache/nodeids", os.link, mine / "1.json"),
+    ):
+        shutil.rmtree(kept)
+        (kept / name).parent.mkdir(parents=True)
+        link(target, kept / name)
+        ended = rig.venvgrid(root, cache_dir, "run", "-q", "--no-cache")
+        assert (ended.status, contents(mine), (tmp_path / "nowhere").exists()) == (0, before, False), ended.err
+
+
+def test_an_environment_without_its_folders_is_built_again(
+    ran: Path, mine: Path, cache_dir: Path, tmp_path: Path
+) -> None:
+    """Folders of it are deleted, made files, or links to a copy with a file of the user: green, and it is there."""
+    root = tmp_path / "project"
+    shutil.copytree(ran, root, symlinks=True)
+    assert rig.venvgrid(root, cache_dir, "run", "-q", "--no-cache").status == 0
+    (place,) = (root / ".venvgrid" / "store").iterdir()
+    for name in ("lib", f"lib/python{rig.HERE}/site-packages", "bin"):
+        shutil.rmtree(place / name)
+        assert rig.venvgrid(root, cache_dir, "run", "-q", "--no-cache").status == 0, name
+        shutil.rmtree(place / name)
+        (place / name).write_text("")
+        assert rig.venvgrid(root, cache_dir, "run", "-q", "--no-cache").status == 0, name
+    for name in ("lib", f"lib/python{rig.HERE}"):
+        (place / name).rename(mine / "copy")
+        (place / name).symlink_to(mine / "copy")
+        cached = next((mine / "copy").rglob("site-packages")) / "__pycache__" / "mine.pyc"
+        cached.parent.mkdir(exist_ok=True)
+        cached.write_text("mine")
+        assert rig.venvgrid(root, cache_dir, "run", "-q", "--no-cache").status == 0, name
+        assert cached.read_text() == "mine"
+        shutil.rmtree(mine / "copy")

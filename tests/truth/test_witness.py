@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import cell, declaring
+from conftest import SETUPTOOLS, cell, declaring
 from rig import HERE
 from worlds import FLAT, MATRIX, run, wheel
 
@@ -146,18 +146,8 @@ def test_mocks_and_absent_modules_are_no_mismatch(venvgrid: Command, project: Wr
 
 def test_modules_of_common_names_are_watched_too(venvgrid: Command, project: Write) -> None:
     """The project ships utils.py; a utils.py beside the tests would hide it, but the installed one is what runs."""
-    pyproject = """
-        [build-system]
-        requires = ["setuptools"]
-        build-backend = "setuptools.build_meta"
-        [project]
-        name = "demo"
-        version = "1.0"
-        [tool.setuptools]
-        py-modules = ["utils", "helpers"]
-    """
     files = {
-        "pyproject.toml": pyproject,
+        "pyproject.toml": f'{SETUPTOOLS}    [tool.setuptools]\n    py-modules = ["utils", "helpers"]\n',
         "src/demo/__init__.py": None,
         "utils.py": "WHO = 'project'\n",
         "helpers.py": "import utils\nWHO = utils.WHO\n",

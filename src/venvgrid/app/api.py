@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,12 +69,13 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         strict=strict,
         run_unchanged=not cache,
     )
-    front = FrontEnd(environ=os.environ, notify=_notify)
-    if on_event is not None:
-        front = FrontEnd(environ=os.environ, notify=_notify, progress=lambda _expected: nullcontext(on_event))
     source = config_file.find(Path(file) if file is not None else None, cwd=Path.cwd())
-    _, report, _ = run_grid(source, options, front, grid=grid)
-    return report
+    return run_grid(source, options, _front_end(on_event), grid=grid)[1]
+
+
+def _front_end(on_event: Callable[[Event], None] | None) -> FrontEnd:
+    front = FrontEnd(environ=os.environ, notify=_notify)
+    return replace(front, progress=lambda _expected: nullcontext(on_event)) if on_event is not None else front
 
 
 def _notify(text: str) -> None:

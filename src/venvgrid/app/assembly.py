@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.package_cache.bytecode import Bytecode
 from venvgrid.processes.parallel import usable_cpus
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving.resolver import Resolver
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.app.context import RunContext
+    from venvgrid.environments.package_cache.bytecode import Bytecode
     from venvgrid.project.metadata import Metadata
     from venvgrid.resolving.version_policies import Release
     from venvgrid.running.cell_runner import CellRunner
@@ -43,7 +43,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
 
         if name not in context.releases:
             index = from_environ(context.environ, context.cache)
-            context.releases[name] = index.everywhere(name) if index.addresses else None
+            context.releases[name] = index.everywhere(name) or (() if index.addresses else None)
         return context.releases[name]
 
     return Resolver(
@@ -64,6 +64,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
 
 def make_worker(context: RunContext, folder: Path) -> Worker:
     """Return the worker of a run; `folder` takes its logs."""
+    _ = context.packages, context.local_wheels  # threads share their state: made before the first thread asks for them
 
     @functools.cache
     def cell_runner() -> CellRunner:
@@ -84,12 +85,17 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
             commands=commands, store=context.store, run=context.run, inputs=lambda: context.project.inputs
         )
 
+    def bytecode() -> Bytecode:
+        from venvgrid.environments.package_cache.bytecode import Bytecode  # noqa: PLC0415  (with the first build, too)
+
+        return Bytecode(packages=context.packages, environ=context.tools.environ, run=context.run)
+
     return Worker(
         interpreters=context.interpreters,
         wheel_cache=make_wheel_cache(context),
         resolver=lambda metadata: make_resolver(context, metadata),
-        store=context.store,
-        bytecode=Bytecode(packages=context.packages, environ=context.tools.environ, run=context.run),
+        store=lambda: context.store,
+        bytecode=bytecode,
         test=lambda task, post: cell_runner().test(task, post),
         fresh=context.options.fresh,
     )

@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis import history
 from venvgrid.app.project_state import ProjectState
 from venvgrid.app.toolchain import Toolchain
-from venvgrid.environments.builder import Builder
-from venvgrid.environments.creator import Creator
 from venvgrid.environments.package_cache.cache import PackageCache
-from venvgrid.environments.store import EnvironmentStore
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model import InstallMode
 from venvgrid.processes import guests, runner
 from venvgrid.processes.command import Cancellation
+from venvgrid.processes.parallel import inherited
 from venvgrid.processes.redaction import Redactor
-from venvgrid.project import build_files
+from venvgrid.project import build_files, reads
 from venvgrid.project.build_copy import BuildSources
-from venvgrid.project.inputs import content_of
 from venvgrid.project.local_wheels import LocalWheels
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving import index_digest, lockfile
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.app.options import FrontEnd, RunOptions
+    from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model import Config
     from venvgrid.processes.command import Completed
     from venvgrid.resolving.version_policies import Release
@@ -144,8 +142,18 @@ class RunContext:
         return PackageCache(folder=self.cache / "trees")
 
     @cached_property
+    def environments(self) -> Path:
+        """The folder of the environments."""
+        return directories.of_environments(self.root, self.cache)
+
+    @cached_property
     def store(self) -> EnvironmentStore:
         """The environments of the project."""
+        # Imported with the first build: a run in which nothing changed has none.
+        from venvgrid.environments.builder import Builder  # noqa: PLC0415
+        from venvgrid.environments.creator import Creator  # noqa: PLC0415
+        from venvgrid.environments.store import EnvironmentStore  # noqa: PLC0415
+
         builder = Builder(
             config=self.config,
             installer_for=self.tools.installer_for,
@@ -156,13 +164,13 @@ class RunContext:
                 app_data=self.cache / "virtualenv",
             ),
             packages=self.packages,
-            guests=(guests.PROBE_FILE, guests.WITNESS_FILE, guests.START_FILE),
+            guests=guests.COPIED,
             local=self.local_wheels,
             offline=self.options.offline,
         )
         return EnvironmentStore(
             root=self.root,
-            folder=directories.of_environments(self.root, self.cache),
+            folder=self.environments,
             config=self.config,
             builder=builder,
             packages=self.packages,
@@ -177,6 +185,7 @@ class RunContext:
             arguments=self.options.arguments,
             environ=self.environ,
             inputs=lambda: self.project.inputs_digest,
-            content_of=content_of,
+            content_of=reads.state_of,
+            inherited=inherited(),
             may_use=not (self.options.run_unchanged or self.options.fresh),
         )

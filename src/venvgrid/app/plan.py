@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
 from venvgrid.app.request import lock_digest, runnable
-from venvgrid.app.resolution import resolve
 from venvgrid.installers.base import Unresolvable
 from venvgrid.model import AxisKind, Cell, Conflict, LockError, NothingToRunError, Outcome, PlannedCell, Status
 from venvgrid.planning import expansion, selection
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.processes import runner
-from venvgrid.resolving import changed_cells, lockfile
+from venvgrid.resolving import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +70,8 @@ def _matching(context: RunContext, plan: Plan) -> Plan:
 
 
 def _changed(context: RunContext, plan: Plan) -> Plan:
+    from venvgrid.resolving import changed_cells  # noqa: PLC0415  (only for --changed)
+
     reference = context.options.changed
     names = [cell.id for cell in runnable(plan)]
     if why := lockfile.stale(context.config, lock_digest(context), names):
@@ -107,6 +108,8 @@ def _expand(context: RunContext, *, from_lock: bool) -> Plan:
 
 def _without_conflicts(context: RunContext) -> Plan:
     """Return a plan in which no chosen cell is impossible, as far as is known now."""
+    from venvgrid.app.resolution import resolve  # noqa: PLC0415  (only where cells are chosen by strategy)
+
     conflicts: tuple[Conflict, ...] = ()
     plan = expansion.expand(context.config)
     for _ in range(MAX_ROUNDS):

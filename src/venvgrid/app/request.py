@@ -10,7 +10,7 @@ from venvgrid.model import InstallMode, LockEntry, LockError, Stage, Status
 from venvgrid.model.version import __version__
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
-from venvgrid.resolving import lock_check, lockfile
+from venvgrid.resolving import lockfile
 from venvgrid.running.request import RunRequest
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def locked_answers(
     Raises:
         LockError: there is no lock, or it does not fit the configuration.
     """
+    from venvgrid.resolving import lock_check  # noqa: PLC0415  (only for --locked)
+
     path = context.lock_file
     lock = lockfile.read(path, accept_edited=True)  # `answers` names the cell, and refuses it
     if lock.digest != lock_digest(context):

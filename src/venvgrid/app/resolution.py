@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
 from venvgrid.app.request import interpreters_for, locked_answers, runnable
-from venvgrid.environments.builder import BuildError
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import InfrastructureError, PlannedCell, Status
 from venvgrid.processes.diagnosis import headline
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 ONLY_A_BUILD = "only a build of the project tells what it requires (--no-build)"
 TOLD_BY_A_BUILD = "only a build tells what the project requires: its build was run (plan without it: --no-build)"
-TASK_ERRORS = (ProjectError, BuildError, InfrastructureError, OSError)
+TASK_ERRORS = (ProjectError, InfrastructureError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +87,14 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
     return ResolvedPlan(plan=known, entries=entries, interpreters=interpreters, metadata=metadata)
 
 
-def note_builds(context: RunContext) -> None:
-    """Tell the user if a build of the project was run, for planning else runs none of its code."""
+def tell_notes(context: RunContext, resolved: ResolvedPlan) -> None:
+    """Tell the user what could not be applied to cells, and if a build of the project was run."""
+    cells: defaultdict[str, list[str]] = defaultdict(list)
+    for cell, entry in resolved.entries.items():
+        for note in entry.notes:
+            cells[note].append(cell)
+    for note, some in cells.items():
+        context.front.notify(f"note: {note} ({some[0]}{f' and {len(some) - 1} more cells' if some[1:] else ''})")
     if context.project.build.built:
         context.front.notify(f"note: {TOLD_BY_A_BUILD}")
 

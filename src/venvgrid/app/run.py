@@ -24,7 +24,7 @@ from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import ExitStatus, Outcome, Stage, UsageError
 from venvgrid.resolving import policies
-from venvgrid.results import coverage, journal, report, result_cache, run_folders
+from venvgrid.results import journal, report, result_cache, run_folders
 from venvgrid.running import loop
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
@@ -77,6 +77,8 @@ def run_grid(
     """Plan and run one grid of a configuration; return its context, its report, and the folder of the run."""
     config = read_config(source, options, front, grid=grid).config
     if config.test.coverage:
+        from venvgrid.results import coverage  # noqa: PLC0415
+
         coverage.check()
     context = RunContext(config=config, options=options, front=front)
     return context, *execute(context, make_request(context, make_plan(context)))
@@ -86,11 +88,15 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
     """Perform a run and write down what became of it; return the report and the folder of the run."""
     front, builder = context.front, report.ReportBuilder()
     with using_environments(context), directories.scratch(context.root):
-        context.store.sweep()
+        own_folders.sweep(context.environments)
         _ = context.project.inputs  # as they are before anything is built
         folder = run_folders.create(context.root, now=datetime.now(UTC))
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
-        with front.progress(expected) as show, journal.Journal(folder.events) as write:
+        with (
+            run_folders.discarded_on(UsageError, context.root, folder),
+            front.progress(expected) as show,
+            journal.Journal(folder.events) as write,
+        ):
             for event in _perform(context, replace(request, run=folder.id), folder):
                 write(event)
                 builder.add(event)
@@ -164,7 +170,7 @@ def load(root: Path, folder: RunFolder) -> Report:
 @contextmanager
 def using_environments(context: RunContext) -> Iterator[None]:
     """Prepare `.venvgrid` and hold its lock: one run at a time."""
-    directories.prepare(context.root, context.store.folder)
+    directories.prepare(context.root, context.environments)
     with run_lock(context.root, context.front.notify):
         yield
 

@@ -6,8 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
 FIRST_VTE_WITH_LINKS = 5000  # 0.50: GNOME Terminal, Tilix, xfce4-terminal and others
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terminal:
-    """The streams and variables of the process, or of a test."""
+class Terminal(NamedTuple):
+    """The streams and variables of the process, or of a test. A tuple: `--version` need not import dataclasses."""
 
     out: TextIO
     err: TextIO

@@ -5,7 +5,6 @@ The message names the expected and the actual value; `config/reader.py` adds fil
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from typing import TYPE_CHECKING, TypeVar
@@ -63,6 +62,8 @@ def shown(value: object) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'X'?" for the known name most like `name`, or ""."""
     options = {option.lower(): option for option in known}
+    import difflib  # noqa: PLC0415  (only for mistakes)
+
     close = difflib.get_close_matches(name[:MAX_TEXT_LENGTH].lower(), options, n=1)
     return f"; did you mean '{options[close[0]]}'?" if close else ""
 

@@ -18,7 +18,7 @@ from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
 from venvgrid.installers.base import InstallRequest
-from venvgrid.model import Distribution, InstallMode
+from venvgrid.model import Distribution, InfrastructureError, InstallMode
 from venvgrid.model.names import normalise
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from venvgrid.project.wheels import Wheel
 
 
-class BuildError(Exception):
+class BuildError(InfrastructureError):
     """An environment cannot be built; the message is for the cells that need it."""
 
 
@@ -56,7 +56,7 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """Builds the environments of one configuration. `guests` are files that each of them gets."""
+    """Builds the environments of one configuration. `guests` are files and packages that each of them gets."""
 
     config: Config
     installer_for: Callable[[Interpreter], Installer]
@@ -195,9 +195,11 @@ class Builder:
         """Copy the probe and the witness into the environment and return their entries of the manifest."""
         found: Manifest = {}
         for guest in self.guests:
-            target = site / guest.name
-            shutil.copyfile(guest, target)
-            found[target.relative_to(path).as_posix()] = entry_at(str(target))
+            for file in sorted(guest.glob("*.py")) if guest.is_dir() else [guest]:
+                target = site / file.relative_to(guest.parent)
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(file, target)
+                found[target.relative_to(path).as_posix()] = entry_at(str(target))
         return found
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:

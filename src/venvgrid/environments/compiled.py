@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
 
 REWRITTEN = "-pytest-"  # in the name of a file that pytest compiled
-OURS = "__pycache__/_venvgrid_"
+OURS = ("__pycache__/_venvgrid_", "_venvgrid_")
 
 
 def clean(path: Path, left_over: Iterable[str], *, is_plain: bool, is_used: bool) -> None:

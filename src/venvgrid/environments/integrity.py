@@ -53,6 +53,8 @@ class IntegrityReport:
 
 def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: PackageCache) -> IntegrityReport:
     """Check every file of an environment. Compiled files may come and go; those that are shared may not change."""
+    if link := _link_above(path, site):  # behind it are files of somebody else
+        return IntegrityReport(changed=(link,))
     prefix = prefix_of(path, site)
     shared = {key: packages.by_key(key) for key in links}
     missing = [key for key, package in shared.items() if package is None]
@@ -70,6 +72,12 @@ def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: Pa
         left_over=frozenset(all_left),
         imported=imported(all_left, prefix),
     )
+
+
+def _link_above(path: Path, site: Path) -> str:
+    """Return which folder between an environment and its site-packages is a link, relative to it, or ""."""
+    names = [site, *(folder for folder in site.parents if path in folder.parents)]
+    return next((folder.relative_to(path).as_posix() for folder in reversed(names) if folder.is_symlink()), "")
 
 
 def still_shared(site: Path, links: Links, packages: PackageCache) -> Links:
@@ -106,24 +114,23 @@ class _Walk:
         pending = [""]
         while pending:
             prefix = pending.pop()
-            with os.scandir(base + prefix) as entries:
-                items = list(entries)
-                sources = {item.name for item in items if item.name.endswith(".py")}
-                for item in items:
-                    name = prefix + item.name
-                    ctime = expected(name)
-                    if ctime is not None:
-                        seen += 1
-                        if item.stat(follow_symlinks=False).st_ctime_ns != ctime:
-                            doubtful.add(name)
-                    elif is_left_over(name, item.name, sources):
-                        self._visit_compiled(name, item)
-                    elif item.is_dir(follow_symlinks=False):
-                        pending.append(f"{name}/")
-                    else:
-                        self._visit_own(name, item)
-                if is_empty(prefix, items):
-                    self.own[prefix] = EMPTY_FOLDER
+            items = _entries(base + prefix)
+            sources = {item.name for item in items if item.name.endswith(".py")}
+            for item in items:
+                name = prefix + item.name
+                ctime = expected(name)
+                if ctime is not None:
+                    seen += 1
+                    if item.stat(follow_symlinks=False).st_ctime_ns != ctime:
+                        doubtful.add(name)
+                elif is_left_over(name, item.name, sources):
+                    self._visit_compiled(name, item)
+                elif item.is_dir(follow_symlinks=False):
+                    pending.append(f"{name}/")
+                else:
+                    self._visit_own(name, item)
+            if is_empty(prefix, items):
+                self.own[prefix] = EMPTY_FOLDER
         if seen < len(self.expected):
             doubtful.update(name for name in self.expected if not os.path.lexists(base + name))
 
@@ -166,3 +173,12 @@ class _Walk:
                 elif not is_shared and name in package.compiled and os.path.lexists(self.site / name):
                     self.left_over.add(name)
         return changed, poisoned
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder; none if it is gone: then its files are missing."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -34,7 +34,7 @@ from venvgrid.environments.builder import BuildError, BuildResult, own
 from venvgrid.environments.integrity import IntegrityReport, check
 from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_marker
 from venvgrid.interpreters.identity import identity
-from venvgrid.model import Environment, InfrastructureError, InstallMode
+from venvgrid.model import Environment, InstallMode
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from venvgrid.model import Config, LockEntry
     from venvgrid.project.wheels import Wheel
 
-TRASH = "trash-"
 KEY = re.compile(r"[0-9a-f]{16}")
 
 
@@ -76,7 +75,7 @@ class EnvironmentStore:
         `may_link` False the environment shares no file with another.
 
         Raises:
-            BuildError: it cannot be built.
+            InfrastructureError: it cannot be built; most often `BuildError`.
         """
         path = self.folder / entry.key
         marker = None if fresh else self._usable(path, entry, may_link=may_link)
@@ -94,8 +93,6 @@ class EnvironmentStore:
             return self._finish(path, entry, wheel, project, "built", result)
         except OSError as error:
             raise BuildError(f"{error.filename or path}: {error.strerror or error}") from error
-        except InfrastructureError as error:
-            raise BuildError(str(error)) from error
 
     def link(self, cell: str, environment: Environment) -> Path:
         """Link `.venvgrid/envs/CELL` to an environment.
@@ -143,14 +140,9 @@ class EnvironmentStore:
             self._check_links(path)
             self._unmark(path)
             # Renamed first: a process that a killed run left behind may still write into it for a moment.
-            trash = self.folder / f"{TRASH}{key}-{os.getpid()}-{time.monotonic_ns()}"
+            trash = self.folder / f"{own_folders.TRASH}{key}-{os.getpid()}-{time.monotonic_ns()}"
             path.rename(trash)
             shutil.rmtree(trash, ignore_errors=True)
-
-    def sweep(self) -> None:
-        """Finish the deletions of a killed run."""
-        for trash in self.folder.glob(f"{TRASH}*"):
-            own_folders.delete(self.folder, trash.name)
 
     def all_keys(self) -> tuple[str, ...]:
         """Return the keys of all environments in the store, whole or not."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from venvgrid.model import Distribution, Interpreter, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from venvgrid.processes.command import Completed
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RESOLVE_TIMEOUT = 600.0
 INSTALL_TIMEOUT = 1800.0
 BUILD_TIMEOUT = 1800.0
+METADATA = "/metadata/"  # in the URLs of the wheels that a resolver writes for a project's metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class CauseKind(StrEnum):
     GONE = "gone"  # the index has no file of it at all
     ONLY = "only"  # no version that fits is available
     CONFLICT = "conflict"  # others require other versions of it
+    BROKEN = "broken"  # a file that the index gave is no distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +81,15 @@ class Unresolvable:
     """No set of versions meets the requirements: the cell is impossible. `reason` is one line.
 
     `causes` are candidates for the reason, the likeliest first; `proof` is the first line of the resolver's proof.
-    Both are for `resolving.impossibility`, which checks them, and are not kept.
+    Both are for `resolving.impossibility`, which checks them, and are not kept. `may_keep`: it will
+    still be true in an hour. `notes` are as in `Resolved`.
     """
 
     reason: str
     causes: tuple[Cause, ...] = field(default=(), compare=False)
     proof: str = field(default="", compare=False)
+    may_keep: bool = field(default=True, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +167,17 @@ def requirement_lines(request: InstallRequest) -> list[str]:
         + "".join(f" --hash={value}" for value in item.hashes)
         for item in request.distributions
     ]
+
+
+def direct_url(url: str, subdirectory: str | None) -> str:
+    """Return the URL of a direct reference whose project is in a folder of it."""
+    return f"{url}#subdirectory={subdirectory}" if subdirectory and "#" not in url else url
+
+
+def without_dates(distributions: Iterable[Distribution]) -> tuple[str, ...]:
+    """Return the note about distributions from places of find-links, to which no cut-off date applies."""
+    names = ", ".join(f"{item.name} {item.version}" for item in distributions)
+    return (f"as-of does not count for {names}: a place of find-links has no upload dates",) if names else ()
 
 
 def binary_options(request: ResolveRequest | InstallRequest) -> list[str]:

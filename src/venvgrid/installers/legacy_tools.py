@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +56,8 @@ class Tools:
         wheel = self._pip_wheel(interpreter)
 
         def unpack(partial: Path) -> None:
+            import zipfile  # noqa: PLC0415  (once a machine)
+
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(partial)
 

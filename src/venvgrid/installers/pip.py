@@ -13,12 +13,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from venvgrid.installers import progress, resolver_errors
+from venvgrid.installers import progress
 from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
+    METADATA,
     RESOLVE_TIMEOUT,
     InstallRequest,
     Resolved,
@@ -26,10 +27,12 @@ from venvgrid.installers.base import (
     ResolveRequest,
     ResolveResult,
     binary_options,
+    direct_url,
     failure,
     requirement_files,
     requirement_lines,
     unfinished,
+    without_dates,
 )
 from venvgrid.model import Distribution, Resolution
 from venvgrid.processes.command import Command
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
 
 HAS_REPORT = (22, 2)  # pip install --dry-run --report
 HAS_CUTOFF = (26, 0)  # pip install --uploaded-prior-to
-METADATA = "/metadata/"  # in the URLs of the wheels that a resolver writes for a project's metadata
 QUIET = ("--disable-pip-version-check", "--no-input", "--no-color")
 
 
@@ -74,7 +76,7 @@ class Pip:
             notes = (f"as-of was not applied: pip {version[0]}.{version[1]} knows no cut-off date",)
         with requirement_files(request) as here:
             result = self._dry_run(request, here, version) if version >= HAS_REPORT else self._download(request, here)
-        return replace(result, notes=notes) if isinstance(result, Resolved) else result
+        return result if isinstance(result, ResolveFailed) else replace(result, notes=(*notes, *result.notes))
 
     def install(self, request: InstallRequest) -> str:
         """Install with pip from outside the environment; see `installers.Installer`."""
@@ -84,11 +86,14 @@ class Pip:
         common += ["--no-index"] if request.offline else []
         problem = ""
         with tempfile.TemporaryDirectory(prefix="venvgrid-install-") as folder:
-            if lines:
-                file = Path(folder, "requirements.txt")
-                file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
-                problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
+            # One hash makes pip ask for all, and a commit has none: those without are installed on their own.
+            hashed = [line for line in lines if " --hash=" in line]
+            for some in (hashed, [line for line in lines if line not in hashed]):
+                if some and not problem:
+                    file = Path(folder, "requirements.txt")
+                    file.write_text("\n".join(some) + "\n", encoding="utf-8")
+                    options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
+                    problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
             if request.wheels and not problem:
                 options = ["--force-reinstall"] if request.reinstall else []
                 options += [wheel.as_uri() for wheel in request.wheels]
@@ -116,7 +121,10 @@ class Pip:
         arguments += ["--no-index"] if request.offline else []
         completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
-            return Resolved(distributions=read_report((here / "report.json").read_text(encoding="utf-8")))
+            report = (here / "report.json").read_text(encoding="utf-8")
+            found = read_report(report)
+            local = _from_folders(report) if request.cutoff else frozenset()
+            return Resolved(distributions=found, notes=without_dates(item for item in found if item.name in local))
         return _failed_resolve(request, completed)
 
     def _download(self, request: ResolveRequest, here: Path) -> ResolveResult:
@@ -179,10 +187,26 @@ def read_report(text: str) -> tuple[Distribution, ...]:
                 name=canonicalize_name(item["metadata"]["name"]),
                 version=item["metadata"]["version"],
                 hashes=tuple(f"{name}:{value}" for name, value in hashes.items() if name == "sha256"),
-                direct=info["url"] if item.get("is_direct") else "",
+                direct=_direct(info) if item.get("is_direct") else "",
             ),
         )
     return tuple(sorted(found, key=lambda distribution: distribution.name))
+
+
+def _direct(info: dict[str, Any]) -> str:
+    """Return the URL of a direct reference with its commit and folder, as pip and uv read it."""
+    vcs = info.get("vcs_info")
+    url = f"{vcs['vcs']}+{info['url']}@{vcs['commit_id']}" if vcs else str(info["url"])
+    return direct_url(url, info.get("subdirectory"))
+
+
+def _from_folders(report: str) -> frozenset[str]:
+    """Return the names of the distributions that pip found in folders of find-links."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    found = (item for item in json.loads(report)["install"] if not item.get("is_direct"))
+    local = (item["metadata"]["name"] for item in found if item["download_info"]["url"].startswith("file:"))
+    return frozenset(map(canonicalize_name, local))
 
 
 def _from_file(file: Path) -> Distribution:
@@ -199,6 +223,8 @@ def _from_file(file: Path) -> Distribution:
 def _failed_resolve(request: ResolveRequest, completed: Completed) -> ResolveResult:
     if why := unfinished(completed, "pip"):
         return ResolveFailed(reason=why)
+    from venvgrid.installers import resolver_errors  # noqa: PLC0415  (its patterns take 3 ms)
+
     return resolver_errors.from_pip(request, completed.stdout + "\n" + completed.stderr)
 
 

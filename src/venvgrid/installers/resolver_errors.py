@@ -29,7 +29,8 @@ MAX_REASON_LENGTH = 300  # characters of a reason
 NETWORK = re.compile(
     r"error sending request|Failed to fetch|dns error|name resolution|Connection refused|connection reset|timed out"
     r"|HTTP status (?:server|client) error|NewConnectionError|Max retries exceeded|ReadTimeoutError|SSLError|ProxyError"
-    r"|certificate verify failed|invalid peer certificate|HTTP error \d{3}|Network is unreachable|ConnectTimeout",
+    r"|certificate verify failed|invalid peer certificate|HTTP error \d{3}|Network is unreachable|ConnectTimeout"
+    r"|connection-failed",
     re.IGNORECASE,
 )
 _NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)"
@@ -42,6 +43,9 @@ _NEEDS_PYTHON = re.compile(_NAME + _RANGE + r" depends on Python(?P<python>[<>=!
 _NOT_FOUND = re.compile(_NAME + r" was not found in the package registry")
 _NO_VERSIONS = re.compile(r"there (?:is|are) no versions? of (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?=[<>=!~,.\s]|$)")
 _YANKED = re.compile(_NAME + _RANGE + r" (?:was|were) yanked")
+_BROKEN = re.compile(_NAME + _RANGE + r" (?:has|have) an invalid package format")
+_FIRST_INDEX = re.compile(r"`(?P<name>[^`]+)` was found on (?P<index>\S+), but not at the requested version")
+_NOT_BUILT = re.compile(r"Building source distributions for `([^`]+)` is disabled")
 _ONLY_AVAILABLE = re.compile(
     r"only (?:the following versions of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?:[<>=!~]\S*)? (?:is|are) available"
 )
@@ -55,12 +59,15 @@ _DEPENDS = re.compile(
 def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
     """Return the result of a failed `uv pip compile`."""
     text = _flat(_without_hints(stderr))
+    if "No solution found" not in text and (match := _NOT_BUILT.search(stderr)):
+        way_out = f'allow it with install.source-builds = ["{match[1]}"]'
+        return ResolveFailed(reason=f"{match[1]} must be built from source: {way_out}")
     if "No solution found" not in text:
         return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else _tail(stderr))
     if "network was disabled" in stderr or "was not found in the cache" in text:
         return ResolveFailed(reason=f"offline, and not in the cache: {_last_sentence(text)}")
     pins = readable_pins(request)
-    causes = tuple(_causes(text, request, pins))
+    causes = (*_of_first_index(stderr, pins), *_causes(text, request, pins))
     proof = _first_sentence(text)
     return Unresolvable(reason=causes[0].reason if causes else proof, causes=causes, proof=proof)
 
@@ -127,6 +134,10 @@ def _causes(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iterato
         cause(CauseKind.GONE, it, f"the package index has no files of {it['name']}") for it in _all(_NO_VERSIONS, text)
     ]
     found += [cause(CauseKind.ONLY, it, "{} was yanked from the index") for it in _all(_YANKED, text)]
+    found += [
+        cause(CauseKind.BROKEN, it, f"the index gave a file of {it['name']}{it['range']} that is no whole wheel")
+        for it in _all(_BROKEN, text)
+    ]
     yield from sorted(found, key=lambda item: item.name not in pins)
     yield from _conflicts(text, request, pins)
     when = f" as of {request.cutoff[:10]}" if request.cutoff else ""
@@ -138,6 +149,17 @@ def _causes(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iterato
     for match in _all(_REQUIRED, text):
         if normalise(match["name"]) in pins:
             yield cause(CauseKind.CONFLICT, match, _first_sentence(text).replace("{", "{{").replace("}", "}}"))
+
+
+def _of_first_index(stderr: str, pins: dict[str, str]) -> Iterator[Cause]:
+    """Yield what uv did not find because it asks only the first index that has a name."""
+    wanted = {normalise(match["name"]): match["range"] for match in _DEPENDS.finditer(_flat(_without_hints(stderr)))}
+    for match in _all(_FIRST_INDEX, _flat(stderr)):
+        name = normalise(match["name"])
+        bound = "" if name in pins else wanted.get(name, "")
+        place = f"{redact(match['index'])}, the first index that has {name}"
+        reason = f"{pins.get(name, name + bound)} is not in {place}, and uv asks no other"
+        yield Cause(kind=CauseKind.ONLY, name=name, reason=_short(reason), range=bound)
 
 
 def _all(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
@@ -252,7 +274,7 @@ def _tail(text: str) -> str:
     lines = [
         line.strip() for line in text.strip().splitlines() if line.strip() and not line.strip().startswith("hint:")
     ]
-    errors = [line for line in lines if re.match(r"(?:error|ERROR)[:\s]", line)] or lines
+    errors = [line for line in lines if re.match(r"(?:error|ERROR)[:\s](?!\s*Exception:$)", line)] or lines
     return _short(re.sub(r"^(?:error|ERROR):?\s*", "", errors[-1] if errors else "the resolver printed nothing"))
 
 

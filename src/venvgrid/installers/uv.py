@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.installers import progress, resolver_errors
+from venvgrid.installers import progress
 from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
@@ -22,10 +22,12 @@ from venvgrid.installers.base import (
     ResolveRequest,
     ResolveResult,
     binary_options,
+    direct_url,
     failure,
     requirement_files,
     requirement_lines,
     unfinished,
+    without_dates,
 )
 from venvgrid.model import Distribution, tool_support
 from venvgrid.processes.command import Command
@@ -76,9 +78,11 @@ class Uv:
             (here / "overrides.txt").write_text("".join(overrides), encoding="utf-8")
             completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
         if completed.exit_code == 0:
-            return _resolved(completed.stdout, here)
+            return _resolved(completed.stdout, here, request.cutoff)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
+        from venvgrid.installers import resolver_errors  # noqa: PLC0415  (its patterns take 3 ms)
+
         if why := resolver_errors.refused_index(completed.stderr):
             return ResolveFailed(reason=why)
         return resolver_errors.from_uv(request, completed.stderr)
@@ -120,12 +124,15 @@ class Uv:
         )
 
 
-def _resolved(text: str, folder: Path) -> ResolveResult:
+def _resolved(text: str, folder: Path, cutoff: str = "") -> ResolveResult:
     """Return the distributions of uv's output; anything but a valid pylock.toml is a failure."""
     from packaging.pylock import PylockValidationError  # noqa: PLC0415  (needed only after a resolve)
 
     try:
-        return Resolved(distributions=read_pylock(text, folder))
+        found = read_pylock(text, folder)
+        # Of an index, uv takes no file without a date; to a place of find-links it applies no cut-off date.
+        dateless = [item for item in found if cutoff and not (item.direct or item.uploaded)]
+        return Resolved(distributions=found, notes=without_dates(dateless))
     except (ValueError, PylockValidationError) as error:
         return ResolveFailed(reason=f"uv pip compile printed no valid pylock.toml: {error}")
 
@@ -150,11 +157,11 @@ def _distribution(package: Package, folder: Path) -> Distribution:
 
     archive, vcs, version = package.archive, package.vcs, str(package.version or "")
     if vcs:
-        direct = f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}"
+        direct = direct_url(f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}", vcs.subdirectory)
         return Distribution(name=package.name, version=version, direct=direct)
     if archive:
         hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value and name != "none")
-        direct = archive.url or _uri(folder, str(archive.path))
+        direct = direct_url(archive.url or _uri(folder, str(archive.path)), archive.subdirectory)
         return Distribution(name=package.name, version=version, hashes=hashes, direct=direct)
     if package.directory:
         return Distribution(name=package.name, version=version, direct=_uri(folder, package.directory.path))

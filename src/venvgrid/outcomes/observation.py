@@ -19,12 +19,12 @@ from venvgrid.outcomes.records import (
     Deselected,
     Finished,
     OfSession,
-    Opened,
     Record,
     Reported,
     Session,
     Started,
     Stopped,
+    Tried,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 LONGREPR_BUDGET = 4_000_000  # characters of all failures of a cell; those beyond keep only their one-line message
 SKIP_REASONS = 3
-READING = frozenset("ra")  # how files are opened whose earlier content may matter, see `_venvgrid_opened`
 CRASH = re.compile(
     r"(?:worker|slave) u?(['\"]?)\w+\1 crashed while running |.*running the test CRASHED with signal (\d+)"
 )
@@ -73,11 +72,10 @@ class Observation:
         self.problems: dict[str, Reported] = {}  # by node id: files with collection errors, each counted once
         self.crashes: list[Reported] = []
         self.skip_reasons: dict[str, None] = {}  # the first few
-        self.reruns: dict[str, None] = {}  # tests that passed, but not at first
         self.deselected: dict[str, int] = {}  # by session; workers of pytest-xdist deselect the same tests
         self.is_last_failed = False  # --lf left tests out
         self.unrun: set[tuple[str, str]] = set()  # tests that were expected to fail, whose bodies did not run
-        self.opened: dict[str, str] = {}  # path → how it was opened first; reading counts more
+        self._tried: dict[str, None] = {}  # tests that failed, or that a plugin ran again
         self._failures: dict[tuple[str, str], Failure] = {}
         self._budget = LONGREPR_BUDGET
 
@@ -85,8 +83,6 @@ class Observation:
         """Add a record. Records of a process without a Session record are ignored."""
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
-        elif isinstance(record, Opened):
-            self._open(record)
         elif (seen := self.sessions.get(record.source)) is not None:
             self._add(seen, record)
 
@@ -96,8 +92,12 @@ class Observation:
                 seen.collected = max(seen.collected or 0, record.ids)
             case Started():
                 seen.running[record.id] = None
+            case Tried():
+                self._tried[record.id] = None
             case Reported():
                 self._report(seen, record)
+            case Stopped(why="exec") if not (seen.verdicts or seen.running):
+                del self.sessions[record.source]  # the program that replaced it counts
             case Stopped():
                 seen.stopped = record
             case Deselected():
@@ -129,17 +129,20 @@ class Observation:
         """All failures, in order."""
         return tuple(self._failures.values())
 
+    @property
+    def reruns(self) -> tuple[str, ...]:
+        """The tests that passed, but not at first."""
+        passed = {
+            test for seen in self.main for test, verdict in seen.verdicts.items() if verdict is CaseOutcome.PASSED
+        }
+        return tuple(test for test in self._tried if test in passed)
+
     def counts(self) -> dict[CaseOutcome, int]:
         """Return the number of tests with each verdict; a collection error counts as an error, as in pytest."""
         found = Counter(problem.verdict for problem in self.problems.values())
         for seen in self.main:
             found.update(seen.verdicts.values())
         return {verdict: found[verdict] for verdict in CaseOutcome}
-
-    def _open(self, record: Opened) -> None:
-        for path, how in record.paths:
-            if how in READING or path not in self.opened:
-                self.opened[path] = how
 
     def _report(self, seen: SessionLog, record: Reported) -> None:
         if record.collecting:
@@ -151,8 +154,8 @@ class Observation:
             seen.verdicts[record.id] = record.verdict if before is None else worst(before, record.verdict)
             if record.verdict is CaseOutcome.XFAILED and not record.ran:
                 self.unrun.add((record.source, record.id))
-            if record.reruns and record.verdict is CaseOutcome.PASSED:
-                self.reruns[record.id] = None
+            if record.reruns:
+                self._tried[record.id] = None
         if record.verdict is CaseOutcome.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
             self.skip_reasons[record.message] = None
         if record.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:

@@ -1,6 +1,6 @@
 """The host side of the probe: activates it, and reads its stream while the tests run.
 
-The guest side is `processes/guest/_venvgrid_probe.py`, a pytest plugin for any Python. `switch_on` writes its
+The guest side is `processes/guest/_venvgrid_probe`, a pytest plugin for any Python. `switch_on` writes its
 specification and returns the variables that load it. Each process with the probe writes JSON lines to a file of its
 own in one folder; `Stream` reads these files as they grow.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.model import CaseOutcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import records, signatures
-from venvgrid.processes.guests import OPENED_FILE, PROBE_FILE
+from venvgrid.processes.guests import PROBE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from venvgrid.outcomes.records import Record
 
-PLUGIN = f"{PROBE_FILE.stem}.plugin"
+PLUGIN = f"{PROBE_FOLDER.name}.plugin"
 VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
@@ -40,7 +40,7 @@ ID_LIMIT = 1 << 14  # characters
 TEXT_LIMIT = 25_000
 
 
-def switch_on(  # noqa: PLR0913  (all but the first by name)
+def switch_on(
     folder: Path,
     *,
     prefix: str,
@@ -50,7 +50,6 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
     options: str = "",
     user_env: Mapping[str, str] = EMPTY,
     limit: float | None = None,
-    unnoted: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; return the variables to add to the command's environment.
 
@@ -62,7 +61,6 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
         project: the name of the project under test, and its importable names.
         options: further options for pytest, quoted as for a shell; nested pytest runs do not get them.
         user_env: the other variables of the command; its PYTEST_ADDOPTS and PYTHONPATH stay in force.
-        unnoted: prefixes of paths that may be opened without a note.
         limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 
     Raises:
@@ -70,9 +68,10 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
     """
     (folder / STREAM_NAME).mkdir(parents=True)
     path = folder / "path"
-    copy = path / PROBE_FILE.stem / "plugin.py"  # the probe's docstring explains this name
-    copy.parent.mkdir(parents=True)
-    shutil.copyfile(PROBE_FILE, copy)
+    (path / PROBE_FOLDER.name).mkdir(parents=True)
+    for file in PROBE_FOLDER.glob("*.py"):
+        if file.name != "__init__.py":  # so the package of the environment goes first, see its docstring
+            shutil.copyfile(file, path / PROBE_FOLDER.name / file.name)
     name, names = project or ("", ())
     specification = {
         "stream": str(folder / STREAM_NAME),
@@ -82,7 +81,6 @@ def switch_on(  # noqa: PLR0913  (all but the first by name)
         "modules": {key: list(value) for key, value in (modules or {}).items()},
         "project": {"name": name, "modules": list(names)},
         "options": options,
-        "opened": [str(OPENED_FILE), [*unnoted, f"{folder.parent}{os.sep}"]],
         "stacks": str(folder / STACKS),
         "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }
@@ -197,6 +195,10 @@ def _started(source: str, data: dict[str, Any]) -> Record:
     return records.Started(source=source, id=_id(data))
 
 
+def _tried(source: str, data: dict[str, Any]) -> Record:
+    return records.Tried(source=source, id=_id(data))
+
+
 def _reported(source: str, data: dict[str, Any]) -> Record:
     verdict = CaseOutcome(data["verdict"])
     kind, message, where, longrepr = "", "", "", ""
@@ -244,10 +246,6 @@ def _attested(source: str, data: dict[str, Any]) -> Record:
     )
 
 
-def _opened(source: str, data: dict[str, Any]) -> Record:
-    return records.Opened(source=source, paths=tuple((str(path), str(how)) for path, how in data["paths"]))
-
-
 def _finished(source: str, data: dict[str, Any]) -> Record:
     status = data["exitstatus"]
     return records.Finished(
@@ -260,12 +258,12 @@ _MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
     "collected": _collected,
     "deselected": _deselected,
     "start": _started,
+    "tried": _tried,
     "test": _reported,
     "collect": _reported,
     "stop": _stopped,
     "attest": _attested,
     "finish": _finished,
-    "opened": _opened,
 }
 
 

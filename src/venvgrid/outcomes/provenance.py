@@ -28,6 +28,7 @@ TEST_NAMES = frozenset(
 COMMON_NAMES = TEST_NAMES | {"testing", "scripts", "tools", "util", "common", "src"}
 CLOCK_STEP = 0.02  # seconds by which times of files lag behind the clock
 MAX_NAMES = 3  # in a note
+TESTS = frozenset({"test", "tests", "testsuite", "testcases", "unittests", "conftest"})  # as in the witness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +112,12 @@ def compare(
     `digest` returns the sha256 of a file in hex or ""; `is_owned` whether any RECORD of the environment lists a path.
     """
     never = "" if seen.processes else NEVER
+    changed = {file for file, time in seen.changes if scene.began and time > scene.began - CLOCK_STEP}
+    made = {file: name for name, file in seen.imports if file in changed and _is_made(name, file, scene, is_owned)}
     differences = (
         *([never] if never and scene.needs_python else ()),
         *_overlapping(scene),
-        *_of_imports(seen, scene, is_owned),
+        *_of_imports(seen, scene, is_owned, frozenset(made)),
         *_of_runs(seen, scene, digest),
     )
     missing = [item for item in scene.watched if item.roots and not item.is_absent and not _is_imported(item, seen)]
@@ -123,10 +126,10 @@ def compare(
         difference=next(iter(differences), ""),
         lacking=tuple(item.name for item in missing if item.is_required),
         unimported=tuple(item.name for item in missing if not item.is_required),
-        notes=(*([never] if never else ()), *_notes(seen, scene)),
+        notes=(*([never] if never else ()), *_notes(seen, scene, tuple(made.values()))),
         python=" ".join((scene.implementation, *seen.processes[0])) if seen.processes else "",
         project_origin=next(origins, ""),
-        edited=frozenset(file for file, changed in seen.changes if scene.began and changed > scene.began - CLOCK_STEP),
+        edited=frozenset(changed - made.keys()),
     )
 
 
@@ -138,10 +141,26 @@ def _root(item: Watched, name: str) -> bool:
     return any(name == root or name.startswith(f"{root}.") for root in item.roots)
 
 
-def _of_imports(seen: Witnessed, scene: Scene, is_owned: Callable[[str], bool]) -> Iterator[str]:
+def _is_made(name: str, file: str, scene: Scene, is_owned: Callable[[str], bool]) -> bool:
+    """Whether a module was made by the code that ran (a parser's tables) and takes the place of none that is installed.
+
+    It lies where its name says, and no distribution ships a module of that name.
+    """
+    if not is_below(file, scene.site):
+        return False
+    path = _in_site(file, scene)
+    is_shipped = any(_lists(item, name) for item in scene.watched) or is_owned(path)
+    return path.partition(".")[0].removesuffix("/__init__") == name.replace(".", "/") and not is_shipped
+
+
+def _in_site(file: str, scene: Scene) -> str:
+    return file[len(scene.site) :].replace("\\", "/").lstrip("/")
+
+
+def _of_imports(seen: Witnessed, scene: Scene, is_owned: Callable[[str], bool], made: frozenset[str]) -> Iterator[str]:
     tests = frozenset(seen.checkout)
     for name, file in seen.imports:
-        owners = [item for item in scene.watched if _root(item, name)]
+        owners = [item for item in scene.watched if _root(item, name)] if file not in made else []
         problems = [_problem(item, name, file, scene, is_owned) for item in owners if (name, file) not in tests]
         if problems and all(problems):
             yield problems[0]
@@ -158,7 +177,7 @@ def _problem(item: Watched, name: str, file: str, scene: Scene, is_owned: Callab
         return ""
     if not is_below(file, scene.site):
         return f"{name} was imported from {file}, not from the environment: what is installed did not run"
-    path = file[len(scene.site) :].replace("\\", "/").lstrip("/")
+    path = _in_site(file, scene)
     if path in item.files or path.endswith(".pyc"):
         return ""
     is_other = normalise(name.partition(".")[0]) != normalise(item.name)
@@ -194,8 +213,7 @@ def _is_source(file: str, scene: Scene, project: Watched) -> bool:
     """Whether a file belongs to a package of the project in the checkout, and is no test of it."""
     for folder in scene.sources:
         if is_below(file, folder):
-            inner = file[len(folder) :].replace("\\", "/").lstrip("/").rsplit(".", 1)[0].replace("/", ".")
-            name = inner.removesuffix(".__init__")
+            name = _module(file[len(folder) :].replace("\\", "/").lstrip("/"))
             for root in project.roots:
                 if name == root or (name.startswith(f"{root}.") and not is_test(name[len(root) + 1 :])):
                     return True
@@ -205,19 +223,25 @@ def _is_source(file: str, scene: Scene, project: Watched) -> bool:
 def is_test(name: str) -> bool:
     """Whether a module below the project's package is a test, as in the witness."""
     return any(
-        part in {"test", "tests", "conftest"} or part.startswith("test_") or part.endswith(("_test", "_tests"))
+        part in TESTS or part.startswith(("test_", "tests_")) or part.endswith(("_test", "_tests"))
         for part in name.split(".")
     )
 
 
 def _is_copy(file: str, project: Watched, digest: Callable[[str], str]) -> bool:
-    """Whether a file has path and content of one that the project installed."""
+    """Whether a file has path and content of code that the project installed; what is in none of its roots is none."""
     parts = file.replace("\\", "/").split("/")
     for length in range(1, min(len(parts), 9)):
-        wanted = project.files.get("/".join(parts[-length:]), "")
-        if wanted and wanted != EMPTY_FILE and not is_test(parts[-1].rsplit(".", 1)[0]) and digest(file) == wanted:
+        path = "/".join(parts[-length:])
+        wanted = project.files.get(path, "")
+        is_code = _root(project, _module(path)) and not is_test(parts[-1].rsplit(".", 1)[0])
+        if wanted and wanted != EMPTY_FILE and is_code and digest(file) == wanted:
             return True
     return False
+
+
+def _module(path: str) -> str:
+    return path.rsplit(".", 1)[0].replace("/", ".").removesuffix(".__init__")
 
 
 EMPTY_FILE = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -232,13 +256,15 @@ def _overlapping(scene: Scene) -> Iterator[str]:
             yield f"{path} belongs to {' and to '.join(owners)}: only one of them is what was tested"
 
 
-def _notes(seen: Witnessed, scene: Scene) -> Iterator[str]:
+def _notes(seen: Witnessed, scene: Scene, made: tuple[str, ...]) -> Iterator[str]:
     for path, *owners in scene.overlaps[:MAX_NAMES]:
         yield f"{path} belongs to {' and to '.join(owners)}, with different contents"
     if seen.checkout:
         tests = sorted({name for name, _ in seen.checkout})
         more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
         yield f"tests that the wheel does not ship came from the checkout: {tests[0]}{more}"
+    if made:
+        yield f"{', '.join(made[:MAX_NAMES])} was made while the tests ran: no distribution ships it"
     if seen.unregistered:
         number = seen.unregistered
         sessions = "a pytest session" if number == 1 else f"{number} pytest sessions"

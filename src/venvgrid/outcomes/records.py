@@ -73,8 +73,15 @@ class Reported(FromProcess):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tried(FromProcess):
+    """The body of a test failed, whatever plugins make of it: they may run it again."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(FromProcess):
-    """The session was stopped: `why` is "internal error" or "interrupt"."""
+    """The session was stopped: `why` is "internal error", "interrupt", or "exec" (another program replaced pytest)."""
 
     why: str
     kind: str = ""
@@ -103,12 +110,5 @@ class Finished(FromProcess):
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(FromProcess):
-    """Files that a process opened, with how (see `_venvgrid_opened`)."""
-
-    paths: tuple[tuple[str, str], ...]
-
-
-OfSession = Collected | Deselected | Started | Reported | Stopped | Attested | Finished
-Record = Session | Opened | OfSession
+OfSession = Collected | Deselected | Started | Tried | Reported | Stopped | Attested | Finished
+Record = Session | OfSession

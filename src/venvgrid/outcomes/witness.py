@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from venvgrid.model.config import EMPTY
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 # Both are copied into every environment under these names.
@@ -22,6 +24,19 @@ SPECIFICATION_NAME = "witness"
 LIMIT = 1 << 24  # bytes of one process
 
 
+NEWLINE = "\2"  # in paths and arguments
+MATTERS = {how: rank for rank, letters in enumerate(("wc", "sn", "p", "l", "ra", "mi")) for how in letters}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A program that a process started. With `lacks`, its variables do not name the witness."""
+
+    cwd: str
+    argv: tuple[str, ...]
+    lacks: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witnessed:
     """Records of all processes of a command on the environment's Python. Files are real paths.
@@ -29,6 +44,9 @@ class Witnessed:
     `imports` and `checkout` are modules with their files; the latter are tests that the environment does not have.
     `runs` are files outside of the environment that were executed. `unregistered` is the number of processes that
     imported pytest without the probe, although it was handed to them.
+
+    `opened` maps paths to how they were read, `ran` are programs that were started (see `_venvgrid_opened`). `silent`
+    is the number of processes that note neither, `hooked` of those that note also who writes compiled files.
     """
 
     processes: tuple[tuple[str, str], ...] = ()  # version and executable of each
@@ -37,6 +55,24 @@ class Witnessed:
     checkout: tuple[tuple[str, str], ...] = ()
     runs: tuple[str, ...] = ()
     unregistered: int = 0
+    opened: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    ran: tuple[Ran, ...] = ()
+    silent: int = 0
+    hooked: int = 0
+
+    def and_then(self, later: Witnessed) -> Witnessed:
+        """Return what was read in this and a later run of the command, besides what the later one saw."""
+        opened = dict(self.opened)
+        for path, how in later.opened.items():
+            _add(opened, path, how)
+        return replace(
+            later,
+            processes=(*self.processes, *later.processes),
+            opened=opened,
+            ran=(*self.ran, *later.ran),
+            silent=self.silent + later.silent,
+            hooked=self.hooked + later.hooked,
+        )
 
 
 def switch_on(folder: Path, specification: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -51,27 +87,44 @@ def switch_on(folder: Path, specification: Iterable[tuple[str, str]]) -> dict[st
     return {VARIABLE: str(folder / SPECIFICATION_NAME)}
 
 
+def _add(opened: dict[str, str], path: str, how: str) -> None:
+    """Add how a path was read; that by which more of it matters counts."""
+    if path not in opened or MATTERS.get(how, 0) > MATTERS.get(opened[path], 0):
+        opened[path] = how
+
+
 def read(folder: Path) -> Witnessed:
     """Return the records of all processes in the order of their numbers; torn and foreign lines are left out."""
-    processes, unregistered = [], 0
+    processes, unregistered, silent, hooked = [], 0, 0, 0
+    opened: dict[str, str] = {}
+    ran: dict[Ran, None] = {}
     changes: dict[tuple[str, float], None] = {}
     found: dict[str, dict[tuple[str, str], None]] = {"import": {}, "checkout": {}, "run": {}}
     with suppress(OSError):
         for entry in sorted(os.scandir(folder / STREAM_NAME), key=lambda item: item.name):
             with open(entry.path, "rb") as stream:  # noqa: PTH123  (many small files)
-                text = stream.read(LIMIT).decode("utf-8", "backslashreplace")
-            kinds = set()
-            for line in text.splitlines():
-                kind, *rest = line.split("\0")
+                lines = stream.read(LIMIT).split(b"\n")
+            kinds, is_hooked = set[str](), False
+            for line in lines:
+                is_path = line.startswith((b"opened\0", b"ran\0"))  # it is used as one, not only shown
+                kind, *rest = line.decode("utf-8", "surrogateescape" if is_path else "backslashreplace").split("\0")
                 if len(rest) == 3:  # noqa: PLR2004
                     kinds.add(kind)
                     if kind == "process":
                         processes.append((rest[0], rest[1]))
                     elif kind in found:
                         found[kind][rest[0], rest[1]] = None
+                    elif kind == "opened":
+                        _add(opened, rest[1].replace(NEWLINE, "\n"), rest[0])
+                    elif kind == "ran":
+                        argv = tuple(rest[1].replace(NEWLINE, "\n").split("\1"))
+                        ran[Ran(cwd=rest[0], argv=argv, lacks=bool(rest[2]))] = None
+                    is_hooked |= (kind, rest[0]) == ("noted", "hook")
                     if kind == "import" and rest[2].isdecimal():
                         changes[rest[1], int(rest[2]) / 1e3] = None
             unregistered += "session" in kinds and "probe" not in kinds
+            silent += "process" in kinds and "noted" not in kinds
+            hooked += "noted" in kinds and is_hooked
     return Witnessed(
         processes=tuple(processes),
         imports=tuple(found["import"]),
@@ -79,4 +132,8 @@ def read(folder: Path) -> Witnessed:
         checkout=tuple(found["checkout"]),
         runs=tuple(file for _, file in found["run"]),
         unregistered=unregistered,
+        opened=opened,
+        ran=tuple(ran),
+        silent=silent,
+        hooked=hooked,
     )

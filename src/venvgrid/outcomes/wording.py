@@ -22,10 +22,10 @@ MAX_NAME_LENGTH = 160  # characters
 
 
 def rerun(observed: Observation) -> str:
-    """Return why a cell is flaky whose tests a plugin ran again."""
-    number = len(observed.reruns)
-    which = "it was" if number == 1 else "they were"
-    return f"{tests(number)} passed only when {which} run again: {some(list(observed.reruns))}"
+    """Return why a cell is flaky although pytest says that all tests passed."""
+    found = observed.reruns
+    what = "it again or changed its result" if len(found) == 1 else "them again or changed their results"
+    return f"{tests(len(found))} failed at first, and a plugin ran {what}: {some(list(found))}"
 
 
 def told(observed: Observation) -> tuple[str, ...]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("guest")
-PROBE_FILE = FOLDER / "_venvgrid_probe.py"  # placed into every environment, as the next two
+PROBE_FOLDER = FOLDER / "_venvgrid_probe"  # a package
 WITNESS_FILE = FOLDER / "_venvgrid_witness.py"
+OLD_WITNESS_FILE = FOLDER / "_venvgrid_witness_old.py"
+ANCESTOR_FILE = FOLDER / "_venvgrid_witness_ancestor.py"
 START_FILE = WITNESS_FILE.with_suffix(".pth")
 OPENED_FILE = FOLDER / "_venvgrid_opened.py"
+# Into every environment.
+COPIED = (PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, OPENED_FILE, START_FILE)
 COMPILER = FOLDER / "compile.py"
 QUERY = FOLDER / "query.py"

@@ -1,10 +1,12 @@
-"""Parallel calls, and the number of usable CPUs."""
+"""Parallel calls, the number of usable CPUs, and what child processes inherit."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,3 +53,22 @@ def map_parallel(function: Callable[[A], B], items: Iterable[A], *, workers: int
 def mutex() -> AbstractContextManager[object]:
     """Return a lock for what the threads of a run make only once."""
     return threading.Lock()
+
+
+def inherited() -> tuple[object, ...]:
+    """Return what child processes inherit besides variables and may notice: umask, limits, and the local time zone."""
+    limits: list[object] = []
+    with suppress(ImportError):  # on Windows
+        import resource  # noqa: PLC0415
+
+        names = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
+        limits = [resource.getrlimit(getattr(resource, name)) for name in names]
+    return _umask(), limits, time.tzname, time.timezone
+
+
+def _umask() -> int:
+    with suppress(OSError, StopIteration), open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
+        return int(next(line for line in status if line.startswith("Umask:")).split()[1], 8)
+    umask = os.umask(0o077)  # only setting it tells it
+    os.umask(umask)
+    return umask

@@ -90,6 +90,7 @@ TOOL_PASSED = (
     *("PYTHONUTF8", "PYTHONIOENCODING", "PYENV_ROOT"),
 )
 TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # their output is parsed: no colours
+GLOB = frozenset("*?[")  # characters by which a pattern is more than a name
 
 
 def child_environment(
@@ -138,10 +139,23 @@ def tool_environment(base: Mapping[str, str], *, platform: str = sys.platform) -
 
 
 @functools.cache
-def _matcher(patterns: tuple[str, ...], platform: str) -> Callable[[str], object]:
-    """Return a function that checks whether a name matches one of the globs."""
-    flags = re.IGNORECASE if platform == "win32" else 0
-    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)", flags).match
+def _matcher(patterns: tuple[str, ...], platform: str) -> Callable[[str], bool]:
+    """Return a function that checks whether a name matches one of the globs.
+
+    Most of them are plain names or beginnings: one regular expression of all takes 4 ms to compile in each run.
+    """
+    fold = str.upper if platform == "win32" else str
+    folded = [fold(pattern) for pattern in patterns]
+    plain = {pattern for pattern in folded if GLOB.isdisjoint(pattern)}
+    beginnings = {pattern[:-1] for pattern in folded if pattern[-1:] == "*" and GLOB.isdisjoint(pattern[:-1])}
+    rest = [fnmatch.translate(pattern) for pattern in folded if pattern not in plain and pattern[:-1] not in beginnings]
+    begins, others = tuple(beginnings), re.compile("|".join(rest) or r"(?!)").match
+
+    def matches(name: str) -> bool:
+        name = fold(name)
+        return name in plain or name.startswith(begins) or others(name) is not None
+
+    return matches
 
 
 def _search_path(value: str, prefix: str, leave_out: list[str], platform: str) -> str:

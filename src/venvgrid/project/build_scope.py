@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LEVELS_ABOVE = 3  # folders above the project in which files that the build names are looked for
 CODE = (".py", ".pyi", ".so", ".pyd")  # of what git ignores, this was generated for the project
+SOURCE_ROOTS = ("src", "lib", "python")  # folders of the project that hold packages
 CACHE_TAG = b"Signature: 8a477f597d28d172789f06886806bc55"
 
 
@@ -105,10 +106,21 @@ class Walk:
         known = self._packages.get(folder)
         if known is None:
             above = os.path.dirname(folder)
-            is_package = os.path.exists(os.path.join(folder, "__init__.py"))
+            is_package = os.path.exists(os.path.join(folder, "__init__.py")) or self._is_namespace(folder)
             known = is_package or (above != folder and self._is_in_package(above))
             self._packages[folder] = known
         return known
+
+    def _is_namespace(self, folder: str) -> bool:
+        """Return whether a folder without `__init__.py` is a package nevertheless: where code is, with code in it."""
+        top, *below = os.path.relpath(folder, self.project).split(os.sep)
+        if top == os.pardir or not (below if top in SOURCE_ROOTS else top in self._words):
+            return False
+        with suppress(OSError), os.scandir(folder) as items:
+            return any(
+                item.name.endswith(CODE) or os.path.exists(os.path.join(item.path, "__init__.py")) for item in items
+            )
+        return False
 
     def _is_named(self, path: str, *, is_folder: bool) -> bool:
         """Return whether the build's files name an ignored file. What setuptools left in "build" is never meant."""

@@ -77,6 +77,10 @@ class Inputs:
             f"{self.versions}\0{text}".encode("utf-8", "surrogateescape"), digest_size=20
         ).hexdigest()
 
+    def is_report(self, name: str) -> bool:
+        """Return whether a file is a report of the tests."""
+        return bool(self.written) and fnmatch.fnmatchcase(name, self.written)
+
     def changes(self) -> Changes:
         """Compare the project with its state at the beginning, by stamps alone."""
         now = _walk(self.path, self.known, self.written).stamps

@@ -6,7 +6,6 @@ No code of the project runs here. Dynamic metadata need a wheel: `project/wheels
 from __future__ import annotations
 
 import configparser
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,7 +91,9 @@ def wheel_metadata(wheel: Path) -> Metadata:
     Raises:
         ProjectError: it is not a wheel.
     """
-    from packaging.metadata import parse_email  # noqa: PLC0415  (only where metadata are dynamic)
+    import zipfile  # noqa: PLC0415  (only where a wheel was built)
+
+    from packaging.metadata import parse_email  # noqa: PLC0415
 
     try:
         with zipfile.ZipFile(wheel) as archive:

@@ -1,89 +1,179 @@
-"""The files that the tests of a cell opened beside the inputs: what that means for keeping its result."""
+"""The files that the tests of a cell read beside the inputs: what that means for keeping its result."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
 from venvgrid.model.result import Footprint
-from venvgrid.project.inputs import COMPILED, content_of
+from venvgrid.outcomes import programs
+from venvgrid.project.inputs import COMPILED, OURS, READ_ABOVE, TOOLS, content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from venvgrid.outcomes.witness import Ran
     from venvgrid.project.inputs import Inputs
 
-# Read-only places of the system: programs, libraries, settings of the machine, languages and time zones.
+# Read-only places of the system: programs, libraries, languages and time zones.
 SYSTEM = (
     *("/usr/lib", "/usr/share/", "/usr/bin/", "/usr/sbin/", "/usr/include/", "/usr/libexec/"),
-    *("/usr/local/lib", "/usr/local/share/", "/usr/local/bin/", "/lib", "/bin/", "/sbin/"),
-    *("/etc/", "/proc/", "/sys/", "/dev/", "/nix/store/", "/System/", "/Library/", "/private/etc/", "/private/var/db/"),
+    *("/usr/local/lib", "/usr/local/bin/", "/lib", "/bin/", "/sbin/"),
+    *("/proc/", "/sys/", "/dev/", "/nix/store/", "/System/", "/Library/", "/private/var/db/"),
 )
+SETTINGS = ("/etc/", "/usr/local/share/", "/private/etc/")  # of the machine: their files count by their contents
 CACHES = frozenset((".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"))  # tools' own, in the project
-MANY = "many"  # how a path without a name was opened: more files than are noted
+MANY = "m"  # how a path was opened after more than are noted
+FILES = frozenset(("r", "a", programs.GIVEN))  # how folders are opened as well, to be listed
+OF_INTERPRETER = "i"  # how a file was written that is none of the environment's own
 MAX_UPWARDS = 3  # folders, in a path that is shown relative to the project
-PROGRAMS = {".git": "git", ".hg": "hg", ".svn": "svn"}
+# Suffixes of a path in a footprint: whether it is there, the names in a folder, and those of its modules.
+IS_THERE, NAMES, MODULES = "?", "/*", "/*.py"
 
 
-def judge(opened: Mapping[str, str], inputs: Inputs, own: Iterable[str]) -> Footprint:
+def state_of(place: str) -> str:
+    """Return what a footprint says of a place: a file's content, whether it is there, or what a folder holds."""
+    if place.endswith(IS_THERE):
+        return _kind(place.removesuffix(IS_THERE))
+    for suffix in (MODULES, NAMES):
+        if place.endswith(suffix):
+            text = "\0".join(sorted(_names(place.removesuffix(suffix), suffix)))
+            return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return content_of(place)
+
+
+def judge(
+    opened: Mapping[str, str], ran: Iterable[Ran], inputs: Inputs, own: Iterable[str], commands: str = ""
+) -> Footprint:
     """Return what the opened files mean. `opened` maps paths to how they were opened first (see `_venvgrid_opened`).
 
-    `own` are the folders of the cell and its environment, which do not count.
+    `own` are the folders of the cell and its environment, which do not count; `commands` is the one of its programs.
     """
-    skip = (*SYSTEM, *(f"{place}{os.sep}" for place in own), *_windows())
-    root, real = str(inputs.path), os.path.realpath(inputs.path)
-    read: dict[str, str] = {}
-    for path, how in opened.items():
-        if how == "c":
-            continue
+    judging = _Judging(inputs, own)
+    doubts = (
+        doubt
+        for how_of in (opened.items(), programs.reads(ran, commands))
+        for path, how in how_of
+        if (doubt := judging.doubt(path, how))
+    )
+    doubt = next(doubts, "")
+    return Footprint(doubt=doubt) if doubt else Footprint(read=judging.read)
+
+
+class _Judging:
+    """Collects in `read` what a result depends on beside the inputs."""
+
+    def __init__(self, inputs: Inputs, own: Iterable[str]) -> None:
+        self.inputs, self.read = inputs, dict[str, str]()
+        self._skip = (*SYSTEM, *(f"{place}{os.sep}" for place in own), *_windows())
+        self._own = tuple(own)
+        self._roots = (str(inputs.path), os.path.realpath(inputs.path))
+
+    def doubt(self, path: str, how: str) -> str:
+        """Return why a result cannot be kept after a path was read so, or ""."""
         if how == MANY:
-            return Footprint(doubt="its tests opened more files than are noted")
-        if path.startswith(skip):
-            continue
-        place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
-        base = next((folder for folder in (root, real) if _is_in(path, folder) or _is_in(place, folder)), "")
+            return "its tests opened more files than are noted"
+        if how == OF_INTERPRETER:
+            return f"wrote {path}, which all environments of that Python share"
+        if how == programs.UNKNOWN:
+            return f"ran {path}, which does not say what it reads"
+        if how == "c" or f"{path}{os.sep}".startswith(self._skip):
+            return ""
+        place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        base = next((folder for folder in self._roots if _is_in(path, folder) or _is_in(place, folder)), "")
         if base:
             name = os.path.relpath(path if _is_in(path, base) else place, base).replace(os.sep, "/")
-            doubt = _inside(name, how, inputs, read)
-        elif place.startswith(skip) or any(_is_in(place, folder) for folder in inputs.outside):
-            continue
+            return self._inside("" if name == "." else name, how)
+        if f"{place}{os.sep}".startswith(self._skip) or any(_is_in(place, folder) for folder in self.inputs.outside):
+            return ""
+        return self._outside(path, place, how)
+
+    def _inside(self, name: str, how: str) -> str:
+        path = os.path.join(self.inputs.path, name)
+        if how == programs.HISTORY_OF:
+            return "" if self.inputs.versions else "ran git, whose history is no input"
+        if how == "w" or not CACHES.isdisjoint(name.split("/")) or name.startswith((OURS, f"{OURS}/")):
+            return ""
+        if how in "lp" or (how in FILES and os.path.isdir(path) and not os.path.islink(path)):
+            return self._listed(path, name, how)
+        if name in self.inputs.stamps or not name or name.endswith("__pycache__"):
+            return ""
+        if name.endswith(COMPILED) and ("__pycache__" in name.split("/") or _has_source(name, self.inputs)):
+            return ""
+        if how in "sn":
+            if "__pycache__" not in name.split("/") and not self.inputs.is_report(name):
+                self.read[path + IS_THERE] = _kind(path) if how == "s" else ""
+            return ""
+        content = content_of(path)
+        if content and _changed_since(path, self.inputs.since):
+            return f"read {name}, which was made in this run"
+        self.read[path] = content
+        return ""
+
+    def _listed(self, path: str, name: str, how: str) -> str:
+        """Names that are inputs are one of them; those that git ignores count as they are."""
+        suffix = MODULES if how == "p" else NAMES
+        if "__pycache__" in name.split("/"):
+            return ""
+        prefix = f"{name}/" if name else ""
+        for item in _names(path, suffix):
+            if prefix + item in self.inputs.stamps or self.inputs.is_report(prefix + item):
+                continue
+            place = os.path.join(path, item)
+            if how == programs.GIVEN:
+                return f"gave {name or 'the project'} to a program, with {prefix}{item}, which git ignores"
+            if how != "p" and not self._was_there(prefix + item) and _changed_since(place, self.inputs.since):
+                return f"listed {name or 'the project'}, where {item} was made in this run"
+        self.read[path + suffix] = state_of(path + suffix)
+        return ""
+
+    def _was_there(self, name: str) -> bool:
+        """Return whether git named an ignored file or folder when the run began; a folder's own times tell nothing."""
+        known = self.inputs.known
+        return known is not None and not known.ignored.isdisjoint((name, f"{name}/"))
+
+    def _outside(self, path: str, place: str, how: str) -> str:
+        if place in self.inputs.stamps:
+            return ""
+        if how == programs.HISTORY_OF:
+            return f"ran git in {_relative(path, self.inputs)}, which is outside the project"
+        is_above = _is_above(place, self.inputs) or any(_is_in(folder, place) for folder in self._own)
+        if how == "w" or (how in "lps" and is_above):
+            return ""
+        if how in "sn":
+            is_input = _is_above(os.path.dirname(place), self.inputs) and os.path.basename(place) in READ_ABOVE
+            if not is_input:
+                self.read[place + IS_THERE] = _kind(place) if how == "s" else ""
+        elif not os.path.lexists(place):
+            if how in "ra":
+                self.read[place] = ""
+        elif os.path.isdir(place):
+            return f"listed {_relative(path, self.inputs)}, which is outside the project"
+        elif place.startswith(SETTINGS):
+            self.read[place] = content_of(place)
         else:
-            doubt = _outside(path, place, how, inputs, read)
-        if doubt:
-            return Footprint(doubt=doubt)
-    return Footprint(read=read)
+            return f"read {_relative(path, self.inputs)}, which is outside the project"
+        return ""
 
 
-def _inside(name: str, how: str, inputs: Inputs, read: dict[str, str]) -> str:
-    """Add a file of the project to `read` if it is no input and was not written first; return a doubt, or ""."""
-    parts = name.split("/")
-    if how == "x" and parts[-1] in PROGRAMS:
-        return "" if inputs.versions else f"ran {PROGRAMS[parts[-1]]}, whose history is no input"
-    if name in inputs.stamps or how in "wlxc" or not CACHES.isdisjoint(parts):
+def _kind(path: str) -> str:
+    """Return the kind of what a path leads to; "" if there is nothing."""
+    if not os.path.lexists(path):
         return ""
-    if name.endswith(COMPILED) and ("__pycache__" in parts or _has_source(name, inputs)):
-        return ""
-    path = os.path.join(inputs.path, name)  # noqa: PTH118
-    content = content_of(path)
-    if content and _changed_since(path, inputs.since):
-        return f"read {name}, which was made in this run"
-    read[path] = content
-    return ""
+    return "folder" if os.path.isdir(path) else "file" if os.path.exists(path) else "link"
 
 
-def _outside(path: str, place: str, how: str, inputs: Inputs, read: dict[str, str]) -> str:
-    if place in inputs.stamps:
-        return ""
-    if os.path.isdir(place):  # noqa: PTH112  (a path as text is at hand, here and below)
-        shown = f"listed {_relative(path, inputs)}"
-    elif os.path.lexists(place):
-        shown = f"read {_relative(path, inputs)}"
-    else:
-        if how in "ra":
-            read[place] = ""
-        return ""
-    is_own = how == "w" or (how == "l" and _is_above(place, inputs)) or (how == "x" and os.path.isdir(place))  # noqa: PTH112
-    return "" if is_own else f"{shown}, which is outside the project"
+def _names(folder: str, suffix: str) -> Iterator[str]:
+    """Yield the names in a folder, without those of tools and compiled files."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        is_wanted = name.endswith(".py") if suffix == MODULES else name not in TOOLS and not name.endswith(COMPILED)
+        if is_wanted and name != OURS:
+            yield name
 
 
 def _has_source(name: str, inputs: Inputs) -> bool:

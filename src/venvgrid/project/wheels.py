@@ -2,7 +2,7 @@
 
 A build works on a copy of its own, so that it neither changes the sources nor meets the remains of another build.
 Wheels are cached in the user's cache by the digest of what was copied (see `build_copy`). Each has a seal beside it, by
-which damage is noticed.
+which damage is noticed, and which holds what `read_wheel` found: to parse it again in every run takes time.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from venvgrid.model import InstallMode
+from venvgrid.model import InstallMode, serialization
+from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.storage import digests
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Callable, Iterable
 
     from venvgrid.installers.base import Installer
@@ -103,7 +104,8 @@ class WheelCache:
             raise ProjectError(str(error)) from error
         if seal["sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
             raise ProjectError(f"{path} is damaged")
-        wheel = read_wheel(path)
+        is_known = seal.get("venvgrid") == __version__  # another version may read more, or otherwise
+        wheel = replace(serialization.from_plain(Wheel, seal["wheel"]), path=path) if is_known else read_wheel(path)
         requires = tuple(self.sources.original(line, Path(seal["built-in"])) for line in wheel.metadata.requires)
         return replace(wheel, metadata=replace(wheel.metadata, requires=requires))
 
@@ -122,7 +124,12 @@ class WheelCache:
             if problem or not wheels:
                 raise ProjectError(self.sources.original(problem, copy) or "the build backend made no wheel")
             target = self.folder / digest / self.mode.value / _name(interpreter) / wheels[0].name
-            seal = {"sha256": hashlib.sha256(wheels[0].read_bytes()).hexdigest(), "built-in": str(copy)}
+            seal = {
+                "sha256": hashlib.sha256(wheels[0].read_bytes()).hexdigest(),
+                "built-in": str(copy),
+                "venvgrid": __version__,
+                "wheel": serialization.to_plain(read_wheel(wheels[0])),
+            }
             _store(wheels[0], target, json.dumps(seal))
         self.sources.built.add(target)
         return self._read(target)
@@ -146,6 +153,8 @@ def read_wheel(path: Path) -> Wheel:
     Raises:
         ProjectError: it is damaged.
     """
+    import zipfile  # noqa: PLC0415  (a run in which nothing changed opens no wheel)
+
     metadata = project.wheel_metadata(path)
     with zipfile.ZipFile(path) as archive:
         members = sorted(
@@ -170,6 +179,8 @@ def _member(archive: zipfile.ZipFile, names: Iterable[str], name: str) -> bytes:
 
 def metadata_wheel(folder: Path, metadata: Metadata) -> Path:
     """Write a wheel that holds only metadata, for a resolver; it is never installed."""
+    import zipfile  # noqa: PLC0415
+
     from packaging.utils import canonicalize_name  # noqa: PLC0415
 
     lines = ["Metadata-Version: 2.1", f"Name: {metadata.name}", f"Version: {metadata.version}"]

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from venvgrid.installers import resolver_errors
-from venvgrid.installers.base import CauseKind, Resolved, ResolveFailed, Unresolvable
+from venvgrid.installers.base import METADATA, CauseKind, Resolved, ResolveFailed, Unresolvable
 from venvgrid.model import InfrastructureError, UsageError
 from venvgrid.model.names import normalise
 
@@ -53,27 +53,45 @@ class Examiner:
             UsageError: the configuration asks for a release that is nowhere.
             StaleError: the resolver's copy of the index is old, unless `is_fresh`.
         """
-        candidates: list[tuple[Cause, str, bool]] = []
+        candidates: list[tuple[Cause, Fact]] = []
         for cause in found.causes:
             try:
-                known = self._known(cause, request)
+                fact = self._asked(cause, request, is_fresh=is_fresh)
             except InfrastructureError as error:
                 return ResolveFailed(reason=f"index failure: {error}")
-            if known == () and cause.kind is CauseKind.GONE:
-                if cause.name in self.written:
-                    raise UsageError(f"no index has a distribution named {cause.name}: is the name right?")
-                return ResolveFailed(reason=f"index failure: no index has a distribution named {cause.name}")
-            if known and cause.kind is CauseKind.GONE and not is_fresh:
-                raise StaleError
-            candidates.append((cause, *self._fact(cause, request, known or ())))
-        for number, (cause, reason, is_proved) in enumerate(candidates):
-            key = (request.interpreter.executable, reason)
-            if is_proved or key in self.confirmed:
-                return Unresolvable(reason=reason)
-            if number < MAX_CHECKED and self._holds(cause, request):
-                self.confirmed.add(key)
-                return Unresolvable(reason=reason)
+            if fact.doubt:
+                return ResolveFailed(reason=fact.doubt)
+            candidates.append((cause, fact))
+        broken = next((cause.reason for cause in found.causes if cause.kind is CauseKind.BROKEN), "")
+        for number, (cause, fact) in enumerate(candidates):
+            key = (request.interpreter.executable, fact.reason)
+            # What a broken file would have required is not known: only what is impossible alone is a reason then.
+            is_open = cause.kind in {CauseKind.BROKEN, CauseKind.CONFLICT} if broken else number >= MAX_CHECKED
+            known = fact.reason if fact.is_proved or key in self.confirmed else ""
+            if reason := known or ("" if is_open else self._checked(cause, fact.reason, request, is_fresh=is_fresh)):
+                self.confirmed.update({key} if reason == fact.reason else ())
+                return Unresolvable(reason=reason, may_keep=not fact.is_nowhere)
+        if broken:
+            return ResolveFailed(reason=f"index failure: {broken}")
+        if not is_fresh and found.causes:
+            raise StaleError
         return Unresolvable(reason=found.proof or found.reason)
+
+    def _asked(self, cause: Cause, request: ResolveRequest, *, is_fresh: bool) -> Fact:
+        """Return what the index says of a cause.
+
+        Raises:
+            InfrastructureError: it cannot be believed.
+            StaleError, UsageError: see `examine`.
+        """
+        known = self._known(cause, request)
+        if known == () and cause.kind is CauseKind.GONE:
+            if cause.name in self.written:
+                raise UsageError(f"no index has a distribution named {cause.name}: is the name right?")
+            raise InfrastructureError(f"no index has a distribution named {cause.name}")
+        if known and cause.kind is CauseKind.GONE and not is_fresh:
+            raise StaleError
+        return self._fact(cause, request, known or ())
 
     def _known(self, cause: Cause, request: ResolveRequest) -> Sequence[Release] | None:
         """Return the releases in the index; None if no index is asked: a local wheel, or nothing is said to lack."""
@@ -83,39 +101,53 @@ class Examiner:
             return None
         return self.releases(cause.name)
 
-    def _fact(self, cause: Cause, request: ResolveRequest, known: Sequence[Release]) -> tuple[str, bool]:
+    def _fact(self, cause: Cause, request: ResolveRequest, known: Sequence[Release]) -> Fact:
         """Return the reason of a cause, and whether the index proves that it is one.
 
         Raises:
             UsageError: the configuration asks for a release that is nowhere.
         """
         lines = _lines(request, cause.name)
+        if len(lines) > 1 and any(" @ " in line for line in lines):
+            return Fact(reason=f"the cell requires both {' and '.join(map(_shown, lines))}")
         fact = found_in_index(cause, request, known, _specifier(lines) or cause.range)
         if fact.is_nowhere and lines and cause.name in self.written:
             raise UsageError(fact.reason)
-        if cause.kind is CauseKind.CONFLICT or not fact.reason:
-            return cause.reason, False
-        return fact.reason, fact.is_proved and bool(lines)
+        if not fact.doubt and (cause.kind is CauseKind.CONFLICT or not fact.reason):
+            return Fact(reason=cause.reason)
+        return replace(fact, is_proved=fact.is_proved and bool(lines))
 
-    def _holds(self, cause: Cause, request: ResolveRequest) -> bool:
-        """Whether lacking files make the requirement impossible alone, and the cell is possible without it.
+    def _checked(self, cause: Cause, reason: str, request: ResolveRequest, *, is_fresh: bool) -> str:
+        """Return the reason if the requirement is impossible alone, and the cell is possible without it; else "".
 
-        A requirement that the configuration wrote need not be checked without: alone, it is enough.
+        A requirement that the configuration wrote need not be checked without: alone, it is enough. What else it needs
+        to be impossible, a constraint or a date, becomes part of the reason.
+
+        Raises:
+            StaleError: the resolver finds the files when it asks the index again.
         """
         lines = _lines(request, cause.name)
         limits = tuple(line for line in request.constraints if _name(line) == cause.name)
         if cause.kind is not CauseKind.CONFLICT and not any(" @ " in line for line in lines):
             wanted = lines or (f"{cause.name}{cause.range}",)
-            alone = self.resolve(replace(request, requirements=wanted, constraints=limits, dependencies=False))
-            if lines or not isinstance(alone, Unresolvable):
-                return isinstance(alone, Unresolvable)
+            alone = replace(request, requirements=wanted, constraints=limits, dependencies=False, refresh=not is_fresh)
+            if not isinstance(answer := self.resolve(alone), Unresolvable):
+                if isinstance(answer, Resolved) and lines and not is_fresh:
+                    raise StaleError
+                return ""
+            if limits and isinstance(self.resolve(replace(alone, constraints=())), Resolved):
+                return f"the cell has {_readable(cause, request)}, but the constraints say {' and '.join(limits)}"
+            if request.cutoff and isinstance(self.resolve(replace(alone, cutoff="")), Resolved):
+                reason = reason if "as of" in reason else f"{reason} as of {request.cutoff[:10]}"
+            if lines:
+                return reason
         requirements = tuple(line for line in request.requirements if line not in lines)
         constraints = tuple(line for line in request.constraints if line not in limits)
         fewer = replace(request, requirements=requirements, constraints=constraints)
         if not (lines or limits):
             fewer = replace(fewer, without=(*request.without, cause.name))
         # An answer that the installer cannot give refutes nothing.
-        return not requirements or isinstance(self.resolve(fewer), Resolved | ResolveFailed)
+        return reason if not requirements or isinstance(self.resolve(fewer), Resolved | ResolveFailed) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +157,7 @@ class Fact:
     reason: str = ""
     is_proved: bool = False  # nothing but the index is needed to see that the requirement cannot be met
     is_nowhere: bool = False  # no index has such a release
+    doubt: str = ""  # why nothing can be said of it
 
 
 def found_in_index(cause: Cause, request: ResolveRequest, known: Sequence[Release], specifier: str) -> Fact:
@@ -150,7 +183,10 @@ def found_in_index(cause: Cause, request: ResolveRequest, known: Sequence[Releas
         )
     if request.cutoff:
         end = datetime.fromisoformat(request.cutoff)
-        matching = [item for item in matching if item.uploaded is None or item.uploaded.timestamp() < end.timestamp()]
+        undated = [item for item in matching if item.uploaded is None]
+        matching = [item for item in matching if item.uploaded and item.uploaded.timestamp() < end.timestamp()]
+        if undated and not matching:
+            return Fact(doubt=f"as-of cannot be applied: the index does not tell when {cause.name} was uploaded")
         if not matching:
             reason = f"no release of {cause.name} matches {wanted} as of {request.cutoff[:10]}"
             return Fact(reason=reason, is_proved=True)
@@ -187,6 +223,16 @@ def _lines(request: ResolveRequest, name: str) -> tuple[str, ...]:
 def _name(line: str) -> str:
     found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line)
     return normalise(found[0]) if found else ""
+
+
+def _readable(cause: Cause, request: ResolveRequest) -> str:
+    return resolver_errors.readable_pins(request).get(cause.name, f"{cause.name}{cause.range}")
+
+
+def _shown(line: str) -> str:
+    """Return a requirement for a reason; the metadata of the project are a file of venvgrid."""
+    name, _, url = line.partition(" @ ")
+    return f"{name}, the project" if METADATA in url else line
 
 
 def _specifier(lines: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -46,7 +46,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """The indexes of a user. `get` fetches an address with an Accept header."""
+    """The indexes of a user, and folders with files. `get` fetches an address with an Accept header."""
 
     addresses: tuple[str, ...]
     cache: Path
@@ -55,6 +55,7 @@ class Index:
     clock: Callable[[], float] = time.time
     wait: Callable[[float], None] = time.sleep
     refresh: bool = False
+    folders: tuple[Path, ...] = ()
     known: dict[str, tuple[Release, ...]] = field(default_factory=dict)
 
     def releases(self, name: str) -> tuple[Release, ...]:
@@ -73,7 +74,7 @@ class Index:
         return self.known[name]
 
     def everywhere(self, name: str) -> tuple[Release, ...]:
-        """Return the releases of a distribution in all indexes, asked now, with yanked ones.
+        """Return the releases of a distribution in all indexes and folders, asked now, with yanked ones.
 
         Raises:
             InfrastructureError: an index failed or gave a page without files.
@@ -83,18 +84,11 @@ class Index:
             with suppress(NotThereError):
                 for item in self._from(address, normalise(name)):
                     found.setdefault(item.version, item)
+        for folder in self.folders:
+            files = [{"filename": file.name} for file in folder.iterdir()]
+            for item in _releases(normalise(name), files):  # to which no cut-off date applies
+                found[item.version] = replace(item, uploaded=datetime.fromtimestamp(0, UTC))
         return tuple(found.values())
-
-    def verify_missing(self, name: str) -> str:
-        """Return why an index cannot be believed that it lacks files of a distribution, or "".
-
-        It is believed if it gives a valid page of the project with at least one of its files, or status 404.
-        """
-        try:
-            self.everywhere(name)
-        except InfrastructureError as error:
-            return f"index failure: {error}"
-        return ""
 
     def _fetched(self, name: str) -> tuple[Release, ...]:
         if self.offline:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -31,12 +32,27 @@ MAX_FILES = 20_000  # of a local folder
 
 def digest(environ: Mapping[str, str], home: Path) -> str:
     """Return the digest for a user with these variables and this home."""
-    deciding = {name: value for name, value in environ.items() if DECIDING.match(name) and not LOGIN.match(name)}
-    texts = {str(place): text for place in _files(environ, home) if (text := _text(place))}
-    lines = (line for text in texts.values() for line in text.splitlines() if not NO_SOURCE.search(line))
-    folders = {str(path): sorted(_listing(path)) for path in map(_folder, _words((*deciding.values(), *lines))) if path}
+    deciding, texts = _settings(environ, home)
+    folders = {str(path): sorted(_listing(path)) for path in _named(deciding, texts)}
     settings = {name: USER_IN_ADDRESS.sub("//", text) for name, text in (*deciding.items(), *texts.items())}
     return digests.of_json([settings, folders], 20)
+
+
+def folders(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+    """Return the local folders that the settings name: places of find-links."""
+    return tuple(_named(*_settings(environ, home)))
+
+
+def _settings(environ: Mapping[str, str], home: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the deciding variables without logins, and the configuration files by their paths."""
+    deciding = {name: value for name, value in environ.items() if DECIDING.match(name) and not LOGIN.match(name)}
+    return deciding, {str(place): text for place in _files(environ, home) if (text := _text(place))}
+
+
+def _named(deciding: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the folders that variables and configuration files name, each once."""
+    lines = (line for text in texts.values() for line in text.splitlines() if not NO_SOURCE.search(line))
+    yield from dict.fromkeys(path for path in map(_folder, _words((*deciding.values(), *lines))) if path)
 
 
 def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
@@ -78,15 +94,19 @@ def _folder(word: str) -> Path | None:
 
 
 def _listing(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield name, size and mtime of the files in a folder and the folders in it."""
-    count = 0
-    for place, folders, names in os.walk(folder):
-        if place != str(folder):
-            folders.clear()
-        for name in names:
-            count += 1
-            if count > MAX_FILES:
-                return
+    """Yield path, size and mtime of the files in a folder and the folders in it; a local index has many folders."""
+    inner: list[str] = []
+    files = chain(_scan(str(folder), inner), (file for place in inner for file in _scan(place, [])))
+    return islice(files, MAX_FILES)
+
+
+def _scan(folder: str, inner: list[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield path, size and mtime of the files in a folder, and add the folders in it to `inner`, links excepted."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             with suppress(OSError):
-                status = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118  (many)
-                yield os.path.join(place, name), status.st_size, status.st_mtime_ns  # noqa: PTH118
+                if not entry.is_dir():
+                    status = entry.stat()
+                    yield entry.path, status.st_size, status.st_mtime_ns
+                elif not entry.is_symlink():
+                    inner.append(entry.path)

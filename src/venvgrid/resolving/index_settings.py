@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from venvgrid.processes import runner
 from venvgrid.processes.command import Command
+from venvgrid.resolving import index_digest
 from venvgrid.resolving.index import REFUSED, Index, Page
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ TIMEOUT = 30.0  # seconds
 def from_environ(environ: Mapping[str, str], cache: Path, *, offline: bool = False, refresh: bool = False) -> Index:
     """Make the index client with the addresses and credentials of this user."""
     found, get = addresses(environ, Path.home()), fetcher(environ)
-    return Index(addresses=found, cache=cache, get=get, offline=offline, refresh=refresh)
+    folders = index_digest.folders(environ, Path.home())
+    return Index(addresses=found, cache=cache, get=get, offline=offline, refresh=refresh, folders=folders)
 
 
 def addresses(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ have had to meet. Requirements of dependencies are not in the lock: only those o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -17,7 +18,13 @@ from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import InstallMode, LockError
 from venvgrid.model.names import normalise
 from venvgrid.resolving import lockfile
-from venvgrid.resolving.resolver import lock_entry, requirements_of
+from venvgrid.resolving.requirements import requirements_of
+from venvgrid.resolving.resolver import lock_entry
+
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+VERSION = re.compile(r"[0-9A-Za-z.!+_-]+")
+WORD = re.compile(r"\S+")
+HASH = re.compile(r"[a-z0-9_]+:[0-9A-Za-z]+")
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,6 +53,8 @@ def answers(
     found: dict[str, LockEntry | Unresolvable] = {}
     for cell, interpreter in wanted:
         name = cell.id
+        if sum(name in table for table in (lock.cells, lock.impossible, lock.open)) > 1:
+            raise lockfile.edited(path, f" ({name} is in it twice)")
         if name in lock.impossible and not lock.has_checksum:
             message = f"{path} calls {name} impossible and has no checksum; make it again with: venvgrid lock"
             raise LockError(message)
@@ -61,6 +70,8 @@ def answers(
             locked = lock.environments[lock.cells[name]]
             found[name] = _entry(config, cell, locked, interpreter, path)
             if why := _contradiction(config, cell, locked, interpreter, metadata, groups):
+                raise lockfile.edited(path, f" ({name}: {why})")
+            if why := malformed(locked.distributions) or _renamed(locked, lock.cells[name]):
                 raise lockfile.edited(path, f" ({name}: {why})")
     if lock.is_edited:
         raise lockfile.edited(path)
@@ -105,6 +116,25 @@ def first_problem(
     if own and version and own.requires_python and not allows(own.requires_python, version):
         return f"it is for Python {version}, but {own.name} requires Python {own.requires_python}"
     return ""
+
+
+def malformed(distributions: Iterable[Distribution]) -> str:
+    """Return what is wrong with the form of locked distributions, or "": they become lines of a requirements file."""
+    seen: set[str] = set()
+    for item in distributions:
+        if normalise(item.name) in seen:
+            return f"it holds {item.name} twice"
+        seen.add(normalise(item.name))
+        words = (item.name, item.version or "0", item.direct or "-", *item.hashes)
+        forms = (NAME, VERSION, WORD, *(HASH for _ in item.hashes))
+        if wrong := [text for form, text in zip(forms, words, strict=True) if not form.fullmatch(text)]:
+            return f"it holds {wrong[0]!r}"
+    return ""
+
+
+def _renamed(locked: LockedEnvironment, name: str) -> str:
+    """Return that an environment does not have the name that follows from its contents, or ""."""
+    return "" if lockfile.name_of(locked) == name else f"{name} is the name of other contents"
 
 
 def allows(specifier: str, version: str) -> bool:

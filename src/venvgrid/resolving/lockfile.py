@@ -116,7 +116,7 @@ def make(
             notes=entry.notes,
             distributions=entry.distributions,
         )
-        cells[cell] = name = _name(locked)
+        cells[cell] = name = name_of(locked)
         environments[name] = locked
     others = {
         status: {name: item.reason for name, item in planned.items() if item.status is status and name not in cells}
@@ -182,7 +182,7 @@ def read(path: Path, *, accept_edited: bool = False) -> Lock:
         LockError: it is missing, damaged or edited.
     """
     try:
-        lock = parse(path.read_text(encoding="utf-8"), path)
+        lock = parse(path.read_text(encoding="utf-8-sig"), path)  # an editor may add a byte order mark
     except FileNotFoundError as error:
         raise LockError(f"{path} does not exist; make it with: venvgrid lock") from error
     except (OSError, ValueError) as error:
@@ -233,7 +233,7 @@ def changed(before: Lock | None, after: Lock) -> frozenset[str]:
     )
 
 
-def _name(environment: LockedEnvironment) -> str:
+def name_of(environment: LockedEnvironment) -> str:
     """Return the name of an environment: its Python to read, and a digest of its contents."""
     contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
     digest = digests.of_json(contents, 10)

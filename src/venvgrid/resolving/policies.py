@@ -13,7 +13,7 @@ from venvgrid.config import loading
 from venvgrid.config.config_file import read_pyproject
 from venvgrid.model import AxisKind, ConfigError, FrozenPolicy, InfrastructureError, LockError, PolicyError
 from venvgrid.model.names import normalise
-from venvgrid.resolving import lockfile, version_policies
+from venvgrid.resolving import lockfile
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def settle(
 
 
 def _versions(axis: Axis, index: Index, declared: _Declared, today: date) -> PolicyVersions:
+    from venvgrid.resolving import version_policies  # noqa: PLC0415  (most configurations need none)
+
     try:
         if axis.kind is AxisKind.PYTHON:
             return version_policies.of_python(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.config import axis_values
+from venvgrid.installers import resolver_errors
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
@@ -20,7 +20,7 @@ from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
 from venvgrid.project.local_wheels import Placing
-from venvgrid.resolving.impossibility import Examiner, StaleError
+from venvgrid.resolving.requirements import name_of, requirements_of
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, Distribution, Interpreter
     from venvgrid.project.local_wheels import LocalWheels
     from venvgrid.project.metadata import Metadata
+    from venvgrid.resolving.requirements import Requirements
     from venvgrid.resolving.version_policies import Release
 
 INVALID = ".again"  # suffix in place of ".json": the cached result was wrong
@@ -39,18 +40,6 @@ FRESH_PAST = 7 * 86400.0
 # An era ends a week after the release of its newest pin: immediate fixes belong to it.
 AFTER_RELEASE = timedelta(days=7)
 TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists only while resolving
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirements:
-    """The requirements of one cell, apart from its interpreter, as PEP 508."""
-
-    pins: tuple[str, ...]
-    absent: tuple[str, ...]  # normalised names
-    extras: tuple[str, ...]
-    resolution: Resolution
-    as_of: str  # "", "release", or RFC 3339
-    requires: tuple[str, ...]  # of the tests: install.requires and the groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +94,8 @@ class Resolver:
             return result
         unwanted = [item.name for item in result.distributions if item.name in needs.absent]
         if unwanted:
-            return Unresolvable(reason=f"{', '.join(unwanted)} must be absent, but the project or the tests need it")
+            who = self._who_requires(unwanted, request, interpreter)
+            return Unresolvable(reason=f"{', '.join(unwanted)} must be absent, but {who} it")
         entry = lock_entry(
             self.config,
             cell,
@@ -142,6 +132,16 @@ class Resolver:
         newest = max(datetime.fromisoformat(text) for text in uploaded)
         end = (newest.astimezone(UTC) + AFTER_RELEASE).date() + timedelta(days=1)
         return f"{end.isoformat()}T00:00:00Z", ()
+
+    def _who_requires(self, names: list[str], request: ResolveRequest, interpreter: Interpreter) -> str:
+        """Return which requirement of a cell brings distributions, with its verb."""
+        pins = resolver_errors.readable_pins(request)
+        for line in request.requirements:
+            result = self._resolve_or_read(replace(request, requirements=(line,)), interpreter)
+            if isinstance(result, Resolved) and any(item.name in names for item in result.distributions):
+                name = name_of(line)
+                return "the tests require" if name == TEST_REQUIREMENTS else f"{pins.get(name, name)} requires"
+        return "other distributions of the cell require"
 
     def _request(self, needs: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
         return ResolveRequest(
@@ -181,11 +181,11 @@ class Resolver:
         result = installer.resolve(replace(request, refresh=invalid.exists()))
         if isinstance(result, Unresolvable) and not self.offline:
             result = self._examined(request, result, installer, is_fresh=invalid.exists())
-            if isinstance(result, ResolveFailed):  # the installer may have kept the answer of an ill index
+            if not _may_keep(result):  # the installer may have kept the answer of an ill index
                 with suppress(OSError):
                     invalid.parent.mkdir(parents=True, exist_ok=True)
                     invalid.touch()
-        if not isinstance(result, ResolveFailed):
+        if _may_keep(result):
             kind = "resolved" if isinstance(result, Resolved) else "unresolvable"
             data = {"created": self.clock(), "kind": kind, "answer": serialization.to_plain(result)}
             json_cache.save(file, data)
@@ -197,12 +197,16 @@ class Resolver:
         self, request: ResolveRequest, found: Unresolvable, installer: Installer, *, is_fresh: bool
     ) -> ResolveResult:
         """Return the checked reason of an impossible cell; resolve again if the installer saw an old index."""
+        from venvgrid.resolving.impossibility import Examiner, StaleError  # noqa: PLC0415  (as seldom as its patterns)
+
+        if found.notes:  # the cut-off date was not applied, so it is no reason
+            request = replace(request, cutoff="")
         needs = (*self.config.install.requires, *self.groups)
         pinned = (axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
         examiner = Examiner(
             releases=self.releases,
             resolve=installer.resolve,
-            written=frozenset((*map(normalise, pinned), *map(_name_of, needs))),
+            written=frozenset((*map(normalise, pinned), *map(name_of, needs))),
             confirmed=self.confirmed,
         )
         try:
@@ -215,39 +219,6 @@ class Resolver:
         name = self.installer_for(interpreter).name
         key = digests.of_json([__version__, name, self.index(), serialization.to_plain(request)], 40)
         return self.cache / "resolutions" / f"{key}.json"
-
-
-def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requirements:
-    """Return the requirements of a cell; `groups` are those of the dependency groups."""
-    pins: list[str] = []
-    absent: list[str] = []
-    extras, resolution, as_of = config.project.extras, config.install.resolution, config.install.as_of or ""
-    for axis in config.axes:
-        value = cell.axes[axis.name]
-        if axis.kind is AxisKind.DEPENDENCY:
-            pin = requirement(axis.name, value)
-            (pins if pin else absent).append(pin or normalise(axis.name))
-        elif axis.kind is AxisKind.EXTRAS:
-            extras = tuple(part for part in value.split(",") if part)
-        elif axis.kind is AxisKind.RESOLUTION:
-            resolution = Resolution(value)
-        elif axis.kind is AxisKind.AS_OF:
-            as_of = value
-    requires = tuple(line for line in (*config.install.requires, *groups) if _name_of(line) not in absent)
-    return Requirements(
-        pins=tuple(pins),
-        absent=tuple(absent),
-        extras=extras,
-        resolution=resolution,
-        as_of="" if as_of == "today" else as_of,
-        requires=requires,
-    )
-
-
-def requirement(axis_name: str, value: str) -> str | None:
-    """Return the PEP 508 requirement for a value of a dependency axis, or None for "absent"."""
-    specifier = axis_values.version_specifier(value)
-    return None if specifier is None else f"{axis_name}{specifier}"
 
 
 def lock_entry(
@@ -279,6 +250,10 @@ def lock_entry(
     )
 
 
+def _may_keep(result: ResolveResult) -> bool:
+    return isinstance(result, Resolved) or (isinstance(result, Unresolvable) and result.may_keep)
+
+
 def _read_cached(file: Path, now: float, limit: float) -> ResolveResult | None:
     """Return a cached result of at most `limit` seconds, or None; one from the future is of a clock that was wrong."""
     with suppress(ValueError, KeyError, TypeError):
@@ -288,9 +263,3 @@ def _read_cached(file: Path, now: float, limit: float) -> ResolveResult | None:
             result: ResolveResult = serialization.from_plain(kind, data["answer"])
             return result
     return None
-
-
-def _name_of(line: str) -> str:
-    from packaging.requirements import Requirement  # noqa: PLC0415  (70 ms, and plans from a lock do without)
-
-    return normalise(Requirement(line).name)

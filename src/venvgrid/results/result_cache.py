@@ -54,8 +54,9 @@ MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier bran
 class ResultCache:
     """The green results of one project.
 
-    `folder` holds them. `inputs` returns the digest of the project's inputs, `content_of` the content of a file as
-    text. `may_use` False: results are kept, but not used. `clock` returns the time in UTC.
+    `folder` holds them. `inputs` returns the digest of the project's inputs, `content_of` the state of a place as text
+    (see `project.reads`). `inherited` is what processes inherit besides variables. `may_use` False: results are kept,
+    but not used. `clock` returns the time in UTC.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class ResultCache:
     arguments: tuple[str, ...]
     environ: Mapping[str, str]
     inputs: Callable[[], str]
+    inherited: tuple[object, ...] = ()
     content_of: Callable[[str], str] = lambda _path: ""
     may_use: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -182,6 +184,7 @@ class ResultCache:
             "the wheel of the project": project,
             "the arguments of the tests": list(self.arguments),
             "files of the project": self.inputs(),
+            "limits, umask or time zone": list(self.inherited),
             ALL_VARIABLES: [sorted(given.items()), sorted(building.items())],
         }
         found = {name: _digest(value)[:32] for name, value in contents.items()}

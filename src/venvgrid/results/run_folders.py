@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import os
+import random
 import re
-import secrets
 import shutil
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,8 @@ from venvgrid.storage import own_folders
 from venvgrid.storage.atomic import sync_folder, trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from venvgrid.model import CellResult
 
 
@@ -37,6 +39,7 @@ MAX_LOG_BYTES = 400_000  # bytes that are read for a report
 
 
 _STAMP = "%Y%m%d-%H%M%S"
+_RANDOM = random.SystemRandom()  # `secrets` imports much more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -105,12 +108,23 @@ def create(root: Path, *, now: datetime) -> RunFolder:
     return RunFolder(id=folder.name, path=folder)
 
 
+@contextmanager
+def discarded_on(kind: type[Exception], root: Path, folder: RunFolder) -> Iterator[None]:
+    """Delete the folder of a run that ends with an error of this kind: it was no run."""
+    try:
+        yield
+    except kind:
+        with suppress(OSError):
+            own_folders.delete(root, RUNS, folder.id)
+        raise
+
+
 def _next_id(earlier: list[str], now: datetime) -> str:
     stamp = now.astimezone(UTC).strftime(_STAMP)
     found = _ID.fullmatch(max(earlier, default=""))
     if found is None or found[1] < stamp:
-        return f"{stamp}-{secrets.randbelow(0x8000):04x}"
-    number = int(found[2], 16) + 1 + secrets.randbelow(16)  # in the same second, or the clock was put back
+        return f"{stamp}-{_RANDOM.randrange(0x8000):04x}"
+    number = int(found[2], 16) + 1 + _RANDOM.randrange(16)  # in the same second, or the clock was put back
     if number <= 0xFFFF:  # noqa: PLR2004 - what four hexadecimal digits hold
         return f"{found[1]}-{number:04x}"
     later = datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)

@@ -13,7 +13,6 @@ from venvgrid.outcomes import probe
 from venvgrid.outcomes.attestation import Expectation
 from venvgrid.processes import variables
 from venvgrid.processes.command import Command
-from venvgrid.project import reads
 from venvgrid.resolving import lock_check
 from venvgrid.results import coverage
 from venvgrid.storage import own_folders
@@ -89,7 +88,7 @@ class CellCommands:
 
     def probe(self, task: TestTask, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
         """Switch the probe on and return its variables. Cells run at once: each has a pytest cache of its own."""
-        cache = shlex.quote(f"cache_dir={own_folders.check(self.private_folder(task.cell), 'pytest')}")
+        cache = shlex.quote(f"cache_dir={own_folders.make_plain(self.private_folder(task.cell), 'pytest')}")
         return probe.switch_on(
             scratch,
             prefix=str(task.environment.path),
@@ -98,7 +97,6 @@ class CellCommands:
             options=f"-o {cache}",
             user_env=child,
             limit=self.config.test.timeout,
-            unnoted=(*reads.SYSTEM, f"{self.private_folder(task.cell)}{os.sep}"),
         )
 
     def report_file(self, task: TestTask) -> Path | None:

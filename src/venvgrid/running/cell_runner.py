@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
+from venvgrid.model.result import Footprint
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
+from venvgrid.outcomes.witness import Ran, Witnessed
 from venvgrid.processes.diagnosis import last_exception, with_last_line
 from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 
     from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model import SuiteOptions
-    from venvgrid.model.result import Footprint
     from venvgrid.processes.command import Command, Completed
     from venvgrid.project.inputs import Changes, Inputs
     from venvgrid.running.cell_command import CellCommands
@@ -63,18 +65,28 @@ class CellRunner:
             return TestDone(result=base_result(task.cell, task.entry), is_changed=True)
         post(StageStarted(cell=task.cell.id, stage=Stage.TEST))
         began = time.monotonic()
-        before, opened = self.inputs().changes(), dict[str, str]()
+        before, witnessed = self.inputs().changes(), list[Witnessed]()
         bytecode.drop_stale(self.inputs())
         scratch = Path(tempfile.mkdtemp(prefix="c"))  # short: paths of sockets are
         try:
-            result, edited = self._attempts(task, post, scratch, opened)
-            result = self._with_footprint(result, before, reads.judge(opened, self.inputs(), self._own(task, scratch)))
+            result, edited = self._attempts(task, post, scratch, witnessed)
+            seen = functools.reduce(Witnessed.and_then, witnessed, Witnessed())
+            result = self._with_footprint(result, before, self._footprint(task, seen, scratch))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        tested = self._checked(task, result, edited, is_plain=bool(opened) and COMPILED_BY_HAND not in opened.values())
+        tested = self._checked(task, result, edited, is_plain=_is_plain(seen))
         took = time.monotonic() - began
         post(StageFinished(cell=task.cell.id, stage=Stage.TEST, duration=took))
         return replace(tested, result=replace(tested.result, durations={**tested.result.durations, "test": took}))
+
+    def _footprint(self, task: TestTask, seen: Witnessed, scratch: Path) -> Footprint:
+        """Return what the tests of a cell read."""
+        if seen.silent:
+            return Footprint(doubt="a process of its tests does not say what it reads")
+        command = self.commands.tests(task, {})
+        ran = (Ran(cwd=str(command.cwd), argv=command.argv), *seen.ran)
+        folder = str(task.environment.python.parent)
+        return reads.judge(seen.opened, ran, self.inputs(), self._own(task, scratch), folder)
 
     def _own(self, task: TestTask, scratch: Path) -> tuple[str, ...]:
         """Return the folders of a cell, whose files are no inputs."""
@@ -97,7 +109,7 @@ class CellRunner:
         return replace(result, notes=(*result.notes, *notes), footprint=footprint)
 
     def _attempts(
-        self, task: TestTask, post: Post, scratch: Path, opened: dict[str, str]
+        self, task: TestTask, post: Post, scratch: Path, witnessed: list[Witnessed]
     ) -> tuple[CellResult, frozenset[str]]:
         """Return the result, and the files that were imported after the tests had changed them."""
         broken = self._smoke(task, scratch)
@@ -106,7 +118,7 @@ class CellRunner:
         attempt = leaked = 0
         while True:
             attempt += 1
-            judged, left = self._attempt(task, post, scratch / str(attempt), attempt, opened)
+            judged, left = self._attempt(task, post, scratch / str(attempt), attempt, witnessed)
             leaked += left
             retry = judged.outcome.is_red and judged.outcome is not Outcome.MISMATCH and attempt <= self._suite.retries
             if not retry:
@@ -158,16 +170,17 @@ class CellRunner:
         )
 
     def _attempt(
-        self, task: TestTask, post: Post, scratch: Path, attempt: int, opened: dict[str, str]
+        self, task: TestTask, post: Post, scratch: Path, attempt: int, witnessed: list[Witnessed]
     ) -> tuple[judgement.Judgement, int]:
-        """Run the command once; return the verdict, and how many processes outlived it. Add to `opened`."""
+        """Run the command once; return the verdict, and how many processes outlived it. Add to `witnessed`."""
         scratch.mkdir(parents=True)
         child = self.commands.variables(task, scratch)
         if self._suite.coverage:  # of an earlier run
             measured = self.commands.coverage_folder(task.cell)
             own_folders.delete(measured.parent, measured.name)
         before = record.versions(task.environment.site, self.commands.axis_packages())
-        seen = CellWitness(task=task, scene=scene_of(task, self.commands.config), folder=scratch / "witness")
+        scene, private = scene_of(task, self.commands.config), self.commands.private_folder(task.cell)
+        seen = CellWitness(task=task, scene=scene, folder=scratch / "witness", private=private)
         child |= seen.switch_on()
         stream = None
         if self._suite.reports == judgement.PYTEST:
@@ -178,7 +191,7 @@ class CellRunner:
         watched = ProgressMonitor(task.cell.id, stream, post, attempt)
         completed = self.run(self.commands.tests(task, child), poll=watched.poll)
         watched.poll()
-        opened |= watched.observed.opened
+        witnessed.append(seen.seen())
         stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""
         if stacks:
             self._tell(task, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
@@ -199,7 +212,7 @@ class CellRunner:
             self.commands.expectation(task),
             report=junit_input.read(report, earlier, limits) if report else None,
             before=before,
-            finding=seen.finding(),
+            finding=seen.finding(witnessed[-1]),
             after=record.versions(task.environment.site, self.commands.axis_packages()),
         )
         if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
@@ -227,3 +240,8 @@ class CellRunner:
         footprint = replace(result.footprint, doubt="its tests changed the environment")
         noted = replace(result, notes=(*result.notes, note), footprint=footprint)
         return TestDone(result=noted, is_changed=not task.alone, is_poisoned=bool(seen.poisoned))
+
+
+def _is_plain(seen: Witnessed) -> bool:
+    """Return whether all processes would have noted a compiled file that was written by hand, and none was."""
+    return 0 < len(seen.processes) == seen.hooked and COMPILED_BY_HAND not in seen.opened.values()

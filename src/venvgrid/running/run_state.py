@@ -6,14 +6,16 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model import CellFinished, CellPlanned, CellResult, PlannedCell, RunStarted, Status
+from venvgrid.model import CellFinished, CellPlanned, CellResult, LockEntry, PlannedCell, RunStarted, Status
 from venvgrid.model.result import OUTCOME_OF_STATUS
+from venvgrid.resolving import lock_check, lockfile
 from venvgrid.running.tasks import base_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from venvgrid.model import Cell, Event, LockEntry
+    from venvgrid.model import Cell, Event, Interpreter
+    from venvgrid.project.metadata import Metadata
     from venvgrid.running.request import RunRequest
 
 
@@ -73,6 +75,19 @@ class RunState:
         planned = CellPlanned(cell=cell.id, status=status, reason=reason)
         result = replace(self.known(cell), outcome=OUTCOME_OF_STATUS[status], reason=reason, log=log)
         return [planned, self.finished(result)]
+
+    def refuse_locked(self, metadata_for: Callable[[Interpreter], Metadata | None]) -> list[Event]:
+        """Finish the locked cells whose lock contradicts the project, where only a build told what it requires."""
+        events: list[Event] = []
+        for cell in list(self.unfinished()) if self._request.metadata is None else ():
+            entry, config = self._request.locked.get(cell.id), self._request.config
+            metadata = metadata_for(entry.interpreter) if isinstance(entry, LockEntry) else None
+            if isinstance(entry, LockEntry) and metadata is not None:
+                markers = entry.interpreter.markers
+                why = lock_check.first_problem(config, cell, entry.distributions, markers, metadata=metadata)
+                reason = f"{lockfile.path_for(config).name} does not fit the project: {why}; type: venvgrid lock"
+                events += self.end(cell, Status.FAILED, reason) if why else []
+        return events
 
     def finished(self, result: CellResult) -> CellFinished:
         """Record the result of a cell, with the durations of its stages."""

@@ -158,7 +158,9 @@ class Scheduler:
 
     def _wheel_built(self, task: tasks.WheelTask, done: tasks.WheelDone) -> Followed:
         self._prerequisites.built(task.interpreter, done.wheel)
-        return self._go_on()
+        refused = self.state.refuse_locked(self._prerequisites.metadata_for)
+        more, ready = self._go_on()
+        return [*refused, *more], ready
 
     def _go_on(self) -> Followed:
         """Begin the first wheels, resolve what can be resolved, finish what need not run, build what can be built."""

@@ -17,12 +17,14 @@ from venvgrid.model.names import normalise
 from venvgrid.outcomes import provenance, witness
 from venvgrid.outcomes.judgement import EXIT_STATUS, JUNIT
 from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
+from venvgrid.project import reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from venvgrid.environments.package_cache.record import InstalledFiles
     from venvgrid.model import Config, Environment
+    from venvgrid.outcomes.witness import Witnessed
     from venvgrid.running.tasks import TestTask
 
 SOURCE_FOLDERS = ("", "src", "lib", "python")  # of a checkout, in which its packages may be
@@ -31,19 +33,26 @@ SIZE_LIMIT = 1 << 24  # bytes of a file that is compared by its content
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellWitness:
-    """The witness of one run of a cell's command. `folder` is for this run alone."""
+    """The witness of one run of a cell's command. `folder` is for this run alone.
+
+    Files below its parent and below the `private` folder of the cell are read without a note.
+    """
 
     task: TestTask
     scene: Scene
     folder: Path
+    private: Path
 
     def switch_on(self) -> dict[str, str]:
         """Prepare the witness and return its variables."""
         return witness.switch_on(self.folder, self._specification())
 
-    def finding(self) -> Finding:
+    def seen(self) -> Witnessed:
+        """Return what the processes of the command recorded."""
+        return witness.read(self.folder)
+
+    def finding(self, seen: Witnessed) -> Finding:
         """Compare what the processes of the command imported with what is installed."""
-        seen = witness.read(self.folder)
         owned: set[str] = set()
 
         def is_owned(path: str) -> bool:
@@ -57,6 +66,8 @@ class CellWitness:
     def _specification(self) -> Iterator[tuple[str, str]]:
         site, scene = self.task.environment.site, self.scene
         yield "site", str(site)
+        for prefix in (*reads.SYSTEM, *(f"{place}{os.sep}" for place in (self.private, self.folder.parent))):
+            yield "unnoted", prefix
         for folder in dict.fromkeys((str(self.task.environment.path), os.path.realpath(self.task.environment.path))):
             yield "inside", folder
         for item in scene.watched:

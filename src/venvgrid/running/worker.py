@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from venvgrid.environments.builder import BuildError
 from venvgrid.installers import progress
 from venvgrid.model import InfrastructureError, Stage, StageFinished, StageProgress, StageStarted
 from venvgrid.processes.diagnosis import headline
@@ -30,13 +29,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """The tools of one machine for a run; `test` tests a cell, `fresh` rebuilds environments."""
+    """The tools of one machine for a run; `test` tests a cell, `fresh` rebuilds environments.
+
+    `store` and `bytecode` are made with the first build.
+    """
 
     interpreters: InterpreterProvider
     wheel_cache: WheelCache
     resolver: Callable[[Metadata | None], Resolver]
-    store: EnvironmentStore
-    bytecode: Bytecode
+    store: Callable[[], EnvironmentStore]
+    bytecode: Callable[[], Bytecode]
     test: Callable[[tasks.TestTask, Post], tasks.TestDone]
     fresh: bool = False
 
@@ -56,11 +58,11 @@ class Worker:
                     return self.test(task, post)
                 case tasks.CompileTask():
                     environment = task.environment
-                    kept = self.bytecode.collect(environment.cached_packages, task.imported, environment.interpreter)
+                    kept = self.bytecode().collect(environment.cached_packages, task.imported, environment.interpreter)
                     return tasks.CompileDone(files=kept)
         except OSError as error:
             return _failed(f"{error.filename}: {error.strerror}" if error.strerror else str(error))
-        except (ProjectError, BuildError, InfrastructureError) as error:
+        except (ProjectError, InfrastructureError) as error:
             return _failed(str(error))
 
     def _resolve(self, task: tasks.ResolveTask, post: Post) -> tasks.ResolveDone:
@@ -83,8 +85,9 @@ class Worker:
 
     def _environment(self, task: tasks.BuildTask) -> Environment:
         """Build or reuse an environment, and link `.venvgrid/envs/CELL` of its cells to it."""
+        store = self.store()
         try:
-            environment = self.store.ensure(
+            environment = store.ensure(
                 task.entry,
                 task.wheel,
                 project=task.project,
@@ -92,11 +95,11 @@ class Worker:
                 fresh=self.fresh and not task.alone,
                 may_link=not task.alone,
             )
-        except BuildError:
+        except InfrastructureError:
             self.resolver(None).invalidate(task.entry.key)  # the index may have given a wrong answer
             raise
         for cell in task.cells:
-            self.store.link(cell.id, environment)
+            store.link(cell.id, environment)
         return environment
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import tempfile
 import time
@@ -80,7 +79,7 @@ def read_sealed(path: Path) -> str:
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    partial = target.with_name(f".venvgrid-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    partial = target.with_name(f".venvgrid-{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         with partial.open("xb") as file:
             file.write(data)

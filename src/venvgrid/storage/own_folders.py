@@ -24,6 +24,7 @@ JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)  # of Windows
 WITH_FOLDERS = ("runs", "store", "cells", "results-cache")
 CELL_FOLDERS = ("measured", "pytest")
 LOCK = "lock"
+TRASH = "trash-"  # the name of what is being deleted begins so
 
 
 class LinkError(InfrastructureError):
@@ -56,6 +57,24 @@ def make(root: Path, *names: str) -> Path:
     return path
 
 
+def make_plain(root: Path, *names: str) -> Path:
+    """Return a folder for other programs to write into: checked, made, and without links and files of two names in it.
+
+    Raises:
+        LinkError: a folder on the way is not real.
+        OSError: it cannot be made, or a link cannot be deleted.
+    """
+    path = make(root, *names)
+    for folder, folders, files in os.walk(path):
+        for place in (os.path.join(folder, name) for name in (*folders, *files)):  # noqa: PTH118  (many)
+            status = os.lstat(place)
+            if _is_junction(status):
+                os.rmdir(place)  # noqa: PTH106
+            elif stat.S_ISLNK(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink > 1):
+                os.unlink(place)  # noqa: PTH108
+    return path
+
+
 def write(root: Path, name: str, text: str) -> None:
     """Write a small file in the folder `root`; a link or another name of the old file is replaced, not followed.
 
@@ -82,6 +101,12 @@ def delete(root: Path, *names: str) -> None:
             path.rmdir()
         else:
             path.unlink()
+
+
+def sweep(root: Path) -> None:
+    """Finish the deletions of a killed run in the folder `root`."""
+    for trash in root.glob(f"{TRASH}*"):
+        delete(root, trash.name)
 
 
 def check_all(root: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid import testing
-from venvgrid.installers import resolver_errors
-from venvgrid.installers.base import ResolveFailed, ResolveRequest, Unresolvable
+from venvgrid.installers import pip, resolver_errors
+from venvgrid.installers.base import CauseKind, ResolveFailed, ResolveRequest, Unresolvable
 
 NO_WHEEL = """\
 error: No solution found when resolving dependencies
@@ -149,3 +151,52 @@ def test_a_reason_is_one_short_line(output: str) -> None:
         assert isinstance(answer, Unresolvable | ResolveFailed)
         assert 0 < len(answer.reason) <= resolver_errors.MAX_REASON_LENGTH + 60
         assert "\n" not in answer.reason
+
+
+NOT_BUILT = """\
+error: Failed to download and build `sibl @ git+https://host/sibl`
+  cause: Building source distributions for `sibl` is disabled
+"""
+BROKEN = """\
+error: No solution found when resolving dependencies
+  cause: Because certi==2024.1 has an invalid package format and you require certi, we can conclude that your requirements are unsatisfiable.
+"""
+FIRST_INDEX = """\
+error: No solution found when resolving dependencies
+  cause: Because only toy==4.0 is available and you require toy==1.0.*, we can conclude that your requirements are unsatisfiable.
+
+hint: `toy` was found on http://host/simple, but not at the requested version (toy==1.0.*). A compatible version may be available on a subsequent index
+"""
+
+
+def test_a_build_that_is_off_names_the_way_out() -> None:
+    """A repository has no wheel: the resolve has failed, and the reason says what to write."""
+    asked = ResolveRequest(interpreter=testing.interpreter(), requirements=("sibl @ git+https://host/sibl",))
+    answer = resolver_errors.from_uv(asked, NOT_BUILT)
+    assert isinstance(answer, ResolveFailed)
+    assert answer.reason.endswith('allow it with install.source-builds = ["sibl"]')
+
+
+def test_broken_files_and_the_first_index_are_causes() -> None:
+    """They are told by the distribution, for the examiner."""
+    asked = ResolveRequest(interpreter=testing.interpreter(), requirements=("toy==1.0.*", "certi"))
+    for text, kind, told in (
+        (BROKEN, CauseKind.BROKEN, "the index gave a file of certi==2024.1 that is no whole wheel"),
+        (FIRST_INDEX, CauseKind.ONLY, "toy 1.0 is not in http://host/simple, the first index that has toy"),
+    ):
+        answer = resolver_errors.from_uv(asked, text)
+        assert isinstance(answer, Unresolvable)
+        assert answer.causes[0].kind is kind
+        assert told in answer.causes[0].reason
+
+
+def test_a_report_of_pip_keeps_commit_and_folder() -> None:
+    """A direct reference is installed from the lock as it was resolved: not the newest commit, not the whole repository."""
+    git = {"url": "https://x/a", "vcs_info": {"vcs": "git", "commit_id": "4"}, "subdirectory": "in"}
+    rows = [
+        {"download_info": git, "is_direct": True, "metadata": {"name": "a", "version": "1"}},
+        {"download_info": {"url": "https://x/b.whl"}, "is_direct": True, "metadata": {"name": "b", "version": "1"}},
+        {"download_info": {"url": "https://x/c.whl"}, "metadata": {"name": "c", "version": "1"}},
+    ]
+    found = pip.read_report(json.dumps({"install": rows}))
+    assert [item.direct for item in found] == ["git+https://x/a@4#subdirectory=in", "https://x/b.whl", ""]

@@ -56,6 +56,8 @@ def test_a_lock_is_an_answer() -> None:
          [Distribution(name="a", version="1.0", hashes=("sha256:3",), direct="https://x/a.zip")]),
         ('vcs = { type = "git", url = "https://x/a", commit-id = "4" }',
          [Distribution(name="a", version="1.0", direct="git+https://x/a@4")]),
+        ('vcs = { type = "git", url = "https://x/a", commit-id = "4", subdirectory = "in/it" }',
+         [Distribution(name="a", version="1.0", direct="git+https://x/a@4#subdirectory=in/it")]),
         ('archive = { path = "/tmp/a-1.0-py3-none-any.whl", hashes = { sha256 = "5" } }',
          [Distribution(name="a", version="1.0", hashes=("sha256:5",), direct="file:///tmp/a-1.0-py3-none-any.whl")]),
         ('directory = { path = "/tmp/a" }', [Distribution(name="a", version="1.0", direct="file:///tmp/a")]),

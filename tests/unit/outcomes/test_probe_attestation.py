@@ -1,17 +1,16 @@
 """What the probe attests from inside, piece by piece, on the Python of today; every Python is tried end to end."""
-# ruff: noqa: SIM300, SLF001 - expected == actual; the pieces are private to the one file
+# ruff: noqa: SIM300, SLF001 - expected == actual; the pieces are private to the module
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from venvgrid.processes.guests import PROBE_FILE
+from inside import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,15 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-@pytest.fixture(scope="module")
-def inside() -> Any:
-    """The module, loaded from its file under its own name without being imported as a plugin."""
-    spec = importlib.util.spec_from_file_location(PROBE_FILE.stem, PROBE_FILE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+inside = probe("attestation")
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -55,20 +46,20 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     ],
 )
 def test_installed_versions(
-    inside: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: str
 ) -> None:
     """Of wheels and of everything older, whatever way the name is spelled."""
     monkeypatch.setattr(sys, "path", ["/nowhere", str(write(tmp_path, files)), "relative"])
-    assert expected == inside._attest({"distributions": ["foo.bar"]})["packages"]["foo.bar"]
+    assert expected == inside.attest({"distributions": ["foo.bar"]})["packages"]["foo.bar"]
 
 
-def test_the_first_copy_wins(inside: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_copy_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it does for an import; "" is the current folder."""
     write(tmp_path / "a", {"foo-1.0.dist-info/METADATA": "Version: 1.0\n"})
     write(tmp_path / "b", {"foo-2.0.dist-info/METADATA": "Version: 2.0\n"})
     monkeypatch.chdir(tmp_path / "b")
     monkeypatch.setattr(sys, "path", ["", str(tmp_path / "a")])
-    assert {"foo": "2.0"} == inside._attest({"distributions": ["foo"]})["packages"]
+    assert {"foo": "2.0"} == inside.attest({"distributions": ["foo"]})["packages"]
 
 
 @pytest.mark.parametrize(
@@ -83,9 +74,7 @@ def test_the_first_copy_wins(inside: Any, tmp_path: Path, monkeypatch: pytest.Mo
         ({"top_level.txt": "bar\nfoo\n"}, ["given"]),
     ],
 )  # fmt: skip
-def test_importable_names_of_a_distribution(
-    inside: Any, tmp_path: Path, files: dict[str, str], expected: list[str]
-) -> None:
+def test_importable_names_of_a_distribution(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
     """From RECORD, from what the caller knows, from top_level.txt; never "tests"; its own name first."""
     given = None if "__editable" in files.get("RECORD", "") else ["given"]
     assert expected == inside._modules("foo", given, str(write(tmp_path, files)))
@@ -108,7 +97,7 @@ def module(name: str, **values: object) -> ModuleType:
     return made
 
 
-def test_what_was_imported_counts(inside: Any, code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_imported_counts(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where sys.modules says that it came from, whatever an import would find now."""
     origin = code / "checkout" / "mine" / "__init__.py"
     monkeypatch.setitem(sys.modules, "mine", module("mine", __file__=str(origin)))
@@ -116,22 +105,20 @@ def test_what_was_imported_counts(inside: Any, code: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("name", "file"), [("mine", "mine/__init__.py"), ("single", "single.py"), ("space", "space")])
-def test_what_was_not_imported_is_looked_for(inside: Any, code: Path, name: str, file: str) -> None:
+def test_what_was_not_imported_is_looked_for(code: Path, name: str, file: str) -> None:
     """And not imported by that."""
     assert (str(code / "env" / file), False) == inside._origin_of(name, None, None, str(code / "env"))
     assert name not in sys.modules
 
 
-def test_a_part_of_a_namespace_is_looked_for(inside: Any, code: Path) -> None:
+def test_a_part_of_a_namespace_is_looked_for(code: Path) -> None:
     """A namespace package has parts in several places."""
     assert (str(code / "checkout" / "space" / "b.py"), False) == inside._origin_of(
         "space-b", ["space.b"], None, str(code / "env")
     )
 
 
-def test_of_a_namespace_only_what_is_foreign_tells_something(
-    inside: Any, code: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_namespace_only_what_is_foreign_tells_something(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its parts in the environment may be of other distributions."""
     monkeypatch.setitem(sys.modules, "space", module("space", __path__=["x"]))
     monkeypatch.setitem(sys.modules, "space.a", module("space.a", __file__=str(code / "env" / "space" / "a.py")))
@@ -141,7 +128,7 @@ def test_of_a_namespace_only_what_is_foreign_tells_something(
     assert (foreign, True) == inside._origin_of("space", None, None, str(code / "env"))
 
 
-def test_the_foreign_one_of_several_modules_is_told(inside: Any, code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_foreign_one_of_several_modules_is_told(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A distribution of two modules, one of them shadowed."""
     foreign = str(code / "checkout" / "mine" / "__init__.py")
     monkeypatch.setitem(sys.modules, "single", module("single", __file__=str(code / "env" / "single.py")))
@@ -163,7 +150,7 @@ class Nasty:
     ids=["None", "an object that raises", "a number", "no file", "a number for a file"],
 )
 def test_whatever_is_in_sys_modules_does_no_harm(
-    inside: Any, code: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]
+    code: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]
 ) -> None:
     """It is not taken for the module."""
     monkeypatch.setitem(sys.modules, "mine", make())
@@ -171,7 +158,7 @@ def test_whatever_is_in_sys_modules_does_no_harm(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
-def test_links_of_folders_are_followed_and_of_files_not(inside: Any, tmp_path: Path) -> None:
+def test_links_of_folders_are_followed_and_of_files_not(tmp_path: Path) -> None:
     """An environment may be reached by a link; an installer may have linked its files from a cache."""
     write(tmp_path, {"cache/x.py": "", "env/y.py": ""})
     (tmp_path / "env" / "x.py").symlink_to(tmp_path / "cache" / "x.py")

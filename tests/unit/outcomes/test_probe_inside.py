@@ -1,33 +1,25 @@
 """The inside of the probe, piece by piece, on the Python of today; all of it on every Python is tried end to end."""
-# ruff: noqa: SIM300, SLF001 - expected == actual; the pieces are private to the one file
+# ruff: noqa: SIM300, SLF001 - expected == actual
 
 from __future__ import annotations
 
 import errno
-import importlib.util
 import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from inside import probe
 
 from venvgrid.outcomes.probe import switch_on
-from venvgrid.processes.guests import PROBE_FILE
+from venvgrid.processes.guests import PROBE_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def inside() -> Any:
-    """The module, loaded from its file under its own name without being imported as a plugin."""
-    spec = importlib.util.spec_from_file_location(PROBE_FILE.stem, PROBE_FILE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+plugin, results, stream, switch = (probe(name) for name in ("plugin", "results", "stream", "switch"))
 
 
 def report(when: str = "call", outcome: str = "passed", name: str = "TestReport", **values: object) -> object:
@@ -62,17 +54,17 @@ SETUP, CALL, TEARDOWN = report("setup"), report(), report("teardown")
         ([SETUP, report(outcome="a plugin's own"), TEARDOWN], "failed"),
     ],
 )
-def test_phases_and_subtests_come_to_one_verdict(inside: Any, reports: list[object], expected: str | None) -> None:
+def test_phases_and_subtests_come_to_one_verdict(reports: list[object], expected: str | None) -> None:
     """The worst counts; setup and teardown alone prove nothing; what is unknown is not green."""
-    test = inside._Test(0.0)
+    test = results.TestResult(0.0)
     for item in reports:
         test.add(item)
     assert expected == test.verdict
 
 
-def test_durations_are_of_the_probes_own_clock(inside: Any) -> None:
+def test_durations_are_of_the_probes_own_clock() -> None:
     """In this process by the clock, of a worker's test by its reports, never negative."""
-    local, remote, backwards = inside._Test(10.0), inside._Test(10.0), inside._Test(10.0)
+    local, remote, backwards = results.TestResult(10.0), results.TestResult(10.0), results.TestResult(10.0)
     for item in (
         report("setup", duration=0.25),
         report(duration=0.5),
@@ -99,7 +91,7 @@ def switched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     variables = {**user, **switch_on(tmp_path / "run", prefix=sys.prefix, options="-o a=b", user_env=user)}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "run" / "path"), str(PROBE_FILE.parent), "/else"])
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "run" / "path"), str(PROBE_FOLDER.parent), "/else"])
     return variables
 
 
@@ -108,43 +100,43 @@ def environment() -> dict[str, str | None]:
     return {name: os.environ.get(name) for name in ("PYTEST_ADDOPTS", "PYTHONPATH", "VENVGRID_PROBE")}
 
 
-def test_the_switch_removes_itself_and_nothing_else(inside: Any, switched: dict[str, str]) -> None:
+def test_the_switch_removes_itself_and_nothing_else(switched: dict[str, str]) -> None:
     """What the user had set is as it was; the path entry is gone, for there is another copy."""
-    assert switched["VENVGRID_PROBE"] == inside._Switch.take().path
+    assert switched["VENVGRID_PROBE"] == switch.Switch.take().path
     assert {"PYTEST_ADDOPTS": "-x -p no:doctest", "PYTHONPATH": "/mine", "VENVGRID_PROBE": None} == environment()
-    assert [str(PROBE_FILE.parent), "/else"] == sys.path
+    assert [str(PROBE_FOLDER.parent), "/else"] == sys.path
 
 
-def test_the_switch_can_be_restored(inside: Any, switched: dict[str, str]) -> None:
+def test_the_switch_can_be_restored(switched: dict[str, str]) -> None:
     """For a second session of the same process: all is as it was."""
-    inside._Switch.take().restore()
+    switch.Switch.take().restore()
     assert {name: switched[name] for name in environment()} == environment()
 
 
 @pytest.mark.usefixtures("switched")
-def test_what_a_wrapper_added_stays(inside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_wrapper_added_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """A script between venvgrid and pytest may append options of its own."""
     monkeypatch.setenv("PYTEST_ADDOPTS", f"--before {os.environ['PYTEST_ADDOPTS']} --after")
-    inside._Switch.take()
+    switch.Switch.take()
     assert "--before -o a=b -x -p no:doctest --after" == os.environ["PYTEST_ADDOPTS"]
 
 
 @pytest.mark.usefixtures("switched")
-def test_the_only_copy_stays_on_the_path(inside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_only_copy_stays_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """On another interpreter there is no other, and its workers must import it."""
-    path = [entry for entry in sys.path if entry != str(PROBE_FILE.parent)]
+    path = [entry for entry in sys.path if entry != str(PROBE_FOLDER.parent)]
     monkeypatch.setattr(sys, "path", list(path))
-    inside._Switch.take()
+    switch.Switch.take()
     assert path == sys.path
 
 
-def test_without_the_switch_nothing_happens(inside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_switch_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody runs pytest in the environment by hand, or the specification is gone."""
     monkeypatch.delenv("VENVGRID_PROBE", raising=False)
-    assert None is inside._Switch.take()
+    assert None is switch.Switch.take()
     monkeypatch.setenv("VENVGRID_PROBE", "/nowhere/probe.json")
-    inside.pytest_addoption(None)
-    assert [] == inside._armed
+    plugin.pytest_addoption(None)
+    assert [] == plugin._armed
 
 
 # the writer
@@ -155,11 +147,11 @@ def lines(folder: Path) -> list[Any]:
     return [json.loads(line) for path in sorted(folder.iterdir()) for line in path.read_bytes().splitlines()]
 
 
-def test_a_writer_survives_the_loss_of_its_descriptor(inside: Any, tmp_path: Path) -> None:
+def test_a_writer_survives_the_loss_of_its_descriptor(tmp_path: Path) -> None:
     """Closed, and reused for another file."""
     folder = tmp_path / "stream"
     folder.mkdir()
-    writer = inside._Writer(str(folder))
+    writer = stream.Writer(str(folder))
     writer.add({"n": 1})
     os.close(writer.fd)
     writer.add({"n": 2})
@@ -172,9 +164,9 @@ def test_a_writer_survives_the_loss_of_its_descriptor(inside: Any, tmp_path: Pat
     assert ([{"n": 1}, {"n": 2}, {"n": 3}], b"mine") == (lines(folder), (tmp_path / "other").read_bytes())
 
 
-def test_a_torn_line_does_not_spoil_the_next(inside: Any, tmp_path: Path) -> None:
+def test_a_torn_line_does_not_spoil_the_next(tmp_path: Path) -> None:
     """A disk that was full for a moment."""
-    writer = inside._Writer(str(tmp_path))
+    writer = stream.Writer(str(tmp_path))
     real, calls = writer.write, []
 
     def full_for_a_moment(fd: int, data: bytes) -> int:
@@ -190,9 +182,9 @@ def test_a_torn_line_does_not_spoil_the_next(inside: Any, tmp_path: Path) -> Non
     assert [b'{"n":', b'{"n":2}'] == path.read_bytes().splitlines()
 
 
-def test_only_the_process_that_was_configured_writes(inside: Any, tmp_path: Path) -> None:
+def test_only_the_process_that_was_configured_writes(tmp_path: Path) -> None:
     """A forked child has another id."""
-    writer = inside._Writer(str(tmp_path))
+    writer = stream.Writer(str(tmp_path))
     writer.getpid = lambda: -1
     writer.add({"n": 1})
     assert [] == list(tmp_path.iterdir())

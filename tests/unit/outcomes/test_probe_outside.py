@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from venvgrid.model import CaseOutcome
 from venvgrid.outcomes.probe import LINE_LIMIT, PLUGIN, STREAM_NAME, VARIABLE, Stream, parse, switch_on
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started
-from venvgrid.processes.guests import OPENED_FILE, PROBE_FILE
+from venvgrid.processes.guests import PROBE_FOLDER
 
 TEST = {"t": "test", "id": "a.py::b", "verdict": "failed", "duration": 0.5, "crash": "ValueError: bad\nmore"}
 LINES = [
@@ -216,7 +216,6 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         modules={"numpy": ("numpy",)},
         project=("proj", ("proj",)),
         options="-o x=y",
-        unnoted=("/usr/lib",),
     )
     expected = {
         "stream": str(folder / STREAM_NAME),
@@ -226,13 +225,13 @@ def test_switching_on_writes_what_the_probe_needs(tmp_path: Path) -> None:
         "modules": {"numpy": ["numpy"]},
         "project": {"name": "proj", "modules": ["proj"]},
         "options": "-o x=y",
-        "opened": [str(OPENED_FILE), ["/usr/lib", f"{tmp_path}{os.sep}"]],
         "stacks": str(folder / "stacks"),
         "stacks_at": 0,
     }
     assert expected == json.loads(Path(variables[VARIABLE]).read_text(encoding="utf-8"))
     files = [path for path in (folder / "path").rglob("*") if path.is_file()]
-    assert [folder / "path" / "_venvgrid_probe" / "plugin.py"] == files
+    assert {"_venvgrid_probe"} == {path.parent.name for path in files}
+    assert {path.name for path in PROBE_FOLDER.glob("*.py")} - {"__init__.py"} == {path.name for path in files}
     assert (f"-p {PLUGIN} -o x=y", str(folder / "path")) == (variables["PYTEST_ADDOPTS"], variables["PYTHONPATH"])
 
 
@@ -257,9 +256,10 @@ def test_a_folder_serves_one_run(tmp_path: Path) -> None:
         switch_on(tmp_path / "run", prefix="/env")
 
 
-def test_the_probe_is_old_python() -> None:
+@pytest.mark.parametrize("file", sorted(PROBE_FOLDER.glob("*.py")), ids=lambda file: file.stem)
+def test_the_probe_is_old_python(file: Path) -> None:
     """No syntax that Python 2.7 lacks, as far as its grammar of today tells: none of these nodes."""
-    tree = ast.parse(PROBE_FILE.read_text(encoding="utf-8"), feature_version=(3, 7))
+    tree = ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 7))
     newer = (
         ast.JoinedStr,
         ast.AnnAssign,
@@ -280,7 +280,7 @@ def test_the_probe_is_old_python() -> None:
 
 def test_the_probe_keeps_its_unicode_prefixes() -> None:
     """On Python 2.7 a bare literal is bytes; formatters for Python 3 strip the prefix."""
-    assert 'TEXT = type(u"")' in PROBE_FILE.read_text(encoding="utf-8")
+    assert 'TEXT = type(u"")' in (PROBE_FOLDER / "results.py").read_text(encoding="utf-8")
 
 
 def test_records_hold_no_impossible_number() -> None:

@@ -18,7 +18,7 @@ SITE = "/proj/.venvgrid/store/1/lib/python3.9/site-packages"
 PROJECT = Watched(
     name="proj",
     roots=("proj",),
-    files={"proj/__init__.py": "aa", "proj/core.py": "bb", "proj/empty.py": EMPTY_FILE},
+    files={"proj/__init__.py": "aa", "proj/core.py": "bb", "examples/core.py": "bb", "proj/empty.py": EMPTY_FILE},
     is_required=True,
 )
 NUMPY = Watched(name="numpy", roots=("numpy",), files={"numpy/__init__.py": "cc"})
@@ -78,6 +78,7 @@ def test_each_module_comes_from_a_file_of_its_distribution(name: str, file: str,
         ("/proj/tests/proj/__init__.py", False),
         ("/proj/setup.py", False),
         ("/tmp/copy/proj/core.py", True),
+        ("/proj/examples/core.py", False),
         ("/tmp/copy/proj/empty.py", False),
     ],
 )
@@ -140,3 +141,23 @@ def test_only_a_green_cell_lacks_an_import() -> None:
     assert (red.outcome, red.reason.startswith("proj was never imported")) == (Outcome.MISMATCH, True)
     failed = judge(blind, replace(CLEAN, exit_code=1), EXPECTED, finding=lacking)
     assert Outcome.FAILED is failed.outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "time", "is_made"),
+    [
+        ("proj.tables", "proj/tables.py", 101.0, True),
+        ("proj.tables", "proj/tables.py", 99.0, False),
+        ("proj.core", "proj/core/__init__.py", 101.0, False),
+        ("proj.tables", "elsewhere/tables.py", 101.0, False),
+    ],
+)
+def test_modules_that_were_made_meanwhile_are_noted(name: str, path: str, time: float, is_made: bool) -> None:  # noqa: FBT001
+    """Where their name says, in place of no installed module, and not before the tests began."""
+    file = f"{SITE}/{path}"
+    found = finding(replace(SCENE, began=100.0), imports=(*RIGHT, (name, file)), changes=((file, time),))
+    assert (found.difference == "", file not in found.edited or time < 100, bool(found.notes)) == (
+        is_made,
+        is_made or time < 100,
+        is_made,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -65,19 +66,23 @@ def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None
     assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
 
 
-def test_the_witness_is_old_python() -> None:
-    """No syntax that Python 2.7 lacks."""
+GUESTS = (guests.WITNESS_FILE, guests.OLD_WITNESS_FILE, guests.ANCESTOR_FILE, guests.OPENED_FILE)
+
+
+@pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.stem)
+def test_the_witness_is_old_python(guest: Path) -> None:
+    """No syntax that Python 2.7 lacks, and no module that a starting interpreter has not loaded."""
+    source = guest.read_text(encoding="utf-8")
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.YieldFrom, ast.Nonlocal)
-    assert not [node for node in ast.walk(ast.parse(SOURCE, feature_version=(3, 7))) if isinstance(node, newer)]
-    imported = {
-        name.name for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Import) for name in node.names
-    }
-    assert imported <= {"os", "sys", "atexit", "imp"}, "what a starting interpreter has loaded"
-    assert 'type(u"")' in SOURCE
+    tree = ast.parse(source, feature_version=(3, 7))
+    assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    assert imported <= {"os", "sys", "io", "atexit", "imp", "_venvgrid_opened", "_posixsubprocess"}
+    assert guest not in {guests.WITNESS_FILE, guests.OPENED_FILE} or 'type(u"")' in source
 
 
 @pytest.mark.parametrize(
-    "name", ["tests", "tests.a", "a.test_b", "conftest", "a.b_test", "core", "testing", "a.latest"]
+    "name", ["tests", "tests.a", "a.test_b", "conftest", "a.b_test", "core", "testing", "a.latest", "tests_unit.a"]
 )
 def test_both_sides_know_the_same_tests(name: str) -> None:
     """A test inside the package is one for the guest and for the host."""
@@ -88,7 +93,69 @@ def test_both_sides_know_the_same_tests(name: str) -> None:
     ]
     exec(
         compile(ast.Module(body=wanted, type_ignores=[]), "guest", "exec"),
-        {"TESTS": ("test", "tests", "conftest")},
+        {"TESTS": provenance.TESTS},
         space,
     )
     assert provenance.is_test(name) == space["is_test"](name)  # type: ignore[operator]
+
+
+def test_what_is_read_is_recorded_with_how(tmp_path: Path) -> None:
+    """Opened, written, asked for, listed, relative to a descriptor, given to a program: what matters most."""
+    (tmp_path / "folder").mkdir()
+    for name in ("read", "there", "folder/below"):
+        (tmp_path / name).touch()
+    code = (
+        "import os, subprocess; from pathlib import Path; open('read'); open('written', 'w'); open('written')\n"
+        "os.path.exists('there'); Path('absent').exists(); os.path.exists('read'); os.listdir('folder')\n"
+        "os.open('below', os.O_RDONLY, dir_fd=os.open('folder', os.O_RDONLY)); os.system('true\\n')\n"
+        "subprocess.check_call(['true', 'a b'], cwd='folder')\n"
+    )
+    found = seen(tmp_path, code, ("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)))
+    here = {os.path.relpath(path, tmp_path): how for path, how in found.opened.items() if str(tmp_path) in path}
+    expected = {"read": "r", "written": "w", "there": "s", "absent": "n", "folder": "r", "folder/below": "r"}
+    assert {name: here.get(name) for name in expected} == expected
+    ran = [(os.path.relpath(item.cwd, tmp_path), item.argv) for item in found.ran]
+    assert ran == [(".", ("/bin/sh", "-c", "true\n")), ("folder", ("true", "a b"))]
+    assert (found.silent, found.hooked) == (0, 1)
+
+
+def test_wrapped_functions_are_as_they_were(tmp_path: Path) -> None:
+    """They are no methods in a class, can be pickled, take descriptors, and fail as before."""
+    code = """
+import inspect, os, pickle, shutil
+class Holder:
+    stat = os.stat
+assert Holder().stat(".").st_mode == os.stat(b".").st_mode
+assert pickle.loads(pickle.dumps(os.stat)) is os.stat
+assert {os.stat, os.open} <= os.supports_dir_fd and os.stat in os.supports_fd and os.stat in os.supports_follow_symlinks
+assert os.stat.__name__ == "stat" and "dir_fd" in str(inspect.signature(os.stat))
+assert os.access("/", os.R_OK) is True and os.access("/nowhere", os.R_OK) is False
+os.mkdir("folder"); shutil.rmtree("folder")
+for call in (lambda: os.stat("nowhere"), lambda: os.open("nowhere", os.O_RDONLY)):
+    try:
+        call()
+    except FileNotFoundError as error:
+        assert error.filename == "nowhere"
+    else:
+        raise AssertionError
+try:
+    os.stat()
+except TypeError:
+    pass
+"""
+    assert seen(tmp_path, code, ("unnoted", "/proc/")).processes
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere no process tells the variables of another")
+def test_a_child_without_variables_is_witnessed(tmp_path: Path) -> None:
+    """It finds the specification in the processes above it, if it is of its own environment."""
+    for guest in (guests.WITNESS_FILE, guests.ANCESTOR_FILE, guests.OPENED_FILE):
+        shutil.copy(guest, tmp_path)
+    line = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import _venvgrid_witness"
+    shell = ["/bin/sh", "-c", f'{sys.executable} -c "$0"', line]
+    parent = f"import subprocess; subprocess.check_call({shell!r}, env={{}})"
+    for site, number in ((tmp_path, 1), (tmp_path / "other", 0)):
+        folder = tmp_path / f"run{number}"
+        variables = witness.switch_on(folder, (("site", str(site)), ("unnoted", "/proc/")))
+        subprocess.run([sys.executable, "-c", parent], env={**os.environ, **variables}, check=True)
+        assert len(witness.read(folder).processes) == number

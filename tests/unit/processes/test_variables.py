@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import string
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -149,6 +150,19 @@ def test_nothing_is_made_up(base: dict[str, str], patterns: list[str], extra: di
     own = {"PATH", "VIRTUAL_ENV"}
     assert {**base, **extra, **{name: seen[name] for name in own}}.items() >= seen.items()
     assert seen.items() >= {name: value for name, value in extra.items() if name not in own}.items()
+
+
+@given(
+    pattern=st.text("QaB_*?[!]-", max_size=6),
+    name=st.text("QaB_[]!-", min_size=1, max_size=6),
+    platform=st.sampled_from(["linux", "win32"]),
+)
+def test_a_glob_of_pass_env_matches_as_in_a_shell(pattern: str, name: str, platform: str) -> None:
+    """Plain names, beginnings and all other globs are what `fnmatch` says; on Windows in capitals or not."""
+    fold = str.upper if platform == "win32" else str
+    seen = child({f"QQ{name}": "1"}, pass_env=(f"QQ{pattern}",), platform=platform)
+    expected = fold(name) == fold(pattern) or fnmatch.fnmatchcase(fold(name), fold(pattern))
+    assert expected is (f"QQ{name}" in seen)
 
 
 def test_tools_reach_the_index() -> None:

@@ -72,6 +72,26 @@ def test_what_git_ignores_is_left_out_unless_it_is_part_of_the_project(tmp_path:
     assert found == {*expected, ".gitignore", "MANIFEST.in"}
 
 
+def test_a_namespace_package_is_a_package(tmp_path: Path) -> None:
+    """Without `__init__.py`: ignored files in it are kept, below src or where it is named; those elsewhere are not."""
+    inside = (
+        "src/space/data/a.gen",
+        "src/space/b.gen",
+        "src/space/core.py",
+        "src/deep/part/__init__.py",
+        "src/deep/c.gen",
+    )
+    root = write(tmp_path / "p", *inside, "demo/d.gen", "demo/core.py", "docs/conf.py", "docs/e.gen", "src/web/f.gen")
+    write(root, "src/web/index.js", "src/g.gen", "src/top.py")
+    (root / ".gitignore").write_text("*.gen\n/src/space/data\n", encoding="utf-8")
+    (root / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n', encoding="utf-8")
+    git(root, "init", "-q")
+    left_out = {"docs/e.gen", "src/web/f.gen", "src/g.gen"}
+    found = {name for name in copied(root, tmp_path / "copy") if name.endswith(".gen")}
+    everything = {path.relative_to(root).as_posix() for path in root.rglob("*.gen")}
+    assert everything - found == left_out
+
+
 def test_git_says_the_same_in_the_copy(tmp_path: Path) -> None:
     """Tags, branch, a dirty file and a staged one; what is done in the copy does not reach the repository."""
     root = write(tmp_path / "p", "a", "b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,12 @@ import pytest
 
 from venvgrid import testing
 from venvgrid.model import InstallMode
+from venvgrid.model.version import __version__
 from venvgrid.project import wheels
 from venvgrid.project.build_copy import BuildSources
 from venvgrid.project.metadata import Metadata, ProjectError
 from venvgrid.project.wheels import WheelCache
+from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,6 +124,21 @@ def test_a_damaged_wheel_of_the_shelf_is_built_again(tmp_path: Path) -> None:
     kept.wheel(testing.interpreter()).path.write_bytes(b"torn")
     assert kept.wheel(testing.interpreter()).metadata.name == "demo"
     assert len(builder.built) == 2
+
+
+@pytest.mark.parametrize(("version", "name"), [(__version__, "noted"), ("0.0.1", "demo")])
+def test_the_facts_of_a_kept_wheel_are_those_of_its_seal_if_this_version_wrote_it(
+    tmp_path: Path, version: str, name: str
+) -> None:
+    """Another version may have read less: then the wheel itself is read again. Both are what the build returned."""
+    kept = wheel_cache(tmp_path, Builder(pure=True))
+    built = kept.wheel(testing.interpreter())
+    assert kept.wheel(testing.interpreter()) == built
+    seal = built.path.with_suffix(wheels.SEAL)
+    facts = json.loads(read_sealed(seal))
+    facts["venvgrid"], facts["wheel"]["metadata"]["name"] = version, "noted"
+    write_sealed(seal, json.dumps(facts))
+    assert kept.wheel(testing.interpreter()).metadata.name == name
 
 
 def test_a_metadata_wheel_says_what_a_resolver_asks(tmp_path: Path) -> None:

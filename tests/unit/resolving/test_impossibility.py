@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,6 +138,40 @@ def test_a_doubtful_index_makes_nothing_impossible() -> None:
     examiner = Examiner(releases=fails, resolve=lambda _: FINE)
     answer = examiner.examine(request("a"), Unresolvable(reason="x", causes=(proof(CauseKind.NO_WHEEL, "a"),)))
     assert answer == ResolveFailed(reason="index failure: host gave a page without files")
+
+
+def test_a_broken_file_leaves_only_what_is_impossible_alone() -> None:
+    """What the index proves is told; a conflict may be gone with the true file, so nothing is said."""
+    broken, conflict = proof(CauseKind.BROKEN, "deep"), proof(CauseKind.CONFLICT, "toy")
+    assert examined(request("new==2.*"), broken, proof(CauseKind.ONLY, "new"))[0] == "new 2 needs Python >=3.13"
+    assert examined(request("toy==1.*"), broken, conflict) == ("index failure: broken of deep", [])
+
+
+def test_what_only_an_old_page_says_is_asked_again() -> None:
+    """The resolver finds the file when it asks again; or nothing that it blames holds."""
+    asked = request("toy==1.*", "new")
+    with pytest.raises(StaleError):
+        examined(asked, proof(CauseKind.ONLY, "toy"), is_fresh=False)
+    with pytest.raises(StaleError):
+        examined(asked, proof(CauseKind.CONFLICT, "toy"), resolve=lambda _: Unresolvable(reason=""), is_fresh=False)
+
+
+def test_a_release_that_nobody_has_may_come() -> None:
+    """What only the absence of a release makes impossible is not kept."""
+    examiner = Examiner(releases=lambda name: INDEX.get(name, ()), resolve=lambda _: Unresolvable(reason="no"))
+    found = Unresolvable(reason="x", causes=(proof(CauseKind.ONLY, "toy", ">=7"),))
+    alone = replace(examiner, resolve=lambda asked: FINE if asked.dependencies else Unresolvable(reason="no"))
+    answer = alone.examine(request("new"), found)
+    assert isinstance(answer, Unresolvable)
+    assert (answer.reason, answer.may_keep) == ("toy has no release >=7; the newest is 2.0", False)
+
+
+def test_a_date_proves_nothing_without_dates() -> None:
+    """An index that does not tell when a release was uploaded: nothing is concluded."""
+    examiner = Examiner(releases=lambda name: INDEX.get(name, ()), resolve=lambda _: Unresolvable(reason="no"))
+    found = Unresolvable(reason="x", causes=(proof(CauseKind.GONE, "toy"),))
+    answer = examiner.examine(request("toy==1.*", cutoff="2020-01-01T00:00:00Z"), found)
+    assert answer == ResolveFailed(reason="as-of cannot be applied: the index does not tell when toy was uploaded")
 
 
 def test_an_old_page_is_noticed() -> None:

@@ -15,7 +15,8 @@ from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, Re
 from venvgrid.model import Config, LockEntry, Resolution
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
-from venvgrid.resolving.resolver import Resolver, requirement, requirements_of
+from venvgrid.resolving.requirements import requirement, requirements_of
+from venvgrid.resolving.resolver import Resolver
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def test_an_absent_distribution_is_asked_for_by_nobody_of_ours(tmp_path: Path) -
     answer = resolver(configured, testing.FakeInstaller(answer=index), tmp_path).resolve(
         first_cell(configured), testing.interpreter()
     )
-    assert answer == Unresolvable(reason="numpy must be absent, but the project or the tests need it")
+    assert answer == Unresolvable(reason="numpy must be absent, but demo requires it")
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"created": "x"}', "[]"])

@@ -14,7 +14,6 @@ from venvgrid.config import loading
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import CellFinished, CellPlanned, Event, Outcome, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.planning import expansion
-from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
 from venvgrid.running import loop
 from venvgrid.running.request import RunRequest
@@ -277,24 +276,6 @@ def test_a_bug_is_raised() -> None:
     work = testing.FakeWorker(answers={"py3.12": ZeroDivisionError()})
     with pytest.raises(ZeroDivisionError):
         run(request('[axes]\npython = ["3.12"]'), work)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Traceback\n  File x\nValueError: boom\nerror: Build backend failed", "ValueError: boom"),
-        ("Traceback\nValueError: boom", "ValueError: boom"),
-        ("one\ntwo\n\nhint: three", "two"),
-        (
-            "error: Failed to install: a\n  cause: failed to copy from\n         /a to /b: No space left on device",
-            "No space left on device: failed to copy from /a to /b: No space left on device",
-        ),
-        ("", "it failed and said nothing"),
-    ],
-)
-def test_the_headline_of_an_output_is_its_most_telling_line(text: str, expected: str) -> None:
-    """The last exception, else the last error, else the last line; hints are none."""
-    assert headline(text) == expected
 
 
 STAND_IN = {"3.99": replace(testing.interpreter("3.99"), executable="")}

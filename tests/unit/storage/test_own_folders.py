@@ -105,3 +105,13 @@ def test_old_runs_are_not_pruned_through_links(tmp_path: Path, users: Path) -> N
     linked(other, "runs", tmp_path / "runs")
     with pytest.raises(LinkError):
         run_folders.prune(other, keep=0)
+
+
+def test_what_a_killed_run_began_to_delete_is_deleted(tmp_path: Path) -> None:
+    """A sweep touches nothing else, and deletes a link, not what it leads to."""
+    for name in (f"{own_folders.TRASH}1", "0123456789abcdef"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+    (tmp_path / f"{own_folders.TRASH}2").symlink_to(tmp_path / "0123456789abcdef")
+    own_folders.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["0123456789abcdef"]
+    assert (tmp_path / "0123456789abcdef" / "inside").is_dir()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
 from venvgrid.app.request import lock_digest, runnable
-from venvgrid.app.resolution import note_builds, resolve
+from venvgrid.app.resolution import resolve, tell_notes
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
 from venvgrid.model import ExitStatus, Status, UsageError
@@ -45,8 +45,8 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     if arguments.check:
         return _check(context, plan, terminal)
     resolved = resolve(context, plan)
+    tell_notes(context, resolved)
     known = resolved.plan
-    note_builds(context)
     if arguments.output:
         _write(arguments, context, plan, resolved, loaded.frozen)
     if arguments.json:

@@ -11,7 +11,6 @@ from venvgrid.cli import options, output, signals
 from venvgrid.model import ExitStatus, UsageError
 from venvgrid.reporters import registry
 from venvgrid.reporters.formats import FORMATS
-from venvgrid.results import coverage
 from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -114,6 +113,8 @@ def _report_file(text: str) -> tuple[str, Path | None]:
 
 
 def _print_coverage(finished: Report, context: RunContext, terminal: Terminal) -> None:
+    from venvgrid.results import coverage  # noqa: PLC0415  (only for test.coverage)
+
     cells = [cell.id for cell in finished.cells if cell.outcome.is_green or cell.outcome.is_red]
     combined = coverage.combine(context.root, context.config.project.path, cells)
     if combined is None:

@@ -7,7 +7,7 @@ writes its own name into one file of the cache first. As long as the name in it 
 
 from __future__ import annotations
 
-import uuid
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ class Turns:
     """The turns of the processes that change `folder`. Safe for several threads."""
 
     folder: Path
-    own: str = field(default_factory=lambda: uuid.uuid4().hex)
+    own: str = field(default_factory=lambda: os.urandom(16).hex())
     is_ours: bool = False  # whether this process has written its name
     others: bool = False
     lock: AbstractContextManager[object] = field(default_factory=mutex, repr=False, compare=False)

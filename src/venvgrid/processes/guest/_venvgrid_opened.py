@@ -1,123 +1,308 @@
 # -*- coding: utf-8 -*-
-"""Notes which files the processes of a cell open outside of their environment, as they open them.
+"""Notes what a process of a cell reads outside of its environment, as it happens. The witness starts it in each process.
 
-An audit hook (Python 3.8 and newer; older ones note nothing) sees every `open` of Python code. Each path is written once a
-process, as a line of the probe's stream, {"t": "opened", "paths": [[path, how], ...]}:
+`install` is all that others call. Each note is a record of the witness, once a process:
 
-    how    r  read           w  only written               a  read and written
-           l  a folder, listed    x  given to a program    c  a compiled file, written by another than the import system
+    noted   KIND                   the process notes what it reads, by an audit hook ("hook") or by doors alone ("doors")
+    opened  HOW  path              HOW is one of these:
+                r  read            w  only written      a  read and written     c  a compiled file, written by hand
+                l  a folder, listed                     p  a folder, searched for modules
+                s  asked for, and it is there           n  asked for, and it is not there
+                m  more paths than are noted            i  written, and it is a file of the interpreter
+    ran     cwd  arguments  flag   a program; arguments are joined by "\\1"; the flag is "1" if the variables lack the witness
 
-A first line without paths says that the hook is there. Lines are appended at once: a fork or os._exit loses none.
-`install` is all that others call. The hook never raises, and is cheap for files of the environment: a prefix is compared.
+Python 3.8 and newer tell by an audit hook. It does not see who only asks whether a file is there, nor folders that are given as
+descriptors: so functions of `os` are replaced by doors that note and call them. Older Pythons have doors for all of it. A door is an
+object, not a function: it does not turn into a method where a class holds it.
+
+Nothing here raises. It is cheap for files of the environment: a prefix is compared.
 """
 
-import json
 import os
 import sys
 
 LIMIT = 10000  # paths of a process
+NEWLINE = "\2"  # in paths and arguments
+BETWEEN = ("pathlib", "pathlib._local", "pathlib._abc", "glob", "os")  # they list for others
+# Modules that look for modules.
+SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")
+DOORS = ("stat", "lstat", "access", "open")
 
 
-def install(folder, skip):
-    """Begin to note what is opened; `folder` is the stream, `skip` are prefixes of paths that do not count."""
-    if not hasattr(sys, "addaudithook") or getattr(sys, "_venvgrid_opened", None):
+class Door(object):
+    """A function of a module that tells its arguments before it is called, and whether a file is there after it."""
+
+    def __init__(self, function, before=None, after=None):
+        self.__wrapped__, self._before, self._after = function, before, after
+        self.__doc__, self.__name__ = function.__doc__, function.__name__
+        self.__qualname__, self.__module__ = self.__name__, "os"
+        self.__self__ = getattr(function, "__self__", None)
+
+    def __call__(self, *args, **more):
+        __tracebackhide__ = True
+        if self._before is not None:
+            self._before(args, more)
+        if self._after is None:
+            return self.__wrapped__(*args, **more)
+        try:
+            found = self.__wrapped__(*args, **more)
+        except Exception:
+            self._after(args, more, False)
+            raise
+        self._after(args, more, found is not False)
+        return found
+
+    def __repr__(self):
+        return repr(self.__wrapped__)
+
+    def __reduce__(self):
+        return self.__name__
+
+
+def install(add, skip, variable):
+    """Begin to note; `add` appends a record, `skip` are prefixes of paths that do not count."""
+    if getattr(sys, "_venvgrid_opened", None):
         return
     sys._venvgrid_opened = True
     own = [os.path.dirname(os.__file__), sys.prefix, os.path.realpath(sys.prefix)]
-    own += [base for base in (sys.base_prefix, os.path.realpath(sys.base_prefix)) if base.count(os.sep) > 2]
-    sys.addaudithook(_hook(folder, tuple(skip) + tuple([place.rstrip(os.sep) + os.sep for place in own])))
+    base = getattr(sys, "base_prefix", None) or getattr(sys, "real_prefix", "")
+    own += [place for place in (base, os.path.realpath(base)) if place.count(os.sep) > 2]
+    shared = tuple([place.rstrip(os.sep) + os.sep for place in own if not place.startswith(tuple(own[1:3]))])
+    notes = Notes(add, tuple(skip) + tuple([place.rstrip(os.sep) + os.sep for place in own]), shared, variable)
+    for name in DOORS[:3]:
+        put(os, name, Door(getattr(os, name), after=notes.asked))
+    if hasattr(sys, "addaudithook"):
+        put(os, "open", Door(os.open, before=notes.opened_in))
+        sys.addaudithook(notes.hook)
+    else:
+        old_doors(notes)
+    add("noted", "hook" if hasattr(sys, "addaudithook") else "doors", "")
 
 
-def _hook(folder, skip):
-    file = os.path.join(folder, "%d-opened.jsonl" % os.getpid())
-    # Bound now: tests replace attributes of the modules.
-    os_open, os_write, os_close, cwd, join = os.open, os.write, os.close, os.getcwd, os.path.join
-    fspath, fsdecode, isabs, normpath, encode = os.fspath, os.fsdecode, os.path.isabs, os.path.normpath, json.dumps
-    append = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-    is_writing, is_new = os.O_WRONLY | os.O_RDWR, os.O_TRUNC | os.O_EXCL
-    is_folder = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
-    os_wronly, sep, seen = os.O_WRONLY, os.sep, set()
+def put(module, name, door):
+    """Replace a function, also in the sets of functions that take descriptors or do not follow links."""
+    for supports in ("supports_dir_fd", "supports_fd", "supports_effective_ids", "supports_follow_symlinks"):
+        functions = getattr(os, supports, ())
+        if getattr(module, name) in functions:
+            functions.add(door)
+    setattr(module, name, door)
 
-    def write(paths):
-        descriptor = os_open(file, append, 0o644)
-        try:
-            os_write(descriptor, (encode({"t": "opened", "paths": paths}) + "\n").encode("ascii"))
-        finally:
-            os_close(descriptor)
 
-    def note(path, how, base=None):
+class Notes(object):
+    """Notes each path once. Functions are bound at the start: tests replace attributes of the modules."""
+
+    def __init__(self, add, skip, shared, variable):
+        self.add, self.skip, self.shared, self.variable = add, skip, shared, variable
+        self.seen, self.there, self.ran = set(), set(), set()
+        self.cwd, self.join, self.isabs, self.normpath = os.getcwd, os.path.join, os.path.isabs, os.path.normpath
+        self.decode = getattr(os, "fsdecode", None) or old_decode
+        self.fspath = getattr(os, "fspath", None) or old_fspath
+        self.readlink, self.environ, self.sep, self.frame = os.readlink, os.environ, os.sep, sys._getframe
+        self.is_writing, self.wronly, self.is_new = os.O_WRONLY | os.O_RDWR, os.O_WRONLY, os.O_TRUNC | os.O_EXCL
+        self.is_folder = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
+
+    def path_of(self, path, folder=None):
+        """Return an absolute path, or None if it does not count."""
         if type(path) is not str:
             if isinstance(path, int):
+                return None
+            path = self.decode(self.fspath(path))
+        if path.startswith(self.skip):
+            return None
+        if not self.isabs(path):
+            if path[:1] == "<":  # a name of code without a file
+                return None
+            path = self.join(folder or self.cwd(), path)
+        path = self.normpath(path)
+        return None if path.startswith(self.skip) else path
+
+    def note(self, path, how, folder=None):
+        if path in self.seen:
+            return
+        path = self.path_of(path, folder)
+        if path is None or path in self.seen or len(self.seen) > LIMIT:
+            return
+        self.seen.add(path)
+        self.add("opened", how if len(self.seen) <= LIMIT else "m", path.replace("\n", NEWLINE))
+
+    def asked(self, args, more, found):
+        """Note whether a path is there that a test asks for."""
+        try:
+            path = args[0] if args else more["path"]
+            if path in self.there or (type(path) is str and path.startswith(self.skip)) or "dir_fd" in more:
                 return
-            path = fspath(path)
-            if isinstance(path, bytes):
-                path = fsdecode(path)
-        if path.startswith(skip) or path in seen:
-            return
-        if not isabs(path):
-            path = join(base or cwd(), path)
-        path = normpath(path)
-        if path.startswith(skip) or path in seen or len(seen) > LIMIT:
-            return
-        seen.add(path)
-        write([[path, how]] if len(seen) <= LIMIT else [["", "many"]])
+            path = self.path_of(path)
+            if path is None or path in self.seen or path in self.there or len(self.there) > LIMIT:
+                return
+            self.there.add(path)
+            self.add("opened", "s" if found else "n", path.replace("\n", NEWLINE))
+        except Exception:
+            pass
 
-    def by_hand(path):
-        if "c" not in seen:  # once is enough
-            seen.add("c")
-            write([[path, "c"]])
+    def opened_in(self, args, more):
+        """Note a path relative to a folder that is given as a descriptor."""
+        try:
+            if more.get("dir_fd") is not None:
+                folder = self.readlink("/proc/self/fd/%d" % more["dir_fd"])
+                self.opened(args[0] if args else more["path"], args[1] if len(args) > 1 else more["flags"], folder)
+        except Exception:
+            pass
 
-    def command(args):
-        program, words, base = args[0], args[1], args[2]
-        base = fsdecode(fspath(base)) if base else cwd()
-        words = [words] if isinstance(words, (str, bytes)) else list(words)
-        words = [fsdecode(fspath(word)) for word in words]
-        name = os.path.basename(fsdecode(fspath(program or words[0])))
-        if name in ("git", "git.exe", "hg", "svn") and not (base + sep).startswith(skip):
-            note(join(base, "." + name.split(".")[0]), "x")
-        for word in words[1:]:
-            if sep in word and "\n" not in word and "://" not in word:
-                note(word.partition("=")[2] if word[:1] == "-" else word, "x", base)
+    def opened(self, path, flags, folder=None):
+        if flags & self.is_writing and type(path) is str and path.endswith(".pyc"):
+            return self.by_hand(path)
+        if type(path) is str and path.startswith(self.skip):
+            if flags & self.is_writing and path.startswith(self.shared) and "__pycache__" not in path:
+                self.add("opened", "i", path)
+            return None
+        if not flags & self.is_folder:
+            how = flags & self.is_writing
+            self.note(path, "r" if not how else "w" if how == self.wronly or flags & self.is_new else "a", folder)
 
-    def hook(event, args):
+    def by_hand(self, path):
+        if path.startswith(self.shared):
+            self.add("opened", "i", path)
+        if "c" not in self.seen:  # once is enough
+            self.seen.add("c")
+            self.add("opened", "c", path)
+
+    def moved(self, source, target):
+        source, target = self.decode(self.fspath(source)), self.decode(self.fspath(target))
+        if target.endswith(".pyc") and not source.startswith(target):
+            self.by_hand(target)
+        elif target.startswith(self.shared) and "__pycache__" not in target:
+            self.add("opened", "i", target)
+
+    def listed(self, path, depth):
+        path = path if path is not None else self.cwd()
+        frame = self.frame(depth)
+        while frame.f_back is not None and frame.f_globals.get("__name__") in BETWEEN:
+            frame = frame.f_back
+        is_pytest = str(frame.f_globals.get("__name__", "")).startswith(SEARCHERS)
+        path = self.path_of(path)
+        if path is not None and (path, is_pytest) not in self.there and len(self.there) <= LIMIT:
+            self.there.add((path, is_pytest))
+            self.add("opened", "p" if is_pytest else "l", path.replace("\n", NEWLINE))
+
+    def program(self, program, words, base=None, variables=None):
+        words = [words] if isinstance(words, (str, bytes)) or hasattr(words, "__fspath__") else list(words)
+        words = [self.decode(self.fspath(word)) for word in words]
+        words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
+        base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
+        lacks = self.lacks(self.environ if variables is None else variables)
+        key = (base, tuple(words), lacks)
+        if key not in self.ran and len(self.ran) <= LIMIT:
+            self.ran.add(key)
+            self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), "1" if lacks else "")
+
+    def lacks(self, variables):
+        if sys.platform.startswith("linux"):  # the witness finds it nevertheless
+            return False
+        names = variables if hasattr(variables, "keys") else [item.split(b"=")[0] for item in variables]
+        return self.variable not in names and self.variable.encode("ascii") not in names
+
+    def hook(self, event, args):
         if event == "open":
             try:
-                path, _, flags = args
-                if flags & is_writing and type(path) is str and path.endswith(".pyc"):
-                    return by_hand(path)
-                if type(path) is str and path.startswith(skip):
-                    return
-                if not flags & is_folder:
-                    how = flags & is_writing
-                    note(path, "r" if not how else "w" if how == os_wronly or flags & is_new else "a")
+                self.opened(args[0], args[2])
             except Exception:
                 pass
-        elif event == "os.rename" or event == "os.link" or event == "os.symlink":
+        elif event in EVENTS:
             try:
-                source, target = fsdecode(fspath(args[0])), fsdecode(fspath(args[1]))
-                if target.endswith(".pyc") and not source.startswith(target):
-                    by_hand(target)
-            except Exception:
-                pass
-        elif event == "os.listdir" or event == "os.scandir":
-            try:
-                note(args[0] if args[0] is not None else cwd(), "l")
-            except Exception:
-                pass
-        elif event == "subprocess.Popen":
-            try:
-                command(args)
-            except Exception:
-                pass
-        elif event == "sqlite3.connect":
-            try:
-                if ":memory:" not in str(args[0]):
-                    note(args[0], "a")
+                EVENTS[event](self, args)
             except Exception:
                 pass
 
+    def database(self, args):
+        path = self.decode(self.fspath(args[0]))
+        if path.startswith("file:"):
+            path = path[5:].partition("?")[0]
+        if path and ":memory:" not in path:
+            self.note(path, "a")
+
+
+EVENTS = {
+    "os.listdir": lambda notes, args: notes.listed(args[0], 3),
+    "os.scandir": lambda notes, args: notes.listed(args[0], 3),
+    "os.rename": lambda notes, args: notes.moved(args[0], args[1]),
+    "os.link": lambda notes, args: notes.moved(args[0], args[1]),
+    "os.symlink": lambda notes, args: notes.moved(args[0], args[1]),
+    "subprocess.Popen": lambda notes, args: notes.program(args[0], args[1], args[2], args[3]),
+    "os.system": lambda notes, args: notes.program(None, ["/bin/sh", "-c", args[0]]),
+    "os.exec": lambda notes, args: notes.program(args[0], args[1], None, args[2]),
+    "os.posix_spawn": lambda notes, args: notes.program(args[0], args[1], None, args[2]),
+    "os.spawn": lambda notes, args: notes.program(args[1], args[2], None, args[3]),
+    "sqlite3.connect": lambda notes, args: notes.database(args),
+    "ctypes.dlopen": lambda notes, args: notes.note(args[0], "r") if args[0] and os.sep in str(args[0]) else None,
+}
+
+
+def old_doors(notes):
+    """Put doors before the functions that open, list and start, where there is no audit hook."""
+    import io
+
+    builtins = sys.modules.get("builtins") or sys.modules["__builtin__"]
+
+    def quiet(note):
+        def before(args, more):
+            try:
+                note(args, more)
+            except Exception:
+                pass
+
+        return before
+
+    def opened(args, more):
+        path = args[0] if args else more["file"]
+        mode = args[1] if len(args) > 1 else more.get("mode", "r")
+        notes.note(path, "a" if "+" in mode else "r" if mode[:1] in "rU" else "w")
+
+    def descriptor(args, more):
+        notes.opened_in(args, more)
+        if more.get("dir_fd") is None:
+            notes.opened(args[0], args[1])
+
+    builtins.open, io.open = Door(builtins.open, quiet(opened)), Door(io.open, quiet(opened))
+    if builtins.open.__wrapped__ is io.open.__wrapped__:
+        builtins.open = io.open
+    put(os, "open", Door(os.open, quiet(descriptor)))
+    for name in ("listdir", "scandir"):
+        if hasattr(os, name):
+            folder = quiet(lambda args, more: notes.listed(args[0] if args else None, 4))
+            put(os, name, Door(getattr(os, name), folder))
+    shell = quiet(lambda args, more: notes.program(None, ["/bin/sh", "-c", args[0]]))
+    starts = quiet(lambda args, more: notes.program(args[0], args[1], None, args[2] if len(args) > 2 else None))
+    for name, before in (("system", shell), ("popen", shell), ("execv", starts), ("execve", starts)):
+        if hasattr(os, name):
+            setattr(os, name, Door(getattr(os, name), before))
     try:
-        write([])
-    except Exception:
+        import _posixsubprocess as processes
+
+        fork = quiet(lambda args, more: notes.program(None, args[0], args[4], args[5]))
+        processes.fork_exec = Door(processes.fork_exec, fork)
+    except (ImportError, AttributeError):
         pass
-    return hook
+    old_imports(notes)
+
+
+def old_imports(notes):
+    """Note at the end which files of modules were imported: no function that could have a door reads them."""
+    import atexit
+
+    def at_exit():
+        for module in list(sys.modules.values()):
+            try:
+                path = module.__dict__["__file__"]
+                notes.note(path[:-1] if path.endswith((".pyc", ".pyo")) else path, "r")
+            except Exception:
+                pass
+
+    atexit.register(at_exit)
+
+
+def old_decode(path):
+    return path.encode(sys.getfilesystemencoding() or "utf-8") if isinstance(path, type(u"")) else path
+
+
+def old_fspath(path):
+    return path if isinstance(path, (str, bytes, type(u""))) else str(path)

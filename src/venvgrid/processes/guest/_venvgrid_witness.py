@@ -1,18 +1,20 @@
 # -*- coding: utf-8 -*-
 """venvgrid's witness: records in every Python process of a cell from which files watched modules are imported.
 
-Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts, if the
-variable VENVGRID_WITNESS names its specification (see `venvgrid.outcomes.witness`). The variable stays in force for children.
+Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts. The variable VENVGRID_WITNESS
+names its specification (see `venvgrid.outcomes.witness`); without it, this module does nothing. The variable stays in force for
+children, and on Linux also for those that are started without it.
 
 Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name, a file and the time of
 its last change, with "\\0" between them. Types: "process" (its interpreter and version), "import", "session" (pytest was
 imported and should have the probe), "probe" (it has), "checkout" (a test that the project's wheel does not ship), and "run" (a
-file outside of the environment was executed; Python 3.8 and newer).
+file outside of the environment was executed; Python 3.8 and newer). `_venvgrid_opened` adds more.
 
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
 
-One file, no dependencies, Python 2.7 to 3.15. It starts in less than 2 ms: it imports only what a starting interpreter has loaded.
+No dependencies, one file (two more are seldom needed), Python 2.7 to 3.15. It starts in less than 2 ms: it imports
+only what a starting interpreter has loaded.
 It never raises, and functions that are needed later are bound at the start, because tests replace os.open and fork.
 """
 
@@ -20,7 +22,7 @@ import os
 import sys
 
 VARIABLE = "VENVGRID_WITNESS"
-TESTS = ("test", "tests", "conftest")
+TESTS = ("test", "tests", "testsuite", "testcases", "unittests", "conftest")
 OLD = sys.version_info[0] == 2
 THIRD_PARTY = ("site-packages", "dist-packages")
 MODULE = type(sys)
@@ -29,7 +31,8 @@ MODULE = type(sys)
 def is_test(name):
     """Return whether a module below the project's package is a test, by the part of its name after the package."""
     return any(
-        part in TESTS or part.startswith("test_") or part.endswith(("_test", "_tests")) for part in name.split(".")
+        part in TESTS or part.startswith(("test_", "tests_")) or part.endswith(("_test", "_tests"))
+        for part in name.split(".")
     )
 
 
@@ -43,8 +46,9 @@ class Witness(object):
         self.first = set()  # those of the project that come from the environment
         self.sources = []  # folders of the checkout in which these are
         inside = []  # folders whose files are not recorded when they are executed
-        lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append}
-        lists["inside"] = inside.append
+        self.unnoted = []  # prefixes of files that are read without a note, see `_venvgrid_opened`
+        lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append, "inside": inside.append}
+        lists["unnoted"] = self.unnoted.append
         for key, value in fields:
             if key in lists:
                 lists[key](value)
@@ -58,11 +62,11 @@ class Witness(object):
         self.files = {}
         # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
-        self.stat, self.exists = os.stat, os.path.exists
+        self.stat, self.exists, self.getcwd = os.stat, os.path.exists, os.getcwd
         self.library = os.path.join(os.path.dirname(os.__file__), "")
-        self.realpath, self.split, self.join, self.getcwd = os.path.realpath, os.path.split, os.path.join, os.getcwd
+        self.realpath, self.split, self.join, self.isabs = os.path.realpath, os.path.split, os.path.join, os.path.isabs
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        self.meta_path, self.modules = sys.meta_path, sys.modules
+        self.modules = sys.modules
 
     # ------------------------------------------------------------------------------------------------------- records
 
@@ -103,7 +107,7 @@ class Witness(object):
             file = file.encode(sys.getfilesystemencoding() or "utf-8")
         if file.endswith((".pyc", ".pyo")) and os.sep + "__pycache__" + os.sep not in file and OLD:
             file = file[:-1]
-        folder, name = self.split(self.join(self.getcwd(), file))
+        folder, name = self.split(file if self.isabs(file) else self.join(self.getcwd(), file))
         return self.join(self.realpath(folder), name)
 
     def look(self):
@@ -137,16 +141,19 @@ class Witness(object):
                 self.look_at(name)
 
     def executed(self, event, arguments):
-        """Record a file outside of the environment whose code is executed. An audit hook."""
+        """Record a file outside of the environment whose code is executed, and what it is imported as. An audit hook."""
         if event == "exec":
             try:
                 file = arguments[0].co_filename
-                if file not in self.files and file[:1] != "<":
-                    self.files[file] = file
-                    if not file.startswith(self.inside):
+                if file[:1] != "<" and not file.startswith(self.inside):
+                    self.look()  # another finder may have been asked before this one
+                    if file not in self.files:
+                        self.files[file] = file
                         self.add("run", "", self.real(file))
             except Exception:
                 pass
+        elif event == "import" and arguments[0].partition(".")[0] in self.tops:
+            self.front()
 
     # ------------------------------------------------------------------------------------------------------ the finder
 
@@ -155,16 +162,22 @@ class Witness(object):
         if sys.meta_path and sys.meta_path[0] is not self:
             sys.meta_path[:] = [self] + [finder for finder in sys.meta_path if finder is not self]
 
-    def find_spec(self, name, path=None, target=None):
+    def is_watched(self, name):
+        """Return whether a name that is imported is that of a watched module; note pytest and the probe."""
         if name == "_pytest.main" or name == "_venvgrid_probe":
             self.tell_session(name)
+        self.front()  # a hook that instruments the project may have been put there
         if name.partition(".")[0] not in self.tops:
-            return None
+            return False
+        if name not in self.roots and not name.startswith(self.below):
+            return False
+        self.look()
+        return True
+
+    def find_spec(self, name, path=None, target=None):
         try:
-            self.front()
-            if name not in self.roots and not name.startswith(self.below):
+            if not self.is_watched(name):
                 return None
-            self.look()
             spec = self.find(name, path, target)
             if spec is not None and spec.has_location and not self.is_query():
                 self.saw(name, spec.origin)
@@ -179,13 +192,13 @@ class Witness(object):
             self.add("session", "", "")
 
     def is_query(self):
-        """Return whether importlib.util.find_spec asks: nothing is imported."""
+        """Return whether importlib.util.find_spec asks: nothing is imported, unless runpy asks in order to run it."""
         frame = sys._getframe(2)
         for _ in range(3):
             if frame is None:
                 return False
             if frame.f_code.co_name == "find_spec" and frame.f_globals.get("__name__") == "importlib.util":
-                return True
+                return frame.f_back is None or frame.f_back.f_globals.get("__name__") != "runpy"
             frame = frame.f_back
         return False
 
@@ -199,21 +212,27 @@ class Witness(object):
         spec = self.ask(name, path, target)
         if spec is None:
             for folder in self.unshipped(name):
-                spec = self.ask(name, [self.join(folder, parent)], target)
-                if spec is not None:
-                    break
+                spec = spec or self.ask(name, [self.join(folder, parent)], target)
         return spec
 
     def ask(self, name, path, target):
-        for finder in list(self.meta_path):
+        for finder in list(sys.meta_path):
             if finder is not self:
                 found = getattr(finder, "find_spec", None)
-                if found is None:  # a finder of old style: the import asks it
-                    return None
-                spec = found(name, path, target)
+                spec = found(name, path, target) if found is not None else self.ask_old(finder, name, path)
                 if spec is not None:
                     return spec
         return None
+
+    def ask_old(self, finder, name, path):
+        """Return what a finder without find_spec finds, as Python does before 3.12."""
+        found = getattr(finder, "find_module", None) if sys.version_info < (3, 12) else None
+        loader = found(name, path) if found is not None else None
+        if loader is None:
+            return None
+        from _frozen_importlib import spec_from_loader
+
+        return spec_from_loader(name, loader)
 
     def unshipped(self, name):
         """Return the folders of the checkout for a test that the environment does not have; else nothing."""
@@ -244,77 +263,27 @@ class Witness(object):
         return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[self.site]))
 
 
-class OldWitness(Witness):
-    """The finder of Python 2.7."""
-
-    def find_module(self, name, path=None):
-        if name == "_pytest.main" or name == "_venvgrid_probe":
-            self.tell_session(name)
-        if name.partition(".")[0] not in self.tops:
-            return None
-        try:
-            self.front()
-            if name not in self.roots and not name.startswith(self.below):
-                return None
-            self.look()
-            return self.old_find(name, path)
-        except Exception:
-            return None
-
-    def old_find(self, name, path):
-        parent, _, last = name.rpartition(".")
-        parent = parent.replace(".", os.sep)
-        places = [[self.join(self.site, parent) if parent else self.site]] if name in self.first else []
-        folders = self.unshipped(name)
-        for place in places + [path] + [[self.join(folder, parent)] for folder in folders]:
-            for finder in list(self.meta_path):
-                loader = finder.find_module(name, place) if finder is not self else None
-                if loader is not None:
-                    return loader
-            loader = self.imp_loader(name, last, place)
-            if loader is not None:
-                return loader
-        return None
-
-    def imp_loader(self, name, last, place):
-        import imp
-
-        try:
-            file, path, description = imp.find_module(last, place)
-        except ImportError:
-            return None
-        self.saw(name, self.join(path, "__init__.py") if description[2] == imp.PKG_DIRECTORY else path)
-        return _ImpLoader(imp, file, path, description)
-
-
-class _ImpLoader(object):
-    """Loads what imp.find_module found."""
-
-    def __init__(self, *found):
-        self.found = found
-
-    def load_module(self, name):
-        imp, file, path, description = self.found
-        try:
-            return imp.load_module(name, file, path, description)
-        finally:
-            if file:
-                file.close()
+def read(path):
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    data = os.read(fd, 1 << 22)
+    os.close(fd)
+    return data if OLD else data.decode("utf-8", "surrogateescape")
 
 
 def start():
     """Return the witness of this process, or None if it is not switched on."""
-    path = os.environ.get(VARIABLE)
-    if not path:
-        return None
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            data = os.read(fd, 1 << 22)
-        finally:
-            os.close(fd)
-        parts = (data if OLD else data.decode("utf-8", "surrogateescape")).split("\0")
-        witness = (OldWitness if OLD else Witness)(list(zip(parts[::2], parts[1::2])))
+        path = os.environ.get(VARIABLE)
+        if not path:
+            from _venvgrid_witness_ancestor import of_ancestor
+        parts = read(path or of_ancestor(VARIABLE, read)).split("\0")
+        fields = list(zip(parts[::2], parts[1::2]))
+        if not path and os.path.realpath(dict(fields)["site"]) != os.path.dirname(os.path.realpath(__file__)):
+            return None  # the cell of another environment
+        kind = Witness
+        if OLD:
+            from _venvgrid_witness_old import OldWitness as kind
+        witness = kind(fields)
         info = sys.version_info
         witness.add("process", "%d.%d.%d" % info[:3], sys.executable or "")
         sys.meta_path.insert(0, witness)
@@ -325,6 +294,10 @@ def start():
 
         atexit.register(witness.at_exit)
         witness.look()
+        if witness.unnoted:
+            import _venvgrid_opened
+
+            _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE)
         return witness
     except Exception:
         return None

@@ -1,0 +1,70 @@
+# -*- coding: utf-8 -*-
+"""The installed project: the witness of this process, and tests inside the project's package that run as installed."""
+
+from __future__ import absolute_import
+
+import os
+import sys
+
+IGNORE = "PY_IGNORE_IMPORTMISMATCH"
+
+
+def current_witness():
+    """Return the witness of this process, or None: it knows which modules come from the environment."""
+    return getattr(sys.modules.get("_venvgrid_witness"), "active", None)
+
+
+def look():
+    """Let the witness see modules that a test put into sys.modules."""
+    witness = current_witness()
+    if witness is not None:
+        witness.look()
+
+
+def run_installed():
+    """Make pytest import tests inside the project's package by their names, as they are installed.
+
+    pytest compares the file that it collected, of the checkout, with that of the module, and imports by path in the import
+    mode "importlib". Both are right for all other files.
+    """
+    witness = current_witness()
+    if witness is None or not witness.first:
+        return
+    witness.front()
+    for name in ("_pytest.python", "_pytest.config", "_pytest.doctest"):
+        module = sys.modules.get(name)
+        if module is None:
+            try:
+                module = __import__(name, fromlist=["_"])
+            except ImportError:
+                continue
+        if hasattr(module, "import_path"):
+            module.import_path = _by_name(module.import_path, witness)
+    local = getattr(sys.modules.get("py._path.local") or sys.modules.get("_pytest._py.path"), "LocalPath", None)
+    if local is not None and hasattr(local, "pyimport"):
+        local.pyimport = _by_name(local.pyimport, witness)
+
+
+def _by_name(original, witness):
+    if getattr(original, "is_venvgrids", False):
+        return original
+
+    def import_path(path, *arguments, **options):
+        name = witness.module_of(os.path.abspath(str(path)))
+        if not name:
+            return original(path, *arguments, **options)
+        if str(options.get("mode", "")).endswith("importlib"):
+            __import__(name)
+            return sys.modules[name]
+        before = os.environ.get(IGNORE)
+        os.environ[IGNORE] = "1"
+        try:
+            return original(path, *arguments, **options)
+        finally:
+            if before is None:
+                os.environ.pop(IGNORE, None)
+            else:
+                os.environ[IGNORE] = before
+
+    import_path.is_venvgrids = True
+    return import_path

@@ -1,0 +1,58 @@
+# -*- coding: utf-8 -*-
+"""The hooks of the plugin: arm the probe when pytest starts, and choose the hooks of the session. PYTEST_DONT_REWRITE"""
+
+from __future__ import absolute_import
+
+from pytest import hookimpl
+
+from .attestation import session_record
+from .installed import current_witness, run_installed
+from .measured import measure_installed
+from .session import Run, Worker
+from .stream import Stacks, Writer
+from .switch import NAME, Exec, Switch
+
+_armed = []  # the switch, until the session is configured
+
+
+def pytest_addoption(parser):
+    """Arm the probe: pytest calls this when the plugin is registered, before any conftest.py is loaded."""
+    del _armed[:]
+    try:
+        switch = Switch.take()
+        if switch is not None:
+            _armed.append(switch)
+            if not switch.is_worker:
+                switch.writer = Writer(switch.spec["stream"])
+                session = session_record(None)
+                switch.writer.add(session)
+                switch.exec_ = Exec(switch, switch.writer, session)
+                switch.exec_.arm()
+                switch.stacks = Stacks(switch.spec)
+            run_installed()
+    except Exception:
+        del _armed[:]
+
+
+@hookimpl(hookwrapper=True)
+def pytest_load_initial_conftests(early_config):
+    """Let coverage measure the installed project; pytest-cov imports and starts it in this hook."""
+    try:
+        if getattr(early_config.known_args_namespace, "cov_source", None):
+            measure_installed(current_witness())
+    except Exception:
+        pass
+    yield
+
+
+def pytest_configure(config):
+    """Register the hooks of this session: it counts tests, or is a pytest-xdist worker that only attests."""
+    switch = _armed.pop() if _armed else None
+    if switch is None:
+        return
+    worker = getattr(config, "workerinput", None)
+    if switch.is_worker and worker is not None:
+        config.pluginmanager.register(Worker(switch.spec, worker.get("workerid", "?")), NAME + "_run")
+    elif not switch.is_worker:
+        rootdir = getattr(config, "rootpath", None) or getattr(config, "rootdir", "")
+        config.pluginmanager.register(Run(switch, str(rootdir)), NAME + "_run")

@@ -1,0 +1,200 @@
+# -*- coding: utf-8 -*-
+"""The hooks of one session: of a process whose tests count, and of a worker of pytest-xdist."""
+
+from __future__ import absolute_import
+
+import os
+import time
+
+from pytest import hookimpl
+
+from .attestation import attest, session_record
+from .installed import look
+from .results import LONGREPR_CAP, MESSAGE_CAP, TestResult, cap, details_of, to_text
+from .stream import Stacks, Writer
+from .switch import VARIABLE, WORKER
+
+
+class Selection(object):
+    """Notes the tests that a session leaves out, and those that fail before other plugins run them again."""
+
+    deselected = 0
+
+    @hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield  # pytest's own report: plugins that change it come later
+        try:
+            if call.when == "call" and outcome.get_result().outcome == "failed":
+                self.writer.add({"t": "tried", "id": to_text(item.nodeid)})
+        except Exception:
+            pass
+
+    def pytest_deselected(self, items):
+        self.deselected += len(items)
+        self.write_deselected(False)
+
+    def write_deselected(self, last_failed):
+        self.writer.add({"t": "deselected", "tests": self.deselected, "lf": last_failed})
+
+    def look_for_last_failed(self, config):
+        """Record that --lf left out tests: it skips whole files without saying so by a hook."""
+        plugin = config.pluginmanager.get_plugin("lfplugin")
+        if getattr(plugin, "active", False) and (
+            getattr(plugin, "_skipped_files", 0) or (self.deselected and getattr(plugin, "lastfailed", None))
+        ):
+            self.write_deselected(True)
+
+
+class Worker(Selection):
+    """The hooks of a pytest-xdist worker: it only attests, its controller streams the results."""
+
+    def __init__(self, spec, name):
+        self.spec = spec
+        self.name = name
+        self.writer = Writer(spec["stream"], name)
+        self.writer.add(session_record(name))
+        self.stacks = Stacks(spec)
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.stacks.start()
+        look()
+
+    def pytest_runtest_logreport(self, report):
+        look()
+        self.stacks.report(report)
+
+    @hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        yield
+        _end(self.writer, self.spec, self.name, getattr(session, "exitstatus", exitstatus))
+
+
+class Run(Selection):
+    """The hooks of a session whose tests count."""
+
+    def __init__(self, switch, rootdir):
+        self.switch = switch
+        self.writer = switch.writer
+        self.rootdir = rootdir
+        self.running = {}
+        self.reruns = {}  # plugins may start and finish a test for each of its runs
+        self.ended = False
+        # freezegun replaces what modules hold, not what an instance holds.
+        self.clock = getattr(time, "perf_counter", time.time)
+        self.began = self.clock()
+
+    def pytest_collectreport(self, report):
+        if report.outcome not in ("passed", "rerun"):
+            verdict = "skipped" if report.outcome == "skipped" else "error"
+            record = {"t": "collect", "id": to_text(report.nodeid), "verdict": verdict}
+            record.update(self.details(report))
+            self.writer.add(record)
+
+    def pytest_collection_finish(self, session):
+        self.switch.exec_.disarm()
+        items = getattr(session, "items", None)
+        self.look_for_last_failed(session.config)
+        if items is not None:
+            self.writer.add({"t": "collected", "ids": len(set([to_text(item.nodeid) for item in items])), "worker": None})
+
+    @hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node, ids):
+        self.writer.add({"t": "collected", "ids": len(set([to_text(i) for i in ids])), "worker": to_text(node.gateway.id)})
+
+    @hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config, specs):
+        for spec in specs:
+            if getattr(spec, "popen", False):  # a worker on another machine has no probe
+                rest = spec.env.get("PYTEST_ADDOPTS", os.environ.get("PYTEST_ADDOPTS", ""))
+                part = self.switch.part
+                spec.env.update({VARIABLE: WORKER + self.switch.path, "PYTEST_ADDOPTS": str(part + " " + rest)})
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.switch.stacks.start()
+        look()
+        self.running[nodeid] = TestResult(self.clock())
+        self.writer.add({"t": "start", "id": to_text(nodeid)})
+
+    def pytest_runtest_logreport(self, report):
+        self.switch.stacks.report(report)
+        if report.outcome in ("rerun", "retried"):
+            self.reruns[report.nodeid] = self.reruns.get(report.nodeid, 0) + 1
+        test = self.running.get(report.nodeid)
+        if test is None:  # a report of a test that never started, such as a worker that crashed
+            test = self.running[report.nodeid] = TestResult(None)
+        try:
+            test.add(report)
+        except Exception:
+            test.verdict, test.report = "error", report
+        if report.when not in ("setup", "call", "teardown"):  # "???": a crash, the last report of this test
+            self.write_result(report.nodeid, lost=True)
+
+    def pytest_runtest_logfinish(self, nodeid):
+        look()
+        self.write_result(nodeid)
+
+    def write_result(self, nodeid, lost=False):
+        """Write the result of a test, if it has one."""
+        test = self.running.pop(nodeid, None)
+        if test is None or test.verdict is None:
+            return
+        record = {"t": "test", "id": to_text(nodeid), "verdict": test.verdict}
+        record["duration"] = round(min(test.duration(self.clock), max(0.0, self.clock() - self.began)), 6)
+        if test.report is not None:
+            record.update(self.details(test.report))
+        if lost:
+            record["lost"] = True
+        if not test.ran:
+            record["ran"] = False
+        if nodeid in self.reruns:
+            record["reruns"] = self.reruns[nodeid]
+        self.writer.add(record)
+
+    def details(self, report):
+        """Return why a test did not pass: {"crash", "where", "longrepr"}, as far as pytest knows."""
+        try:
+            return details_of(report, self.rootdir)
+        except Exception as error:
+            return {"longrepr": "venvgrid could not read this failure: %r" % (error,)}
+
+    def pytest_internalerror(self, excrepr):
+        try:
+            self.writer.add({"t": "stop", "why": "internal error", "longrepr": cap(to_text(str(excrepr)), LONGREPR_CAP)})
+        except Exception:
+            self.writer.add({"t": "stop", "why": "internal error"})
+
+    def pytest_keyboard_interrupt(self, excinfo):
+        try:
+            message = excinfo.exconly(tryshort=True)
+        except Exception:
+            message = "KeyboardInterrupt"
+        self.writer.add({"t": "stop", "why": "interrupt", "crash": cap(to_text(message), MESSAGE_CAP)})
+
+    @hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        yield  # other plugins first: they may import, fail, and change the exit status
+        for nodeid in list(self.running):
+            self.write_result(nodeid)
+        self.ended = True
+        _end(self.writer, self.switch.spec, None, getattr(session, "exitstatus", exitstatus))
+
+    def pytest_unconfigure(self):
+        self.switch.exec_.disarm()
+        if not self.ended:  # pytest --help
+            self.writer.add({"t": "finish", "exitstatus": None, "worker": None})
+        self.writer.close()
+        self.switch.restore()
+
+
+def _end(writer, spec, worker, exitstatus):
+    try:
+        record = attest(spec)
+    except Exception as error:
+        record = {"t": "attest", "error": repr(error)}
+    record["worker"] = worker
+    writer.add(record)
+    try:
+        exitstatus = int(exitstatus)
+    except Exception:
+        exitstatus = None
+    writer.add({"t": "finish", "exitstatus": exitstatus, "worker": worker})

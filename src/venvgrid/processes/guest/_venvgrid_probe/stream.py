@@ -1,0 +1,103 @@
+# -*- coding: utf-8 -*-
+"""What a process writes: its lines of the stream, and the stacks of its threads."""
+
+from __future__ import absolute_import
+
+import json
+import os
+import time
+
+
+class Writer(object):
+    """Appends lines to the file of this process."""
+
+    count = 0
+
+    def __init__(self, folder, worker="main"):
+        Writer.count += 1
+        name = "%015d-%d-%d-%s.jsonl" % (time.time() * 1000, os.getpid(), Writer.count, worker)
+        self.path = os.path.join(os.path.abspath(folder), name)
+        self.fd = None
+        self.identity = None
+        self.torn = False
+        # Bound now: tests replace attributes of the modules.
+        self.open, self.write, self.fstat, self.shut = os.open, os.write, os.fstat, os.close
+        self.getpid = os.getpid
+        self.pid = os.getpid()
+        self.encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+        self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        for flag in ("O_BINARY", "O_NOINHERIT", "O_CLOEXEC"):
+            self.flags |= getattr(os, flag, 0)
+
+    def add(self, record):
+        if self.getpid() != self.pid:  # a fork: only the parent writes
+            return
+        try:
+            line = self.encode(record) + "\n"
+            self.put(line if isinstance(line, bytes) else line.encode("ascii"))
+        except Exception:  # a full disk: a cell with missing records does not pass
+            self.torn = True
+
+    def put(self, line):
+        fd = self.fd
+        if fd is None or not self.owns(fd):
+            fd = self.fd = self.open(self.path, self.flags, 0o644)
+            found = self.fstat(fd)
+            self.identity = (found.st_dev, found.st_ino) if found.st_ino else None
+        if self.torn:
+            line = b"\n" + line
+        self.torn = True
+        while line:
+            line = line[self.write(fd, line) :]
+        self.torn = False
+        if self.identity is None:  # no inode numbers (Python 2.7 on Windows): `owns` cannot check it later
+            self.close()
+
+    def owns(self, fd):
+        """Whether a descriptor is still that of the stream: a test may have closed it and opened another file."""
+        try:
+            found = self.fstat(fd)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self.identity
+
+    def close(self):
+        fd, self.fd = self.fd, None
+        if fd is not None and self.getpid() == self.pid and (self.identity is None or self.owns(fd)):
+            self.shut(fd)
+
+
+class Stacks(object):
+    """Schedules a dump of all stacks by faulthandler shortly before the time limit; not on Python 2.7."""
+
+    def __init__(self, spec):
+        self.file = None
+        self.is_cancelled = False
+        self.clock = time.time
+        self.moment = spec.get("stacks_at") or 0
+        try:
+            import faulthandler
+
+            if self.moment:
+                self.later = faulthandler.dump_traceback_later
+                self.file = open(os.path.join(spec["stacks"], "%d.txt" % os.getpid()), "w")
+                self.arm()
+        except Exception:
+            self.file = None
+
+    def arm(self):
+        left = self.moment - self.clock()
+        if left > 0:
+            self.later(left, exit=False, file=self.file)
+
+    def report(self, report):
+        # pytest cancels the dump when a test fails, for a debugger.
+        self.is_cancelled = self.is_cancelled or report.outcome == "failed"
+
+    def start(self):
+        if self.is_cancelled and self.file is not None:
+            self.is_cancelled = False
+            try:
+                self.arm()
+            except Exception:
+                self.file = None

@@ -1,0 +1,59 @@
+# -*- coding: utf-8 -*-
+"""The witness of Python 2.7, whose finders find modules and not specs."""
+
+import os
+import sys
+
+from _venvgrid_witness import Witness
+
+
+class OldWitness(Witness):
+    """The finder of Python 2.7."""
+
+    def find_module(self, name, path=None):
+        try:
+            if not self.is_watched(name):
+                return None
+            return self.old_find(name, path)
+        except Exception:
+            return None
+
+    def old_find(self, name, path):
+        parent, _, last = name.rpartition(".")
+        parent = parent.replace(".", os.sep)
+        places = [[self.join(self.site, parent) if parent else self.site]] if name in self.first else []
+        folders = self.unshipped(name)
+        for place in places + [path] + [[self.join(folder, parent)] for folder in folders]:
+            for finder in list(sys.meta_path):
+                loader = finder.find_module(name, place) if finder is not self else None
+                if loader is not None:
+                    return loader
+            loader = self.imp_loader(name, last, place)
+            if loader is not None:
+                return loader
+        return None
+
+    def imp_loader(self, name, last, place):
+        import imp
+
+        try:
+            file, path, description = imp.find_module(last, place)
+        except ImportError:
+            return None
+        self.saw(name, self.join(path, "__init__.py") if description[2] == imp.PKG_DIRECTORY else path)
+        return _ImpLoader(imp, file, path, description)
+
+
+class _ImpLoader(object):
+    """Loads what imp.find_module found."""
+
+    def __init__(self, *found):
+        self.found = found
+
+    def load_module(self, name):
+        imp, file, path, description = self.found
+        try:
+            return imp.load_module(name, file, path, description)
+        finally:
+            if file:
+                file.close()

@@ -1,0 +1,172 @@
+"""What tests read beside the inputs, in whatever process and way: it counts, or the cell is not kept and says why."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import cell
+from rig import HERE, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conftest import Command, Write
+
+pytestmark = pytest.mark.e2e
+
+MATRIX = f'[project]\ninstall = "none"\n[axes]\npython = ["{HERE}"]\n'
+IGNORED = ".venvgrid\nlocal*\nprivate/\n__pycache__\n"
+CHILD = "subprocess.check_call([sys.executable, '-c', 'open(\"{}\").read()']{})"
+
+
+# The name of a file → how the tests read it. A name that begins with "../" or "new" is made later.
+READS = {
+    "local-child": CHILD.format("local-child", ""),
+    "local-bare": CHILD.format("local-bare", ", env={}"),
+    "local-cat": "subprocess.check_call(['cat', 'local-cat'])",
+    "local-shell": "subprocess.check_call('X=1 cat < local-shell | wc -l', shell=True)",
+    "local-system": "assert os.system('cat local-system') == 0",
+    "local-spawned": "spawned()",
+    "local.db": "sqlite3.connect('file:local.db?mode=ro', uri=True)",
+    "private/by-descriptor": "os.close(os.open('by-descriptor', os.O_RDONLY, dir_fd=os.open('private', os.O_RDONLY)))",
+    "private/elsewhere": "subprocess.check_call(['cat', 'elsewhere'], cwd='private')",
+    "new: local-asked": "assert not os.path.exists('local-asked') or True",
+    "new: ../asked": "Path('../asked').is_file()",
+    "new: local-access": "os.access('local-access', os.R_OK)",
+    "new: private/listed": "os.listdir('private')",
+    "new: tests/local-globbed": "list(Path('tests').glob('*'))",
+    "new: tests/local_conftest/conftest.py": "list(Path('tests').iterdir())",
+}
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def body(lines: Iterable[str]) -> str:
+    names = "import multiprocessing, os, sqlite3, subprocess, sys\nfrom pathlib import Path\n\n\n"
+    child = (
+        'def spawned():\n    context = multiprocessing.get_context("spawn")\n'
+        '    child = context.Process(target=open, args=("local-spawned",))\n'
+        "    child.start()\n    child.join()\n    assert child.exitcode == 0\n\n\n"
+    )
+    return f"{names}{child}def test_it():\n" + "".join(f"    {line}\n" for line in lines)
+
+
+@pytest.fixture
+def again(venvgrid: Command) -> Callable[..., dict[str, Any]]:
+    """Return a function that runs the project; it returns the cell's result."""
+
+    def run(root: Path) -> dict[str, Any]:
+        ended = venvgrid("run", "-q", cwd=root)
+        assert ended.status == 0, ended.out + ended.err
+        return cell(root)
+
+    return run
+
+
+def test_each_way_to_read_counts(project: Write, again: Callable[..., dict[str, Any]]) -> None:
+    """Children with and without variables, tools, shells, databases, descriptors, folders, what is not there yet."""
+    root = project(MATRIX, {"tests/test_demo.py": body(READS.values()), ".gitignore": IGNORED})
+    for name in READS:
+        if not name.startswith("new: "):
+            write(root / name, "")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    assert again(root)["notes"] == []
+    assert again(root)["cached"] is True
+    for name in READS:
+        write(root / name.removeprefix("new: "), "#")
+        assert (name, again(root)["cached"]) == (name, False)
+    assert again(root)["cached"] is True
+
+
+UNKNOWN = {
+    "subprocess.check_call('echo tests/*', shell=True)": "ran sh",
+    "subprocess.check_call([sys.executable, '-S', '-c', ''])": "ran python",
+    "subprocess.check_call(['env', 'cat', 'pytest.ini'])": "ran env",
+    "subprocess.check_call(['ls', '..'])": "listed ..",
+    "open(os.path.join(os.path.dirname(os.__file__), '__pycache__', 'venvgrid-test.pyc'), 'w').close()": "wrote ",
+}
+
+
+def test_what_is_not_known_is_told(project: Write, again: Callable[..., dict[str, Any]]) -> None:
+    """A program that may read anything, a Python without its witness, a write into the interpreter: never kept."""
+    root = project(MATRIX)
+    for line, told in UNKNOWN.items():
+        write(root / "tests/test_demo.py", body([line]))
+        (note,) = again(root)["notes"]
+        assert note.startswith(told)
+        assert note.endswith(": not kept")
+        assert again(root)["cached"] is False
+    (Path(os.__file__).parent / "__pycache__" / "venvgrid-test.pyc").unlink()
+
+
+COMMANDS = {
+    "a line of Python": 'command = ["{python}", "-c", "open(\'local.cfg\')"]\nreports = "exit-status"\n',
+    "a plain tool": 'command = ["cat", "local.cfg"]\nreports = "exit-status"\n',
+    "JUnit": 'command = ["pytest", "-q", "--junitxml=local.xml"]\nreports = "junit:local.xml"\n',
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_that_are_not_pytests(project: Write, again: Callable[..., dict[str, Any]], name: str) -> None:
+    """With `exit-status` and `junit:FILE` an ignored file that the command reads counts as well."""
+    files = {"tests/test_demo.py": body(["open('local.cfg')"]), ".gitignore": IGNORED, "local.cfg": "1"}
+    root = project(f"{MATRIX}[test]\n{COMMANDS[name]}", files)
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    again(root)
+    assert again(root)["cached"] is True
+    write(root / "local.cfg", "2")
+    assert again(root)["cached"] is False
+
+
+def test_a_command_that_is_any_program_is_not_kept(project: Write, again: Callable[..., dict[str, Any]]) -> None:
+    """A script of the shell reads whatever it likes."""
+    root = project(f'{MATRIX}[test]\ncommand = ["sh", "check.sh"]\nreports = "exit-status"\n', {"check.sh": "true\n"})
+    assert again(root)["notes"][-1] == "ran sh, which does not say what it reads: not kept"
+    assert again(root)["cached"] is False
+
+
+def test_old_pythons_tell_as_well(venvgrid: Command, project: Write, needs: Callable[..., None]) -> None:
+    """Without an audit hook: opened, asked for, listed, imported, given to a program."""
+    needs("2.7", "3.7")
+    lines = (
+        *("open('local-opened').close()", "os.path.exists('local-asked')", "os.listdir('private')"),
+        *("sys.path.insert(0, 'private'); import local_module", "subprocess.check_call(['cat', 'local-cat'])"),
+    )
+    test = "import os, subprocess, sys\n\n\ndef test_it():\n" + "".join(f"    {line}\n" for line in lines)
+    matrix = '[project]\ninstall = "none"\n[axes]\npython = ["2.7", "3.7"]\n'
+    root = project(matrix, {"tests/test_demo.py": test, ".gitignore": IGNORED})
+    for name in ("local-opened", "private/local_module.py", "local-cat"):
+        write(root / name, "")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+
+    def kept() -> list[bool]:
+        ended = venvgrid("run", "-q", cwd=root)
+        assert ended.status == 0, ended.out + ended.err
+        return [item["cached"] for item in results(root)["cells"]]
+
+    kept()
+    assert kept() == [True, True]
+    for name in ("local-opened", "local-asked", "private/listed", "private/local_module.py", "local-cat"):
+        write(root / name, "#")
+        assert (name, kept()) == (name, [False, False])
+    assert kept() == [True, True]
+
+
+def test_the_umask_counts(project: Write, again: Callable[..., dict[str, Any]]) -> None:
+    """Files that tests make have other modes under another one."""
+    root = project(MATRIX, {"tests/test_demo.py": body(["pass"])})
+    before = os.umask(0o022)
+    try:
+        again(root)
+        assert again(root)["cached"] is True
+        os.umask(0o027)
+        assert again(root)["cached"] is False
+    finally:
+        os.umask(before)

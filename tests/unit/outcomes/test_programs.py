@@ -1,0 +1,70 @@
+"""What programs that tests run may have read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from venvgrid.outcomes import programs
+from venvgrid.outcomes.programs import GIVEN, HISTORY_OF, UNKNOWN
+from venvgrid.outcomes.witness import Ran
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, str]]:
+    """Return what one program may have read; the names of files are relative."""
+    commands = tmp_path / "env" / "bin"
+    commands.mkdir(parents=True)
+    (commands / "pytest").write_text(f"#!{commands}/python\n", encoding="utf-8")
+    (commands / "long").write_text(f"#!/bin/sh\n'''exec' {commands}/python \"$0\" \"$@\"\n", encoding="utf-8")
+    (commands / "native").write_bytes(b"\x7fELF")
+    (tmp_path / "tool.py").write_text("#!/usr/bin/env python\n", encoding="utf-8")
+    (tmp_path / "other.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    for name in ("data", "more"):
+        (tmp_path / name).touch()
+    argv = tuple(word.replace("BIN", str(commands)) for word in argv)
+    found = programs.reads([Ran(cwd=str(tmp_path), argv=argv, lacks=lacks)], str(commands))
+    return [(os.path.relpath(path, tmp_path) if how != UNKNOWN else path, how) for path, how in found]
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("BIN/python", "-c", "open('data')"), []),
+        (("BIN/python3.11", "-m", "Sample"), []),
+        (("python", "tool.py"), []),
+        (("pytest", "-q"), []),
+        (("BIN/long",), []),
+        (("./tool.py",), []),
+        (("BIN/python", "-S", "-c", ""), [("python", UNKNOWN)]),
+        (("BIN/python", "-IS", "x.py"), [("python", UNKNOWN)]),
+        (("/usr/bin/python3", "-c", ""), [("python3", UNKNOWN)]),
+        (("native",), [("native", UNKNOWN)]),
+        (("./other.sh",), [("other.sh", UNKNOWN)]),
+        (("make",), [("make", UNKNOWN)]),
+        (("cat", "data", "nothing"), [("data", GIVEN)]),
+        (("/bin/ls",), []),
+        (("gcc", "-I.", "--include=more", "data"), [(".", GIVEN), ("more", GIVEN), ("data", GIVEN)]),
+        (("git", "describe"), [(".", HISTORY_OF)]),
+        (("git", "-C", "sub", "log"), [("sub", HISTORY_OF)]),
+        (("git", "--version"), []),
+        (("sh", "-c", "A=1 cat data | wc -l && make"), [("data", GIVEN), ("make", UNKNOWN)]),
+        (("sh", "-c", "cat < data > out; pytest"), [("data", GIVEN)]),
+        (("sh", "-c", "cat $FILE"), [("sh", UNKNOWN)]),
+        (("sh", "-c", "cat 'data"), [("?", UNKNOWN)]),
+        (("bash", "other.sh"), [("bash", UNKNOWN)]),
+        (("",), []),
+    ],
+)
+def test_what_a_program_reads(tmp_path: Path, argv: tuple[str, ...], expected: list[tuple[str, str]]) -> None:
+    """A Python of the environment notes itself; a plain tool reads what it is given; others are unknown."""
+    assert reads(tmp_path, *argv) == expected
+
+
+def test_a_python_without_the_witness_is_unknown(tmp_path: Path) -> None:
+    """Its variables do not name the witness, and the system does not tell those of its parents."""
+    assert reads(tmp_path, "BIN/python", "x.py", lacks=True) == [("python", UNKNOWN)]

@@ -1,0 +1,94 @@
+"""What the files that tests read mean for keeping a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from venvgrid.project import inputs, reads
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a project with a tracked file and two that are no inputs."""
+    root = tmp_path / "project"
+    for name in ("input", ".venv/data", ".venv/more.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("1", encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("how", "name", "change", "is_same"),
+    [
+        ("r", "input", "input", True),
+        ("r", ".venv/data", ".venv/data", False),
+        ("s", ".venv/data", ".venv/data", True),
+        ("n", ".venv/new", ".venv/new", False),
+        ("n", "../new", "../new", False),
+        ("r", "../new", "../new", False),
+        ("l", ".venv", ".venv/new", False),
+        ("r", ".venv", ".venv/new", False),
+        ("p", ".venv", ".venv/new", True),
+        ("p", ".venv", ".venv/new.py", False),
+        ("w", ".venv/data", ".venv/data", True),
+        ("p", "__pycache__", "__pycache__/new.py", True),
+    ],
+)
+def test_what_was_read_counts(root: Path, how: str, name: str, change: str, *, is_same: bool) -> None:
+    """Contents of files, names in folders, whether something is there; inputs count apart."""
+    taken = inputs.take(root)
+    found = reads.judge({str((root / name).parent.resolve() / (root / name).name): how}, (), taken, ())
+    assert found.doubt == ""
+    (root / change).parent.mkdir(exist_ok=True)
+    (root / change).write_text("22", encoding="utf-8")
+    assert all(reads.state_of(place) == state for place, state in found.read.items()) is is_same
+
+
+def test_folders_above_those_of_the_cell_are_its_own(root: Path) -> None:
+    """The temporary folder of this run has another name in the next: it does not count, and nothing in it."""
+    own = root.parent / "run-1" / "cell"
+    own.mkdir(parents=True)
+    asked = {str(own.parent): "s", str(own): "s", str(own / "file"): "n"}
+    assert reads.judge(asked, (), inputs.take(root), (str(own),)).read == {}
+
+
+def test_the_kind_of_what_is_asked_for_counts(root: Path) -> None:
+    """A file in place of a folder is another answer."""
+    found = reads.judge({str(root / ".venv"): "s"}, (), inputs.take(root), ())
+    for path in (root / ".venv").iterdir():
+        path.unlink()
+    assert all(reads.state_of(place) == state for place, state in found.read.items())
+    (root / ".venv").rmdir()
+    (root / ".venv").touch()
+    assert not all(reads.state_of(place) == state for place, state in found.read.items())
+
+
+@pytest.mark.parametrize(
+    ("how", "name", "doubt"),
+    [
+        ("r", "../data", "read ../data, which is outside the project"),
+        ("l", "../folder", "listed ../folder, which is outside the project"),
+        ("g", "../data", "read ../data, which is outside the project"),
+        ("g", "../folder", "listed ../folder, which is outside the project"),
+        ("g", ".venv", "gave .venv to a program, with .venv/data, which git ignores"),
+        ("h", ".", "ran git, whose history is no input"),
+        ("h", "../folder", "ran git in ../folder, which is outside the project"),
+        ("m", "input", "its tests opened more files than are noted"),
+        ("w", "../data", ""),
+        ("s", "../folder", ""),
+        ("p", "..", ""),
+    ],
+)
+def test_what_cannot_be_compared_is_a_doubt(root: Path, how: str, name: str, doubt: str) -> None:
+    """Files outside, the history, and what programs found in folders."""
+    (root.parent / "data").touch()
+    (root.parent / "folder").mkdir()
+    if (how, name) == ("g", ".venv"):
+        (root / ".venv" / "more.py").unlink()
+    place = (root / name).resolve()
+    assert reads.judge({str(place): how}, (), inputs.take(root), ()).doubt == doubt
