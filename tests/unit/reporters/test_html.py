@@ -21,11 +21,14 @@ from venvgrid.results.report import Earlier
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "code", "noscript", "div"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td", "a", "span", "section", "ul", "li", "details"),
-    *("summary", "pre", "script", "button"),
+    *("summary", "pre", "script", "button", "main", "nav", "aside", "figure", "figcaption", "small", "b", "mark"),
+    *("svg", "defs", "pattern", "rect", "path", "g"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "http-equiv", "content", "name", "class", "id", "href", "scope", "title", "type", "tabindex"),
-    *("data-cell", "data-id", "data-number"),
+    *("data-cell", "data-id", "data-number", "data-axis", "data-value", "data-row", "data-outcome"),
+    *("role", "aria-label", "aria-hidden", "aria-live", "open", "rowspan", "colspan"),
+    *("x", "y", "width", "height", "d", "viewbox", "preserveaspectratio", "patternunits", "patterntransform"),
 }
 
 
@@ -163,5 +166,5 @@ def test_no_text_becomes_markup(values: list[str], outcome: Outcome, verdict: Ca
     assert all(link.startswith("#") for link in page.links)
     assert set(page.scripts) <= {"", "data", "log-0"}
     assert page.data()["cells"][0]["id"] == "py3.9"
-    assert page.scripts[""] == (html.ASSETS / "page.js").read_text(encoding="utf-8")
+    assert page.scripts[""] == html.script()
     assert isinstance(json.loads(page.scripts.get("log-0", '""')), str)
