@@ -1,14 +1,4 @@
 
-// A part far down the page is drawn when it comes near, or when something jumps.
-function whenNear(id, draw) {
-  const place = $(id);
-  if (!("IntersectionObserver" in window)) { draw(); return; }
-  const watcher = new IntersectionObserver((found) => {
-    if (found.some((item) => item.isIntersecting)) { watcher.disconnect(); draw(); }
-  }, { rootMargin: "800px" });
-  watcher.observe(place);
-}
-
 if (data.cells.length) {
   addFilters();
   addToggles();
@@ -16,7 +6,7 @@ if (data.cells.length) {
   addKeys();
   addPictures();
   if (data.tests.length) addTests();
-  addCompare();
+  if (data.cells.length > 1) addCompare();
   if (data.spans.length && data.duration) addTimeline();
   update();
   const first = data.cells.find((cell) => cell.groups.length) || data.cells.find((cell) => cell.outcome !== "passed") || data.cells[0];
