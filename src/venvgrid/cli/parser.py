@@ -58,6 +58,7 @@ examples:
   venvgrid plan                      which cells can exist, and why the others cannot
   venvgrid plan --json               for a program
   venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
+  venvgrid plan --check-config       is matrix.toml right? no network, no interpreters
 
 {EXPRESSIONS}"""
 REPORT_EXAMPLES = """\
@@ -193,6 +194,9 @@ def _add_plan(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = _planned(_command(commands, "plan", summary, PLAN_EXAMPLES))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
+    parser.add_argument(
+        "--check-config", action="store_true", help="only check the configuration: no network, no interpreters"
+    )
     _without_builds(parser)
     parser = _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
     _without_builds(parser)

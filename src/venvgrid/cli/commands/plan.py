@@ -11,7 +11,10 @@ from venvgrid.app.request import lock_digest, runnable
 from venvgrid.app.resolution import note_builds, resolve
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
+from venvgrid.config import loading
 from venvgrid.model import ExitStatus, Status, UsageError
+from venvgrid.planning import expansion
+from venvgrid.reporters import text
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
 from venvgrid.resolving import lockfile
@@ -29,6 +32,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     chosen = options.select_grids(arguments)
     if arguments.json and len(chosen.grids) > 1:
         raise UsageError(f"--json gives one grid; name one of {', '.join(name or 'main' for name in chosen.grids)}")
+    if arguments.check_config:
+        return _check_config(chosen, terminal)
     return options.in_each(chosen, terminal, lambda grid: _plan(arguments, terminal, chosen.source, grid))
 
 
@@ -47,6 +52,24 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
             plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
         )
     return exit_status(known, strict=wanted.strict, skip_missing=wanted.skip_missing)
+
+
+def _check_config(chosen: options.SelectedGrids, terminal: Terminal) -> int:
+    """Print how many cells each grid has, and its warnings. Nothing is looked for, here or in the network."""
+    for name in chosen.grids:
+        config = loading.build(chosen.source, grid=name)
+        policies = [axis.name for axis in config.axes if axis.policy]
+        grid = f"grid {name}, " if name else ""
+        if policies:
+            names = ", ".join(policies)
+            terminal.data(f"{config.file.name} is valid: {grid}the plan chooses the values of {names}\n")
+            continue
+        plan = expansion.expand(config)
+        for warning in plan.warnings:
+            terminal.message(f"warning: {warning}")
+        cells = sum(item.status is not Status.EXCLUDED for item in plan.cells)
+        terminal.data(f"{config.file.name} is valid: {grid}{text.count(cells, 'cell')}\n")
+    return ExitStatus.PASSED
 
 
 def _check(context: RunContext, plan: Plan, terminal: Terminal) -> int:
