@@ -189,10 +189,29 @@ def test_nothing_is_executed(show: Callable[..., Any]) -> None:
     assert "<img src=x" in texts(page, "#cell-py3\\.9 pre")[0]
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_fits_the_screen(show: Callable[..., Any], width: int) -> None:
-    """On a phone and on a desk the page itself never scrolls sideways; wide tables do, within themselves."""
-    page = show(big(30, 40))
+def long_texts() -> Report:
+    """Make a report in which every text is long: values, ids, names of tests, messages."""
+    results = []
+    values = ("a-long-value-of-a-variable-that-somebody-wrote" * 2, "b")
+    for number, (python, value) in enumerate((python, value) for python in range(4, 16) for value in values):
+        axes = {"python": f"3.{python}", "env.A_LONG_NAME_OF_A_VARIABLE": value, "numpy": f"1.{number % 3}"}
+        test = f"tests/{'long/' * 12}test_module.py::TestClass::test_{'long_' * 30}[{number % 3}]"
+        failure = factories.failure(test, message="x" * 300, longrepr=f"E   {'y' * 900}\n" * 3)
+        result = factories.result(
+            factories.cell(f"py3.{python}-LONG.{value[:40]}-{number}", axes),
+            Outcome.FAILED if number % 2 else Outcome.IMPOSSIBLE,
+            failures=(failure,) if number % 2 else (),
+            reason="" if number % 2 else f"a reason {'z' * 300}",
+        )
+        results.append(result)
+    return factories.report(*results)
+
+
+@pytest.mark.parametrize("make", [lambda: big(30, 40), long_texts], ids=["big", "long"])
+@pytest.mark.parametrize("width", [360, 820, 1280, 1440])
+def test_fits_the_screen(show: Callable[..., Any], width: int, make: Callable[[], Report]) -> None:
+    """From a phone to a desk the page itself never scrolls sideways; wide tables do, within themselves."""
+    page = show(make())
     page.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     )

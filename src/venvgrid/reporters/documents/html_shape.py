@@ -24,7 +24,7 @@ UNIT = 10  # of the coordinates, from place to place
 
 def layout(cells: Sequence[CellResult]) -> Grid | None:
     """Return the grid of the cells, also if one axis or none varies; None if a list is clearer."""
-    axes = {cell.id: cell.axes for cell in cells}
+    axes = complete(cells)
     found = grid_layout.arrange(axes)
     values = grid_layout.values(axes.values())
     varying = [name for name, known in values.items() if len(known) > 1]
@@ -34,8 +34,7 @@ def layout(cells: Sequence[CellResult]) -> Grid | None:
     by_value = {of_cell.get(column, ""): identifier for identifier, of_cell in axes.items()}
     if len(by_value) < len(axes):
         return None
-    known = values.get(column, ())
-    columns = tuple(sorted(by_value, key=lambda value: known.index(value) if value in known else len(known)))
+    columns = values.get(column, ("",))
     return Grid(
         fixed=tuple((name, of_axis[0]) for name, of_axis in values.items() if name != column),
         row_axes=(),
@@ -43,6 +42,12 @@ def layout(cells: Sequence[CellResult]) -> Grid | None:
         columns=columns,
         rows=(Row(labels=(), cells=tuple(by_value[value] for value in columns)),),
     )
+
+
+def complete(cells: Sequence[CellResult]) -> dict[str, dict[str, str]]:
+    """Map each cell to a value of every axis that any cell has: "" if it lacks the axis."""
+    names = dict.fromkeys(name for cell in cells for name in cell.axes)
+    return {cell.id: {name: cell.axes.get(name, "") for name in names} for cell in cells}
 
 
 def span(values: Sequence[str]) -> str:

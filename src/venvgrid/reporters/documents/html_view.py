@@ -98,7 +98,7 @@ def view(analysis: Analysis, past: Sequence[PastRun], known: Neighbours) -> View
     grid = html_shape.layout(report.cells)
     shape = html_shape.shape(report.cells, grid)
     runs = (*past, trend.tally(report)) if past and report.cells else ()
-    values = grid_layout.values(cell.axes for cell in report.cells)
+    values = grid_layout.values(html_shape.complete(report.cells).values())
     return View(
         title=f"{report.project} {report.project_version}".strip() or "venvgrid",
         report=report,
