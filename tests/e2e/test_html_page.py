@@ -268,6 +268,33 @@ def test_a_click_shows_the_nearest_green_cell(show: Callable[..., Any]) -> None:
     assert texts(page, "#panel li a") == ["AttributeError: module 'numpy' has no attribute 'float'"]
 
 
+def test_the_panel_on_a_phone(show: Callable[..., Any]) -> None:
+    """On a small screen the panel comes over the page, has the focus, and goes with Escape, back to its cell."""
+    page = show(factories.matplotlib_grid())
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        visible = "return getComputedStyle(document.getElementById('panel')).display"
+        assert page.execute_script(visible) == "none"
+        page.find_element("css selector", "[data-cell='py3.9-matplotlib3.5']").click()
+        assert page.execute_script(visible) == "block"
+        page.switch_to.active_element.send_keys("\ue00c")
+        assert page.execute_script(visible) == "none"
+        assert page.execute_script("return document.activeElement.dataset.cell") == "py3.9-matplotlib3.5"
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_what_the_grid_shows_has_words(show: Callable[..., Any]) -> None:
+    """Each sign of the grid has a name of words, also when it shows numbers; no cell is told by its colour alone."""
+    page = show(factories.matplotlib_grid())
+    script = "return document.querySelector(\"[data-cell='py3.9-matplotlib3.5']\")"
+    assert page.execute_script(script).get_attribute("aria-label") == "py3.9-matplotlib3.5: failed"
+    page.execute_script("document.querySelectorAll('.modes button')[1].click()")
+    assert page.execute_script(script).get_attribute("aria-label") == "py3.9-matplotlib3.5: failed, failed tests 1"
+    assert page.execute_script(script).text == "1"
+
+
 def test_arrow_keys_move_in_the_grid(show: Callable[..., Any]) -> None:
     """Right and down lead to the next cell; at an edge the focus stays."""
     page = show(factories.matplotlib_grid())

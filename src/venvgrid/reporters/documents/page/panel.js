@@ -20,6 +20,7 @@ function showMode(mode) {
   for (const link of document.querySelectorAll("[data-cell]")) {
     const cell = byId.get(link.dataset.cell);
     link.textContent = label(cell);
+    link.setAttribute("aria-label", cell.id + ": " + cell.outcome + (mode === "outcome" ? "" : ", " + mode + " " + label(cell)));
     link.className = (mode === "outcome" ? cell.outcome : heat(cell) || "heat0") + (matches(cell) ? "" : " off");
   }
   for (const button of document.querySelectorAll(".modes button")) button.setAttribute("aria-pressed", String(button.textContent === mode));
@@ -61,6 +62,11 @@ function addKeys() {
     history.replaceState(null, "", "#cell-" + link.dataset.cell);
     showPanel(byId.get(link.dataset.cell));
     $("panel").classList.add("asked");
+    const close = $("panel").querySelector(".close");
+    if (close.offsetParent) close.focus(); // on a phone the panel lies over the page
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && $("panel").classList.contains("asked")) $("panel").querySelector(".close").click();
   });
 }
 
