@@ -107,7 +107,8 @@ function addCompare() {
 function drawCompare() {
   const [left, right] = ["left", "right"].map((id) => data.cells[Number($(id).value)]);
   const body = el("tbody", {});
-  const rows = [...data.axes.map((axis, number) => [axis, left.axes[number], right.axes[number]])];
+  const known = (axis) => axis in left.packages || axis in right.packages; // the exact versions say more
+  const rows = data.axes.map((axis, number) => [axis, left.axes[number], right.axes[number]]).filter(([axis]) => !known(axis));
   for (const name of [...new Set([...Object.keys(left.packages), ...Object.keys(right.packages)])].sort())
     rows.push([name, left.packages[name] || "", right.packages[name] || ""]);
   for (const [name, one, other] of rows)
