@@ -36,6 +36,7 @@ MAX_GREEN_LOG = 8_000
 MAX_PLAIN_LOGS = 200_000  # characters of all logs that stand in the page as they are; more are packed
 MAX_LOGS = 12_000_000  # characters of all logs
 MAX_PACKED_LOGS = 260_000  # characters of all packed logs
+RED_SHARES = 5  # room for the log of a bad cell, compared with that of a green one
 
 
 def render(
@@ -104,9 +105,11 @@ def _logs(report: Report, log: Callable[[CellResult], str]) -> Iterator[tuple[in
     if sum(map(len, kept.values())) <= MAX_PLAIN_LOGS:
         yield from ((number, as_json(output)) for number, output in kept.items())
         return
-    share = MAX_PACKED_LOGS // len(kept)
+    shares = {number: 1 if report.cells[number].outcome.is_green else RED_SHARES for number in kept}
+    share = MAX_PACKED_LOGS // sum(shares.values())
     for number, output in kept.items():
-        yield number, as_json({"gzip": _packed(output, share, text.log(report, report.cells[number].log))})
+        name = text.log(report, report.cells[number].log)
+        yield number, as_json({"gzip": _packed(output, share * shares[number], name)})
 
 
 def _kept_logs(report: Report, log: Callable[[CellResult], str]) -> dict[int, str]:
