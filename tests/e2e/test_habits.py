@@ -111,6 +111,18 @@ def test_plan_check(venvgrid: Command, project: Write) -> None:
     assert ended.err.endswith("type: venvgrid lock\n")
 
 
+def test_the_page_has_the_trend_of_stored_runs(venvgrid: Command, project: Write) -> None:
+    """The page of a run counts the runs before it; that of the first run has no trend."""
+    root = project(MATRIX, DEMO)
+    cells = len(json.loads(venvgrid("plan", "--json", cwd=root).out)["cells"])
+    assert venvgrid("run", "-q", "--report", "html=first.html", cwd=root).status == 0
+    assert venvgrid("run", "-q", "--report", "html=second.html", cwd=root).status == 0
+    assert "<figure" not in (root / "first.html").read_text(encoding="utf-8")
+    assert f"green now {cells}, before {cells}" in (root / "second.html").read_text(encoding="utf-8")
+    again = venvgrid("report", "--format", "html", cwd=root)
+    assert f"green now {cells}, before {cells}" in again.out
+
+
 def test_python_interface(project: Write, monkeypatch: pytest.MonkeyPatch, cache_dir: Path) -> None:
     """`venvgrid.run` gives the report and every event, and prints nothing."""
     monkeypatch.setenv("VENVGRID_CACHE_DIR", str(cache_dir))
