@@ -66,7 +66,7 @@ def photograph(page: Path) -> None:
         options.add_argument(argument)
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver") or "")
     driver = webdriver.Chrome(options=options, service=service)
-    size = {"width": 1000, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    size = {"width": 1000, "height": 1480, "deviceScaleFactor": 1, "mobile": False}
     try:
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         for scheme in ("light", "dark"):

@@ -78,6 +78,24 @@ def test_schema_takes_what_venvgrid_takes(venvgrid: Command, project: Write) -> 
         jsonschema.validate(tomllib.loads(MATRIX + "[test]\ncomand = 1\n"), schema)
 
 
+def test_plan_check_config(venvgrid: Command, project: Write) -> None:
+    """The configuration alone is checked: a Python that is nowhere and an index that does not answer do not matter."""
+    nowhere = {"UV_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    root = project('[axes]\npython = ["3.9", "3.99"]\nsix = ["1.16"]\n[grid.new.axes]\nsix = "latest-minors:2"\n')
+    ended = venvgrid("plan", "--check-config", "--all-grids", cwd=root, env=nowhere)
+    assert ended.status == 0, ended.err
+    assert (
+        ended.out
+        == "matrix.toml is valid: 2 cells\nmatrix.toml is valid: grid new, the plan chooses the values of six\n"
+    )
+    (root / "matrix.toml").write_text('[axes]\npython = ["3.9"]\n[[exclude]]\npython = "3.8"\n', encoding="utf-8")
+    assert "warning: " in venvgrid("plan", "--check-config", cwd=root, env=nowhere).err
+    (root / "matrix.toml").write_text('[axes]\npython = ["3.9"]\n[tets]\n', encoding="utf-8")
+    ended = venvgrid("plan", "--check-config", cwd=root, env=nowhere)
+    assert (ended.status, ended.out) == (2, "")
+    assert "did you mean 'test'?" in ended.err
+
+
 def test_plan_check(venvgrid: Command, project: Write) -> None:
     """Without a lock, with a right one, and after a change: 1, 0, 1, each in a moment and with what to type."""
     root = project(MATRIX, DEMO)
@@ -91,6 +109,18 @@ def test_plan_check(venvgrid: Command, project: Write) -> None:
     assert ended.status == 1
     assert "is not of this configuration" in ended.err
     assert ended.err.endswith("type: venvgrid lock\n")
+
+
+def test_the_page_has_the_trend_of_stored_runs(venvgrid: Command, project: Write) -> None:
+    """The page of a run counts the runs before it; that of the first run has no trend."""
+    root = project(MATRIX, DEMO)
+    cells = len(json.loads(venvgrid("plan", "--json", cwd=root).out)["cells"])
+    assert venvgrid("run", "-q", "--report", "html=first.html", cwd=root).status == 0
+    assert venvgrid("run", "-q", "--report", "html=second.html", cwd=root).status == 0
+    assert "<figure" not in (root / "first.html").read_text(encoding="utf-8")
+    assert f"green now {cells}, before {cells}" in (root / "second.html").read_text(encoding="utf-8")
+    again = venvgrid("report", "--format", "html", cwd=root)
+    assert f"green now {cells}, before {cells}" in again.out
 
 
 def test_python_interface(project: Write, monkeypatch: pytest.MonkeyPatch, cache_dir: Path) -> None:

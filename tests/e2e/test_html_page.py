@@ -189,36 +189,147 @@ def test_nothing_is_executed(show: Callable[..., Any]) -> None:
     assert "<img src=x" in texts(page, "#cell-py3\\.9 pre")[0]
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_fits_the_screen(show: Callable[..., Any], width: int) -> None:
-    """On a phone and on a desk the page itself never scrolls sideways; wide tables do, within themselves."""
-    page = show(big(30, 40))
+def long_texts() -> Report:
+    """Make a report in which every text is long: values, ids, names of tests, messages."""
+    results = []
+    values = ("a-long-value-of-a-variable-that-somebody-wrote" * 2, "b")
+    for number, (python, value) in enumerate((python, value) for python in range(4, 16) for value in values):
+        axes = {"python": f"3.{python}", "env.A_LONG_NAME_OF_A_VARIABLE": value, "numpy": f"1.{number % 3}"}
+        test = f"tests/{'long/' * 12}test_module.py::TestClass::test_{'long_' * 30}[{number % 3}]"
+        failure = factories.failure(test, message="x" * 300, longrepr=f"E   {'y' * 900}\n" * 3)
+        result = factories.result(
+            factories.cell(f"py3.{python}-LONG.{value[:40]}-{number}", axes),
+            Outcome.FAILED if number % 2 else Outcome.IMPOSSIBLE,
+            failures=(failure,) if number % 2 else (),
+            reason="" if number % 2 else f"a reason {'z' * 300}",
+        )
+        results.append(result)
+    return factories.report(*results)
+
+
+@pytest.mark.parametrize("make", [lambda: big(30, 40), long_texts], ids=["big", "long"])
+@pytest.mark.parametrize("width", [360, 820, 1280, 1440])
+def test_fits_the_screen(show: Callable[..., Any], width: int, make: Callable[[], Report]) -> None:
+    """From a phone to a desk the page itself never scrolls sideways; wide tables do, within themselves."""
+    page = show(make())
     page.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     )
     try:
         assert page.execute_script("return document.documentElement.scrollWidth") <= width
+        # Nothing is cut off: what is wider than the screen stands in a part that scrolls.
+        assert (
+            page.execute_script(
+                """return [...document.querySelectorAll('main *, header *')]
+            .filter((item) => !item.closest('.wide, pre, .tip, .offscreen'))
+            .filter((item) => item.getBoundingClientRect().right > innerWidth + 1).map((item) => item.outerHTML)"""
+            )
+            == []
+        )
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+CONTRAST = """
+    const linear = (value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const ground = (item) => { for (let at = item; at; at = at.parentElement) {
+        const colour = numbers(getComputedStyle(at).backgroundColor);
+        if (colour.length < 4 || colour[3] > 0) return colour; } return [255, 255, 255]; };
+    const ratio = (item) => { const pair = [light(numbers(getComputedStyle(item).color)), light(ground(item))];
+        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05); };
+    const hasText = (item) => [...item.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    return [...document.body.querySelectorAll('*')]
+        .filter((item) => item.offsetParent !== null && hasText(item) && ratio(item) < 4.5)
+        .map((item) => item.outerHTML.slice(0, 200) + ' ' + ratio(item));
+"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(show: Callable[..., Any], scheme: str) -> None:
-    """In light and dark, signs can be read: at least 4.5 to 1 against their ground (WCAG AA)."""
-    page = show(factories.matplotlib_grid())
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_contrast(show: Callable[..., Any], scheme: str, mode: int) -> None:
+    """In light and dark, every text can be read: at least 4.5 to 1 against its ground (WCAG AA)."""
+    page = show(factories.matplotlib_grid(), log="\x1b[31mred\x1b[33m yellow\x1b[35m magenta\x1b[36m cyan\x1b[0m")
     page.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     )
-    script = """
-        const light = (colour) => { const [r, g, b] = colour.match(/[\\d.]+/g).map((value) => value / 255)
-            .map((value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-        return [...document.querySelectorAll('.tag, .grid a, body')].map((item) => {
-            const style = getComputedStyle(item);
-            const [a, b] = [light(style.color), light(style.backgroundColor)].sort((x, y) => y - x);
-            return (a + 0.05) / (b + 0.05); });
-    """
-    assert min(page.execute_script(script)) >= 4.5
+    page.execute_script(f"document.querySelectorAll('.modes button')[{mode}].click()")
+    page.execute_script("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
+    assert page.execute_script(CONTRAST) == []
+
+
+def test_a_click_shows_the_nearest_green_cell(show: Callable[..., Any]) -> None:
+    """The panel of a red cell has the one difference from its nearest green cell, and the failure."""
+    page = show(factories.matplotlib_grid())
+    page.find_element("css selector", "[data-cell='py3.9-matplotlib3.5']").click()
+    assert texts(page, "#panel h3")[0].endswith("py3.9-matplotlib3.5")
+    assert texts(page, "#panel tbody tr") in (["python\t3.9\t3.8"], ["python\t3.9\t3.10"])
+    assert texts(page, "#panel li a") == ["AttributeError: module 'numpy' has no attribute 'float'"]
+
+
+def test_the_panel_on_a_phone(show: Callable[..., Any]) -> None:
+    """On a small screen the panel comes over the page, has the focus, and goes with Escape, back to its cell."""
+    page = show(factories.matplotlib_grid())
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        visible = "return getComputedStyle(document.getElementById('panel')).display"
+        assert page.execute_script(visible) == "none"
+        page.find_element("css selector", "[data-cell='py3.9-matplotlib3.5']").click()
+        assert page.execute_script(visible) == "block"
+        page.switch_to.active_element.send_keys("\ue00c")
+        assert page.execute_script(visible) == "none"
+        assert page.execute_script("return document.activeElement.dataset.cell") == "py3.9-matplotlib3.5"
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_what_the_grid_shows_has_words(show: Callable[..., Any]) -> None:
+    """Each sign of the grid has a name of words, also when it shows numbers; no cell is told by its colour alone."""
+    page = show(factories.matplotlib_grid())
+    script = "return document.querySelector(\"[data-cell='py3.9-matplotlib3.5']\")"
+    assert page.execute_script(script).get_attribute("aria-label") == "py3.9-matplotlib3.5: failed"
+    page.execute_script("document.querySelectorAll('.modes button')[1].click()")
+    assert page.execute_script(script).get_attribute("aria-label") == "py3.9-matplotlib3.5: failed, failed tests 1"
+    assert page.execute_script(script).text == "1"
+
+
+def test_arrow_keys_move_in_the_grid(show: Callable[..., Any]) -> None:
+    """Right and down lead to the next cell; at an edge the focus stays."""
+    page = show(factories.matplotlib_grid())
+    focus = "return document.activeElement.dataset.cell"
+    page.execute_script("document.querySelector('[data-cell]').focus()")
+    for key, cell in (
+        ("\ue014", "py3.8-matplotlib2.2"),
+        ("\ue015", "py3.8-matplotlib3.5"),
+        ("\ue015", "py3.8-matplotlib3.5"),
+        ("\ue012", "py3.6-matplotlib3.5"),
+    ):
+        page.switch_to.active_element.send_keys(key)
+        assert page.execute_script(focus) == cell
+
+
+def test_a_click_on_a_column_shows_only_its_cells(show: Callable[..., Any]) -> None:
+    """Columns, rows and outcomes are filters; a second click takes them back."""
+    page = show(factories.matplotlib_grid())
+    script = "[...document.querySelectorAll('[data-value]')].find((head) => head.dataset.value === '3.9')"
+    page.execute_script(f"{script}.firstChild.click()")
+    assert texts(page, "#shown") == ["2 of 8 cells"]
+    page.execute_script("document.querySelector('[data-outcome=failed] button').click()")
+    assert texts(page, "#shown") == ["1 of 8 cells"]
+    page.execute_script("document.getElementById('clear').click()")
+    assert texts(page, "#shown") == ["8 of 8 cells"]
+
+
+def test_packed_logs_are_read(show: Callable[..., Any]) -> None:
+    """If all logs together are long, they are packed, and shown all the same."""
+    page = show(big(30, 4), log="".join(f"line {number} \x1b[31mred\x1b[0m\n" for number in range(1500)))
+    page.execute_script("location.hash = '#cell-py3.13-numpy2.0'")
+    last = "return document.querySelector('.cell[open] pre')?.textContent.trimEnd().endsWith('line 1499 red')"
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    WebDriverWait(page, WAIT).until(lambda browser: browser.execute_script(last))
 
 
 def test_everything_can_be_reached_by_keyboard(show: Callable[..., Any]) -> None:

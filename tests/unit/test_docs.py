@@ -10,10 +10,13 @@ import importlib.util
 import json
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from venvgrid.cli import parser as parsers
 from venvgrid.config import grids, loading
@@ -106,13 +109,76 @@ def test_files_that_the_docs_name_exist() -> None:
     assert {path for path in paths if not any((top / path).exists() for top in (ROOT, ROOT / "src/venvgrid"))} == set()
 
 
+def script(name: str) -> Any:
+    """Import a script of the documentation."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/scripts/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
 @pytest.mark.parametrize("name", ["options.md", "keys.md"])
 def test_the_pages_that_follow_from_the_code_are_current(name: str) -> None:
     """Whoever changes an option or a key runs docs/scripts/reference.py."""
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs/scripts/reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    made = script.PAGES[name]()
+    made = script("reference").PAGES[name]()
     assert made == (ROOT / "docs/reference" / name).read_text(encoding="utf-8")
+
+
+def test_the_manual_page_has_every_command_and_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/scripts/manual.py writes a page for `man` from the parser."""
+    monkeypatch.setattr(sys, "argv", [])
+    script("manual").main(str(tmp_path / "venvgrid.1"))
+    page = (tmp_path / "venvgrid.1").read_text(encoding="utf-8").replace("\\-", "-").replace("\\", "")
+    assert page.splitlines()[0].startswith('.TH VENVGRID "1"')
+    for name, parser in subparsers().items():
+        assert f"venvgrid {name}" in page
+        options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
+        assert {option for option in options if option not in page} == set()
+
+
+def test_every_page_stands_in_the_index() -> None:
+    """Each page of the documentation is in one group of the sidebar, and each group has a caption."""
+    text = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    groups = re.findall(r"```\{toctree\}\n(.*?)```", text, re.DOTALL)
+    named = [line for group in groups for line in group.split("\n") if line and not line.startswith(":")]
+    pages = {page.relative_to(ROOT / "docs").with_suffix("").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    assert sorted(named) == sorted(pages - {"index"})
+    assert all(":caption:" in group for group in groups)
+
+
+def test_every_command_in_a_table_is_accepted() -> None:
+    """The parser takes what the tables of other runners and of installers name in their cells."""
+    for page in ("README.md", "docs/how-to/migrate.md", "docs/how-to/install.md"):
+        rows = [line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+        spans = re.findall(r"`([^`]+)`", "\n".join(rows))
+        for command in [found[1] for span in spans if (found := re.search(r"(?:^| )(venvgrid \S.*)$", span))]:
+            words = shlex.split(command)
+            arguments = words[1 : words.index("--")] if "--" in words else words[1:]
+            assert parsers.build().parse_args(arguments).command, command
+
+
+def test_hooks_of_pre_commit_run_commands_that_exist() -> None:
+    """The parser takes the entry of each hook, and the docs name each hook."""
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/how-to/install.md").read_text(encoding="utf-8")
+    for hook in hooks:
+        assert parsers.build().parse_args(shlex.split(hook["entry"])[1:]).command == "plan"
+        assert f"id: {hook['id']}" in text
+        for name in ("matrix.toml", "pyproject.toml"):
+            assert re.search(hook["files"], name)
+
+
+def test_the_schema_says_where_editors_find_it() -> None:
+    """The `$id` of the configuration's schema is the address in the entry for SchemaStore."""
+    schema = json.loads(
+        importlib.resources.files("venvgrid").joinpath("model/schemas/config.schema.json").read_text("utf-8")
+    )
+    entry = json.loads(blocks_of("docs/how-to/editors.md", "json")[0])
+    assert schema["$id"] == entry["url"]
+    assert entry["fileMatch"] == ["matrix.toml"]
+
+
+def blocks_of(page: str, language: str) -> list[str]:
+    return [text for name, text in blocks(language) if name == page]

@@ -67,7 +67,7 @@ class Analysis:
         """Every failure with its explanation, in the order of `grouping.by_signature`."""
         evidence = Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
         return tuple(
-            Finding(group=group, explanation=evidence.explain(group.cells, self._passing(group)))
+            Finding(group=group, explanation=evidence.explain(group.cells, self.passing(group)))
             for group in grouping.by_signature(self.report.cells)
         )
 
@@ -116,7 +116,8 @@ class Analysis:
         kinds = {_kind(verdict) for verdict in verdicts.values()}
         return Difference(test=name, verdicts=verdicts) if len(kinds) > 1 else None
 
-    def _passing(self, group: FailureGroup) -> list[str]:
+    def passing(self, group: FailureGroup) -> list[str]:
+        """Return the cells without a failure in which its tests passed."""
         return [cell.id for cell in self.report.cells if cell.id not in group.cells and self._passes(cell, group)]
 
     def _passes(self, cell: CellResult, group: FailureGroup) -> bool:

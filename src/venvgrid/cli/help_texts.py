@@ -45,6 +45,8 @@ PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot
   venvgrid plan --json               for a program
+  venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
+  venvgrid plan --check-config       is matrix.toml right? no network, no interpreters
   venvgrid plan -o plan.json         for other machines: venvgrid run --plan plan.json --shard 1/4
   venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
 

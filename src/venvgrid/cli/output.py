@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import trend
 from venvgrid.reporters import registry
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from venvgrid.cli.terminal import Terminal
     from venvgrid.model import Event
     from venvgrid.results.report import Report
+    from venvgrid.results.run_folders import RunFolder
 
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
 
@@ -27,6 +29,12 @@ def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal) -
         finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding, options=options
     )
     return linked(shown, Path(finished.config).parent) if terminal.has_links and finished.config else shown
+
+
+def document(format_: str, finished: Report, folder: RunFolder, inside: str) -> str:
+    """Render a run for a file. `inside` is the path from the repository to the tests."""
+    root = folder.path.parents[1]
+    return registry.text(format_, finished, folder.read_log, inside, lambda: trend.past_runs(root, finished))
 
 
 def linked(shown: str, root: Path) -> str:

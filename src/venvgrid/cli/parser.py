@@ -180,6 +180,9 @@ def _add_plan(commands: Commands[Parser]) -> None:
     parser = _planned(_command(commands, "plan", summary, help_texts.PLAN_EXAMPLES))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
+    parser.add_argument(
+        "--check-config", action="store_true", help="only check the configuration: no network, no interpreters"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write a plan that other machines can run and merge")
     parser.add_argument(
         "--durations",

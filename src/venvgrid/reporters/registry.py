@@ -10,16 +10,24 @@ from venvgrid.analysis import document
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from venvgrid.analysis.trend import PastRun
     from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 
-def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda _cell: "", folder: str = "") -> str:
+def text(
+    format_: str,
+    report: Report,
+    log: Callable[[CellResult], str] = lambda _cell: "",
+    folder: str = "",
+    past: Callable[[], Sequence[PastRun]] = tuple,
+) -> str:
     """Render a report for a file.
 
-    `log` reads the output of a cell. `folder` is the path from the repository to the tests: "" or "sub/".
+    `log` reads the output of a cell. `folder` is the path from the repository to the tests: "" or "sub/". `past`
+    reads the runs before this one.
 
     Raises:
         UsageError: the format is unknown.
@@ -29,7 +37,7 @@ def text(format_: str, report: Report, log: Callable[[CellResult], str] = lambda
         "json": lambda: json.dumps(document.to_results(report), indent=1) + "\n",
         "junit": lambda: _reporter("junit").render(report),
         "markdown": lambda: _reporter("markdown").render(report),
-        "html": lambda: _reporter("html").render(report, log),
+        "html": lambda: _reporter("html").render(report, log, past()),
         "github": lambda: _reporter("ci").github(report, folder),
         "gitlab": lambda: _reporter("ci").gitlab(report, folder),
         "gitlab-junit": lambda: _reporter("junit").render(report, files=True),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
+import random
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -14,6 +17,7 @@ import hostile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from venvgrid.analysis.trend import PastRun
 from venvgrid.model import CaseOutcome, CellResult, Outcome
 from venvgrid.reporters.documents import html
 from venvgrid.results.report import Earlier
@@ -21,11 +25,14 @@ from venvgrid.results.report import Earlier
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "code", "noscript", "div"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td", "a", "span", "section", "ul", "li", "details"),
-    *("summary", "pre", "script", "button"),
+    *("summary", "pre", "script", "button", "main", "nav", "aside", "figure", "figcaption", "small", "b", "mark"),
+    *("svg", "defs", "pattern", "rect", "path", "g"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "http-equiv", "content", "name", "class", "id", "href", "scope", "title", "type", "tabindex"),
-    *("data-cell", "data-id", "data-number"),
+    *("data-cell", "data-id", "data-number", "data-axis", "data-value", "data-row", "data-outcome"),
+    *("role", "aria-label", "aria-hidden", "aria-live", "open", "rowspan", "colspan"),
+    *("x", "y", "width", "height", "d", "viewbox", "preserveaspectratio", "patternunits", "patterntransform"),
 }
 
 
@@ -136,6 +143,70 @@ def test_colours_stay_and_other_sequences_go() -> None:
     assert json.loads(page.scripts["log-0"]) == "\x1b[1;31mred\x1b[0m clear  \\x00 \\u202e done\nnext"
 
 
+def unpacked(log: Any) -> str:
+    """Return a log as the script reads it."""
+    return log if isinstance(log, str) else gzip.decompress(base64.b64decode(log["gzip"])).decode()
+
+
+def test_seventy_two_cells_with_long_logs_stay_small() -> None:
+    """72 cells, most of them red, with 200 tests and long logs, are at most 600 kB; each log keeps its end."""
+    results, events = [], []
+    for number in range(72):
+        cell = factories.cell(f"c{number}", {"python": f"3.{number % 6}", "numpy": f"{number // 6}"})
+        red = factories.result(
+            cell,
+            Outcome.FAILED if number % 4 else Outcome.PASSED,
+            failures=(factories.failure(message="m" * 200, longrepr="E   line\n" * 300),) if number % 4 else (),
+            packages={f"package-{name}": f"1.{name}.{number % 3}" for name in range(60)},
+        )
+        results.append(red)
+        names = {f"tests/test_module.py::TestClass::test_with_a_long_name_{test}" for test in range(200)}
+        events += factories.tested(red, dict.fromkeys(sorted(names), CaseOutcome.PASSED))
+    noise = random.Random(1)
+    log = "".join(f"{noise.random()} tests/test_module.py::test_{line} \x1b[32mPASSED\x1b[0m\n" for line in range(1000))
+    made = html.render(factories.report(*results, extra=events), lambda cell: f"{log}the end of {cell.id}")
+    assert len(made.encode()) <= 600_000
+    page = Page(made)
+    for number in range(72):
+        kept = unpacked(json.loads(page.scripts[f"log-{number}"]))
+        assert kept.endswith(f"the end of c{number}")
+
+
+def test_a_failure_has_its_picture_and_its_nearest_green_cell() -> None:
+    """Beside the traceback stand the red cell and the next green one, with just what differs."""
+    told = " ".join(" ".join(Page(html.render(factories.matplotlib_grid())).text).split())
+    assert "Beside the nearest green cell ✗ py3.9-matplotlib3.5 ✓ py3.8-matplotlib3.5 python 3.9 3.8" in told
+    assert 'aria-label="1 of 8 cells"' in html.render(factories.matplotlib_grid())
+
+
+def test_red_cells_come_first_in_the_list() -> None:
+    """The list of cells begins with those that need attention; impossible cells end it."""
+    page = html.render(factories.matplotlib_grid())
+    found = re.findall(r'<details class="cell" id="cell-([^"]+)"', page)
+    outcomes = {cell.id: cell.outcome for cell in factories.matplotlib_grid().cells}
+    assert outcomes[found[0]] is Outcome.FAILED
+    assert outcomes[found[-1]] is Outcome.IMPOSSIBLE
+
+
+def test_flaky_tests_are_named() -> None:
+    """A test that passed when it was repeated is listed, with how it failed at first."""
+    result = factories.result("py3.9", Outcome.FLAKY, attempts=2)
+    first = factories.one_test("py3.9", "t.py::test_a", CaseOutcome.FAILED, message="port in use")
+    second = factories.one_test("py3.9", "t.py::test_a", attempt=2)
+    told = " ".join(Page(html.render(factories.report(result, extra=[first, second]))).text)
+    assert "Flaky tests" in told
+    assert "port in use" in told
+
+
+def test_the_trend_counts_each_run() -> None:
+    """Each run before this one is a bar with its numbers in words."""
+    past = [PastRun(run="r1", started="2026-01-01T10:00:00", duration=60.0, outcomes={Outcome.PASSED: 2})]
+    report = factories.report(factories.result("py3.9", Outcome.FAILED), factories.result("py3.10"))
+    page = html.render(report, past=past)
+    assert "green now 1, before 2" in page
+    assert "2026-01-01 10:00, 1 min 0 s: 2 passed" in page
+
+
 def test_changes_are_named() -> None:
     """What regressed since the last run is said."""
     report = factories.report(factories.result("py3.9", Outcome.FAILED))
@@ -163,5 +234,5 @@ def test_no_text_becomes_markup(values: list[str], outcome: Outcome, verdict: Ca
     assert all(link.startswith("#") for link in page.links)
     assert set(page.scripts) <= {"", "data", "log-0"}
     assert page.data()["cells"][0]["id"] == "py3.9"
-    assert page.scripts[""] == (html.ASSETS / "page.js").read_text(encoding="utf-8")
+    assert page.scripts[""] == html.script()
     assert isinstance(json.loads(page.scripts.get("log-0", '""')), str)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import factories as make
 import pytest
@@ -79,3 +81,11 @@ def test_a_plan_is_the_grid_of_what_will_run() -> None:
         "",
         "4 cells: 1 runnable, 1 unknown, 1 impossible, 1 missing-interpreter, 1 excluded",
     ]
+
+
+def test_only_the_page_pays_for_its_templates() -> None:
+    """Commands import neither Jinja2 nor rich before they need them."""
+    commands = "venvgrid.cli.commands.run, venvgrid.cli.commands.report"
+    code = f"import sys, {commands}; print({{'jinja2', 'rich'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

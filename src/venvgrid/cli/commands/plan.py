@@ -12,7 +12,10 @@ from venvgrid.app.request import lock_digest, runnable
 from venvgrid.app.resolution import resolve, tell_notes
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
+from venvgrid.config import loading
 from venvgrid.model import ExitStatus, Status, UsageError
+from venvgrid.planning import expansion
+from venvgrid.reporters import text
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
 from venvgrid.resolving import lockfile
@@ -34,6 +37,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if (arguments.json or arguments.output) and len(chosen.grids) > 1:
         names = ", ".join(name or "main" for name in chosen.grids)
         raise UsageError(f"{'--json' if arguments.json else '-o'} gives one grid; name one of {names}")
+    if arguments.check_config:
+        return _check_config(chosen, terminal)
     return options.in_each(chosen, terminal, lambda grid: _plan(arguments, terminal, chosen.source, grid))
 
 
@@ -74,6 +79,24 @@ def _write(
     made = travel.make_plan_file(context, plan, resolved, frozen, measured)
     write_atomic(Path(arguments.output).absolute(), made.render(plan_json.plan_json(resolved.plan)))
     context.front.notify(f"{arguments.output}: {len(made.cells)} cells to run, plan {made.digest[:12]}")
+
+
+def _check_config(chosen: options.SelectedGrids, terminal: Terminal) -> int:
+    """Print how many cells each grid has, and its warnings. Nothing is looked for, here or in the network."""
+    for name in chosen.grids:
+        config = loading.build(chosen.source, grid=name)
+        policies = [axis.name for axis in config.axes if axis.policy]
+        grid = f"grid {name}, " if name else ""
+        if policies:
+            names = ", ".join(policies)
+            terminal.data(f"{config.file.name} is valid: {grid}the plan chooses the values of {names}\n")
+            continue
+        plan = expansion.expand(config)
+        for warning in plan.warnings:
+            terminal.message(f"warning: {warning}")
+        cells = sum(item.status is not Status.EXCLUDED for item in plan.cells)
+        terminal.data(f"{config.file.name} is valid: {grid}{text.count(cells, 'cell')}\n")
+    return ExitStatus.PASSED
 
 
 def _check(context: RunContext, plan: Plan, terminal: Terminal) -> int:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from venvgrid.app.run import load
 from venvgrid.cli import options, output
 from venvgrid.model import UsageError
-from venvgrid.reporters import registry
 from venvgrid.results import run_folders
 from venvgrid.storage import atomic
 
@@ -26,7 +25,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.format == "table" and not arguments.output:
         text = output.table(arguments, finished, terminal)
     else:
-        text = registry.text(arguments.format, finished, folder.read_log, inside)
+        text = output.document(arguments.format, finished, folder, inside)
     if arguments.output:
         atomic.write_atomic(Path(arguments.output).absolute(), text)
     else:

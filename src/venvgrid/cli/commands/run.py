@@ -95,7 +95,7 @@ def _finish(
         if file is None:
             _publish(finished, terminal, inside)
         else:
-            text = registry.text(format_, finished, folder.read_log, inside)
+            text = output.document(format_, finished, folder, inside)
             write_atomic(file.with_name(file.name.replace(GRID, grid or "main")), text)
     return signals.exit_status() if finished.exit_status == ExitStatus.INTERRUPTED else finished.exit_status
 

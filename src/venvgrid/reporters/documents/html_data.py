@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import CaseOutcome
 from venvgrid.reporters import text
+from venvgrid.reporters.documents.html_failures import MAX_FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from venvgrid.analysis.findings import Analysis
+    from venvgrid.analysis.neighbours import Neighbours
     from venvgrid.model import CellResult
+    from venvgrid.reporters.documents.html_shape import Shape
     from venvgrid.results.report import Report
 
 LETTERS = {
@@ -23,13 +26,14 @@ LETTERS = {
     CaseOutcome.SKIPPED: "s",
     CaseOutcome.XFAILED: "x",
 }
-MAX_ERRORS = 30  # of a cell, which the filter searches
+MAX_ERRORS = 30  # failed tests of a cell, which the filter searches
 _SGR = re.compile(r"(\x1b\[[0-9;:]*m)")
 
 
-def page_data(analysis: Analysis) -> dict[str, Any]:
+def page_data(analysis: Analysis, known: Neighbours, shape: Shape) -> dict[str, Any]:
     """Return everything but the logs."""
     report = analysis.report
+    green = [cell.id for cell in report.cells if cell.outcome.is_green]
     axes = list(dict.fromkeys(name for cell in report.cells for name in cell.axes))
     numbers = {cell.id: number for number, cell in enumerate(report.cells)}
     groups: dict[str, list[int]] = {}
@@ -39,10 +43,19 @@ def page_data(analysis: Analysis) -> dict[str, Any]:
     watched = [cell.id for cell in report.cells if cell.id in report.tests]
     return {
         "axes": [text.line(name) for name in axes],
-        "cells": [_cell(cell, numbers[cell.id], axes, groups.get(cell.id, []), report) for cell in report.cells],
+        "cells": [
+            {
+                **_cell(cell, numbers[cell.id], axes, groups.get(cell.id, []), report),
+                "near": _near(cell, known, green, numbers),
+                "place": shape.places.get(cell.id, (0, 0)),
+            }
+            for cell in report.cells
+        ],
+        "shape": [shape.columns, shape.rows, shape.step],
         "watched": [numbers[name] for name in watched],
         "tests": list(_tests(analysis, watched)),
         "groups": [text.line(finding.group.headline) for finding in analysis.findings],
+        "shown": min(len(analysis.findings), MAX_FAILURES),
         "spans": [
             [numbers[span.cell], span.stage.value, span.worker, round(span.began, 3), round(span.ended, 3)]
             for span in report.spans
@@ -53,15 +66,18 @@ def page_data(analysis: Analysis) -> dict[str, Any]:
 
 
 def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int], report: Report) -> dict[str, Any]:
-    python = cell.interpreter
-    errors = " ".join(text.line(f"{item.kind} {item.message} {item.test}") for item in cell.failures[:MAX_ERRORS])
+    python, grid = cell.interpreter, [report.grid] if report.grid else []
+    failed = dict.fromkeys(text.line(item.test) for item in cell.failures[:MAX_ERRORS] if item.test)
+    earlier = report.before.get(cell.id)
     return {
         "number": number,
         "id": cell.id,
         "axes": [text.line(cell.axes.get(name, "")) for name in axes],
         "outcome": cell.outcome.value,
         "reason": text.line(cell.reason, 500),
-        "errors": errors,
+        "failed": list(failed),
+        "counts": [cell.tests.get("failed", 0) + cell.tests.get("error", 0), sum(cell.tests.values())],
+        "before": f"{earlier.outcome.value} in run {text.line(earlier.run)}" if earlier else "",
         "since": text.line(cell.since),
         "attempts": cell.attempts,
         "tests": text.tests(cell.tests),
@@ -72,8 +88,19 @@ def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int],
         "notes": [text.line(note, 500) for note in cell.notes],
         "groups": groups,
         "log": text.log(report, cell.log) if cell.log else "",
-        "repeat": text.command("venvgrid", "run", "-k", cell.id),
+        "repeat": text.command("venvgrid", "run", *grid, "-k", cell.id),
+        "shell": text.command("venvgrid", "shell", cell.id) if cell.outcome.is_red or cell.packages else "",
     }
+
+
+def _near(cell: CellResult, known: Neighbours, green: Sequence[str], numbers: Mapping[str, int]) -> list[Any] | None:
+    """Return the nearest green cell of a red one: its number, rows of name, value here and there, equal packages."""
+    found = known.closest([cell.id], green) if cell.outcome.is_red else None
+    if found is None:
+        return None
+    _, neighbour = found
+    rows = [[text.line(part) for part in (row.name, row.here, row.there)] for row in neighbour.rows]
+    return [numbers[neighbour.cell], rows, neighbour.equal]
 
 
 def _tests(analysis: Analysis, watched: Sequence[str]) -> Iterator[list[Any]]:
