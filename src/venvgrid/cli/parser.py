@@ -194,7 +194,7 @@ def _without_builds(parser: Parser) -> None:
 def _add_report(commands: Commands[Parser]) -> None:
     parser = _configured(_command(commands, "report", "render a finished run", help_texts.REPORT_EXAMPLES))
     option = parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="run id or unique prefix (default: the latest run)"
+        "run", nargs="?", metavar="RUN", help="run id or unique prefix (default: the latest result of each cell)"
     )
     _completed(option, "runs")
     parser.add_argument("--format", choices=FORMATS, default="table")
