@@ -181,7 +181,13 @@ def test_a_missing_interpreter_says_where_it_looked_and_what_to_type(venvgrid: C
     assert ended.status == 3
     assert outcomes(root) == {f"py{HERE}": "passed", "py3.99": "missing-interpreter"}
     assert "no CPython 3.99 on this machine" in cell(root, "py3.99")["reason"]
+    assert (ended.out + ended.err).count("no CPython 3.99 on this machine") == 1
     assert venvgrid("run", "--skip-missing-interpreters", cwd=root).status == 0
+    (root / "matrix.toml").write_text(
+        f'[axes]\npython = ["{HERE}", "3.99"]\n[plan]\nskip-missing-interpreters = true\n', encoding="utf-8"
+    )
+    assert venvgrid("run", cwd=root).status == 0
+    assert venvgrid("plan", "--no-skip-missing-interpreters", cwd=root).status == 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
