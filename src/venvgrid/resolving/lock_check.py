@@ -17,7 +17,8 @@ from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import InstallMode, LockError
 from venvgrid.model.names import normalise
 from venvgrid.resolving import lockfile
-from venvgrid.resolving.resolver import lock_entry, requirements_of
+from venvgrid.resolving.requirements import requirements_of
+from venvgrid.resolving.resolver import lock_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.config import axis_values
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
@@ -21,15 +20,18 @@ from venvgrid.project import metadata as project
 from venvgrid.project import wheels
 from venvgrid.project.local_wheels import Placing
 from venvgrid.resolving.impossibility import Examiner, StaleError
+from venvgrid.resolving.requirements import name_of, requirements_of
+from venvgrid.resolving.version_policies import not_newest
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Cell, Config, Distribution, Interpreter
     from venvgrid.project.local_wheels import LocalWheels
     from venvgrid.project.metadata import Metadata
+    from venvgrid.resolving.requirements import Requirements
     from venvgrid.resolving.version_policies import Release
 
 INVALID = ".again"  # suffix in place of ".json": the cached result was wrong
@@ -39,18 +41,6 @@ FRESH_PAST = 7 * 86400.0
 # An era ends a week after the release of its newest pin: immediate fixes belong to it.
 AFTER_RELEASE = timedelta(days=7)
 TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists only while resolving
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirements:
-    """The requirements of one cell, apart from its interpreter, as PEP 508."""
-
-    pins: tuple[str, ...]
-    absent: tuple[str, ...]  # normalised names
-    extras: tuple[str, ...]
-    resolution: Resolution
-    as_of: str  # "", "release", or RFC 3339
-    requires: tuple[str, ...]  # of the tests: install.requires and the groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +63,7 @@ class Resolver:
     releases: Callable[[str], Sequence[Release] | None] = lambda _name: None  # asks the index, see `Examiner`
     confirmed: set[tuple[str, str]] = field(default_factory=set)  # reasons that were checked, by interpreter
     answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
+    newest: Callable[[str], Sequence[Release]] = lambda _name: ()  # of the index, for axes with "latest"
     local: LocalWheels | None = None  # builds `x @ file:///folder`
 
     def invalidate(self, key: str) -> None:
@@ -112,13 +103,23 @@ class Resolver:
             interpreter,
             Resolved(
                 distributions=tuple(folders.get(item.direct, item) for item in result.distributions),
-                notes=(*notes, *result.notes),
+                notes=(*notes, *result.notes, *self._behind(cell, needs, result, interpreter.version, cutoff)),
             ),
             as_of="" if any("as-of was not applied" in note for note in result.notes) else cutoff,
             own=self.metadata.name if self.metadata else "",
         )
         self.answer_files[entry.key] = self._file(request, interpreter)
         return entry
+
+    def _behind(self, cell: Cell, needs: Requirements, found: Resolved, python: str, cutoff: str) -> Iterator[str]:
+        if needs.resolution is Resolution.HIGHEST:
+            lines = (
+                *(self.metadata.requires if self.metadata else ()),
+                *needs.requires,
+                *self.config.install.constraints,
+            )
+            locked = {item.name: item.version for item in found.distributions}
+            yield from not_newest(cell.axes, locked, lines, self.newest, python, cutoff)
 
     def _era(
         self, needs: Requirements, interpreter: Interpreter
@@ -202,7 +203,7 @@ class Resolver:
         examiner = Examiner(
             releases=self.releases,
             resolve=installer.resolve,
-            written=frozenset((*map(normalise, pinned), *map(_name_of, needs))),
+            written=frozenset((*map(normalise, pinned), *map(name_of, needs))),
             confirmed=self.confirmed,
         )
         try:
@@ -215,39 +216,6 @@ class Resolver:
         name = self.installer_for(interpreter).name
         key = digests.of_json([__version__, name, self.index(), serialization.to_plain(request)], 40)
         return self.cache / "resolutions" / f"{key}.json"
-
-
-def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requirements:
-    """Return the requirements of a cell; `groups` are those of the dependency groups."""
-    pins: list[str] = []
-    absent: list[str] = []
-    extras, resolution, as_of = config.project.extras, config.install.resolution, config.install.as_of or ""
-    for axis in config.axes:
-        value = cell.axes[axis.name]
-        if axis.kind is AxisKind.DEPENDENCY:
-            pin = requirement(axis.name, value)
-            (pins if pin else absent).append(pin or normalise(axis.name))
-        elif axis.kind is AxisKind.EXTRAS:
-            extras = tuple(part for part in value.split(",") if part)
-        elif axis.kind is AxisKind.RESOLUTION:
-            resolution = Resolution(value)
-        elif axis.kind is AxisKind.AS_OF:
-            as_of = value
-    requires = tuple(line for line in (*config.install.requires, *groups) if _name_of(line) not in absent)
-    return Requirements(
-        pins=tuple(pins),
-        absent=tuple(absent),
-        extras=extras,
-        resolution=resolution,
-        as_of="" if as_of == "today" else as_of,
-        requires=requires,
-    )
-
-
-def requirement(axis_name: str, value: str) -> str | None:
-    """Return the PEP 508 requirement for a value of a dependency axis, or None for "absent"."""
-    specifier = axis_values.version_specifier(value)
-    return None if specifier is None else f"{axis_name}{specifier}"
 
 
 def lock_entry(
@@ -288,9 +256,3 @@ def _read_cached(file: Path, now: float, limit: float) -> ResolveResult | None:
             result: ResolveResult = serialization.from_plain(kind, data["answer"])
             return result
     return None
-
-
-def _name_of(line: str) -> str:
-    from packaging.requirements import Requirement  # noqa: PLC0415  (70 ms, and plans from a lock do without)
-
-    return normalise(Requirement(line).name)

@@ -15,7 +15,8 @@ from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, Re
 from venvgrid.model import Config, LockEntry, Resolution
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
-from venvgrid.resolving.resolver import Resolver, requirement, requirements_of
+from venvgrid.resolving.requirements import requirement, requirements_of
+from venvgrid.resolving.resolver import Resolver
 from venvgrid.storage.atomic import read_sealed, write_sealed
 
 if TYPE_CHECKING:

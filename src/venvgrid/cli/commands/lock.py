@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
 from venvgrid.app.request import lock_digest
-from venvgrid.app.resolution import note_builds, resolve
+from venvgrid.app.resolution import note_answers, resolve
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
 from venvgrid.model import ExitStatus, InfrastructureError, LockError, Status
@@ -38,7 +38,7 @@ def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     context = RunContext(config=found.config, options=wanted, front=front, refresh=True)
     plan = make_plan(context)
     resolved = resolve(context, plan)
-    note_builds(context)
+    note_answers(context, resolved)
     planned = {item.cell.id: item for item in resolved.plan.cells}
     failed = [item for item in planned.values() if item.status is Status.FAILED]
     path = lockfile.path_for(found.config)

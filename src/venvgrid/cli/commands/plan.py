@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
 from venvgrid.app.request import lock_digest, runnable
-from venvgrid.app.resolution import note_builds, resolve
+from venvgrid.app.resolution import note_answers, resolve
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
 from venvgrid.model import ExitStatus, Status, UsageError
@@ -38,8 +38,9 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     plan = make_plan(context, from_lock=arguments.check)
     if arguments.check:
         return _check(context, plan, terminal)
-    known = resolve(context, plan).plan
-    note_builds(context)
+    resolved = resolve(context, plan)
+    note_answers(context, resolved)
+    known = resolved.plan
     if arguments.json:
         terminal.data(json.dumps(plan_json.plan_json(known), indent=1))
     else:
