@@ -50,7 +50,10 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
         value = text(raw)
         path = root / value
         if not value or not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
-            raise BadValueError(f"{shown(value)} is no folder (looked for {os.fspath(path)[:300]})")
+            raise BadValueError(
+                f"{shown(value)} is no folder (looked for {os.fspath(path)[:300]}); "
+                "write the folder of the project, relative to this file"
+            )
         return Path(os.path.normpath(path))
 
     return ProjectOptions(

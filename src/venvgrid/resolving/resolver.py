@@ -198,12 +198,15 @@ class Resolver:
         self, request: ResolveRequest, found: Unresolvable, installer: Installer, *, is_fresh: bool
     ) -> ResolveResult:
         """Return the checked reason of an impossible cell; resolve again if the installer saw an old index."""
-        needs = (*self.config.install.requires, *self.groups)
+        file = self.config.file.name
+        places = {name_of(line): f"{file}: project.groups: " for line in self.groups}
+        places |= {name_of(line): f"{file}: install.requires: " for line in self.config.install.requires}
         pinned = (axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
+        places |= {normalise(name): f"{file}: axes.{name}: " for name in pinned}
         examiner = Examiner(
             releases=self.releases,
             resolve=installer.resolve,
-            written=frozenset((*map(normalise, pinned), *map(name_of, needs))),
+            written=places,
             confirmed=self.confirmed,
         )
         try:
