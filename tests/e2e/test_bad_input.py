@@ -20,13 +20,14 @@ MATRIX = f'[axes]\npython = ["{HERE}"]\n'
 @pytest.mark.parametrize(
     ("matrix", "said"),
     [
-        ("[axes\n", ["not valid TOML", "line 1"]),
+        ("[axes\n", ["not valid TOML", "line 1", "in the line '[axes'"]),
         (
             '[axes]\npython = ["3.11"]\n[test]\ntimout = "1s"\nretires = 1\n',
             ["did you mean 'timeout'", "did you mean 'retries'"],
         ),
         ("[axes]\nsix = []\n", ["axes.six: an axis needs at least one value"]),
         ('[axes]\nsix = ["1"]\n[[exclude]]\nsxi = "1"\n', ["exclude[0].sxi", "did you mean 'six'"]),
+        ('[axes]\npyhton = ["3.11"]\n', ["axes.pyhton: is no axis; did you mean 'python'?"]),
         ('[axes]\nenv.A = ["x", "X"]\n', ["two cells would have the same id"]),
         ('[project]\npath = "nowhere"\n[axes]\nsix = ["1"]\n', ["project.path", "nowhere"]),
         (
@@ -38,7 +39,17 @@ MATRIX = f'[axes]\npython = ["{HERE}"]\n'
             ["matrix.toml: project.extras: demo has no extra 'plto'", "it declares none"],
         ),
     ],
-    ids=["broken TOML", "unknown keys", "no values", "unknown axis", "same ids", "no project", "no group", "no extra"],
+    ids=[
+        "broken TOML",
+        "unknown keys",
+        "no values",
+        "unknown axis",
+        "wrong axis",
+        "same ids",
+        "no project",
+        "no group",
+        "no extra",
+    ],
 )
 def test_mistakes_of_the_configuration_end_with_2(
     venvgrid: Command, project: Write, matrix: str, said: list[str]
@@ -74,8 +85,12 @@ def test_a_folder_without_a_project_says_both_ways_out(venvgrid: Command, projec
 @pytest.mark.parametrize(
     ("pin", "reason"),
     [
-        ('six = ["99"]', "six has no release 99; the newest is 1."),
-        ('sixnosuchthing = ["1"]', "no index has a distribution named sixnosuchthing"),
+        ('six = ["99"]', "matrix.toml: axes.six: six has no release 99; the newest is 1."),
+        (
+            'sixnosuchthing = ["1"]',
+            "matrix.toml: axes.sixnosuchthing: no index has a distribution named sixnosuchthing",
+        ),
+        ('[install]\nrequires = ["pytset-xdsit"]', "install.requires: no index has a distribution named pytset-xdsit"),
     ],
 )
 def test_what_the_index_does_not_have_is_a_mistake(venvgrid: Command, project: Write, pin: str, reason: str) -> None:
@@ -181,7 +196,13 @@ def test_a_missing_interpreter_says_where_it_looked_and_what_to_type(venvgrid: C
     assert ended.status == 3
     assert outcomes(root) == {f"py{HERE}": "passed", "py3.99": "missing-interpreter"}
     assert "no CPython 3.99 on this machine" in cell(root, "py3.99")["reason"]
+    assert (ended.out + ended.err).count("no CPython 3.99 on this machine") == 1
     assert venvgrid("run", "--skip-missing-interpreters", cwd=root).status == 0
+    (root / "matrix.toml").write_text(
+        f'[axes]\npython = ["{HERE}", "3.99"]\n[plan]\nskip-missing-interpreters = true\n', encoding="utf-8"
+    )
+    assert venvgrid("run", cwd=root).status == 0
+    assert venvgrid("plan", "--no-skip-missing-interpreters", cwd=root).status == 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import SETUPTOOLS, Command, Write, cell
@@ -261,3 +262,23 @@ def test_a_c_extension_is_built_once_an_interpreter(venvgrid: Command, project: 
     assert ended.status == 0, ended.err + str(results(root))
     assert set(outcomes(root).values()) == {"passed"}
     assert built(venvgrid("run", "-v", "--no-cache", cwd=root)) == ["reused"] * 4
+
+
+def test_editable_on_pythons_without_pep_660(venvgrid: Command, project: Write, needs: Any) -> None:
+    """The checkout is imported, the script of the project runs, and an edit is seen without another installation."""
+    needs("2.7", "3.6")
+    files = {
+        "pyproject.toml": None,
+        "setup.py": "from setuptools import setup\nsetup(name='demo', version='1.0', packages=['demo'], "
+        "package_dir={'': 'src'}, entry_points={'console_scripts': ['demo=demo:main']})\n",
+        "src/demo/__init__.py": "ANSWER = 42\n\n\ndef main():\n    print(ANSWER)\n",
+        "tests/test_demo.py": "import os\nimport subprocess\n\nimport demo\n\n\ndef test_it():\n"
+        "    assert os.path.basename(os.path.dirname(os.path.dirname(demo.__file__))) == 'src'\n"
+        "    assert int(subprocess.check_output(['demo'])) == demo.ANSWER\n",
+    }
+    root = project('[project]\ninstall = "editable"\n[axes]\npython = ["2.7", "3.6"]\n', files)
+    ended = venvgrid("run", cwd=root)
+    assert (ended.status, outcomes(root)) == (0, {"py2.7": "passed", "py3.6": "passed"}), ended.out
+    (root / "src/demo/__init__.py").write_text("ANSWER = 43\n\n\ndef main():\n    print(42)\n", encoding="utf-8")
+    ended = venvgrid("run", cwd=root)
+    assert (ended.status, set(outcomes(root).values())) == (1, {"failed"}), ended.out

@@ -152,3 +152,34 @@ def test_help_has_examples(venvgrid: Command, tmp_path: Path, command: str) -> N
     ended = venvgrid(command, "--help", cwd=tmp_path)
     assert ended.status == 0
     assert f"venvgrid {command}" in ended.out.partition("options:")[2]
+
+
+def test_an_everyday_in_a_subfolder(venvgrid: Command, project: Write) -> None:
+    """list, run a part, exec without `--`, report: from a folder of the tests, with the configuration above it."""
+    root = project(MATRIX, DEMO)
+    inner, (first, second) = root / "tests", (f"py{HERE}-MODE.a", f"py{HERE}-MODE.b")
+    assert venvgrid("list", cwd=inner).out.split() == [first, second]
+    assert venvgrid("run", cwd=root).status == 0
+    ended = venvgrid("run", "--no-cache", "-k", "MODE.b", cwd=inner)
+    assert (ended.status, f"note: the configuration is {root / 'matrix.toml'}" in ended.err) == (0, True)
+    assert "1 cell: 1 passed" in ended.out
+    ended = venvgrid("report", cwd=inner)
+    assert "2 cells: 2 passed" in ended.out
+    assert "1 of 2 cells were not in this run" in ended.out
+    ended = venvgrid(
+        "exec", first, "python", "-c", "import demo, os; print(demo.ANSWER, os.environ['MODE'])", cwd=inner
+    )
+    assert (ended.status, ended.out) == (0, "42 a\n")
+    ended = venvgrid("shell", "nosuch", cwd=inner)
+    assert (ended.status, "leave with" in ended.err) == (2, False)
+    assert "there is no cell 'nosuch'" in ended.err
+
+
+def test_why_a_cell_runs_again(venvgrid: Command, project: Write) -> None:
+    """Another terminal is no reason; an edit is, and -v says it."""
+    root = project(f'[axes]\npython = ["{HERE}"]\n', DEMO)
+    assert venvgrid("run", "--cache", cwd=root, env={"TERM": "xterm"}).status == 0
+    assert "unchanged since it passed" in venvgrid("run", "--cache", cwd=root, env={"TERM": "vt100"}).err
+    (root / "tests/test_more.py").write_text("def test_more():\n    pass\n", encoding="utf-8")
+    ended = venvgrid("run", "--cache", "-v", cwd=root)
+    assert f"py{HERE} runs again: changed since it passed: files of the project" in ended.err

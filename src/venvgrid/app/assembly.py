@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from venvgrid.model import InfrastructureError
 from venvgrid.processes.parallel import usable_cpus
 from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving.resolver import Resolver
@@ -12,6 +14,7 @@ from venvgrid.running.worker import Worker
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from venvgrid.app.context import RunContext
@@ -58,8 +61,19 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
         releases=releases,
         confirmed=context.confirmed,
         answer_files=context.answer_files,
+        newest=functools.partial(_newest, context),
         local=context.local_wheels,
     )
+
+
+def _newest(context: RunContext, name: str) -> Sequence[Release]:
+    """Return the releases of a distribution, for a note: an index that does not answer costs nothing but that."""
+    from venvgrid.resolving.index_settings import from_environ  # noqa: PLC0415  (rarely needed)
+
+    index = from_environ(context.environ, context.cache, offline=context.options.offline)
+    with suppress(InfrastructureError):
+        return index.releases(name)
+    return ()
 
 
 def make_worker(context: RunContext, folder: Path) -> Worker:

@@ -77,6 +77,12 @@ class RunContext:
         """Whether the project is installed at all."""
         return self.config.project.install is not InstallMode.NONE
 
+    @property
+    def skips_missing(self) -> bool:
+        """Whether a missing interpreter is no failure."""
+        asked = self.options.skip_missing
+        return self.config.planning.skip_missing if asked is None else asked
+
     @cached_property
     def redactor(self) -> Redactor:
         """Removes the secrets of the caller's variables from logs and events."""

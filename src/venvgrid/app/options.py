@@ -32,7 +32,7 @@ class RunOptions:
     no_build: bool = False  # plan and lock: do not build the project to learn what it requires
     fail_fast: bool = False
     strict: bool = False
-    skip_missing: bool = False
+    skip_missing: bool | None = None  # a missing interpreter is no failure; None: as the configuration says
     run_unchanged: bool = False  # run cells again although nothing has changed since they passed
 
 

@@ -103,7 +103,7 @@ class ProjectState:
             with self._at_its_file():
                 raise ConfigError(
                     [
-                        f"project.extras: {name} has no extra '{extra}'{nearest(extra, declared)} ({there})"
+                        f"project.extras: {name} has no extra '{extra}'{nearest(extra, declared)} ({there}); correct it"
                         for extra in unknown
                     ]
                 )

@@ -36,7 +36,7 @@ def make_request(context: RunContext, plan: Plan, *, run: str = "", until: Stage
         plan=plan,
         interpreters=chosen,
         surrogates=surrogates,
-        download=not options.skip_missing and context.interpreters.can_download(),
+        download=not context.skips_missing and context.interpreters.can_download(),
         metadata=context.project.metadata,
         depends_on_python=context.installs and context.project.depends_on_python,
         definition=context.project.definition if context.config.project.install is InstallMode.EDITABLE else "",
@@ -49,7 +49,7 @@ def make_request(context: RunContext, plan: Plan, *, run: str = "", until: Stage
         until=until,
         fail_fast=options.fail_fast,
         strict=options.strict,
-        skip_missing=options.skip_missing,
+        skip_missing=context.skips_missing,
         order=prioritisation.order([item.cell for item in plan.cells], context.history),
     )
 

@@ -16,6 +16,7 @@ from venvgrid.model import InfrastructureError, PlannedCell, Status
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
 from venvgrid.project.metadata import ProjectError
+from venvgrid.reporters import text
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.prerequisites import best_builder
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from venvgrid.project.metadata import Metadata
     from venvgrid.running.tasks import CellAnswer
 
+MAX_CELLS = 4  # that a note names
 ONLY_A_BUILD = "only a build of the project tells what it requires (--no-build)"
 TOLD_BY_A_BUILD = "only a build tells what the project requires: its build was run (plan without it: --no-build)"
 TASK_ERRORS = (ProjectError, InfrastructureError, OSError)
@@ -88,13 +90,16 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
 
 
 def tell_notes(context: RunContext, resolved: ResolvedPlan) -> None:
-    """Tell the user what could not be applied to cells, and if a build of the project was run."""
-    cells: defaultdict[str, list[str]] = defaultdict(list)
+    """Tell the user the notes of lock entries, each once, and whether a build of the project was run.
+
+    Planning runs no other code of the project.
+    """
+    found: dict[str, list[str]] = {}
     for cell, entry in resolved.entries.items():
         for note in entry.notes:
-            cells[note].append(cell)
-    for note, some in cells.items():
-        context.front.notify(f"note: {note} ({some[0]}{f' and {len(some) - 1} more cells' if some[1:] else ''})")
+            found.setdefault(note, []).append(cell)
+    for note, cells in found.items():
+        context.front.notify(f"note: {note} ({text.some(cells, MAX_CELLS)})")
     if context.project.build.built:
         context.front.notify(f"note: {TOLD_BY_A_BUILD}")
 

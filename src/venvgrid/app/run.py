@@ -24,7 +24,7 @@ from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import ExitStatus, Outcome, Stage, UsageError
 from venvgrid.resolving import policies
-from venvgrid.results import journal, report, result_cache, run_folders
+from venvgrid.results import journal, merging, report, result_cache, run_folders
 from venvgrid.running import loop
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
@@ -90,7 +90,9 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
     with using_environments(context), directories.scratch(context.root):
         own_folders.sweep(context.environments)
         _ = context.project.inputs  # as they are before anything is built
-        folder = run_folders.create(context.root, now=datetime.now(UTC))
+        options = context.options
+        is_part = bool(options.cells or options.failed or options.changed)
+        folder = run_folders.create(context.root, now=datetime.now(UTC), grid=context.config.grid, is_part=is_part)
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
         with (
             run_folders.discarded_on(UsageError, context.root, folder),
@@ -165,6 +167,26 @@ def load(root: Path, folder: RunFolder) -> Report:
     built = report.build_report(journal.read(folder.events))
     finished = result_cache.with_tests(built, root / result_cache.FOLDER)
     return replace(finished, before=history.before(root, finished))
+
+
+def load_merged(root: Path) -> tuple[Report, RunFolder] | None:
+    """Return the newest run, completed by the newest results of the cells that were not in it; None if there is none.
+
+    Runs of parts of the grid are merged with those before them, up to the newest one of all its cells.
+    """
+    newest = run_folders.latest(root)
+    if newest is None:
+        return None
+    chosen = [newest]
+    for folder in reversed(run_folders.runs(root)):
+        if chosen[-1].is_part and folder.id < newest.id and folder.grid == newest.grid and folder.events.stat().st_size:
+            chosen.append(folder)
+    reports = [
+        result_cache.with_tests(report.build_report(journal.read(item.events)), root / result_cache.FOLDER)
+        for item in chosen
+    ]
+    finished = merging.merge(reports)
+    return replace(finished, before=history.before(root, reports[0])), newest
 
 
 @contextmanager

@@ -53,7 +53,7 @@ examples:
 {EXPRESSIONS}"""
 REPORT_EXAMPLES = """\
 examples:
-  venvgrid report                              the last run again
+  venvgrid report                              the newest result of each cell
   venvgrid report --format html -o report.html
   venvgrid report 20261121-1430 --format markdown
   venvgrid report --format shields -o badge.json"""

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.flush()
     except VenvgridError as error:
         for line in str(error).splitlines() or [type(error).__name__]:
-            terminal.error(f"venvgrid: {line}")
+            terminal.error(line if line.startswith("  ") else f"venvgrid: {line}")
         return error.exit_status
     except KeyboardInterrupt:
         terminal.error("venvgrid: interrupted")

@@ -39,7 +39,9 @@ _IS_PYTHON = re.compile(r"py(?:py)?\d")
 _FACTOR = re.compile(r"([a-z][a-z_]*?)[-_]?(\d)(\d*)")
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
-_CHOICE = re.compile(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_CHOICE = re.compile(
+    r"argument (\S+): invalid choice: '(.*?)'(?:, maybe you meant [^(]*)? \(choose from (.*)\)", re.DOTALL
+)
 _VALUE = re.compile(r"argument (\S+): expected (?:one|at least one) argument")
 
 
@@ -72,6 +74,9 @@ def no_grid(word: str, grids: Collection[str], rest: Sequence[str] = ()) -> str:
     """Return the message for a word after `run`, `plan`, `list` or `lock` that names no grid."""
     after = ("--", *rest) if rest else ()
     close = difflib.get_close_matches(word, grids, n=1)
+    if word in {"true", "false", "config"} and not close:  # tox's values of --skip-missing-interpreters
+        switch = "--no-skip-missing-interpreters" if word == "false" else "--skip-missing-interpreters"
+        return f"{word!r} is no grid, and no option takes it. Type: {_typed('run', switch, *after)}"
     if close:
         return f"no grid is named {word!r}; did you mean {close[0]!r}? The grids are: {', '.join(grids)}"
     if _is_test(word):

@@ -68,7 +68,7 @@ def run_options(arguments: argparse.Namespace, terminal: Terminal) -> RunOptions
         no_build=given("no_build", default=False),
         fail_fast=given("fail_fast", default=False),
         strict=given("strict", default=False),
-        skip_missing=given("skip_missing_interpreters", default=False),
+        skip_missing=getattr(arguments, "skip_missing_interpreters", None),
         run_unchanged=not _use_cache(arguments, terminal),
     )
 

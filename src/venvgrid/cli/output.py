@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,20 @@ def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal) -
     shown = registry.table(
         finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding, options=options
     )
-    return linked(shown, Path(finished.config).parent) if terminal.has_links and finished.config else shown
+    if not finished.config:
+        return shown
+    root = Path(finished.config).parent
+    shown = located(shown, root, Path.cwd())
+    return linked(shown, root) if terminal.has_links else shown
+
+
+def located(shown: str, root: Path, cwd: Path) -> str:
+    """Write the paths of logs, which are relative to `root`, as seen from `cwd`."""
+    try:
+        way = Path(os.path.relpath(root, cwd)).as_posix()
+    except ValueError:  # another drive
+        return shown
+    return shown if way == "." else LOG.sub(lambda match: f"{way}/{match[0]}", shown)
 
 
 def document(format_: str, finished: Report, folder: RunFolder, inside: str) -> str:

@@ -139,7 +139,11 @@ def _planned(parser: Parser) -> Parser:
     )
     parser.add_argument("--optimise", metavar="TIME", help="time limit for reducing the number of cells, e.g. 20s")
     parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
-    parser.add_argument("--skip-missing-interpreters", action="store_true", help="a missing interpreter is no failure")
+    parser.add_argument(
+        "--skip-missing-interpreters",
+        action=argparse.BooleanOptionalAction,
+        help="a missing interpreter is no failure (default: plan.skip-missing-interpreters)",
+    )
     parser.add_argument("--strict", action="store_true", help="an impossible cell is a failure")
     parser.add_argument("-q", "--quiet", action="store_true", help="hide progress and notes")
     return parser
@@ -210,7 +214,7 @@ def _without_builds(parser: Parser) -> None:
 def _add_report(commands: Commands[Parser]) -> None:
     parser = _configured(_command(commands, "report", "render a finished run", help_texts.REPORT_EXAMPLES))
     option = parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="run id or unique prefix (default: the latest run)"
+        "run", nargs="?", metavar="RUN", help="run id or unique prefix (default: the latest result of each cell)"
     )
     _completed(option, "runs")
     parser.add_argument("--format", choices=FORMATS, default="table")

@@ -83,7 +83,7 @@ def _distinct(table: Table, path: str, kind: AxisKind, raw: object, root: Path) 
             table.mistakes.add(at, f"the value {shown(value)} is there twice{same}")
         seen.setdefault(meaning, value)
     if isinstance(raw, list) and not raw:
-        table.mistakes.add(path, "an axis needs at least one value; remove the line for no axis")
+        table.mistakes.add(path, "an axis needs at least one value; write one, or remove the line")
     return tuple(seen.values())
 
 

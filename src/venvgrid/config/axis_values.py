@@ -67,7 +67,22 @@ def kind(name: str) -> AxisKind:
     normal = normal_name(name)
     if AxisKind.of_axis(normal) is not AxisKind.DEPENDENCY:
         raise BadValueError(f"write {normal!r}, not {name!r}")
+    if right := meant(name):
+        raise BadValueError(f"is no axis; did you mean {right!r}?")
     return AxisKind.DEPENDENCY
+
+
+def meant(name: str) -> str:
+    """Return the special axis that a name probably means, "pyhton" or "extra"; "" for the name of a distribution.
+
+    Only letters in another order, one too few, and a wrong plural are mistakes: "ipython" is a distribution.
+    """
+    wrong = str(canonicalize_name(name))
+    for right in (AxisKind.PYTHON, AxisKind.RESOLUTION, AxisKind.AS_OF, AxisKind.EXTRAS):
+        fewer = {right[:index] + right[index + 1 :] for index in range(len(right))}
+        if wrong != right.value and (sorted(wrong) == sorted(right) or wrong in {*fewer, f"{right}s"}):
+            return right.value
+    return ""
 
 
 def key(name: str) -> str:

@@ -172,4 +172,6 @@ def _toml(text: str, file: Path) -> dict[str, Any]:
         if place and line is None:
             line, column = str(text.count("\n") + 1), str(len(text) - text.rfind("\n"))
         at, where = (f":{line}:{column}", f" (line {line}, column {column})") if line else ("", "")
-        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {_PLACE.sub('', str(error))}"]) from None
+        seen = text.splitlines()[int(line) - 1 : int(line)] if line else []
+        shows = f", in the line {shown(seen[0].strip())}" if seen and seen[0].strip() else ""
+        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {_PLACE.sub('', str(error))}{shows}"]) from None

@@ -121,7 +121,8 @@ def too_many(cells: int, sizes: str) -> str:
 
 def digest(config: Config) -> str:
     """Return a SHA-256 of the meaning of `config`: the same for any layout of the file, and in any folder."""
-    plain = serialization.to_plain(replace(config, file=Path(), root=Path(), digest=""))
+    planning = replace(config.planning, skip_missing=False)  # it decides about the exit status alone
+    plain = serialization.to_plain(replace(config, file=Path(), root=Path(), digest="", planning=planning))
     plain["project"]["path"] = _relative(config.project.path, config.root)
     plain["axes"] = {
         axis.name: sorted(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Axis
 
 PROJECT = ("path", "install", "extras", "groups")
-PLAN = ("strategy", "seed", "baseline", "must", "optimise")
+PLAN = ("strategy", "seed", "baseline", "must", "optimise", "skip-missing-interpreters")
 INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
 TEST = (
     "command",
@@ -50,7 +50,10 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
         value = text(raw)
         path = root / value
         if not value or not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
-            raise BadValueError(f"{shown(value)} is no folder (looked for {os.fspath(path)[:300]})")
+            raise BadValueError(
+                f"{shown(value)} is no folder (looked for {os.fspath(path)[:300]}); "
+                "write the folder of the project, relative to this file"
+            )
         return Path(os.path.normpath(path))
 
     return ProjectOptions(
@@ -71,6 +74,7 @@ def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
         optimise=table.take("optimise", values.duration, 0.0),
         baseline=_combination(table.table("baseline"), axes) if "baseline" in table.values else EMPTY,
         must=tuple(_combination(item, axes) for item in table.tables("must")),
+        skip_missing=table.take("skip-missing-interpreters", values.flag, default=False),
     )
     return name, planning
 

@@ -7,10 +7,12 @@ into the first environment is added to the cache, from which later environments 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments import venv_layout
+from venvgrid.environments import legacy_editable, venv_layout
 from venvgrid.environments.creator import SkeletonError
 from venvgrid.environments.integrity import still_shared
 from venvgrid.environments.manifest import EMPTY_FOLDER, entry_at, take
@@ -18,14 +20,13 @@ from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
 from venvgrid.installers.base import InstallRequest
-from venvgrid.model import Distribution, InfrastructureError, InstallMode
+from venvgrid.model import Distribution, InfrastructureError, InstallMode, tool_support
 from venvgrid.model.names import normalise
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from venvgrid.environments.creator import Creator
     from venvgrid.environments.manifest import Links, Manifest
@@ -210,7 +211,18 @@ class Builder:
             editable=self.config.project.path if wheel is None else None,
             reinstall=reinstall,
         )
-        self._request(request)
+        if request.editable is None or entry.interpreter.release >= tool_support.EDITABLE:
+            self._request(request)
+            return
+        built = self._local(request.editable, entry.interpreter)
+        with tempfile.TemporaryDirectory(prefix="venvgrid-editable-") as folder:
+            try:
+                made = legacy_editable.make(built, request.editable, Path(folder))
+            except legacy_editable.NotEditableError as error:
+                way_out = 'set project.install = "wheel"'
+                python = f"Python {entry.interpreter.version}"
+                raise BuildError(f"the project cannot be editable on {python}: {error}; {way_out}") from error
+            self._request(replace(request, editable=None, wheels=(made,)))
 
     def _request(self, request: InstallRequest) -> None:
         if not (request.distributions or request.wheels or request.editable):

@@ -65,7 +65,9 @@ def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
     if "No solution found" not in text:
         return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else _tail(stderr))
     if "network was disabled" in stderr or "was not found in the cache" in text:
-        return ResolveFailed(reason=f"offline, and not in the cache: {_last_sentence(text)}")
+        return ResolveFailed(
+            reason=f"offline, and not in the cache: {_last_sentence(text)}; run once without --offline"
+        )
     pins = readable_pins(request)
     causes = (*_of_first_index(stderr, pins), *_causes(text, request, pins))
     proof = _first_sentence(text)

@@ -131,6 +131,7 @@ class Planning:
 
     `strength` is that of "cover", else 0; `budget` the most cells, 0 for as many as it takes; `optimise` seconds to
     make them fewer; `must` combinations that are always in; `baseline` the values that "one-at-a-time" starts from.
+    `skip_missing`: a cell whose interpreter is missing is no failure.
     """
 
     kind: str = "full"
@@ -140,6 +141,7 @@ class Planning:
     seed: int = 0
     baseline: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     must: tuple[Mapping[str, str], ...] = ()
+    skip_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
         for wanted in _combinations(rule.keys):
             _include(cells, config, wanted, rule)
     _check_ids(config, cells)
+    warnings += _dropped(config, cells, conflicts)
     return Plan(
         cells=tuple(cells),
         strategy=config.strategy,
@@ -69,6 +70,37 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
         learnt=conflicts,
         combinations=axis_values.count(config.axes) if config.planning.kind != "full" else 0,
     )
+
+
+def _dropped(config: Config, cells: list[PlannedCell], conflicts: tuple[Conflict, ...]) -> Iterator[str]:
+    """Yield a warning for each value of an axis that no cell has: whoever wrote it believes that it is tested.
+
+    The strategy "corners" takes the first and last values only, and is chosen for that. An exclude that names nothing
+    else than the value means it.
+    """
+    if config.planning.kind == "corners":
+        return
+    for axis in config.axes:
+        there = {item.cell.axes[axis.name] for item in cells if item.status is not Status.EXCLUDED}
+        meant = [wanted for rule in config.excludes if {*rule.keys} == {axis.name} for wanted in rule.keys[axis.name]]
+        for value in axis.values if there else ():
+            if value not in there and not any(fits(axis.kind, wanted, value) for wanted in meant):
+                why = _why_dropped(config, cells, conflicts, axis.name, value)
+                yield f"{config.file.name}: axes.{axis.name}: no cell is left with {value!r}: {why}"
+
+
+def _why_dropped(
+    config: Config, cells: list[PlannedCell], conflicts: tuple[Conflict, ...], name: str, value: str
+) -> str:
+    excluded = [item.reason for item in cells if item.cell.axes[name] == value]
+    impossible = [item.reason for item in conflicts if item.values.get(name) == value]
+    if excluded or impossible:
+        found = list(dict.fromkeys([*impossible, *excluded]))
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return f"{found[0]}{more}"
+    if config.planning.budget:
+        return f"budget={config.planning.budget} is too few cells for all values; give more"
+    return "excludes, and cells that are impossible, leave none"
 
 
 def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:

@@ -143,7 +143,9 @@ def group_requirements(path: Path, groups: Iterable[str]) -> tuple[str, ...]:
             known = ", ".join(sorted(table))
             there = f"its groups: {known}" if known else "it has no [dependency-groups]"
             where = path / PYPROJECT
-            mistakes.append(f"project.groups: {where} has no group '{group}'{nearest(group, table)} ({there})")
+            mistakes.append(
+                f"project.groups: {where} has no group '{group}'{nearest(group, table)} ({there}); correct the name"
+            )
             continue
         try:
             found += resolve_dependency_groups(table, group)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import posixpath
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -174,8 +175,8 @@ def tally(cells: Iterable[CellResult], words: Mapping[Outcome, str]) -> str:
 
 
 def log(report: Report, name: str) -> str:
-    """Return the path of a cell's log, relative to the configuration."""
-    return line(f".venvgrid/runs/{report.run}/{name}")
+    """Return the path of a cell's log, relative to the configuration. It may be in the folder of an earlier run."""
+    return line(posixpath.normpath(f".venvgrid/runs/{report.run}/{name}"))
 
 
 def command(*words: str) -> str:

@@ -18,7 +18,7 @@ from venvgrid.model import InfrastructureError, UsageError
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from venvgrid.installers.base import Cause, ResolveRequest, ResolveResult
     from venvgrid.resolving.version_policies import Release
@@ -35,13 +35,13 @@ class Examiner:
     """Examines the proofs of one configuration.
 
     `releases` asks the index, or returns None if there is none to ask; () if no index has the distribution. `written`
-    are the distributions that the configuration itself requires. `confirmed` are the reasons that were checked, by
-    interpreter.
+    maps the distributions that the configuration itself requires to their places in it, for messages. `confirmed` are
+    the reasons that were checked, by interpreter.
     """
 
     releases: Callable[[str], Sequence[Release] | None]
     resolve: Callable[[ResolveRequest], ResolveResult]
-    written: frozenset[str] = frozenset()
+    written: Mapping[str, str] = field(default_factory=dict)
     confirmed: set[tuple[str, str]] = field(default_factory=set)
 
     def examine(
@@ -87,7 +87,8 @@ class Examiner:
         known = self._known(cause, request)
         if known == () and cause.kind is CauseKind.GONE:
             if cause.name in self.written:
-                raise UsageError(f"no index has a distribution named {cause.name}: is the name right?")
+                where = self.written[cause.name]
+                raise UsageError(f"{where}no index has a distribution named {cause.name}; correct the name")
             raise InfrastructureError(f"no index has a distribution named {cause.name}")
         if known and cause.kind is CauseKind.GONE and not is_fresh:
             raise StaleError
@@ -107,12 +108,16 @@ class Examiner:
         Raises:
             UsageError: the configuration asks for a release that is nowhere.
         """
+        request = replace(request, requirements=tuple(line for line in request.requirements if _applies(line, request)))
         lines = _lines(request, cause.name)
+        where = self.written.get(cause.name, "")
         if len(lines) > 1 and any(" @ " in line for line in lines):
             return Fact(reason=f"the cell requires both {' and '.join(map(_shown, lines))}")
+        if known and (why := contradiction(cause.name, lines, known, where)):
+            return Fact(reason=why, is_proved=True)
         fact = found_in_index(cause, request, known, _specifier(lines) or cause.range)
         if fact.is_nowhere and lines and cause.name in self.written:
-            raise UsageError(fact.reason)
+            raise UsageError(f"{where}{fact.reason}; write one that there is")
         if not fact.doubt and (cause.kind is CauseKind.CONFLICT or not fact.reason):
             return Fact(reason=cause.reason)
         return replace(fact, is_proved=fact.is_proved and bool(lines))
@@ -204,6 +209,36 @@ def found_in_index(cause: Cause, request: ResolveRequest, known: Sequence[Releas
     if not may_build and all(item.has_sdist and not item.has_wheel for item in finals):
         reason += f', only a source distribution: build it with install.source-builds = ["{cause.name}"]'
     return Fact(reason=reason)
+
+
+def _applies(line: str, request: ResolveRequest) -> bool:
+    """Whether a requirement is one of this interpreter: it has no marker, or a true one."""
+    from packaging.requirements import Requirement  # noqa: PLC0415
+
+    marker = Requirement(line).marker if ";" in line else None
+    return marker is None or marker.evaluate({**request.interpreter.markers, "extra": ""})
+
+
+def contradiction(name: str, lines: Sequence[str], known: Sequence[Release], where: str = "") -> str:
+    """Return that requirements of one distribution exclude each other, or "".
+
+    Raises:
+        UsageError: one of several is met by no release: it is that one which is wrong.
+    """
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415
+    from packaging.version import Version  # noqa: PLC0415
+
+    each = dict.fromkeys(specifier for line in lines if (specifier := _specifier([line])))
+    if len(each) < 2:  # noqa: PLR2004  (nothing that could contradict)
+        return ""
+    versions = {Version(item.version) for item in known}
+    common = set(versions)
+    for specifier in each:
+        allowed = {version for version in versions if version in SpecifierSet(specifier, prereleases=True)}
+        if not allowed:
+            raise UsageError(f"{where}{name} has no release {specifier}; the newest is {max(versions)}")
+        common &= allowed
+    return "" if common else f"no release of {name} is {' and '.join(each)}: the cell asks for both"
 
 
 def _is_in(version: str, specifier: str) -> bool:

@@ -80,7 +80,9 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
         declared,
     ]
     if config.planning.kind != "full":
-        parts.append([config.strategy, serialization.to_plain(replace(config.planning, optimise=0.0))])
+        parts.append(
+            [config.strategy, serialization.to_plain(replace(config.planning, optimise=0.0, skip_missing=False))]
+        )
     return digests.of_json(parts, 32)
 
 

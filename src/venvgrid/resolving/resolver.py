@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.installers import resolver_errors
+from venvgrid.config.axis_values import LATEST
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
@@ -24,7 +24,7 @@ from venvgrid.resolving.requirements import name_of, requirements_of
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Cell, Config, Distribution, Interpreter
@@ -62,6 +62,7 @@ class Resolver:
     releases: Callable[[str], Sequence[Release] | None] = lambda _name: None  # asks the index, see `Examiner`
     confirmed: set[tuple[str, str]] = field(default_factory=set)  # reasons that were checked, by interpreter
     answer_files: dict[str, Path] = field(default_factory=dict)  # path of the cached result, by key of the entry
+    newest: Callable[[str], Sequence[Release]] = lambda _name: ()  # of the index, for axes with "latest"
     local: LocalWheels | None = None  # builds `x @ file:///folder`
 
     def invalidate(self, key: str) -> None:
@@ -102,13 +103,25 @@ class Resolver:
             interpreter,
             Resolved(
                 distributions=tuple(folders.get(item.direct, item) for item in result.distributions),
-                notes=(*notes, *result.notes),
+                notes=(*notes, *result.notes, *self._behind(cell, needs, result, interpreter.version, cutoff)),
             ),
             as_of="" if any("as-of was not applied" in note for note in result.notes) else cutoff,
             own=self.metadata.name if self.metadata else "",
         )
         self.answer_files[entry.key] = self._file(request, interpreter)
         return entry
+
+    def _behind(self, cell: Cell, needs: Requirements, found: Resolved, python: str, cutoff: str) -> Iterator[str]:
+        if needs.resolution is Resolution.HIGHEST and LATEST in cell.axes.values():
+            from venvgrid.resolving.version_policies import not_newest  # noqa: PLC0415  (few axes have this value)
+
+            lines = (
+                *(self.metadata.requires if self.metadata else ()),
+                *needs.requires,
+                *self.config.install.constraints,
+            )
+            locked = {item.name: item.version for item in found.distributions}
+            yield from not_newest(cell.axes, locked, lines, self.newest, python, cutoff)
 
     def _era(
         self, needs: Requirements, interpreter: Interpreter
@@ -135,7 +148,9 @@ class Resolver:
 
     def _who_requires(self, names: list[str], request: ResolveRequest, interpreter: Interpreter) -> str:
         """Return which requirement of a cell brings distributions, with its verb."""
-        pins = resolver_errors.readable_pins(request)
+        from venvgrid.installers.resolver_errors import readable_pins  # noqa: PLC0415  (patterns of errors)
+
+        pins = readable_pins(request)
         for line in request.requirements:
             result = self._resolve_or_read(replace(request, requirements=(line,)), interpreter)
             if isinstance(result, Resolved) and any(item.name in names for item in result.distributions):
@@ -201,12 +216,15 @@ class Resolver:
 
         if found.notes:  # the cut-off date was not applied, so it is no reason
             request = replace(request, cutoff="")
-        needs = (*self.config.install.requires, *self.groups)
+        file = self.config.file.name
+        places = {name_of(line): f"{file}: project.groups: " for line in self.groups}
+        places |= {name_of(line): f"{file}: install.requires: " for line in self.config.install.requires}
         pinned = (axis.name for axis in self.config.axes if axis.kind is AxisKind.DEPENDENCY)
+        places |= {normalise(name): f"{file}: axes.{name}: " for name in pinned}
         examiner = Examiner(
             releases=self.releases,
             resolve=installer.resolve,
-            written=frozenset((*map(normalise, pinned), *map(name_of, needs))),
+            written=places,
             confirmed=self.confirmed,
         )
         try:

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from venvgrid.config.axis_values import PACKAGE_POLICIES, PYTHON_POLICIES
+from venvgrid.config.axis_values import LATEST, PACKAGE_POLICIES, PYTHON_POLICIES
 from venvgrid.model import PolicyError
+from venvgrid.model.names import normalise
 from venvgrid.model.python_releases import Minor, classified, released
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
 SPEC0_PYTHON = timedelta(days=3 * 365.25)
@@ -109,6 +111,53 @@ def of_package(
         why = window if found["low"] else f"is left on {today}"
         raise PolicyError(f"{policy!r} gives no version of {name}: none {why}")
     return PolicyVersions(values=tuple(values), pre=_newest_pre(releases, finals[-1][0]) if found["pre"] else "")
+
+
+def not_newest(
+    axes: Mapping[str, str],
+    locked: Mapping[str, str],
+    lines: Iterable[str],
+    releases: Callable[[str], Sequence[Release]],
+    python: str,
+    cutoff: str,
+) -> Iterator[str]:
+    """Yield a note for each axis with the value "latest" whose `locked` version is not the newest; see `behind`.
+
+    `lines` are the requirements of the project and of the configuration.
+    """
+    for name in (name for name, value in axes.items() if value == LATEST and normalise(name) in locked):
+        declared = [line for line in lines if normalise(Requirement(line).name) == normalise(name)]
+        yield from behind(name, locked[normalise(name)], releases(name), python, cutoff, declared)
+
+
+def behind(
+    name: str, locked: str, releases: Sequence[Release], python: str, cutoff: str, declared: Sequence[str]
+) -> Iterator[str]:
+    """Yield a note if the `locked` version of a distribution is not its newest one, with the reason.
+
+    `python` is the version of the cell's interpreter, `cutoff` the end of its era or "", `declared` the requirements on
+    the distribution in the project and the configuration.
+    """
+    end = datetime.fromisoformat(cutoff) if cutoff else None
+    finals = [
+        item
+        for item in releases
+        if not Version(item.version).is_prerelease
+        and not item.yanked
+        and not (end and item.uploaded and item.uploaded.astimezone(end.tzinfo) >= end)
+    ]
+    newest = max(finals, key=lambda item: Version(item.version), default=None)
+    if newest is None or Version(newest.version) <= Version(locked):
+        return
+    # Interpreters may be pre-releases: these are in ">=3.14", too.
+    fits = SpecifierSet(newest.requires_python or "").contains(Version(python), prereleases=True)
+    if declared and fits:
+        why = f"required is {', '.join(declared)}"
+    elif not fits:
+        why = f"that needs Python {newest.requires_python}"
+    else:
+        why = "another distribution requires an older one, or it has no wheel here"
+    yield f"{name} latest is {locked} here, not {newest.version}: {why}"
 
 
 def _parsed(policy: str, known: Sequence[str]) -> dict[str, str | None]:

@@ -1,6 +1,9 @@
 """Run folders: where the journal, the results and the logs of each run are kept.
 
-.venvgrid/runs/20261121-143005-ab12/events.jsonl, results.json, logs/CELL.log
+.venvgrid/runs/20261121-143005-ab12/events.jsonl, results.json, logs/CELL.log, whole
+
+The file "whole" holds the name of the run's grid. It is named "part" if only some cells were chosen (-k, --failed,
+--changed): such runs do not push out the others. Of both kinds the newest are kept, for each grid.
 """
 
 from __future__ import annotations
@@ -10,10 +13,10 @@ import random
 import re
 import shutil
 import stat
+from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
@@ -22,6 +25,7 @@ from venvgrid.storage.atomic import sync_folder, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from venvgrid.model import CellResult
 
@@ -30,6 +34,12 @@ RUNS = "runs"
 
 
 EVENTS = "events.jsonl"
+
+
+PART, WHOLE = "part", "whole"  # the file that a run has, with the name of its grid
+
+
+LOG = re.compile(r"(?:\.\./(\d{8}-\d{6}-[0-9a-f]{4})/)?logs/([^/\\]+)")
 
 
 _ID = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{4})")
@@ -55,14 +65,30 @@ class RunFolder:
         return self.path / EVENTS
 
     @property
+    def is_part(self) -> bool:
+        """Whether only some cells of the grid were chosen."""
+        return (self.path / PART).is_file()
+
+    @property
+    def grid(self) -> str:
+        """The name of the grid; "" also for a run of an earlier version, which did not note it."""
+        for name in (PART, WHOLE):
+            with suppress(OSError, UnicodeDecodeError):
+                return (self.path / name).read_text(encoding="utf-8").strip()
+        return ""
+
+    @property
     def logs(self) -> Path:
         """The folder of the cells' logs."""
         return self.path / "logs"
 
     def read_log(self, result: CellResult) -> str:
-        """Read the end of what a cell printed; "" if there is nothing."""
+        """Read the end of what a cell printed; "" if there is nothing. It may be in the folder of another run."""
+        found = LOG.fullmatch(result.log)
+        if found is None:
+            return ""
         try:
-            with (self.logs / Path(result.log).name).open("rb") as file:
+            with (self.path.parent / (found[1] or self.id) / "logs" / found[2]).open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - MAX_LOG_BYTES))
                 return file.read(MAX_LOG_BYTES).decode("utf-8", "replace")
@@ -85,8 +111,10 @@ class RunFolder:
         return name
 
 
-def create(root: Path, *, now: datetime) -> RunFolder:
+def create(root: Path, *, now: datetime, grid: str = "", is_part: bool = False) -> RunFolder:
     """Make the folder of a new run under `root` (`.venvgrid`), with an empty journal. Its id sorts after all others.
+
+    `is_part`: only some cells of the grid were chosen.
 
     Raises:
         InfrastructureError: it cannot be made.
@@ -100,6 +128,7 @@ def create(root: Path, *, now: datetime) -> RunFolder:
                 folder.mkdir()
                 break
         (folder / "logs").mkdir()
+        (folder / (PART if is_part else WHOLE)).write_text(f"{grid}\n", encoding="utf-8")
         (folder / EVENTS).touch()
         sync_folder(folder)
         sync_folder(base)
@@ -153,10 +182,16 @@ def find(root: Path, id_or_prefix: str) -> RunFolder | None:
 
 
 def prune(root: Path, keep: int = 10) -> None:
-    """Delete all runs but the newest `keep`. Only what `runs` recognises is touched; what cannot be deleted stays."""
+    """Delete all runs but the newest `keep` of each grid and kind, whole or part.
+
+    Only what `runs` recognises is touched; what cannot be deleted stays.
+    """
     own_folders.check(root, RUNS)
     found = runs(root)
-    for run in found[: max(0, len(found) - keep)]:
+    alike: defaultdict[tuple[str, bool], list[RunFolder]] = defaultdict(list)
+    for run in found:
+        alike[run.grid, run.is_part].append(run)
+    for run in (run for same in alike.values() for run in same[: max(0, len(same) - keep)]):
         with suppress(OSError):
             for inside in run.path.iterdir():
                 if inside.is_dir() and not inside.is_symlink():
@@ -172,6 +207,9 @@ def prune(root: Path, keep: int = 10) -> None:
         if name < newest and not (folder.is_symlink() or (folder / EVENTS).exists()):
             with suppress(OSError):
                 (folder / "logs").rmdir()
+            for left in (PART, WHOLE):
+                with suppress(OSError):
+                    (folder / left).unlink()
             with suppress(OSError):
                 folder.rmdir()
 

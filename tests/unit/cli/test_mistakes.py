@@ -69,6 +69,8 @@ def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
         ("venvgrid tests/x.py", "venvgrid run -- tests/x.py"),
         ("venvgrid -l", "venvgrid list"),
         ("venvgrid run -s true", "venvgrid run --skip-missing-interpreters"),
+        ("venvgrid run --skip-missing-interpreters true", "venvgrid run --skip-missing-interpreters"),
+        ("venvgrid run --skip-missing-interpreters false", "venvgrid run --no-skip-missing-interpreters"),
         ("venvgrid run --notest", "venvgrid plan"),
         ("venvgrid -c x.toml run -q", "venvgrid run -c x.toml -q"),
         ("venvgrid -k py3.11", "venvgrid run -k py3.11"),
@@ -131,3 +133,10 @@ def test_where_the_command_of_exec_begins(typed: str, ours: str, theirs: str | N
     """After the cell, with or without `--`; options of venvgrid stand before it."""
     expected = (ours.split(), tuple(theirs.split()) if theirs is not None else None)
     assert parser.split(typed.split()) == expected
+
+
+def test_later_pythons_word_it_otherwise() -> None:
+    """Python 3.14 drops the quotes of choices, 3.15 adds a proposal of its own; ours is told once."""
+    message = "argument --format: invalid choice: 'htm', maybe you meant 'html'? (choose from table, html)"
+    told = mistakes.explain(message, ["report", "--format", "htm"], {"report": ("--format",)})
+    assert told == "report: --format cannot be 'htm'; did you mean 'html'? (allowed: table, html)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid.cli.output import linked
+from venvgrid.cli.output import linked, located
 from venvgrid.cli.terminal import Terminal
 
 
@@ -46,3 +46,11 @@ def test_the_path_of_a_log_becomes_a_link() -> None:
     shown = linked(f"    log: {path}\n.venvgrid/runs/../../etc/passwd.log", root)
     uri = (root / path).as_uri()
     assert shown == f"    log: \x1b]8;;{uri}\x1b\\{path}\x1b]8;;\x1b\\\n.venvgrid/runs/../../etc/passwd.log"
+
+
+def test_paths_of_logs_are_those_of_the_current_folder(tmp_path: Path) -> None:
+    """From a subfolder the path leads up; a link covers the part that it is made for."""
+    path = ".venvgrid/runs/20261121-143005-ab12/logs/py3.9.log"
+    assert located(f"log: {path}", tmp_path, tmp_path) == f"log: {path}"
+    assert located(f"log: {path}", tmp_path, tmp_path / "a" / "b") == f"log: ../../{path}"
+    assert (tmp_path / path).as_uri() in linked(located(path, tmp_path, tmp_path / "a"), tmp_path)

@@ -245,3 +245,13 @@ def test_the_order_of_keys_means_nothing(chance: random.Random) -> None:
     """Any order of the keys, written as TOML and read back, has the same digest."""
     text = "\n".join(f"{key} = {toml(value)}" for key, value in reordered(VALID, chance).items())
     assert loading.build(Source(table=VALID, file=FILE), running="3.11").digest == read(text).digest
+
+
+def test_skipping_missing_interpreters_is_no_change_of_the_grid() -> None:
+    """The key is read, must be true or false, and leaves the digest as it is: no cell runs again for it."""
+    plain = read('[axes]\npython = ["3.11"]')
+    skipping = read('[axes]\npython = ["3.11"]\n[plan]\nskip-missing-interpreters = true')
+    assert (False, True) == (plain.planning.skip_missing, skipping.planning.skip_missing)
+    assert plain.digest == skipping.digest
+    with pytest.raises(ConfigError, match=r"plan\.skip-missing-interpreters: expected true or false"):
+        read('[plan]\nskip-missing-interpreters = "yes"')

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.config import grids, loading
+from venvgrid.config import axis_values, grids, loading
 from venvgrid.config import sections as config_sections
 from venvgrid.config.config_file import Source
 from venvgrid.model import ConfigError
@@ -43,7 +43,7 @@ def mistakes(text: str) -> list[str]:
         ("[axes]\npython = [3.10]", "axes.python[0]: expected a string, got the number 3.1 (put it in quotes; 3.10 as a number is 3.1)"),
         ("[axes]\nnumpy = 2", "axes.numpy: expected a list of strings, got the number 2; put it in quotes, 3.10 as a number is 3.1"),
         ("[axes]\nnumpy = true", "axes.numpy: expected a list of strings, got true"),
-        ("[axes]\nnumpy = []", "axes.numpy: an axis needs at least one value; remove the line for no axis"),
+        ("[axes]\nnumpy = []", "axes.numpy: an axis needs at least one value; write one, or remove the line"),
         ('[axes]\nnumpy = ["1", "1"]', "axes.numpy[1]: the value '1' is there twice"),
         ('[axes]\nnumpy = ["1", "==1.*"]', "axes.numpy[1]: the value '==1.*' is there twice, it means the same as '1'"),
         ('[axes]\nnumpy = ["latest-minors"]', "axes.numpy[0]: the policy 'latest-minors' stands for all values of an axis: write it alone, not in a list"),
@@ -61,7 +61,15 @@ def mistakes(text: str) -> list[str]:
         ('[axes]\nas-of = "2023-02-31"', "axes.as-of: '2023-02-31' is no date of the calendar"),
         ("[axes]\nas-of = 2023-01-31T00:00:00", "axes.as-of: 2023-01-31T00:00:00 has no time zone: write 2023-01-31T00:00:00Z for UTC"),
         ('[axes]\nresolution = "lowest_direct"', "axes.resolution: 'lowest_direct' is not allowed; did you mean 'lowest-direct'? (allowed: 'highest', 'lowest' or 'lowest-direct')"),
-        ('[project]\npath = "nowhere"', f"project.path: 'nowhere' is no folder (looked for {FILE.parent / 'nowhere'})"),
+        (
+            '[project]\npath = "nowhere"',
+            (f"project.path: 'nowhere' is no folder (looked for {FILE.parent / 'nowhere'}); "
+             "write the folder of the project, relative to this file"),
+        ),
+        ('[axes]\npyhton = ["3.11"]', "axes.pyhton: is no axis; did you mean 'python'?"),
+        ('[axes]\npyton = ["3.11"]', "axes.pyton: is no axis; did you mean 'python'?"),
+        ('[axes]\nresolutions = ["lowest"]', "axes.resolutions: is no axis; did you mean 'resolution'?"),
+        ('[axes]\nextra = ["a"]', "axes.extra: is no axis; did you mean 'extras'?"),
         ('[project]\nextras = "plot"', "project.extras: expected a list of strings: [\"plot\"], got 'plot'"),
         ('[install]\nrequires = ["-r x.txt"]', "install.requires[0]: '-r x.txt' is an option; only requirements such as \"pytest>=8\" are allowed here"),
         ('[install]\nrequires = ["x @ git+ssh://h/x"]', "install.requires[0]: 'x @ git+ssh://h/x': a URL must be written as \"name @ https://…\""),
@@ -235,3 +243,9 @@ def test_a_bad_requirement_says_why() -> None:
     assert message.startswith(
         "matrix.toml: install.requires[0]: 'pytest >= banana' is no valid requirement, such as \"pytest>=8\" ("
     )
+
+
+@pytest.mark.parametrize("name", ["ipython", "cpython", "numpy", "typing-extensions", "py", "pythran"])
+def test_distributions_are_not_taken_for_mistyped_axes(name: str) -> None:
+    """Only what can hardly be a distribution is refused."""
+    assert axis_values.meant(name) == ""

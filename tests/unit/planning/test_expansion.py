@@ -13,7 +13,7 @@ import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 
 from venvgrid.config import loading
-from venvgrid.model import Cell, ConfigError, Plan, Status
+from venvgrid.model import Cell, ConfigError, Conflict, Plan, Status
 from venvgrid.planning import expansion
 from venvgrid.reporters.documents import plan_json
 
@@ -87,6 +87,29 @@ def test_excluded_cells_stay_with_the_reason() -> None:
         ("py3.12-numpy2", Status.RUNNABLE, ""),
     ] == [(planned.cell.id, planned.status, planned.reason) for planned in got.cells]
     assert () == got.warnings
+
+
+def test_a_value_that_no_cell_has_is_a_warning() -> None:
+    """Excludes that together leave nothing of a value are told; one that names the value alone means it."""
+    got = expand(GRID + '[[exclude]]\npython = "3.8"\nnumpy = "1"\n[[exclude]]\npython = ">=3.12"\nnumpy = "1"')
+    reason = "excluded by exclude[0] (python 3.8, numpy 1) (and 1 more)"
+    assert (f"matrix.toml: axes.numpy: no cell is left with '1': {reason}",) == got.warnings
+    assert () == expand(GRID + '[[exclude]]\nnumpy = "<2"').warnings
+    assert () == expand(GRID + '[[exclude]]\npython = ">=3"\nnumpy = "1"\n[[include]]\nnumpy = "1"').warnings
+
+
+def test_a_value_that_a_strategy_dropped_is_a_warning() -> None:
+    """A conflict that is the value alone, and a budget that is too small; not corners, which are chosen for that."""
+    axes = '[axes]\npython = ["3.8", "3.9", "3.12"]\nnumpy = ["1", "2", "3", "4"]\n'
+    config = read(f'{axes}[plan]\nstrategy = "pairwise"')
+    learnt = Conflict(values={"numpy": "1"}, reason="numpy 1 has no wheel")
+    assert ("matrix.toml: axes.numpy: no cell is left with '1': numpy 1 has no wheel",) == expansion.expand(
+        config, (learnt,)
+    ).warnings
+    few = expand(f'{axes}[plan]\nstrategy = "budget=2"').warnings
+    assert 3 == len(few)
+    assert all("budget=2 is too few cells for all values; give more" in line for line in few)
+    assert () == expand(f'{axes}[plan]\nstrategy = "corners"').warnings
 
 
 def test_an_exclude_that_matches_nothing_is_a_warning() -> None:

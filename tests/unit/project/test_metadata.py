@@ -88,9 +88,8 @@ def test_groups_that_cannot_be_used_are_told_all_at_once(tmp_path: Path) -> None
         project.group_requirements(path, ["tset", "loop", "test"])
     unknown, circle = caught.value.mistakes
     place = path / "pyproject.toml"
-    assert unknown == (
-        f"project.groups: {place} has no group 'tset'; did you mean 'test'? (its groups: loop, test, typing)"
-    )
+    hint = "did you mean 'test'? (its groups: loop, test, typing); correct the name"
+    assert unknown == f"project.groups: {place} has no group 'tset'; {hint}"
     assert circle.startswith(f"project.groups: the group 'loop' of {place} is wrong: Cyclic dependency group")
     folder(tmp_path, "[project]")
     with pytest.raises(ConfigError, match=r"has no group 'test' \(it has no \[dependency-groups\]\)"):

@@ -505,3 +505,11 @@ def test_what_is_being_downloaded_is_told() -> None:
         StageProgress(cell="py3.9", stage=Stage.BUILD, text="Downloading torch (2.1GiB)", at=0.0),
     )
     assert lines[2].endswith("Downloading torch (2.1GiB)")
+
+
+def test_with_verbose_all_messages_are_printed() -> None:
+    """Why a cell runs again is one of them."""
+    stream = Tty()
+    with LiveReporter(stream, verbose=True, console=console(stream), clock=Clock()) as live:
+        live(Message(level="info", text="py3.9 runs again: changed since it passed: variables (TZ)"))
+    assert final_screen(stream.getvalue())[0] == ["info: py3.9 runs again: changed since it passed: variables (TZ)"]

@@ -54,7 +54,7 @@ def examined(
     examiner = Examiner(
         releases=lambda name: INDEX.get(name, ()),
         resolve=installer.resolve,
-        written=frozenset({"toy", "new", "source", "lost"}),
+        written=dict.fromkeys(("toy", "new", "source", "lost"), "matrix.toml: "),
     )
     found = Unresolvable(reason="first", causes=causes, proof="the proof")
     return examiner.examine(asked, found, is_fresh=is_fresh).reason, installer.requests
@@ -191,3 +191,23 @@ def test_without_causes_the_proof_is_told() -> None:
     examiner = Examiner(releases=lambda _: None, resolve=lambda _: Unresolvable(reason="no"))
     answer = examiner.examine(request("a"), Unresolvable(reason="x", causes=(proof(CauseKind.GONE, "a"),)))
     assert answer == Unresolvable(reason="gone of a")
+
+
+def test_requirements_that_exclude_each_other_are_no_missing_release() -> None:
+    """Each has a release, no release is both: the cell is impossible, and nothing is said to be lacking."""
+    reason, asked = examined(request("toy==1.*", "toy>=3rc1"), proof(CauseKind.GONE, "toy"))
+    assert reason == "no release of toy is ==1.* and >=3rc1: the cell asks for both"
+    assert asked == []
+
+
+def test_of_several_requirements_the_one_without_a_release_is_named() -> None:
+    """The axis is right, the requirement beside it is not."""
+    with pytest.raises(UsageError, match=r"^matrix\.toml: toy has no release ==99; the newest is 3\.0rc1$"):
+        examined(request("toy==1.*", "toy==99"), proof(CauseKind.GONE, "toy"))
+
+
+def test_a_requirement_of_other_pythons_contradicts_nothing() -> None:
+    """Its marker is false here."""
+    line = 'toy==99; python_version < "3"'
+    reason, _ = examined(request("toy==2.*", line), proof(CauseKind.ONLY, "toy"))
+    assert reason == "toy 2 was yanked from the index"

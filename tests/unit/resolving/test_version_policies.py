@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -155,3 +156,50 @@ def test_changes_name_what_came_and_went() -> None:
     """Of the values of an axis, then and now."""
     assert "+ 2.3, - 1.22" == version_policies.changes(("1.22", "2.2"), ("2.2", "2.3"))
     assert "" == version_policies.changes(("1",), ("1",))
+
+
+def released_as(version: str, requires: str = "", uploaded: str = "2024-01-01", **options: Any) -> Release:
+    """Return a release of a day."""
+    day = datetime.fromisoformat(f"{uploaded}T00:00:00+00:00")
+    return Release(version=version, requires_python=requires, uploaded=day, **options)
+
+
+@pytest.mark.parametrize(
+    ("locked", "python", "cutoff", "declared", "why"),
+    [
+        ("2.23", "3.12.1", "", ("core==2.23",), "core latest is 2.23 here, not 2.41: required is core==2.23"),
+        ("2.27", "3.8.18", "", (), "core latest is 2.27 here, not 2.41: that needs Python >=3.9"),
+        ("2.23", "3.12.1", "", (), "core latest is 2.23 here, not 2.41: another distribution requires an older one"),
+        ("2.23", "3.8.18", "2024-06-01T00:00:00Z", ("core<2.24",), "not 2.27: required is core<2.24"),
+        ("2.41", "3.12.1", "", ("core>=2",), ""),
+        ("2.27", "3.12.1", "2024-06-01T00:00:00Z", (), ""),
+        ("2.50a1", "3.12.1", "", (), ""),
+    ],
+)
+def test_latest_that_is_not_the_newest_is_a_note(
+    locked: str, python: str, cutoff: str, declared: tuple[str, ...], why: str
+) -> None:
+    """With the reason: a requirement, the Python, another distribution. Pre-releases and yanked ones do not count."""
+    releases = [
+        released_as("2.23"),
+        released_as("2.27", ">=3.8"),
+        released_as("2.41", ">=3.9", "2025-01-01"),
+        released_as("2.42", yanked=True),
+        released_as("2.50a2"),
+    ]
+    found = list(version_policies.behind("core", locked, releases, python, cutoff, declared))
+    assert [why in line for line in found] == ([True] if why else [])
+
+
+def test_an_index_that_does_not_answer_gives_no_note() -> None:
+    """The note is a courtesy: without releases nothing is known."""
+    assert list(version_policies.behind("core", "1", [], "3.12", "", ())) == []
+
+
+def test_only_axes_with_latest_are_compared() -> None:
+    """Names are compared normalised, in the lock and in requirements."""
+    axes = {"python": "3.12", "Py_Core": "latest", "six": "1.15", "rich": "latest"}
+    notes = version_policies.not_newest(
+        axes, {"py-core": "2.23", "six": "1.15"}, ["py.core<2.24", "x"], lambda _: [released_as("9")], "3.12.1", ""
+    )
+    assert list(notes) == ["Py_Core latest is 2.23 here, not 9: required is py.core<2.24"]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.model import InfrastructureError
+from venvgrid.model import CellResult, InfrastructureError, Outcome
 from venvgrid.results import run_folders
 
 posix = pytest.mark.skipif(os.name != "posix", reason="symbolic links need no privilege on POSIX")
@@ -84,6 +84,31 @@ def test_pruning_keeps_the_newest(tmp_path: Path, keep: int) -> None:
     run_folders.prune(tmp_path, keep=keep)
     assert made[max(0, len(made) - keep) :] == run_folders.runs(tmp_path)
     assert min(keep, 4) == len(list((tmp_path / "runs").iterdir()))
+
+
+def test_runs_of_some_cells_do_not_push_out_the_others(tmp_path: Path) -> None:
+    """Of each grid, and of whole runs and of parts, the newest stay."""
+    kinds = [("", False), ("", True), ("", True), ("", True), ("lowest", False), ("", False), ("", True)]
+    made = [
+        run_folders.create(tmp_path, now=NOON + timedelta(minutes=minute), grid=grid, is_part=is_part)
+        for minute, (grid, is_part) in enumerate(kinds)
+    ]
+    assert kinds == [(run.grid, run.is_part) for run in run_folders.runs(tmp_path)]
+    run_folders.prune(tmp_path, keep=2)
+    assert [made[number] for number in (0, 3, 4, 5, 6)] == run_folders.runs(tmp_path)
+
+
+def test_logs_of_this_run_and_of_others(tmp_path: Path) -> None:
+    """A merged report names logs of other runs; no name leads out of the runs' folders."""
+    first = run_folders.create(tmp_path, now=NOON)
+    second = run_folders.create(tmp_path, now=NOON + timedelta(minutes=1))
+    (first.logs / "a.log").write_text("first")
+    (second.logs / "a.log").write_text("second")
+    (tmp_path / "runs" / "secret.log").write_text("secret")
+    (tmp_path / "secret").mkdir()
+    names = ["logs/a.log", f"../{first.id}/logs/a.log", "logs/../../secret.log", "../../secret", "logs/x.log", ""]
+    results = [CellResult(id="a", axes={}, outcome=Outcome.FAILED, log=name) for name in names]
+    assert ["second", "first", "", "", "", ""] == [second.read_log(result) for result in results]
 
 
 @posix

@@ -55,7 +55,7 @@ def _lock(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     front.notify(f"{len(lock.cells)} cells in {len(lock.environments)} environments, {len(lock.impossible)} impossible")
     for cell, reason in lock.open.items():
         front.notify(f"not locked: {cell}: {reason}")
-    return ExitStatus.INCOMPLETE if lock.open and not wanted.skip_missing else ExitStatus.PASSED
+    return ExitStatus.INCOMPLETE if lock.open and not context.skips_missing else ExitStatus.PASSED
 
 
 def _moved(path: Path, frozen: Mapping[str, FrozenPolicy]) -> Iterator[str]:

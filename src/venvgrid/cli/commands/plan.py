@@ -60,7 +60,7 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
         terminal.data(
             plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
         )
-    return exit_status(known, strict=wanted.strict, skip_missing=wanted.skip_missing)
+    return exit_status(known, strict=wanted.strict, skip_missing=context.skips_missing)
 
 
 def _write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app.run import load
+from venvgrid.app.run import load, load_merged
 from venvgrid.cli import options, output
 from venvgrid.model import UsageError
 from venvgrid.results import run_folders
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     import argparse
 
     from venvgrid.cli.terminal import Terminal
+    from venvgrid.results.report import Report
+    from venvgrid.results.run_folders import RunFolder
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print or write the report; the exit status says whether that worked, not how the run ended."""
-    root, folder, project = _chosen(arguments, terminal)
-    finished = load(root, folder)
+    finished, folder, project = _chosen(arguments, terminal)
     inside = output.inside_repository(terminal.environ, project)
     if arguments.format == "table" and not arguments.output:
         text = output.table(arguments, finished, terminal)
@@ -33,19 +34,30 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _chosen(arguments: argparse.Namespace, terminal: Terminal) -> tuple[Path, run_folders.RunFolder, Path]:
-    """Return the folder that holds runs, the run to report, and the folder of the project.
-
-    A folder that `merge` wrote is a run of its own.
-    """
+def _chosen(arguments: argparse.Namespace, terminal: Terminal) -> tuple[Report, RunFolder, Path]:
+    """Return the run to report, its folder, and that of the project; a folder of `merge` is a run of its own."""
     merged = Path(arguments.run or "")
     if arguments.run and (merged / run_folders.EVENTS).is_file():
-        return merged, run_folders.RunFolder(id=merged.name, path=merged), Path.cwd()
+        folder = run_folders.RunFolder(id=merged.name, path=merged)
+        return load(merged, folder), folder, Path.cwd()
     loaded = options.load(arguments, terminal)
-    root = loaded.root / ".venvgrid"
-    folder = run_folders.find(root, arguments.run) if arguments.run else run_folders.latest(root)
+    return *_find(loaded.root / ".venvgrid", arguments.run), loaded.project.path
+
+
+def _find(root: Path, run: str | None) -> tuple[Report, RunFolder]:
+    """Return a run; without its id the last one, with the results of earlier runs for cells that were not in it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not run:
+        found = load_merged(root)
+        if found is None:
+            raise UsageError(f"there is no run in {root / 'runs'}; type: venvgrid run")
+        return found
+    folder = run_folders.find(root, run)
     if folder is None:
-        raise UsageError(
-            f"there is no run{' ' + arguments.run if arguments.run else ''} in {root / 'runs'}; type: venvgrid run"
-        )
-    return root, folder, loaded.project.path
+        there = ", ".join(item.id for item in reversed(run_folders.runs(root)[-3:]))
+        runs = f"the newest are {there}" if there else "there is none; type: venvgrid run"
+        raise UsageError(f"no run in {root / 'runs'} has an id that begins with {run!r}; {runs}")
+    return load(root, folder), folder
