@@ -164,7 +164,7 @@ def _planned(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
     parser = _planned(_command(commands, "run", summary, RUN_EXAMPLES))
-    parser.add_argument("-v", "--verbose", action="store_true", help="show more progress")
+    _verbose(parser, "show more progress, and the resolver's own words about impossible cells")
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument(
         "--changed",
@@ -191,6 +191,7 @@ def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
 def _add_plan(commands: Commands[argparse.ArgumentParser]) -> None:
     summary = "resolve, and print which cells run, which cannot, and why"
     parser = _planned(_command(commands, "plan", summary, PLAN_EXAMPLES))
+    _verbose(parser, "show the resolver's own words about impossible cells")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
     _without_builds(parser)
@@ -205,6 +206,10 @@ def _without_builds(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _verbose(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help=what)
+
+
 def _add_report(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = _configured(_command(commands, "report", "render a finished run", REPORT_EXAMPLES))
     option = parser.add_argument(
@@ -212,6 +217,7 @@ def _add_report(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     _completed(option, "runs")
     parser.add_argument("--format", choices=FORMATS, default="table")
+    _verbose(parser, "show the resolver's own words about impossible cells, in the table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of the terminal")
 
 

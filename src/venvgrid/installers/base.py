@@ -79,12 +79,13 @@ class Unresolvable:
     """No set of versions meets the requirements: the cell is impossible. `reason` is one line.
 
     `causes` are candidates for the reason, the likeliest first; `proof` is the first line of the resolver's proof.
-    Both are for `resolving.impossibility`, which checks them, and are not kept.
+    These two are for `resolving.impossibility`, which checks them, and are not kept.
     """
 
     reason: str
     causes: tuple[Cause, ...] = field(default=(), compare=False)
     proof: str = field(default="", compare=False)
+    words: str = field(default="", compare=False)  # of the resolver, as it printed them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class ResolveFailed:
     """The resolve failed (network, index, a broken build): the cell is not impossible. `reason` is one line."""
 
     reason: str
+    words: str = field(default="", compare=False)  # of the resolver, as it printed them
 
 
 ResolveResult = Resolved | Unresolvable | ResolveFailed

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
-from venvgrid.processes.diagnosis import last_exception, with_last_line
+from venvgrid.outcomes.causes import blame, remedies
+from venvgrid.processes.diagnosis import last_exception
 from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
@@ -123,7 +124,8 @@ class CellRunner:
             notes=(*known.notes, *judged.notes, *((note,) if leaked else ())),
             attempts=attempt,
             tests={name: count for name, count in judged.tests.items() if count},
-            failures=judged.failures,
+            uncollected=judged.uncollected,
+            failures=_with_blame(judged.failures, task),
             attested=judged.attested,
             log=f"logs/{task.cell.id}.log",
         )
@@ -147,13 +149,14 @@ class CellRunner:
             message=message,
             signature=signatures.signature(kind, message, "", ""),
             longrepr=completed.stdout[-20_000:],
+            hint=remedies.of_failure(message),
         )
         return replace(
             base_result(task.cell, task.entry),
             outcome=Outcome.BROKEN_ENV,
             reason=reason,
             attempts=1,
-            failures=(failure,),
+            failures=_with_blame((failure,), task),
             log=f"logs/{task.cell.id}.log",
         )
 
@@ -192,6 +195,7 @@ class CellRunner:
             error=completed.error,
             limit=self._suite.timeout,
             stacks=stacks,
+            output=completed.stdout,
         )
         judged = judgement.judge(
             watched.observed,
@@ -202,8 +206,6 @@ class CellRunner:
             finding=seen.finding(),
             after=record.versions(task.environment.site, self.commands.axis_packages()),
         )
-        if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
-            judged = replace(judged, reason=with_last_line(judged.reason, completed.stdout))
         return judged, 0 if completed.timed_out or completed.cancelled or completed.over_memory else completed.leaked
 
     def _tell(self, task: TestTask, text: str) -> None:
@@ -227,3 +229,16 @@ class CellRunner:
         footprint = replace(result.footprint, doubt="its tests changed the environment")
         noted = replace(result, notes=(*result.notes, note), footprint=footprint)
         return TestDone(result=noted, is_changed=not task.alone, is_poisoned=bool(seen.poisoned))
+
+
+def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure, ...]:
+    """Return failures with the distributions that they name or pass; equal failures are read once."""
+    if not failures:
+        return failures
+    installed = record.distributions(task.environment.site).values()
+    owners = blame.Owners.of({item.name: item.files for item in installed})
+    found: dict[str, tuple[str, ...]] = {}
+    for item in failures:
+        if item.signature not in found:
+            found[item.signature] = blame.blamed(item.message, item.longrepr, owners)
+    return tuple(replace(item, through=found[item.signature]) for item in failures)

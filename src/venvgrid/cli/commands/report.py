@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     finished = load(root, folder)
     inside = output.inside_repository(terminal.environ, loaded.project.path)
     if arguments.format == "table" and not arguments.output:
-        text = output.table(arguments, finished, terminal)
+        text = output.table(arguments, finished, terminal, loaded.project.path)
     else:
         text = registry.text(arguments.format, finished, folder.read_log, inside)
     if arguments.output:

@@ -46,7 +46,7 @@ def _run(
         options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
     )
     context, finished, folder = run_grid(source, options.run_options(arguments, terminal), front, grid=grid)
-    terminal.data(output.table(arguments, finished, terminal))
+    terminal.data(output.table(arguments, finished, terminal, context.project.path))
     if context.config.test.coverage:
         _print_coverage(finished, context, terminal)
     inside = output.inside_repository(terminal.environ, context.project.path)

@@ -199,7 +199,7 @@ def _rest(report: Report) -> Iterator[str]:
     for number, cell in enumerate(report.cells):
         name = html.escape(cell.id, quote=True)
         tag = f'<span class="tag {cell.outcome.value}">{html.escape(text.mark(cell, "utf-8"))}</span>'
-        detail = text.tests(cell.tests) or cell.reason
+        detail = text.tests_of(cell) or cell.reason
         summary = (
             f'{tag} {name} <span class="dim">{cell.outcome.value}{": " if detail else ""}{_flat(detail, 200)}</span>'
         )
