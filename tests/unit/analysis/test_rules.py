@@ -242,12 +242,12 @@ def test_the_exception_names_the_guilty() -> None:
     """Of rules that fit alike, the one about the distribution that the exception names."""
     cells = flask_grid()
     found = Evidence(cells).explain(["py3.12"], ["py3.8", "py3.9"], ["pytest"])
+    others = "pytest-xdist ≥ 3.8; Python ≥ 3.12; asgiref ≥ 3.9; click ≥ 8.3"
     assert describe(found) == (
         "fails in 1 of 1 cell with pytest ≥ 9.0, in 0 of 2 without",
         "the error or its traceback names pytest",
         "next tried: pytest 8.4.2",
-        "fits as well: pluggy ≥ 1.6; pytest-xdist ≥ 3.8; Python ≥ 3.12; asgiref ≥ 3.9; click ≥ 8.3"
-        " and 2 more in results.json",
+        f"fits as well: pluggy ≥ 1.6; {others} and 2 more in results.json",
     )
 
 

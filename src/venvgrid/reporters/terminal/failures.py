@@ -10,6 +10,7 @@ from rich.text import Text
 
 from venvgrid.analysis import rules
 from venvgrid.model import Outcome
+from venvgrid.outcomes import signatures
 from venvgrid.outcomes.causes import tracebacks
 from venvgrid.reporters import text
 
@@ -84,9 +85,9 @@ def _tail(group: FailureGroup, link: Link) -> Iterator[Text]:
     found = tracebacks.read(group.longrepr)
     for frame in found.tail:
         yield _frame(frame, link)
-    error = found.error
+    error = tuple(map(signatures.without_environment, found.error))
     if not found.frames and not group.tests:
-        error = tuple(group.longrepr.strip().splitlines())
+        error = tuple(map(signatures.without_environment, group.longrepr.strip().splitlines()))
     elif error[:1] == (f"{group.kind}: {group.message}",):
         error = error[1:]  # the headline
     if error and (len(error) > 1 or found.frames):

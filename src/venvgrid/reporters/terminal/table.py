@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -67,6 +68,10 @@ def render(report: Report, *, width: int, colour: bool, encoding: str, manner: M
 def _wrapped(item: Text, console: Console) -> Iterator[Text]:
     """Yield a line in parts that fit, indented; commands and paths stay whole, to be copied."""
     plain = item.plain
+    if cell_len(plain) > console.width and (ends := re.search(r"\S {3,}(?=\S)", plain)) and plain[:1] != " ":
+        yield from _wrapped(item[: ends.start() + 1], console)  # a list, such as two commands
+        yield from _wrapped(item[ends.end() :], console)
+        return
     margin = len(plain) - len(plain.lstrip())
     room = console.width - margin - 2
     words = plain.split()
