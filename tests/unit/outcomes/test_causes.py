@@ -275,3 +275,9 @@ def test_any_output_has_a_short_cause_or_none(said: str, ran: bool, failed: bool
     """Law: one line of limited length, never an error."""
     found = output.find(said, ran=ran, failed=failed)
     assert found is None or ("\n" not in found.text and len(found.text) <= 700)
+
+
+def test_a_failure_of_unittest_is_one_in_all_pythons() -> None:
+    """Newer Pythons name the class of a test in full."""
+    keys = {cause(version, "unittest-failure").key for version in VERSIONS}
+    assert keys == {"FAIL: test_a: AssertionError: 1 != 2"}

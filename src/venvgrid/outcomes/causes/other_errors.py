@@ -37,7 +37,7 @@ def _unittest(match: re.Match[str], said: str, _project: str) -> Cause:
     what = f"{first.splitlines()[0]}: {kind}: {message}".rstrip(": ") if first else ""
     hint = "" if _PYTEST in remedies.of_failure(message) else remedies.of_failure(message)
     message = one_line("; ".join(filter(None, (match[1].replace("=", " "), what))))
-    return Cause(kind="unittest", message=message, hint=hint, excerpt=excerpt(first), key=what)
+    return Cause(kind="unittest", message=message, hint=hint, excerpt=excerpt(first), key=re.sub(r" \(.*?\)", "", what))
 
 
 def _empty(_match: re.Match[str], _said: str, _project: str) -> Cause:
