@@ -58,6 +58,7 @@ _VOLATILE = (
     (re.compile(r"\b\d{10,}\b"), "<n>"),
     (re.compile(r"\bu(?=['\"])"), ""),  # Python 2.7 writes u'text'
     (re.compile(r"\.? ?\(?Did you (?:mean|forget)\b.*"), ""),  # newer Pythons suggest names
+    (re.compile(r" ?\(consider renaming .*"), ""),
     (re.compile(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+\(\) (?:missing|takes|got) )"), r"\1"),  # and qualify functions
     (re.compile(r"\s+"), " "),
 )

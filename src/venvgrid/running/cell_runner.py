@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
+from venvgrid.model.names import normalise
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.outcomes.causes import blame, remedies
 from venvgrid.processes.diagnosis import last_exception
@@ -236,7 +237,8 @@ def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure,
     if not failures:
         return failures
     installed = record.distributions(task.environment.site).values()
-    owners = blame.Owners.of({item.name: item.files for item in installed})
+    own = normalise(task.project.metadata.name) if task.project else ""  # the tests are its own: it is no news
+    owners = blame.Owners.of({item.name: item.files for item in installed if item.name != own})
     found: dict[str, tuple[str, ...]] = {}
     for item in failures:
         if item.signature not in found:

@@ -88,11 +88,16 @@ def _tail(group: FailureGroup, link: Link) -> Iterator[Text]:
     error = tuple(map(signatures.without_environment, found.error))
     if not found.frames and not group.tests:
         error = tuple(map(signatures.without_environment, group.longrepr.strip().splitlines()))
-    elif error[:1] == (f"{group.kind}: {group.message}",):
-        error = error[1:]  # the headline
+    elif error and _is_headline(error[0], f"{group.kind}: {group.message}"):
+        error = error[1:]
     if error and (len(error) > 1 or found.frames):
         for line in error[-MAX_LINES:] if not found.error else error[:MAX_LINES]:
             yield Text(f"      {text.line(line.expandtabs(4), indented=True)}", style=DIM)
+
+
+def _is_headline(line: str, headline: str) -> bool:
+    """Whether a line of an error says no more than the headline: pytest qualifies classes, causes add the place."""
+    return line.endswith(headline) or headline.startswith(line)
 
 
 def _frame(frame: Frame, link: Link) -> Text:
