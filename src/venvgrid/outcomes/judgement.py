@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from venvgrid.outcomes.attestation import Expectation
     from venvgrid.outcomes.causes.cause import Cause
 
-NO_TESTS_COLLECTED = 5  # pytest's exit status
 PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"
 
 
@@ -246,7 +245,7 @@ def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, st
         if len(observed.main) > 1 and not seen.verdicts:
             return Outcome.NO_TESTS, f"one of {len(observed.main)} pytest sessions ran no tests"
     executed = wording.executed(counts) - len(observed.unrun)
-    if ended.exit_code not in {0, NO_TESTS_COLLECTED} or (ended.exit_code and executed):
+    if ended.exit_code not in {0, wording.NO_TESTS_COLLECTED} or (ended.exit_code and executed):
         return Outcome.FAILED, f"{wording.all_passed(counts)}, but {status}{diagnosis.pytest_meaning(ended.exit_code)}"
     if executed == 0:
         return Outcome.NO_TESTS, wording.nothing_ran(
@@ -276,7 +275,7 @@ def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | N
         return Outcome.FAILED, f"{wording.tests(reported)} reported a result, but pytest never said how many there are"
     if 0 < reported < (seen.collected or 0):
         return Outcome.FAILED, f"only {reported} of {wording.tests(seen.collected or 0)} reported a result"
-    if code == 0 and status != 0 and not (status == NO_TESTS_COLLECTED and reported == 0):
+    if code == 0 and status != 0 and not (status == wording.NO_TESTS_COLLECTED and reported == 0):
         return Outcome.FAILED, f"pytest ended its session with status {status}, but the command exited with status 0"
     if reported == 0 and seen.collected and status == 0:
         return Outcome.NO_TESTS, f"pytest collected {wording.tests(seen.collected)} and ran none"

@@ -18,6 +18,7 @@ HINT = (
     'if it runs other tests, set `reports` in [test] to "junit:FILE" or "exit-status"; '
     "if it runs pytest, it must hand on PYTEST_ADDOPTS"
 )
+NO_TESTS_COLLECTED = 5  # pytest's exit status
 MAX_NAMES = 3  # tests that a reason names
 MAX_NAME_LENGTH = 160  # characters
 
@@ -66,7 +67,7 @@ def because(cause: str, counts: Mapping[CaseOutcome, int], status: int | None) -
     """Return the reason of a cell in which no test failed: the tool's own error, and how the command ended."""
     if executed(counts):
         return f"{cause} ({all_passed(counts)})"
-    return f"{cause} (status {status})" if status else cause
+    return f"{cause} (status {status})" if status and status != NO_TESTS_COLLECTED else cause
 
 
 def all_passed(counts: Mapping[CaseOutcome, int]) -> str:

@@ -281,3 +281,12 @@ def test_a_failure_of_unittest_is_one_in_all_pythons() -> None:
     """Newer Pythons name the class of a test in full."""
     keys = {cause(version, "unittest-failure").key for version in VERSIONS}
     assert keys == {"FAIL: test_a: AssertionError: 1 != 2"}
+
+
+def test_no_tests_at_all_may_be_inside_the_package() -> None:
+    """With the way to run those; not told if tests were deselected, or if the command failed."""
+    said = "collected 0 items\n\n============================ no tests ran in 0.01s ============================\n"
+    found = seen.judged(seen.session(status=5), CommandExit(exit_code=5, output=said))
+    assert (found.outcome, found.reason) == (Outcome.NO_TESTS, "pytest collected no tests")
+    assert found.failures[0].hint == INSIDE.replace("demo", "proj")
+    assert output.find(said.replace("no tests ran", "3 deselected"), ran=False, failed=False) is None

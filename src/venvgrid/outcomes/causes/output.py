@@ -27,7 +27,7 @@ def find(output: str, *, ran: bool, failed: bool = True, project: str = "") -> C
     `project` is the name of the project's distribution, for the hint.
     """
     said = re.sub(r"\r\n?", "\n", signatures.without_escapes(output))
-    for pattern, make in pytest_errors.AFTER if ran else ANY:
+    for pattern, make in pytest_errors.AFTER if ran else ANY if failed else ANY + pytest_errors.NOTHING:
         found = list(pattern.finditer(said))
         if found:
             return make(found[-1], said, project)

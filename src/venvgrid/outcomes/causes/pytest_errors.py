@@ -113,6 +113,10 @@ def _testpaths(_match: re.Match[str], _said: str, project: str) -> Cause:
     return Cause(kind="no-tests", message=message, hint=hint)
 
 
+def _nothing(_match: re.Match[str], _said: str, project: str) -> Cause:
+    return Cause(kind="no-tests", message="pytest collected no tests", hint=remedies.inside(project))
+
+
 def _gate(match: re.Match[str], _said: str, _project: str) -> Cause:
     wanted, total = match["wanted"] or match["wanted2"], match["total"] or match["total2"]
     message = f"the coverage is {total} %, and at least {wanted} % is required"
@@ -156,4 +160,5 @@ _GATE = (
     r"(?: Total coverage: (?P<total>[\d.]+)%)?"
     r"|^(?:ERROR: )?Coverage failure: total of (?P<total2>[\d.]+) is less than fail-under=(?P<wanted2>[\d.]+)"
 )
+NOTHING: Patterns = compiled((r"^(?:=+ )?no tests ran in ", _nothing))  # of a command that did not fail
 AFTER: Patterns = compiled((_GATE, _gate))
