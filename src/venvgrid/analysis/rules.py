@@ -32,7 +32,7 @@ LARGEST_RULE = 3  # conditions
 MAX_CONDITIONS = 50  # in pairs and threes: 50 give 19,600 threes, few enough for every failure of a run
 MAX_ALTERNATIVES = 200  # that are kept
 MAX_TOLD = 3  # alternatives in text, besides those about test tools
-MAX_ALIKE = 5  # conditions with equal cells in rules of several conditions, besides those about test tools
+MAX_ALIKE = 5  # conditions with equal cells in rules of several conditions: the best one, then those about test tools
 MIN_FAILING = 2 / 3  # of the cells that meet an inexact rule
 
 
@@ -135,8 +135,9 @@ def _explanation(
     rules: Sequence[tuple[int, ...]], found: Found, bad: int, good: int, blame: Mapping[str, int]
 ) -> Explanation:
     def some(cells: int, size: int) -> list[Condition]:
-        alike = found[cells]
-        return alike if size == 1 else [item for n, item in enumerate(alike) if n < MAX_ALIKE or is_test_tool(item)]
+        best, *rest = found[cells]
+        rest.sort(key=lambda item: not is_test_tool(item))
+        return [best, *rest] if size == 1 else [best, *rest][:MAX_ALIKE]
 
     every = [rule for chosen in rules for rule in itertools.product(*(some(cells, len(chosen)) for cells in chosen))]
     every.sort(key=functools.partial(_rule_cost, blame=blame))

@@ -106,6 +106,7 @@ def test_the_tail_has_a_place_of_the_project() -> None:
         ("cannot import name 'Mapping' from 'collections' (/usr/lib/python3.12/collections/__init__.py)", "", "python"),
         ("No module named 'imp'", "", "python"),
         ("bad", LONG, "numpy"),
+        ("Plugin 'x' for hook 'pytest_collect_file'", f"{SITE}/pluggy/_manager.py:4: in f\n", "pytest"),
         ("bad", f"tests/a.py:1: in f\n{SITE}/six.py:2: in g\n{SITE}/pluggy/x.py:3: in h\ntests/b.py:1: X\n", "six"),
         ("mutable default", "tests/a.py:1: in f\n/usr/lib/python3.12/dataclasses.py:9: ValueError\n", "python"),
     ],
@@ -187,3 +188,9 @@ def test_a_failing_import_is_one_failure_wherever_it_is_written() -> None:
         "ImportError", "cannot import name 'z' from 'y'", "", ""
     )
     assert of("ValueError", "bad", "tests/a.py:1", "") != of("ValueError", "bad", "tests/b.py:9", "")
+
+
+def test_the_error_of_a_traceback_of_python() -> None:
+    """Its last exception with all lines of its message."""
+    text = 'Traceback:\n  File "a.py", line 1, in f\n    g()\npluggy.PluginValidationError: P\nmore\n'
+    assert tracebacks.read(text).error == ("pluggy.PluginValidationError: P", "more")

@@ -85,6 +85,8 @@ def _named(message: str, owners: Owners) -> Iterator[str]:
     for name in (*_QUOTED.findall(plain), *_VERSIONED.findall(plain)):
         if normalise(name) in owners.names:
             yield normalise(name)
+        elif name.startswith("pytest_") and "pytest" in owners.names:  # a hook
+            yield "pytest"
     for name in _QUOTED.findall(plain):
         if plugins.is_test_tool(owners.of_module(name)):
             yield owners.of_module(name)

@@ -53,9 +53,8 @@ def _of_traceback(said: str) -> Cause | None:
         return None
     kind, message = found[-1]["kind"], found[-1]["said"] or ""
     hint = remedies.of_failure(message)
-    return Cause(
-        kind=kind.rpartition(".")[2], message=one_line(message), hint=hint, excerpt=excerpt(block[: found[-1].end()])
-    )
+    # What follows belongs to the message, or is what another tool says about it.
+    return Cause(kind=kind.rpartition(".")[2], message=one_line(message), hint=hint, excerpt=excerpt(block))
 
 
 def _of_tail(said: str, *, ran: bool) -> Cause | None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from venvgrid.outcomes import signatures
+from venvgrid.outcomes.causes.cause import EXCEPTION
 
 MAX_ERROR_LINES = 8
 MAX_FRAMES = 3
@@ -100,7 +101,7 @@ def _code(lines: list[str], begun: int, number: int, match: re.Match[str]) -> st
 
 
 def _error(lines: list[str]) -> tuple[str, ...]:
-    """Return the lines that pytest marks with "E": those of the last block."""
+    """Return the lines that pytest marks with "E", those of the last block; of Python's traceback its last lines."""
     found: list[str] = []
     for text in reversed(lines):
         if re.match(r"E(?:\s|$)", text):
@@ -108,5 +109,7 @@ def _error(lines: list[str]) -> tuple[str, ...]:
         elif found:
             break
     found.reverse()
+    if not found and (starts := [number for number, text in enumerate(lines) if EXCEPTION.match(text)]):
+        found = lines[starts[-1] :]
     margin = min((len(text) - len(text.lstrip()) for text in found if text.strip()), default=0)
     return tuple(text[margin:] for text in found)
