@@ -59,6 +59,7 @@ _VOLATILE = (
     (re.compile(r"\bu(?=['\"])"), ""),  # Python 2.7 writes u'text'
     (re.compile(r"\.? ?\(?Did you (?:mean|forget)\b.*"), ""),  # newer Pythons suggest names
     (re.compile(r" ?\(consider renaming .*"), ""),
+    (re.compile(r"\b(No module named|cannot import name) '?([\w.]+)'?"), r"\1 \2"),  # without quotes in Python 2.7
     (re.compile(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+\(\) (?:missing|takes|got) )"), r"\1"),  # and qualify functions
     (re.compile(r"\s+"), " "),
 )
@@ -96,7 +97,8 @@ def signature(kind: str, message: str, where: str, longrepr: str) -> str:
     from a library is the last line of the project in the traceback, or else the library's file without the line. An
     import that fails is one failure, whatever lines import it.
     """
-    text = ": ".join(filter(None, (normalise(kind), normalise(_one_line(message)))))
+    named = "ImportError" if kind == "ModuleNotFoundError" else kind  # as Python 2.7 says
+    text = ": ".join(filter(None, (normalise(named), normalise(_one_line(message)))))
     is_telling = message and (kind in _TELLING_KINDS or _TELLING.search(message))
     place = "" if is_telling else _place(where, longrepr)
     text = " ".join((f"{text} @ {place}" if place else text).split())

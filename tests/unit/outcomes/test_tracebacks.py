@@ -179,8 +179,9 @@ def test_words_of_newer_pythons_make_no_new_failure(one: str, other: str) -> Non
 
 
 def test_a_failing_import_is_one_failure_wherever_it_is_written() -> None:
-    """Two files with the same import at other lines; another name is another failure."""
+    """Two files with the same import at other lines, and Python 2.7; another name is another failure."""
     of = signatures.signature
+    assert of("ImportError", "No module named x", "", "") == of("ModuleNotFoundError", "No module named 'x'", "", "")
     assert of("ImportError", "cannot import name 'x' from 'y'", "tests/a.py:1", "") == of(
         "ImportError", "cannot import name 'x' from 'y'", "tests/b.py:9", ""
     )
