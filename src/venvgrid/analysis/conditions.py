@@ -47,7 +47,7 @@ def conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
     axes = dict.fromkeys(name for cell in cells for name in cell.axes)
     own = {normalise(name) for name in axes if AxisKind.of_axis(name) is AxisKind.DEPENDENCY}
     for name in axes:
-        yield from _on_axis(name, [cell.axes.get(name, "") for cell in cells])
+        yield from _on_axis(name, [cell.axes.get(name, "") for cell in cells], cells)
     for name in sorted({name for cell in cells for name in cell.packages}):
         values = [cell.packages.get(name, "") for cell in cells]
         made = functools.partial(Condition, subject=normalise(name), is_axis=normalise(name) in own)
@@ -55,14 +55,15 @@ def conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
         yield from _on_versions(name, values, made, _version, each=True)
 
 
-def _on_axis(axis: str, values: Sequence[str]) -> Iterator[Condition]:
+def _on_axis(axis: str, values: Sequence[str], cells: Sequence[CellResult]) -> Iterator[Condition]:
     kind, name = AxisKind.of_axis(axis), "Python" if axis == "python" else axis
     made = functools.partial(Condition, subject=normalise(name), is_axis=True)
     masks = _masks(values)
     if len(masks) == 1:
         return
     if kind is AxisKind.PYTHON:
-        yield from _on_versions(name, values, made, _python)
+        releases = [value if _python(value) else _release(cell) for value, cell in zip(values, cells, strict=True)]
+        yield from _on_versions(name, releases, made, _python)
         yield from _on_values(masks, made, lambda value: f"{name} {value}", name)
     elif kind is AxisKind.DEPENDENCY:
         yield from _on_presence(name, values, made, ABSENT)
@@ -161,6 +162,12 @@ def _version(text: str) -> Version | None:
         return Version(text)
     except InvalidVersion:
         return None
+
+
+def _release(cell: CellResult) -> str:
+    """Return the release of the interpreter of a cell, which is named by a path: "3.12"."""
+    version = cell.interpreter.version if cell.interpreter else cell.axes.get("python", "")
+    return ".".join(version.split(".")[:2])
 
 
 def _python(text: str) -> Version | None:

@@ -77,7 +77,8 @@ def judge(
     counts = observed.counts() if report is None else dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
     cause = _cause(outcome, kind, ended, counts, expected)
     if cause is not None and not any(seen.stopped for seen in observed.main):
-        reason = wording.because(cause.text, counts, ended.exit_code)
+        known = wording.because(cause.text, counts, ended.exit_code)
+        reason = known if cause.kind else f"{reason}: {cause.text}"
     imported = wording.imported(observed, expected)
     lacking = [name for name in finding.lacking if name not in imported]
     if outcome is Outcome.PASSED and lacking:
@@ -201,7 +202,7 @@ def _cause(
 
 def _of_cause(cause: Cause, kind: str, reason: str) -> Failure:
     signature = signatures.signature(cause.kind or kind, cause.key or cause.message, "", "")
-    message = cause.message if cause.text in reason else reason
+    message = cause.message if cause.kind and cause.text in reason else reason
     named = cause.kind or kind
     return Failure(test="", kind=named, message=message, signature=signature, longrepr=cause.excerpt, hint=cause.hint)
 

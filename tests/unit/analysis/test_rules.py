@@ -181,7 +181,7 @@ def test_specifiers_and_words_have_no_bounds() -> None:
 
 
 def test_pypy_is_ordered_by_its_release() -> None:
-    """It is a Python 3.10; a path has no order."""
+    """It is a Python 3.10; a path is ordered by the interpreter that is there."""
     pythons = ("3.9", "3.10", "pypy3.10", "3.13", "3.13t")
     cells = [factories.result(factories.cell(name, {"python": name}), packages={}) for name in pythons]
     found = explain(cells, lambda cell: cell.id != "3.9")
@@ -189,6 +189,8 @@ def test_pypy_is_ordered_by_its_release() -> None:
     with_path = [*cells, factories.result(factories.cell("p", {"python": "/opt/bin/python"}), packages={})]
     found = explain(with_path, lambda cell: cell.id == "p")
     assert describe(found)[0] == "fails in 1 of 1 cell with Python /opt/bin/python, in 0 of 5 without"
+    found = explain(with_path, lambda cell: cell.id in {"p", "3.13", "3.13t"})
+    assert describe(found)[0] == "fails in 3 of 3 cells with Python ≥ 3.12, in 0 of 3 without"
 
 
 values = st.one_of(

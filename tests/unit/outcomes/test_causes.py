@@ -212,6 +212,16 @@ def test_a_cell_without_a_failed_test_has_the_cause_as_its_reason(version: str) 
     assert passed.reason == "the coverage is 75.00 %, and at least 90 % is required (all 2 tests passed)"
 
 
+def test_an_unknown_error_stands_behind_what_is_known() -> None:
+    """The status stays: what the tool printed last may be of no account."""
+    passed = seen.session(*seen.reports("passed"), status=0)
+    found = seen.judged(passed, CommandExit(exit_code=7, output="x\nERROR:root:odd\nmore\n"))
+    assert found.reason == "the only test passed, but the command exited with status 7: ERROR:root:odd"
+    assert seen.judged(passed, CommandExit(exit_code=7, output="x\n")).reason.endswith("exited with status 7")
+    began = seen.judged([], CommandExit(exit_code=3, output="starting\nthe server is down\n"))
+    assert began.reason == "the command exited with status 3 before pytest began: the server is down"
+
+
 def test_a_failed_test_is_its_own_reason() -> None:
     """What the tool printed besides is not told."""
     found = seen.judged(
