@@ -170,6 +170,13 @@ def _tests(counts: Mapping[str, int], uncollected: int) -> str:
     return ", ".join(parts)
 
 
+def named(tests: Sequence[str]) -> str:
+    """Count failing tests; a name without "::" is that of a file that was not collected."""
+    files = sum("::" not in test and test.endswith(".py") for test in tests)
+    parts = [count(len(tests) - files, "test")] if len(tests) > files else []
+    return " and ".join([*parts, *([count(files, "test file")] if files else [])])
+
+
 def tally(cells: Iterable[CellResult], words: Mapping[Outcome, str]) -> str:
     """Format the number of cells by outcome: "12 cells: 3 passed, 9 impossible". `words` rename outcomes."""
     every = tuple(cells)

@@ -208,7 +208,7 @@ def _add_failures(page: _Page, analysis: Analysis) -> None:
 def _failure(finding: Finding, report: Report) -> str:
     group = finding.group
     where = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
-    tests = f"{text.count(len(group.tests), 'test')} in " if group.tests else f"{group.outcome.value} in "
+    tests = f"{text.named(group.tests)} in " if group.tests else f"{group.outcome.value} in "
     may = " (may fail)" if group.allowed else ""
     lines = [
         f"<details><summary>❌ <code>{escaped(text.line(group.headline))}</code> — {tests}{where}{may}</summary>\n",

@@ -55,7 +55,7 @@ def _failure(finding: Finding, report: Report, first: CellResult, encoding: str,
     for test in group.tests[:MAX_TESTS]:
         yield Text(f"    {text.line(test)}")
     if len(group.tests) > MAX_TESTS:
-        yield Text(f"    and {len(group.tests) - MAX_TESTS} more tests")
+        yield Text(f"    and {text.named(group.tests[MAX_TESTS:]).replace(' ', ' more ', 1)}")
     for number, line in enumerate(rules.describe(finding.explanation)):
         yield Text(f"    {text.line(line, 500)}", style=DIM if number else "bold")
     many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
