@@ -65,7 +65,7 @@ CAUSES = {  # recording: beginning of the cause in every version, and what to ty
     "missing-ini": ("FileNotFoundError: [Errno 2] No such file or directory: '", ""),
     "missing-package": (
         "pytest --pyargs found no package nosuchpackage.tests",
-        "is the module of the tests called nosuchpackage.tests, and does the wheel ship it? It must have __init__.py",
+        "does the wheel ship a module nosuchpackage.tests? A folder of tests needs __init__.py",
     ),
     "missing-test": ("pytest found no test /home/me/project/test_a.py::test_z", ""),
     "named-plugin": (

@@ -60,7 +60,7 @@ def _missing_test(match: re.Match[str], _said: str, _project: str) -> Cause:
 
 def _missing_package(match: re.Match[str], _said: str, _project: str) -> Cause:
     name = match[1]
-    hint = f"is the module of the tests called {name}, and does the wheel ship it? It must have __init__.py"
+    hint = f"does the wheel ship a module {name}? A folder of tests needs __init__.py"
     return Cause(kind="usage error", message=f"pytest --pyargs found no package {name}", hint=hint)
 
 
