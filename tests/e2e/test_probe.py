@@ -215,12 +215,12 @@ USAGE = "pytest ended with status 4 (usage error) before it collected tests"
         (
             {"test_b.py": "x = = 1\n"},
             (),
-            ("failed", "1 error of 1 test: test_b.py: SyntaxError: invalid syntax"),
+            ("failed", "1 test file could not be collected: test_b.py: SyntaxError: invalid syntax"),
         ),
         (
             {"test_b.py": "import nope\n"},
             ("--continue-on-collection-errors",),
-            ("failed", "1 error of 2 tests: test_b.py: ModuleNotFoundError: No module named 'nope'"),
+            ("failed", "1 test file could not be collected: test_b.py: ModuleNotFoundError: No module named 'nope'"),
         ),
         (
             {"test_a.py": "def test_a(): assert 0\ndef test_b(): pass\n"},

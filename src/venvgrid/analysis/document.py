@@ -33,11 +33,14 @@ STAGES = ("resolve", "build", "test")
 # Keys that have the name of the field that they hold.
 _RUN = ("venvgrid", "run", "started", "duration", "finished", "exit_status", "config", "grid", "config_digest")
 _CELL = ("id", "axes", "outcome", "reason", "allow_failure", "named", "cached", "since", "attempts", "packages", "log")
+
 _PYTHON = ("version", "implementation", "executable")
 _FAILURE = ("test", "kind", "message", "signature", "duration", "longrepr")
+
+_LATER = ("hint", "through")  # of a failure: earlier documents lack them
 _ATTESTATION = ("python", "packages", "project_origin", "collected")
 _CHANGES = ("regressed", "fixed", "newly_impossible", "newly_possible", "moved")
-_GROUP = ("signature", "kind", "message", "cells", "tests")
+_GROUP = ("signature", "kind", "message", "cells", "tests", "hint", "through")
 
 
 def to_results(report: Report) -> dict[str, Any]:
@@ -87,9 +90,11 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "durations": {stage: _number(cell.durations[stage]) for stage in STAGES if stage in cell.durations},
         # Empty if tests were not counted: nothing ran, or only the command's exit status is known.
         "tests": {verdict.value: cell.tests.get(verdict.value, 0) for verdict in CaseOutcome} if cell.tests else {},
-        "failures": [_fields(failure, *_FAILURE) for failure in cell.failures],
+        "uncollected": cell.uncollected,
+        "failures": [_fields(failure, *_FAILURE, *_LATER) for failure in cell.failures],
         "attested": _fields(cell.attested, *_ATTESTATION),
         "notes": _plain(cell.notes),
+        "words": _text(cell.words),
     }
 
 
@@ -101,10 +106,16 @@ def cell_from(data: Mapping[str, Any]) -> CellResult:
         interpreter=_interpreter_from(data["python"]) if data["python"] else None,
         durations={stage: float(seconds) for stage, seconds in data["durations"].items()},
         tests=data["tests"],
-        failures=tuple(Failure(**_picked(failure, *_FAILURE)) for failure in data["failures"]),
+        uncollected=int(data.get("uncollected", 0)),
+        failures=tuple(map(_failure_from, data["failures"])),
         attested=Attestation(**_picked(data["attested"], *_ATTESTATION)),
         notes=tuple(data["notes"]),
+        words=data.get("words", ""),
     )
+
+
+def _failure_from(data: Mapping[str, Any]) -> Failure:
+    return Failure(**_picked(data, *_FAILURE), hint=data.get("hint", ""), through=tuple(data.get("through", ())))
 
 
 def _interpreter_from(data: Mapping[str, Any]) -> Interpreter:
@@ -132,6 +143,7 @@ def _group(finding: Finding) -> dict[str, Any]:
         "exact": why.is_exact,
         "support": {"failed": why.failed, "meeting": why.meeting, "others": why.others},
         "alternatives": [[_text(condition.text) for condition in rule] for rule in why.alternatives],
+        "more_alternatives": why.more,
     }
 
 

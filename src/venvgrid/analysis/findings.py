@@ -67,7 +67,7 @@ class Analysis:
         """Every failure with its explanation, in the order of `grouping.by_signature`."""
         evidence = Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
         return tuple(
-            Finding(group=group, explanation=evidence.explain(group.cells, self.passing(group)))
+            Finding(group=group, explanation=evidence.explain(group.cells, self.passing(group), group.through))
             for group in grouping.by_signature(self.report.cells)
         )
 

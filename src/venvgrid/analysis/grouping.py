@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Outcome
+from venvgrid.outcomes import signatures
+from venvgrid.outcomes.causes import remedies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +37,8 @@ class FailureGroup:
     count: int
     outcome: Outcome  # of the first cell
     log: str  # of the first cell, relative to the run's folder
+    hint: str = ""  # what to type
+    through: tuple[str, ...] = ()  # distributions that the exceptions name or their tracebacks pass
     allowed: bool = False
 
     @property
@@ -45,12 +49,21 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonGroup:
-    """Cells with the same outcome for the same reason, without failures. `log` is that of the first cell."""
+    """Cells with the same outcome for the same reason, without failures.
+
+    `log` and `words`, those of the resolver, are of the first cell.
+    """
 
     outcome: Outcome
     reason: str
     cells: tuple[str, ...]
     log: str = ""
+    words: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What to type, if the way out is known."""
+        return remedies.of_reason(self.reason)
 
 
 def by_signature(cells: Iterable[CellResult]) -> tuple[FailureGroup, ...]:
@@ -68,13 +81,15 @@ def _group(signature: str, entries: list[tuple[CellResult, Failure]]) -> Failure
     return FailureGroup(
         signature=signature,
         kind=failure.kind,
-        message=failure.message,
+        message=signatures.without_environment(failure.message),
         longrepr=next((item.longrepr for _, item in entries if item.longrepr), ""),
         cells=tuple(dict.fromkeys(cell.id for cell, _ in entries)),
         tests=tuple(dict.fromkeys(item.test for _, item in entries if item.test)),
         count=len(entries),
         outcome=first.outcome,
         log=first.log,
+        hint=next((item.hint for _, item in entries if item.hint), ""),
+        through=tuple(dict.fromkeys(name for _, item in entries for name in item.through)),
         allowed=all(cell.allow_failure for cell, _ in entries),
     )
 
@@ -96,6 +111,7 @@ def by_reason(cells: Iterable[CellResult]) -> tuple[ReasonGroup, ...]:
             reason=_joined([cell.reason for cell in alike]),
             cells=tuple(cell.id for cell in alike),
             log=alike[0].log,
+            words=alike[0].words,
         )
         for (outcome, _), alike in found.items()
     )

@@ -77,11 +77,11 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
         if item.status is not Status.RUNNABLE:
             planned.append(item)
         elif isinstance(answer, Unresolvable):
-            planned.append(_planned(context, item, Status.IMPOSSIBLE, answer.reason))
+            planned.append(_planned(context, item, Status.IMPOSSIBLE, answer.reason, answer.words))
         elif isinstance(missing, str):
             planned.append(_planned(context, item, Status.MISSING_INTERPRETER, missing))
         elif isinstance(answer, ResolveFailed):
-            planned.append(_planned(context, item, Status.FAILED, answer.reason))
+            planned.append(_planned(context, item, Status.FAILED, answer.reason, answer.words))
         elif answer is not None:
             planned.append(item)
             entries[item.cell.id] = answer
@@ -104,8 +104,8 @@ def tell_notes(context: RunContext, resolved: ResolvedPlan) -> None:
         context.front.notify(f"note: {TOLD_BY_A_BUILD}")
 
 
-def _planned(context: RunContext, item: PlannedCell, status: Status, reason: str) -> PlannedCell:
-    return replace(item, status=status, reason=context.redactor.text(reason))
+def _planned(context: RunContext, item: PlannedCell, status: Status, reason: str, words: str = "") -> PlannedCell:
+    return replace(item, status=status, reason=context.redactor.text(reason), words=context.redactor.text(words))
 
 
 def _metadata(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis import trend
 from venvgrid.reporters import registry
+from venvgrid.reporters.manner import Manner, no_link
 
 if TYPE_CHECKING:
     import argparse
@@ -23,11 +25,19 @@ if TYPE_CHECKING:
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
 
 
-def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal) -> str:
-    """Render the end of a run for this terminal; the commands in it name the configuration as this one did."""
-    options = ("-c", arguments.config) if arguments.config else ()
+def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal, project: Path) -> str:
+    """Render the end of a run for this terminal; the commands in it name the configuration as this one did.
+
+    `project` is the folder in which the tests ran.
+    """
+    manner = Manner(
+        options=("-c", arguments.config) if arguments.config else (),
+        verbose=getattr(arguments, "verbose", False),
+        wrap=terminal.out.isatty(),
+        link=functools.partial(_address, project) if terminal.has_links else no_link,
+    )
     shown = registry.table(
-        finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding, options=options
+        finished, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding, manner=manner
     )
     if not finished.config:
         return shown
@@ -49,6 +59,15 @@ def document(format_: str, finished: Report, folder: RunFolder, inside: str) -> 
     """Render a run for a file. `inside` is the path from the repository to the tests."""
     root = folder.path.parents[1]
     return registry.text(format_, finished, folder.read_log, inside, lambda: trend.past_runs(root, finished))
+
+
+def _address(project: Path, file: str, line: int) -> str:
+    """Return the URI of a line of a file that a traceback names, or "" if it does not exist here."""
+    try:
+        path = (project / file).resolve()
+        return f"{path.as_uri()}#{line}" if path.is_file() else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def linked(shown: str, root: Path) -> str:

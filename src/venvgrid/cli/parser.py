@@ -152,7 +152,7 @@ def _planned(parser: Parser) -> Parser:
 def _add_run(commands: Commands[Parser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
     parser = _planned(_command(commands, "run", summary, help_texts.RUN_EXAMPLES))
-    parser.add_argument("-v", "--verbose", action="store_true", help="show more progress, and why a cell runs again")
+    _verbose(parser, "show more progress, why a cell runs again, and the resolver's own words about impossible cells")
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument(
         "--changed",
@@ -182,6 +182,7 @@ def _add_run(commands: Commands[Parser]) -> None:
 def _add_plan(commands: Commands[Parser]) -> None:
     summary = "resolve, and print which cells run, which cannot, and why"
     parser = _planned(_command(commands, "plan", summary, help_texts.PLAN_EXAMPLES))
+    _verbose(parser, "show the resolver's own words about impossible cells")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
     parser.add_argument(
@@ -211,6 +212,10 @@ def _without_builds(parser: Parser) -> None:
     )
 
 
+def _verbose(parser: Parser, what: str) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help=what)
+
+
 def _add_report(commands: Commands[Parser]) -> None:
     parser = _configured(_command(commands, "report", "render a finished run", help_texts.REPORT_EXAMPLES))
     option = parser.add_argument(
@@ -218,6 +223,7 @@ def _add_report(commands: Commands[Parser]) -> None:
     )
     _completed(option, "runs")
     parser.add_argument("--format", choices=FORMATS, default="table")
+    _verbose(parser, "show the resolver's own words about impossible cells, in the table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of the terminal")
 
 

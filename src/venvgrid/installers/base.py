@@ -81,8 +81,8 @@ class Unresolvable:
     """No set of versions meets the requirements: the cell is impossible. `reason` is one line.
 
     `causes` are candidates for the reason, the likeliest first; `proof` is the first line of the resolver's proof.
-    Both are for `resolving.impossibility`, which checks them, and are not kept. `may_keep`: it will
-    still be true in an hour. `notes` are as in `Resolved`.
+    These two are for `resolving.impossibility`, which checks them, and are not kept. `may_keep`: it will still be true
+    in an hour. `notes` are as in `Resolved`.
     """
 
     reason: str
@@ -90,6 +90,7 @@ class Unresolvable:
     proof: str = field(default="", compare=False)
     may_keep: bool = field(default=True, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    words: str = field(default="", compare=False)  # of the resolver, as it printed them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ class ResolveFailed:
     """The resolve failed (network, index, a broken build): the cell is not impossible. `reason` is one line."""
 
     reason: str
+    words: str = field(default="", compare=False)  # of the resolver, as it printed them
 
 
 ResolveResult = Resolved | Unresolvable | ResolveFailed

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.installers.base import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_REASON_LENGTH = 300  # characters of a reason
+MAX_WORDS = 6_000  # characters of a resolver's output
 NETWORK = re.compile(
     r"error sending request|Failed to fetch|dns error|name resolution|Connection refused|connection reset|timed out"
     r"|HTTP status (?:server|client) error|NewConnectionError|Max retries exceeded|ReadTimeoutError|SSLError|ProxyError"
@@ -58,6 +60,10 @@ _DEPENDS = re.compile(
 
 def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
     """Return the result of a failed `uv pip compile`."""
+    return replace(_from_uv(request, stderr), words=_words(stderr))
+
+
+def _from_uv(request: ResolveRequest, stderr: str) -> Unresolvable | ResolveFailed:
     text = _flat(_without_hints(stderr))
     if "No solution found" not in text and (match := _NOT_BUILT.search(stderr)):
         way_out = f'allow it with install.source-builds = ["{match[1]}"]'
@@ -76,6 +82,15 @@ def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
 
 def from_pip(request: ResolveRequest, output: str) -> ResolveResult:
     """Return the result of a failed `pip install --dry-run` or `pip download`."""
+    return replace(_from_pip(request, output), words=_words(output))
+
+
+def _words(output: str) -> str:
+    """Return the resolver's words: its last lines, without secrets in URLs."""
+    return redact(output.strip()[-MAX_WORDS:])
+
+
+def _from_pip(request: ResolveRequest, output: str) -> Unresolvable | ResolveFailed:
     if NETWORK.search(output):
         return ResolveFailed(reason=_network_reason(output))
     pins = readable_pins(request)

@@ -46,11 +46,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCell:
-    """A cell and whether it will run; `reason` says why not."""
+    """A cell and whether it will run; `reason` says why not, `words` are the resolver's own."""
 
     cell: Cell
     status: Status
     reason: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

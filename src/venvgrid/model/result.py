@@ -94,6 +94,8 @@ class Failure:
     signature: str  # equal for the same failure in other cells: volatile parts are normalised
     duration: float = 0.0
     longrepr: str = ""
+    hint: str = ""  # what to type, if the way out is known
+    through: tuple[str, ...] = ()  # distributions that the exception names or its traceback passes, see `causes.blame`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +138,10 @@ class CellResult:
     packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     durations: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # resolve, build, test
     tests: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # Verdict → number
+    uncollected: int = 0  # files that pytest could not collect: they count as errors in `tests`, but are no tests
     failures: tuple[Failure, ...] = ()
     attested: Attestation = field(default_factory=Attestation)
     notes: tuple[str, ...] = ()
     log: str = ""  # relative to the run's folder
+    words: str = ""  # the resolver's own, of a cell that could not be resolved
     footprint: Footprint = field(default_factory=Footprint)

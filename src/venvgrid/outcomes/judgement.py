@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from venvgrid.model import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import attestation, signatures, wording
+from venvgrid.outcomes.causes import output
 from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog
 from venvgrid.outcomes.provenance import NOTHING_FOUND, Finding
 from venvgrid.processes import diagnosis
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.outcomes.attestation import Expectation
+    from venvgrid.outcomes.causes.cause import Cause
 
-NO_TESTS_COLLECTED = 5  # pytest's exit status
 PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"
 
 
@@ -38,6 +39,7 @@ class CommandExit:
     error: str = ""  # why it could not be started
     limit: float | None = None  # its time limit
     stacks: str = ""  # of all threads, shortly before the time limit
+    output: str = ""  # the last of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Judgement:
     outcome: Outcome
     reason: str = ""
     tests: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    uncollected: int = 0  # files
     failures: tuple[Failure, ...] = ()
     attested: Attestation = field(default_factory=Attestation)
     notes: tuple[str, ...] = ()
@@ -71,22 +74,27 @@ def judge(
     """
     different = attestation.first_difference(observed, expected, before, after) or finding.difference
     kind, outcome, reason = _decide(observed, ended, expected, report, different)
+    counts = observed.counts() if report is None else dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
+    cause = _cause(outcome, kind, ended, counts, expected)
+    if cause is not None and not any(seen.stopped for seen in observed.main):
+        known = wording.because(cause.text, counts, ended.exit_code)
+        reason = known if cause.kind else f"{reason}: {cause.text}"
     imported = wording.imported(observed, expected)
     lacking = [name for name in finding.lacking if name not in imported]
     if outcome is Outcome.PASSED and lacking:
         kind, outcome, reason = "mismatch", Outcome.MISMATCH, f"{lacking[0]} was never imported: {wording.NEVER_HINT}"
     elif outcome is Outcome.PASSED and observed.reruns:
         outcome, reason = Outcome.FLAKY, wording.rerun(observed)
-    counts = observed.counts() if report is None else dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
     failures = observed.failures if report is None else report.failures
     if outcome in {Outcome.CRASHED, Outcome.TIMED_OUT}:
         failures = (*failures, *_unfinished(observed, kind, reason, {item.test for item in failures}, ended.stacks))
     if outcome is Outcome.MISMATCH or (outcome.is_red and not failures):
-        failures = (_cell_failure(kind, reason), *failures)
+        failures = (_of_cause(cause, kind, reason) if cause else _cell_failure(kind, reason), *failures)
     return Judgement(
         outcome=outcome,
         reason=reason,
         tests={} if expected.reports == EXIT_STATUS else {verdict.value: counts[verdict] for verdict in CaseOutcome},
+        uncollected=observed.uncollected if report is None else report.uncollected,
         failures=failures,
         attested=_attested(observed, before, finding),
         edited=finding.edited,
@@ -180,6 +188,25 @@ def _cell_failure(kind: str, reason: str) -> Failure:
     return Failure(test="", kind=kind, message=reason, signature=signatures.signature(kind, reason, "", ""))
 
 
+def _cause(
+    outcome: Outcome, kind: str, ended: CommandExit, counts: Mapping[CaseOutcome, int], expected: Expectation
+) -> Cause | None:
+    """Return the tool's own error of a command that ended badly without a failed test."""
+    if outcome not in {Outcome.FAILED, Outcome.NO_TESTS} or counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
+        return None
+    if kind == "start":
+        return output.of_start(ended.error)
+    ran, failed = wording.executed(counts) > 0, outcome is Outcome.FAILED and ended.exit_code != 0
+    return output.find(ended.output, ran=ran, failed=failed, project=expected.project)
+
+
+def _of_cause(cause: Cause, kind: str, reason: str) -> Failure:
+    signature = signatures.signature(cause.kind or kind, cause.key or cause.message, "", "")
+    message = cause.message if cause.kind and cause.text in reason else reason
+    named = cause.kind or kind
+    return Failure(test="", kind=named, message=message, signature=signature, longrepr=cause.excerpt, hint=cause.hint)
+
+
 def mismatch(reason: str) -> Failure:
     """Return the failure of a cell that tested something else."""
     return _cell_failure("mismatch", reason)
@@ -196,10 +223,10 @@ def _by_report(report: ReportFile | None, ended: CommandExit, file: str) -> tupl
         return Outcome.FAILED, f"{report.problem}; {status}"
     counts = dict.fromkeys(CaseOutcome, 0) | dict(report.counts)
     if counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
-        return Outcome.FAILED, _failed(counts, report.failures, ended)
+        return Outcome.FAILED, wording.failed(counts, report.failures, ended.exit_code, report.uncollected)
     if ended.exit_code != 0:
-        return Outcome.FAILED, f"{_all_passed(counts)}, but {status}"
-    if _executed(counts) == 0:
+        return Outcome.FAILED, f"{wording.all_passed(counts)}, but {status}"
+    if wording.executed(counts) == 0:
         return Outcome.NO_TESTS, wording.nothing_ran(counts, f"{file} lists no test")
     return Outcome.PASSED, ""
 
@@ -212,15 +239,15 @@ def _by_sessions(observed: Observation, ended: CommandExit) -> tuple[Outcome, st
         return Outcome.FAILED, f"{_status(ended)} before pytest began"
     counts = observed.counts()
     if counts[CaseOutcome.FAILED] or counts[CaseOutcome.ERROR]:
-        return Outcome.FAILED, _failed(counts, observed.failures, ended)
+        return Outcome.FAILED, wording.failed(counts, observed.failures, ended.exit_code, observed.uncollected)
     for seen in observed.main:
         if broken := _incomplete(seen, ended):
             return broken
         if len(observed.main) > 1 and not seen.verdicts:
             return Outcome.NO_TESTS, f"one of {len(observed.main)} pytest sessions ran no tests"
-    executed = _executed(counts) - len(observed.unrun)
-    if ended.exit_code not in {0, NO_TESTS_COLLECTED} or (ended.exit_code and executed):
-        return Outcome.FAILED, f"{_all_passed(counts)}, but {status}{diagnosis.pytest_meaning(ended.exit_code)}"
+    executed = wording.executed(counts) - len(observed.unrun)
+    if ended.exit_code not in {0, wording.NO_TESTS_COLLECTED} or (ended.exit_code and executed):
+        return Outcome.FAILED, f"{wording.all_passed(counts)}, but {status}{diagnosis.pytest_meaning(ended.exit_code)}"
     if executed == 0:
         return Outcome.NO_TESTS, wording.nothing_ran(
             counts, "pytest collected no tests", observed.skip_reasons, len(observed.unrun)
@@ -249,7 +276,7 @@ def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | N
         return Outcome.FAILED, f"{wording.tests(reported)} reported a result, but pytest never said how many there are"
     if 0 < reported < (seen.collected or 0):
         return Outcome.FAILED, f"only {reported} of {wording.tests(seen.collected or 0)} reported a result"
-    if code == 0 and status != 0 and not (status == NO_TESTS_COLLECTED and reported == 0):
+    if code == 0 and status != 0 and not (status == wording.NO_TESTS_COLLECTED and reported == 0):
         return Outcome.FAILED, f"pytest ended its session with status {status}, but the command exited with status 0"
     if reported == 0 and seen.collected and status == 0:
         return Outcome.NO_TESTS, f"pytest collected {wording.tests(seen.collected)} and ran none"
@@ -266,22 +293,3 @@ def _place(seen: SessionLog) -> str:
     if seen.last:
         return f" after {wording.short(seen.last)}"
     return "" if seen.collected is None else " before the first test"
-
-
-def _failed(counts: Mapping[CaseOutcome, int], failures: tuple[Failure, ...], ended: CommandExit) -> str:
-    failed, errors = counts[CaseOutcome.FAILED], counts[CaseOutcome.ERROR]
-    parts = [f"{failed} failed" if failed else "", f"{errors} error{'s' if errors > 1 else ''}" if errors else ""]
-    text = " and ".join(part for part in parts if part)
-    first = failures[0] if failures else None
-    example = f": {wording.short(first.test)}: {first.kind}: {first.message}".rstrip(": ") if first else ""
-    swallowed = ", though the command exited with status 0" if ended.exit_code == 0 else ""
-    return f"{text} of {wording.tests(sum(counts.values()))}{swallowed}{example}"
-
-
-def _all_passed(counts: Mapping[CaseOutcome, int]) -> str:
-    number = _executed(counts)
-    return "no test ran" if number == 0 else "the only test passed" if number == 1 else f"all {number} tests passed"
-
-
-def _executed(counts: Mapping[CaseOutcome, int]) -> int:
-    return sum(number for verdict, number in counts.items() if verdict is not CaseOutcome.SKIPPED)

@@ -15,6 +15,7 @@ from xml.parsers import expat  # document types, the way to every known attack, 
 
 from venvgrid.model import CaseOutcome, Failure
 from venvgrid.outcomes import signatures
+from venvgrid.outcomes.causes import pytest_errors, remedies
 from venvgrid.outcomes.observation import ReportFile
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 MEGABYTE = 1_000_000
+UNCOLLECTED = "collection failure"  # pytest's message of a file that it could not collect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ class _Reader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._counts = dict.fromkeys(CaseOutcome, 0)
+        self._uncollected = 0
         self._failures: list[Failure] = []
         self._path: list[str] = []
         self._case: _Case | None = None
@@ -128,7 +131,7 @@ class _Reader:
         self._parser.Parse(b"", True)  # noqa: FBT003
         if sum(self._counts.values()) > self._limits.tests:
             return ReportFile(problem=f"{name} lists more than {self._limits.tests} tests")
-        return ReportFile(counts=self._counts, failures=tuple(self._failures))
+        return ReportFile(counts=self._counts, uncollected=self._uncollected, failures=tuple(self._failures))
 
     def _refuse(self, *_arguments: object) -> None:
         raise _RefusedError("it has a document type, which none needs")
@@ -168,6 +171,7 @@ class _Reader:
         if self._path.pop() == "testcase" and self._case is not None:
             case, self._case = self._case, None
             self._counts[case.verdict] += 1
+            self._uncollected += case.verdict is CaseOutcome.ERROR and case.message == UNCOLLECTED
             if case.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR} and len(self._failures) < self._limits.failures:
                 self._failures.append(_failure(case))
 
@@ -182,13 +186,16 @@ class _Reader:
 
 def _name(attributes: dict[str, str]) -> str:
     names = [attributes.get("classname", ""), attributes.get("name", "")]
-    return "::".join(name[:1000] for name in names if name) or "a test without a name"
+    return "::".join(signatures.stable_id(name[:1000]) for name in names if name) or "a test without a name"
 
 
 def _failure(case: _Case) -> Failure:
     longrepr = "".join(case.text)
     default = "Failed" if case.verdict is CaseOutcome.FAILED else "Error"
-    kind, message = signatures.kind_and_message(case.message, longrepr, default)
+    crash = "" if case.message == UNCOLLECTED else case.message
+    kind, message = signatures.kind_and_message(crash, longrepr, default)
+    if twice := pytest_errors.file_mismatch(longrepr):
+        kind, message = default, twice
     if case.kind and kind == default:
         kind = signatures.kind_and_message(f"{case.kind}: ", "", case.kind)[0]
     where = signatures.last_frame(longrepr)
@@ -199,4 +206,5 @@ def _failure(case: _Case) -> Failure:
         signature=signatures.signature(kind, message, where, longrepr),
         duration=case.duration,
         longrepr=longrepr,
+        hint=remedies.of_failure(message, longrepr),
     )

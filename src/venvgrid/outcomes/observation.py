@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from venvgrid.model import CaseOutcome, Failure
 from venvgrid.model.result import worst
 from venvgrid.outcomes import signatures
+from venvgrid.outcomes.causes import remedies
+from venvgrid.outcomes.causes.cause import UNPARSED
 from venvgrid.outcomes.records import (
     Attested,
     Collected,
@@ -45,6 +47,7 @@ class ReportFile:
     """
 
     counts: Mapping[CaseOutcome, int] = field(default_factory=dict)
+    uncollected: int = 0  # files that could not be collected: errors in `counts`
     failures: tuple[Failure, ...] = ()
     problem: str = ""
     missing: bool = False
@@ -120,6 +123,11 @@ class Observation:
         return sum(seen.collected or 0 for seen in self.main)
 
     @property
+    def uncollected(self) -> int:
+        """Number of files that could not be collected."""
+        return sum(problem.verdict is CaseOutcome.ERROR for problem in self.problems.values())
+
+    @property
     def running(self) -> tuple[str, ...]:
         """The running tests, in the order in which they began."""
         return tuple(test for seen in self.main for test in seen.running)
@@ -169,7 +177,6 @@ class Observation:
 
 
 WORKER_CRASH = "crash"
-UNPARSED = frozenset({"SyntaxError", "IndentationError", "TabError"})  # raised by the parser, not by a line
 SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"} | {
     7: "SIGBUS",
     10: "SIGBUS",  # macOS
@@ -193,4 +200,5 @@ def failure_of(record: Reported) -> Failure:
         signature=signatures.signature(kind, common, where, record.longrepr),
         duration=record.duration,
         longrepr=record.longrepr,
+        hint=remedies.of_failure(record.message, record.longrepr),
     )

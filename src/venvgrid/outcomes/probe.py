@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.model import CaseOutcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import records, signatures
+from venvgrid.outcomes.causes import pytest_errors
 from venvgrid.processes.guests import PROBE_FOLDER
 
 if TYPE_CHECKING:
@@ -206,6 +207,8 @@ def _reported(source: str, data: dict[str, Any]) -> Record:
         longrepr = _text(data, "longrepr")
         default = "Failed" if verdict is CaseOutcome.FAILED else "Error"
         kind, message = signatures.kind_and_message(_text(data, "crash"), longrepr, default)
+        if twice := pytest_errors.file_mismatch(longrepr):
+            kind, message = default, twice
         where = _text(data, "where") or signatures.last_frame(longrepr)
     elif "crash" in data:  # of a skip: "Skipped: no display"
         message = signatures.kind_and_message(_text(data, "crash"))[1]
@@ -271,7 +274,7 @@ def _id(data: Mapping[str, Any]) -> str:
     name = data["id"]
     if not isinstance(name, str) or len(name) > ID_LIMIT:
         raise TypeError
-    return _clean(name)
+    return signatures.stable_id(_clean(name))
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

@@ -23,6 +23,12 @@ _FRAME = re.compile(
 )
 _ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]")
 
+# Messages that name what is missing: the place that noticed it does not matter.
+_TELLING_KINDS = frozenset({"ImportError", "ModuleNotFoundError"})
+_TELLING = re.compile(r"module '[\w.]+' has no attribute '\w+'|`[\w.]+` was removed in ")
+_STORED = re.compile(r"[^\s\[\]'\"]*[/\\.](?:site|dist)-packages([/\\.])")
+_ENVIRONMENT = re.compile(r"[^\s\[\]'\"]*[/\\]\.venvgrid[/\\]store[/\\][0-9a-f]+(?=[/\\])")
+
 _NOT_IN_PATHS = r"\s'\"`<>|*?,;:()\[\]{}"
 _PLACES = (
     (re.compile(rf"[^{_NOT_IN_PATHS}]*[/\\](?:site|dist)-packages[/\\]+"), ""),
@@ -51,6 +57,10 @@ _VOLATILE = (
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?B|bytes)\b"), "<size>"),
     (re.compile(r"\b\d{10,}\b"), "<n>"),
     (re.compile(r"\bu(?=['\"])"), ""),  # Python 2.7 writes u'text'
+    (re.compile(r"\.? ?\(?Did you (?:mean|forget)\b.*"), ""),  # newer Pythons suggest names
+    (re.compile(r" ?\(consider renaming .*"), ""),
+    (re.compile(r"\b(No module named|cannot import name) '?([\w.]+)'?"), r"\1 \2"),  # without quotes in Python 2.7
+    (re.compile(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+\(\) (?:missing|takes|got) )"), r"\1"),  # and qualify functions
     (re.compile(r"\s+"), " "),
 )
 
@@ -61,9 +71,9 @@ def kind_and_message(crash: str, longrepr: str = "", default: str = "Failed") ->
     `crash` is the exception as Python prints it ("ValueError: bad", "assert 1 == 2"). If it is "", pytest's text of
     the failure (`longrepr`) is searched for it. `default` is the kind if there is no exception.
     """
-    lines = [line for line in _plain(crash).splitlines() if line.strip()]
+    lines = [line for line in without_escapes(crash).splitlines() if line.strip()]
     if not lines:
-        text = _WORKER.sub("", _plain(longrepr)).splitlines()
+        text = _WORKER.sub("", without_escapes(longrepr)).splitlines()
         marked = [line[1:].strip() for line in text if re.match(r"E\s", line)]
         lines = marked or [line.strip() for line in text if line.strip()]
     if not lines:
@@ -84,10 +94,13 @@ def signature(kind: str, message: str, where: str, longrepr: str) -> str:
     """Return a text that is equal for the same failure in all cells and runs.
 
     `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. The place of an exception
-    from a library is the last line of the project in the traceback, or else the library's file without the line.
+    from a library is the last line of the project in the traceback, or else the library's file without the line. An
+    import that fails is one failure, whatever lines import it.
     """
-    text = ": ".join(filter(None, (normalise(kind), normalise(_one_line(message)))))
-    place = _place(where, longrepr)
+    named = "ImportError" if kind == "ModuleNotFoundError" else kind  # as Python 2.7 says
+    text = ": ".join(filter(None, (normalise(named), normalise(_one_line(message)))))
+    is_telling = message and (kind in _TELLING_KINDS or _TELLING.search(message))
+    place = "" if is_telling else _place(where, longrepr)
     text = " ".join((f"{text} @ {place}" if place else text).split())
     if len(text) <= SIGNATURE_LIMIT:
         return text
@@ -97,7 +110,7 @@ def signature(kind: str, message: str, where: str, longrepr: str) -> str:
 
 def normalise(text: str) -> str:
     """Replace text that varies between environments and runs. Idempotent."""
-    text = _plain(text)[: 2 * MESSAGE_LIMIT]
+    text = without_escapes(text)[: 2 * MESSAGE_LIMIT]
     for _ in range(8):  # one replacement may enable another; one or two rounds are usual
         before = text
         for pattern, replacement in (*_PLACES, *_VOLATILE):
@@ -106,6 +119,16 @@ def normalise(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def without_environment(text: str) -> str:
+    """Replace paths into an environment: they differ from cell to cell."""
+    return _ENVIRONMENT.sub("<environment>", _PLACES[0][0].sub(_PLACES[0][1], text))
+
+
+def stable_id(name: str) -> str:
+    """Return a test's id without the place of its environment: equal in all cells that run an installed test."""
+    return _ENVIRONMENT.sub("<environment>", _STORED.sub(r"site-packages\1", name))
 
 
 def last_frame(longrepr: str) -> str:
@@ -124,16 +147,17 @@ def _exception(line: str) -> tuple[str, str] | None:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(_plain(text).split())
+    line = " ".join(without_escapes(text).split())
     return line if len(line) <= MESSAGE_LIMIT else f"{line[: MESSAGE_LIMIT - 1]}…"
 
 
-def _plain(text: str) -> str:
+def without_escapes(text: str) -> str:
+    """Return text without escape sequences."""
     return _ESCAPES.sub("", text)
 
 
 def _frames(longrepr: str) -> list[str]:
-    found = _FRAME.finditer(_plain(longrepr))
+    found = _FRAME.finditer(without_escapes(longrepr))
     return [f"{match.group(1) or match.group(3)}:{match.group(2) or match.group(4)}" for match in found]
 
 

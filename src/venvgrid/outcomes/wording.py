@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from venvgrid.model import CaseOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
+    from venvgrid.model import Failure
     from venvgrid.outcomes.attestation import Expectation
     from venvgrid.outcomes.observation import Observation
 
@@ -17,6 +18,7 @@ HINT = (
     'if it runs other tests, set `reports` in [test] to "junit:FILE" or "exit-status"; '
     "if it runs pytest, it must hand on PYTEST_ADDOPTS"
 )
+NO_TESTS_COLLECTED = 5  # pytest's exit status
 MAX_NAMES = 3  # tests that a reason names
 MAX_NAME_LENGTH = 160  # characters
 
@@ -44,6 +46,44 @@ def imported(observed: Observation, expected: Expectation) -> set[str]:
     attested = [seen.attested for seen in observed.sessions.values() if seen.attested is not None]
     own = {expected.project} if any(item.project_imported for item in attested) else set()
     return own.union(*(item.imported for item in attested))
+
+
+def failed(
+    counts: Mapping[CaseOutcome, int], failures: Sequence[Failure], status: int | None, uncollected: int = 0
+) -> str:
+    """Return how many tests failed and files could not be collected, with the first failure."""
+    bad, errors = counts[CaseOutcome.FAILED], counts[CaseOutcome.ERROR] - uncollected
+    parts = [f"{bad} failed" if bad else "", f"{errors} error{'s' if errors > 1 else ''}" if errors > 0 else ""]
+    text = " and ".join(part for part in parts if part)
+    found = [f"{text} of {tests(sum(counts.values()) - uncollected)}"] if text else []
+    found += [f"{files(uncollected)} could not be collected"] if uncollected else []
+    first = failures[0] if failures else None
+    example = f": {short(first.test)}: {first.kind}: {first.message}".rstrip(": ") if first else ""
+    swallowed = ", though the command exited with status 0" if status == 0 else ""
+    return f"{', and '.join(found)}{swallowed}{example}"
+
+
+def because(cause: str, counts: Mapping[CaseOutcome, int], status: int | None) -> str:
+    """Return the reason of a cell in which no test failed: the tool's own error, and how the command ended."""
+    if executed(counts):
+        return f"{cause} ({all_passed(counts)})"
+    return f"{cause} (status {status})" if status and status != NO_TESTS_COLLECTED else cause
+
+
+def all_passed(counts: Mapping[CaseOutcome, int]) -> str:
+    """Return that all tests passed, in words."""
+    number = executed(counts)
+    return "no test ran" if number == 0 else "the only test passed" if number == 1 else f"all {number} tests passed"
+
+
+def executed(counts: Mapping[CaseOutcome, int]) -> int:
+    """Return the number of tests that were not skipped."""
+    return sum(number for verdict, number in counts.items() if verdict is not CaseOutcome.SKIPPED)
+
+
+def files(number: int) -> str:
+    """Return a number of test files in words."""
+    return "1 test file" if number == 1 else f"{number} test files"
 
 
 def some(names: list[str]) -> str:

@@ -33,7 +33,6 @@ COMMON = {126: " (not executable)", 127: " (command not found)"}
 PYTEST = {2: " (interrupted)", 3: " (internal error)", 4: " (usage error)"}
 
 MAX_HEADLINE_LENGTH = 400  # characters
-MAX_LAST_LINE_LENGTH = 200  # characters
 CONTINUATION = " " * 7  # the indentation of lines that uv wraps
 MACHINE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)")
@@ -89,12 +88,6 @@ def last_exception(completed: Completed) -> tuple[str, str]:
             return match.group(1), match.group(2)
     lines = completed.stdout.strip().splitlines()
     return "", lines[-1] if lines else f"exit status {completed.exit_code}"
-
-
-def with_last_line(reason: str, output: str) -> str:
-    """Return a reason with the last line of a command's output appended."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return f"{reason}: {lines[-1][:MAX_LAST_LINE_LENGTH]}" if lines else reason
 
 
 def headline(text: str) -> str:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import document
 from venvgrid.model import UsageError
+from venvgrid.reporters.manner import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from venvgrid.analysis.trend import PastRun
     from venvgrid.model import CellResult
+    from venvgrid.reporters.manner import Manner
     from venvgrid.results.report import Report
 
 
@@ -54,8 +56,8 @@ def _reporter(name: str) -> Any:
     return importlib.import_module(f"venvgrid.reporters.documents.{name}")
 
 
-def table(report: Report, *, width: int, colour: bool, encoding: str, options: tuple[str, ...] = ()) -> str:
-    """Render the report for a terminal. `options` are added to the commands that it suggests."""
+def table(report: Report, *, width: int, colour: bool, encoding: str, manner: Manner = PLAIN) -> str:
+    """Render the report for a terminal."""
     from venvgrid.reporters.terminal import table as grid  # noqa: PLC0415  (rich takes 100 ms)
 
-    return grid.render(report, width=width, colour=colour, encoding=encoding, options=options)
+    return grid.render(report, width=width, colour=colour, encoding=encoding, manner=manner)

@@ -76,9 +76,10 @@ def spelt(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004  (two digits)
 
 
-def line(text: str, width: int = MAX_LINE_LENGTH) -> str:
-    """Return untrusted text as one safe line of at most `width` characters."""
-    flat = safe(" ".join(text[: 4 * width].split()))
+def line(text: str, width: int = MAX_LINE_LENGTH, *, indented: bool = False) -> str:
+    """Return untrusted text as one safe line of at most `width` characters. `indented` keeps the blanks before it."""
+    margin = " " * min(len(text) - len(text.lstrip(" ")), width // 2) if indented else ""
+    flat = safe(margin + " ".join(text[: 4 * width].split()))
     return flat if len(flat) <= width and len(text) <= 4 * width else f"{flat[: width - 1]}…"
 
 
@@ -151,14 +152,30 @@ def some(items: Sequence[str], most: int) -> str:
 
 
 def tests(counts: Mapping[str, int]) -> str:
-    """Format the counts of a cell's tests: "2 of 40 tests failed, 3 skipped", or "" if there are none."""
-    total = sum(counts.values())
-    if not total:
-        return ""
-    bad = counts.get(CaseOutcome.FAILED, 0) + counts.get(CaseOutcome.ERROR, 0)
+    """Format the counts of tests: "2 of 40 tests failed, 3 skipped", or "" if there are none."""
+    return _tests(counts, 0)
+
+
+def tests_of(cell: CellResult) -> str:
+    """Format the counts of a cell's tests. Files that could not be collected are no tests and told apart."""
+    return _tests(cell.tests, cell.uncollected)
+
+
+def _tests(counts: Mapping[str, int], uncollected: int) -> str:
+    total = sum(counts.values()) - uncollected
+    bad = counts.get(CaseOutcome.FAILED, 0) + counts.get(CaseOutcome.ERROR, 0) - uncollected
     skipped = counts.get(CaseOutcome.SKIPPED, 0)
-    first = f"{bad} of {count(total, 'test')} failed" if bad else count(total, "test")
-    return f"{first}, {skipped} skipped" if skipped else first
+    parts = [f"{bad} of {count(total, 'test')} failed" if bad else count(total, "test")] if total > 0 else []
+    parts += [f"{skipped} skipped"] if skipped else []
+    parts += [f"{count(uncollected, 'test file')} not collected"] if uncollected else []
+    return ", ".join(parts)
+
+
+def named(tests: Sequence[str]) -> str:
+    """Count failing tests; a name without "::" is that of a file that was not collected."""
+    files = sum("::" not in test and test.endswith(".py") for test in tests)
+    parts = [count(len(tests) - files, "test")] if len(tests) > files else []
+    return " and ".join([*parts, *([count(files, "test file")] if files else [])])
 
 
 def tally(cells: Iterable[CellResult], words: Mapping[Outcome, str]) -> str:

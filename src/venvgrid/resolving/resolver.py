@@ -228,10 +228,12 @@ class Resolver:
             confirmed=self.confirmed,
         )
         try:
-            return examiner.examine(request, found, is_fresh=is_fresh)
+            return replace(examiner.examine(request, found, is_fresh=is_fresh), words=found.words)
         except StaleError:
             again = installer.resolve(replace(request, refresh=True))
-            return examiner.examine(request, again) if isinstance(again, Unresolvable) else again
+            if not isinstance(again, Unresolvable):
+                return again
+            return replace(examiner.examine(request, again), words=again.words)
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
         name = self.installer_for(interpreter).name

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
+from venvgrid.model.names import normalise
 from venvgrid.model.result import Footprint
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
+from venvgrid.outcomes.causes import blame, remedies
 from venvgrid.outcomes.witness import Ran, Witnessed
-from venvgrid.processes.diagnosis import last_exception, with_last_line
+from venvgrid.processes.diagnosis import last_exception
 from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
@@ -135,7 +137,8 @@ class CellRunner:
             notes=(*known.notes, *judged.notes, *((note,) if leaked else ())),
             attempts=attempt,
             tests={name: count for name, count in judged.tests.items() if count},
-            failures=judged.failures,
+            uncollected=judged.uncollected,
+            failures=_with_blame(judged.failures, task),
             attested=judged.attested,
             log=f"logs/{task.cell.id}.log",
         )
@@ -159,13 +162,14 @@ class CellRunner:
             message=message,
             signature=signatures.signature(kind, message, "", ""),
             longrepr=completed.stdout[-20_000:],
+            hint=remedies.of_failure(message),
         )
         return replace(
             base_result(task.cell, task.entry),
             outcome=Outcome.BROKEN_ENV,
             reason=reason,
             attempts=1,
-            failures=(failure,),
+            failures=_with_blame((failure,), task),
             log=f"logs/{task.cell.id}.log",
         )
 
@@ -205,6 +209,7 @@ class CellRunner:
             error=completed.error,
             limit=self._suite.timeout,
             stacks=stacks,
+            output=completed.stdout,
         )
         judged = judgement.judge(
             watched.observed,
@@ -215,8 +220,6 @@ class CellRunner:
             finding=seen.finding(witnessed[-1]),
             after=record.versions(task.environment.site, self.commands.axis_packages()),
         )
-        if judged.outcome is Outcome.FAILED and not watched.observed.sessions and not completed.error:
-            judged = replace(judged, reason=with_last_line(judged.reason, completed.stdout))
         return judged, 0 if completed.timed_out or completed.cancelled or completed.over_memory else completed.leaked
 
     def _tell(self, task: TestTask, text: str) -> None:
@@ -245,3 +248,17 @@ class CellRunner:
 def _is_plain(seen: Witnessed) -> bool:
     """Return whether all processes would have noted a compiled file that was written by hand, and none was."""
     return 0 < len(seen.processes) == seen.hooked and COMPILED_BY_HAND not in seen.opened.values()
+
+
+def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure, ...]:
+    """Return failures with the distributions that they name or pass; equal failures are read once."""
+    if not failures:
+        return failures
+    installed = record.distributions(task.environment.site).values()
+    own = normalise(task.project.metadata.name) if task.project else ""  # the tests are its own: it is no news
+    owners = blame.Owners.of({item.name: item.files for item in installed if item.name != own})
+    found: dict[str, tuple[str, ...]] = {}
+    for item in failures:
+        if item.signature not in found:
+            found[item.signature] = blame.blamed(item.message, item.longrepr, owners)
+    return tuple(replace(item, through=found[item.signature]) for item in failures)

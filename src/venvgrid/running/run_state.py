@@ -68,12 +68,12 @@ class RunState:
         """Return the result of a cell as far as it is known; its outcome is still to be set."""
         return base_result(cell, self.entries.get(cell.id))
 
-    def end(self, cell: Cell, status: Status, reason: str, *, log: str = "") -> list[Event]:
-        """Finish a cell that is not tested."""
-        reason = self._clean(reason)
+    def end(self, cell: Cell, status: Status, reason: str, *, log: str = "", words: str = "") -> list[Event]:
+        """Finish a cell that is not tested. `words` are the resolver's."""
+        reason, words = self._clean(reason), self._clean(words)
         self.planned[cell.id] = PlannedCell(cell=cell, status=status, reason=reason)
         planned = CellPlanned(cell=cell.id, status=status, reason=reason)
-        result = replace(self.known(cell), outcome=OUTCOME_OF_STATUS[status], reason=reason, log=log)
+        result = replace(self.known(cell), outcome=OUTCOME_OF_STATUS[status], reason=reason, log=log, words=words)
         return [planned, self.finished(result)]
 
     def refuse_locked(self, metadata_for: Callable[[Interpreter], Metadata | None]) -> list[Event]:

@@ -215,11 +215,11 @@ class Scheduler:
 
     def _answered(self, cell: Cell, answer: tasks.CellAnswer) -> list[Event]:
         if isinstance(answer, Unresolvable):
-            return self.state.end(cell, Status.IMPOSSIBLE, answer.reason)
+            return self.state.end(cell, Status.IMPOSSIBLE, answer.reason, words=answer.words)
         if isinstance(answer, ResolveFailed):
             # A resolve that was stopped has not failed.
             reason = f"could not be resolved: {answer.reason}"
-            return [] if self.is_stopping else self.state.end(cell, Status.FAILED, reason)
+            return [] if self.is_stopping else self.state.end(cell, Status.FAILED, reason, words=answer.words)
         self._unasked += [cell] if self.request.until is Stage.TEST else []
         return [self.state.resolved(cell, answer)]
 

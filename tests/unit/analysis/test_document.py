@@ -103,8 +103,12 @@ def test_results_have_the_keys_of_the_documentation() -> None:
                 "signature": "ValueError: bad value",
                 "duration": 0.0,
                 "longrepr": "E",
+                "hint": "",
+                "through": [],
             }
         ],
+        "uncollected": 0,
+        "words": "",
         "attested": {
             "python": "cpython 3.9.18 /e/bin/python",
             "packages": {"numpy": "1.0"},

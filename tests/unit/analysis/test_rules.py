@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 import factories
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.version import InvalidVersion, Version
 
 from venvgrid.analysis.rules import Evidence, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from venvgrid.analysis.rules import Explanation
     from venvgrid.model import CellResult
@@ -149,3 +151,131 @@ def test_no_smaller_rule_holds(numbers: set[int]) -> None:
         )
     ]
     assert (len(found.rule) == 1 and found.is_exact) == (failing in single)
+
+
+# words of versions
+
+
+def six_grid(values: Sequence[str], resolved: Sequence[str]) -> list[CellResult]:
+    """Make a cell for each value of an axis "six", with the version that it resolved to, or none."""
+    return [
+        factories.result(
+            factories.cell(f"c{number}", {"python": "3.9", "six": value}),
+            packages={"six": version} if version else {},
+        )
+        for number, (value, version) in enumerate(zip(values, resolved, strict=True))
+    ]
+
+
+def test_specifiers_and_words_have_no_bounds() -> None:
+    """The bound is on the version that they resolved to; "absent" is no version."""
+    cells = six_grid(("<1.16", "1.16", "latest", "absent"), ("1.15.0", "1.16.0", "1.17.0", ""))
+    assert describe(explain(cells[:3], lambda cell: cell.id == "c0")) == (
+        "fails in 1 of 1 cell with six ≤ 1.15.0, in 0 of 2 without",
+        "next tried: six 1.16.0",
+    )
+    assert describe(explain(cells, lambda cell: cell.id == "c3"))[0].endswith(
+        "with six not installed, in 0 of 3 without"
+    )
+    assert describe(explain(cells, lambda cell: cell.id in {"c1", "c2"}))[0].endswith("six ≥ 1.16.0, in 0 of 2 without")
+
+
+def test_pypy_is_ordered_by_its_release() -> None:
+    """It is a Python 3.10; a path is ordered by the interpreter that is there."""
+    pythons = ("3.9", "3.10", "pypy3.10", "3.13", "3.13t")
+    cells = [factories.result(factories.cell(name, {"python": name}), packages={}) for name in pythons]
+    found = explain(cells, lambda cell: cell.id != "3.9")
+    assert describe(found)[0] == "fails in 4 of 4 cells with Python ≥ 3.10, in 0 of 1 without"
+    with_path = [*cells, factories.result(factories.cell("p", {"python": "/opt/bin/python"}), packages={})]
+    found = explain(with_path, lambda cell: cell.id == "p")
+    assert describe(found)[0] == "fails in 1 of 1 cell with Python /opt/bin/python, in 0 of 5 without"
+    found = explain(with_path, lambda cell: cell.id in {"p", "3.13", "3.13t"})
+    assert describe(found)[0] == "fails in 3 of 3 cells with Python ≥ 3.12, in 0 of 3 without"
+
+
+values = st.one_of(
+    st.sampled_from(
+        ["absent", "latest", "<1.16", ">=1,<2", "1.16", "2.0", "1.0.post1", "lowest", "main", "!=3", "2004d"]
+    ),
+    st.from_regex(r"\d{1,2}\.\d{1,2}", fullmatch=True),
+)
+versions = st.sampled_from(["", "1.15.0", "1.16", "2.0", "1!3", "2004d", "1.0+cpu"])
+ORDERED = re.compile(r"(\S+) [≥≤] (.+)")
+
+
+@given(st.lists(st.tuples(values, versions, st.booleans()), min_size=2, max_size=7))
+def test_no_operator_is_printed_on_a_value_without_an_order(drawn: list[tuple[str, str, bool]]) -> None:
+    """Law: what stands behind ≥ or ≤ is a version, and a cell meets the bound if and only if its version does."""
+    cells = six_grid([value for value, _, _ in drawn], [version for _, version, _ in drawn])
+    found = explain(cells, lambda cell: drawn[int(cell.id[1:])][2])
+    for condition in itertools.chain(found.rule, *found.alternatives):
+        match = ORDERED.fullmatch(condition.text)
+        assert bool(match) == any(sign in condition.text for sign in "≥≤")
+        if match:
+            bound = Version(match[2])
+            for number, (value, version, _) in enumerate(drawn):
+                own = [Version(item) for item in {value, version} if item and is_version(item)]
+                meets = bool(condition.cells >> number & 1)
+                assert not meets or any(item >= bound if "≥" in condition.text else item <= bound for item in own)
+
+
+def is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
+# the guilty
+
+
+def flask_grid() -> list[CellResult]:
+    """Make three cells in which pytest, plugins and much else change with the Python."""
+    old = {"pytest": "8.4.2", "pytest-xdist": "3.6", "click": "8.1", "asgiref": "3.8", "pluggy": "1.5", "tomli": "2.0"}
+    new = {"pytest": "9.0", "pytest-xdist": "3.8", "click": "8.3", "asgiref": "3.9", "pluggy": "1.6", "zipp": "3.1"}
+    return [
+        factories.result(factories.cell(f"py{python}", {"python": python}), packages=dict(packages))
+        for python, packages in (("3.8", old), ("3.9", old), ("3.12", new))
+    ]
+
+
+def test_the_exception_names_the_guilty() -> None:
+    """Of rules that fit alike, the one about the distribution that the exception names."""
+    cells = flask_grid()
+    found = Evidence(cells).explain(["py3.12"], ["py3.8", "py3.9"], ["pytest"])
+    others = "pytest-xdist ≥ 3.8; Python ≥ 3.12; asgiref ≥ 3.9; click ≥ 8.3"
+    assert describe(found) == (
+        "fails in 1 of 1 cell with pytest ≥ 9.0, in 0 of 2 without",
+        "the error or its traceback names pytest",
+        "next tried: pytest 8.4.2",
+        f"fits as well: pluggy ≥ 1.6; {others} and 2 more in results.json",
+    )
+
+
+def test_pytest_and_its_plugins_are_never_hidden() -> None:
+    """Even where nothing is blamed, and many others fit: they come first, and every alternative is kept."""
+    cells = flask_grid()
+    found = Evidence(cells).explain(["py3.12"], ["py3.8", "py3.9"])
+    assert found.rule[0].text == "Python ≥ 3.12"
+    assert describe(found)[-1].startswith("fits as well: pluggy ≥ 1.6; pytest ≥ 9.0; pytest-xdist ≥ 3.8; ")
+    assert (len(found.alternatives), found.more) == (7, 0)
+
+
+@given(st.permutations(["pytest", "click", "asgiref"]), bits)
+def test_blame_changes_the_order_and_nothing_else(through: list[str], numbers: set[int]) -> None:
+    """Law: with and without blame, the rule has the same size and support, and the same rules fit."""
+    cells = flask_grid()
+    bad = [cell.id for number, cell in enumerate(cells) if number in numbers] or ["py3.12"]
+    good = [cell.id for cell in cells if cell.id not in bad]
+    one, other = Evidence(cells).explain(bad, good), Evidence(cells).explain(bad, good, through)
+    assert (len(one.rule), one.failed, one.meeting, one.others) == (
+        len(other.rule),
+        other.failed,
+        other.meeting,
+        other.others,
+    )
+    if len(one.rule) == 1 and one.is_exact:
+        assert {item.subject for item in (*one.rule, *itertools.chain(*one.alternatives))} == {
+            item.subject for item in (*other.rule, *itertools.chain(*other.alternatives))
+        }

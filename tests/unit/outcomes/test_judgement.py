@@ -124,12 +124,14 @@ def test_a_module_that_skips_itself_counts_as_skipped() -> None:
     )
 
 
-def test_a_file_that_cannot_be_collected_is_an_error() -> None:
+def test_a_file_that_cannot_be_collected_is_no_failed_test() -> None:
     """Even where the other tests ran and something swallowed the status."""
     error = Reported(
         source="1", id="test_b.py", verdict=CaseOutcome.ERROR, kind="ImportError", message="no x", collecting=True
     )
-    expected = "1 error of 2 tests, though the command exited with status 0: test_b.py: ImportError: no x"
+    expected = (
+        "1 test file could not be collected, though the command exited with status 0: test_b.py: ImportError: no x"
+    )
     assert (Outcome.FAILED, expected) == outcome(session(error, *reports("passed"), status=1))
 
 

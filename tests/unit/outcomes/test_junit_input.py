@@ -217,3 +217,24 @@ def test_no_content_breaks_the_reader(data: bytes) -> None:
         path.write_bytes(data)
         found = read(path)
         assert bool(found.problem) != bool(found.counts)
+
+
+def test_a_file_that_pytest_could_not_collect_is_no_test(tmp_path: Path) -> None:
+    """It counts as an error and apart, with the exception instead of "collection failure", and what to type."""
+    said = "tests/b.py:1: in &lt;module&gt;\n    import nope\nE   ModuleNotFoundError: No module named 'nope'"
+    uncollected = f'<testcase classname="" name="b"><error message="collection failure">{said}</error></testcase>'
+    failed = case('<failure message="assert 0">E assert 0</failure>')
+    found = report(f"<testsuite>{uncollected}{failed}</testsuite>", tmp_path)
+    assert (1, 1) == (found.counts[CaseOutcome.ERROR], found.uncollected)
+    assert [("ModuleNotFoundError", "No module named 'nope'"), ("AssertionError", "assert 0")] == [
+        (item.kind, item.message) for item in found.failures
+    ]
+    assert "if a distribution provides nope, add it to install.requires" == found.failures[0].hint
+
+
+def test_classnames_name_no_store(tmp_path: Path) -> None:
+    """With --pyargs they begin with the path of the environment, which differs from cell to cell."""
+    store = ".venvgrid.store.0123456789abcdef.lib.python3.12.site-packages.pkg"
+    one = case('<failure message="assert 0"/>', f'classname="{store}.test_a" name="test_x"')
+    (failure,) = report(f"<testsuite>{one}</testsuite>", tmp_path).failures
+    assert "site-packages.pkg.test_a::test_x" == failure.test

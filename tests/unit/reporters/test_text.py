@@ -122,3 +122,17 @@ def test_the_tally_counts_each_outcome() -> None:
     cells = [make.result("a"), make.result("b", cached=True), make.result("c", Outcome.FAILED)]
     assert text.tally(cells, {}) == "3 cells: 2 passed (1 from an earlier run), 1 failed"
     assert text.tally([], {}) == "no cells"
+
+
+@pytest.mark.parametrize(
+    ("tests", "expected"),
+    [
+        (("a.py::t",), "1 test"),
+        (("a.py",), "1 test file"),
+        (("a.py::t", "b.py", "c.py"), "1 test and 2 test files"),
+        (("a test without a name", "T::t"), "2 tests"),
+    ],
+)
+def test_files_are_no_tests(tests: tuple[str, ...], expected: str) -> None:
+    """A file that was not collected has no "::"."""
+    assert expected == text.named(tests)

@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError(f"there is no record to merge: {told}")
     merged = merge(plan, found)
     finished = travel.write_merged(merged, Path(arguments.output).absolute())
-    terminal.data(output.table(arguments, finished, terminal))
+    terminal.data(output.table(arguments, finished, terminal, Path.cwd()))
     for item in merged.refused:
         terminal.error(f"venvgrid: refused: {item.place}: {item.why}")
     terminal.message(f"{len(merged.chosen)} of {len(plan.cells)} cells, from {len(merged.records)} records")

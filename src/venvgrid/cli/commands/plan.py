@@ -58,7 +58,13 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
         terminal.data(json.dumps(plan_json.plan_json(known), indent=1))
     else:
         terminal.data(
-            plan_table.render(known, width=terminal.width, colour=terminal.is_coloured, encoding=terminal.encoding)
+            plan_table.render(
+                known,
+                width=terminal.width,
+                colour=terminal.is_coloured,
+                encoding=terminal.encoding,
+                verbose=arguments.verbose,
+            )
         )
     return exit_status(known, strict=wanted.strict, skip_missing=context.skips_missing)
 

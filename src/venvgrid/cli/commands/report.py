@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     finished, folder, project = _chosen(arguments, terminal)
     inside = output.inside_repository(terminal.environ, project)
     if arguments.format == "table" and not arguments.output:
-        text = output.table(arguments, finished, terminal)
+        text = output.table(arguments, finished, terminal, project)
     else:
         text = output.document(arguments.format, finished, folder, inside)
     if arguments.output:

@@ -87,7 +87,7 @@ def _finish(
 ) -> int:
     """Print and write the reports of a run, and return its exit status."""
     context, finished, folder = done
-    terminal.data(output.table(arguments, finished, terminal))
+    terminal.data(output.table(arguments, finished, terminal, context.project.path))
     if context.config.test.coverage:
         _print_coverage(finished, context, terminal)
     inside = output.inside_repository(terminal.environ, context.project.path)

@@ -61,9 +61,11 @@ def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
         if path:
             properties = {"file": f"{folder}{path}", "line": str(number), **properties}
         options = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
-        tests = [f"{text.count(len(finding.group.tests), 'test')}: {text.some(finding.group.tests, 3)}"]
+        tests = [f"{text.named(finding.group.tests)}: {text.some(finding.group.tests, 3)}"]
         repeat = f"repeat: {text.command('venvgrid', 'run', '-k', finding.group.cells[0])}"
-        lines = [*rules.describe(finding.explanation), _where(finding), *(tests if finding.group.tests else []), repeat]
+        hint = [text.line(finding.group.hint, 500)] if finding.group.hint else []
+        why = [*rules.describe(finding.explanation), *hint]
+        lines = [*why, _where(finding), *(tests if finding.group.tests else []), repeat]
         level = "warning" if finding.group.allowed else "error"
         yield f"::{level} {options}::{chr(10).join(lines)[:MAX_ANNOTATION_LENGTH].translate(_DATA)}"
     if len(found) > MAX_ANNOTATIONS:

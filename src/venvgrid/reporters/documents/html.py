@@ -90,7 +90,7 @@ def _environment() -> jinja2.Environment:
         "seconds": text.seconds,
         "count": text.count,
         "mark": lambda cell: text.mark(cell, "utf-8"),
-        "told": lambda cell: text.tests(cell.tests) or cell.reason,
+        "told": lambda cell: text.tests_of(cell) or cell.reason,
     }
     environment.globals |= {"tally": lambda report: text.tally(report.cells, {}), "line_end": Markup("\n")}
     return environment

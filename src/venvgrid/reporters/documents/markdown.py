@@ -159,7 +159,7 @@ def _list(cells: tuple[CellResult, ...]) -> tuple[list[str], Rows]:
     rows: Rows = []
     for cell in cells:
         took = text.seconds(cell.durations["test"]) if "test" in cell.durations else ""
-        rows.append(([prose(cell.id), _sign(cell, spelt=True), text.tests(cell.tests), took], _is_bad(cell)))
+        rows.append(([prose(cell.id), _sign(cell, spelt=True), text.tests_of(cell), took], _is_bad(cell)))
     return ["cell", "outcome", "tests", "time"], rows
 
 
@@ -208,13 +208,14 @@ def _add_failures(page: _Page, analysis: Analysis) -> None:
 def _failure(finding: Finding, report: Report) -> str:
     group = finding.group
     where = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
-    tests = f"{text.count(len(group.tests), 'test')} in " if group.tests else f"{group.outcome.value} in "
+    tests = f"{text.named(group.tests)} in " if group.tests else f"{group.outcome.value} in "
     may = " (may fail)" if group.allowed else ""
     lines = [
         f"<details><summary>❌ <code>{escaped(text.line(group.headline))}</code> — {tests}{where}{may}</summary>\n",
         *(f"- {prose(line)}" for line in rules.describe(finding.explanation)),
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",
+        *([f"- what to do: {prose(group.hint)}"] if group.hint else []),
         f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
         *([f"- log: {code(f'.venvgrid/runs/{report.run}/{group.log}')}"] if group.log else []),
         "",

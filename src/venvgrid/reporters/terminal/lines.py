@@ -76,7 +76,7 @@ class LinesReporter:
 def finished(result: CellResult, run: str, encoding: str) -> list[str]:
     """Return the lines of a finished cell: a summary, then the reasons if it is not green."""
     head = f"{text.mark(result, encoding)} {text.line(result.id)} {result.outcome.value}"
-    details = [part for part in (text.tests(result.tests), *_times(result)) if part]
+    details = [part for part in (text.tests_of(result), *_times(result)) if part]
     if result.cached:
         return [f"{head}: {text.line(result.reason)}"]
     first = f"{head}: {' '.join(details)}" if details else head
@@ -92,6 +92,8 @@ def finished(result: CellResult, run: str, encoding: str) -> list[str]:
         lines.append(f"    {text.line(failure.test)}: {text.line(what)}")
     if len(failing) > MAX_FAILURES:
         lines.append(f"    and {len(failing) - MAX_FAILURES} more")
+    if hint := next((item.hint for item in result.failures if item.hint), ""):
+        lines.append(f"    → {text.line(hint, 500)}")
     if result.log and not result.outcome.is_green:
         lines.append(f"    log: {text.line(f'.venvgrid/runs/{run}/{result.log}')}")
     return lines

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from venvgrid.model import CellResult, Outcome, Status
 from venvgrid.model.result import OUTCOME_OF_STATUS
 from venvgrid.reporters import text
+from venvgrid.reporters.manner import Manner
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ MAX_MISSING = 5
 MAX_REASONS = 12
 
 
-def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
-    """Render the plan as the grid of a run. Runnable cells are drawn as passed, with the word "runnable"."""
+def render(plan: Plan, *, width: int, colour: bool, encoding: str, verbose: bool = False) -> str:
+    """Render the plan as the grid of a run. Runnable cells are drawn as passed, with the word "runnable".
+
+    `verbose` adds the resolver's own words about cells that cannot be.
+    """
     from venvgrid.reporters.terminal import table  # noqa: PLC0415  (rich takes 100 ms)
 
     cells = tuple(
@@ -28,13 +32,16 @@ def render(plan: Plan, *, width: int, colour: bool, encoding: str) -> str:
             axes=item.cell.axes,
             outcome=OUTCOME_OF_STATUS.get(item.status, Outcome.PASSED),
             reason=item.reason,
+            words=item.words,
         )
         for item in plan.cells
         if item.status is not Status.EXCLUDED
     )
     excluded = tuple(item for item in plan.cells if item.status is Status.EXCLUDED)
     report = Report(cells=cells, excluded=excluded, finished=True)
-    shown = table.render(report, width=width, colour=colour, encoding=encoding, planned=True)
+    shown = table.render(
+        report, width=width, colour=colour, encoding=encoding, manner=Manner(planned=True, verbose=verbose)
+    )
     return shown + "".join(f"{text.encodable(line, encoding)}\n" for line in coverage(plan))
 
 

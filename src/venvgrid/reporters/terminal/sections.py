@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from venvgrid.analysis import ranges, rules
 from venvgrid.analysis.findings import GOOD, Analysis
 from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.reporters import text
+from venvgrid.reporters.manner import no_link
+from venvgrid.reporters.terminal import failures
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from venvgrid.analysis.findings import Difference, Finding
+    from venvgrid.analysis.findings import Difference
     from venvgrid.model import CellResult
+    from venvgrid.reporters.manner import Link
     from venvgrid.results.report import Report
 
-MAX_GROUPS = 20
-MAX_TESTS = 5  # of a failure group
 MAX_CELLS = 8
-MAX_IDS = 4  # cells: of more the ranges of their axes are shorter and say more
 MAX_DIFFERENCES = 20
 MIN_DIFFERENCES = 2  # for one test its failure is enough
 MAX_SLOW = 3
@@ -41,16 +39,14 @@ SIGNS = {
     CaseOutcome.XFAILED: ("s", "s", DIM),
 }
 
-_PLACE = re.compile(r" @ (\S+(?: > \S+)?)$")  # end of a signature
 
-
-def lines(report: Report, width: int, encoding: str, options: Sequence[str]) -> Iterator[Text]:
-    """Yield all sections."""
+def lines(report: Report, width: int, encoding: str, options: Sequence[str], link: Link = no_link) -> Iterator[Text]:
+    """Yield all sections. `link` returns the address of a place in a file, or ""."""
     analysis = Analysis(report)
     yield from _differences(analysis, width, encoding)
     yield from _slowest(analysis)
     yield from _changes(analysis)
-    yield from _failures(analysis, encoding)
+    yield from failures.lines(analysis, encoding, link)
     yield from _repeat(report, options)
 
 
@@ -68,51 +64,6 @@ def next_commands(report: Report, options: Sequence[str]) -> Iterator[Text]:
         yield Text(f"List the interpreters found: {text.command('venvgrid', 'python')}", style=DIM)
     elif outcomes & {Outcome.BUILD_FAILED, Outcome.CANCELLED}:
         yield Text(f"Continue with: {text.command('venvgrid', 'run', *_grid(report), *options, '--failed')}", style=DIM)
-
-
-def _failures(analysis: Analysis, encoding: str) -> Iterator[Text]:
-    results = {cell.id: cell for cell in analysis.report.cells}
-    found = analysis.findings
-    for finding in found[:MAX_GROUPS]:
-        yield from _failure(finding, analysis.report, results, encoding)
-        yield Text()
-    if len(found) > MAX_GROUPS:
-        more = f"and {len(found) - MAX_GROUPS} more failures: venvgrid report --format json"
-        yield Text(f"{text.ELLIPSIS[text.is_plain(encoding)]} {more}", style="bold red")
-        yield Text()
-
-
-def _failure(finding: Finding, report: Report, results: Mapping[str, CellResult], encoding: str) -> Iterator[Text]:
-    group = finding.group
-    known = group.kind.replace("-", " ") == group.outcome.value.replace("-", " ")
-    what = [] if group.tests else [group.outcome.value]
-    what += [group.kind] if group.kind and not (known and what) else []
-    head = ": ".join([*what, *([group.message] if group.message else [])]) or "failed"
-    sign = text.symbol(group.outcome if not group.tests else Outcome.FAILED, encoding)
-    yield Text.assemble((f"{sign} {text.line(head, 500)}", "bold red"), " (may fail)" if group.allowed else "")
-    place = _PLACE.search(group.signature) if group.tests else None
-    if place:
-        yield Text(f"    at {text.line(place[1])}", style=DIM)
-    for test in group.tests[:MAX_TESTS]:
-        yield Text(f"    {text.line(test)}")
-    if len(group.tests) > MAX_TESTS:
-        yield Text(f"    and {len(group.tests) - MAX_TESTS} more tests")
-    for number, line in enumerate(rules.describe(finding.explanation)):
-        yield Text(f"    {text.line(line, 500)}", style=DIM if number else "bold")
-    many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
-    yield Text(f"    in {many}: {which(group.cells, report)}", style=DIM)
-    first = results[group.cells[0]]
-    if not group.tests and first.reason and group.message not in first.reason:
-        yield Text(f"    {text.line(first.reason, 500)}")
-    if group.log:
-        yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
-
-
-def which(cells: Sequence[str], report: Report) -> str:
-    """Return the ids of a few cells; of more, the ranges of their axes."""
-    if len(cells) <= MAX_IDS:
-        return text.some(cells, MAX_IDS)
-    return text.line(ranges.described(cells, {cell.id: cell.axes for cell in report.cells}), 500)
 
 
 def _changes(analysis: Analysis) -> Iterator[Text]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -14,7 +15,8 @@ from venvgrid.analysis import grouping
 from venvgrid.analysis.findings import Analysis
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
-from venvgrid.reporters.terminal import sections
+from venvgrid.reporters.manner import PLAIN
+from venvgrid.reporters.terminal import failures, sections
 from venvgrid.reporters.terminal.grid_view import centred, padded
 
 if TYPE_CHECKING:
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
     from venvgrid.analysis.grid import Grid
     from venvgrid.analysis.grouping import ReasonGroup
     from venvgrid.model import CellResult
+    from venvgrid.reporters.manner import Manner
     from venvgrid.results.report import Report
 
 MAX_CELLS = 8
 MAX_FLAKY = 10
 GAP = "  "
+WHOLE = ("venvgrid", "log:")  # first words of lines that are not broken
 DIM = "bright_black"
 
 # Sections of reasons in the order of printing: the most important one is last, just above the prompt.
@@ -40,13 +44,8 @@ _TITLES = {
 _PLANNED = {Outcome.PASSED: "runnable", Outcome.BUILD_FAILED: "unknown"}
 
 
-def render(
-    report: Report, *, width: int, colour: bool, encoding: str, planned: bool = False, options: tuple[str, ...] = ()
-) -> str:
-    """Render the report for a terminal of `width` columns with `encoding`.
-
-    `planned`: nothing has run yet, and passed cells are runnable ones. `options` are added to suggested commands.
-    """
+def render(report: Report, *, width: int, colour: bool, encoding: str, manner: Manner = PLAIN) -> str:
+    """Render the report for a terminal of `width` columns with `encoding`."""
     out = io.StringIO()
     console = Console(
         file=out,
@@ -60,9 +59,28 @@ def render(
         legacy_windows=False,
         _environ={},
     )
-    for item in _lines(report, width, encoding, planned=planned, options=options):
-        console.print(item, soft_wrap=True)
+    for item in _lines(report, width, encoding, manner):
+        for part in _wrapped(item, console) if manner.wrap else [item]:
+            console.print(part, soft_wrap=True)
     return text.guard(text.encodable(out.getvalue(), encoding))
+
+
+def _wrapped(item: Text, console: Console) -> Iterator[Text]:
+    """Yield a line in parts that fit, indented; commands and paths stay whole, to be copied."""
+    plain = item.plain
+    if cell_len(plain) > console.width and (ends := re.search(r"\S {3,}(?=\S)", plain)) and plain[:1] != " ":
+        yield from _wrapped(item[: ends.start() + 1], console)  # a list, such as two commands
+        yield from _wrapped(item[ends.end() :], console)
+        return
+    margin = len(plain) - len(plain.lstrip())
+    room = console.width - margin - 2
+    words = plain.split()
+    if cell_len(plain) <= console.width or max(map(cell_len, words)) > room or words[0] in WHOLE:
+        yield item
+        return
+    for number, part in enumerate(item[margin:].wrap(console, room)):
+        part.rstrip()
+        yield Text(" " * (margin + 2 * bool(number))) + part
 
 
 def summary(report: Report, *, planned: bool = False) -> str:
@@ -72,7 +90,8 @@ def summary(report: Report, *, planned: bool = False) -> str:
     return f"{cells}{excluded}" if planned else f"{cells}{excluded} in {text.seconds(report.duration)}"
 
 
-def _lines(report: Report, width: int, encoding: str, *, planned: bool, options: tuple[str, ...]) -> Iterator[Text]:
+def _lines(report: Report, width: int, encoding: str, manner: Manner) -> Iterator[Text]:
+    planned = manner.planned
     if report.cells:
         yield from _cells(report, width, encoding, planned=planned)
         yield Text()
@@ -82,15 +101,15 @@ def _lines(report: Report, width: int, encoding: str, *, planned: bool, options:
         found = [group for group in grouping.by_reason(report.cells) if group.outcome is outcome]
         if found:
             name = "Unknown" if planned and outcome is Outcome.BUILD_FAILED else title
-            yield from _reasons(name, found, report, encoding)
+            yield from _reasons(name, found, report, encoding, verbose=manner.verbose)
     yield from _flaky(report)
-    yield from sections.lines(report, width, encoding, options)
+    yield from sections.lines(report, width, encoding, manner.options, manner.link)
     yield from _notes(report)
     if not report.finished:
         yield Text("The run did not finish; run it again: venvgrid run", style="bold red")
     yield Text(summary(report, planned=planned), style="bold")
     if not planned:
-        yield from sections.next_commands(report, options)
+        yield from sections.next_commands(report, manner.options)
 
 
 # the grid
@@ -135,7 +154,10 @@ def _list(cells: tuple[CellResult, ...], encoding: str, words: Mapping[Outcome, 
     signs = {cell.id: text.mark(cell, encoding) for cell in cells}
     for cell in cells:
         colour = text.colour(cell.outcome)
-        details = [text.tests(cell.tests), text.seconds(cell.durations["test"]) if "test" in cell.durations else ""]
+        details = [
+            text.tests_of(cell),
+            text.seconds(cell.durations["test"]) if "test" in cell.durations else "",
+        ]
         yield Text.assemble(
             (padded(signs[cell.id], max(map(cell_len, signs.values()))), colour),
             f" {padded(text.line(cell.id), wide)}  ",
@@ -159,15 +181,21 @@ def _legend(cells: Iterable[CellResult], encoding: str, *, planned: bool) -> Tex
 # reasons, flaky tests, notes
 
 
-def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str) -> Iterator[Text]:
+def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str, *, verbose: bool) -> Iterator[Text]:
     sign = text.symbol(found[0].outcome, encoding)
+    nothing_ran = not any(cell.outcome.is_green or cell.outcome.is_red for cell in report.cells)
     yield Text(f"{sign} {title}", style=f"bold {text.colour(found[0].outcome)}")
     for group in found:
         single = len(group.cells) == 1
         which = text.line(group.cells[0]) if single else text.count(len(group.cells), "cell")
         yield Text(f"  {text.line(group.reason or 'no reason was given', 500)} ({which})")
         if group.outcome is not Outcome.IMPOSSIBLE and not single:
-            yield Text(f"    {sections.which(group.cells, report)}", style=DIM)
+            yield Text(f"    {failures.which(group.cells, report)}", style=DIM)
+        if group.hint and (verbose or nothing_ran or group.outcome is not Outcome.IMPOSSIBLE):
+            yield Text(f"    → {text.line(group.hint, 500)}", style="cyan")
+        if verbose:
+            for line in group.words.splitlines():
+                yield Text(f"    | {text.line(line, 500, indented=True)}".rstrip(), style=DIM)
         if group.log:
             yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
     yield Text()

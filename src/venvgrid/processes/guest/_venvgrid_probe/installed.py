@@ -50,6 +50,7 @@ def _by_name(original, witness):
         return original
 
     def import_path(path, *arguments, **options):
+        __tracebackhide__ = True  # the project's tracebacks are as without the probe
         name = witness.module_of(os.path.abspath(str(path)))
         if not name:
             return original(path, *arguments, **options)

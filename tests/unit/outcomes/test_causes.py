@@ -1,0 +1,302 @@
+"""The cause of a command in which no test failed, and what to type, from recorded outputs of the tools."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import seen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from venvgrid.model import CaseOutcome, Outcome
+from venvgrid.outcomes.causes import output, plugins, remedies
+from venvgrid.outcomes.judgement import CommandExit
+from venvgrid.outcomes.records import Finished, Reported
+
+if TYPE_CHECKING:
+    from venvgrid.outcomes.causes.cause import Cause
+
+RECORDS = Path(__file__).with_name("said")
+VERSIONS = ("4.6", "6.2", "7.4", "8.3", "9.0")
+ENDED = re.compile(r"^##### (\S+) \[(-?\d+)\]\n(.*?)(?=^##### |\Z)", re.MULTILINE | re.DOTALL)
+SAID = {
+    version: {
+        match[1]: (int(match[2]), match[3])
+        for match in ENDED.finditer((RECORDS / f"pytest-{version}.txt").read_text(encoding="utf-8"))
+    }
+    for version in VERSIONS
+}
+
+LACKS = "No module named 'nosuchmodule'"
+MAYBE = "if a distribution provides nosuchmodule, add it to install.requires"
+INSIDE = 'Tests inside the package run with command = ["pytest", "--pyargs", "demo"]'
+NOT_FOUND = "install nosuchtool on this machine, or add the distribution that provides it to install.requires"
+RUNNER = "the environment of the cell is active without uv: begin the command with what uv would run"
+GATE = "one cell seldom covers all; without the gate: venvgrid run -- --cov-fail-under=0"
+CAUSES = {  # recording: beginning of the cause in every version, and what to type
+    "bad-ini": ("pytest: /home/me/project/pytest.ini:1: unexpected value continuation", ""),
+    "bash": ("uv: not found", RUNNER),
+    "collection": (f"ModuleNotFoundError: {LACKS} (while collecting test_b.py)", MAYBE),
+    "configure-raises": ("RuntimeError: no display (an internal error of pytest)", ""),
+    "conftest": (f"ModuleNotFoundError: {LACKS} (while importing tests/conftest.py)", MAYBE),
+    "conftest-name": ("ImportError: cannot import name 'nosuchname' from 'os'", ""),
+    "conftest-plugins": (
+        "ImportError: pytest could not import the plugin pytest_httpserver: No module named 'pytest_httpserver'",
+        'pytest-httpserver provides pytest_httpserver: add "pytest-httpserver" to install.requires',
+    ),
+    "conftest-syntax": ("SyntaxError: invalid syntax (conftest.py, line 1) (while importing project/conftest.py)", ""),
+    "coverage-report": ("the coverage is 86 %, and at least 90 % is required", ""),
+    "env": ("nosuchtool: not found", NOT_FOUND),
+    "exit": ("Exit: the server is down", ""),
+    "gate": ("the coverage is 75.00 %, and at least 90 % is required", GATE),
+    "make": ("nosuchtool: not found", NOT_FOUND),
+    "make-target": ("make: No rule to make target 'test'", ""),
+    "mismatch": (
+        "import file mismatch: a/test_x.py and b/test_x.py are both the module test_x",
+        'give the files different names, add __init__.py, or write command = ["pytest", "--import-mode=importlib"]',
+    ),
+    "missing-folder": (
+        "pytest found no file or directory tests/unit",
+        f"is it relative to [project] path? {INSIDE}",
+    ),
+    "missing-ini": ("FileNotFoundError: [Errno 2] No such file or directory: '", ""),
+    "missing-package": (
+        "pytest --pyargs found no package nosuchpackage.tests",
+        "does the wheel ship a module nosuchpackage.tests? A folder of tests needs __init__.py",
+    ),
+    "missing-test": ("pytest found no test /home/me/project/test_a.py::test_z", ""),
+    "named-plugin": (
+        "ImportError: pytest could not import the plugin pytest_asyncio: No module named 'pytest_asyncio'",
+        'pytest-asyncio provides pytest_asyncio: add "pytest-asyncio" to install.requires',
+    ),
+    "no-module": (
+        "ModuleNotFoundError: No module named nosuchrunner",
+        "if a distribution provides nosuchrunner, add it to install.requires",
+    ),
+    "no-pytest": ("ModuleNotFoundError: No module named pytest", 'add "pytest" to install.requires'),
+    "no-script": ("there is no file runtests.py", "the path in test.command is relative to [project] path"),
+    "option-twice": ("ArgumentError: argument --verbose: conflicting option string: --verbose", ""),
+    "plugin-of-an-option": (
+        "pytest does not know --cov=demo, --cov-report=xml",
+        'pytest-cov provides --cov: add "pytest-cov" to install.requires',
+    ),
+    "script-raises": (
+        "ModuleNotFoundError: No module named 'django'",
+        "if a distribution provides django, add it to install.requires",
+    ),
+    "shell": ("uv: not found", RUNNER),
+    "strict-markers": (
+        "'slow' not found in `markers` configuration option (while collecting test_a.py)",
+        "add slow to the setting markers of pytest, or leave out --strict-markers",
+    ),
+    "unittest-empty": (
+        "unittest found no tests",
+        'name the folder of the tests: command = ["python", "-m", "unittest", "discover", "-s", "tests"]',
+    ),
+    "unittest-failure": ("unittest: failures 1; FAIL: test_a (test_a.T", ""),
+    "unittest-folder": (
+        "ImportError: Start directory is not importable: 'tests'",
+        "is it relative to [project] path?",
+    ),
+    "unittest-import": ("unittest: errors 1; ERROR: tests.test_a (unittest.loader._FailedTest", MAYBE),
+    "unittest-module": ("unittest: errors 1; ERROR: tests (unittest.loader._FailedTest", ""),
+    "unittest-option": ("python -m unittest: unrecognized arguments: --nope", ""),
+    "unknown-hook": ("PluginValidationError: unknown hook 'pytest_nosuchhook' in plugin", ""),
+    "unknown-option": (
+        "pytest does not know --no-such-option",
+        "check test.command, and addopts in the settings of pytest",
+    ),
+    "usage-error": ("pytest: set DATABASE_URL first", ""),
+    "xdist": ("pytest does not know -n", 'pytest-xdist provides -n: add "pytest-xdist" to install.requires'),
+    "xdist-auto": (
+        "pytest does not know -n, --dist=loadfile",
+        'pytest-xdist provides -n: add "pytest-xdist" to install.requires',
+    ),
+}
+PLUGINS = ("the settings of pytest require plugins that are not installed: pytest-asyncio>=0.20, pytest-mock",)
+TESTPATHS = (
+    "pytest found no files in testpaths, and no tests elsewhere",
+    "correct testpaths in the settings of pytest",
+)
+SETTING = (
+    "pytest does not know the setting asyncio_mode",
+    'pytest-asyncio provides the setting asyncio_mode: add "pytest-asyncio" to install.requires',
+)
+CHANGED = [  # recordings that differ between the versions
+    ("4.6", "testpaths", "pytest found no file or directory unit", "is it relative to [project] path?"),
+    ("7.4", "testpaths", *TESTPATHS),
+    ("9.0", "testpaths", *TESTPATHS),
+    ("4.6", "strict-config", "pytest does not know --strict-config", "--strict-config needs pytest 6.0 or newer"),
+    ("7.4", "strict-config", *SETTING),
+    ("8.3", "strict-config", *SETTING),
+    ("6.2", "required-plugins", *PLUGINS, 'add "pytest-asyncio>=0.20", "pytest-mock" to install.requires'),
+    ("9.0", "required-plugins", *PLUGINS, 'add "pytest-asyncio>=0.20", "pytest-mock" to install.requires'),
+    ("4.6", "minversion", "pytest: /home/me/project/pytest.ini:2: requires pytest-99, actual pytest-4.6.11", ""),
+    (
+        "8.3",
+        "warnings-filter",
+        "pytest cannot read the filter of warnings error::numpy.VisibleDeprecationWarning: ModuleNotFoundError: No m",
+        'add "numpy" to install.requires',
+    ),
+    ("4.6", "marker-expression", "SyntaxError: unexpected EOF while parsing (<string>, line 1)", ""),
+    ("9.0", "marker-expression", "pytest: Wrong expression passed to '-m': slow and: at column 9", ""),
+    ("6.2", "bad-toml", "TomlDecodeError: Key group not on a line by itself.", ""),
+    ("9.0", "bad-toml", "pytest: /home/me/project/pyproject.toml: Expected ']' at the end of a table", ""),
+]
+
+
+def cause(version: str, name: str) -> Cause:
+    status, said = SAID[version][name]
+    found = output.find(said, ran=re.search(r"\d passed", said) is not None, failed=status != 0, project="demo")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_cause_is_the_tools_own_error(name: str, version: str) -> None:
+    """Whatever the version of pytest: its words, the distribution that provides what is missing, and what to type."""
+    found = cause(version, name)
+    begin, hint = CAUSES[name]
+    assert (begin, hint) == (found.text[: len(begin)], found.hint)
+
+
+@pytest.mark.parametrize(("version", "name", "begin", "hint"), CHANGED)
+def test_causes_that_versions_of_pytest_tell_differently(version: str, name: str, begin: str, hint: str) -> None:
+    """The same mistake, told as this version knows it."""
+    found = cause(version, name)
+    assert (begin, hint) == (found.text[: len(begin)], found.hint[: len(hint)])
+
+
+@pytest.mark.parametrize(("version", "name"), [("4.6", "required-plugins"), ("9.0", "warnings-filter")])
+def test_a_command_that_succeeded_has_no_cause(version: str, name: str) -> None:
+    """Warnings of a green run are no reason."""
+    status, said = SAID[version][name]
+    assert (status, output.find(said, ran=True, failed=False)) == (0, None)
+
+
+def test_the_excerpt_is_the_traceback() -> None:
+    """Of a conftest that cannot be imported: from the first place to the exception."""
+    assert cause("9.0", "conftest").excerpt.splitlines()[1:] == [
+        "tests/conftest.py:1: in <module>",
+        "    import helper",
+        "helper.py:1: in <module>",
+        "    import nosuchmodule",
+        "E   ModuleNotFoundError: No module named 'nosuchmodule'",
+    ]
+
+
+def test_causes_that_differ_in_a_number_are_one_failure() -> None:
+    """The coverage of two cells differs a little; the gate is the same."""
+    said = SAID["9.0"]["gate"][1]
+    keys = {output.find(text, ran=True).key for text in (said, said.replace("75", "74"))}  # type: ignore[union-attr]
+    assert keys == {"the coverage is too small"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_cell_without_a_failed_test_has_the_cause_as_its_reason(version: str) -> None:
+    """With the status, or with the tests that passed; the failure has what to type, and the lines of the output."""
+    ended = CommandExit(exit_code=4, output=SAID[version]["conftest"][1])
+    found = seen.judged([seen.SESSION], ended)
+    assert (Outcome.FAILED, f"{CAUSES['conftest'][0]} (status 4)") == (found.outcome, found.reason)
+    (failure,) = found.failures
+    assert (failure.kind, failure.hint) == ("ModuleNotFoundError", MAYBE)
+    assert "helper.py:1" in failure.longrepr
+    passed = seen.judged(
+        seen.session(*seen.reports("passed", "passed"), status=0),
+        CommandExit(exit_code=1, output=SAID[version]["gate"][1]),
+    )
+    assert passed.reason == "the coverage is 75.00 %, and at least 90 % is required (all 2 tests passed)"
+
+
+def test_an_unknown_error_stands_behind_what_is_known() -> None:
+    """The status stays: what the tool printed last may be of no account."""
+    passed = seen.session(*seen.reports("passed"), status=0)
+    found = seen.judged(passed, CommandExit(exit_code=7, output="x\nERROR:root:odd\nmore\n"))
+    assert found.reason == "the only test passed, but the command exited with status 7: ERROR:root:odd"
+    assert seen.judged(passed, CommandExit(exit_code=7, output="x\n")).reason.endswith("exited with status 7")
+    began = seen.judged([], CommandExit(exit_code=3, output="starting\nthe server is down\n"))
+    assert began.reason == "the command exited with status 3 before pytest began: the server is down"
+
+
+def test_a_failed_test_is_its_own_reason() -> None:
+    """What the tool printed besides is not told."""
+    found = seen.judged(
+        seen.session(*seen.reports("failed"), status=1), CommandExit(exit_code=1, output=SAID["9.0"]["gate"][1])
+    )
+    assert found.reason == "1 failed of 1 test: test_0: ValueError: bad"
+
+
+def test_files_that_were_not_collected_are_no_tests() -> None:
+    """They are counted apart."""
+    problems = [
+        Reported(source="1", id=f"test_{n}.py", verdict=CaseOutcome.ERROR, kind="E", message="m", collecting=True)
+        for n in range(51)
+    ]
+    records = [*seen.session(*problems, collected=0, status=None)[:-1], Finished(source="1", exitstatus=2)]
+    found = seen.judged(records, CommandExit(exit_code=2))
+    assert (found.uncollected, found.reason) == (51, "51 test files could not be collected: test_0.py: E: m")
+
+
+def test_a_command_that_is_not_there() -> None:
+    """The reason is the system's; what to type depends on the command."""
+    found = seen.judged(
+        [], CommandExit(exit_code=None, error="could not start uv: there is no such command on its PATH")
+    )
+    assert (found.reason, found.failures[0].hint) == (
+        "could not start uv: there is no such command on its PATH",
+        RUNNER,
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "longrepr", "hint"),
+    [
+        ("fixture 'fs' not found", "", 'pyfakefs provides the fixture fs: add "pyfakefs" to install.requires'),
+        ("fixture 'ours' not found", "", ""),
+        ("No module named 'yaml'", "", 'pyyaml provides yaml: add "pyyaml" to install.requires'),
+        ("No module named 'distutils'", "", 'setuptools provides distutils: add "setuptools" to install.requires'),
+        ("No module named 'imp'", "", "imp was removed from the standard library of Python"),
+        ("No module named '_sqlite3'", "", ""),
+        ("returned non-zero exit status 1", "x: No module named pip\n", 'add "pip" to install.requires'),
+        ("async def function is not natively supported.", "", 'add "pytest-asyncio" (or "anyio") to install.requires'),
+        ("assert 1 == 2", "", ""),
+    ],
+)  # fmt: skip
+def test_the_way_out_of_failures_of_tests(message: str, longrepr: str, hint: str) -> None:
+    """Where it is known what is missing."""
+    assert hint == remedies.of_failure(message, longrepr)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [("--cov", "pytest-cov"), ("--cov-report=xml", "pytest-cov"), ("-n4", "pytest-xdist"), ("--covx", ""), ("-k", "")],
+)
+def test_options_of_plugins(option: str, expected: str) -> None:
+    """With values, and options that begin with the plugin's name; not those that only look alike."""
+    assert expected == plugins.of_option(option)
+
+
+@given(st.text(max_size=500), st.booleans(), st.booleans())
+def test_any_output_has_a_short_cause_or_none(said: str, ran: bool, failed: bool) -> None:  # noqa: FBT001
+    """Law: one line of limited length, never an error."""
+    found = output.find(said, ran=ran, failed=failed)
+    assert found is None or ("\n" not in found.text and len(found.text) <= 700)
+
+
+def test_a_failure_of_unittest_is_one_in_all_pythons() -> None:
+    """Newer Pythons name the class of a test in full."""
+    keys = {cause(version, "unittest-failure").key for version in VERSIONS}
+    assert keys == {"FAIL: test_a: AssertionError: 1 != 2"}
+
+
+def test_no_tests_at_all_may_be_inside_the_package() -> None:
+    """With the way to run those; not told if tests were deselected, or if the command failed."""
+    said = "collected 0 items\n\n============================ no tests ran in 0.01s ============================\n"
+    found = seen.judged(seen.session(status=5), CommandExit(exit_code=5, output=said))
+    assert (found.outcome, found.reason) == (Outcome.NO_TESTS, "pytest collected no tests")
+    assert found.failures[0].hint == INSIDE.replace("demo", "proj")
+    assert output.find(said.replace("no tests ran", "3 deselected"), ran=False, failed=False) is None
