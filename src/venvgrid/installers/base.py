@@ -5,6 +5,7 @@ Each installer is a module with a frozen value that has the methods of `Installe
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from venvgrid.model import Distribution, Interpreter, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from venvgrid.processes.command import Completed
 
@@ -146,6 +147,9 @@ def failure(completed: Completed, name: str) -> str:
     return unfinished(completed, name) or output
 
 
+_DIRECT = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>(?:git\+|https?://)[^\s;#]+)")
+
+
 @contextmanager
 def requirement_files(request: ResolveRequest) -> Iterator[Path]:
     """Yield a temporary folder with the files requirements.txt and constraints.txt of a request."""
@@ -162,6 +166,12 @@ def requirement_lines(request: InstallRequest) -> list[str]:
         + "".join(f" --hash={value}" for value in item.hashes)
         for item in request.distributions
     ]
+
+
+def built_from_source(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in direct references to repositories and source archives: who asks for these wants a build."""
+    found = (_DIRECT.match(line) for line in lines)
+    return tuple(match["name"] for match in found if match and not match["url"].endswith(".whl"))
 
 
 def binary_options(request: ResolveRequest | InstallRequest) -> list[str]:

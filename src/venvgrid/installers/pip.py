@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.installers import progress, resolver_errors
 from venvgrid.installers.base import (
@@ -79,16 +79,19 @@ class Pip:
     def install(self, request: InstallRequest) -> str:
         """Install with pip from outside the environment; see `installers.Installer`."""
         lines = requirement_lines(request)
+        repositories = [line for line in lines if " @ git+" in line]
         common = ["install", *QUIET, "--no-deps", "--no-compile", "--no-warn-script-location"]
         common += ["--find-links", str(self.downloads)] if self.downloads.is_dir() else []
         common += ["--no-index"] if request.offline else []
         problem = ""
         with tempfile.TemporaryDirectory(prefix="venvgrid-install-") as folder:
-            if lines:
-                file = Path(folder, "requirements.txt")
-                file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
-                problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
+            options = [*binary_options(request), *(["--use-pep517"] if request.source_builds else [])]
+            # pip wants a hash for all lines of a file or for none, and a repository has none.
+            for number, some in enumerate(([line for line in lines if " @ git+" not in line], repositories)):
+                if some and not problem:
+                    file = Path(folder, f"requirements{number}.txt")
+                    file.write_text("\n".join(some) + "\n", encoding="utf-8")
+                    problem = self._install([*common, *options, "-r", str(file)], request, Path(folder))
             if request.wheels and not problem:
                 options = ["--force-reinstall"] if request.reinstall else []
                 options += [wheel.as_uri() for wheel in request.wheels]
@@ -179,10 +182,17 @@ def read_report(text: str) -> tuple[Distribution, ...]:
                 name=canonicalize_name(item["metadata"]["name"]),
                 version=item["metadata"]["version"],
                 hashes=tuple(f"{name}:{value}" for name, value in hashes.items() if name == "sha256"),
-                direct=info["url"] if item.get("is_direct") else "",
+                direct=_direct(info) if item.get("is_direct") else "",
             ),
         )
     return tuple(sorted(found, key=lambda distribution: distribution.name))
+
+
+def _direct(info: Mapping[str, Any]) -> str:
+    """Return the direct reference in the download_info of a report: that of a repository names the commit."""
+    place = f"#subdirectory={info['subdirectory']}" if info.get("subdirectory") else ""
+    vcs = info.get("vcs_info")
+    return f"{vcs['vcs']}+{info['url']}@{vcs['commit_id']}{place}" if vcs else f"{info['url']}{place}"
 
 
 def _from_file(file: Path) -> Distribution:

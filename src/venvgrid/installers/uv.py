@@ -150,7 +150,8 @@ def _distribution(package: Package, folder: Path) -> Distribution:
 
     archive, vcs, version = package.archive, package.vcs, str(package.version or "")
     if vcs:
-        direct = f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}"
+        place = f"#subdirectory={vcs.subdirectory}" if vcs.subdirectory else ""
+        direct = f"{vcs.type}+{vcs.url or _uri(folder, str(vcs.path))}@{vcs.commit_id}{place}"
         return Distribution(name=package.name, version=version, direct=direct)
     if archive:
         hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value and name != "none")

@@ -91,6 +91,15 @@ def last_exception(completed: Completed) -> tuple[str, str]:
     return "", lines[-1] if lines else f"exit status {completed.exit_code}"
 
 
+def unfinished(completed: Completed) -> str:
+    """Return why a command did not end by itself, or ""."""
+    if completed.timed_out:
+        return f"it was stopped after {completed.duration:.0f} s"
+    if completed.over_memory:
+        return "it exceeded its memory limit"
+    return f"it was killed by {completed.signal}" if completed.signal else completed.error
+
+
 def with_last_line(reason: str, output: str) -> str:
     """Return a reason with the last line of a command's output appended."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
-from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
+from venvgrid.installers.base import (
+    Resolved,
+    ResolveFailed,
+    ResolveRequest,
+    ResolveResult,
+    Unresolvable,
+    built_from_source,
+)
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
@@ -144,12 +151,13 @@ class Resolver:
         return f"{end.isoformat()}T00:00:00Z", ()
 
     def _request(self, needs: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
+        requirements = self._requirements(needs, interpreter)
         return ResolveRequest(
             interpreter=interpreter,
-            requirements=self._requirements(needs, interpreter),
+            requirements=requirements,
             constraints=self.config.install.constraints,
             only_binary=self.config.install.only_binary,
-            source_builds=self.config.install.source_builds,
+            source_builds=(*self.config.install.source_builds, *built_from_source(requirements)),
             resolution=needs.resolution,
             cutoff=cutoff,
             offline=self.offline,
