@@ -8,12 +8,13 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
 from venvgrid.migration.readers import commands, pythons, requirements
-from venvgrid.migration.readers.substitution import UNAVAILABLE, drop_unavailable
+from venvgrid.migration.readers.substitution import UNAVAILABLE, escape
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
 
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from venvgrid.migration.readers.requirements import InstallArguments
+
 MAX_COMBINATIONS = 2_000  # combinations of a matrix
 MAX_FILE_LENGTH = 1_000_000  # characters
 PYTHON = re.compile(r"py(?:thon)?(?:[-_]?version)?s?", re.IGNORECASE)
 MACHINE = re.compile(r"os|runs-on|runner|platform|arch(?:itecture)?|image|container|target", re.IGNORECASE)
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _MATRIX = re.compile(r"matrix\.([\w-]+)|matrix\[['\"]([\w-]+)['\"]\]")
-_INSTALL = re.compile(r"(?:python3? -m |uv )?pip3? install |uv sync|pdm install|poetry install")
-_FLAGS = frozenset({"--no-sync", "--frozen", "--locked", "--all-extras"})
+_INSTALL = re.compile(r"(?:python3? -m |uv )?pip3? install |uv sync|pdm install|poetry install|conda install")
+MACHINE_PROGRAMS = frozenset({"sudo", "apt-get", "apt", "brew", "choco", "yum", "dnf", "apk", "locale-gen"})
+TOOLS = frozenset(
+    {"pip", "wheel", "uv", "tox", "nox", "hatch", "virtualenv", "tox-uv", "tox-gh-actions", "tox-gh", "poetry", "pdm"}
+)
+SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}  # as in runner.os
+_SYSTEM = re.compile(r"(?:\$\{\{)?\s*runner\.os\s*(?P<how>==|!=)\s*'(?P<name>\w+)'\s*(?:\}\})?")
 _RUNNERS = {"tox": "tox.ini or tox.toml", "nox": "noxfile.py", "hatch": "hatch"}
 
 
@@ -48,7 +56,7 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Parse
         job = _Job(name=str(name), table=table, folder=folder)
         found = list(itertools.islice(_variants(job, declared), MAX_COMBINATIONS))
         if any(item.command for item in found) and any(item.python for item in found):
-            variants += [replace(item, notes=tuple(job.notes.lines)) for item in found]
+            variants += [replace(item, notes=tuple(job.notes.lines), missing=tuple(job.notes.lost)) for item in found]
         else:
             skipped.append(job.name)
             if (runner := _runner(job)) and any(item.python for item in found):
@@ -106,7 +114,7 @@ def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
             value = repr(str(values[python_key])) if python_key in values else "a combination without one"
             job.notes.add(f"{job.where}: no version of Python in {value}")
             continue
-        yield _variant(job, values, relevant, python, python_key)
+        yield from _variants_of(job, values, relevant, python, python_key)
 
 
 def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
@@ -147,27 +155,35 @@ def _rows(
     return rows
 
 
-def _variant(
+def _variants_of(
     job: _Job, values: Mapping[str, Any], relevant: Mapping[str, Any], python: str, python_key: str
+) -> Iterator[Variant]:
+    """Yield the variants of a combination, one for each command that runs tests, or one without a command.
+
+    `relevant` are those of its values that do not select the machine.
+    """
+    argvs, env = _commands(job, values)
+    steps = commands.sort(argvs, job.folder, job.notes, job.where)
+    for shown in (" ".join(early)[:80] for early in (steps.before[-1] if steps.before else ())):
+        if re.search(r"install|setup|bootstrap|depend|\.sh\b", shown):
+            job.notes.lose(f"{job.where}: `{shown}` (it may install: write what it installs into install.requires)")
+    env, more = requirements.variables(env, job.folder, job.notes, job.where)
+    installs = requirements.parse_arguments([*more, *steps.arguments], job.folder, job.notes, job.where)
+    pairs = list(zip(steps.before, steps.tests, strict=True))
+    pairs = [pair for pair in pairs if "test" in commands.kind(pair[1])] or [((), ())]
+    for number, (before, command) in enumerate(pairs, 1):
+        made = _variant(job, (values, relevant, python, python_key), installs, command)
+        grid = f"{made.grid or 'tests'}-{number}" if number > 1 else made.grid
+        yield replace(made, before=before, env=env, grid=grid)
+
+
+def _variant(
+    job: _Job,
+    combination: tuple[Mapping[str, Any], Mapping[str, Any], str, str],
+    installs: InstallArguments,
+    command: tuple[str, ...],
 ) -> Variant:
-    """Return the variant of a combination; `relevant` are those of its values that do not select the machine."""
-    env = _env(job.table, values)
-    argvs: list[tuple[str, ...]] = []
-    arguments: list[str] = []
-    for step in job.table["steps"]:
-        if not isinstance(step, dict) or not isinstance(step.get("run"), str):
-            continue
-        if "if" in step and _installs_or_tests(step["run"]):
-            job.notes.add(f"{job.where}: a step `if: {' '.join(str(step['if']).split())[:80]}`")
-            continue
-        lines = list(_lines(_filled(step["run"], values)))
-        arguments += [word for line in lines if _INSTALL.match(line) for word in _arguments(_words(line))]
-        tests = [words for line in lines if (words := _words(line)) and _may_test(line, words)]
-        argvs += [drop_unavailable(list(words), job.notes, job.where) for words in tests]
-        env |= _env(step, values) if tests else {}
-    command = commands.tests(argvs, job.notes, job.where)
-    known = [word for word in arguments if UNAVAILABLE not in word]
-    installs = requirements.parse_arguments(known, job.folder, job.notes, job.where)
+    values, relevant, python, python_key = combination
     others = {key: value for key, value in relevant.items() if key != python_key and isinstance(value, str)}
     pins, guessed = _pins(others, installs.requires, command)
     for key, name in guessed.items():
@@ -179,16 +195,54 @@ def _variant(
         python=python,
         requires=(*installs.requires, *pins),
         constraints=tuple(installs.constraints),
+        named=tuple(installs.named),
         extras=tuple(dict.fromkeys(installs.extras)),
         groups=tuple(dict.fromkeys(installs.groups)),
         install="editable" if installs.project == "editable" else "",
         resolution=installs.resolution,
         command=command,
-        env=env,
         may_fail=fails == "true",
-        missing=tuple(installs.missing),
         grid="" if job.name in MAIN_NAMES else job.name,
     )
+
+
+def _commands(job: _Job, values: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], dict[str, str]]:
+    """Return the commands of the steps of a combination, and the variables of its tests."""
+    env = _env(job.table, values)
+    argvs: list[tuple[str, ...]] = []
+    where, notes = job.where, job.notes
+    for step in job.table["steps"]:
+        if not isinstance(step, dict) or not isinstance(step.get("run"), str):
+            continue
+        if not _applies(step, notes, where):
+            continue
+        if step.get("working-directory", ".") not in {".", "./"}:
+            notes.lose(f"{where}: a step with working-directory: {step['working-directory']}")
+        for line in _lines(_filled(step["run"], values)):
+            words = _words(re.split(r"\s\|\s*(?:cat|tee)\b", line)[0])
+            if not words:
+                if _INSTALL.search(line) or "pytest" in line:
+                    notes.lose(f"{where}: `{line[:80]}`, which only a shell understands")
+            elif words[0] in MACHINE_PROGRAMS:
+                notes.add(f"{where}: `{line[:80]}` prepares the machine: do it before")
+            elif not _upgrades_tools(words):
+                argvs.append(tuple(map(escape, words)))
+                env |= _env(step, values) if "test" in line else {}
+    return argvs, env
+
+
+def _applies(step: Mapping[str, Any], notes: Notes, where: str) -> bool:
+    """Whether a step runs on this machine; a condition that cannot be known is noted."""
+    condition = " ".join(str(step.get("if", "")).split())
+    if found := _SYSTEM.fullmatch(condition):
+        is_here = (found["name"].lower() == SYSTEMS.get(sys.platform, "")) is (found["how"] == "==")
+        if not is_here:
+            notes.add(f"{where}: a step `if: {condition}`, which this machine is not")
+        return is_here
+    if condition and _installs_or_tests(step["run"]):
+        notes.lose(f"{where}: a step that installs or tests only `if: {condition[:80]}`")
+        return False
+    return True
 
 
 def _pins(
@@ -241,22 +295,19 @@ def _words(line: str) -> tuple[str, ...]:
         return ()
     while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):  # variables before a command
         words = words[1:]
-    if words[:2] in (["uv", "run"], ["poetry", "run"], ["pdm", "run"], ["hatch", "run"]):
-        words = words[2:]
-        while words and words[0].startswith("--"):
-            words = words[1 if "=" in words[0] or words[0] in _FLAGS else 2 :]
-    return tuple(words) if not any(word in {"|", ">", ">>", "<"} for word in words) else ()
+    return (
+        tuple(words)
+        if not any(word in {"|", ">", ">>", "<", "||", "if", "for", "fi", "done"} for word in words)
+        else ()
+    )
 
 
-def _arguments(words: Sequence[str]) -> list[str]:
-    """Return the arguments after `install` or `sync`."""
-    verb = next((number for number, word in enumerate(words) if word in {"install", "sync"}), len(words))
-    given = [word for word in words[verb + 1 :] if word not in {*_FLAGS, "--dev"}]
-    return ["-e", ".", *given] if words[verb : verb + 1] == ("sync",) or words[0] in {"pdm", "poetry"} else given
-
-
-def _may_test(line: str, words: Sequence[str]) -> bool:
-    return not _INSTALL.match(line) and "test" in commands.kind(words)
+def _upgrades_tools(words: Sequence[str]) -> bool:
+    """Whether a command only installs the tools that make environments."""
+    named = (
+        [word for word in words[words.index("install") + 1 :] if not word.startswith("-")] if "install" in words else []
+    )
+    return bool(named) and all(word in TOOLS for word in named)
 
 
 def _installs_or_tests(script: str) -> bool:
