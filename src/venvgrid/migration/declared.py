@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvgrid.config import config_file
 from venvgrid.migration import poetry
 from venvgrid.migration.expressions import Scope, bound, value
 from venvgrid.migration.model import subtable
+from venvgrid.model import python_releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 MAX_FILE_BYTES = 1_000_000  # bytes
+_LAST_PATCH = 99  # of a minor: no CPython had as many
 SETUP_FILES = ("setup.py", "setup.cfg")
 
 
@@ -189,6 +192,30 @@ def names(declared: Declared) -> dict[str, str]:
             name = canonicalize_name(parsed.name)
             found[name] = "" if name in found or parsed.marker else str(parsed.specifier)
     return found
+
+
+def minors(known: Declared) -> list[str]:
+    """Return the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
+    listed = python_releases.classified(known.classifiers)
+    classified = [minor for minor in python_releases.NAMES if minor in listed]
+    bounded = allowed_minors(known.requires_python)
+    # Old projects have a lower bound alone: what they were tested with says more than all that came later.
+    return bounded or classified
+
+
+def allowed_minors(bound: object) -> list[str]:
+    """Return the minor versions with a patch release that `bound`, a PEP 440 specifier, allows."""
+    if not isinstance(bound, str) or not bound.strip():
+        return []
+    try:
+        allowed = SpecifierSet(bound)
+    except InvalidSpecifier:
+        return []
+    return [
+        minor
+        for minor in python_releases.NAMES
+        if any(allowed.contains(f"{minor}.{patch}") for patch in range(_LAST_PATCH + 1))
+    ]
 
 
 def _read(path: Path) -> str:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from venvgrid.config import requirement_files
-from venvgrid.config.values import BadValueError
-from venvgrid.migration.model import subtable
+from venvgrid.migration.model import Notes, subtable
+from venvgrid.migration.readers import requirements
+from venvgrid.migration.readers.requirements import InstallArguments
 from venvgrid.migration.sources import siblings
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Layout:
 
     command: tuple[str, ...] = ("pytest",)
     requires: tuple[str, ...] = ()
-    reports: str = ""
+    extras: tuple[str, ...] = ()  # that a requirements file names
     notes: tuple[str, ...] = ()
 
 
@@ -95,8 +95,8 @@ def find(folder: Path, known: Declared) -> Layout:
     """Look at the files of a project."""
     settings = list(_settings(folder, known))
     command, tests = _command(folder, settings)
-    lines, notes = _declared_lines(folder, known)
-    there = {name for line in (*lines, *_of_chosen(folder, known)) if (name := _name(line))}
+    listed, notes = _listed(folder, known)
+    there = {*map(_name, (*listed.requires, *_of_chosen(known))), *listed.named}
     needed = [name for pattern, name in PLUGINS if any(re.search(pattern, line) for line in settings)]
     for line in settings:
         if line.startswith("required_plugins"):
@@ -109,10 +109,12 @@ def find(folder: Path, known: Declared) -> Layout:
     ]
     if more:
         notes = (*notes, f"{', '.join(more)}: found in the tests or in the settings of pytest.")
-    files = [line for line in lines if line.startswith("-")]
-    requires = [*files, *(line for line in lines if line not in files), *more]
+    if not tests:
+        notes = (*notes, "No tests were found here: say in [test] how they are run.")
+    requires = [*listed.requires, *more, *siblings(folder, known, there)]
     requires = requires if "pytest" in there or not requires else ["pytest", *requires]
-    return Layout(command=command, requires=(*requires, *siblings(folder, known)), notes=notes)
+    extras = tuple(dict.fromkeys(map(canonicalize_name, listed.extras)))
+    return Layout(command=command, requires=tuple(requires), extras=extras, notes=notes)
 
 
 def chosen(known: Declared) -> tuple[str, list[str]]:
@@ -130,14 +132,13 @@ def _for_tests(names: Iterable[str]) -> list[str]:
     return sorted(known & set(TEST_NAMES)) or sorted(known & set(OTHER_NAMES))
 
 
-def _of_chosen(folder: Path, known: Declared) -> Iterator[str]:
+def _of_chosen(known: Declared) -> Iterator[str]:
     """Yield the requirements of the project, and of its groups and extras for tests."""
     yield from known.dependencies
     key, names = chosen(known)
     for name, listed in (known.groups if key == "groups" else known.extras).items():
         if canonicalize_name(name) in names:
             yield from (line for line in _flat(listed, known, 0))
-    del folder
 
 
 def _flat(listed: object, known: Declared, depth: int) -> Iterator[str]:
@@ -152,24 +153,27 @@ def _flat(listed: object, known: Declared, depth: int) -> Iterator[str]:
                 yield from _flat(known.extras.get(extra.strip(), ()), known, depth + 1)
 
 
-def _declared_lines(folder: Path, known: Declared) -> tuple[list[str], tuple[str, ...]]:
+def _listed(folder: Path, known: Declared) -> tuple[InstallArguments, tuple[str, ...]]:
     """Return requirements of the tests that are in other places: tables of poetry or pdm, requirements files."""
     if chosen(known)[1]:
-        return [], ()
-    for wanted in (TEST_NAMES, OTHER_NAMES):
+        return InstallArguments(), ()
+    for wanted in (TEST_NAMES, (*OTHER_NAMES, "ci"), ()):
         for name, listed in known.others.items():
             if re.split(r"[.\s]", name)[-1] in wanted or (wanted == TEST_NAMES and "tests_require" in name):
-                return list(listed), (f"From {name}.",)
+                return _parsed_arguments([*listed], folder, name)
         for path in _requirement_files(folder):
-            words = set(re.split(r"[-_.\s/]", path.relative_to(folder).as_posix().lower()))
-            if words & {*wanted, *(("ci",) if wanted == OTHER_NAMES else ())}:
-                name = path.relative_to(folder).as_posix()
-                try:
-                    requirement_files.read(f"-r {name}", folder, folder)
-                except BadValueError as error:
-                    return [], (f"{name} cannot be used as it is: {error}",)
-                return [f"-r {name}"], ()
-    return [], ()
+            name = path.relative_to(folder).as_posix()
+            words = set(re.split(r"[-_.\s/]", name.lower()))
+            if words & set(wanted) or (not wanted and name == "requirements.txt" and "pytest" in _text(path)):
+                return _parsed_arguments(["-r", name], folder, name)
+    return InstallArguments(), ()
+
+
+def _parsed_arguments(arguments: list[str], folder: Path, name: str) -> tuple[InstallArguments, tuple[str, ...]]:
+    notes = Notes()
+    found = requirements.parse_arguments(arguments, folder, notes, name)
+    source = () if arguments[0] == "-r" and f"-r {name}" in found.requires else (f"From {name}.",)
+    return found, (*source, *(f"Left out: {line}" for line in (*notes.lost, *notes.lines)))
 
 
 def _requirement_files(folder: Path) -> list[Path]:
@@ -256,13 +260,17 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
 
 def _parsed(path: Path) -> ast.Module | None:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.parse(_text(path))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError, ValueError):
+        return path.read_text(encoding="utf-8-sig") if path.stat().st_size <= MAX_FILE_BYTES else ""
+    return ""
 
 
 def _name(line: str) -> str:

@@ -7,11 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvgrid.config import config_file, toml_writer
-from venvgrid.migration import layout
+from venvgrid.migration import declared, layout
 from venvgrid.migration.model import subtable
 from venvgrid.model import InfrastructureError, UsageError, python_releases
 
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from venvgrid.migration.declared import Declared
     from venvgrid.migration.layout import Layout
 
+MAX_LINE = 100  # characters that are easy to read
 MAX_EXAMPLES = 3  # dependencies that the file mentions
 
-_LAST_PATCH = 99  # of a minor: no CPython had as many
 _FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
@@ -40,20 +39,19 @@ def suggest(known: Declared, found: Layout, available: Collection[str] = ()) -> 
     lines = [
         "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it.",
         "",
-        *_project_lines(known),
+        *_project_lines(known, found),
         "[axes]",
-        *_python_lines(minors(known), available),
+        *_python_lines(declared.minors(known), available),
         *_dependency_lines(known),
         _line('# env.NAME = ["a", "b"]', "an environment variable"),
         _line('# as-of = ["release", "today"]', "with the dependencies of the pins' time, and of now"),
         "",
         "[install]",
-        _line(f"requires = {toml_writer.strings(requires)}", "what the tests need besides the project"),
+        *_requires_lines(requires),
         *(f"# {note}" for note in found.notes),
         "",
         "[test]",
         f"command = {toml_writer.strings(found.command)}",
-        *([_line(f'reports = "{found.reports}"', "how tests are counted")] if found.reports else []),
         _line('# timeout = "10m"', "of a cell"),
         _line('# smoke = ["your_package"]', "imported first"),
         _line('# env = { NAME = "value" }', "for all cells"),
@@ -94,19 +92,19 @@ def _is_configured(folder: Path) -> bool:
     return "venvgrid" in subtable(config_file.read_pyproject(folder), "tool")
 
 
-def minors(known: Declared) -> list[str]:
-    """Return the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
-    listed = python_releases.classified(known.classifiers)
-    classified = [minor for minor in python_releases.NAMES if minor in listed]
-    bounded = allowed_minors(known.requires_python)
-    # Old projects have a lower bound alone: what they were tested with says more than all that came later.
-    return bounded or classified
+def _requires_lines(requires: Sequence[str]) -> list[str]:
+    comment = "what the tests need besides the project"
+    line = f"requires = {toml_writer.strings(requires)}"
+    if len(line) <= MAX_LINE:
+        return [_line(line, comment)]
+    return [f"# {comment.capitalize()}.", f"requires = {toml_writer.block(map(toml_writer.text, requires))}"]
 
 
-def _project_lines(known: Declared) -> list[str]:
+def _project_lines(known: Declared, found: Layout) -> list[str]:
     if not known.is_installable:
         return ["[project]", _line('install = "none"', "there is no project here that could be built"), ""]
     key, names = layout.chosen(known)
+    names = names or list(found.extras)
     if not names:
         return []
     line = _line(f"{key} = {toml_writer.strings(names)}", "what the tests need, as the project declares it")
@@ -133,21 +131,6 @@ def range_of(found: Sequence[str]) -> str:
     first, last = found[0], found[-1]
     between = minors[minors.index(first) : minors.index(last) + 1]
     return f'"{first}..{last}"' if tuple(found) == between else ""
-
-
-def allowed_minors(bound: object) -> list[str]:
-    """Return the minor versions with a patch release that `bound`, a PEP 440 specifier, allows."""
-    if not isinstance(bound, str) or not bound.strip():
-        return []
-    try:
-        allowed = SpecifierSet(bound)
-    except InvalidSpecifier:
-        return []
-    return [
-        minor
-        for minor in python_releases.NAMES
-        if any(allowed.contains(f"{minor}.{patch}") for patch in range(_LAST_PATCH + 1))
-    ]
 
 
 def _dependency_lines(known: Declared) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -12,7 +13,7 @@ from venvgrid.migration.model import subtable
 from venvgrid.model import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from venvgrid.migration.declared import Declared
@@ -20,22 +21,29 @@ if TYPE_CHECKING:
 MAX_PROJECTS = 200  # folders that are followed
 
 
-def siblings(folder: Path, known: Declared) -> list[str]:
-    """Return the sources of a project and of the folders that they name, as `NAME @ ADDRESS`."""
+def siblings(folder: Path, known: Declared, wanted: Iterable[str]) -> list[str]:
+    """Return the sources of `wanted` distributions, and of those that their folders want, as `NAME @ ADDRESS`."""
     found: dict[str, str] = {}
-    waiting: list[tuple[Path, Mapping[str, Any]]] = [(folder, known.pyproject)]
+    waiting: list[tuple[Path, Mapping[str, Any], frozenset[str]]] = [(folder, known.pyproject, frozenset(wanted))]
     seen = {folder}
     while waiting and len(seen) < MAX_PROJECTS:
-        place, pyproject = waiting.pop(0)
+        place, pyproject, names = waiting.pop(0)
         for name, address in _sources(place, pyproject, folder):
-            if name == canonicalize_name(known.name) or name in found:
+            if name not in names or name in found or name == canonicalize_name(known.name):
                 continue
             found[name] = address
             inner = folder / address.removeprefix("file:")
             if address.startswith("file:") and inner not in seen:
                 seen.add(inner)
-                waiting.append((inner, _pyproject(inner)))
+                table = _pyproject(inner)
+                listed = subtable(table, "project").get("dependencies", [])
+                waiting.append((inner, table, frozenset(filter(None, map(_name, listed)))))
     return [f"{name} @ {address}" for name, address in found.items()]
+
+
+def _name(line: object) -> str:
+    found = re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) if isinstance(line, str) else None
+    return canonicalize_name(found[1]) if found else ""
 
 
 def _sources(place: Path, pyproject: Mapping[str, Any], root: Path) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.config import config_file, loading
-from venvgrid.migration import declared, matrix_toml, scaffold, variants
+from venvgrid.migration import declared, matrix_toml, variants
 from venvgrid.migration.model import subtable
 from venvgrid.model import ConfigError, UsageError
 
@@ -117,7 +117,7 @@ def _parse(path: Path, folder: Path, runner: str = "") -> ParsedSource:
     if suffix in {".yml", ".yaml"}:
         from venvgrid.migration.readers import github_workflow  # noqa: PLC0415
 
-        return github_workflow.read(text, folder, name, scaffold.minors(declared.read(folder)))
+        return github_workflow.read(text, folder, name, declared.minors(declared.read(folder)))
     from venvgrid.migration.readers import tox, tox_settings  # noqa: PLC0415
 
     if suffix in {".ini", ".cfg"}:

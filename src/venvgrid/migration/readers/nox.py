@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import config_file
+from venvgrid.migration.declared import allowed_minors
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
 from venvgrid.migration.readers.substitution import words
-from venvgrid.migration.scaffold import allowed_minors
 from venvgrid.model import ConfigError, UsageError, python_releases
 
 if TYPE_CHECKING:
