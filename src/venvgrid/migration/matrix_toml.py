@@ -13,6 +13,7 @@ from venvgrid.config.toml_writer import block, inline, key, strings, table, text
 from venvgrid.migration.factoring import factor
 from venvgrid.migration.readers import commands
 from venvgrid.migration.scaffold import range_of
+from venvgrid.model import python_releases
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Itera
     yield from _table(f"{prefix}project", _changed(_project, group, above))
     values = {name: _sorted(name, known) for name, known in found.axes.items()}
     if above and "python" in inherited and "python" not in values:
-        values = {"python": _sorted("python", inherited["python"])[-1:], **values}
+        values = {"python": [_default_python(inherited["python"])], **values}
     axes = {name: _values(name, known) for name, known in values.items()}
     axes |= {name: "false" for name in inherited if name not in found.axes and name != "python"}
     yield from _table(f"{prefix}axes", {_axis(name): value for name, value in axes.items()}, always=not prefix)
@@ -77,6 +78,13 @@ def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Itera
     yield from _table(f"{prefix}test", _changed(_test, group, above))
     if above and (more := sorted(set(above.env) - set(group.env))):
         yield from [f"# test.env also has {', '.join(more)}, as above.", ""]
+
+
+def _default_python(values: Sequence[str]) -> str:
+    """Return the Python for a grid whose source names none: the newest release among those of the main grid."""
+    newest = Version(python_releases.NAMES[-1])
+    plain = [value for value in _sorted("python", values) if re.fullmatch(r"[0-9.]+", value)]
+    return next((value for value in reversed(plain) if Version(value) <= newest), _sorted("python", values)[-1])
 
 
 def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[str]:

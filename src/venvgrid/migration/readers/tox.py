@@ -91,7 +91,9 @@ class _Reader:
         has_python = bool(python) or is_any
         steps = commands.sort(self._argvs("commands"), self.folder, self.notes, self.where)
         if not steps.tests:
-            return []
+            # It may run tests, in a command that cannot be read: it is not written, and nothing takes its place.
+            unread = Variant(name=name, command=("pytest",), grid="" if has_python else name)
+            return [unread] if self.notes.lost else []
         if not has_python:
             if commands.kind(steps.tests[0]) != "pytest":
                 return []
