@@ -173,21 +173,22 @@ def by_hand(root: Path, config: dict[str, Any], item: dict[str, Any], home: Path
     """Install and test a cell of the main grid with venv, pip and the command alone."""
     install, test = config.get("install", {}), config.get("test", {})
     place = Path(tempfile.mkdtemp(dir=home))
-    options: dict[str, Any] = {"cwd": root, "capture_output": True, "text": True, "check": False}
+    options: dict[str, Any] = {"cwd": root, "capture_output": True, "text": True}
     try:
         make_environment(item["python"]["executable"], item["python"]["version"], place, home)
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         listed = (*install.get("requires", ["pytest"]), *install.get("constraints", []))
         asked = [word for line in listed for word in (line.split(None, 1) if line.startswith("-") else [line])]
-        ended = subprocess.run([*pip, *of_project(root, config), *asked], env=environ(), **options)
+        ended = subprocess.run([*pip, *of_project(root, config), *asked], check=False, env=environ(), **options)
         if ended.returncode:
             return Cell("not installed", 0, 0, ended.stderr.strip()[-200:])
         env = environ() | {"PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"} | test.get("env", {})
+        env["PYTEST_ADDOPTS"] = "-p no:cacheprovider"
         for before in test.get("before", []):
-            subprocess.run(before, env=env, **options)
+            subprocess.run(before, check=False, env=env, **options)
         command = [word.replace("{python}", "python") for word in test.get("command", ["pytest"])]
         command[0] = shutil.which(command[0], path=env["PATH"]) or command[0]
-        ended = subprocess.run([*command, "-p", "no:cacheprovider"], env=env, **options)
+        ended = subprocess.run(command, check=False, env=env, **options)
         last = (ended.stdout.strip().splitlines() or [""])[-1]
         counted = {word.rstrip("s"): int(number) for number, word in COUNTS.findall(last)}
         outcome = "passed" if ended.returncode == 0 else "failed"

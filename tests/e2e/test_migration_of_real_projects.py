@@ -54,3 +54,19 @@ def test_ten_projects(
     planned = json.loads(listed.out)["cells"]
     assert cells == len([item for item in planned if item["status"] != "excluded"])
     assert venvgrid("init", "--from", file, cwd=root).status == 2, "nothing is overwritten"
+
+
+def test_init_on_stdout_and_by_force(venvgrid: Command, tmp_path: Path) -> None:
+    """`-o -` writes no file; a file that is there stays, but for --force; what is missing is said beside it."""
+    tox = "[tox]\nenvlist = py311, py311-dev\n[testenv]\ndeps = dev: https://h/x.zip\ncommands = pytest -q\n"
+    (tmp_path / "tox.ini").write_text(tox, encoding="utf-8")
+    shown = venvgrid("init", "--from", "tox", "-o", "-", cwd=tmp_path)
+    assert (shown.status, tomllib.loads(shown.out)["test"]["command"]) == (0, ["pytest", "-q"])
+    assert "not written: py311-dev: https://h/x.zip" in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["tox.ini"]
+    (tmp_path / "matrix.toml").write_text("mine", encoding="utf-8")
+    refused = venvgrid("init", cwd=tmp_path)
+    assert (refused.status, (tmp_path / "matrix.toml").read_text(encoding="utf-8")) == (2, "mine")
+    assert "venvgrid init --force" in refused.err
+    assert venvgrid("init", "--force", cwd=tmp_path).status == 0
+    assert (tmp_path / "matrix.toml").read_text(encoding="utf-8").startswith("# Made from tox.ini")

@@ -190,13 +190,25 @@ def _command(folder: Path, settings: list[str]) -> tuple[tuple[str, ...], list[P
     for package in _packages(folder):
         for inner in FOLDERS:
             if files := _tests_in(package / inner):
-                return ("pytest", "--pyargs", package.name), files
+                return _inside(folder, package, package / inner), files
     if files := sorted(path for path in folder.glob("*.py") if TEST_FILE.fullmatch(path.name)):
         return ("pytest",) if has_paths else ("pytest", *(path.name for path in files)), files
     for package in _packages(folder):
         if files := _tests_in(package):
-            return ("pytest", "--pyargs", package.name), files
+            return _inside(folder, package, package), files
     return ("pytest",), []
+
+
+def _inside(folder: Path, package: Path, tests: Path) -> tuple[str, ...]:
+    """Return the command for tests inside a package.
+
+    Below src/, they run by their name, as they are installed; by their path they would import the package from there.
+    """
+    declarations = "".join(_text(folder / name) for name in ("setup.py", "setup.cfg", "pyproject.toml"))
+    is_left_out = re.search(r"exclude\s*=[^\n]*\n?[^\n]*\btests?\b", declarations)
+    if package.parent == folder or is_left_out:
+        return ("pytest", tests.relative_to(folder).as_posix())
+    return ("pytest", "--pyargs", package.name)
 
 
 def _packages(folder: Path) -> list[Path]:
