@@ -155,7 +155,7 @@ def first_run(requirement: str, home: Path, pythons: int) -> bool:
         ours = of_venvgrid(item)
         theirs = by_hand(root, config, item, home)
         agrees = ours.agrees(theirs)
-        true = true and agrees
+        true = true and agrees and theirs.passed + theirs.failed > 0
         said = "" if agrees else f"\n      {ours.said}\n      {theirs.said}"
         print(f"  {'=' if agrees else '≠'} {name}: {ours.shown()}, by hand {theirs.shown()}{said}")
     verdict = "true" if true else "not true"

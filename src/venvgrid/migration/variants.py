@@ -52,7 +52,8 @@ def group(source: ParsedSource, declared: Mapping[str, str]) -> Grouped:
     has_main = True
     for name, some in tested.items():
         whole = _expressible(some, notes)
-        has_main = has_main and (bool(whole) or name != main)
+        plain = [item for item in some if not item.label] or some
+        has_main = has_main and (name != main or any(item in whole for item in plain))
         for label, alike in _split_by_settings(whole, declared):
             made = _group(label or name, alike, declared, notes)
             chosen.append(replace(made, name="") if name == main and not label else made)

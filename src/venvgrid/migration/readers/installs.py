@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.migration import declared
 from venvgrid.migration.model import subtable
+from venvgrid.migration.readers.substitution import display
 from venvgrid.model import ConfigError
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ _UNDERSTOOD = _WITH_VALUE | frozenset({
 })  # fmt: skip
 _PREFIXES = ("poetry", "pdm", "hatch", "pipenv", "rye")
 _PIP = frozenset({"pip", "pip3"})
-_SILENT = frozenset({
-    "list", "freeze", "check", "show", "config", "cache", "debug", "help", "--version", "-V", "inspect", "venv", "tree",
-})  # fmt: skip
-_OTHERS = frozenset({"pip", "pip3", "uv", "conda", "mamba", "pipenv", "easy_install", "pip-sync"})
+_CHANGES = frozenset({"install", "uninstall", "add", "remove", "create", "update", "upgrade", "sync", "env", "tool"})
+_OTHERS = frozenset({"pip", "pip3", "uv", "conda", "mamba", "pipenv"})
 
 Options = list[tuple[str, str]]
 
@@ -63,10 +62,8 @@ def unwrap(command: Sequence[str], folder: Path, notes: Notes, where: str) -> Un
         return Unwrapped((), tuple(rest))
     if name == "ensurepip":
         return Unwrapped(("pip",))
-    if name in _OTHERS and (not verb or verb in _SILENT):
-        return Unwrapped()
-    if name in _OTHERS:
-        notes.lose(f"{where}: `{' '.join(command)[:100]}` changes what is installed")
+    if (name in _OTHERS and verb in _CHANGES) or name in {"easy_install", "pip-sync"}:
+        notes.lose(f"{where}: `{display(' '.join(command))[:100]}` changes what is installed")
         return Unwrapped()
     if "setup.py" in command and {"develop", "install"} & set(command):
         return Unwrapped(("-e", ".") if "develop" in command else (".",))

@@ -89,11 +89,15 @@ class _Reader:
             return "name a version, such as pypy3.10"
         is_any = factors[0] in {"py", "py3", "python", "python3"}
         has_python = bool(python) or is_any
-        steps = commands.sort(self._argvs("commands"), self.folder, self.notes, self.where)
+        label = "-".join(
+            factor for factor in factors if factor not in {"py", "py3", "python"} and not pythons.of_factor(factor)
+        )
+        argvs = self._argvs("commands")
+        if self.notes.lost:  # a command that cannot be read: nothing takes the place of its environment
+            return [Variant(name=name, label=label, command=("pytest",), grid="" if has_python else name)]
+        steps = commands.sort(argvs, self.folder, self.notes, self.where)
         if not steps.tests:
-            # It may run tests, in a command that cannot be read: it is not written, and nothing takes its place.
-            unread = Variant(name=name, command=("pytest",), grid="" if has_python else name)
-            return [unread] if self.notes.lost else []
+            return []
         if not has_python:
             if commands.kind(steps.tests[0]) != "pytest":
                 return []
@@ -108,9 +112,6 @@ class _Reader:
         installs = requirements.parse_arguments(arguments, self.folder, self.notes, self.where)
         resolution = next((line for line in settings.get("uv_resolution", []) if line), installs.resolution)
         self._others()
-        label = "-".join(
-            factor for factor in factors if factor not in {"py", "py3", "python"} and not pythons.of_factor(factor)
-        )
         first = Variant(
             name=name,
             label=label,
