@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import config_file, loading
 from venvgrid.migration import declared, matrix_toml, variants
-from venvgrid.migration.model import subtable
+from venvgrid.migration.model import MAIN_NAMES, subtable
 from venvgrid.model import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from venvgrid.migration.model import ParsedSource
@@ -58,9 +58,10 @@ def translate(source: str, folder: Path, available: Collection[str] = ()) -> Tra
         ConfigError: pyproject.toml is no TOML.
     """
     path, parsed = _read(source, folder)
+    known = declared.read(folder)
     if available:
-        parsed = _only(parsed, available, path.name)
-    made = variants.group(parsed, declared.names(declared.read(folder)))
+        parsed = _only(_spread(parsed, declared.minors(known)), available, path.name)
+    made = variants.group(parsed, declared.names(known))
     if not made.has_main:
         raise UsageError(
             f"{path.name}: nothing was written, because its main environments need what a configuration cannot express:"
@@ -75,6 +76,20 @@ def translate(source: str, folder: Path, available: Collection[str] = ()) -> Tra
     except ConfigError as error:
         raise UsageError(f"{path.name}: its translation is no valid configuration: {error}") from error
     return Translation(text=text, lost=tuple(made.lost), notes=tuple(made.notes), source=path.name)
+
+
+def _spread(parsed: ParsedSource, minors: Sequence[str]) -> ParsedSource:
+    """Return a source whose main environments name no Python ("py") with the Pythons that the project declares."""
+    main = [item for item in parsed.variants if item.grid in {"", *MAIN_NAMES}]
+    if not minors or not main or any(item.python for item in main):
+        return parsed
+    spread = [
+        replace(item, python=minor or item.python, name=f"{item.name} on {minor}" if minor else item.name)
+        for item in parsed.variants
+        for minor in (minors if item in main else ("",))
+    ]
+    note = f"{main[0].name} names no Python: those that the project declares are taken"
+    return replace(parsed, variants=tuple(spread), notes=(*parsed.notes, note))
 
 
 def _only(parsed: ParsedSource, available: Collection[str], name: str) -> ParsedSource:

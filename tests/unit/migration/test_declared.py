@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from venvgrid.config import config_file, loading
-from venvgrid.migration import declared, initial, poetry
+from venvgrid.migration import declared, initial, poetry, translate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,6 +154,17 @@ def test_only_pythons_that_are_there_are_proposed(tmp_path: Path) -> None:
     made = initial.make(tmp_path, ("3.10", "3.12"))
     assert ("tox.ini", True) == (made.source, 'python = ["3.10", "3.12"]' in made.text)
     assert any(note.startswith("3.11: left out, because this machine does not have them") for note in made.notes)
+
+
+def test_an_environment_without_a_python_gets_those_of_the_project(tmp_path: Path) -> None:
+    """`envlist = py` says nothing of Pythons; a first grid has those that are declared and there. --from keeps to it."""
+    files = {
+        "setup.cfg": "[options]\npython_requires = >=3.10,<3.13\n",
+        "tox.ini": "[tox]\nenvlist = py\n[testenv]\ncommands = pytest\n",
+    }
+    made = initial.make(write(tmp_path, files), ("3.10", "3.12"))
+    assert 'python = ["3.10", "3.12"]' in made.text
+    assert "python" not in translate.translate("tox", tmp_path).text.partition("[test]")[0].partition("[axes]")[2]
 
 
 def test_a_file_that_cannot_be_carried_over_is_named_and_the_declarations_are_taken(tmp_path: Path) -> None:

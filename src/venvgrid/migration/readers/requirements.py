@@ -96,6 +96,8 @@ def variables(env: Mapping[str, str], folder: Path, notes: Notes, where: str) ->
             notes.lose(
                 f"{where}: the variable {name}={display(value)[:60]} is for the build, which test.env does not reach"
             )
+        elif name == "COVERAGE_FILE":
+            notes.add(f"{where}: COVERAGE_FILE is left out: each cell has a file of its own")
         elif not name.startswith(("PIP_", "UV_")):
             kept[name] = value
         elif name in {"UV_CONSTRAINT", "PIP_CONSTRAINT", "UV_CONSTRAINTS"}:
