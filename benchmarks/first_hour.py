@@ -37,7 +37,7 @@ from venvgrid.resolving import index_settings
 # `venvgrid init && venvgrid run`, untouched.
 RUN = (
     "six==1.17.0", "h11==0.16.0", "outcome==1.3.0.post0", "cachetools==5.5.0", "pluggy==1.5.0", "itsdangerous==2.2.0",
-    "blinker==1.9.0", "idna==3.10", "iniconfig==2.0.0", "tomlkit==0.13.2", "packaging==24.2", "humanize==4.11.0",
+    "blinker==1.9.0", "idna==3.10", "tomlkit==0.13.2", "packaging==24.2", "humanize==4.11.0",
 )  # fmt: skip
 # `venvgrid init --from`: the file, and what comes of it: "whole", "part" (environments are named that are not in it),
 # or "refused" (its main environments are named, and nothing is written).
@@ -211,6 +211,8 @@ def make_environment(python: str, version: str, place: Path, home: Path) -> None
     """Make an environment with pip; Python 2.7 has no venv."""
     if not version.startswith("2."):
         subprocess.run([python, "-m", "venv", str(place)], check=True, env=environ(), capture_output=True)
+        newest = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "-U", "pip"]
+        subprocess.run(newest, check=True, env=environ(), capture_output=True)
         return
     tools = home / "virtualenv"
     if not tools.exists():

@@ -45,6 +45,7 @@ def tox(folder: Path, testenv: str, envlist: str = "py312", more: str = "") -> t
         ("pip_pre = true\ncommands = pytest", "pip_pre = true"),
         ("sitepackages = true\ncommands = pytest", "sitepackages = true"),
         ("change_dir = tests\ncommands = pytest", "change_dir = tests"),
+        ("package = deps-only\ncommands = pytest", "package = deps-only"),
         ("deps = https://h/x.zip\ncommands = pytest", "write its name before it: NAME @ https://h/x.zip"),
         ("deps = -r gone.txt\ncommands = pytest", "there is no file 'gone.txt'"),
         ("deps = --index-url https://h\ncommands = pytest", "--index-url https://h"),
@@ -312,19 +313,35 @@ def test_uv_sync_installs_groups_and_extras(tmp_path: Path) -> None:
     assert ({"dev", "test"}, ("plot",), "editable") == (set(project.groups), project.extras, project.install.value)
 
 
-def test_a_workflow_with_an_unknown_install_script(tmp_path: Path) -> None:
-    """`scripts/install` is no step to be dropped: what it installs is unknown."""
-    text = """
-        jobs:
-          test:
-            strategy: {matrix: {python-version: ["3.12"]}}
-            steps:
-              - run: scripts/install
-              - run: pytest
-    """
-    made, said = carried(tmp_path, "ci.yml", text)
+@pytest.mark.parametrize(
+    ("extra", "missing"),
+    [
+        ("steps: [{run: scripts/install}, {run: pytest}]", "`scripts/install` (it may install: write what it installs"),
+        ("steps: [{run: make install-deps}, {run: pytest}]", "`make install-deps` (it may install"),
+        ("steps: [{uses: ./.github/actions/prepare}, {run: pytest}]", "what the action ./.github/actions/prepare does"),
+        ("steps: [{run: 'if x; then pip install y; fi'}, {run: pytest}]", "`then pip install y` (it may install"),
+        ("steps: [{run: pip install --pre x}, {run: pytest}]", "the option --pre"),
+        ("steps: [{run: pytest, working-directory: sub}]", "a step with working-directory: sub"),
+        ("{defaults: {run: {working-directory: sub}}, steps: [{run: pytest}]}", "it runs in the folder sub"),
+        ("{env: {PIP_PRE: 1}, steps: [{run: pytest}]}", "PIP_PRE=1"),
+        ("steps: [{run: pip install x, if: hashFiles('y')}, {run: pytest}]", "a step that installs or tests only `if:"),
+    ],
+)
+def test_steps_of_a_workflow_that_cannot_be_known(tmp_path: Path, extra: str, missing: str) -> None:
+    """What a step may install is unknown: nothing is written, and the step is named."""
+    inner = extra.strip("{}") if extra.startswith("{") else extra
+    text = f"jobs: {{test: {{strategy: {{matrix: {{python-version: ['3.12']}}}}, {inner}}}}}\n"
+    made, said = carried(tmp_path, "ci.yml", text.replace("{defaults", "defaults").replace("{env: {", "env: {"))
     assert {} == made
-    assert "`scripts/install` (it may install: write what it installs into install.requires)" in said
+    assert missing in said
+
+
+def test_variables_of_a_whole_workflow(tmp_path: Path) -> None:
+    """They are those of its jobs too."""
+    text = "env: {SEED: 1, UV_CONSTRAINT: c.txt}\njobs: {test: {strategy: {matrix: {python: ['3.12']}}, steps: [{run: pytest}]}}\n"
+    (tmp_path / "c.txt").write_text("idna<4\n", encoding="utf-8")
+    made, _ = carried(tmp_path, "ci.yml", text)
+    assert ({"SEED": "1"}, ("idna<4",)) == (dict(made[""].test.env), made[""].install.constraints)
 
 
 ITEMS = st.sampled_from([

@@ -1,20 +1,18 @@
 """Variants of the jobs of a GitHub Actions workflow: their matrices, and what their steps install and run.
 
-Scripts of steps are parsed line by line, if a line is a plain command; other lines are ignored.
+`workflow_steps` reads what the steps of a job install and run.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-import shlex
-import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
 from venvgrid.migration.readers import commands, pythons, requirements
-from venvgrid.migration.readers.substitution import UNAVAILABLE, escape
+from venvgrid.migration.readers.workflow_steps import MACHINE, PYTHON, Job, commands_of, filled
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
 
@@ -26,17 +24,6 @@ if TYPE_CHECKING:
 
 MAX_COMBINATIONS = 2_000  # combinations of a matrix
 MAX_FILE_LENGTH = 1_000_000  # characters
-PYTHON = re.compile(r"py(?:thon)?(?:[-_]?version)?s?", re.IGNORECASE)
-MACHINE = re.compile(r"os|runs-on|runner|platform|arch(?:itecture)?|image|container|target", re.IGNORECASE)
-_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
-_MATRIX = re.compile(r"matrix\.([\w-]+)|matrix\[['\"]([\w-]+)['\"]\]")
-_INSTALL = re.compile(r"(?:python3? -m |uv )?pip3? install |uv sync|pdm install|poetry install|conda install")
-MACHINE_PROGRAMS = frozenset({"sudo", "apt-get", "apt", "brew", "choco", "yum", "dnf", "apk", "locale-gen"})
-TOOLS = frozenset(
-    {"pip", "wheel", "uv", "tox", "nox", "hatch", "virtualenv", "tox-uv", "tox-gh-actions", "tox-gh", "poetry", "pdm"}
-)
-SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}  # as in runner.os
-_SYSTEM = re.compile(r"(?:\$\{\{)?\s*runner\.os\s*(?P<how>==|!=)\s*'(?P<name>\w+)'\s*(?:\}\})?")
 _RUNNERS = {"tox": "tox.ini or tox.toml", "nox": "noxfile.py", "hatch": "hatch"}
 
 
@@ -46,14 +33,16 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Parse
     Raises:
         UsageError: it is no workflow with a matrix over Pythons.
     """
-    jobs = _parsed(text, source).get("jobs")
+    whole = _parsed(text, source)
+    jobs = whole.get("jobs")
     if not isinstance(jobs, dict):
         raise UsageError(f"{source}: it has no jobs; give a file of .github/workflows")
     notes, variants, skipped = Notes(), [], []
     for name, table in jobs.items():
         if not isinstance(table, dict) or not isinstance(table.get("steps"), list):
             continue
-        job = _Job(name=str(name), table=table, folder=folder)
+        inherited = {key: {**subtable(whole, key), **subtable(table, key)} for key in ("env", "defaults")}
+        job = Job(name=str(name), table={**table, **inherited}, folder=folder)
         found = list(itertools.islice(_variants(job, declared), MAX_COMBINATIONS))
         if any(item.command for item in found) and any(item.python for item in found):
             variants += [replace(item, notes=tuple(job.notes.lines), missing=tuple(job.notes.lost)) for item in found]
@@ -80,21 +69,7 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """A job of the workflow, and its notes."""
-
-    name: str
-    table: Mapping[str, Any]
-    folder: Path
-    notes: Notes = field(default_factory=Notes)
-
-    @property
-    def where(self) -> str:
-        return f"job {self.name}"
-
-
-def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
+def _variants(job: Job, declared: Sequence[str]) -> Iterator[Variant]:
     matrix = _matrix(job, declared)
     include, exclude = _tables(matrix.get("include")), _tables(matrix.get("exclude"))
     known = {key: values for key, values in matrix.items() if key not in {"include", "exclude"}}
@@ -117,7 +92,7 @@ def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
         yield from _variants_of(job, values, relevant, python, python_key)
 
 
-def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
+def _matrix(job: Job, declared: Sequence[str]) -> dict[str, Any]:
     """Return the matrix of a job; computed values are replaced by the project's Pythons, or dropped."""
     matrix = subtable(job.table, "strategy").get("matrix")
     if isinstance(matrix, str):
@@ -156,13 +131,13 @@ def _rows(
 
 
 def _variants_of(
-    job: _Job, values: Mapping[str, Any], relevant: Mapping[str, Any], python: str, python_key: str
+    job: Job, values: Mapping[str, Any], relevant: Mapping[str, Any], python: str, python_key: str
 ) -> Iterator[Variant]:
     """Yield the variants of a combination, one for each command that runs tests, or one without a command.
 
     `relevant` are those of its values that do not select the machine.
     """
-    argvs, env = _commands(job, values)
+    argvs, env = commands_of(job, values)
     steps = commands.sort(argvs, job.folder, job.notes, job.where)
     for shown in (" ".join(early)[:80] for early in (steps.before[-1] if steps.before else ())):
         if re.search(r"install|setup|bootstrap|depend|\.sh\b", shown):
@@ -178,7 +153,7 @@ def _variants_of(
 
 
 def _variant(
-    job: _Job,
+    job: Job,
     combination: tuple[Mapping[str, Any], Mapping[str, Any], str, str],
     installs: InstallArguments,
     command: tuple[str, ...],
@@ -188,7 +163,7 @@ def _variant(
     pins, guessed = _pins(others, installs.requires, command)
     for key, name in guessed.items():
         job.notes.add(f"{job.where}: what {key} means could not be read; it is taken for versions of {name}")
-    fails = _filled(str(job.table.get("continue-on-error", "")), values).strip().lower()
+    fails = filled(str(job.table.get("continue-on-error", "")), values).strip().lower()
     return Variant(
         name=f"{job.name} ({', '.join(map(str, relevant.values()))})",
         label="-".join(item for item in others.values() if item),
@@ -206,45 +181,6 @@ def _variant(
     )
 
 
-def _commands(job: _Job, values: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], dict[str, str]]:
-    """Return the commands of the steps of a combination, and the variables of its tests."""
-    env = _env(job.table, values)
-    argvs: list[tuple[str, ...]] = []
-    where, notes = job.where, job.notes
-    for step in job.table["steps"]:
-        if not isinstance(step, dict) or not isinstance(step.get("run"), str):
-            continue
-        if not _applies(step, notes, where):
-            continue
-        if step.get("working-directory", ".") not in {".", "./"}:
-            notes.lose(f"{where}: a step with working-directory: {step['working-directory']}")
-        for line in _lines(_filled(step["run"], values)):
-            words = _words(re.split(r"\s\|\s*(?:cat|tee)\b", line)[0])
-            if not words:
-                if _INSTALL.search(line) or "pytest" in line:
-                    notes.lose(f"{where}: `{line[:80]}`, which only a shell understands")
-            elif words[0] in MACHINE_PROGRAMS:
-                notes.add(f"{where}: `{line[:80]}` prepares the machine: do it before")
-            elif not _upgrades_tools(words):
-                argvs.append(tuple(map(escape, words)))
-                env |= _env(step, values) if "test" in line else {}
-    return argvs, env
-
-
-def _applies(step: Mapping[str, Any], notes: Notes, where: str) -> bool:
-    """Whether a step runs on this machine; a condition that cannot be known is noted."""
-    condition = " ".join(str(step.get("if", "")).split())
-    if found := _SYSTEM.fullmatch(condition):
-        is_here = (found["name"].lower() == SYSTEMS.get(sys.platform, "")) is (found["how"] == "==")
-        if not is_here:
-            notes.add(f"{where}: a step `if: {condition}`, which this machine is not")
-        return is_here
-    if condition and _installs_or_tests(step["run"]):
-        notes.lose(f"{where}: a step that installs or tests only `if: {condition[:80]}`")
-        return False
-    return True
-
-
 def _pins(
     others: Mapping[str, str], requires: Sequence[str], command: Sequence[str]
 ) -> tuple[list[str], dict[str, str]]:
@@ -259,62 +195,7 @@ def _pins(
     return pins, guessed
 
 
-def _env(table: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
-    env = {str(key): str(value) for key, value in subtable(table, "env").items()}
-    filled = {key: _filled(value, row) for key, value in env.items() if not _is_about_the_machine(value)}
-    return {key: value for key, value in filled.items() if UNAVAILABLE not in value}
-
-
-def _is_about_the_machine(text: str) -> bool:
-    """Whether a text depends on the Python or the machine, which the cell defines."""
-    keys = [found[1] or found[2] for found in _MATRIX.finditer(text)]
-    return any(PYTHON.fullmatch(key) or MACHINE.fullmatch(key) for key in keys)
-
-
-def _filled(text: str, row: Mapping[str, Any]) -> str:
-    """Replace expressions that are a single value of a row."""
-
-    def one(match: re.Match[str]) -> str:
-        found = _MATRIX.fullmatch(match[1])
-        value = row.get(found[1] or found[2], "") if found else None
-        return value if isinstance(value, str) else UNAVAILABLE
-
-    return _EXPRESSION.sub(one, text)
-
-
-def _lines(script: str) -> Iterator[str]:
-    for line in script.replace("\\\n", " ").splitlines():
-        parts = (part.strip() for part in re.split(r"&&|;(?=\s)", line))
-        yield from (part for part in parts if part and not part.startswith("#"))
-
-
-def _words(line: str) -> tuple[str, ...]:
-    try:
-        words = shlex.split(line, comments=True)
-    except ValueError:
-        return ()
-    while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):  # variables before a command
-        words = words[1:]
-    return (
-        tuple(words)
-        if not any(word in {"|", ">", ">>", "<", "||", "if", "for", "fi", "done"} for word in words)
-        else ()
-    )
-
-
-def _upgrades_tools(words: Sequence[str]) -> bool:
-    """Whether a command only installs the tools that make environments."""
-    named = (
-        [word for word in words[words.index("install") + 1 :] if not word.startswith("-")] if "install" in words else []
-    )
-    return bool(named) and all(word in TOOLS for word in named)
-
-
-def _installs_or_tests(script: str) -> bool:
-    return any(_INSTALL.match(line) or commands.kind(_words(line) or ("",)) == "pytest" for line in _lines(script))
-
-
-def _runner(job: _Job) -> str:
+def _runner(job: Job) -> str:
     scripts = " ".join(str(step.get("run", "")) for step in job.table["steps"] if isinstance(step, dict))
     return next((name for name in _RUNNERS if re.search(rf"\b{name}\b", scripts)), "")
 

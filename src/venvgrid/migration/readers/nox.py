@@ -98,6 +98,9 @@ class _Reader:
             if isinstance(backend, str) and backend.rpartition("|")[2] in {"conda", "mamba", "micromamba", "none"}:
                 own = name if isinstance(name, str) else function.name
                 self.notes.setdefault(own, Notes()).lose(f"{own}: venv_backend={backend!r}")
+            if "system-site-packages" in str(value(options.get("venv_params"), self.top)):
+                own = name if isinstance(name, str) else function.name
+                self.notes.setdefault(own, Notes()).lose(f"{own}: venv_params with --system-site-packages")
             yield NoxSession(
                 name=name if isinstance(name, str) else function.name,
                 function=function,

@@ -180,6 +180,8 @@ class _Reader:
                 self.notes.add(f"{where}: the setting {key} is left out")
         if settings.get("pip_pre", [""])[:1] in (["true"], ["True"]):
             self.notes.lose(f'{where}: pip_pre = true (ask for pre-releases by name, such as "NAME>=2.0.dev0")')
+        if (package := next(iter(settings.get("package", [])), "")) in {"external", "deps-only"}:
+            self.notes.lose(f"{where}: package = {package}")
         folder = next(iter(settings.get("change_dir", [])), ".")
         if folder not in {".", "./", ""}:
             shown = substitution.display(folder)
