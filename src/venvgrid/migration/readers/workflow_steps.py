@@ -49,7 +49,7 @@ class Job:
 
 def commands_of(job: Job, values: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], dict[str, str]]:
     """Return the commands of the steps of a combination, and the variables of its tests."""
-    env = _env(job.table, values)
+    env = _env(job.table, values, job.notes, job.where)
     argvs: list[tuple[str, ...]] = []
     where, notes = job.where, job.notes
     _note_settings(job)
@@ -65,7 +65,7 @@ def commands_of(job: Job, values: Mapping[str, Any]) -> tuple[list[tuple[str, ..
                 notes.add(f"{where}: `{line[:80]}` prepares the machine: do it before")
             elif not _upgrades_tools(words):
                 argvs.append(tuple(map(escape, words)))
-                env |= _env(step, values) if "test" in line else {}
+                env |= _env(step, values, notes, where) if "test" in line else {}
     return argvs, env
 
 
@@ -97,9 +97,12 @@ def _applies(step: Mapping[str, Any], notes: Notes, where: str) -> bool:
     return True
 
 
-def _env(table: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
+def _env(table: Mapping[str, Any], row: Mapping[str, Any], notes: Notes, where: str) -> dict[str, str]:
     env = {str(key): str(value) for key, value in subtable(table, "env").items()}
     known = {key: filled(value, row) for key, value in env.items() if not _is_about_the_machine(value)}
+    for key, value in known.items():
+        if UNAVAILABLE in value:
+            notes.add(f"{where}: the variable {key} is left out: only GitHub knows its value")
     return {key: value for key, value in known.items() if UNAVAILABLE not in value}
 
 
