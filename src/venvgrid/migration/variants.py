@@ -88,7 +88,11 @@ def _test_runners(variants: Sequence[Variant]) -> frozenset[str]:
 
 def _with_tests(variants: Sequence[Variant], wanted: frozenset[str], skipped: list[str]) -> list[Variant]:
     """Return the variants that run tests; add the others to `skipped`."""
-    tested = [variant for variant in variants if variant.command and commands.kind(variant.command) in wanted]
+    tested = [
+        variant
+        for variant in variants
+        if variant.command and commands.kind(variant.command) in wanted | commands.RUNNERS
+    ]
     skipped += [variant.name for variant in variants if variant not in tested]
     return tested
 

@@ -177,6 +177,27 @@ def test_commands_before_the_tests_and_more_than_one_test(tmp_path: Path) -> Non
     assert "`rm x` comes after the tests" in said
 
 
+def test_commands_of_a_shell(tmp_path: Path) -> None:
+    """A plain `bash -c` is read as its commands; one that needs a shell refuses the file."""
+    made, _ = tox(tmp_path, "commands = bash -c 'pip install x==1 && pytest -q'")
+    assert (("pytest", "x==1"), ("pytest", "-q")) == (made[""].install.requires, made[""].test.command)
+    made, said = tox(tmp_path, "commands = bash -c 'pytest > log'")
+    assert ({}, True) == (made, "`pytest > log`, which only a shell understands" in said)
+
+
+def test_other_programs_that_run_tests(tmp_path: Path) -> None:
+    """`python -m unittest` beside pytest is a grid of its own, counted by its exit status."""
+    made, _ = tox(tmp_path, "commands =\n  pytest\n  python -m unittest discover")
+    second = made["tests-2"].test
+    assert (("python", "-m", "unittest", "discover"), "exit-status") == (second.command, second.reports)
+
+
+def test_addresses_with_an_egg(tmp_path: Path) -> None:
+    """The old way to name a repository; its folder is kept."""
+    made, _ = tox(tmp_path, "deps = -e git+https://h/z@v1#egg=z[x]&subdirectory=s\ncommands = pytest")
+    assert ("z[x] @ git+https://h/z@v1#subdirectory=s",) == made[""].install.requires[1:]
+
+
 def test_an_unknown_python_is_left_out_alone(tmp_path: Path) -> None:
     """One py33 among others refuses nothing."""
     made, said = tox(tmp_path, "commands = pytest", "py33, py311, py312")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -28,6 +30,13 @@ NOT_TESTS = LINTERS | frozenset({
     "tox", "nox", "hatch", "cp", "mv", "mkdir", "touch", "cd", "npm", "docker", "pybabel", "setup.py",
 })  # fmt: skip
 SILENT = frozenset({"echo", "pip", "uv", "python", "python --version", "env", "printenv", "true", "ls", "cat", "set"})
+# Programs that run tests and are never a step of other tests.
+RUNNERS = frozenset({
+    "pytest", "unittest", "doctest", "nosetests", "nose2", "trial", "stestr", "zope-testrunner", "runtests.py",
+    "make test", "setup.py test", "ward",
+})  # fmt: skip
+_SHELLS = frozenset({"bash", "sh", "zsh", "dash"})
+_OF_A_SHELL = re.compile(r"[|<>$`*]|\b(?:if|for|while|cd|export|source)\b")
 _COVERAGE_VALUES = frozenset({"--source", "--rcfile", "--context", "--data-file", "--omit", "--include"})
 _PYTHON_VALUES = frozenset({"-W", "-X"})
 
@@ -79,7 +88,7 @@ def sort(
     Without `expects_tests`, all commands come before the tests.
     """
     steps, plain = Steps(), list[tuple[str, ...]]()
-    for whole in commands:
+    for whole in _unshelled(commands, notes, where):
         inner = installs.unwrap(whole, folder, notes, where)
         steps.arguments += inner.arguments
         if inner.command:
@@ -94,7 +103,8 @@ def sort(
         return steps
     early: list[tuple[str, ...]] = []
     for command in plain:
-        if command == best or (kind(command) == kind(best) and (kind(best) == "pytest" or _names_tests(command))):
+        is_alike = kind(command) == kind(best) and _names_tests(command)
+        if command == best or is_alike or kind(command) in RUNNERS:
             steps.tests.append(drop_unavailable(command, notes, where))
             steps.before.append(tuple(early))
             steps.left = []
@@ -105,6 +115,21 @@ def sort(
     for command in steps.left:
         notes.add(f"{where}: `{display(' '.join(command))[:100]}` comes after the tests: it is left out")
     return steps
+
+
+def _unshelled(commands: Sequence[tuple[str, ...]], notes: Notes, where: str) -> list[tuple[str, ...]]:
+    """Return commands, those of `bash -c` split at && and ; if they are plain."""
+    found: list[tuple[str, ...]] = []
+    for command in commands:
+        script = command[2] if len(command) > 2 and re.fullmatch(r"-[a-z]*c", command[1]) else ""  # noqa: PLR2004
+        if not script or PurePosixPath(command[0]).name not in _SHELLS:
+            found.append(command)
+        elif _OF_A_SHELL.search(script):
+            notes.lose(f"{where}: `{display(script)[:80]}`, which only a shell understands")
+        else:
+            parts = (part.strip() for part in re.split(r"&&|;|\n", script))
+            found += [tuple(shlex.split(part)) for part in parts if part and part.count("'") % 2 == 0]
+    return found
 
 
 def _names_tests(command: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import itertools
 import os
+import re
 import sys
 import warnings
 from contextlib import suppress
@@ -59,6 +60,7 @@ def read(text: str, folder: Path, source: str) -> ParsedSource:
         raise UsageError(f"{source}: it has no function with @nox.session")
     variants: list[Variant] = []
     skipped = []
+    lock = "nox_poetry installs what poetry.lock holds; venvgrid resolves anew: `venvgrid lock` makes a lock"
     for session in sessions:
         found = list(itertools.islice(reader.variants(session), MAX_VARIANTS))
         skipped += [] if found else [session.name]
@@ -66,7 +68,8 @@ def read(text: str, folder: Path, source: str) -> ParsedSource:
         variants += [
             replace(item, notes=(*shared.lines, *item.notes), missing=(*shared.lost, *item.missing)) for item in found
         ]
-    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped))
+    notes = (lock,) if re.search(r"^(?:from|import) nox_poetry\b", text, re.MULTILINE) else ()
+    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped), notes=notes)
 
 
 class _Reader:
@@ -163,6 +166,8 @@ class _Reader:
         tracer.trace(session.function.body, scope)
         record = tracer.record
         steps = commands.sort([words(argv) for argv in record.argvs], self.folder, notes, where)
+        if not steps.tests and notes.lost and "pytest" in str(record.argvs):
+            yield Variant(name=where, python=minor, command=("pytest",), missing=tuple(notes.lost), grid=where)
         if not steps.tests or commands.kind(steps.tests[0]) in commands.NOT_TESTS:
             return
         env, more = requirements.variables(record.env, self.folder, notes, where)

@@ -180,6 +180,10 @@ class SessionTracer:
             self._installer_variables(env)
         elif what in RUNS:
             words = self._words(call, scope)
+            if any(item.arg == "success_codes" for item in call.keywords):
+                self.notes.add(
+                    f"{self.name}: success_codes of `{' '.join(words)[:60]}` are left out: only 0 is a success"
+                )
             self.record.argvs.append(tuple(words))
             if isinstance(env, dict):
                 self._variables(env, ast.unparse(call))

@@ -25,7 +25,9 @@ MAX_DEPTH = 5  # of nested requirements files
 
 _PROJECT = re.compile(r"(?:file:)?\./?(?:\[(?P<extras>[^\]]*)\])?")
 _FOLDER = re.compile(r"(?:file:)?(?P<path>\.{0,2}[\w./-]*/[\w./-]*|\.\.)(?:\[(?P<extras>[^\]]*)\])?")
-_EGG = re.compile(r"(?P<url>[a-z+]+://\S+?)#(?:.*&)?egg=(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?.*")
+_EGG = re.compile(
+    r"(?P<url>[a-z+]+://\S+?)#(?:.*&)?egg=(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?(?P<more>.*)"
+)
 # Whether the file holds constraints.
 _FILES = {
     "-r": False, "--requirement": False, "--requirements": False,
@@ -157,7 +159,8 @@ class _Parser:
             self.result.extras += [extra.strip() for extra in (found["extras"] or "").split(",") if extra.strip()]
         elif (egg := _EGG.fullmatch(target)) is not None:
             extras = f"[{egg['extras']}]" if egg["extras"] else ""
-            self._requirement(f"{egg['name']}{extras} @ {egg['url']}")
+            place = re.search(r"subdirectory=[^&]+", target.partition("#")[2])
+            self._requirement(f"{egg['name']}{extras} @ {egg['url']}{f'#{place[0]}' if place else ''}")
         elif (local := _FOLDER.fullmatch(target)) is not None and "://" not in target:
             self._folder(target, local)
         else:

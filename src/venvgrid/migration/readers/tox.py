@@ -93,9 +93,10 @@ class _Reader:
             factor for factor in factors if factor not in {"py", "py3", "python"} and not pythons.of_factor(factor)
         )
         argvs = self._argvs("commands")
-        if self.notes.lost:  # a command that cannot be read: nothing takes the place of its environment
-            return [Variant(name=name, label=label, command=("pytest",), grid="" if has_python else name)]
         steps = commands.sort(argvs, self.folder, self.notes, self.where)
+        if not steps.tests and self.notes.lost and "test" in str((argvs, *self.notes.lost)):
+            # Its tests are in a command that cannot be read: nothing takes the place of the environment.
+            return [Variant(name=name, label=label, command=("pytest",), grid="" if has_python else name)]
         if not steps.tests:
             return []
         if not has_python:
