@@ -20,14 +20,27 @@ pytestmark = pytest.mark.e2e
 @pytest.mark.parametrize(
     ("name", "version", "file", "cells", "grids", "said"),
     [
-        ("attrs", "25.3.0", "tox.ini", 6, "pyright", "pypy3-tests: name a version"),
-        ("structlog", "25.5.0", "tox.ini", 7, "be rich colorama", "py38-tests: requires, command of its own"),
-        ("django-filter", "25.2", "tox.ini", 6, "", "py312-latest, py313-latest: what they install has no name to pin"),
-        ("pytest-django", "4.11.1", "tox", 16, "", "left out, because they run no tests over versions: linting"),
-        ("build", "1.3.0", "tox", 10, "min path", "path: commands_pre"),
-        ("tox", "4.32.0", "tox.toml", 8, "", "tox: --junitxml"),
-        ("jsonschema", "4.25.1", "noxfile.py", 18, "", "left out, because they run no tests over versions: style"),
-        ("nox", "2025.10.16", "nox", 7, "minimums", "what it does `if sys.platform"),
+        ("attrs", "25.3.0", "tox.ini", 3, "py38-tests pyright", "pypy3-tests: name a version"),
+        (
+            "structlog",
+            "25.5.0",
+            "tox.ini",
+            5,
+            "py38-tests py313-tests be rich colorama be-2 rich-2 colorama-2",
+            "left out, because they run no tests: pre-commit",
+        ),
+        (
+            "django-filter",
+            "25.2",
+            "tox.ini",
+            6,
+            "",
+            "not written: py312-latest, py313-latest: https://github.com/django",
+        ),
+        ("pytest-django", "4.11.1", "tox", 16, "", "left out, because they run no tests: linting"),
+        ("tox", "4.32.0", "tox.toml", 8, "", "--junitxml …/junit.{cell}.xml is left out"),
+        ("jsonschema", "4.25.1", "noxfile.py", 18, "", "left out, because they run no tests: style"),
+        ("nox", "2025.10.16", "nox", 7, "minimums", "not written: conda_tests: venv_backend='conda'"),
         ("hatch-vcs", "0.5.0", "hatch", 5, "", "default, lint"),
         ("anyio", "4.11.0", ".github/workflows/test.yml", 7, "", "job test: os (venvgrid tests where it runs"),
     ],
@@ -54,3 +67,29 @@ def test_ten_projects(
     planned = json.loads(listed.out)["cells"]
     assert cells == len([item for item in planned if item["status"] != "excluded"])
     assert venvgrid("init", "--from", file, cwd=root).status == 2, "nothing is overwritten"
+
+
+def test_a_file_whose_main_environments_cannot_be_expressed(
+    source: Callable[[str, str], Path], venvgrid: Command
+) -> None:
+    """pypa/build gives its tests the temporary folder of tox: no other environment becomes the main grid."""
+    root = source("build", "1.3.0")
+    refused = venvgrid("init", "--from", "tox", cwd=root)
+    assert (refused.status, (root / "matrix.toml").exists()) == (2, False)
+    assert "the variable TEST_STATUS_DIR" in refused.err
+
+
+def test_init_on_stdout_and_by_force(venvgrid: Command, tmp_path: Path) -> None:
+    """`-o -` writes no file; a file that is there stays, but for --force; what is missing is said beside it."""
+    tox = "[tox]\nenvlist = py311, py311-dev\n[testenv]\ndeps = dev: https://h/x.zip\ncommands = pytest -q\n"
+    (tmp_path / "tox.ini").write_text(tox, encoding="utf-8")
+    shown = venvgrid("init", "--from", "tox", "-o", "-", cwd=tmp_path)
+    assert (shown.status, tomllib.loads(shown.out)["test"]["command"]) == (0, ["pytest", "-q"])
+    assert "not written: py311-dev: https://h/x.zip" in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["tox.ini"]
+    (tmp_path / "matrix.toml").write_text("mine", encoding="utf-8")
+    refused = venvgrid("init", cwd=tmp_path)
+    assert (refused.status, (tmp_path / "matrix.toml").read_text(encoding="utf-8")) == (2, "mine")
+    assert "venvgrid init --force" in refused.err
+    assert venvgrid("init", "--force", cwd=tmp_path).status == 0
+    assert (tmp_path / "matrix.toml").read_text(encoding="utf-8").startswith("# Made from tox.ini")

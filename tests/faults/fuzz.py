@@ -96,9 +96,10 @@ def _pylock(data: bytes) -> None:
 
 
 def _written(source: ParsedSource) -> None:
-    groups, notes = variants.group(source, ())
-    if groups:
-        loading.parse(matrix_toml.render(groups, notes, source.source), file=HERE / "matrix.toml", running="3.12")
+    made = variants.group(source, {})
+    if made.groups:
+        text = matrix_toml.render(made.groups, made.notes, made.lost, source.source)
+        loading.parse(text, file=HERE / "matrix.toml", running="3.12")
 
 
 def _tox(data: bytes) -> None:

@@ -9,8 +9,6 @@ import pytest
 from conftest import SETUPTOOLS
 from worlds import FLAT, MATRIX, run
 
-from venvgrid.migration import scaffold
-
 if TYPE_CHECKING:
     from conftest import Command, Write
 
@@ -137,7 +135,6 @@ def test_a_first_grid_of_a_flat_project_is_green(venvgrid: Command, project: Wri
     assert venvgrid("init", cwd=root).status == 0
     outcome, reason, _ = run(venvgrid, root)
     assert outcome == "passed", reason
-    assert "python" in scaffold.suggest({})
 
 
 def test_an_editable_project_is_the_checkout(venvgrid: Command, project: Write) -> None:

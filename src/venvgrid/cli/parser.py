@@ -285,8 +285,11 @@ def _add_helpers(commands: Commands[Parser]) -> None:
         dest="source",
         metavar="SOURCE",
         help="a file of another runner: tox.ini, tox.toml, noxfile.py (read, never executed), pyproject.toml, "
-        "hatch.toml or a workflow; or tox, nox, hatch to search for it",
+        "hatch.toml or a workflow; or tox, nox, hatch to search for it (default: what is there, else the declarations "
+        "of the project)",
     )
+    parser.add_argument("-o", "--output", metavar="FILE", help="the file to write, - for stdout (default: matrix.toml)")
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser = _command(
         commands, "schema", "print the JSON Schema of a file, for editors and programs", help_texts.SCHEMA_EXAMPLES
     )

@@ -47,7 +47,7 @@ def load(file: Path | None, *, cwd: Path, running: str | None = None, grid: str 
 
 
 def parse(text: str, *, file: Path, running: str | None = None, grid: str = "") -> Config:
-    """Build a Config from the text of `file`; on the disk, only the existence of the project's folder is checked.
+    """Build a Config from the text of `file`; the requirements files that [install] names are read.
 
     Raises:
         ConfigError: no valid TOML, or one or more mistakes.
@@ -93,13 +93,14 @@ def _config(section: Section, source: Source, running: str, settled: Mapping[str
         if item.pre
     )
     name, planning = read_planning(table.table("plan"), found)
+    project = read_project(table.table("project"), root)
     config = Config(
         file=source.file,
         root=root,
         grid=section.name,
         axes=found,
-        project=read_project(table.table("project"), root),
-        install=read_install(table.table("install")),
+        project=project,
+        install=read_install(table.table("install"), root, project.path),
         test=read_test(table.table("test"), [axis.name for axis in found]),
         excludes=read_rules(section.excludes, found, root, include=False, inherited=section.has_excludes_of_top),
         includes=(*read_rules(section.includes, found, root, include=True), *may_fail),

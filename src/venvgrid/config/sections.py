@@ -9,8 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.config import axis_values, placeholders, values
+from venvgrid.config import axis_values, placeholders, requirement_files, values
 from venvgrid.config.reader import joined
+from venvgrid.config.requirement_files import Listed
 from venvgrid.config.values import BadValueError, choice, nearest, shown, text
 from venvgrid.model import InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, SuiteOptions
 from venvgrid.model.config import EMPTY
@@ -25,6 +26,7 @@ PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise", "skip-missing-interpreters")
 INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
 TEST = (
+    "before",
     "command",
     "reports",
     "smoke",
@@ -122,13 +124,22 @@ def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def read_install(table: Table) -> InstallOptions:
-    """Read [install]."""
+def read_install(table: Table, root: Path, project: Path) -> InstallOptions:
+    """Read [install], and the requirements files that it names, relative to `root`.
+
+    `project` is the folder of the project: a requirements file may name it (`-e .`), and it is installed anyhow.
+    """
     table.only(INSTALL)
     default = InstallOptions()
+
+    def requirement(raw: object) -> Listed:
+        return requirement_files.read(text(raw), root, project)
+
+    listed = table.take_all("requires", requirement) if "requires" in table.values else (Listed(default.requires),)
+    constraints = table.take_all("constraints", lambda raw: requirement_files.read_constraint(text(raw), root))
     return InstallOptions(
-        requires=_unique(table.take_all("requires", values.requirement, default.requires)),
-        constraints=_unique(table.take_all("constraints", values.constraint)),
+        requires=_unique(tuple(line for item in listed for line in item.requires)),
+        constraints=_unique(tuple(line for item in (*listed, *constraints) for line in item.constraints)),
         only_binary=table.take("only-binary", values.flag, default.only_binary),
         source_builds=_unique(table.take_all("source-builds", values.distribution_name, default.source_builds)),
         as_of=table.take("as-of", axis_values.as_of, default.as_of),
@@ -166,7 +177,14 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
     command = table.take_all("command", argument, default.command)
     if table.values.get("command") == [] or (command and not command[0].strip()):
         table.wrong("command", 'needs a program, such as ["pytest"]')
+
+    def program(raw: object) -> tuple[str, ...]:
+        if not isinstance(raw, list) or not raw or not all(isinstance(item, str) for item in raw) or not raw[0].strip():
+            raise BadValueError(f'expected a command such as ["python", "make.py"], got {shown(raw)}')
+        return tuple(map(argument, raw))
+
     return SuiteOptions(
+        before=table.take_all("before", program),
         command=command,
         reports=table.take("reports", reports, default.reports),
         smoke=_unique(table.take_all("smoke", values.module_name)),

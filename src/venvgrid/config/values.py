@@ -210,17 +210,18 @@ def module_name(raw: object) -> str:
 
 
 def requirement(raw: object) -> str:
-    """Read a PEP 508 requirement; a URL only as "name @ https://…" or "name @ file:…"."""
+    """Read a PEP 508 requirement; a URL only as "name @ https://…", "name @ git+https://…" or "name @ file:…"."""
     value = text(raw).strip()
     if value.startswith("-"):
-        raise BadValueError(f'{shown(value)} is an option; only requirements such as "pytest>=8" are allowed here')
+        allowed = 'requirements such as "pytest>=8", "-r FILE" and "-c FILE" are allowed here'
+        raise BadValueError(f"{shown(value)} is an option; only {allowed}")
     try:
         parsed = Requirement(value)
     except InvalidRequirement as error:
         why = str(error).splitlines()[0]
         raise BadValueError(f'{shown(value)} is no valid requirement, such as "pytest>=8" ({why})') from None
-    if parsed.url is not None and not parsed.url.startswith(("https://", "file:")):
-        raise BadValueError(f'{shown(value)}: a URL must be written as "name @ https://…"')
+    if parsed.url is not None and not parsed.url.startswith(("https://", "file:", "git+")):
+        raise BadValueError(f'{shown(value)}: a URL must be written as "name @ https://…" or "name @ git+https://…"')
     return value
 
 

@@ -19,7 +19,7 @@ from venvgrid.environments.manifest import EMPTY_FOLDER, entry_at, take
 from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
-from venvgrid.installers.base import InstallRequest
+from venvgrid.installers.base import InstallRequest, built_from_source
 from venvgrid.model import Distribution, InfrastructureError, InstallMode, tool_support
 from venvgrid.model.names import normalise
 from venvgrid.project.local_wheels import path_of
@@ -230,7 +230,10 @@ class Builder:
         wanted = replace(
             request,
             only_binary=self.config.install.only_binary and request.editable is None,
-            source_builds=self.config.install.source_builds,
+            source_builds=(
+                *self.config.install.source_builds,
+                *built_from_source(f"{item.name} @ {item.direct}" for item in request.distributions if item.direct),
+            ),
             offline=self.offline,
         )
         if problem := self.installer_for(request.interpreter).install(wanted):

@@ -5,6 +5,7 @@ Each installer is a module with a frozen value that has the methods of `Installe
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -153,6 +154,9 @@ def failure(completed: Completed, name: str) -> str:
     return unfinished(completed, name) or output
 
 
+_DIRECT = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>(?:git\+|https?://)[^\s;#]+)")
+
+
 @contextmanager
 def requirement_files(request: ResolveRequest) -> Iterator[Path]:
     """Yield a temporary folder with the files requirements.txt and constraints.txt of a request."""
@@ -180,6 +184,12 @@ def without_dates(distributions: Iterable[Distribution]) -> tuple[str, ...]:
     """Return the note about distributions from places of find-links, to which no cut-off date applies."""
     names = ", ".join(f"{item.name} {item.version}" for item in distributions)
     return (f"as-of does not count for {names}: a place of find-links has no upload dates",) if names else ()
+
+
+def built_from_source(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in direct references to repositories and source archives: who asks for these wants a build."""
+    found = (_DIRECT.match(line) for line in lines)
+    return tuple(match["name"] for match in found if match and not match["url"].endswith(".whl"))
 
 
 def binary_options(request: ResolveRequest | InstallRequest) -> list[str]:

@@ -157,7 +157,8 @@ def _distribution(package: Package, folder: Path) -> Distribution:
 
     archive, vcs, version = package.archive, package.vcs, str(package.version or "")
     if vcs:
-        direct = direct_url(f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}", vcs.subdirectory)
+        place = vcs.url or _uri(folder, str(vcs.path))
+        direct = direct_url(f"{vcs.type}+{place}@{vcs.commit_id}", vcs.subdirectory)
         return Distribution(name=package.name, version=version, direct=direct)
     if archive:
         hashes = tuple(f"{name}:{value}" for name, value in archive.hashes.items() if value and name != "none")

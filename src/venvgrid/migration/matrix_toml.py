@@ -13,6 +13,7 @@ from venvgrid.config.toml_writer import block, inline, key, strings, table, text
 from venvgrid.migration.factoring import factor
 from venvgrid.migration.readers import commands
 from venvgrid.migration.scaffold import range_of
+from venvgrid.model import python_releases
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
@@ -21,21 +22,27 @@ if TYPE_CHECKING:
     from venvgrid.migration.model import VariantGroup
 
 _DEFAULTS = {
-    "install": '"wheel"', "extras": "[]", "groups": "[]", "requires": '["pytest"]', "constraints": "[]",
+    "before": "[]", "install": '"wheel"', "extras": "[]", "groups": "[]", "requires": '["pytest"]', "constraints": "[]",
     "resolution": '"highest"', "command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]",
 }  # fmt: skip
+MAX_LINE = 100  # characters that are easy to read
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def render(groups: Sequence[VariantGroup], notes: Sequence[str], source: str) -> str:
-    """Return the file: the first group outside of all grids, each other one in a [grid.NAME]."""
+def render(groups: Sequence[VariantGroup], notes: Sequence[str], lost: Sequence[str], source: str) -> str:
+    """Return the file: the first group outside of all grids, each other one in a [grid.NAME].
+
+    `lost` says which environments of the source are not in it and why, `notes` what else differs.
+    """
     lines = [f"# Made from {source}. `venvgrid plan` shows the grid, `venvgrid run` runs it.", ""]
     used: set[str] = set()
     for number, group in enumerate(groups):
         prefix = f"grid.{_grid_name(group.name, used)}." if number else ""
         lines += _grid(group, prefix, groups[0] if number else None)
+    if lost:
+        lines += ["# Not written, because a configuration cannot express it:", *(f"# - {note}" for note in lost), ""]
     if notes:
-        lines += ["# What could not be carried over:", *(f"# - {note}" for note in notes)]
+        lines += ["# What differs:", *(f"# - {note}" for note in notes)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -55,7 +62,7 @@ def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Itera
     yield from _table(f"{prefix}project", _changed(_project, group, above))
     values = {name: _sorted(name, known) for name, known in found.axes.items()}
     if above and "python" in inherited and "python" not in values:
-        values = {"python": _sorted("python", inherited["python"])[-1:], **values}
+        values = {"python": [_default_python(inherited["python"])], **values}
     axes = {name: _values(name, known) for name, known in values.items()}
     axes |= {name: "false" for name in inherited if name not in found.axes and name != "python"}
     yield from _table(f"{prefix}axes", {_axis(name): value for name, value in axes.items()}, always=not prefix)
@@ -73,6 +80,13 @@ def _grid(group: VariantGroup, prefix: str, above: VariantGroup | None) -> Itera
         yield from [f"# test.env also has {', '.join(more)}, as above.", ""]
 
 
+def _default_python(values: Sequence[str]) -> str:
+    """Return the Python for a grid whose source names none: the newest release among those of the main grid."""
+    newest = Version(python_releases.NAMES[-1])
+    plain = [value for value in _sorted("python", values) if re.fullmatch(r"[0-9.]+", value)]
+    return next((value for value in reversed(plain) if Version(value) <= newest), _sorted("python", values)[-1])
+
+
 def _table(name: str, keys: Mapping[str, str], *, always: bool = False) -> list[str]:
     return table(name, keys) if keys or always else []
 
@@ -85,7 +99,8 @@ def _project(group: VariantGroup) -> dict[str, str]:
 def _install(group: VariantGroup) -> dict[str, str]:
     requires = group.requires
     if requires and commands.kind(group.command) == "pytest":
-        names = {normalise(Requirement(item).name) for item in requires}
+        plain = [item for item in requires if not item.startswith("-")]
+        names = {*(normalise(Requirement(item).name) for item in plain), *group.named}
         requires = requires if "pytest" in names else ("pytest", *requires)
     return _written({"requires": requires, "constraints": group.constraints, "resolution": group.resolution})
 
@@ -93,10 +108,17 @@ def _install(group: VariantGroup) -> dict[str, str]:
 def _test(group: VariantGroup) -> dict[str, str]:
     command = () if group.command == ("pytest",) else group.command
     reports = "exit-status" if command and commands.kind(command) != "pytest" else ""
-    found = _written({"command": command, "reports": reports, "pass-env": group.pass_env})
+    found = {"before": _commands(group.before)} if group.before else {}
+    found |= _written({"command": command, "reports": reports, "pass-env": group.pass_env})
     if group.env:
         found["env"] = inline({key(name): text(value) for name, value in group.env.items()})
     return found
+
+
+def _commands(commands_: Sequence[Sequence[str]]) -> str:
+    listed = list(map(strings, commands_))
+    short = f"[{', '.join(listed)}]"
+    return short if len(short) <= MAX_LINE else block(listed)
 
 
 def _written(settings: Mapping[str, str | tuple[str, ...]]) -> dict[str, str]:
@@ -135,4 +157,4 @@ def _version_order(value: str) -> tuple[int, Version]:
 
 def _list(values: Sequence[str]) -> str:
     short = strings(values)
-    return short if len(short) <= 100 else block(map(text, values))  # noqa: PLR2004  (a line that is easy to read)
+    return short if len(short) <= MAX_LINE else block(map(text, values))

@@ -17,7 +17,8 @@ MAIN_NAMES = ("test", "tests")  # usual names of the session or job that runs th
 class Settings:
     """What to install and run.
 
-    `requires` are PEP 508 requirements; `install` is as in [project], "" for the default.
+    `requires` and `constraints` are as in [install]: PEP 508, or files; `named` are the normalised names in the files.
+    `install` is as in [project], "" for the default; `before` is as in [test].
     """
 
     requires: tuple[str, ...] = ()
@@ -26,6 +27,8 @@ class Settings:
     groups: tuple[str, ...] = ()
     install: str = ""
     resolution: str = ""
+    named: tuple[str, ...] = ()
+    before: tuple[tuple[str, ...], ...] = ()
     command: tuple[str, ...] = ()  # placeholders as in [test]
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     pass_env: tuple[str, ...] = ()
@@ -36,7 +39,7 @@ class Variant(Settings):
     """One environment of the source.
 
     `python` is as in the python axis, "" for any. `grid` is the name of a grid of its own, or "". `label` is its name
-    without the Python. `missing` are requirements that cannot be carried over.
+    without the Python. `missing` is what it needs and a configuration cannot express: it must not be written.
     """
 
     name: str
@@ -46,16 +49,20 @@ class Variant(Settings):
     may_fail: bool = False
     grid: str = ""
     missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()  # what could not be carried over
+    notes: tuple[str, ...] = ()  # what differs, and does not change what is tested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedSource:
-    """A parsed source: its variants, names of environments without tests, and what could not be carried over."""
+    """A parsed source: its variants, names of environments without tests, and what differs.
+
+    `unused` are environments that run only when they are asked for by name.
+    """
 
     source: str
     variants: tuple[Variant, ...] = ()
     skipped: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -76,10 +83,15 @@ def subtable(table: Any, key: str) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Notes:
-    """Collects distinct notes of what cannot be carried over."""
+    """Collects distinct notes: what differs (`lines`), and what makes a grid untrue if it is left out (`lost`)."""
 
     lines: dict[str, None] = field(default_factory=dict)
+    lost: dict[str, None] = field(default_factory=dict)
 
     def add(self, note: str) -> None:
-        """Add a note."""
+        """Add a note of what differs."""
         self.lines.setdefault(" ".join(note.split()))
+
+    def lose(self, note: str) -> None:
+        """Add a note of what an environment needs and a configuration cannot express."""
+        self.lost.setdefault(" ".join(note.split()))

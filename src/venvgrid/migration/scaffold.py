@@ -3,53 +3,55 @@
 from __future__ import annotations
 
 import re
-from configparser import Error as ConfigParserError
-from configparser import RawConfigParser
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvgrid.config import config_file, toml_writer
+from venvgrid.migration import declared, layout
 from venvgrid.migration.model import subtable
 from venvgrid.model import InfrastructureError, UsageError, python_releases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
-MAX_EXAMPLES = 3  # dependencies that the file mentions
-TEST_NAMES = ("test", "tests", "testing")
-OTHER_NAMES = ("dev",)
+    from venvgrid.migration.declared import Declared
+    from venvgrid.migration.layout import Layout
 
-_LAST_PATCH = 99  # of a minor: no CPython had as many
+MAX_LINE = 100  # characters that are easy to read
+MAX_EXAMPLES = 3  # dependencies that the file mentions
+
 _FIRST_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
-def suggest(pyproject: Mapping[str, Any], *, installable: bool = True) -> str:
+def suggest(known: Declared, found: Layout, available: Collection[str] = ()) -> str:
     """Return the text of a first matrix.toml.
 
     Args:
-        pyproject: the parsed pyproject.toml, {} if there is none; values of a wrong shape are ignored.
-        installable: whether there is a project to build; without one, cells contain only the packages of [install].
+        known: what the project declares.
+        found: where its tests are, and what else they need.
+        available: the Pythons of this machine ("3.12", "3.13t"); empty if they are unknown.
     """
+    requires = found.requires or ("pytest",)
     lines = [
         "# Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it.",
         "",
-        *_project_lines(pyproject, installable=installable),
+        *_project_lines(known, found),
         "[axes]",
-        _python_line(minors(pyproject)),
-        *_dependency_lines(pyproject),
+        *_python_lines(declared.minors(known), available),
+        *_dependency_lines(known),
         _line('# env.NAME = ["a", "b"]', "an environment variable"),
         _line('# as-of = ["release", "today"]', "with the dependencies of the pins' time, and of now"),
         "",
         "[install]",
-        _line('requires = ["pytest"]', "what the tests need besides the project"),
+        *_requires_lines(requires),
+        *(f"# {note}" for note in found.notes),
         "",
         "[test]",
-        'command = ["pytest"]',
+        f"command = {toml_writer.strings(found.command)}",
         _line('# timeout = "10m"', "of a cell"),
         _line('# smoke = ["your_package"]', "imported first"),
         _line('# env = { NAME = "value" }', "for all cells"),
@@ -64,108 +66,61 @@ def _line(setting: str, comment: str) -> str:
     return f"{setting:<31} # {comment}"
 
 
-def write(folder: Path, text: str | None = None) -> Path:
-    """Write matrix.toml into `folder` and return its path; by default its text is that of `suggest`.
+def write(folder: Path, text: str, *, name: str = config_file.FILE_NAME, force: bool = False) -> Path:
+    """Write a configuration into `folder` and return its path.
 
     Raises:
-        UsageError: a configuration exists already.
-        ConfigError: pyproject.toml is no valid TOML.
+        UsageError: a configuration exists already, and `force` is not given.
         InfrastructureError: it cannot be written.
     """
-    target = folder / config_file.FILE_NAME
+    target = folder / name
     source = folder / config_file.PYPROJECT
-    pyproject = declared(folder)
-    if "venvgrid" in subtable(pyproject, "tool"):
-        raise UsageError(f"{source} has [tool.venvgrid] already; nothing was written. Edit it, or remove it first")
-    installable = bool({"project", "build-system"} & pyproject.keys()) or any(
-        (folder / name).exists() for name in ("setup.py", "setup.cfg")
-    )
-    if text is None:
-        text = suggest(pyproject, installable=installable)
+    hint = "Edit it, remove it first, or type: venvgrid init --force"
+    if not force and name == config_file.FILE_NAME and _is_configured(folder):
+        raise UsageError(f"{source} has [tool.venvgrid] already; nothing was written. {hint}")
     try:
-        with target.open("x", encoding="utf-8", newline="\n") as stream:
+        with target.open("w" if force else "x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except FileExistsError:
-        raise UsageError(f"{target} is there already; nothing was written. Edit it, or remove it first") from None
+        raise UsageError(f"{target} is there already; nothing was written. {hint}") from None
     except OSError as error:
         raise InfrastructureError(f"{target}: cannot be written: {error.strerror or error}") from None
     return target
 
 
-def declared(folder: Path) -> Mapping[str, Any]:
-    """Return the parsed pyproject.toml; if it has no [project], that is filled from setup.cfg.
-
-    Raises:
-        ConfigError: pyproject.toml is no valid TOML.
-    """
-    pyproject = config_file.read_pyproject(folder)
-    if "project" in pyproject:
-        return pyproject
-    parser = RawConfigParser()
-    with suppress(OSError, ConfigParserError, UnicodeDecodeError):
-        parser.read(folder / "setup.cfg", encoding="utf-8")
-    if not parser.has_section("metadata") and not parser.has_section("options"):
-        return pyproject
-
-    def lines(section: str, key: str) -> list[str]:
-        return [line.strip() for line in parser.get(section, key, fallback="").splitlines() if line.strip()]
-
-    extras = parser.options("options.extras_require") if parser.has_section("options.extras_require") else []
-    project = {
-        "requires-python": parser.get("options", "python_requires", fallback=""),
-        "classifiers": lines("metadata", "classifiers"),
-        "dependencies": lines("options", "install_requires"),
-        "optional-dependencies": {name: lines("options.extras_require", name) for name in extras},
-    }
-    return {**pyproject, "project": project}
+def _is_configured(folder: Path) -> bool:
+    return "venvgrid" in subtable(config_file.read_pyproject(folder), "tool")
 
 
-def dependencies(pyproject: Mapping[str, Any]) -> frozenset[str]:
-    """Return the normalised names of the project's dependencies."""
-    return frozenset(canonicalize_name(requirement.name) for requirement in _requirements(pyproject))
+def _requires_lines(requires: Sequence[str]) -> list[str]:
+    comment = "what the tests need besides the project"
+    line = f"requires = {toml_writer.strings(requires)}"
+    if len(line) <= MAX_LINE:
+        return [_line(line, comment)]
+    return [f"# {comment.capitalize()}.", f"requires = {toml_writer.block(map(toml_writer.text, requires))}"]
 
 
-def _requirements(pyproject: Mapping[str, Any]) -> Iterator[Requirement]:
-    """Yield the dependencies of the project that can be parsed."""
-    listed = subtable(pyproject, "project").get("dependencies")
-    for item in listed if isinstance(listed, list) else []:
-        with suppress(InvalidRequirement, TypeError):
-            yield Requirement(item)
-
-
-def minors(pyproject: Mapping[str, Any]) -> list[str]:
-    """Return the minor versions of Python that a project declares: by its bounds, else by its classifiers."""
-    project = subtable(pyproject, "project")
-    lines = project.get("classifiers")
-    listed = python_releases.classified(lines if isinstance(lines, list) else [])
-    known = [minor for minor in python_releases.NAMES if minor in listed]
-    return allowed_minors(project.get("requires-python")) or known
-
-
-def _project_lines(pyproject: Mapping[str, Any], *, installable: bool) -> list[str]:
-    if not installable:
+def _project_lines(known: Declared, found: Layout) -> list[str]:
+    if not known.is_installable:
         return ["[project]", _line('install = "none"', "there is no project here that could be built"), ""]
-    groups = _for_tests(subtable(pyproject, "dependency-groups"))
-    extras = [] if groups else _for_tests(subtable(subtable(pyproject, "project"), "optional-dependencies"))
-    if not groups and not extras:
+    key, names = layout.chosen(known)
+    names = names or list(found.extras)
+    if not names:
         return []
-    key, names = ("groups", groups) if groups else ("extras", extras)
-    line = _line(f"{key} = {toml_writer.strings(names)}", "what the tests need, as pyproject.toml declares it")
+    line = _line(f"{key} = {toml_writer.strings(names)}", "what the tests need, as the project declares it")
     return ["[project]", line, ""]
 
 
-def _for_tests(names: Iterable[str]) -> list[str]:
-    """Return the names of groups or extras for tests."""
-    known = {canonicalize_name(name) for name in names}
-    return sorted(known & set(TEST_NAMES)) or sorted(known & set(OTHER_NAMES))
-
-
-def _python_line(found: Sequence[str]) -> str:
-    if not found:
+def _python_lines(found: Sequence[str], available: Collection[str]) -> list[str]:
+    here = [minor for minor in found if minor in available] if available else list(found)
+    if not here:
         newest = python_releases.NEWEST[1]
         example = f'# python = "3.{newest - 3}..3.{newest}"'
-        return _line(example, "a range, or a list; without it: the Python that runs venvgrid")
-    return _line(f"python = {range_of(found) or toml_writer.strings(found)}", "a range, or a list")
+        return [_line(example, "a range, or a list; without it: the Python that runs venvgrid")]
+    lines = [_line(f"python = {range_of(here) or toml_writer.strings(here)}", "a range, or a list")]
+    if gone := [minor for minor in found if minor not in here]:
+        lines.append(f"# The project also allows {', '.join(gone)}, which this machine does not have.")
+    return lines
 
 
 def range_of(found: Sequence[str]) -> str:
@@ -178,25 +133,12 @@ def range_of(found: Sequence[str]) -> str:
     return f'"{first}..{last}"' if tuple(found) == between else ""
 
 
-def allowed_minors(bound: object) -> list[str]:
-    """Return the minor versions with a patch release that `bound`, a PEP 440 specifier, allows."""
-    if not isinstance(bound, str) or not bound.strip():
-        return []
-    try:
-        allowed = SpecifierSet(bound)
-    except InvalidSpecifier:
-        return []
-    return [
-        minor
-        for minor in python_releases.NAMES
-        if any(allowed.contains(f"{minor}.{patch}") for patch in range(_LAST_PATCH + 1))
-    ]
-
-
-def _dependency_lines(pyproject: Mapping[str, Any]) -> list[str]:
+def _dependency_lines(known: Declared) -> list[str]:
     lines: dict[str, str] = {}  # by name: a dependency may occur once for each marker
-    for requirement in _requirements(pyproject):
-        lines.setdefault(canonicalize_name(requirement.name), _dependency_line(requirement))
+    for text in known.dependencies:
+        with suppress(InvalidRequirement):
+            requirement = Requirement(text)
+            lines.setdefault(canonicalize_name(requirement.name), _dependency_line(requirement))
     return list(lines.values())[:MAX_EXAMPLES] or [_line('# numpy = ["1.26", "2.0"]', '"1.26" means any 1.26.x')]
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.config import config_file, loading
-from venvgrid.migration import matrix_toml, scaffold, variants
-from venvgrid.migration.model import subtable
+from venvgrid.migration import declared, matrix_toml, variants
+from venvgrid.migration.model import MAIN_NAMES, subtable
 from venvgrid.model import ConfigError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from venvgrid.migration.model import ParsedSource
@@ -21,10 +24,32 @@ RUNNERS = {
     "nox": ("noxfile.py",),
     "hatch": ("hatch.toml", "pyproject.toml"),
 }
+_MARKS = {"tox": r"^\[(?:tox:tox|testenv|tool\.tox)\b", "nox": "", "hatch": r"^\[+tool\.hatch\.envs\b"}
 
 
-def translate(source: str, folder: Path) -> tuple[str, list[str]]:
-    """Return the text of a matrix.toml for another runner's file, and notes of what could not be carried over.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """The text of a matrix.toml; what of its source is not in it (`lost`), and what differs (`notes`)."""
+
+    text: str
+    lost: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    source: str = ""  # the file that it was made from
+
+
+def is_there(runner: str, folder: Path) -> bool:
+    """Whether a project has environments of a runner."""
+    path = next((folder / name for name in RUNNERS[runner] if (folder / name).is_file()), None)
+    if path is None or path.suffix not in {".cfg", ".toml"} or path.name in {"tox.toml", "hatch.toml"}:
+        return path is not None
+    for name in RUNNERS[runner]:
+        if (folder / name).is_file() and re.search(_MARKS[runner], _text(folder / name), re.MULTILINE):
+            return True
+    return False
+
+
+def translate(source: str, folder: Path, available: Collection[str] = ()) -> Translation:
+    """Translate another runner's file into a matrix.toml; with only Pythons of `available`, if it is given.
 
     `source` is a path, or the name of a runner whose files are in `folder`; `folder` has requirements files too.
 
@@ -33,16 +58,52 @@ def translate(source: str, folder: Path) -> tuple[str, list[str]]:
         ConfigError: pyproject.toml is no TOML.
     """
     path, parsed = _read(source, folder)
-    project = scaffold.declared(folder)
-    groups, notes = variants.group(parsed, scaffold.dependencies(project))
-    if not groups:
+    known = declared.read(folder)
+    if available:
+        parsed = _only(_spread(parsed, declared.minors(known)), available, path.name)
+    made = variants.group(parsed, declared.names(known))
+    if not made.has_main:
+        raise UsageError(
+            f"{path.name}: nothing was written, because its main environments need what a configuration cannot express:"
+            + "".join(f"\n  - {line}" for line in made.lost)
+            + "\nChange that there, or write matrix.toml by hand: `venvgrid init` makes a first one"
+        )
+    if not made.groups:
         raise UsageError(f"{path.name}: nothing in it runs tests; left out: {', '.join(parsed.skipped)}")
-    text = matrix_toml.render(groups, notes, path.name)
+    text = matrix_toml.render(made.groups, made.notes, made.lost, path.name)
     try:
         loading.build(config_file.parse(text, folder / config_file.FILE_NAME))
     except ConfigError as error:
         raise UsageError(f"{path.name}: its translation is no valid configuration: {error}") from error
-    return text, notes
+    return Translation(text=text, lost=tuple(made.lost), notes=tuple(made.notes), source=path.name)
+
+
+def _spread(parsed: ParsedSource, minors: Sequence[str]) -> ParsedSource:
+    """Return a source whose main environments name no Python ("py") with the Pythons that the project declares."""
+    main = [item for item in parsed.variants if item.grid in {"", *MAIN_NAMES}]
+    if not minors or not main or any(item.python for item in main):
+        return parsed
+    spread = [
+        replace(item, python=minor or item.python, name=f"{item.name} on {minor}" if minor else item.name)
+        for item in parsed.variants
+        for minor in (minors if item in main else ("",))
+    ]
+    note = f"{main[0].name} names no Python: those that the project declares are taken"
+    return replace(parsed, variants=tuple(spread), notes=(*parsed.notes, note))
+
+
+def _only(parsed: ParsedSource, available: Collection[str], name: str) -> ParsedSource:
+    """Return a source without the variants whose Python this machine does not have.
+
+    Raises:
+        UsageError: none is left.
+    """
+    here = tuple(item for item in parsed.variants if not item.python or item.python in available)
+    gone = dict.fromkeys(item.python for item in parsed.variants if item not in here)
+    if gone and not here:
+        raise UsageError(f"{name}: this machine has none of its Pythons ({', '.join(gone)})")
+    note = f"{', '.join(gone)}: left out, because this machine does not have them (all: venvgrid init --from {name})"
+    return replace(parsed, variants=here, notes=(*parsed.notes, *((note,) if gone else ())))
 
 
 def _read(source: str, folder: Path) -> tuple[Path, ParsedSource]:
@@ -71,8 +132,7 @@ def _parse(path: Path, folder: Path, runner: str = "") -> ParsedSource:
     if suffix in {".yml", ".yaml"}:
         from venvgrid.migration.readers import github_workflow  # noqa: PLC0415
 
-        declared = scaffold.declared(folder)
-        return github_workflow.read(text, folder, name, scaffold.minors(declared))
+        return github_workflow.read(text, folder, name, declared.minors(declared.read(folder)))
     from venvgrid.migration.readers import tox, tox_settings  # noqa: PLC0415
 
     if suffix in {".ini", ".cfg"}:

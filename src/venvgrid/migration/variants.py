@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
@@ -18,43 +18,62 @@ from venvgrid.migration.readers import commands
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 MAX_EXCLUDES = 4
-COMMON = ("constraints", "groups", "install", "resolution", "command")  # no axis can hold them
-SETTINGS = ("requires", "extras", "groups", "env", "command", "install", "resolution")
+COMMON = ("constraints", "groups", "install", "resolution", "command", "before", "named")  # no axis can hold them
 
 
-def group(source: ParsedSource, declared: Collection[str]) -> tuple[list[VariantGroup], list[str]]:
-    """Return the groups of a source, the main one first, and notes of what could not be carried over.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouped:
+    """The groups of a source, the main one first; notes of what differs; and what is not written, with the reasons."""
 
-    `declared` are the names of the project's dependencies.
-    """
+    groups: list[VariantGroup]
+    notes: list[str]
+    lost: list[str]
+    has_main: bool = True  # False: the main environments need what a configuration cannot express
+
+
+def group(source: ParsedSource, declared: Mapping[str, str]) -> Grouped:
+    """Return the groups of a source. `declared` has the specifiers of the project's dependencies, by name."""
     notes = Notes(lines=dict.fromkeys(source.notes))
     named: dict[str, list[Variant]] = {}
     skipped = list(source.skipped)
     for variant in source.variants:
         named.setdefault(variant.grid, []).append(variant)
-    chosen = []
-    wanted = _test_runners(source.variants)
-    for name, some in named.items():
-        tested = _installable(_with_tests(some, wanted, skipped), notes)
-        for label, alike in _split_by_settings(tested, declared, notes):
-            chosen.append(_group(label or name, alike, declared, notes))
-        for note in itertools.chain.from_iterable(variant.notes for variant in tested):
+    runners = _test_runners(source.variants)
+    tested = {
+        name: found
+        for name, some in named.items()
+        if (found := _with_tests(some, runners | (_test_runners(some) if _is_main(name) else frozenset()), skipped))
+    }
+    main = min(tested, key=lambda name: (not _is_main(name), "test" not in name, -len(tested[name])), default="")
+    chosen: list[VariantGroup] = []
+    has_main = True
+    for name, some in tested.items():
+        whole = _expressible(some, notes)
+        plain = [item for item in some if not item.label] or some
+        has_main = has_main and (name != main or any(item in whole for item in plain))
+        for label, alike in _split_by_settings(whole, declared):
+            made = _group(label or name, alike, declared, notes)
+            chosen.append(replace(made, name="") if name == main and not label else made)
+        for note in itertools.chain.from_iterable(variant.notes for variant in whole):
             notes.add(note)
     if skipped:
-        notes.add(f"left out, because they run no tests over versions: {_listed(skipped, most=20)}")
-    # The largest one is most likely the main test suite.
-    chosen.sort(key=lambda item: (item.name not in {"", *MAIN_NAMES}, -len(item.cells)))
-    if chosen and chosen[0].name:
-        chosen[0] = replace(chosen[0], name="")
+        notes.add(f"left out, because they run no tests: {_listed(skipped, most=20)}")
+    if source.unused:
+        notes.add(f"left out, because they run only when asked for by name: {_listed(source.unused, most=20)}")
+    chosen.sort(key=lambda item: (bool(item.name), -len(item.cells)))
     chosen = [
         item
         for item in chosen
         if item.cells or not item.name or replace(item, name="", cells=chosen[0].cells) != chosen[0]
     ]
-    return chosen, list(notes.lines)
+    return Grouped(groups=chosen, notes=list(notes.lines), lost=list(notes.lost), has_main=has_main)
+
+
+def _is_main(name: str) -> bool:
+    return name in {"", *MAIN_NAMES}
 
 
 def _test_runners(variants: Sequence[Variant]) -> frozenset[str]:
@@ -69,92 +88,89 @@ def _test_runners(variants: Sequence[Variant]) -> frozenset[str]:
 
 def _with_tests(variants: Sequence[Variant], wanted: frozenset[str], skipped: list[str]) -> list[Variant]:
     """Return the variants that run tests; add the others to `skipped`."""
-    tested = [variant for variant in variants if variant.command and commands.kind(variant.command) in wanted]
+    tested = [
+        variant
+        for variant in variants
+        if variant.command and commands.kind(variant.command) in wanted | commands.RUNNERS
+    ]
     skipped += [variant.name for variant in variants if variant not in tested]
     return tested
 
 
-def _installable(variants: Sequence[Variant], notes: Notes) -> list[Variant]:
-    """Return the variants without those that lack a requirement of their own."""
-    everywhere = set(variants[0].missing).intersection(*(item.missing for item in variants)) if variants else set()
-    selected = [variant for variant in variants if set(variant.missing) <= everywhere]
-    if len(selected) < len(variants):
-        names = _listed([item.name for item in variants if item not in selected])
-        notes.add(f"{names}: what they install has no name to pin")
-    return selected
+def _expressible(variants: Sequence[Variant], notes: Notes) -> list[Variant]:
+    """Return the variants that a configuration can express; the others must not be written as if they were whole."""
+    by_reason: dict[str, list[str]] = {}
+    for variant in variants:
+        for reason in variant.missing:
+            by_reason.setdefault(reason.partition(": ")[2] or reason, []).append(variant.name)
+    for reason, names in by_reason.items():
+        notes.lose(f"{_listed(names)}: {reason}")
+    return [variant for variant in variants if not variant.missing]
 
 
-def _split_by_settings(
-    variants: Sequence[Variant], declared: Collection[str], notes: Notes
-) -> list[tuple[str, Sequence[Variant]]]:
+def _split_by_settings(variants: Sequence[Variant], declared: Mapping[str, str]) -> list[tuple[str, Sequence[Variant]]]:
     """Split variants that differ in more than versions, unless a few axes express that; the largest has no name."""
     if not variants:
         return []
     is_uniform = len(set(map(_settings_key, variants))) == 1
-    if is_uniform or _is_simple(_group("", variants, declared, Notes()), variants):
+    if is_uniform or _is_simple(variants, declared):
         return [("", variants)]
-    labels: dict[str, list[Variant]] = {}
+    groups: dict[object, list[Variant]] = {}
     for variant in variants:
-        labels.setdefault(variant.label, []).append(variant)
-    groups: dict[object, dict[str, list[Variant]]] = {}
-    for label, some in labels.items():
-        alike = _harmonised(some, notes)
-        groups.setdefault(_settings_key(alike[0]), {})[label] = alike
-    main, *others = sorted(groups.values(), key=lambda found: (-sum(map(len, found.values())), len(next(iter(found)))))
-    return [
-        ("", list(itertools.chain(*main.values()))),
-        *((_name(list(found), list(main)), list(itertools.chain(*found.values()))) for found in others),
-    ]
+        groups.setdefault(_settings_key(variant), []).append(variant)
+    main, *others = sorted(
+        groups.values(), key=lambda some: (-len(some), len(some[0].env), len(some[0].requires), len(some[0].label))
+    )
+    labels = _labels(main)
+    return [("", main), *((_name(_labels(some), labels) or some[0].name, some) for some in others)]
+
+
+def _labels(variants: Sequence[Variant]) -> list[str]:
+    return list(dict.fromkeys(variant.label for variant in variants))
 
 
 def _settings_key(variant: Variant) -> object:
     """Return the settings that an axis of versions cannot express."""
-    names = frozenset(normalise(Requirement(text).name) for text in variant.requires)
-    settings = (tuple(sorted(variant.env.items())), variant.extras, variant.groups, variant.command)
-    return names, settings, variant.install, variant.resolution
-
-
-def _harmonised(variants: Sequence[Variant], notes: Notes) -> list[Variant]:
-    """Set the settings of all variants of a label to the most common ones, the simplest of equals."""
-    counted = Counter(map(_settings_key, variants))
-    plain = min(variants, key=lambda item: (-counted[_settings_key(item)], len(item.env), len(item.requires)))
-    odd = [item for item in variants if _settings_key(item) != _settings_key(plain)]
-    for item in odd:
-        names = [name for name in SETTINGS if getattr(item, name) != getattr(plain, name)]
-        notes.add(f"{item.name}: {', '.join(names)} of its own; it gets those of {plain.name}")
-    return [_with_settings_of(item, plain) if item in odd else item for item in variants]
+    versions, others = _by_name(variant.requires)
+    names = frozenset(f"{name}[{','.join(sorted(item.extras))}]" for name, item in versions.items())
+    settings = (tuple(sorted(variant.env.items())), frozenset(variant.extras), frozenset(variant.groups))
+    commands_ = (variant.before, variant.command, tuple(sorted(variant.axes)))
+    return names, others, settings, commands_, variant.install, variant.resolution, frozenset(variant.constraints)
 
 
 def _name(labels: Sequence[str], others: Sequence[str]) -> str:
-    """Return a name for a group: the factors that all of its labels have and the others do not."""
+    """Return a name for a group: the factors that all of its labels have and the others do not, or ""."""
+    if set(labels) & set(others):
+        return ""
     first, *rest = [label.split("-") for label in labels]
     elsewhere = {factor for label in others for factor in label.split("-")}
     common = [factor for factor in first if all(factor in other for other in rest)]
-    return "-".join(factor for factor in common if factor not in elsewhere) or "-".join(common) or labels[0] or "plain"
+    return "-".join(factor for factor in common if factor not in elsewhere) or "-".join(common) or labels[0]
 
 
-def _is_simple(whole: VariantGroup, variants: Sequence[Variant]) -> bool:
+def _is_simple(variants: Sequence[Variant], declared: Mapping[str, str]) -> bool:
     """Whether axes express the variants without many excludes, and only versions and one setting differ."""
+    read = [_by_name(variant.requires) for variant in variants]
+    if len({others for _, others in read}) > 1 or any(
+        len({frozenset(versions[name].extras) for versions, _ in read if name in versions}) > 1
+        for name in {name for versions, _ in read for name in versions}
+    ):
+        return False
+    has_extras = {name for versions, _ in read for name, item in versions.items() if item.extras}
+    if any(name not in versions for name in has_extras for versions, _ in read):
+        return False
+    if any(len({getattr(item, name) for item in variants}) > 1 for name in COMMON):
+        return False
+    whole = _group("", variants, declared, Notes())
     names = whole.cells[0] if whole.cells else {}
     values = {name: {cell[name] for cell in whole.cells} for name in names}
-    settings = [
-        name for name in names if name.startswith("env.") or name == "extras" or values[name] == {ABSENT, LATEST}
-    ]
-    others = ("command", "install", "resolution", "groups")
-    alike = all(len({getattr(item, name) for item in variants}) == 1 for name in others)
+    settings = [name for name in names if name.startswith("env.") or name == "extras" or ABSENT in values[name]]
     excludes = factoring.factor(whole.cells).excludes
-    return alike and len(settings) <= 1 and len(excludes) <= (0 if settings else MAX_EXCLUDES)
+    return len(settings) <= 1 and len(excludes) <= (0 if settings else MAX_EXCLUDES)
 
 
-def _with_settings_of(variant: Variant, plain: Variant) -> Variant:
-    """Return a variant with the settings of another one, but its own Python and versions."""
-    versions = _by_name(variant.requires)
-    requires = [str(versions.get(name, asked)) for name, asked in _by_name(plain.requires).items()]
-    return replace(plain, name=variant.name, python=variant.python, axes=variant.axes, requires=tuple(requires))
-
-
-def _group(name: str, variants: Sequence[Variant], declared: Collection[str], notes: Notes) -> VariantGroup:
-    variants, requires, axes = _requirements(variants, declared, notes)
+def _group(name: str, variants: Sequence[Variant], declared: Mapping[str, str], notes: Notes) -> VariantGroup:
+    requires, axes = _requirements(variants, declared)
     env, variables = _split([dict(variant.env) for variant in variants], missing="")
     extras = {variant.extras for variant in variants}
     cells, may_fail = [], []
@@ -178,42 +194,28 @@ def _group(name: str, variants: Sequence[Variant], declared: Collection[str], no
         extras=next(iter(extras)) if len(extras) == 1 else (),
         env=env,
         pass_env=tuple(dict.fromkeys(item for variant in variants for item in variant.pass_env)),
-        **{key: _most_common(key, variants, notes) for key in COMMON},
+        **{key: getattr(variants[0], key) for key in COMMON},
     )
 
 
-def _requirements(
-    variants: Sequence[Variant], declared: Collection[str], notes: Notes
-) -> tuple[list[Variant], list[str], list[dict[str, str]]]:
-    """Return the variants that axes can express, their common requirements, and the others as values of axes."""
+def _requirements(variants: Sequence[Variant], declared: Mapping[str, str]) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the common requirements of variants, and the differing ones as values of axes."""
     read = [_by_name(variant.requires) for variant in variants]
-    names = list(dict.fromkeys(name for found in read for name in found))
-    differing = [name for name in names if len({str(found.get(name)) for found in read}) > 1]
-    selected = []
-    for variant, found in zip(variants, read, strict=True):
-        if addresses := [name for name in differing if name in found and found[name].url]:
-            notes.add(f"{variant.name}: {found[addresses[0]]} is an address, and no value of an axis")
-        else:
-            selected.append((variant, found))
-    if not selected:
-        return list(variants), [], [{} for _ in variants]
-    common = []
-    missing = {name: LATEST if name in declared else ABSENT for name in names}
+    names = list(dict.fromkeys(name for versions, _ in read for name in versions))
+    common, differing = [], []
     for name in names:
-        asked = {str(found[name]): found[name] for _, found in selected if name in found}
-        is_everywhere = all(name in found for _, found in selected)
-        if len(asked) == 1 and is_everywhere:
-            differing = [item for item in differing if item != name]
-            common += list(asked)
-        elif any(item.extras for item in asked.values()):
-            extras = ",".join(sorted({extra for item in asked.values() for extra in item.extras}))
-            common.append(f"{name}[{extras}]")
-            missing[name] = LATEST
-            if not is_everywhere:
-                notes.add(f"{name}[{extras}] is installed in all cells: an axis has no extras")
-    differing = [name for name in differing if any(name in found for _, found in selected)]
-    values = [{name: _value(found.get(name), missing[name]) for name in differing} for _, found in selected]
-    return [variant for variant, _ in selected], common, values
+        asked = {str(versions.get(name)): versions.get(name) for versions, _ in read}
+        one = next(item for item in asked.values() if item is not None)
+        if len(asked) == 1:
+            common.append(str(one))
+            continue
+        differing.append(name)
+        if one.extras:
+            common.append(f"{name}[{','.join(sorted(one.extras))}]")
+    missing = {name: (declared[name] or LATEST) if name in declared else ABSENT for name in names}
+    values = [{name: _value(versions.get(name), missing[name]) for name in differing} for versions, _ in read]
+    others = [text for text in variants[0].requires if text in read[0][1]] if variants else []
+    return [*common, *others], values
 
 
 def _value(requirement: Requirement | None, missing: str) -> str:
@@ -227,15 +229,24 @@ def _bound(text: str) -> int:
     return 0 if text.startswith((">", "=", "~")) else 1 if text.startswith("<") else 2
 
 
-def _by_name(requirements: Iterable[str]) -> dict[str, Requirement]:
+def _by_name(requirements: Iterable[str]) -> tuple[dict[str, Requirement], frozenset[str]]:
+    """Split requirements into those that may be values of an axis, by name, and all others as they are written."""
     found: dict[str, Requirement] = {}
+    others: list[str] = []
     for text in requirements:
+        if text.startswith("-"):
+            others.append(text)
+            continue
         parsed = Requirement(text)
-        if (known := found.get(normalise(parsed.name))) and known.marker == parsed.marker:
-            parsed.specifier &= known.specifier
-            parsed.extras |= known.extras
-        found[normalise(parsed.name)] = parsed
-    return found
+        name = normalise(parsed.name)
+        if parsed.url or parsed.marker:
+            others.append(text)
+        elif name in found:
+            found[name].specifier &= parsed.specifier
+            found[name].extras |= parsed.extras
+        else:
+            found[name] = parsed
+    return found, frozenset(others)
 
 
 def _split(found: Sequence[Mapping[str, str]], missing: str) -> tuple[dict[str, str], list[dict[str, str]]]:
@@ -244,17 +255,6 @@ def _split(found: Sequence[Mapping[str, str]], missing: str) -> tuple[dict[str, 
     differing = [name for name in names if len({item.get(name) for item in found}) > 1]
     common = {name: found[0][name] for name in names if name not in differing}
     return common, [{name: item.get(name, missing) for name in differing} for item in found]
-
-
-def _most_common(name: str, variants: Sequence[Variant], notes: Notes) -> Any:
-    counted = Counter(getattr(variant, name) for variant in variants)
-    best: Any = counted.most_common(1)[0][0]
-    if others := [variant for variant in variants if getattr(variant, name) != best]:
-        example = getattr(others[0], name)
-        text = example if isinstance(example, str) else " ".join(example)
-        names = _listed([variant.name for variant in others])
-        notes.add(f"{names}: {name} of its own ({text[:80] or 'none'}); the others' is used")
-    return best
 
 
 def _python_order(python: str) -> tuple[int, Version, str]:

@@ -98,6 +98,7 @@ class InstallOptions:
 class SuiteOptions:
     """`[test]`: what runs in each cell. `timeout` and `grace_period` are seconds; `timeout` None means no limit."""
 
+    before: tuple[tuple[str, ...], ...] = ()  # commands that run first, in the environment
     command: tuple[str, ...] = ("pytest",)
     reports: str = "pytest"
     smoke: tuple[str, ...] = ()

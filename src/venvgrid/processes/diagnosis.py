@@ -90,6 +90,15 @@ def last_exception(completed: Completed) -> tuple[str, str]:
     return "", lines[-1] if lines else f"exit status {completed.exit_code}"
 
 
+def unfinished(completed: Completed) -> str:
+    """Return why a command did not end by itself, or ""."""
+    if completed.timed_out:
+        return f"it was stopped after {completed.duration:.0f} s"
+    if completed.over_memory:
+        return "it exceeded its memory limit"
+    return f"it was killed by {completed.signal}" if completed.signal else completed.error
+
+
 def headline(text: str) -> str:
     """Return the most telling line of a tool's output: the last exception, else the last error, else the last line."""
     lines = [line.strip() for line in _unwrapped(text) if line.strip()]

@@ -12,8 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.config.axis_values import LATEST
-from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest, ResolveResult, Unresolvable
+from venvgrid.config import axis_values
+from venvgrid.installers.base import (
+    Resolved,
+    ResolveFailed,
+    ResolveRequest,
+    ResolveResult,
+    Unresolvable,
+    built_from_source,
+)
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
@@ -112,7 +119,7 @@ class Resolver:
         return entry
 
     def _behind(self, cell: Cell, needs: Requirements, found: Resolved, python: str, cutoff: str) -> Iterator[str]:
-        if needs.resolution is Resolution.HIGHEST and LATEST in cell.axes.values():
+        if needs.resolution is Resolution.HIGHEST and axis_values.LATEST in cell.axes.values():
             from venvgrid.resolving.version_policies import not_newest  # noqa: PLC0415  (few axes have this value)
 
             lines = (
@@ -159,12 +166,13 @@ class Resolver:
         return "other distributions of the cell require"
 
     def _request(self, needs: Requirements, interpreter: Interpreter, cutoff: str) -> ResolveRequest:
+        requirements = self._requirements(needs, interpreter)
         return ResolveRequest(
             interpreter=interpreter,
-            requirements=self._requirements(needs, interpreter),
+            requirements=requirements,
             constraints=self.config.install.constraints,
             only_binary=self.config.install.only_binary,
-            source_builds=self.config.install.source_builds,
+            source_builds=(*self.config.install.source_builds, *built_from_source(requirements)),
             resolution=needs.resolution,
             cutoff=cutoff,
             offline=self.offline,

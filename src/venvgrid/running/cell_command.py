@@ -51,6 +51,11 @@ class CellCommands:
         code = "".join(f"import {module}\n" for module in self.config.test.smoke)
         return self._command(task, (str(task.environment.python), "-c", code), self.variables(task, scratch))
 
+    def preparation(self, task: TestTask, command: tuple[str, ...], scratch: Path) -> Command:
+        """Return a command of `test.before`."""
+        argv = fill(command, task.cell, str(task.environment.python))
+        return self._command(task, argv, self.variables(task, scratch))
+
     def log_of(self, cell: Cell) -> Path:
         """Return the log file of a cell."""
         return self.folder / "logs" / f"{cell.id}.log"

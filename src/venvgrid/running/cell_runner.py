@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import shutil
 import tempfile
 import time
@@ -19,7 +20,7 @@ from venvgrid.model.result import Footprint
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.outcomes.causes import blame, remedies
 from venvgrid.outcomes.witness import Ran, Witnessed
-from venvgrid.processes.diagnosis import last_exception
+from venvgrid.processes.diagnosis import headline, last_exception, unfinished
 from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 
 COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
+
+
+MAX_SHOWN_COMMAND = 100  # characters, in a reason
 
 
 class PollingRunner(Protocol):
@@ -114,7 +118,7 @@ class CellRunner:
         self, task: TestTask, post: Post, scratch: Path, witnessed: list[Witnessed]
     ) -> tuple[CellResult, frozenset[str]]:
         """Return the result, and the files that were imported after the tests had changed them."""
-        broken = self._smoke(task, scratch)
+        broken = self._smoke(task, scratch) or self._prepare(task, scratch)
         if broken is not None:
             return broken, frozenset()
         attempt = leaked = 0
@@ -156,17 +160,47 @@ class CellRunner:
             return replace(base_result(task.cell, task.entry), outcome=Outcome.CANCELLED, reason="stopped by the user")
         kind, message = last_exception(completed)
         reason = f"import {', '.join(modules)} failed: {kind + ': ' if kind else ''}{message}"
+        return self._broken(task, reason, (kind or "smoke", message), completed)
+
+    def _prepare(self, task: TestTask, scratch: Path) -> CellResult | None:
+        """Run `test.before`; return the result of a cell whose commands failed or installed something, or None."""
+        if not self._suite.before:
+            return None
+        locked = record.installed(task.environment.site)
+        for command in self._suite.before:
+            completed = self.run(self.commands.preparation(task, command, scratch))
+            shown = f"`{shlex.join(command)[:MAX_SHOWN_COMMAND]}` of test.before"
+            if completed.cancelled:
+                result = base_result(task.cell, task.entry)
+                return replace(result, outcome=Outcome.CANCELLED, reason="stopped by the user")
+            if not completed.ok:
+                message = unfinished(completed) or headline(completed.stdout)
+                return self._broken(task, f"{shown} failed: {message}", ("before", message), completed)
+            now = record.installed(task.environment.site)
+            if changed := sorted(name for name in {*locked, *now} if locked.get(name) != now.get(name)):
+                name = changed[0]
+                versions = f"{locked.get(name, 'absent')} → {now.get(name, 'absent')}"
+                reason = f"{shown} changed what is installed: {name} {versions}; write it into install.requires instead"
+                return self._untested(task, Outcome.MISMATCH, reason, judgement.mismatch(reason))
+        return None
+
+    def _broken(self, task: TestTask, reason: str, error: tuple[str, str], completed: Completed) -> CellResult:
+        """Return the result of a cell in which the command `completed` failed; `error` is its kind and message."""
+        kind, message = error
         failure = Failure(
             test="",
-            kind=kind or "smoke",
+            kind=kind,
             message=message,
             signature=signatures.signature(kind, message, "", ""),
             longrepr=completed.stdout[-20_000:],
             hint=remedies.of_failure(message),
         )
+        return self._untested(task, Outcome.BROKEN_ENV, reason, failure)
+
+    def _untested(self, task: TestTask, outcome: Outcome, reason: str, failure: Failure) -> CellResult:
         return replace(
             base_result(task.cell, task.entry),
-            outcome=Outcome.BROKEN_ENV,
+            outcome=outcome,
             reason=reason,
             attempts=1,
             failures=_with_blame((failure,), task),

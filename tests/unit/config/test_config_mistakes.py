@@ -36,7 +36,7 @@ def mistakes(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: command, reports, smoke, imports, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
+        ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: before, command, reports, smoke, imports, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
         ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, exclude, include, install, test, grid)"),
         ("test = 1", "test: expected a table, [test], got the number 1"),
         ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),
@@ -71,8 +71,12 @@ def mistakes(text: str) -> list[str]:
         ('[axes]\nresolutions = ["lowest"]', "axes.resolutions: is no axis; did you mean 'resolution'?"),
         ('[axes]\nextra = ["a"]', "axes.extra: is no axis; did you mean 'extras'?"),
         ('[project]\nextras = "plot"', "project.extras: expected a list of strings: [\"plot\"], got 'plot'"),
-        ('[install]\nrequires = ["-r x.txt"]', "install.requires[0]: '-r x.txt' is an option; only requirements such as \"pytest>=8\" are allowed here"),
-        ('[install]\nrequires = ["x @ git+ssh://h/x"]', "install.requires[0]: 'x @ git+ssh://h/x': a URL must be written as \"name @ https://…\""),
+        ('[install]\nrequires = ["--pre"]', "install.requires[0]: '--pre' is an option; only requirements such as \"pytest>=8\", \"-r FILE\" and \"-c FILE\" are allowed here"),
+        ('[install]\nrequires = ["-r x.txt"]', f"install.requires[0]: there is no file 'x.txt' (looked for {FILE.parent / 'x.txt'})"),
+        ('[install]\nrequires = ["./nowhere"]', "install.requires[0]: './nowhere': there is no such folder"),
+        ('[test]\nbefore = ["make x"]', "test.before[0]: expected a command such as [\"python\", \"make.py\"], got 'make x'"),
+        ('[test]\nbefore = [["make", "{axis:numpy}"]]', "test.before[0]: the placeholder '{axis:numpy}' names no axis (axes: python)"),
+        ('[install]\nrequires = ["x @ hg+ssh://h/x"]', "install.requires[0]: 'x @ hg+ssh://h/x': a URL must be written as \"name @ https://…\" or \"name @ git+https://…\""),
         ('[install]\nconstraints = ["x[y]<2"]', "install.constraints[0]: 'x[y]<2': a constraint cannot have extras"),
         ('[install]\nonly-binary = "yes"', "install.only-binary: expected true or false (without quotes), got 'yes'"),
         ('[test]\ncommand = "pytest -x"', "test.command: expected a list of strings: [\"pytest -x\"], got 'pytest -x'"),

@@ -12,19 +12,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid.config import loading
-from venvgrid.migration import scaffold
+from venvgrid.migration import declared, initial, layout, scaffold
 from venvgrid.model import ConfigError, InfrastructureError, UsageError
 
 FILE = Path(__file__).resolve().parent / "matrix.toml"
 
 
-def pythons(declared: object) -> tuple[str, ...]:
-    text = scaffold.suggest({"project": {"requires-python": declared}})
+def suggest(pyproject: dict[str, Any], *, installable: bool = True) -> str:
+    """Return the suggestion for a parsed pyproject.toml."""
+    fields = declared.from_pyproject(pyproject)
+    return scaffold.suggest(declared.Declared(**fields, is_installable=installable), layout.Layout())
+
+
+def write(folder: Path) -> Path:
+    """Write what `venvgrid init` writes."""
+    return scaffold.write(folder, initial.make(folder).text)
+
+
+def pythons(bound: object) -> tuple[str, ...]:
+    text = suggest({"project": {"requires-python": bound}})
     return loading.parse(text, file=FILE, running="running").axes[0].values
 
 
 @pytest.mark.parametrize(
-    ("declared", "values"),
+    ("bound", "values"),
     [
         (">=3.11", ("3.11", "3.12", "3.13", "3.14")),
         (">=3.12.3,<3.14", ("3.12", "3.13")),
@@ -37,9 +48,9 @@ def pythons(declared: object) -> tuple[str, ...]:
         (None, ("running",)),
     ],
 )
-def test_the_python_axis(declared: object, values: tuple[str, ...]) -> None:
+def test_the_python_axis(bound: object, values: tuple[str, ...]) -> None:
     """The axis holds the minors of which requires-python allows a release; without one, the running Python is used."""
-    assert values == pythons(declared)
+    assert values == pythons(bound)
 
 
 def test_the_whole_text() -> None:
@@ -55,7 +66,7 @@ def test_the_whole_text() -> None:
 # Which combinations venvgrid tests. `venvgrid plan` shows the grid, `venvgrid run` runs it.
 
 [project]
-extras = ["tests"]              # what the tests need, as pyproject.toml declares it
+extras = ["tests"]              # what the tests need, as the project declares it
 
 [axes]
 python = "3.9..3.14"            # a range, or a list
@@ -76,11 +87,11 @@ command = ["pytest"]
 
 # [[exclude]]                   # cells that you do not want; those that cannot exist are found without this
 # python = "<3.10"
-""" == scaffold.suggest(pyproject)
+""" == suggest(pyproject)
 
 
 @pytest.mark.parametrize(
-    ("declared", "groups", "extras"),
+    ("pyproject", "groups", "extras"),
     [
         ({"dependency-groups": {"test": [], "dev": []}}, ("test",), ()),
         ({"dependency-groups": {"dev": []}}, ("dev",), ()),
@@ -89,17 +100,15 @@ command = ["pytest"]
         ({"dependency-groups": {"test": []}, "project": {"optional-dependencies": {"test": []}}}, ("test",), ()),
     ],
 )
-def test_groups_and_extras(declared: dict[str, Any], groups: tuple[str, ...], extras: tuple[str, ...]) -> None:
+def test_groups_and_extras(pyproject: dict[str, Any], groups: tuple[str, ...], extras: tuple[str, ...]) -> None:
     """Declared groups or extras for tests are used, those named test before dev."""
-    project = loading.parse(scaffold.suggest(declared), file=FILE).project
+    project = loading.parse(suggest(pyproject), file=FILE).project
     assert (groups, extras) == (project.groups, project.extras)
 
 
 def test_commented_settings_work_when_uncommented() -> None:
     """Every example in the file is one that the parser takes."""
-    text = scaffold.suggest(
-        {"project": {"requires-python": ">=3.9", "dependencies": ["numpy>=1.22", "zope.interface"]}}
-    )
+    text = suggest({"project": {"requires-python": ">=3.9", "dependencies": ["numpy>=1.22", "zope.interface"]}})
     header, rest = text.split("\n", 1)
     got = loading.parse(rest.replace("\n# ", "\n"), file=FILE)
     assert ["python", "numpy", "zope.interface", "env.NAME", "as-of"] == [axis.name for axis in got.axes]
@@ -138,7 +147,7 @@ def test_commented_settings_work_when_uncommented() -> None:
 )
 def test_any_pyproject_gives_a_valid_file(pyproject: Any, installable: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     """Whatever pyproject.toml holds, the suggestion is a valid configuration."""
-    text = scaffold.suggest(pyproject, installable=installable)
+    text = suggest(pyproject, installable=installable)
     assert {"axes", "install", "test"} <= tomllib.loads(text).keys()
     assert loading.parse(text, file=FILE).axes
 
@@ -146,7 +155,7 @@ def test_any_pyproject_gives_a_valid_file(pyproject: Any, installable: bool) -> 
 def test_write_makes_a_file_that_load_finds(tmp_path: Path) -> None:
     """What init writes is what plan and run read."""
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nrequires-python = ">=3.12"\n', encoding="utf-8")
-    assert tmp_path / "matrix.toml" == scaffold.write(tmp_path)
+    assert tmp_path / "matrix.toml" == write(tmp_path)
     got = loading.load(None, cwd=tmp_path)
     assert (("3.12", "3.13", "3.14"), "wheel") == (got.axes[0].values, got.project.install.value)
 
@@ -155,7 +164,7 @@ def test_write_makes_a_file_that_load_finds(tmp_path: Path) -> None:
 def test_write_without_pyproject(tmp_path: Path, name: str, install: str) -> None:
     """A folder that holds no project gets a configuration that builds none."""
     (tmp_path / name).touch()
-    scaffold.write(tmp_path)
+    write(tmp_path)
     assert install == loading.load(None, cwd=tmp_path).project.install.value
 
 
@@ -163,12 +172,12 @@ def test_write_overwrites_nothing(tmp_path: Path) -> None:
     """A configuration that is there already stays as it is, in either file."""
     (tmp_path / "matrix.toml").write_text("mine", encoding="utf-8")
     with pytest.raises(UsageError, match="is there already; nothing was written"):
-        scaffold.write(tmp_path)
+        write(tmp_path)
     assert "mine" == (tmp_path / "matrix.toml").read_text(encoding="utf-8")
     (tmp_path / "matrix.toml").unlink()
     (tmp_path / "pyproject.toml").write_text("[tool.venvgrid]", encoding="utf-8")
     with pytest.raises(UsageError, match=r"has \[tool.venvgrid\] already"):
-        scaffold.write(tmp_path)
+        write(tmp_path)
     assert ["pyproject.toml"] == [path.name for path in tmp_path.iterdir()]
 
 
@@ -176,11 +185,11 @@ def test_write_beside_a_broken_pyproject(tmp_path: Path) -> None:
     """A pyproject.toml that cannot be read is said, with its line, and nothing is written."""
     (tmp_path / "pyproject.toml").write_text("a = ", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"pyproject\.toml:1:5: not valid TOML"):
-        scaffold.write(tmp_path)
+        write(tmp_path)
     assert not (tmp_path / "matrix.toml").exists()
 
 
 def test_write_where_nothing_can_be_written(tmp_path: Path) -> None:
     """A folder that is not there is an error with its path, no traceback."""
     with pytest.raises(InfrastructureError, match=r"matrix\.toml: cannot be written: "):
-        scaffold.write(tmp_path / "nowhere")
+        scaffold.write(tmp_path / "nowhere", "")

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.migration import scaffold
+from venvgrid.config import config_file
+from venvgrid.interpreters.provider import InterpreterProvider
+from venvgrid.migration import initial, scaffold, translate
+from venvgrid.model import UsageError
+from venvgrid.processes import runner
+from venvgrid.storage.directories import cache_folder
 
 if TYPE_CHECKING:
     import argparse
 
     from venvgrid.cli.terminal import Terminal
 
+STDOUT = "-"
+
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """Write matrix.toml into this folder and say what to type next."""
-    text: str | None = None
-    lost: list[str] = []
+    """Write matrix.toml into this folder, or to stdout, and say what to type next."""
+    folder, output = Path.cwd(), arguments.output or config_file.FILE_NAME
+    if output != STDOUT and os.path.lexists(folder / output) and not arguments.force:
+        hint = "Edit it, remove it first, or type: venvgrid init --force"
+        raise UsageError(f"{folder / output} is there already; nothing was written. {hint}")
     if arguments.source:
-        from venvgrid.migration import translate  # noqa: PLC0415
-
-        text, lost = translate.translate(arguments.source, Path.cwd())
-    path = scaffold.write(Path.cwd(), text)
-    for note in lost:
-        terminal.message(f"not carried over: {note}")
-    terminal.message(f"{path} written; look at it, then type: venvgrid run")
+        made = translate.translate(arguments.source, folder)
+    else:
+        made = initial.make(folder, pythons(terminal))
+    if output == STDOUT:
+        terminal.data(made.text.rstrip("\n"))
+    else:
+        path = scaffold.write(folder, made.text, name=output, force=arguments.force)
+    for line in made.lost:
+        terminal.message(f"not written: {line}")
+    for line in made.notes:
+        terminal.message(f"note: {line}")
+    if output != STDOUT:
+        option = "" if output == config_file.FILE_NAME else f" -c {output}"
+        source = f" from {made.source}" if made.source else ""
+        terminal.message(f"{path} written{source}; look at it, then type: venvgrid{option} run")
     return 0
+
+
+def pythons(terminal: Terminal) -> frozenset[str]:
+    """Return the Pythons of this machine, as values of the python axis."""
+    cache = cache_folder(terminal.environ) / "interpreters"
+    found = InterpreterProvider(environ=terminal.environ, run=runner.run, cache=cache, root=Path.cwd()).found()
+    names = set()
+    for item in found.interpreters:
+        minor = ".".join(item.version.split(".")[:2])
+        prefix = "" if item.implementation == "cpython" else item.implementation
+        names.add(f"{prefix}{minor}{'t' if item.free_threaded else ''}")
+    return frozenset(names)

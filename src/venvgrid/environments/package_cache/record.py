@@ -111,13 +111,16 @@ def _hex(text: str) -> str:
 
 def versions(site: Path, names: tuple[str, ...]) -> dict[str, str]:
     """Return the installed versions of distributions, "" for those that are not installed."""
-    found = dict.fromkeys(names, "")
-    wanted = {normalise(name): name for name in names}
-    if not wanted:
-        return found
+    known = installed(site) if names else {}
+    return {name: known.get(normalise(name), "") for name in names}
+
+
+def installed(site: Path) -> dict[str, str]:
+    """Return the versions of all installed distributions, by normalised name."""
+    found = {}
     with os.scandir(site) as entries:
         for item in entries:
             match = re.fullmatch(r"(.+?)-([^-]+)(?:-[^-]*)?\.(?:dist-info|egg-info)", item.name)
-            if match and normalise(match.group(1)) in wanted:
-                found[wanted[normalise(match.group(1))]] = match.group(2)
+            if match:
+                found[normalise(match.group(1))] = match.group(2)
     return found

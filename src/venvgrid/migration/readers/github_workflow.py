@@ -1,19 +1,18 @@
 """Variants of the jobs of a GitHub Actions workflow: their matrices, and what their steps install and run.
 
-Scripts of steps are parsed line by line, if a line is a plain command; other lines are ignored.
+`workflow_steps` reads what the steps of a job install and run.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
 from venvgrid.migration.readers import commands, pythons, requirements
-from venvgrid.migration.readers.substitution import UNAVAILABLE, drop_unavailable
+from venvgrid.migration.readers.workflow_steps import MACHINE, PYTHON, Job, commands_of, filled
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
 
@@ -21,14 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from venvgrid.migration.readers.requirements import InstallArguments
+
 MAX_COMBINATIONS = 2_000  # combinations of a matrix
 MAX_FILE_LENGTH = 1_000_000  # characters
-PYTHON = re.compile(r"py(?:thon)?(?:[-_]?version)?s?", re.IGNORECASE)
-MACHINE = re.compile(r"os|runs-on|runner|platform|arch(?:itecture)?|image|container|target", re.IGNORECASE)
-_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
-_MATRIX = re.compile(r"matrix\.([\w-]+)|matrix\[['\"]([\w-]+)['\"]\]")
-_INSTALL = re.compile(r"(?:python3? -m |uv )?pip3? install |uv sync|pdm install|poetry install")
-_FLAGS = frozenset({"--no-sync", "--frozen", "--locked", "--all-extras"})
 _RUNNERS = {"tox": "tox.ini or tox.toml", "nox": "noxfile.py", "hatch": "hatch"}
 
 
@@ -38,17 +33,19 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Parse
     Raises:
         UsageError: it is no workflow with a matrix over Pythons.
     """
-    jobs = _parsed(text, source).get("jobs")
+    whole = _parsed(text, source)
+    jobs = whole.get("jobs")
     if not isinstance(jobs, dict):
         raise UsageError(f"{source}: it has no jobs; give a file of .github/workflows")
     notes, variants, skipped = Notes(), [], []
     for name, table in jobs.items():
         if not isinstance(table, dict) or not isinstance(table.get("steps"), list):
             continue
-        job = _Job(name=str(name), table=table, folder=folder)
+        inherited = {key: {**subtable(whole, key), **subtable(table, key)} for key in ("env", "defaults")}
+        job = Job(name=str(name), table={**table, **inherited}, folder=folder)
         found = list(itertools.islice(_variants(job, declared), MAX_COMBINATIONS))
         if any(item.command for item in found) and any(item.python for item in found):
-            variants += [replace(item, notes=tuple(job.notes.lines)) for item in found]
+            variants += [replace(item, notes=tuple(job.notes.lines), missing=tuple(job.notes.lost)) for item in found]
         else:
             skipped.append(job.name)
             if (runner := _runner(job)) and any(item.python for item in found):
@@ -72,21 +69,7 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """A job of the workflow, and its notes."""
-
-    name: str
-    table: Mapping[str, Any]
-    folder: Path
-    notes: Notes = field(default_factory=Notes)
-
-    @property
-    def where(self) -> str:
-        return f"job {self.name}"
-
-
-def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
+def _variants(job: Job, declared: Sequence[str]) -> Iterator[Variant]:
     matrix = _matrix(job, declared)
     include, exclude = _tables(matrix.get("include")), _tables(matrix.get("exclude"))
     known = {key: values for key, values in matrix.items() if key not in {"include", "exclude"}}
@@ -106,10 +89,10 @@ def _variants(job: _Job, declared: Sequence[str]) -> Iterator[Variant]:
             value = repr(str(values[python_key])) if python_key in values else "a combination without one"
             job.notes.add(f"{job.where}: no version of Python in {value}")
             continue
-        yield _variant(job, values, relevant, python, python_key)
+        yield from _variants_of(job, values, relevant, python, python_key)
 
 
-def _matrix(job: _Job, declared: Sequence[str]) -> dict[str, Any]:
+def _matrix(job: Job, declared: Sequence[str]) -> dict[str, Any]:
     """Return the matrix of a job; computed values are replaced by the project's Pythons, or dropped."""
     matrix = subtable(job.table, "strategy").get("matrix")
     if isinstance(matrix, str):
@@ -147,46 +130,53 @@ def _rows(
     return rows
 
 
+def _variants_of(
+    job: Job, values: Mapping[str, Any], relevant: Mapping[str, Any], python: str, python_key: str
+) -> Iterator[Variant]:
+    """Yield the variants of a combination, one for each command that runs tests, or one without a command.
+
+    `relevant` are those of its values that do not select the machine.
+    """
+    argvs, env = commands_of(job, values)
+    steps = commands.sort(argvs, job.folder, job.notes, job.where)
+    for shown in (" ".join(early)[:80] for early in (steps.before[-1] if steps.before else ())):
+        if re.search(r"install|setup|bootstrap|depend|\.sh\b", shown):
+            job.notes.lose(f"{job.where}: `{shown}` (it may install: write what it installs into install.requires)")
+    env, more = requirements.variables(env, job.folder, job.notes, job.where)
+    installs = requirements.parse_arguments([*more, *steps.arguments], job.folder, job.notes, job.where)
+    pairs = list(zip(steps.before, steps.tests, strict=True))
+    pairs = [pair for pair in pairs if "test" in commands.kind(pair[1])] or [((), ())]
+    for number, (before, command) in enumerate(pairs, 1):
+        made = _variant(job, (values, relevant, python, python_key), installs, command)
+        grid = f"{made.grid or 'tests'}-{number}" if number > 1 else made.grid
+        yield replace(made, before=before, env=env, grid=grid)
+
+
 def _variant(
-    job: _Job, values: Mapping[str, Any], relevant: Mapping[str, Any], python: str, python_key: str
+    job: Job,
+    combination: tuple[Mapping[str, Any], Mapping[str, Any], str, str],
+    installs: InstallArguments,
+    command: tuple[str, ...],
 ) -> Variant:
-    """Return the variant of a combination; `relevant` are those of its values that do not select the machine."""
-    env = _env(job.table, values)
-    argvs: list[tuple[str, ...]] = []
-    arguments: list[str] = []
-    for step in job.table["steps"]:
-        if not isinstance(step, dict) or not isinstance(step.get("run"), str):
-            continue
-        if "if" in step and _installs_or_tests(step["run"]):
-            job.notes.add(f"{job.where}: a step `if: {' '.join(str(step['if']).split())[:80]}`")
-            continue
-        lines = list(_lines(_filled(step["run"], values)))
-        arguments += [word for line in lines if _INSTALL.match(line) for word in _arguments(_words(line))]
-        tests = [words for line in lines if (words := _words(line)) and _may_test(line, words)]
-        argvs += [drop_unavailable(list(words), job.notes, job.where) for words in tests]
-        env |= _env(step, values) if tests else {}
-    command = commands.tests(argvs, job.notes, job.where)
-    known = [word for word in arguments if UNAVAILABLE not in word]
-    installs = requirements.parse_arguments(known, job.folder, job.notes, job.where)
+    values, relevant, python, python_key = combination
     others = {key: value for key, value in relevant.items() if key != python_key and isinstance(value, str)}
     pins, guessed = _pins(others, installs.requires, command)
     for key, name in guessed.items():
         job.notes.add(f"{job.where}: what {key} means could not be read; it is taken for versions of {name}")
-    fails = _filled(str(job.table.get("continue-on-error", "")), values).strip().lower()
+    fails = filled(str(job.table.get("continue-on-error", "")), values).strip().lower()
     return Variant(
         name=f"{job.name} ({', '.join(map(str, relevant.values()))})",
         label="-".join(item for item in others.values() if item),
         python=python,
         requires=(*installs.requires, *pins),
         constraints=tuple(installs.constraints),
+        named=tuple(installs.named),
         extras=tuple(dict.fromkeys(installs.extras)),
         groups=tuple(dict.fromkeys(installs.groups)),
         install="editable" if installs.project == "editable" else "",
         resolution=installs.resolution,
         command=command,
-        env=env,
         may_fail=fails == "true",
-        missing=tuple(installs.missing),
         grid="" if job.name in MAIN_NAMES else job.name,
     )
 
@@ -205,65 +195,7 @@ def _pins(
     return pins, guessed
 
 
-def _env(table: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
-    env = {str(key): str(value) for key, value in subtable(table, "env").items()}
-    filled = {key: _filled(value, row) for key, value in env.items() if not _is_about_the_machine(value)}
-    return {key: value for key, value in filled.items() if UNAVAILABLE not in value}
-
-
-def _is_about_the_machine(text: str) -> bool:
-    """Whether a text depends on the Python or the machine, which the cell defines."""
-    keys = [found[1] or found[2] for found in _MATRIX.finditer(text)]
-    return any(PYTHON.fullmatch(key) or MACHINE.fullmatch(key) for key in keys)
-
-
-def _filled(text: str, row: Mapping[str, Any]) -> str:
-    """Replace expressions that are a single value of a row."""
-
-    def one(match: re.Match[str]) -> str:
-        found = _MATRIX.fullmatch(match[1])
-        value = row.get(found[1] or found[2], "") if found else None
-        return value if isinstance(value, str) else UNAVAILABLE
-
-    return _EXPRESSION.sub(one, text)
-
-
-def _lines(script: str) -> Iterator[str]:
-    for line in script.replace("\\\n", " ").splitlines():
-        parts = (part.strip() for part in re.split(r"&&|;(?=\s)", line))
-        yield from (part for part in parts if part and not part.startswith("#"))
-
-
-def _words(line: str) -> tuple[str, ...]:
-    try:
-        words = shlex.split(line, comments=True)
-    except ValueError:
-        return ()
-    while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):  # variables before a command
-        words = words[1:]
-    if words[:2] in (["uv", "run"], ["poetry", "run"], ["pdm", "run"], ["hatch", "run"]):
-        words = words[2:]
-        while words and words[0].startswith("--"):
-            words = words[1 if "=" in words[0] or words[0] in _FLAGS else 2 :]
-    return tuple(words) if not any(word in {"|", ">", ">>", "<"} for word in words) else ()
-
-
-def _arguments(words: Sequence[str]) -> list[str]:
-    """Return the arguments after `install` or `sync`."""
-    verb = next((number for number, word in enumerate(words) if word in {"install", "sync"}), len(words))
-    given = [word for word in words[verb + 1 :] if word not in {*_FLAGS, "--dev"}]
-    return ["-e", ".", *given] if words[verb : verb + 1] == ("sync",) or words[0] in {"pdm", "poetry"} else given
-
-
-def _may_test(line: str, words: Sequence[str]) -> bool:
-    return not _INSTALL.match(line) and "test" in commands.kind(words)
-
-
-def _installs_or_tests(script: str) -> bool:
-    return any(_INSTALL.match(line) or commands.kind(_words(line) or ("",)) == "pytest" for line in _lines(script))
-
-
-def _runner(job: _Job) -> str:
+def _runner(job: Job) -> str:
     scripts = " ".join(str(step.get("run", "")) for step in job.table["steps"] if isinstance(step, dict))
     return next((name for name in _RUNNERS if re.search(rf"\b{name}\b", scripts)), "")
 

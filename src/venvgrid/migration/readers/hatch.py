@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.migration.model import Notes, ParsedSource, Variant, subtable
+from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
 from venvgrid.migration.readers import commands, pythons, requirements, substitution
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 MAX_ENVIRONMENTS = 2_000  # environments
 MAX_DEPTH = 10
@@ -27,7 +30,13 @@ CARRIED = frozenset({
     "dependencies", "extra-dependencies", "dependency-groups", "features", "env-vars", "scripts", "matrix",
     "overrides", "python", "template", "type", "detached", "skip-install", "dev-mode", "description", "installer",
     "default-args", "extra-args", "extra-scripts", "path", "matrix-name-format", "randomize", "parallel", "retries",
-    "retry-delay", "env-include",
+    "retry-delay", "env-include", "env-exclude", "pre-install-commands", "post-install-commands", "platforms",
+})  # fmt: skip
+# An override of another key would be lost.
+OVERRIDDEN = frozenset({
+    "dependencies", "extra-dependencies", "dependency-groups", "features", "env-vars", "scripts", "python",
+    "skip-install", "dev-mode", "description", "pre-install-commands", "post-install-commands", "extra-args",
+    "default-args", "name",
 })  # fmt: skip
 
 
@@ -44,13 +53,11 @@ def read(envs: Mapping[str, Any], folder: Path, source: str) -> ParsedSource:
     variants: list[Variant] = []
     for name in known:
         table = _inherited(name, known)
-        own = Notes()
-        command = _command(name, table, own)
-        if not command or (name == "default" and any("matrix" in other for other in known.values())):
+        found = list(itertools.islice(_variants(name, table, folder), MAX_ENVIRONMENTS))
+        if not found or (name == "default" and any("matrix" in other for other in known.values())):
             skipped.append(name)
-            continue
-        found = list(itertools.islice(_variants(name, table, command, folder, own), MAX_ENVIRONMENTS))
-        variants += [replace(item, notes=tuple(own.lines)) for item in found]
+        else:
+            variants += found
     return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped))
 
 
@@ -64,27 +71,32 @@ def _inherited(name: str, known: Mapping[str, Mapping[str, Any]], depth: int = 0
     above = _inherited(template, known, depth + 1)
     above.pop("matrix", None)
     merged = {**above, **own}
-    for key in ("scripts", "env-vars"):
+    for key in ("scripts", "env-vars", "extra-scripts"):
         if isinstance(above.get(key), dict) and isinstance(own.get(key), dict):
             merged[key] = {**above[key], **own[key]}
     return merged
 
 
-def _command(name: str, table: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
-    scripts = subtable(table, "scripts")
-    if name == TEST_ENVIRONMENT and not {"run"} & scripts.keys():
-        extra, default = table.get("extra-args", []), table.get("default-args", ["tests"])
-        return ("pytest", *map(str, extra), *map(str, default))
-    found = []
+def _argvs(name: str, table: Mapping[str, Any], row: Mapping[str, Any], notes: Notes) -> list[tuple[str, ...]]:
+    """Return the commands of the script that runs the tests, or of none."""
+    scripts = {**subtable(table, "scripts"), **subtable(table, "extra-scripts")}
+    extra = " ".join(map(str, _list(table.get("extra-args"))))
+    if name == TEST_ENVIRONMENT and not {"run"} & subtable(table, "scripts").keys():
+        return [("pytest", *map(str, _list(table.get("extra-args"))), *map(str, table.get("default-args", ["tests"])))]
+    found: list[list[tuple[str, ...]]] = []
     for script in [*(item for item in SCRIPTS if item in scripts), *scripts]:
-        argvs = [
-            substitution.split_command(substitution.Substitution().substitute(line), notes, name)
+        lines = (
+            line.replace("{env:HATCH_TEST_ARGS:}", extra).replace("{env:HATCH_TEST_ARGS}", extra)
             for line in _lines(script, scripts)
-        ]
-        if command := commands.tests(argvs, Notes(), name):
-            found.append(command)
-    pytest = [command for command in found if commands.kind(command) == "pytest"]
-    return (pytest or found or [()])[0]
+        )
+        argvs = [substitution.split_command(_matrix(line, row), notes, name) for line in lines]
+        if commands.sort(argvs, Path(), Notes(), name).tests:
+            found.append(argvs)
+    if not scripts and name in MAIN_NAMES:
+        notes.add(f"{name}: no script of it runs tests; plain pytest is taken")
+        return [("pytest",)]
+    pytest = [argvs for argvs in found if any(commands.kind(command) == "pytest" for command in argvs)]
+    return (pytest or found or [[]])[0]
 
 
 def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
@@ -94,43 +106,88 @@ def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[
         first, _, rest = str(line).removeprefix("- ").partition(" ")
         if first in scripts and first != script and depth < MAX_DEPTH:
             for inner in _lines(first, scripts, depth + 1):
-                yield f"{inner} {rest}".strip()
+                has_place = rest and "{args" in inner
+                yield re.sub(r"\{args(?::[^{}]*)?\}", rest, inner) if has_place else f"{inner} {rest}".strip()
         else:
             yield str(line)
 
 
-def _variants(
-    name: str, table: Mapping[str, Any], command: tuple[str, ...], folder: Path, notes: Notes
-) -> Iterator[Variant]:
-    for key in table.keys() - CARRIED:
-        notes.add(f"{name}: {key}")
+def _variants(name: str, table: Mapping[str, Any], folder: Path) -> Iterator[Variant]:
+    """Yield the variants of an environment: one for each row of its matrix and each command that runs tests."""
     for row in _rows(table):
-        python = pythons.of_version(str(row.get("python", table.get("python", ""))))
+        notes = Notes()
+        for key in table.keys() - CARRIED:
+            if table[key]:
+                notes.lose(f"{name}: {key}")
         applied = _overridden(table, row, notes, name)
-        listed = [str(item) for key in ("dependencies", "extra-dependencies") for item in _list(applied.get(key))]
-        if name == TEST_ENVIRONMENT and "dependencies" not in table:
-            listed = [*TEST_DEPENDENCIES, *listed]
-        filled = [_matrix(item, row) for item in listed]
-        arguments = requirements.parse_arguments(filled, folder, notes, name)
-        # A variable that only repeats the Python would become an axis of its own.
-        variables = {key: str(item) for key, item in dict(applied.get("env-vars", {})).items()}
-        env = {key: _matrix(item, row) for key, item in variables.items() if "{matrix:python" not in item}
-        label = "-".join(str(item) for key, item in row.items() if key not in {"python", "py"})
-        is_built = applied.get("dev-mode") is False or name == TEST_ENVIRONMENT
-        install = "none" if applied.get("skip-install") or applied.get("detached") else "" if is_built else "editable"
-        yield Variant(
-            name=f"{name}.{'-'.join(map(str, row.values()))}" if row else name,
-            label=label,
-            python=python,
-            requires=tuple(arguments.requires),
-            extras=tuple(map(str, _list(applied.get("features")))),
-            groups=tuple(map(str, _list(applied.get("dependency-groups")))),
-            install=install,
-            command=command,
-            env={key: item for key, item in env.items() if substitution.UNAVAILABLE not in item},
-            missing=tuple(arguments.missing),
-            grid="" if "matrix" in table or name in {"default", TEST_ENVIRONMENT} else name,
-        )
+        steps = commands.sort(_argvs(name, applied, row, notes), folder, notes, name)
+        if not steps.tests:
+            return
+        early = [
+            [substitution.split_command(_matrix(str(line), row), notes, name) for line in _list(applied.get(key))]
+            for key in ("pre-install-commands", "post-install-commands")
+        ]
+        sorted_early = [commands.sort(argvs, folder, notes, name, expects_tests=False) for argvs in early]
+        for command in sorted_early[0].left:
+            notes.lose(
+                f"{name}: `{' '.join(command)[:80]}` of pre-install-commands (nothing runs before an installation)"
+            )
+        installed = [word for item in (*sorted_early, steps) for word in item.arguments]
+        first = _variant(name, applied, row, folder, notes, installed)
+        for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1):
+            yield replace(
+                first,
+                before=(*sorted_early[1].left, *before),
+                command=command,
+                grid=first.grid if number == 1 else f"{first.grid or 'tests'}-{number}",
+                notes=tuple(notes.lines),
+                missing=tuple(notes.lost),
+            )
+
+
+def _variant(
+    name: str,
+    applied: Mapping[str, Any],
+    row: Mapping[str, Any],
+    folder: Path,
+    notes: Notes,
+    installed: list[str],
+) -> Variant:
+    asked = str(applied.get("python") or "") if "python" not in row else str(row["python"])
+    python = pythons.of_version(asked)
+    if asked and asked not in {"3", "2", "self"} and not python:
+        notes.lose(f"{name}: no version of Python in {asked!r}")
+    if why := pythons.unsupported(python):
+        notes.lose(f"{name}: {why}")
+    listed = [str(item) for key in ("dependencies", "extra-dependencies") for item in _list(applied.get(key))]
+    if name == TEST_ENVIRONMENT and "dependencies" not in applied:
+        listed = [*TEST_DEPENDENCIES, *listed]
+    # A variable that only repeats the Python would become an axis of its own.
+    variables = {key: str(item) for key, item in dict(applied.get("env-vars", {})).items()}
+    env = {key: _matrix(item, row) for key, item in variables.items() if "{matrix:python" not in item}
+    for key, item in env.items():
+        if substitution.UNAVAILABLE in item and not key.startswith("COVERAGE"):
+            notes.lose(f"{name}: the variable {key}={substitution.display(item)[:60]}")
+    known = {key: item for key, item in env.items() if substitution.UNAVAILABLE not in item}
+    env, arguments = requirements.variables(known, folder, notes, name)
+    arguments = [*(_matrix(item, row) for item in listed), *arguments, *installed]
+    installs = requirements.parse_arguments(arguments, folder, notes, name)
+    is_built = applied.get("dev-mode") is False or name == TEST_ENVIRONMENT
+    is_none = (applied.get("skip-install") or applied.get("detached")) and not installs.project
+    return Variant(
+        name=f"{name}.{'-'.join(map(str, row.values()))}" if row else name,
+        label="-".join(str(item) for key, item in row.items() if key not in {"python", "py"}),
+        python=python,
+        requires=tuple(installs.requires),
+        constraints=tuple(installs.constraints),
+        named=tuple(installs.named),
+        extras=tuple(dict.fromkeys((*map(str, _list(applied.get("features"))), *installs.extras))),
+        groups=tuple(dict.fromkeys((*map(str, _list(applied.get("dependency-groups"))), *installs.groups))),
+        install="none" if is_none else "" if is_built else "editable",
+        resolution=installs.resolution,
+        env=env,
+        grid="" if name in {"default", TEST_ENVIRONMENT, *MAIN_NAMES} else name,
+    )
 
 
 def _rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -141,36 +198,57 @@ def _rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _overridden(table: Mapping[str, Any], row: Mapping[str, Any], notes: Notes, name: str) -> dict[str, Any]:
-    """Return a table with [overrides] for the values of a row of the matrix applied."""
+    """Return a table with [overrides] applied that hold for this system and a row of the matrix."""
     found = dict(table)
+    system = {"linux": "linux", "darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
     for source, by_name in subtable(table, "overrides").items():
-        if source != "matrix" or not isinstance(by_name, dict):
-            notes.add(f"{name}: overrides.{source}")
+        values = {"matrix": row, "platform": {system: system}, "env": os.environ, "name": {}}.get(source)
+        if values is None or not isinstance(by_name, dict) or (source == "name" and by_name):
+            notes.lose(f"{name}: overrides.{source}")
             continue
         for variable, settings in by_name.items():
-            for key, raw in settings.items() if variable in row and isinstance(settings, dict) else ():
+            for key, raw in settings.items() if variable in values and isinstance(settings, dict) else ():
                 plain = key.removeprefix("set-")
-                _apply(found, plain, list(_override_values(raw, str(row[variable]))), is_whole=plain != key)
+                if plain not in OVERRIDDEN:
+                    notes.lose(f"{name}: overrides.{source}.{variable}.{key}")
+                    continue
+                chosen = list(
+                    _override_values(raw, str(values[variable]), system, notes, f"{name}: overrides of {key}")
+                )
+                _apply(found, plain, chosen, is_whole=plain != key)
     return found
 
 
-def _override_values(raw: Any, chosen: str) -> Iterator[Any]:
-    """Yield the values of an override that apply to a value of the matrix."""
+def _override_values(raw: Any, chosen: str, system: str, notes: Notes, where: str) -> Iterator[Any]:
+    """Yield the values of an override that apply to a value of the matrix, on this system."""
     for item in raw if isinstance(raw, list) else [raw]:
         if not isinstance(item, dict):
             yield item
-        elif "if" not in item or chosen in map(str, _list(item["if"])):
-            yield f"{item['key']}={item.get('value', chosen)}" if "key" in item else item.get("value")
+            continue
+        if unknown := item.keys() - {"key", "value", "if", "platform", "env"}:
+            notes.lose(f"{where}: {', '.join(sorted(unknown))}")
+        platforms = [str(name) for name in _list(item.get("platform"))]
+        is_here = not platforms or system in platforms
+        has_variables = all(_holds(str(condition)) for condition in _list(item.get("env")))
+        if is_here and has_variables and ("if" not in item or chosen in map(str, _list(item["if"]))):
+            yield f"{item['key']}={item.get('value', chosen)}" if "key" in item else item.get("value", True)
+
+
+def _holds(condition: str) -> bool:
+    """Whether a condition of variables holds: NAME or NAME=VALUE."""
+    name, equals, value = condition.partition("=")
+    return os.environ.get(name) == value if equals else name in os.environ
 
 
 def _apply(found: dict[str, Any], key: str, values: list[Any], *, is_whole: bool) -> None:
-    if key == "env-vars":
+    if key in {"env-vars", "scripts"}:
         pairs = [str(item).partition("=") for item in values]
         found[key] = {**({} if is_whole else found.get(key, {})), **{name: value for name, _, value in pairs}}
-    elif key in {"dependencies", "extra-dependencies", "features", "dependency-groups"}:
+    elif key in {"python", "skip-install", "dev-mode", "description"}:
+        if values:
+            found[key] = values[-1]
+    else:
         found[key] = [*([] if is_whole else _list(found.get(key))), *values]
-    elif values:
-        found[key] = values[-1]
 
 
 def _matrix(text: str, row: Mapping[str, Any]) -> str:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import ast
 import itertools
+import os
+import re
+import sys
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import config_file
+from venvgrid.migration.declared import allowed_minors
+from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements
-from venvgrid.migration.readers.nox_expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
-from venvgrid.migration.readers.substitution import escape
-from venvgrid.migration.scaffold import allowed_minors
+from venvgrid.migration.readers.substitution import words
 from venvgrid.model import ConfigError, UsageError, python_releases
 
 if TYPE_CHECKING:
@@ -57,13 +60,16 @@ def read(text: str, folder: Path, source: str) -> ParsedSource:
         raise UsageError(f"{source}: it has no function with @nox.session")
     variants: list[Variant] = []
     skipped = []
+    lock = "nox_poetry installs what poetry.lock holds; venvgrid resolves anew: `venvgrid lock` makes a lock"
     for session in sessions:
         found = list(itertools.islice(reader.variants(session), MAX_VARIANTS))
-        runs = [item for item in found if item.command and commands.kind(item.command) not in commands.NOT_TESTS]
-        skipped += [] if runs else [session.name]
-        notes = tuple(reader.notes.get(session.name, Notes()).lines)
-        variants += [replace(item, notes=notes) for item in runs]
-    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped))
+        skipped += [] if found else [session.name]
+        shared = reader.notes.get(session.name, Notes())
+        variants += [
+            replace(item, notes=(*shared.lines, *item.notes), missing=(*shared.lost, *item.missing)) for item in found
+        ]
+    notes = (lock,) if re.search(r"^(?:from|import) nox_poetry\b", text, re.MULTILINE) else ()
+    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped), notes=notes)
 
 
 class _Reader:
@@ -74,7 +80,7 @@ class _Reader:
         self.notes: dict[str, Notes] = {}
         self.functions = {item.name: item for item in tree.body if isinstance(item, ast.FunctionDef)}
         self.top = Scope(call=self._call)
-        self.top.names |= {"__file__": "./noxfile.py"}
+        self.top.names |= {"__file__": "./noxfile.py", "sys.platform": sys.platform, "os.name": os.name}
         for statement in tree.body:
             if isinstance(statement, ast.Assign | ast.AnnAssign):
                 targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
@@ -91,6 +97,13 @@ class _Reader:
             first = next((mark.args[0] for mark in marks if isinstance(mark, ast.Call) and mark.args), None)
             given = options.get("python", options.get("py", first))
             name = value(options.get("name"), self.top)
+            backend = value(options.get("venv_backend"), self.top) if "venv_backend" in options else ""
+            if isinstance(backend, str) and backend.rpartition("|")[2] in {"conda", "mamba", "micromamba", "none"}:
+                own = name if isinstance(name, str) else function.name
+                self.notes.setdefault(own, Notes()).lose(f"{own}: venv_backend={backend!r}")
+            if "system-site-packages" in str(value(options.get("venv_params"), self.top)):
+                own = name if isinstance(name, str) else function.name
+                self.notes.setdefault(own, Notes()).lose(f"{own}: venv_params with --system-site-packages")
             yield NoxSession(
                 name=name if isinstance(name, str) else function.name,
                 function=function,
@@ -116,7 +129,7 @@ class _Reader:
                 if isinstance(listed, list | tuple) and isinstance(found, list | tuple):
                     yield tuple(str(name).strip() for name in listed), tuple(found)
                 else:
-                    self.notes.setdefault(function.name, Notes()).add(f"{function.name}: {ast.unparse(mark)[:100]}")
+                    self.notes.setdefault(function.name, Notes()).lose(f"{function.name}: {ast.unparse(mark)[:100]}")
 
     def variants(self, session: NoxSession) -> Iterator[Variant]:
         """Yield the variants of a session: one for each Python and combination of parameters."""
@@ -132,54 +145,62 @@ class _Reader:
                 several = item if len(names) > 1 and isinstance(item, list | tuple) else (item,)
                 chosen |= dict(zip(names, several, strict=False))
             minor = pythons.of_version(python)
-            if python and not minor:
-                notes.add(f"{session.name}: no version in {python!r}")
+            why = pythons.unsupported(minor) or (f"no version in {python!r}" if python and not minor else "")
+            if why:
+                notes.add(f"{session.name}-{python}: {why}")
                 continue
-            yield from self._variant(session, minor, python, chosen, notes)
+            yield from self._variant(session, minor, python, chosen)
 
     def _declared(self) -> list[str]:
         with suppress(ConfigError):
             return allowed_minors(config_file.read_pyproject(self.folder).get("project", {}).get("requires-python"))
         return []
 
-    def _variant(
-        self, session: NoxSession, minor: str, python: str, chosen: Mapping[str, Any], notes: Notes
-    ) -> Iterator[Variant]:
-        given = session.function.args.args
+    def _variant(self, session: NoxSession, minor: str, python: str, chosen: Mapping[str, Any]) -> Iterator[Variant]:
+        given, notes, where = session.function.args.args, Notes(), session.name
         argument = given[0].arg if given else "session"
         scope = self.top.inner(**chosen)
         scope.names |= {f"{argument}.posargs": [], f"{argument}.python": python or UNKNOWN, argument: SESSION}
-        tracer = SessionTracer(name=session.name, functions=self.functions, top=self.top, notes=notes)
+        scope.names |= {f"{argument}.name": f"{session.name}-{python}".rstrip("-"), f"{argument}.interactive": False}
+        tracer = SessionTracer(name=where, functions=self.functions, top=self.top, notes=notes)
         tracer.trace(session.function.body, scope)
         record = tracer.record
-        command = commands.tests(record.argvs, notes, session.name) if not record.needs_conda else ()
-        if not command:
+        steps = commands.sort([words(argv) for argv in record.argvs], self.folder, notes, where)
+        if not steps.tests and notes.lost and "pytest" in str(record.argvs):
+            yield Variant(name=where, python=minor, command=("pytest",), missing=tuple(notes.lost), grid=where)
+        if not steps.tests or commands.kind(steps.tests[0]) in commands.NOT_TESTS:
             return
-        installs = requirements.parse_arguments(record.arguments, self.folder, notes, session.name)
-        words = {name: str(item) for name, item in chosen.items() if isinstance(item, str | int)}
-        label = "-".join(words.values())
+        env, more = requirements.variables(record.env, self.folder, notes, where)
+        arguments = [*record.arguments, *more, *steps.arguments]
+        installs = requirements.parse_arguments(arguments, self.folder, notes, where)
+        said = {name: str(item) for name, item in chosen.items() if isinstance(item, str | int)}
+        label = "-".join(said.values())
         axes = {
             f"env.{name.upper()}": item
-            for name, item in words.items()
-            if len(item) > 1 and not any(item in word for word in record.arguments)
+            for name, item in said.items()
+            if len(item) > 1 and not any(item in word for word in arguments)
         }
-        used = {name: item for name, item in axes.items() if any(item in word for word in command)}
-        yield Variant(
-            name=f"{session.name}-{python}({label})" if label else f"{session.name}-{python}".rstrip("-"),
-            label=label,
-            python=minor,
-            requires=tuple(installs.requires),
-            constraints=tuple(installs.constraints),
-            extras=tuple(dict.fromkeys(installs.extras)),
-            groups=tuple(dict.fromkeys((*installs.groups, *record.groups))),
-            install=installs.project.replace("wheel", "") if installs.project else "none",
-            resolution=installs.resolution,
-            command=tuple(_parametrised(escape(word), used) for word in command),
-            env=record.env,
-            axes=used,
-            missing=tuple(installs.missing),
-            grid=session.name,
-        )
+        for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1):
+            used = {name: item for name, item in axes.items() if any(item in word for word in command)}
+            yield Variant(
+                name=f"{session.name}-{python}({label})" if label else f"{session.name}-{python}".rstrip("-"),
+                label=label,
+                python=minor,
+                requires=tuple(installs.requires),
+                constraints=tuple(installs.constraints),
+                named=tuple(installs.named),
+                extras=tuple(dict.fromkeys(installs.extras)),
+                groups=tuple(dict.fromkeys((*installs.groups, *record.groups))),
+                install=installs.project.replace("wheel", "") if installs.project else "none",
+                resolution=installs.resolution,
+                before=before,
+                command=tuple(_parametrised(word, used) for word in command),
+                env=env,
+                axes=used,
+                missing=tuple(notes.lost),
+                notes=tuple(notes.lines),
+                grid=session.name if number == 1 else f"{session.name}-{number}",
+            )
 
     def _call(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         """Evaluate a call of nox's own helpers, or return UNKNOWN."""
@@ -198,6 +219,9 @@ class _Reader:
                 return [Groups(tuple(map(str, names)))]
             case "Path" | "PurePath", [str() as path]:
                 return path
+            # What this machine and an empty environment say: nox would read the same here.
+            case (("get" | "getenv"), [str(), *default]) if name in {"os.environ.get", "os.getenv", "environ.get"}:
+                return default[0] if default else None
             case _:
                 return UNKNOWN
 

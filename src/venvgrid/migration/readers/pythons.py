@@ -25,6 +25,13 @@ def of_version(text: str) -> str:
     return _value(found) if found else ""
 
 
+def unsupported(python: str) -> str:
+    """Return why venvgrid does not know a Python, or ""."""
+    found = re.fullmatch(r"(?:pypy)?(\d)\.(\d+)t?", python)
+    is_known = found is None or (int(found[1]), int(found[2])) == (2, 7) or (int(found[1]), int(found[2])) >= (3, 6)
+    return "" if is_known else f"venvgrid knows Python 2.7, 3.6 and newer, not {python}"
+
+
 def _value(found: re.Match[str]) -> str:
     version = f"{found['major']}.{int(found['minor'])}{found['threads']}"
     return f"pypy{version}" if found["name"].startswith("pypy") else version

@@ -1,7 +1,8 @@
 """Substitution of braces in the files of tox and hatch, for one environment. Nothing is executed.
 
 `{posargs:DEFAULT}`, `{env:NAME:DEFAULT}` and `{args:DEFAULT}` become their defaults, the name of the environment
-becomes `{cell}`; a word with a folder that only the runner has is dropped.
+becomes `{cell}`, and a program of the environment's folder its plain name. A word with a folder that only the runner
+has is dropped if it only says where reports go; else the environment is lost.
 """
 
 from __future__ import annotations
@@ -13,14 +14,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from venvgrid.migration.model import Notes
 
 CELL, PYTHON = "\ue000", "\ue001"  # represent our placeholders while braces are literal text
-UNAVAILABLE = "\ue002"
+UNAVAILABLE, SITE = "\ue002", "\ue003"
 MAX_DEPTH = 20
 _FLAGS = frozenset({"-q", "-qq", "-v", "-vv", "-x", "-s", "-l", "-ra", "-rA", "--strict-markers"})
 MAX_BRACES = 10_000  # braces of an environment
 _SAME = {"/": "/", ":": ":", "toxinidir": ".", "tox_root": ".", "root": ".", "envname": CELL, "env_name": CELL}
+_SAME |= {"root:uri": "file:.", "root:real": ".", "pythonsitepackages": UNAVAILABLE}
+_SAME |= dict.fromkeys(("envsitepackagesdir", "env_site_packages_dir"), SITE)
+# The folder of programs is first in PATH.
+_PROGRAMS = re.compile(r"\{(?:envbindir|env_bin_dir|env_dir|envdir)\}(?:/|\{/\})(?:bin/)?(?=[\w.-]+(?:\s|$))")
+# Options of pytest that say where reports go, and what is measured.
+_REPORTS = re.compile(
+    r"--(?:basetemp|junit-?xml|junit-prefix|cov|html|log-file|json|report|resultlog|alluredir|css|profile|benchmark)"
+)
 _SAME |= {"envpython": PYTHON, "env_python": PYTHON, "basepython": PYTHON, "base_python": PYTHON, "home": "~"}
 
 
@@ -33,6 +44,7 @@ class Substitution:
 
     def substitute(self, text: str, depth: int = 0) -> str:
         """Return a text with all braces substituted."""
+        text = _PROGRAMS.sub("", text)
         out, position = [], 0
         while position < len(text):
             if text[position] == "\\" and text[position + 1 : position + 2] in {"{", "}", "#"}:
@@ -73,29 +85,51 @@ def _closing(text: str, start: int) -> int:
 
 
 def split_command(line: str, notes: Notes, where: str) -> tuple[str, ...]:
-    """Split a command into words; drop those that only the source's runner can resolve."""
+    """Split a command into words, with our placeholders."""
     try:
         parts = shlex.split(line, comments=False)
     except ValueError:
-        notes.add(f"{where}: the command `{display(line)[:100]}` has an open quote")
+        notes.lose(f"{where}: the command `{display(line)[:100]}` has an open quote")
         return ()
-    while parts and parts[0] in {"-", "!"}:
-        parts = parts[1:]
-    return drop_unavailable(parts, notes, where)
+    return words(parts)
 
 
-def drop_unavailable(parts: list[str], notes: Notes, where: str) -> tuple[str, ...]:
-    """Drop words that only the source's runner can resolve, and write our placeholders."""
+def words(parts: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a command, with our placeholders, and without tox's marks."""
+    found = list(parts)
+    found[:1] = ["pytest" if word == "py.test" else word for word in found[:1]]
+    while found and found[0] in {"-", "!"}:
+        found = found[1:]
+    if found and re.fullmatch(r"-[A-Za-z{/.][^ ]*", found[0]):  # "-pytest": tox ignores its status
+        found[0] = found[0][1:]
+    return tuple(map(escape, found))
+
+
+def drop_unavailable(parts: Sequence[str], notes: Notes, where: str, *, is_test: bool = True) -> tuple[str, ...]:
+    """Return a command without words that only the source's runner can resolve; they are noted, or lost."""
     found: list[str] = []
     for part in parts:
-        if UNAVAILABLE not in part:
+        measured = (found[-1:] or [""])[0] in {"--cov", "--source"} or part.startswith(("--cov=", "--source="))
+        if SITE in part and measured:  # a package by its name, in place of its folder
+            option, equals, path = part.rpartition("=")
+            found.append(f"{option}{equals}{path.replace(SITE, '').strip('/').replace('/', '.')}")
+            continue
+        if is_test and part.startswith(f"{SITE}/"):
+            path = part.removeprefix(SITE).strip("/")
+            found += ["--pyargs", path.removesuffix(".py").replace("/", ".")] if path else []
+            continue
+        if UNAVAILABLE not in part and SITE not in part:
             found.append(part)
             continue
         # Drop its option as well: that would be left without a value.
         has_option = found[-1:] and found[-1].startswith("-") and "=" not in found[-1] and found[-1] not in _FLAGS
         option = found.pop() if has_option and not part.startswith("-") else ""
-        notes.add(f"{where}: {f'{option} {display(part)}'.strip()} (names a folder or setting of its runner)")
-    return tuple(escape(part) for part in found)
+        shown = f"{option} {display(part)}".strip()
+        if is_test and _REPORTS.match(option or part):
+            notes.add(f"{where}: {shown} is left out (a folder or setting of its runner)")
+        else:
+            notes.lose(f"{where}: {shown} in `{display(' '.join(parts))[:80]}` (only its runner knows the value)")
+    return tuple(found)
 
 
 def escape(text: str) -> str:
@@ -105,4 +139,4 @@ def escape(text: str) -> str:
 
 def display(text: str) -> str:
     """Return a text for notes."""
-    return text.replace(UNAVAILABLE, "…").replace(CELL, "{cell}").replace(PYTHON, "{python}")
+    return text.replace(UNAVAILABLE, "…").replace(SITE, "…").replace(CELL, "{cell}").replace(PYTHON, "{python}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, pythons, requirements, substitution
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,12 +20,29 @@ if TYPE_CHECKING:
 # Not noted: venvgrid does not need them, or does the same anyhow.
 IGNORED = frozenset({
     "description", "package", "wheel_build_env", "base_python", "parallel_show_output", "allowlist_externals",
-    "runner", "download", "usedevelop", "skip_install", "labels", "depends", "ignore_errors", "recreate", "uv_seed",
-    "ignore_outcome", "env_dir", "work_dir", "package_env", "skipsdist", "constrain_package_deps",
-    "use_frozen_constraints", "no_package", "ignore_basepython_conflict", "default_base_python", "pip_pre",
-    "unignore_outcomes", "base", "isolated_build",
+    "download", "usedevelop", "skip_install", "labels", "depends", "ignore_errors", "recreate", "uv_seed",
+    "ignore_outcome", "env_dir", "work_dir", "package_env", "skipsdist", "constrain_package_deps", "no_package",
+    "use_frozen_constraints", "ignore_basepython_conflict", "default_base_python", "unignore_outcomes", "base",
+    "isolated_build", "list_dependencies_command", "terminate_timeout", "suicide_timeout", "interrupt_timeout",
+    "package_tox_env_type", "fail_fast", "args_are_paths", "uv_python_preference", "virtualenv_spec", "tags",
+    "interrupt_post_commands", "env_log_dir", "env_tmp_dir", "env_name", "commands_retry", "platform",
+    "skip_missing_interpreters",
 })  # fmt: skip
-CARRIED = frozenset({"deps", "commands", "extras", "dependency_groups", "set_env", "pass_env", "constraints"})
+CARRIED = frozenset({
+    "deps", "commands", "commands_pre", "extras", "dependency_groups", "set_env", "pass_env", "constraints",
+    "install_command", "change_dir", "pip_pre", "uv_resolution", "runner",
+})  # fmt: skip
+# With these, something else is installed, or it is installed in another way.
+LOST = (
+    "sitepackages",
+    "system_site_packages",
+    "conda",
+    "docker",
+    "pip_pre",
+    "config_settings",
+    "uv_sync",
+    "override_install",
+)
 
 
 def read(file: ToxFile, folder: Path, source: str) -> ParsedSource:
@@ -35,93 +54,161 @@ def read(file: ToxFile, folder: Path, source: str) -> ParsedSource:
     known: dict[str, str] = {}  # the same note is not repeated for each environment
     for item in file.environments:
         own = Notes()
-        variant = _variant(item, core, folder, own)
+        variant = _Reader(item, core, folder, own).variants()
         if isinstance(variant, str):
             notes.add(f"{item.name}: {variant}")
-        elif variant is None:
+        elif not variant:
             skipped.append(item.name)
         else:
             for whole in own.lines:
                 known.setdefault(whole.partition(": ")[2], whole)
             distinct = tuple(whole for whole in own.lines if known.get(whole.partition(": ")[2]) == whole)
-            variants.append(replace(variant, notes=distinct))
-    return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped), notes=tuple(notes.lines))
-
-
-def _variant(made: ToxEnvironment, core: Mapping[str, str], folder: Path, notes: Notes) -> Variant | str | None:
-    """Return the variant of an environment, None if it runs no tests, or why it cannot be carried over."""
-    name, settings = made.name, made.settings
-    factors = name.split("-")
-    python = next(filter(None, map(pythons.of_factor, factors)), "")
-    if not python and any(factor.startswith("pypy") for factor in factors):
-        return "name a version, such as pypy3.10"
-    is_any = factors in (["py"], ["py3"], ["python"], ["python3"])
-    where = name if not python else "tox"
-    if made.argvs is not None:
-        argvs = [substitution.drop_unavailable(argv, notes, where) for argv in made.argvs]
-    else:
-        argvs = [substitution.split_command(line, notes, where) for line in _joined(settings.get("commands", []))]
-    command = commands.tests(argvs, notes, where)
-    if not command:
-        return None
-    if not python and not is_any:
-        if commands.kind(command) != "pytest":
-            return None
-        python = next(filter(None, map(pythons.of_factor, settings.get("base_python", []))), "")
-    arguments = [word for line in settings.get("deps", []) for word in _dependency(line)]
-    arguments += [word for line in settings.get("constraints", []) for word in ("-c", line)]
-    installs = requirements.parse_arguments(arguments, folder, notes, where)
-    if substitution.UNAVAILABLE in "".join(arguments):
-        notes.add(f"{where}: a requirement that names what only tox knows")
-    for key in settings.keys() - CARRIED - IGNORED:
-        if any(settings[key]):
-            notes.add(f"{where}: {key}")
-    return Variant(
-        name=name,
-        label="-".join(factor for factor in factors if factor not in {"py", "py3"} and not pythons.of_factor(factor)),
-        missing=tuple(installs.missing),
-        python=python,
-        requires=tuple(installs.requires),
-        constraints=tuple(installs.constraints),
-        extras=tuple(_items(settings.get("extras", []))),
-        groups=tuple(_items(settings.get("dependency_groups", []))),
-        install=_install(settings, core),
-        command=command,
-        env=_variables(settings.get("set_env", []), notes, where),
-        pass_env=tuple(item for item in _items(settings.get("pass_env", [])) if item != "*"),
-        may_fail=settings.get("ignore_outcome", [""])[:1] in (["True"], ["true"]),
-        grid="" if any(map(pythons.of_factor, factors)) or is_any else name,
+            variants += [replace(found, notes=distinct, missing=tuple(own.lost)) for found in variant]
+    return ParsedSource(
+        source=source,
+        variants=tuple(variants),
+        skipped=tuple(skipped),
+        unused=file.unused,
+        notes=tuple(notes.lines),
     )
+
+
+class _Reader:
+    """Reads one environment."""
+
+    def __init__(self, made: ToxEnvironment, core: Mapping[str, str], folder: Path, notes: Notes) -> None:
+        self.made, self.settings, self.core, self.folder, self.notes = made, made.settings, core, folder, notes
+        self.where = made.name
+
+    def variants(self) -> list[Variant] | str:
+        """Return a variant for each command that runs tests, or why the environment is left out."""
+        name, settings = self.made.name, self.settings
+        factors = name.split("-")
+        python = next(filter(None, map(pythons.of_factor, factors)), "")
+        if not python and any(factor.startswith("pypy") for factor in factors):
+            return "name a version, such as pypy3.10"
+        is_any = factors[0] in {"py", "py3", "python", "python3"}
+        has_python = bool(python) or is_any
+        label = "-".join(
+            factor for factor in factors if factor not in {"py", "py3", "python"} and not pythons.of_factor(factor)
+        )
+        argvs = self._argvs("commands")
+        steps = commands.sort(argvs, self.folder, self.notes, self.where)
+        if not steps.tests and self.notes.lost and "test" in str((argvs, *self.notes.lost)):
+            # Its tests are in a command that cannot be read: nothing takes the place of the environment.
+            return [Variant(name=name, label=label, command=("pytest",), grid="" if has_python else name)]
+        if not steps.tests:
+            return []
+        if not has_python:
+            if commands.kind(steps.tests[0]) != "pytest":
+                return []
+            python = next(filter(None, map(pythons.of_factor, settings.get("base_python", []))), "")
+        if why := pythons.unsupported(python) or self._wrong_platform():
+            return why
+        early = commands.sort(self._argvs("commands_pre"), self.folder, self.notes, self.where, expects_tests=False)
+        env, arguments = requirements.variables(self._variables(), self.folder, self.notes, self.where)
+        arguments += [word for line in settings.get("deps", []) for word in _dependency(line)]
+        arguments += [word for line in settings.get("constraints", []) for word in ("-c", line)]
+        arguments += [*early.arguments, *steps.arguments]
+        installs = requirements.parse_arguments(arguments, self.folder, self.notes, self.where)
+        resolution = next((line for line in settings.get("uv_resolution", []) if line), installs.resolution)
+        self._others()
+        first = Variant(
+            name=name,
+            label=label,
+            python=python,
+            requires=tuple(installs.requires),
+            constraints=tuple(installs.constraints),
+            named=tuple(installs.named),
+            extras=tuple(dict.fromkeys(map(normalise, (*_items(settings.get("extras", [])), *installs.extras)))),
+            groups=tuple(dict.fromkeys((*_items(settings.get("dependency_groups", [])), *installs.groups))),
+            install=self._install(installs.project),
+            resolution=resolution,
+            env=env,
+            pass_env=tuple(_items(settings.get("pass_env", []))),
+            may_fail=settings.get("ignore_outcome", [""])[:1] in (["True"], ["true"]),
+            grid="" if has_python else name,
+        )
+        return [
+            replace(
+                first,
+                name=f"{name} ({number})" if number > 1 else name,
+                before=(*early.left, *before),
+                command=command,
+                grid=f"{first.grid or 'tests'}-{number}" if number > 1 else first.grid,
+            )
+            for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1)
+        ]
+
+    def _argvs(self, key: str) -> list[tuple[str, ...]]:
+        if key in self.made.argvs:
+            return [substitution.words(argv) for argv in self.made.argvs[key]]
+        lines = _joined(self.settings.get(key, []))
+        return [substitution.split_command(line, self.notes, self.where) for line in lines]
+
+    def _variables(self) -> dict[str, str]:
+        found = {}
+        for line in self.settings.get("set_env", []):
+            name, equals, value = line.partition("=")
+            if substitution.UNAVAILABLE in line or substitution.SITE in line or not equals or "|" in name:
+                if "COV" in name:
+                    self.notes.add(f"{self.where}: the variable {substitution.display(line)[:80]} is left out")
+                else:
+                    self.notes.lose(f"{self.where}: the variable {substitution.display(line)[:80]}")
+            else:
+                if substitution.CELL in value:
+                    self.notes.add(f"{self.where}: the name of the environment in {name.strip()} is left out")
+                value = value.strip().replace(substitution.CELL, "")
+                found[name.strip()] = value.replace(substitution.PYTHON, "python")
+        return found
+
+    def _wrong_platform(self) -> str:
+        """Return why the environment is for another system, or ""."""
+        wanted = next(iter(self.settings.get("platform", [])), "")
+        try:
+            fits = not wanted or re.search(wanted, sys.platform) is not None
+        except re.error:
+            fits = True
+        return "" if fits else f"it is for the platform {wanted}"
+
+    def _others(self) -> None:
+        """Note the settings that a configuration has no place for."""
+        settings, where = self.settings, self.where
+        for key in settings.keys() - CARRIED - IGNORED:
+            if any(settings[key]) and (key.startswith(LOST) or key == "sitepackages"):
+                self.notes.lose(f"{where}: {key} = {substitution.display(settings[key][0])[:60]}")
+            elif any(settings[key]) and not key.startswith("_"):
+                self.notes.add(f"{where}: the setting {key} is left out")
+        if settings.get("pip_pre", [""])[:1] in (["true"], ["True"]):
+            self.notes.lose(f'{where}: pip_pre = true (ask for pre-releases by name, such as "NAME>=2.0.dev0")')
+        if (package := next(iter(settings.get("package", [])), "")) in {"external", "deps-only"}:
+            self.notes.lose(f"{where}: package = {package}")
+        folder = next(iter(settings.get("change_dir", [])), ".")
+        if folder not in {".", "./", ""}:
+            shown = substitution.display(folder)
+            self.notes.lose(
+                f"{where}: change_dir = {shown} (a cell runs in the project's folder; give pytest the path)"
+            )
+        words = [word for line in settings.get("install_command", []) for word in line.split()]
+        if strange := [word for word in words if word.startswith("-") and word not in {"-m", *requirements.HARMLESS}]:
+            self.notes.lose(f"{where}: install_command with {' '.join(strange)[:60]}")
+        if any("lock" in line for line in settings.get("runner", [])):
+            self.notes.add(f"{where}: its runner installs from a lock file; type `venvgrid lock` for one of venvgrid")
+
+    def _install(self, project: str) -> str:
+        def has(key: str, *words: str) -> bool:
+            given = [*self.settings.get(key, []), self.core.get(key, "")]
+            return any(str(item).strip().lower() in words for item in given)
+
+        if has("usedevelop", "true") or has("package", "editable", "editable-legacy") or project == "editable":
+            return "editable"
+        is_none = has("skip_install", "true") or has("no_package", "true") or has("package", "skip")
+        return "none" if (is_none or has("skipsdist", "true")) and not project else ""
 
 
 def _dependency(line: str) -> list[str]:
     line = line.strip()
     return line.split(None, 1) if line.startswith("-") else [line]
-
-
-def _install(settings: Mapping[str, Sequence[str]], core: Mapping[str, str]) -> str:
-    def has(key: str, *words: str) -> bool:
-        given = [*settings.get(key, []), core.get(key, "")]
-        return any(str(item).strip().lower() in words for item in given)
-
-    no_package = has("skip_install", "true") or has("no_package", "true")
-    if no_package or (has("skipsdist", "true") and not has("usedevelop", "true")):
-        return "none"
-    if has("usedevelop", "true") or has("package", "editable", "editable-legacy"):
-        return "editable"
-    return ""
-
-
-def _variables(lines: Sequence[str], notes: Notes, where: str) -> dict[str, str]:
-    found = {}
-    for line in lines:
-        name, equals, value = line.partition("=")
-        if substitution.UNAVAILABLE in line or not equals:
-            notes.add(f"{where}: the variable {substitution.display(line)[:80]}")
-        elif not name.strip().startswith("file|"):
-            value = value.strip().replace(substitution.CELL, "").replace(substitution.PYTHON, "python")
-            found[name.strip()] = value
-    return found
 
 
 def _items(lines: Sequence[str]) -> list[str]:
@@ -130,4 +217,4 @@ def _items(lines: Sequence[str]) -> list[str]:
 
 def _joined(lines: Sequence[str]) -> list[str]:
     """Join lines that end in a backslash."""
-    return [line for line in "\n".join(lines).replace("\\\n", " ").splitlines() if line.strip()]
+    return [line for line in re.sub(r"\\[ \t]*\n", " ", "\n".join(lines)).splitlines() if line.strip(" \\")]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_ENVIRONMENTS = 2_000  # environments
 _OLD = {
     "setenv": "set_env", "passenv": "pass_env", "basepython": "base_python", "changedir": "change_dir",
+    "envtmpdir": "env_tmp_dir", "envlogdir": "env_log_dir", "envdir": "env_dir", "toxworkdir": "work_dir",
     "whitelist_externals": "allowlist_externals", "envlist": "env_list", "use_develop": "usedevelop",
 }  # fmt: skip
 _FACTOR_LINE = re.compile(r"(?P<expression>[\w{}.!,-]+):\s+(?P<content>.*)")
@@ -30,15 +31,16 @@ class ToxEnvironment:
 
     name: str
     settings: dict[str, list[str]] = field(default_factory=dict)
-    argvs: list[list[str]] | None = None  # commands, if they are lists of words
+    argvs: dict[str, list[list[str]]] = field(default_factory=dict)  # commands that are lists of words, by key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToxFile:
-    """The environments of a file, and its core settings."""
+    """The environments of env_list, and the core settings of a file."""
 
     environments: tuple[ToxEnvironment, ...]
     core: Mapping[str, str]
+    unused: tuple[str, ...] = ()  # environments that env_list does not name
 
 
 def read_ini(text: str, source: str) -> ToxFile:
@@ -62,13 +64,23 @@ def read_ini(text: str, source: str) -> ToxFile:
         full: values
         for name, values in sections.items()
         if name.startswith("testenv:")
-        for full in (f"testenv:{item}" for item in _expand(name.removeprefix("testenv:")))
+        for full in (f"testenv:{item}" for item in _list(name.removeprefix("testenv:")))
     }
-    names = _list(core.get("env_list", "")) or [name.removeprefix("testenv:") for name in expanded]
+    if not core and "testenv" not in sections and not expanded:
+        raise UsageError(f"{source}: it has no [tox], no [testenv] and no [testenv:NAME]")
+    others = [name.removeprefix("testenv:") for name in expanded]
+    names = _names(_list(core.get("env_list", "")), others, has_base="commands" in sections.get("testenv", {}))
     environments = [_ini_environment(name, sections, expanded) for name in dict.fromkeys(names)]
-    if not environments:
-        raise UsageError(f"{source}: it has no env_list and no [testenv:NAME]")
-    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core)
+    unused = tuple(name for name in dict.fromkeys(others) if name not in names)
+    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core, unused=unused)
+
+
+def _names(listed: list[str], others: list[str], *, has_base: bool) -> list[str]:
+    """Return the environments that tox runs: without env_list only "py", where the base has commands."""
+    if listed:
+        return listed
+    pythons = [name for name in others if re.fullmatch(r"py(?:py)?[23]?\.?[0-9]*(?:-.*)?", name)]
+    return ["py", *pythons] if has_base else others
 
 
 def _ini_environment(
@@ -82,11 +94,12 @@ def _ini_environment(
         if section.startswith("testenv:") and key not in table:
             table = base
         value = table.get(_key(key))
-        return "\n".join(_lines(value, factors)) if value is not None else None
+        return "\n".join(_lines(re.sub(r"\\[ \t]*\n[ \t]*", " ", value), factors)) if value is not None else None
 
     made = ToxEnvironment(name=name)
     braces = substitution.Substitution(reference)
-    for key, value in {**base, **own}.items():
+    for key, raw in {**base, **own}.items():
+        value = re.sub(r"\\[ \t]*\n[ \t]*", " ", raw)
         filled = [braces.substitute(line) for line in _lines(value, factors)]
         # A substituted text may have several lines, each with factors of its own.
         made.settings[key] = [item for line in filled for item in _lines(line, factors)]
@@ -104,12 +117,14 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
     base, own = table.get("env_run_base", {}), table.get("env", {})
     if not isinstance(base, dict) or not isinstance(own, dict):
         raise UsageError(f"{source}: env_run_base and env have to be tables")
-    names = list(itertools.islice(_toml_names(table.get("env_list", [])), MAX_ENVIRONMENTS)) or list(own)
-    if not names:
-        raise UsageError(f"{source}: it has no env_list and no [env.NAME]")
+    if not base and not own:
+        raise UsageError(f"{source}: it has no env_run_base and no [env.NAME]")
+    listed = list(itertools.islice(_toml_names(table.get("env_list", [])), MAX_ENVIRONMENTS))
+    names = _names(listed, list(own), has_base="commands" in base)
     environments = [_toml_environment(name, base | subtable(own, name), table) for name in dict.fromkeys(names)]
     core = {key: str(value) for key, value in table.items()}
-    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core)
+    unused = tuple(name for name in own if name not in names)
+    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core, unused=unused)
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -161,8 +176,8 @@ def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, A
         return [braces.substitute(text) for text in _texts(raw, factors, whole)]
 
     for key, raw in table.items():
-        if _key(key) == "commands" and isinstance(raw, list):
-            made.argvs = [flat(command) for command in raw]
+        if _key(key) in {"commands", "commands_pre"} and isinstance(raw, list):
+            made.argvs[_key(key)] = [flat(command) for command in raw]
         elif _key(key) == "set_env" and isinstance(raw, dict):
             made.settings["set_env"] = [f"{variable}={''.join(flat(value))}" for variable, value in raw.items()]
         else:

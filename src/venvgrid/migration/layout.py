@@ -1,0 +1,293 @@
+"""Finds where a project's tests are, how to start them, and what they need that no table declares. Nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import sys
+import warnings
+from configparser import Error as ConfigParserError
+from configparser import RawConfigParser
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from venvgrid.migration.model import Notes, subtable
+from venvgrid.migration.readers import requirements
+from venvgrid.migration.readers.requirements import InstallArguments
+from venvgrid.migration.sources import siblings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from venvgrid.migration.declared import Declared
+
+MAX_FILES = 400  # files of tests that are looked at
+MAX_FILE_BYTES = 1_000_000  # bytes
+TEST_NAMES = ("test", "tests", "testing")
+OTHER_NAMES = ("dev", "develop", "development")
+FOLDERS = ("tests", "test", "testing")
+TEST_FILE = re.compile(r"test_.*\.py|.*_tests?\.py|tests?\.py")
+# Options of pytest, in its configuration, and the plugins that have them.
+PLUGINS = (
+    (r"--cov\b|--no-cov", "pytest-cov"),
+    (r"(?:^|\s)(?:-n[ =]?(?:auto|logical|\d)|--dist\b|--numprocesses)", "pytest-xdist"),
+    (r"^asyncio_mode|^asyncio_default", "pytest-asyncio"),
+    (r"^timeout|--timeout", "pytest-timeout"),
+    (r"^DJANGO_SETTINGS_MODULE|^django_find_project", "pytest-django"),
+    (r"^trio_mode", "pytest-trio"),
+    (r"--benchmark", "pytest-benchmark"),
+    (r"^env\b", "pytest-env"),
+    (r"^mock_use_standalone_module|^mock_traceback", "pytest-mock"),
+    (r"--reruns|^reruns", "pytest-rerunfailures"),
+    (r"--randomly|-p randomly", "pytest-randomly"),
+    (r"--mypy", "pytest-mypy"),
+    (r"--doctest-plus|^doctest_plus", "pytest-doctestplus"),
+    (r"^remote_data_strict|--remote-data", "pytest-remotedata"),
+    (r"--check-links", "pytest-check-links"),
+    (r"--disable-socket|--allow-hosts", "pytest-socket"),
+)
+# Modules that tests import and that are no part of a project, by the distributions that have them.
+MODULES = {
+    **{name: name for name in (
+        "hypothesis", "mock", "freezegun", "responses", "pretend", "sybil", "numpy", "requests", "httpx", "coverage",
+        "trio", "anyio", "parameterized", "ddt", "testfixtures", "flaky", "nose", "simplejson", "ujson", "orjson",
+        "pandas", "lxml", "pytz", "toml", "tomli", "aiohttp", "psutil", "betamax", "moto", "gevent", "greenlet",
+        "exceptiongroup", "cryptography", "django", "flask", "jinja2", "setuptools", "pip", "wheel", "virtualenv",
+        "attrs", "subprocess_tee", "syrupy", "pexpect", "tox", "nox", "docutils", "sphinx", "twisted", "werkzeug",
+        "redis", "tornado",
+    )},
+    "pytest_mock": "pytest-mock", "pytest_asyncio": "pytest-asyncio", "pytest_httpserver": "pytest-httpserver",
+    "pytest_subtests": "pytest-subtests", "pytest_lazyfixture": "pytest-lazy-fixture", "requests_mock": "requests-mock",
+    "attr": "attrs", "yaml": "PyYAML", "dateutil": "python-dateutil", "faker": "Faker", "factory": "factory-boy",
+    "dirty_equals": "dirty-equals", "time_machine": "time-machine", "vcr": "vcrpy", "PIL": "Pillow",
+    "typing_extensions": "typing-extensions", "pkg_resources": "setuptools<81", "babel": "Babel",
+    "markupsafe": "MarkupSafe",
+    "docker": "docker", "boto3": "boto3", "inline_snapshot": "inline-snapshot", "zope.interface": "zope.interface",
+    "pytest_cov": "pytest-cov", "pytest_localserver": "pytest-localserver", "_pytest": "pytest",
+}  # fmt: skip
+# Fixtures that a plugin provides: a test asks for them by the name of a parameter.
+FIXTURES = {
+    "mocker": "pytest-mock", "httpserver": "pytest-httpserver", "benchmark": "pytest-benchmark",
+    "requests_mock": "requests-mock",
+    "httpbin": "pytest-httpbin", "faker": "Faker", "subtests": "pytest-subtests", "snapshot": "syrupy",
+    "freezer": "pytest-freezer",
+    "datadir": "pytest-datadir", "time_machine": "time-machine",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How tests are started, and what they need; `requires` is empty for the default, `notes` are comments."""
+
+    command: tuple[str, ...] = ("pytest",)
+    requires: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()  # that a requirements file names
+    notes: tuple[str, ...] = ()
+
+
+def find(folder: Path, known: Declared) -> Layout:
+    """Look at the files of a project."""
+    settings = list(_settings(folder, known))
+    command, tests = _command(folder, settings)
+    listed, notes = _listed(folder, known)
+    there = {*map(_name, (*listed.requires, *_of_chosen(known))), *listed.named}
+    needed = [name for pattern, name in PLUGINS if any(re.search(pattern, line) for line in settings)]
+    for line in settings:
+        if line.startswith("required_plugins"):
+            needed += line.partition("=")[2].split()
+    own = {path.stem for base in (folder, folder / "src") if base.is_dir() for path in base.iterdir()}
+    own |= {part for test in tests for part in (test.stem, *test.relative_to(folder).parts[:-1])}
+    needed += sorted(imported(tests, own | {known.name.replace("-", "_")}))
+    more = [
+        line for line in dict.fromkeys(needed) if _name(line) not in there | {"pytest", canonicalize_name(known.name)}
+    ]
+    if more:
+        notes = (*notes, f"{', '.join(more)}: found in the tests or in the settings of pytest.")
+    if not tests:
+        notes = (*notes, "No tests were found here: say in [test] how they are run.")
+    requires = [*listed.requires, *more, *siblings(folder, known, there)]
+    requires = requires if "pytest" in there or not requires else ["pytest", *requires]
+    extras = tuple(dict.fromkeys(map(canonicalize_name, listed.extras)))
+    return Layout(command=command, requires=tuple(requires), extras=extras, notes=notes)
+
+
+def chosen(known: Declared) -> tuple[str, list[str]]:
+    """Return "groups" or "extras", and the names of those that the tests need."""
+    groups, extras = _for_tests(known.groups), _for_tests(known.extras)
+    for key, names in (("groups", groups), ("extras", extras)):
+        if set(names) & set(TEST_NAMES):
+            return key, names
+    return ("groups", groups) if groups else ("extras", extras)
+
+
+def _for_tests(names: Iterable[str]) -> list[str]:
+    """Return the names of groups or extras for tests, else those for development."""
+    known = {canonicalize_name(name) for name in names}
+    return sorted(known & set(TEST_NAMES)) or sorted(known & set(OTHER_NAMES))
+
+
+def _of_chosen(known: Declared) -> Iterator[str]:
+    """Yield the requirements of the project, and of its groups and extras for tests."""
+    yield from known.dependencies
+    key, names = chosen(known)
+    for name, listed in (known.groups if key == "groups" else known.extras).items():
+        if canonicalize_name(name) in names:
+            yield from (line for line in _flat(listed, known, 0))
+
+
+def _flat(listed: object, known: Declared, depth: int) -> Iterator[str]:
+    """Yield the requirements of a group, with those of included ones."""
+    for item in listed if isinstance(listed, list | tuple) and depth < 10 else ():  # noqa: PLR2004  (groups in groups)
+        if isinstance(item, dict):
+            yield from _flat(known.groups.get(item.get("include-group", "")), known, depth + 1)
+        elif isinstance(item, str):
+            yield item
+            own = re.match(rf"{re.escape(known.name)}\[([^\]]*)\]", item) if known.name else None
+            for extra in own[1].split(",") if own else ():
+                yield from _flat(known.extras.get(extra.strip(), ()), known, depth + 1)
+
+
+def _listed(folder: Path, known: Declared) -> tuple[InstallArguments, tuple[str, ...]]:
+    """Return requirements of the tests that are in other places: tables of poetry or pdm, requirements files."""
+    if chosen(known)[1]:
+        return InstallArguments(), ()
+    for wanted in (TEST_NAMES, (*OTHER_NAMES, "ci"), ()):
+        for name, listed in known.others.items():
+            if re.split(r"[.\s]", name)[-1] in wanted or (wanted == TEST_NAMES and "tests_require" in name):
+                return _parsed_arguments([*listed], folder, name)
+        for path in _requirement_files(folder):
+            name = path.relative_to(folder).as_posix()
+            words = set(re.split(r"[-_.\s/]", name.lower()))
+            if words & set(wanted) or (not wanted and name == "requirements.txt" and "pytest" in _text(path)):
+                return _parsed_arguments(["-r", name], folder, name)
+    return InstallArguments(), ()
+
+
+def _parsed_arguments(arguments: list[str], folder: Path, name: str) -> tuple[InstallArguments, tuple[str, ...]]:
+    notes = Notes()
+    found = requirements.parse_arguments(arguments, folder, notes, name)
+    source = () if arguments[0] == "-r" and f"-r {name}" in found.requires else (f"From {name}.",)
+    return found, (*source, *(f"Left out: {line}" for line in (*notes.lost, *notes.lines)))
+
+
+def _requirement_files(folder: Path) -> list[Path]:
+    found = [*folder.glob("*.txt"), *folder.glob("*requirements*/*.txt"), *folder.glob("tests/*.txt")]
+    return sorted(path for path in found if "requirement" in path.relative_to(folder).as_posix().lower())
+
+
+def _command(folder: Path, settings: list[str]) -> tuple[tuple[str, ...], list[Path]]:
+    """Return the command that runs the tests, and their files."""
+    has_paths = any(line.startswith("testpaths") for line in settings)
+    for name in FOLDERS:
+        if files := _tests_in(folder / name):
+            return ("pytest",) if has_paths else ("pytest", name), files
+    for package in _packages(folder):
+        for inner in FOLDERS:
+            if files := _tests_in(package / inner):
+                return _inside(folder, package, package / inner), files
+    if files := sorted(path for path in folder.glob("*.py") if TEST_FILE.fullmatch(path.name)):
+        return ("pytest",) if has_paths else ("pytest", *(path.name for path in files)), files
+    for package in _packages(folder):
+        if files := _tests_in(package):
+            return _inside(folder, package, package), files
+    return ("pytest",), []
+
+
+def _inside(folder: Path, package: Path, tests: Path) -> tuple[str, ...]:
+    """Return the command for tests inside a package.
+
+    Below src/, they run by their name, as they are installed; by their path they would import the package from there.
+    """
+    declarations = "".join(_text(folder / name) for name in ("setup.py", "setup.cfg", "pyproject.toml"))
+    is_left_out = re.search(r"exclude\s*=[^\n]*\n?[^\n]*\btests?\b", declarations)
+    if package.parent == folder or is_left_out:
+        return ("pytest", tests.relative_to(folder).as_posix())
+    return ("pytest", "--pyargs", package.name)
+
+
+def _packages(folder: Path) -> list[Path]:
+    places = [*folder.iterdir(), *((folder / "src").iterdir() if (folder / "src").is_dir() else ())]
+    return sorted(path for path in places if (path / "__init__.py").is_file() and path.name not in FOLDERS)
+
+
+def _tests_in(folder: Path) -> list[Path]:
+    """Return the files of tests in a folder and below it, and the files beside them that may import for them."""
+    if not folder.is_dir():
+        return []
+    files = sorted(itertools.islice(folder.rglob("*.py"), MAX_FILES))
+    return files if any(TEST_FILE.fullmatch(path.name) for path in files) else []
+
+
+def _settings(folder: Path, known: Declared) -> Iterator[str]:
+    """Yield the lines of the settings of pytest as "name = value"."""
+    parser = RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    for name in ("pytest.ini", "tox.ini", "setup.cfg"):
+        with suppress(OSError, ConfigParserError, UnicodeDecodeError):
+            parser.read(folder / name, encoding="utf-8")
+    for section in ("pytest", "tool:pytest"):
+        if parser.has_section(section):
+            yield from (f"{key} = {' '.join(value.split())}" for key, value in parser.items(section))
+    table = subtable(subtable(known.pyproject, "tool"), "pytest")
+    for key, value in (subtable(table, "ini_options") or table).items():
+        yield f"{key} = {' '.join(map(str, value)) if isinstance(value, list) else value}"
+
+
+def imported(files: Iterable[Path], own: set[str]) -> set[str]:
+    """Return the distributions of modules that tests import at their top, and of fixtures that they ask for."""
+    found: set[str] = set()
+    defined: set[str] = set()
+    asked: set[str] = set()
+    for path in files:
+        tree = _parsed(path)
+        for node in tree.body if tree else ():
+            names = [item.name for item in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for name in names:
+                top = name.partition(".")[0]
+                if top not in own and top not in sys.stdlib_module_names:
+                    found |= {MODULES[key] for key in (name, top) if key in MODULES}
+        for inner in ast.walk(tree) if tree else ():
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                defined.add(inner.name)
+                if inner.name.startswith("test"):
+                    asked |= {item.arg for item in inner.args.args} - _parameters(inner)
+    fixtures = {FIXTURES[name] for name in asked - defined if FIXTURES.get(name)}
+    return found | fixtures
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Return the names that parametrize gives to a test."""
+    calls = (mark for mark in function.decorator_list if isinstance(mark, ast.Call) and mark.args)
+    first = (mark.args[0] for mark in calls)
+    texts = (node.value for item in first for node in ast.walk(item) if isinstance(node, ast.Constant))
+    return {name.strip() for text in texts if isinstance(text, str) for name in text.split(",")}
+
+
+def _parsed(path: Path) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(_text(path))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError, ValueError):
+        return path.read_text(encoding="utf-8-sig") if path.stat().st_size <= MAX_FILE_BYTES else ""
+    return ""
+
+
+def _name(line: str) -> str:
+    if line.startswith("-"):
+        return ""
+    with suppress(InvalidRequirement):
+        return canonicalize_name(Requirement(line).name)
+    return ""

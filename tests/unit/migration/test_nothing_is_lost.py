@@ -1,0 +1,409 @@
+"""What a source says is in the configuration, or its environment is not written and the output names what is missing."""
+# ruff: noqa: SIM300, E501 - expected == actual; tables of whole files
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from venvgrid.config import config_file, grids, loading
+from venvgrid.migration import translate
+from venvgrid.model import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvgrid.model import Config
+
+
+def carried(folder: Path, name: str, text: str) -> tuple[dict[str, Config], str]:
+    """Carry a file over; return the grids, and all that is said beside them."""
+    (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
+    try:
+        made = translate.translate(name, folder)
+    except UsageError as error:
+        return {}, str(error)
+    found = config_file.parse(made.text, folder / "matrix.toml")
+    configs = {grid: loading.build(found, grid=grid) for grid in ("", *grids.names(found.table))}
+    return configs, "\n".join((*made.lost, *made.notes))
+
+
+def tox(folder: Path, testenv: str, envlist: str = "py312", more: str = "") -> tuple[dict[str, Config], str]:
+    """Carry over a tox.ini with a [testenv]."""
+    inner = textwrap.indent(textwrap.dedent(testenv).strip("\n"), "")
+    return carried(folder, "tox.ini", f"[tox]\nenvlist = {envlist}\n[testenv]\n{inner}\n{textwrap.dedent(more)}")
+
+
+@pytest.mark.parametrize(
+    ("testenv", "missing"),
+    [
+        ("pip_pre = true\ncommands = pytest", "pip_pre = true"),
+        ("sitepackages = true\ncommands = pytest", "sitepackages = true"),
+        ("change_dir = tests\ncommands = pytest", "change_dir = tests"),
+        ("package = deps-only\ncommands = pytest", "package = deps-only"),
+        ("deps = https://h/x.zip\ncommands = pytest", "write its name before it: NAME @ https://h/x.zip"),
+        ("deps = -r gone.txt\ncommands = pytest", "there is no file 'gone.txt'"),
+        ("deps = --index-url https://h\ncommands = pytest", "--index-url https://h"),
+        ("deps = ./nowhere\ncommands = pytest", "write its name before it: NAME @ file:./nowhere"),
+        ("setenv = PIP_PRE=1\ncommands = pytest", "PIP_PRE=1"),
+        ("setenv = SETUPTOOLS_SCM_PRETEND_VERSION=1\ncommands = pytest", "is for the build"),
+        ("setenv = X={unknown}\ncommands = pytest", "the variable X=…"),
+        ("install_command = pip install --pre {opts} {packages}\ncommands = pytest", "install_command with --pre"),
+        ("commands =\n  pip uninstall -y x\n  pytest", "`pip uninstall -y x` changes what is installed"),
+        ("commands =\n  conda install x\n  pytest", "`conda install x` changes what is installed"),
+        ("commands = pytest {envtmpdir}/x", "…/x in `pytest …/x`"),
+        ("commands_pre = python {envtmpdir}/make.py\ncommands = pytest", "python …/make.py"),
+        ('commands = pytest "x', "has an open quote"),
+    ],
+)
+def test_what_cannot_be_expressed_refuses_the_file(tmp_path: Path, testenv: str, missing: str) -> None:
+    """A main environment without it could be green with another installation: nothing is written, and it is named."""
+    made, said = tox(tmp_path, testenv)
+    assert {} == made
+    assert "nothing was written, because its main environments need" in said
+    assert missing in said
+
+
+def test_only_the_environment_that_needs_it_is_left_out(tmp_path: Path) -> None:
+    """The others are whole; the output names the environment and the reason."""
+    made, said = tox(tmp_path, "deps =\n  pytest\n  dev: https://h/x.zip\ncommands = pytest", "py312, py312-dev")
+    assert [""] == list(made)
+    assert ("3.12",) == made[""].axes[0].values
+    assert said.startswith("py312-dev: https://h/x.zip")
+
+
+def test_a_lesser_environment_never_takes_the_place_of_the_main_one(tmp_path: Path) -> None:
+    """The main one cannot be expressed: the file is refused, although another one could be written."""
+    made, said = tox(
+        tmp_path,
+        "pip_pre = true\ncommands = pytest",
+        "py312, diffcov",
+        "[testenv:diffcov]\npip_pre=false\ncommands = pytest\n",
+    )
+    assert {} == made
+    assert "py312: pip_pre" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["pip install packaging==22.0", "python -m pip install packaging==22.0", "uv pip install -q packaging==22.0"],
+)
+def test_a_command_that_installs_is_a_requirement(tmp_path: Path, command: str) -> None:
+    """It is resolved together with the rest, and pinned as the source says."""
+    made, _ = tox(tmp_path, f"deps = pytest\ncommands =\n  {command}\n  pytest")
+    assert ("pytest", "packaging==22.0") == made[""].install.requires
+    assert () == made[""].test.before
+
+
+def test_installers_in_the_dependencies_are_kept(tmp_path: Path) -> None:
+    """Setuptools and pip are requirements as others: tests import them."""
+    made, _ = tox(tmp_path, "deps =\n  pytest\n  setuptools>=70\n  pip\ncommands = pytest")
+    assert ("pytest", "setuptools>=70", "pip") == made[""].install.requires
+
+
+def test_files_are_named_and_not_copied(tmp_path: Path) -> None:
+    """Requirements and constraints stay in their files; UV_CONSTRAINT is such a file too."""
+    for name in ("r", "c", "d"):
+        (tmp_path / f"{name}.txt").write_text("pytest\n" if name == "r" else "idna<4\n", encoding="utf-8")
+    testenv = "deps =\n  -r r.txt\n  -cc.txt\nsetenv = UV_CONSTRAINT=d.txt\ncommands = pytest"
+    made, _ = tox(tmp_path, testenv)
+    text = translate.translate("tox.ini", tmp_path).text
+    assert 'requires = ["-r r.txt"]' in text
+    assert 'constraints = ["-c d.txt", "-c c.txt"]' in text
+    assert (("pytest",), ("idna<4",), {}) == (
+        made[""].install.requires,
+        made[""].install.constraints,
+        dict(made[""].test.env),
+    )
+
+
+def test_another_file_is_another_grid(tmp_path: Path) -> None:
+    """Flask's tests-min: its pins are in a file of its own, and its cells are not those of the main grid."""
+    for name in ("tests", "min"):
+        (tmp_path / f"{name}.txt").write_text("pytest\n" if name == "tests" else "click==8.0\n", encoding="utf-8")
+    made, _ = tox(tmp_path, "deps =\n  -r tests.txt\n  min: -r min.txt\ncommands = pytest", "py3{11,12}, py312-min")
+    assert ["", "min"] == list(made)
+    assert ("pytest", "click==8.0") == made["min"].install.requires
+    assert ("pytest",) == made[""].install.requires
+
+
+def test_the_project_with_extras_in_the_dependencies(tmp_path: Path) -> None:
+    """`-e .[d]` is an editable installation with an extra."""
+    made, _ = tox(tmp_path, "skip_install = true\ndeps =\n  pytest\n  -e .[d,e]\ncommands = pytest")
+    assert (("d", "e"), "editable") == (made[""].project.extras, made[""].project.install.value)
+
+
+def test_markers_are_kept(tmp_path: Path) -> None:
+    """Two requirements of one name with different markers are two requirements."""
+    lines = ("pytest>=8; python_version>='3.9'", "pytest<8; python_version<'3.9'")
+    made, _ = tox(tmp_path, f"deps =\n  {lines[0]}\n  {lines[1]}\ncommands = pytest", "py3{8,12}")
+    assert set(lines) == set(made[""].install.requires)
+
+
+@pytest.mark.parametrize(
+    ("commands", "command"),
+    [
+        ("pytest \\\n    {posargs}", ("pytest",)),
+        ("pytest \\\n    {posargs}\n  echo done", ("pytest",)),
+        ("pytest \\\n    -q \\\n    {posargs:tests}", ("pytest", "-q", "tests")),
+        ("{envbindir}/pytest x", ("pytest", "x")),
+        ("{env_bin_dir}{/}pytest x", ("pytest", "x")),
+        ("{envdir}/bin/pytest", ("pytest",)),
+        ("pytest {envsitepackagesdir}/demo/tests", ("pytest", "--pyargs", "demo.tests")),
+        ("pytest --cov={envsitepackagesdir}/demo", ("pytest", "--cov=demo")),
+        ("pytest --junitxml={envtmpdir}/x.xml -q", ("pytest", "-q")),
+        ("py.test", ("pytest",)),
+    ],
+)
+def test_commands_are_read_as_tox_reads_them(tmp_path: Path, commands: str, command: tuple[str, ...]) -> None:
+    """Continued lines, programs of the environment, folders of packages, reports."""
+    made, said = tox(tmp_path, f"commands =\n  {commands}")
+    assert command == made[""].test.command, said
+
+
+def test_commands_before_the_tests_and_more_than_one_test(tmp_path: Path) -> None:
+    """What prepares the tests runs before them; each further test command is a grid; linters are named."""
+    testenv = "commands_pre = make data\ncommands =\n  flake8\n  coverage erase\n  pytest a\n  python make.py\n  pytest b\n  rm x"
+    made, said = tox(tmp_path, testenv)
+    first, second = made[""].test, made["tests-2"].test
+    assert ((("make", "data"),), ("pytest", "a")) == (first.before, first.command)
+    assert ((("make", "data"), ("python", "make.py")), ("pytest", "b")) == (second.before, second.command)
+    assert "`flake8` runs no tests" in said
+    assert "`rm x` comes after the tests" in said
+
+
+def test_commands_of_a_shell(tmp_path: Path) -> None:
+    """A plain `bash -c` is read as its commands; one that needs a shell refuses the file."""
+    made, _ = tox(tmp_path, "commands = bash -c 'pip install x==1 && pytest -q'")
+    assert (("pytest", "x==1"), ("pytest", "-q")) == (made[""].install.requires, made[""].test.command)
+    made, said = tox(tmp_path, "commands = bash -c 'pytest > log'")
+    assert ({}, True) == (made, "`pytest > log`, which only a shell understands" in said)
+
+
+def test_other_programs_that_run_tests(tmp_path: Path) -> None:
+    """`python -m unittest` beside pytest is a grid of its own, counted by its exit status."""
+    made, _ = tox(tmp_path, "commands =\n  pytest\n  python -m unittest discover")
+    second = made["tests-2"].test
+    assert (("python", "-m", "unittest", "discover"), "exit-status") == (second.command, second.reports)
+
+
+def test_addresses_with_an_egg(tmp_path: Path) -> None:
+    """The old way to name a repository; its folder is kept."""
+    made, _ = tox(tmp_path, "deps = -e git+https://h/z@v1#egg=z[x]&subdirectory=s\ncommands = pytest")
+    assert ("z[x] @ git+https://h/z@v1#subdirectory=s",) == made[""].install.requires[1:]
+
+
+def test_an_unknown_python_is_left_out_alone(tmp_path: Path) -> None:
+    """One py33 among others refuses nothing."""
+    made, said = tox(tmp_path, "commands = pytest", "py33, py311, py312")
+    assert ("3.11", "3.12") == made[""].axes[0].values
+    assert "py33: venvgrid knows Python 2.7, 3.6 and newer, not 3.3" in said
+
+
+def test_without_a_list_tox_runs_the_base(tmp_path: Path) -> None:
+    """[testenv] is the main grid; sections that are only asked for by name are named."""
+    made, said = carried(
+        tmp_path, "tox.ini", "[testenv]\ndeps = pytest\ncommands = pytest -q\n[testenv:cov]\ncommands = pytest --cov\n"
+    )
+    assert ([""], ("pytest", "-q")) == (list(made), made[""].test.command)
+    assert "run only when asked for by name: cov" in said
+
+
+def test_unlike_environments_are_not_made_alike(tmp_path: Path) -> None:
+    """An environment with settings of its own is a grid of its own, whatever its name is."""
+    made, _ = tox(
+        tmp_path,
+        "deps = pytest\ncommands = pytest",
+        "py3{10,11,12}",
+        "[testenv:py310]\ndeps =\n  pytest\n  mock\ncommands = pytest -x\n",
+    )
+    assert ["", "py310"] == list(made)
+    assert (("pytest", "mock"), ("pytest", "-x")) == (made["py310"].install.requires, made["py310"].test.command)
+    assert ("3.10",) == made["py310"].axes[0].values
+
+
+HATCH = """
+    [envs.test]
+    dependencies = ["pytest"]
+    scripts.run = "pytest{env:HATCH_TEST_ARGS:} {args:tests}"
+    extra-args = ["-x"]
+    [[envs.test.matrix]]
+    version = ["old", "new"]
+    [envs.test.overrides]
+    matrix.version.python = [{ value = "3.9", if = ["old"] }, { value = "3.13", if = ["new"] }]
+    [envs.gpu]
+    template = "test"
+    dependencies = ["pytest", "cupy"]
+    [[envs.gpu.matrix]]
+    python = ["3.10", "3.11", "3.12", "3.13"]
+"""
+
+
+def test_hatch(tmp_path: Path) -> None:
+    """Overridden Pythons and extra arguments are kept, and the grid named "test" is the main one, however small."""
+    made, _ = carried(tmp_path, "hatch.toml", HATCH)
+    assert ["", "gpu"] == list(made)
+    assert {"3.9", "3.13"} == set(made[""].axes[0].values)
+    assert ("pytest-x", "tests") == made[""].test.command or ("pytest", "-x", "tests") == made[""].test.command
+
+
+@pytest.mark.parametrize(
+    ("setting", "missing"),
+    [
+        ('pre-install-commands = ["make x"]', "`make x` of pre-install-commands"),
+        ('pip-args = ["--pre"]', ": pip-args"),
+        ("system-packages = true", ": system-packages"),
+        ('env-vars = { PIP_PRE = "1" }', "PIP_PRE=1"),
+        ('overrides.matrix.version.pip-args = ["--pre"]', "overrides.matrix.version.pip-args"),
+    ],
+)
+def test_hatch_settings_that_cannot_be_expressed(tmp_path: Path, setting: str, missing: str) -> None:
+    """As with tox: nothing is written, and the setting is named."""
+    text = f'[envs.test]\ndependencies = ["pytest"]\nscripts.test = "pytest"\n{setting}\n[[envs.test.matrix]]\nversion = ["a"]\npython = ["3.12"]\n'
+    made, said = carried(tmp_path, "hatch.toml", text)
+    assert {} == made
+    assert missing in said
+
+
+NOX = """
+    import nox, shutil
+    from helpers import prepare
+    @nox.session(python="3.12")
+    def tests(session):
+        session.install("pytest")
+        {statement}
+        session.run("pytest")
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ("session.install(name())", "…(name())"),
+        ("session.install('--pre', 'x')", "the option --pre"),
+        ("session.install('x', env={'UV_PRERELEASE': 'allow'})", "UV_PRERELEASE=allow"),
+        ("prepare(session)", "what prepare does, which is not in the file"),
+        ("session.chdir('x')", "session.chdir('x')"),
+        ("session.conda_install('x')", "session.conda_install('x')"),
+        ("[session.install(x) for x in y()]", "installs or runs something"),
+        ("while y():\n            session.install('x')", "installs or runs something"),
+        ("if y():\n            session.install('x')", "what it does `if y()`"),
+        ("for x in y():\n            session.install(x)", "what it does for each of y()"),
+        ("session.env['A'] = y()", "the variable in `session.env['A'] = y()`"),
+        ("session.run('scripts/run', y())", "…(y()) in `scripts/run"),
+    ],
+)
+def test_nox_statements_that_cannot_be_known(tmp_path: Path, statement: str, missing: str) -> None:
+    """What only execution would show is not left out: nothing is written, and the statement is named."""
+    made, said = carried(tmp_path, "noxfile.py", textwrap.dedent(NOX).replace("{statement}", statement))
+    assert {} == made
+    assert missing in said
+
+
+@pytest.mark.parametrize(
+    ("statement", "requires", "env"),
+    [
+        ("session.run('pip', 'install', 'x==1')", ("pytest", "x==1"), {}),
+        ("session.run_install('uv', 'pip', 'install', 'x==1')", ("pytest", "x==1"), {}),
+        ("session.env['A'] = 'b'", ("pytest",), {"A": "b"}),
+        ("session.env.update({'A': 'b'}, C='d')", ("pytest",), {"A": "b", "C": "d"}),
+        ("if shutil.sys and False:\n            session.install('x')", ("pytest",), {}),
+    ],
+)
+def test_nox_statements(tmp_path: Path, statement: str, requires: tuple[str, ...], env: dict[str, str]) -> None:
+    """Commands that install are requirements; variables of the session are those of the tests."""
+    made, said = carried(tmp_path, "noxfile.py", textwrap.dedent(NOX).replace("{statement}", statement))
+    if made:
+        assert (requires, env) == (made[""].install.requires, dict(made[""].test.env)), said
+    else:
+        assert "what it does `if" in said
+
+
+def test_uv_sync_installs_groups_and_extras(tmp_path: Path) -> None:
+    """`uv sync` brings the default group and those that it names."""
+    pyproject = '[project]\nname="x"\nversion="1"\n[project.optional-dependencies]\nplot=[]\n[dependency-groups]\ndev=[]\ntest=[]\ndocs=[]\n'
+    (tmp_path / "pyproject.toml").write_text(pyproject, encoding="utf-8")
+    statement = "session.run_install('uv', 'sync', '--group=test', '--extra', 'plot', '--frozen')"
+    made, _ = carried(tmp_path, "noxfile.py", textwrap.dedent(NOX).replace("{statement}", statement))
+    project = made[""].project
+    assert ({"dev", "test"}, ("plot",), "editable") == (set(project.groups), project.extras, project.install.value)
+
+
+@pytest.mark.parametrize(
+    ("extra", "missing"),
+    [
+        ("steps: [{run: scripts/install}, {run: pytest}]", "`scripts/install` (it may install: write what it installs"),
+        ("steps: [{run: make install-deps}, {run: pytest}]", "`make install-deps` (it may install"),
+        ("steps: [{uses: ./.github/actions/prepare}, {run: pytest}]", "what the action ./.github/actions/prepare does"),
+        ("steps: [{run: 'if x; then pip install y; fi'}, {run: pytest}]", "`then pip install y` (it may install"),
+        ("steps: [{run: pip install --pre x}, {run: pytest}]", "the option --pre"),
+        ("steps: [{run: pytest, working-directory: sub}]", "a step with working-directory: sub"),
+        ("{defaults: {run: {working-directory: sub}}, steps: [{run: pytest}]}", "it runs in the folder sub"),
+        ("{env: {PIP_PRE: 1}, steps: [{run: pytest}]}", "PIP_PRE=1"),
+        ("steps: [{run: pip install x, if: hashFiles('y')}, {run: pytest}]", "a step that installs or tests only `if:"),
+    ],
+)
+def test_steps_of_a_workflow_that_cannot_be_known(tmp_path: Path, extra: str, missing: str) -> None:
+    """What a step may install is unknown: nothing is written, and the step is named."""
+    inner = extra.strip("{}") if extra.startswith("{") else extra
+    text = f"jobs: {{test: {{strategy: {{matrix: {{python-version: ['3.12']}}}}, {inner}}}}}\n"
+    made, said = carried(tmp_path, "ci.yml", text.replace("{defaults", "defaults").replace("{env: {", "env: {"))
+    assert {} == made
+    assert missing in said
+
+
+def test_variables_of_a_whole_workflow(tmp_path: Path) -> None:
+    """They are those of its jobs too."""
+    text = "env: {SEED: 1, UV_CONSTRAINT: c.txt}\njobs: {test: {strategy: {matrix: {python: ['3.12']}}, steps: [{run: pytest}]}}\n"
+    (tmp_path / "c.txt").write_text("idna<4\n", encoding="utf-8")
+    made, _ = carried(tmp_path, "ci.yml", text)
+    assert ({"SEED": "1"}, ("idna<4",)) == (dict(made[""].test.env), made[""].install.constraints)
+
+
+ITEMS = st.sampled_from([
+    "alpha", "beta>=1", "gamma[x]==2", "delta; python_version<'4'", "eps @ https://h/eps.zip", "-r known.txt", "-c limits.txt",
+    "-r gone.txt", "git+https://h/zeta", "https://h/eta.zip", "--pre", "./theta", "pip", "setuptools<80", "-e .[iota]",
+])  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(ITEMS, max_size=6, unique=True),
+    st.lists(st.sampled_from(["kappa==1", "lambda"]), max_size=2, unique=True),
+    st.sampled_from(["tox", "nox"]),
+)
+def test_no_requirement_is_lost(tmp_path: Path, deps: list[str], installed: list[str], runner: str) -> None:
+    """Law: each requirement of a source is in the configuration, or among what is said to be missing."""
+    (tmp_path / "known.txt").write_text("known-one\n", encoding="utf-8")
+    (tmp_path / "limits.txt").write_text("known-two<3\n", encoding="utf-8")
+    if runner == "tox":
+        lines = "".join(f"\n  {line}" for line in deps)
+        commands = "".join(f"\n  pip install {name}" for name in installed)
+        _, said = tox(tmp_path, f"deps ={lines}\ncommands ={commands}\n  pytest")
+        source = "tox.ini"
+    else:
+        words = [word for line in deps for word in (line.split(None, 1) if line.startswith("-") else [line])]
+        text = (
+            f"import nox\n@nox.session(python='3.12')\ndef tests(session):\n    session.install(*{words!r}, 'pytest')\n"
+        )
+        text += (
+            "".join(f"    session.run('pip', 'install', {name!r})\n" for name in installed)
+            + "    session.run('pytest')\n"
+        )
+        _, said = carried(tmp_path, "noxfile.py", text)
+        source = "noxfile.py"
+    try:
+        written = translate.translate(source, tmp_path).text
+    except UsageError:
+        written = ""
+    impossible = {"-r gone.txt", "git+https://h/zeta", "https://h/eta.zip", "--pre", "./theta"}.intersection(deps)
+    assert bool(written) is not bool(impossible)
+    for item in impossible or (*deps, *installed):
+        word = re.sub(r"^-[rce] |^\./", "", item).split(";")[0].strip()
+        word = "iota" if "iota" in word else word
+        assert word.replace(" ", "") in (written + said).replace(" ", ""), (item, written, said)
