@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import SETUPTOOLS, Command, Write, cell
 from rig import HERE, Ended, outcomes, results, wait_for
+
+from venvgrid.resolving import lockfile
 
 pytestmark = pytest.mark.e2e
 
@@ -187,16 +190,18 @@ def test_a_lock_is_installed_exactly(venvgrid: Command, project: Write) -> None:
 
 
 def test_a_file_that_is_not_the_locked_one_is_refused(venvgrid: Command, project: Write) -> None:
-    """A hash that differs from the lock's is no installation."""
+    """A hash that differs from the lock's is no installation, also where an editor made the lock whole again."""
     root = project(MATRIX)
     assert venvgrid("lock", cwd=root).status == 0
     path = root / "matrix.lock"
-    text = path.read_text(encoding="utf-8")
-    (line,) = [line for line in text.splitlines() if '"six"' in line]
-    start = line.index("sha256:") + 7
-    forged = line[:start] + "0" * 64 + line[start + 64 :]
-    rows = [row for row in text.replace(line, forged).splitlines() if not row.startswith("checksum")]
-    path.write_text("\n".join(rows), encoding="utf-8")
+    lock = lockfile.parse(path.read_text(encoding="utf-8"), path)
+    (locked,) = lock.environments.values()
+    others = [item for item in locked.distributions if item.name != "six"]
+    (six,) = [item for item in locked.distributions if item.name == "six"]
+    wrong = replace(locked, distributions=(*others, replace(six, hashes=(f"sha256:{'0' * 64}",))))
+    name = lockfile.name_of(wrong)
+    forged = replace(lock, environments={name: wrong}, cells=dict.fromkeys(lock.cells, name))
+    path.write_text(lockfile.render(forged), encoding="utf-8")
     ended = venvgrid("run", "--locked", cwd=root)
     assert (ended.status, cell(root)["outcome"]) == (3, "build-failed")
     assert "six" in cell(root)["reason"] + ended.err
