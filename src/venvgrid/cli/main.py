@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.cli import parser as parsers
 from venvgrid.cli import signals
+from venvgrid.cli.parser_parts import RefusedError
 from venvgrid.cli.terminal import Terminal
 from venvgrid.model import ExitStatus, UsageError, VenvgridError
 from venvgrid.model.version import __version__
@@ -21,6 +22,8 @@ from venvgrid.model.version import __version__
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from venvgrid.cli.parser_parts import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +77,7 @@ def _dispatch(argv: list[str], terminal: Terminal) -> int:
     return status
 
 
-def _parsed(parser: parsers.Parser, arguments: list[str], argv: list[str]) -> argparse.Namespace:
+def _parsed(parser: Parser, arguments: list[str], argv: list[str]) -> argparse.Namespace:
     """Parse the arguments.
 
     Raises:
@@ -84,7 +87,7 @@ def _parsed(parser: parsers.Parser, arguments: list[str], argv: list[str]) -> ar
         parsed = parser.parse_args(arguments)
         if parsed.command is None and argv:
             parser.error("a command is missing")
-    except parsers.RefusedError as error:
+    except RefusedError as error:
         from venvgrid.cli import mistakes  # noqa: PLC0415  (a right command line needs none)
 
         raise UsageError(mistakes.explain(str(error), argv, parsers.option_names(parser))) from None

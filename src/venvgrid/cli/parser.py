@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING
 
 from venvgrid.cli import help_texts
+from venvgrid.cli.parser_parts import Parser, command, completed, configured, planned, selecting, verbose
 from venvgrid.model.version import __version__
 from venvgrid.reporters.formats import FORMATS
 
-Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
+if TYPE_CHECKING:
+    from venvgrid.cli.parser_parts import Commands
 
 ENV_ACTIONS = {
     "list": "the environments, their size and their cells (the default)",
@@ -25,18 +27,6 @@ CACHE_ACTIONS = {
 SCHEMAS = ("config", "results", "events", "plan")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
-
-
-class RefusedError(Exception):
-    """The command line is wrong; the message is that of argparse."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose mistakes are exceptions: `cli/mistakes.py` explains them."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise RefusedError."""
-        raise RefusedError(message)
 
 
 def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
@@ -68,17 +58,6 @@ def build() -> Parser:
     return parser
 
 
-def _command(commands: Commands[Parser], name: str, summary: str, examples: str = "") -> Parser:
-    return commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=examples or None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-
-
 def split(argv: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
     """Return the arguments of venvgrid, and those of the command that it starts; None without any.
 
@@ -97,62 +76,10 @@ def split(argv: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
     return argv, None
 
 
-def _configured(parser: Parser, default: str | None = None) -> Parser:
-    parser.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        default=default,
-        help="the configuration (default: matrix.toml or [tool.venvgrid])",
-    )
-    return parser
-
-
-def _selecting(parser: Parser) -> Parser:
-    _configured(parser)
-    option = parser.add_argument(
-        "grids", nargs="*", metavar="GRID", help="the [grid.NAME] of these names (default: the grid outside of them)"
-    )
-    _completed(option, "grids_of")
-    parser.add_argument("--all-grids", action="store_true", help="every grid of the file, one after the other")
-    option = parser.add_argument(
-        "-k",
-        dest="expression",
-        metavar="EXPR",
-        help="only these cells: 'python>=3.9 and not numpy==2.2', or parts of ids: py3.13",
-    )
-    _completed(option, "cells")
-    return parser
-
-
-def _planned(parser: Parser) -> Parser:
-    _selecting(parser)
-    parser.add_argument(
-        "-j",
-        dest="workers",
-        metavar="N",
-        type=_workers,
-        help="number of cells that run at once (default: the usable CPUs)",
-    )
-    parser.add_argument(
-        "--strategy", metavar="S", help="full, pairwise, t=3, one-at-a-time, corners or budget=20, for plan.strategy"
-    )
-    parser.add_argument("--optimise", metavar="TIME", help="time limit for reducing the number of cells, e.g. 20s")
-    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
-    parser.add_argument(
-        "--skip-missing-interpreters",
-        action=argparse.BooleanOptionalAction,
-        help="a missing interpreter is no failure (default: plan.skip-missing-interpreters)",
-    )
-    parser.add_argument("--strict", action="store_true", help="an impossible cell is a failure")
-    parser.add_argument("-q", "--quiet", action="store_true", help="hide progress and notes")
-    return parser
-
-
 def _add_run(commands: Commands[Parser]) -> None:
     summary = "plan, build, run and report; arguments after -- go to the test command"
-    parser = _planned(_command(commands, "run", summary, help_texts.RUN_EXAMPLES))
-    _verbose(parser, "show more progress, why a cell runs again, and the resolver's own words about impossible cells")
+    parser = planned(command(commands, "run", summary, help_texts.RUN_EXAMPLES))
+    verbose(parser, "show more progress, why a cell runs again, and the resolver's own words about impossible cells")
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument(
         "--changed",
@@ -181,8 +108,8 @@ def _add_run(commands: Commands[Parser]) -> None:
 
 def _add_plan(commands: Commands[Parser]) -> None:
     summary = "resolve, and print which cells run, which cannot, and why"
-    parser = _planned(_command(commands, "plan", summary, help_texts.PLAN_EXAMPLES))
-    _verbose(parser, "show the resolver's own words about impossible cells")
+    parser = planned(command(commands, "plan", summary, help_texts.PLAN_EXAMPLES))
+    verbose(parser, "show the resolver's own words about impossible cells")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="only check matrix.lock; exit status 1 if it does not fit")
     parser.add_argument(
@@ -197,11 +124,11 @@ def _add_plan(commands: Commands[Parser]) -> None:
         help="a results.json that says how long cells take (default: the runs of this folder)",
     )
     _without_builds(parser)
-    parser = _planned(_command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
+    parser = planned(command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
     _without_builds(parser)
     parser.add_argument("--update", action="store_true", help="update the versions of axes with a policy")
     summary = "print the ids of all cells, without resolving them"
-    parser = _selecting(_command(commands, "list", summary, help_texts.LIST_EXAMPLES))
+    parser = selecting(command(commands, "list", summary, help_texts.LIST_EXAMPLES))
     parser.add_argument("--failed", action="store_true", help="only the cells that were not green last time")
     parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 
@@ -212,51 +139,47 @@ def _without_builds(parser: Parser) -> None:
     )
 
 
-def _verbose(parser: Parser, what: str) -> None:
-    parser.add_argument("-v", "--verbose", action="store_true", help=what)
-
-
 def _add_report(commands: Commands[Parser]) -> None:
-    parser = _configured(_command(commands, "report", "render a finished run", help_texts.REPORT_EXAMPLES))
+    parser = configured(command(commands, "report", "render a finished run", help_texts.REPORT_EXAMPLES))
     option = parser.add_argument(
         "run", nargs="?", metavar="RUN", help="run id or unique prefix (default: the latest result of each cell)"
     )
-    _completed(option, "runs")
+    completed(option, "runs")
     parser.add_argument("--format", choices=FORMATS, default="table")
-    _verbose(parser, "show the resolver's own words about impossible cells, in the table")
+    verbose(parser, "show the resolver's own words about impossible cells, in the table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of the terminal")
 
 
 def _add_shards(commands: Commands[Parser]) -> None:
-    parser = _command(commands, "merge", "make one report of the records of all shards", help_texts.MERGE_EXAMPLES)
+    parser = command(commands, "merge", "make one report of the records of all shards", help_texts.MERGE_EXAMPLES)
     parser.add_argument("records", nargs="+", metavar="RECORD", help="files, folders, or archives of them")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the merged report")
     parser.add_argument("--plan", metavar="FILE", help="the plan (default: that of the newest record)")
     parser.set_defaults(config=None)
     summary = "say whether every planned cell has an accepted result: the one check to require"
-    parser = _command(commands, "gate", summary, help_texts.GATE_EXAMPLES)
+    parser = command(commands, "gate", summary, help_texts.GATE_EXAMPLES)
     parser.add_argument("plan", metavar="PLAN", help="the file of `venvgrid plan -o`")
     parser.add_argument("records", nargs="*", metavar="RECORD", help="files, folders, or archives of them")
 
 
 def _add_environments(commands: Commands[Parser]) -> None:
-    parser = _command(commands, "python", "list the interpreters found, and the places searched")
+    parser = command(commands, "python", "list the interpreters found, and the places searched")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
-    parser = _configured(_command(commands, "env", "list environments, give a path or a requirements.txt, prune"))
+    parser = configured(command(commands, "env", "list environments, give a path or a requirements.txt, prune"))
     parser.set_defaults(action="list")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     for name, summary in ENV_ACTIONS.items():
         # Without a default of its own: what stands before the action stays in force.
-        action = _configured(_command(actions, name, summary), default=argparse.SUPPRESS)
+        action = configured(command(actions, name, summary), default=argparse.SUPPRESS)
         if name in {"path", "freeze"}:
-            _completed(action.add_argument("cell", metavar="CELL"), "cells")
+            completed(action.add_argument("cell", metavar="CELL"), "cells")
 
-    parser = _command(commands, "cache", "show, verify or prune the user's cache")
+    parser = command(commands, "cache", "show, verify or prune the user's cache")
     parser.set_defaults(action="show")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     for name, summary in CACHE_ACTIONS.items():
-        action = _command(actions, name, summary)
+        action = command(actions, name, summary)
         if name == "prune":
             action.add_argument(
                 "--older-than",
@@ -272,14 +195,14 @@ def _add_environments(commands: Commands[Parser]) -> None:
         ("exec", "run a command in a cell's environment: exec CELL CMD", help_texts.EXEC_EXAMPLES),
         ("shell", "open a shell in a cell's environment", ""),
     ):
-        parser = _configured(_command(commands, name, summary, examples))
-        _completed(parser.add_argument("cell", metavar="CELL"), "cells")
+        parser = configured(command(commands, name, summary, examples))
+        completed(parser.add_argument("cell", metavar="CELL"), "cells")
         parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
 
 
 def _add_helpers(commands: Commands[Parser]) -> None:
     summary = "write a first matrix.toml from what the project declares"
-    parser = _command(commands, "init", summary, help_texts.INIT_EXAMPLES)
+    parser = command(commands, "init", summary, help_texts.INIT_EXAMPLES)
     parser.add_argument(
         "--from",
         dest="source",
@@ -290,28 +213,9 @@ def _add_helpers(commands: Commands[Parser]) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="the file to write, - for stdout (default: matrix.toml)")
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
-    parser = _command(
+    parser = command(
         commands, "schema", "print the JSON Schema of a file, for editors and programs", help_texts.SCHEMA_EXAMPLES
     )
     parser.add_argument("format", nargs="?", choices=SCHEMAS, default="config", help="of which file (default: config)")
-    parser = _command(commands, "completion", "print the completion code for a shell", help_texts.COMPLETION_EXAMPLES)
+    parser = command(commands, "completion", "print the completion code for a shell", help_texts.COMPLETION_EXAMPLES)
     parser.add_argument("shell", choices=SHELLS)
-
-
-def _completed(option: argparse.Action, what: str) -> None:
-    """Set the completion of an option: a function of `commands.completion`, by its name."""
-
-    def completer(**question: Any) -> list[str]:
-        from venvgrid.cli.tools import completion  # noqa: PLC0415
-
-        found: list[str] = getattr(completion, what)(**question)
-        return found
-
-    setattr(option, "completer", completer)  # noqa: B010  (argcomplete looks there; argparse knows nothing of it)
-
-
-def _workers(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 256:  # noqa: PLR2004  (more threads than that help nobody)
-        message = f"{text!r} is not a number from 1 to 256"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import Message, RunFinished, Stage, Status
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from venvgrid.running.request import RunRequest
 
     Followed = tuple[list[Event], list[tasks.Task]]
-
-T = TypeVar("T")
 
 
 class Scheduler:
@@ -92,17 +90,17 @@ class Scheduler:
             return self._failed(task, result)
         match task:
             case tasks.ResolveTask():
-                return self._resolved(task, _expect(tasks.ResolveDone, result))
+                return self._resolved(task, tasks.expect(tasks.ResolveDone, result))
             case tasks.WheelTask():
-                return self._wheel_built(task, _expect(tasks.WheelDone, result))
+                return self._wheel_built(task, tasks.expect(tasks.WheelDone, result))
             case tasks.DownloadTask():
-                return self._downloaded(task, _expect(tasks.DownloadDone, result))
+                return self._downloaded(task, tasks.expect(tasks.DownloadDone, result))
             case tasks.BuildTask():
-                return [], self._builds.built(_expect(tasks.BuildDone, result))
+                return [], self._builds.built(tasks.expect(tasks.BuildDone, result))
             case tasks.TestTask():
-                return self._tested(task, _expect(tasks.TestDone, result))
+                return self._tested(task, tasks.expect(tasks.TestDone, result))
             case tasks.CompileTask():
-                _expect(tasks.CompileDone, result)
+                tasks.expect(tasks.CompileDone, result)
                 return [], []
 
     def finish(self) -> list[Event]:
@@ -293,10 +291,3 @@ class Scheduler:
     def _executable(self, cell: Cell) -> str:
         interpreter = self._prerequisites.python(cell.axes["python"])
         return interpreter.executable if interpreter else ""
-
-
-def _expect(kind: type[T], result: tasks.TaskResult) -> T:
-    if not isinstance(result, kind):
-        message = f"expected {kind.__name__}, got {result!r:.200}"
-        raise TypeError(message)
-    return result

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import Cell, CellResult, Environment, Interpreter, LockEntry, Outcome
@@ -22,6 +22,7 @@ from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel
 
 CellAnswer = LockEntry | Unresolvable | ResolveFailed
+T = TypeVar("T")
 
 
 class Lane(IntEnum):
@@ -222,3 +223,15 @@ def base_result(cell: Cell, entry: LockEntry | None) -> CellResult:
         packages={item.name: item.version for item in entry.distributions} if entry else {},
         notes=entry.notes if entry else (),
     )
+
+
+def expect(kind: type[T], result: TaskResult) -> T:
+    """Return a result that is of a kind.
+
+    Raises:
+        TypeError: it is of another one: a bug of an executor.
+    """
+    if not isinstance(result, kind):
+        message = f"expected {kind.__name__}, got {result!r:.200}"
+        raise TypeError(message)
+    return result

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from venvgrid.cli import main as cli
 from venvgrid.cli import mistakes, parser
+from venvgrid.cli.parser_parts import RefusedError
 from venvgrid.cli.terminal import Terminal
 from venvgrid.model import UsageError
 from venvgrid.planning import selection
@@ -111,7 +112,7 @@ def test_every_command_line_parses_or_is_explained(argv: list[str]) -> None:
     built, refused = parser.build(), ""
     try:
         built.parse_args(arguments)
-    except parser.RefusedError as error:
+    except RefusedError as error:
         refused = str(error)
     assert not refused or mistakes.explain(refused, argv, parser.option_names(built))
 
