@@ -66,7 +66,13 @@ def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None
     assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
 
 
-GUESTS = (guests.WITNESS_FILE, guests.OLD_WITNESS_FILE, guests.ANCESTOR_FILE, guests.OPENED_FILE)
+GUESTS = (
+    guests.WITNESS_FILE,
+    guests.OLD_WITNESS_FILE,
+    guests.ANCESTOR_FILE,
+    guests.OPENED_FILE,
+    guests.OLD_OPENED_FILE,
+)
 
 
 @pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.stem)

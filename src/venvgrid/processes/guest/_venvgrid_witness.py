@@ -2,8 +2,7 @@
 """venvgrid's witness: records in every Python process of a cell from which files watched modules are imported.
 
 Copied into the environment of a cell; `_venvgrid_witness.pth` imports it when a process starts. The variable VENVGRID_WITNESS
-names its specification (see `venvgrid.outcomes.witness`); without it, this module does nothing. The variable stays in force for
-children, and on Linux also for those that are started without it.
+names its specification (see `venvgrid.outcomes.witness`). Children inherit it, or find it on Linux. Without it, nothing is done.
 
 Each process appends to a file of its own in the folder "stream", a line as it happens: a type, a name, a file and the time of
 its last change, with "\\0" between them. Types: "process" (its interpreter and version), "import", "session" (pytest was
@@ -13,8 +12,7 @@ file outside of the environment was executed; Python 3.8 and newer). `_venvgrid_
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
 
-No dependencies, one file (two more are seldom needed), Python 2.7 to 3.15. It starts in less than 2 ms: it imports
-only what a starting interpreter has loaded.
+No dependencies, Python 2.7 to 3.15. It starts in less than 2 ms: it imports only what a starting interpreter has loaded.
 It never raises, and functions that are needed later are bound at the start, because tests replace os.open and fork.
 """
 
@@ -67,8 +65,6 @@ class Witness(object):
         self.realpath, self.split, self.join, self.isabs = os.path.realpath, os.path.split, os.path.join, os.path.isabs
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self.modules = sys.modules
-
-    # ------------------------------------------------------------------------------------------------------- records
 
     def add(self, kind, name, file, changed=""):
         """Append a record, once. A full disk or a closed descriptor is no trouble of the tests."""
@@ -154,8 +150,6 @@ class Witness(object):
                 pass
         elif event == "import" and arguments[0].partition(".")[0] in self.tops:
             self.front()
-
-    # ------------------------------------------------------------------------------------------------------ the finder
 
     def front(self):
         """Take the first place of sys.meta_path."""

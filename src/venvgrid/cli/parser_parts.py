@@ -1,0 +1,116 @@
+"""Parts that the parsers of several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
+
+
+class RefusedError(Exception):
+    """The command line is wrong; the message is that of argparse."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are exceptions: `cli/mistakes.py` explains them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise RefusedError."""
+        raise RefusedError(message)
+
+
+def command(commands: Commands[Parser], name: str, summary: str, examples: str = "") -> Parser:
+    """Add a command, and return its parser."""
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=examples or None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def configured(parser: Parser, default: str | None = None) -> Parser:
+    """Add the option for the configuration, and return the parser."""
+    parser.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        default=default,
+        help="the configuration (default: matrix.toml or [tool.venvgrid])",
+    )
+    return parser
+
+
+def selecting(parser: Parser) -> Parser:
+    """Add what selects grids and cells, and return the parser."""
+    configured(parser)
+    option = parser.add_argument(
+        "grids", nargs="*", metavar="GRID", help="the [grid.NAME] of these names (default: the grid outside of them)"
+    )
+    completed(option, "grids_of")
+    parser.add_argument("--all-grids", action="store_true", help="every grid of the file, one after the other")
+    option = parser.add_argument(
+        "-k",
+        dest="expression",
+        metavar="EXPR",
+        help="only these cells: 'python>=3.9 and not numpy==2.2', or parts of ids: py3.13",
+    )
+    completed(option, "cells")
+    return parser
+
+
+def planned(parser: Parser) -> Parser:
+    """Add the options of what makes a plan, and return the parser."""
+    selecting(parser)
+    parser.add_argument(
+        "-j",
+        dest="workers",
+        metavar="N",
+        type=workers,
+        help="number of cells that run at once (default: the usable CPUs)",
+    )
+    parser.add_argument(
+        "--strategy", metavar="S", help="full, pairwise, t=3, one-at-a-time, corners or budget=20, for plan.strategy"
+    )
+    parser.add_argument("--optimise", metavar="TIME", help="time limit for reducing the number of cells, e.g. 20s")
+    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
+    parser.add_argument(
+        "--skip-missing-interpreters",
+        action=argparse.BooleanOptionalAction,
+        help="a missing interpreter is no failure (default: plan.skip-missing-interpreters)",
+    )
+    parser.add_argument("--strict", action="store_true", help="an impossible cell is a failure")
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide progress and notes")
+    return parser
+
+
+def verbose(parser: Parser, what: str) -> None:
+    """Add the option to show more."""
+    parser.add_argument("-v", "--verbose", action="store_true", help=what)
+
+
+def completed(option: argparse.Action, what: str) -> None:
+    """Set the completion of an option: a function of `commands.completion`, by its name."""
+
+    def completer(**question: Any) -> list[str]:
+        from venvgrid.cli.tools import completion  # noqa: PLC0415
+
+        found: list[str] = getattr(completion, what)(**question)
+        return found
+
+    setattr(option, "completer", completer)  # noqa: B010  (argcomplete looks there; argparse knows nothing of it)
+
+
+def workers(text: str) -> int:
+    """Read a number of workers.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not text.isdigit() or not 1 <= int(text) <= 256:  # noqa: PLR2004  (more threads than that help nobody)
+        message = f"{text!r} is not a number from 1 to 256"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
