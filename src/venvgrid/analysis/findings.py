@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis import comparison, grouping
-from venvgrid.analysis.rules import Evidence, Explanation
+from venvgrid.analysis import comparison
 from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.results.report import BAD
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.grouping import FailureGroup
+    from venvgrid.analysis.rules import Explanation
     from venvgrid.model import CellResult
     from venvgrid.results.report import Case, Report
 
@@ -65,7 +65,11 @@ class Analysis:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Every failure with its explanation, in the order of `grouping.by_signature`."""
-        evidence = Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
+        if not any(cell.failures for cell in self.report.cells):
+            return ()
+        from venvgrid.analysis import grouping, rules  # noqa: PLC0415  (a green run needs none)
+
+        evidence = rules.Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
         return tuple(
             Finding(group=group, explanation=evidence.explain(group.cells, self.passing(group), group.through))
             for group in grouping.by_signature(self.report.cells)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Outcome
-from venvgrid.outcomes import signatures
-from venvgrid.outcomes.causes import remedies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +61,8 @@ class ReasonGroup:
     @property
     def hint(self) -> str:
         """What to type, if the way out is known."""
+        from venvgrid.outcomes.causes import remedies  # noqa: PLC0415  (a green run needs none)
+
         return remedies.of_reason(self.reason)
 
 
@@ -77,6 +77,8 @@ def by_signature(cells: Iterable[CellResult]) -> tuple[FailureGroup, ...]:
 
 
 def _group(signature: str, entries: list[tuple[CellResult, Failure]]) -> FailureGroup:
+    from venvgrid.outcomes import signatures  # noqa: PLC0415  (a green run needs none)
+
     first, failure = entries[0]
     return FailureGroup(
         signature=signature,

@@ -11,7 +11,6 @@ from venvgrid.analysis.findings import GOOD, Analysis
 from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.manner import no_link
-from venvgrid.reporters.terminal import failures
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
@@ -46,7 +45,10 @@ def lines(report: Report, width: int, encoding: str, options: Sequence[str], lin
     yield from _differences(analysis, width, encoding)
     yield from _slowest(analysis)
     yield from _changes(analysis)
-    yield from failures.lines(analysis, encoding, link)
+    if analysis.findings:
+        from venvgrid.reporters.terminal import failures  # noqa: PLC0415  (a green run needs none)
+
+        yield from failures.lines(analysis, encoding, link)
     yield from _repeat(report, options)
 
 

@@ -16,7 +16,7 @@ from venvgrid.analysis.findings import Analysis
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.manner import PLAIN
-from venvgrid.reporters.terminal import failures, sections
+from venvgrid.reporters.terminal import sections
 from venvgrid.reporters.terminal.grid_view import centred, padded
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ def _reasons(title: str, found: list[ReasonGroup], report: Report, encoding: str
         which = text.line(group.cells[0]) if single else text.count(len(group.cells), "cell")
         yield Text(f"  {text.line(group.reason or 'no reason was given', 500)} ({which})")
         if group.outcome is not Outcome.IMPOSSIBLE and not single:
+            from venvgrid.reporters.terminal import failures  # noqa: PLC0415  (a green run needs none)
+
             yield Text(f"    {failures.which(group.cells, report)}", style=DIM)
         if group.hint and (verbose or nothing_ran or group.outcome is not Outcome.IMPOSSIBLE):
             yield Text(f"    → {text.line(group.hint, 500)}", style="cyan")
