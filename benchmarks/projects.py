@@ -60,8 +60,8 @@ PROJECTS = (
     Project(
         name="attrs",
         sdist="attrs==24.2.0",
-        matrix='[project]\nextras = ["tests-no-zope"]\n[axes]\npython = "3.8..3.13"\n',
-        pip=(".[tests-no-zope]",),
+        matrix='[project]\nextras = ["tests"]\n[axes]\npython = "3.8..3.13"\n',
+        pip=(".[tests]",),
     ),
     Project(
         name="pluggy",

@@ -122,7 +122,7 @@ def by_hand(project: Project, root: Path, cell: dict[str, Any], place: Path) -> 
 def answer_of(cell: dict[str, Any]) -> Answer:
     """Return what venvgrid says of a cell."""
     counts = {name: number for name, number in (cell["tests"] or {}).items() if number}
-    failing = frozenset(failure["test"] for failure in cell["failures"])
+    failing = frozenset(failure["test"] for failure in cell["failures"] if failure["test"])
     return Answer(green=cell["outcome"] == "passed", counts=counts, failing=failing)
 
 
