@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
 from venvgrid.processes.parallel import usable_cpus
-from venvgrid.project.wheels import WheelCache
 from venvgrid.resolving.resolver import Resolver
 from venvgrid.running.worker import Worker
-from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,20 +22,6 @@ if TYPE_CHECKING:
     from venvgrid.running.cell_runner import CellRunner
 
 
-def make_wheel_cache(context: RunContext) -> WheelCache:
-    """Return the cache of the project's wheels."""
-    return WheelCache(
-        sources=context.project.build,
-        folder=context.cache / "projects" / directories.file_name(context.project.path.name),
-        mode=context.config.project.install,
-        installer_for=context.tools.installer_for,
-        shared=not context.project.depends_on_python,
-        offline=context.options.offline,
-        fresh=context.options.fresh,
-        notify=context.front.notify,
-    )
-
-
 def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
     """Return the resolver of cells; `metadata` are the project's, or None if it is not installed."""
 
@@ -45,7 +29,7 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
         from venvgrid.resolving.index_settings import from_environ  # noqa: PLC0415  (rarely needed)
 
         if name not in context.releases:
-            index = from_environ(context.environ, context.cache)
+            index = from_environ(context.machine.environ, context.machine.cache)
             context.releases[name] = index.everywhere(name) or (() if index.addresses else None)
         return context.releases[name]
 
@@ -53,11 +37,11 @@ def make_resolver(context: RunContext, metadata: Metadata | None) -> Resolver:
         config=context.config,
         metadata=metadata,
         groups=context.project.groups,
-        installer_for=context.tools.installer_for,
-        cache=context.cache,
+        installer_for=context.machine.tools.installer_for,
+        cache=context.machine.cache,
         refresh=context.refresh or context.options.fresh,
         offline=context.options.offline,
-        index=lambda: context.index_digest,
+        index=lambda: context.machine.index_digest,
         releases=releases,
         confirmed=context.confirmed,
         answer_files=context.answer_files,
@@ -70,7 +54,7 @@ def _newest(context: RunContext, name: str) -> Sequence[Release]:
     """Return the releases of a distribution, for a note: an index that does not answer costs nothing but that."""
     from venvgrid.resolving.index_settings import from_environ  # noqa: PLC0415  (rarely needed)
 
-    index = from_environ(context.environ, context.cache, offline=context.options.offline)
+    index = from_environ(context.machine.environ, context.machine.cache, offline=context.options.offline)
     with suppress(InfrastructureError):
         return index.releases(name)
     return ()
@@ -78,7 +62,8 @@ def _newest(context: RunContext, name: str) -> Sequence[Release]:
 
 def make_worker(context: RunContext, folder: Path) -> Worker:
     """Return the worker of a run; `folder` takes its logs."""
-    _ = context.packages, context.local_wheels  # threads share their state: made before the first thread asks for them
+    machine = context.machine
+    _ = machine.packages, context.local_wheels  # threads share their state: made before the first thread asks for them
 
     @functools.cache
     def cell_runner() -> CellRunner:
@@ -91,22 +76,22 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
             root=context.root,
             folder=folder,
             arguments=context.options.arguments,
-            environ=context.environ,
-            redactor=context.redactor,
+            environ=machine.environ,
+            redactor=machine.redactor,
             cpus=max(1, usable_cpus() // context.options.workers),
         )
         return CellRunner(
-            commands=commands, store=context.store, run=context.run, inputs=lambda: context.project.inputs
+            commands=commands, store=context.store, run=machine.run, inputs=lambda: context.project.inputs
         )
 
     def bytecode() -> Bytecode:
         from venvgrid.environments.package_cache.bytecode import Bytecode  # noqa: PLC0415  (with the first build, too)
 
-        return Bytecode(packages=context.packages, environ=context.tools.environ, run=context.run)
+        return Bytecode(packages=machine.packages, environ=machine.tools.environ, run=machine.run)
 
     return Worker(
-        interpreters=context.interpreters,
-        wheel_cache=make_wheel_cache(context),
+        interpreters=machine.interpreters,
+        wheel_cache=context.project_wheels,
         resolver=lambda metadata: make_resolver(context, metadata),
         store=lambda: context.store,
         bytecode=bytecode,

@@ -76,7 +76,7 @@ def _changed(context: RunContext, plan: Plan) -> Plan:
     names = [cell.id for cell in runnable(plan)]
     if why := lockfile.stale(context.config, lock_digest(context), names):
         raise LockError(f"--changed: {why}; type: venvgrid lock")
-    cells = changed_cells.changed_cells(context.config, reference, runner.run, context.environ)
+    cells = changed_cells.changed_cells(context.config, reference, runner.run, context.machine.environ)
     chosen = choose_cells(plan, lambda cell: cell.id in cells)
     if not chosen.cells:
         raise NothingToRunError(f"--changed: every cell has the lock that it had at {reference}")
@@ -139,7 +139,7 @@ def _conflict(context: RunContext, resolved: ResolvedPlan, item: PlannedCell) ->
             cell = Cell(id=cell_id(fewer.axes, left, fewer.grid), axes=left)
             answer = replace(resolver, config=fewer).resolve(cell, interpreter)
             if isinstance(answer, Unresolvable):
-                config, values, reason = fewer, left, context.redactor.text(answer.reason)
+                config, values, reason = fewer, left, context.machine.redactor.text(answer.reason)
     return Conflict(values=values, reason=reason)
 
 

@@ -36,7 +36,7 @@ def make_request(context: RunContext, plan: Plan, *, run: str = "", until: Stage
         plan=plan,
         interpreters=chosen,
         surrogates=surrogates,
-        download=not context.skips_missing and context.interpreters.can_download(),
+        download=not context.skips_missing and context.machine.interpreters.can_download(),
         metadata=context.project.metadata,
         depends_on_python=context.installs and context.project.depends_on_python,
         definition=context.project.definition if context.config.project.install is InstallMode.EDITABLE else "",
@@ -63,9 +63,11 @@ def interpreters_for(
     context: RunContext, cells: tuple[Cell, ...]
 ) -> tuple[Mapping[str, Interpreter | str], Mapping[str, Interpreter]]:
     """Return the interpreters of cells by the value of their python axis, and surrogates for the missing ones."""
-    chosen = context.interpreters.choose(dict.fromkeys(cell.axes["python"] for cell in cells))
+    chosen = context.machine.interpreters.choose(dict.fromkeys(cell.axes["python"] for cell in cells))
     missing = [value for value, found in chosen.items() if isinstance(found, str)]
-    surrogates = {value: found for value in missing if (found := context.interpreters.surrogate(value)) is not None}
+    surrogates = {
+        value: found for value in missing if (found := context.machine.interpreters.surrogate(value)) is not None
+    }
     return chosen, surrogates
 
 

@@ -60,14 +60,14 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
     interpreters = {**surrogates, **{value: item for value, item in chosen.items() if not isinstance(item, str)}}
     answers = dict(locked_answers(context, cells, chosen)) if context.options.locked else {}
     unresolved = [cell for cell in cells if cell.id not in answers and cell.axes["python"] in interpreters]
-    with context.front.listening(context.cancellation.set):
+    with context.front.listening(context.machine.cancellation.set):
         told = _metadata(context, {cell.axes["python"]: chosen[cell.axes["python"]] for cell in unresolved})
         metadata = {value: item for value, item in told.items() if not isinstance(item, ResolveFailed)}
         problems = {value: item for value, item in told.items() if isinstance(item, ResolveFailed)}
         answers |= {cell.id: problems[value] for cell in unresolved if (value := cell.axes["python"]) in problems}
         known_cells = [cell for cell in unresolved if cell.axes["python"] in metadata]
         answers |= _answers(context, known_cells, interpreters, metadata)
-    if context.cancellation.is_set():
+    if context.machine.cancellation.is_set():
         raise KeyboardInterrupt
     planned = []
     entries: dict[str, LockEntry] = {}
@@ -105,7 +105,9 @@ def tell_notes(context: RunContext, resolved: ResolvedPlan) -> None:
 
 
 def _planned(context: RunContext, item: PlannedCell, status: Status, reason: str, words: str = "") -> PlannedCell:
-    return replace(item, status=status, reason=context.redactor.text(reason), words=context.redactor.text(words))
+    return replace(
+        item, status=status, reason=context.machine.redactor.text(reason), words=context.machine.redactor.text(words)
+    )
 
 
 def _metadata(
@@ -121,7 +123,7 @@ def _metadata(
         return dict.fromkeys(interpreters, ResolveFailed(reason=ONLY_A_BUILD))
     here = {value: item for value, item in interpreters.items() if not isinstance(item, str)}
     none = ResolveFailed(reason="no interpreter here can build the project")
-    cache = assembly.make_wheel_cache(context)
+    cache = context.project_wheels
     told: dict[str, Metadata | ResolveFailed | None]
 
     def build(interpreter: Interpreter) -> Metadata | ResolveFailed:

@@ -107,8 +107,8 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
         finished = replace(finished, before=history.before(context.root, finished))
         write_atomic(folder.path / "results.json", json.dumps(document.to_results(finished), indent=1) + "\n")
         run_folders.prune(context.root, keep=KEEP_RUNS)
-        context.packages.settle()
-        context.packages.tidy(time.time())
+        context.machine.packages.settle()
+        context.machine.packages.tidy(time.time())
     return finished, folder
 
 
@@ -134,8 +134,8 @@ def trial(context: RunContext, plan: Plan, *, until: Stage = Stage.TEST) -> Repo
 
 def _perform(context: RunContext, request: RunRequest, folder: RunFolder) -> Iterator[Event]:
     """Yield the events of a run, without secrets; the front end may stop it."""
-    redactor, worker = context.redactor, assembly.make_worker(context, folder.path)
-    executor = ThreadExecutor(worker.execute, Slots.for_workers(request.workers), context.cancellation)
+    redactor, worker = context.machine.redactor, assembly.make_worker(context, folder.path)
+    executor = ThreadExecutor(worker.execute, Slots.for_workers(request.workers), context.machine.cancellation)
     scheduler = Scheduler(
         request,
         cached=context.result_cache.find,

@@ -150,7 +150,7 @@ def _check(context: RunContext, plan: PlanFile) -> None:
 
 
 def _repository(context: RunContext) -> repository.Repository | None:
-    return repository.find(context.config.project.path, context.environ)
+    return repository.find(context.config.project.path, context.machine.environ)
 
 
 def _inputs(context: RunContext) -> str:
