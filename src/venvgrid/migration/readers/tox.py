@@ -106,15 +106,30 @@ class _Reader:
         if why := pythons.unsupported(python) or self._wrong_platform():
             return why
         early = commands.sort(self._argvs("commands_pre"), self.folder, self.notes, self.where, expects_tests=False)
+        first = self._first(label, python, (*early.arguments, *steps.arguments), grid="" if has_python else name)
+        return [
+            replace(
+                first,
+                name=f"{name} ({number})" if number > 1 else name,
+                before=(*early.left, *before),
+                command=command,
+                grid=f"{first.grid or 'tests'}-{number}" if number > 1 else first.grid,
+            )
+            for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1)
+        ]
+
+    def _first(self, label: str, python: str, installed: tuple[str, ...], *, grid: str) -> Variant:
+        """Return the environment without its commands; `installed` are the arguments of their installations."""
+        settings = self.settings
         env, arguments = requirements.variables(self._variables(), self.folder, self.notes, self.where)
         arguments += [word for line in settings.get("deps", []) for word in _dependency(line)]
         arguments += [word for line in settings.get("constraints", []) for word in ("-c", line)]
-        arguments += [*early.arguments, *steps.arguments]
+        arguments += installed
         installs = requirements.parse_arguments(arguments, self.folder, self.notes, self.where)
         resolution = next((line for line in settings.get("uv_resolution", []) if line), installs.resolution)
         self._others()
-        first = Variant(
-            name=name,
+        return Variant(
+            name=self.made.name,
             label=label,
             python=python,
             requires=tuple(installs.requires),
@@ -127,18 +142,8 @@ class _Reader:
             env=env,
             pass_env=tuple(_items(settings.get("pass_env", []))),
             may_fail=settings.get("ignore_outcome", [""])[:1] in (["True"], ["true"]),
-            grid="" if has_python else name,
+            grid=grid,
         )
-        return [
-            replace(
-                first,
-                name=f"{name} ({number})" if number > 1 else name,
-                before=(*early.left, *before),
-                command=command,
-                grid=f"{first.grid or 'tests'}-{number}" if number > 1 else first.grid,
-            )
-            for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1)
-        ]
 
     def _argvs(self, key: str) -> list[tuple[str, ...]]:
         if key in self.made.argvs:
