@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +60,38 @@ def test_a_write_that_was_undone_is_a_write(
     assert any(again in note for note in cell(root, second)["notes"]) is (shared is not None)
     assert venvgrid("run", "-q", cwd=root, env=own_cache).status == 0
     assert not any(item["cached"] for item in results(root)["cells"])
+
+
+WRITER = "import iniconfig\n\n\ndef test_it():\n    open(iniconfig.__file__, 'w').write('#')\n"
+READER = """
+import subprocess
+
+import demo
+import iniconfig
+
+
+def test_it():
+    for _ in range(2):
+        subprocess.run({command}, env={env}, cwd={other!r})
+    assert not open(iniconfig.__file__).read().startswith("#")
+"""
+
+
+def test_a_write_of_another_run_changes_no_verdict(
+    venvgrid: Command, project: Write, own_cache: dict[str, str], tmp_path: Path
+) -> None:
+    """While tests run, those of another project write into a file of both, and its next run caches the package anew."""
+    root = project(ONE, {"tests/test_demo.py": NOTHING})
+    assert venvgrid("run", "-q", cwd=root, env=own_cache).status == 0
+    other = shutil.copytree(root, tmp_path / "other", ignore=shutil.ignore_patterns(".venvgrid"))
+    (other / "tests/test_demo.py").write_text(WRITER, encoding="utf-8")
+    command = [sys.executable, "-m", "venvgrid", "run", "-q", "--no-cache"]
+    env = {**os.environ, **own_cache}
+    reader = READER.format(command=command, env=env, other=str(other))
+    (root / "tests/test_demo.py").write_text(reader, encoding="utf-8")
+    ended = venvgrid("run", "-q", cwd=root, env=own_cache)
+    assert outcomes(root) == {f"py{HERE}": "passed"}, ended.out
+    assert "iniconfig" in " ".join(note for item in results(other)["cells"] for note in item["notes"])
 
 
 SWAP = """

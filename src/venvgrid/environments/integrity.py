@@ -7,6 +7,7 @@ It runs before every use and after the tests of every cell, over thousands of fi
     shared          seal of the cached file       still the same file, other content: changed, package poisoned
                     (ctime, then content)         written and restored while in use: the same
                                                   deleted or replaced: changed
+                                                  package no longer cached: changed, package poisoned
     compiled        seal, only where it is        still the same file, other content: changed, package poisoned
                     shared                        replaced by Python: left over
     in __pycache__  nothing                       left over
@@ -150,9 +151,10 @@ class _Walk:
     def judge(self, turns: Turns) -> tuple[set[str], set[str]]:
         """Return the shared files that changed, and the keys of the packages that were written into.
 
-        A deleted or replaced file is a change of this environment alone. A compiled file that is no longer shared is
-        left over: Python has written a new one. If other processes used the cache meanwhile, they may have moved
-        ctimes or deleted cached files; then the content alone decides.
+        A deleted or replaced file is a change of this environment alone, if it still shares others of the package.
+        Else the package was dropped meanwhile, perhaps because tests elsewhere wrote into it: this file may be theirs.
+        A compiled file that is no longer shared is left over: Python has written a new one. If other processes used
+        the cache meanwhile, they may have moved ctimes or deleted cached files; then the content alone decides.
         """
         changed, poisoned = set(), set()
         for key, package in self.packages.items():
@@ -170,9 +172,14 @@ class _Walk:
                 elif not is_shared and name in self.expected:
                     if not (turns.were_others_here() and has_facts(f"{self.site}{os.sep}{name}", facts)):
                         changed.add(name)
+                        if not self._shares_any(package):
+                            poisoned.add(key)
                 elif not is_shared and name in package.compiled and os.path.lexists(self.site / name):
                     self.left_over.add(name)
         return changed, poisoned
+
+    def _shares_any(self, package: CachedPackage) -> bool:
+        return any(name in self.expected and package.is_shared(name, self.site) for name in package.site)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

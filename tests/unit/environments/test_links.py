@@ -88,6 +88,27 @@ def test_what_was_written_into_is_noticed_though_size_and_mtime_say_nothing(
         put(kept, tmp_path, "other", facts, may_link=may_link)
 
 
+@pytest.mark.parametrize("event", ["written", "dropped"])
+def test_a_file_that_changes_while_it_is_linked_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    """Another process writes into it, or drops its package, after it was verified: nothing of it stays."""
+    path, facts = kept_file(tmp_path)
+    link = os.link
+
+    def late(source: str, target: str) -> None:
+        if event == "dropped":
+            Path(path).unlink()
+        link(source, target)
+        Path(path).write_bytes(b"y" * facts.size)
+
+    kept = cache(tmp_path)
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(DamagedError):
+        put(kept, tmp_path, "env", facts, may_link=True)
+    assert not list((tmp_path / "env").iterdir())
+
+
 @pytest.mark.parametrize("change", ["truncate", "append", "touch", "chmod", "delete", "link"])
 def test_every_other_change_is_noticed(tmp_path: Path, change: str) -> None:
     """Cut off, grown, touched, with other permissions, gone, or a symbolic link in its place."""

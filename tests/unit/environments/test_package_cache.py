@@ -316,6 +316,25 @@ def test_an_environment_whose_package_is_gone_has_changed(packages: PackageCache
     assert seen.changed
 
 
+@pytest.mark.parametrize("who", ["another process", "this one"])
+def test_a_write_is_seen_though_the_package_was_replaced_since(
+    packages: PackageCache, tmp_path: Path, who: str
+) -> None:
+    """Tests elsewhere wrote into a shared file and their package was replaced: the other environment is in doubt."""
+    install(tmp_path / "one")
+    keep(packages, tmp_path / "one")
+    writer = PackageCache(folder=packages.folder) if who == "another process" else packages
+    shared, theirs = give(packages, tmp_path / "two"), give(writer, tmp_path / "three")
+    (tmp_path / "three" / SITE / "demo/data.txt").write_text("DATA", encoding="utf-8")
+    for key in check(tmp_path / "three", tmp_path / "three" / SITE, theirs.manifest, theirs.links, writer).poisoned:
+        writer.quarantine(key)
+    install(tmp_path / "four")
+    keep(writer, tmp_path / "four")
+    seen = check(tmp_path / "two", tmp_path / "two" / SITE, shared.manifest, shared.links, packages)
+    assert f"{SITE}/demo/data.txt" in seen.changed
+    assert seen.poisoned == set(shared.links)
+
+
 def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(packages: PackageCache, tmp_path: Path) -> None:
     """A script that names its interpreter in "#!" is not made for a path that the kernel would cut off."""
     install(tmp_path / "one")

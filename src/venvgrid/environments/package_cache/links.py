@@ -130,11 +130,17 @@ class CacheFolder:
                     raise DamagedError(base + name)
                 try:
                     link(base + name, target + name)
+                except FileNotFoundError as error:  # dropped by another process since
+                    raise DamagedError(base + name) from error
                 except OSError as error:
                     if error.errno not in CANNOT_LINK:
                         raise
                 else:
-                    seals[name] = seal_of(lstat(base + name))
+                    status = lstat(target + name)
+                    if not _has_facts(status, facts):  # written since: it must not be sealed
+                        os.unlink(target + name)  # noqa: PTH108
+                        raise DamagedError(base + name)
+                    seals[name] = seal_of(status)
                     continue
             self._copy(name, target + name, facts)
             unshared.append(name)
@@ -161,8 +167,8 @@ class CacheFolder:
         except OSError as error:
             raise DamagedError(source) from error
         try:
-            status = os.fstat(descriptor)
             content = os.read(descriptor, SMALL)
+            status = os.fstat(descriptor)  # afterwards: a write while it was read shows
         finally:
             os.close(descriptor)
         if not _has_facts(status, facts) or len(content) != facts.size:
