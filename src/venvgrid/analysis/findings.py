@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.grouping import FailureGroup
     from venvgrid.analysis.rules import Explanation
-    from venvgrid.model import CellResult
     from venvgrid.results.report import Case, Report
 
 GOOD = frozenset({CaseOutcome.PASSED, CaseOutcome.XPASSED})
@@ -121,19 +121,41 @@ class Analysis:
         return Difference(test=name, verdicts=verdicts) if len(kinds) > 1 else None
 
     def passing(self, group: FailureGroup) -> list[str]:
-        """Return the cells without a failure in which its tests passed."""
-        return [cell.id for cell in self.report.cells if cell.id not in group.cells and self._passes(cell, group)]
+        """Return the cells without a failure in which its tests passed.
 
-    def _passes(self, cell: CellResult, group: FailureGroup) -> bool:
-        """Whether the tests of a failure passed in a cell. For a failure without tests: whether the cell is green."""
-        cases = self.report.tests.get(cell.id)
-        if not group.tests or cases is None:
-            return cell.outcome.is_green
-        seen = {cases[test].verdict for test in group.tests if test in cases}
-        # A test file that could not be collected has no cases.
-        if not seen and any("::" not in test for test in group.tests):
-            return cell.outcome.is_green
-        return bool(seen & GOOD) and not seen & BAD
+        For a failure without tests, and in cells whose tests are not known, green cells count.
+        """
+        if not group.tests:
+            found = self._green
+        else:
+            seen: dict[str, set[CaseOutcome]] = {}
+            for cell, verdict in itertools.chain.from_iterable(self._verdicts[test] for test in group.tests):
+                seen.setdefault(cell, set()).add(verdict)
+            found = {cell for cell, verdicts in seen.items() if verdicts & GOOD and not verdicts & BAD}
+            # A test file that could not be collected has no cases.
+            is_file = any("::" not in test for test in group.tests)
+            found |= {cell for cell in self._green if cell not in (seen if is_file else self.report.tests)}
+        return sorted(found.difference(group.cells), key=self._places.__getitem__)
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {cell.id: place for place, cell in enumerate(self.report.cells)}
+
+    @cached_property
+    def _green(self) -> set[str]:
+        return {cell.id for cell in self.report.cells if cell.outcome.is_green}
+
+    @cached_property
+    def _verdicts(self) -> Mapping[str, list[tuple[str, CaseOutcome]]]:
+        """The cells that ran each test which failed anywhere, with its verdict."""
+        found: dict[str, list[tuple[str, CaseOutcome]]] = {
+            failure.test: [] for cell in self.report.cells for failure in cell.failures
+        }
+        for cell in self.report.cells:
+            cases = self.report.tests.get(cell.id, {})
+            for test in found.keys() & cases.keys():
+                found[test].append((cell.id, cases[test].verdict))
+        return found
 
 
 def _kind(verdict: CaseOutcome) -> str:

@@ -16,6 +16,7 @@ import itertools
 import math
 import re
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import conditions
@@ -64,7 +65,7 @@ class Evidence:
 
     def __init__(self, cells: Iterable[CellResult]) -> None:
         """Store the cells. Conditions are computed by `explain`."""
-        self.cells = tuple(cells)
+        self.cells = {cell.id: (place, cell) for place, cell in enumerate(cells)}
         self._known: dict[tuple[str, ...], tuple[Condition, ...]] = {}
 
     def explain(self, failing: Collection[str], others: Collection[str], through: Sequence[str] = ()) -> Explanation:
@@ -72,7 +73,9 @@ class Evidence:
 
         `through` are the distributions that the exception names or its traceback passes, the likeliest first.
         """
-        cells = [cell for cell in self.cells if cell.id in failing or cell.id in others]
+        failing = frozenset(failing)
+        wanted = self.cells.keys() & failing.union(others)
+        cells = [cell for _, cell in sorted((self.cells[name] for name in wanted), key=itemgetter(0))]
         bad = union(1 << number for number, cell in enumerate(cells) if cell.id in failing)
         every = (1 << len(cells)) - 1
         if not bad or bad == every:
