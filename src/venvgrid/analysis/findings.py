@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.grouping import FailureGroup
-    from venvgrid.analysis.rules import Explanation
+    from venvgrid.analysis.rules.evidence import Explanation
     from venvgrid.results.report import Case, Report
 
 GOOD = frozenset({CaseOutcome.PASSED, CaseOutcome.XPASSED})
@@ -67,9 +67,10 @@ class Analysis:
         """Every failure with its explanation, in the order of `grouping.by_signature`."""
         if not any(cell.failures for cell in self.report.cells):
             return ()
-        from venvgrid.analysis import grouping, rules  # noqa: PLC0415  (a green run needs none)
+        from venvgrid.analysis import grouping  # noqa: PLC0415  (a green run needs none)
+        from venvgrid.analysis.rules.evidence import Evidence  # noqa: PLC0415
 
-        evidence = rules.Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
+        evidence = Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
         return tuple(
             Finding(group=group, explanation=evidence.explain(group.cells, self.passing(group), group.through))
             for group in grouping.by_signature(self.report.cells)

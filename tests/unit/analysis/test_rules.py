@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
-from venvgrid.analysis.rules import Evidence, describe
+from venvgrid.analysis.rules.evidence import Evidence, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from venvgrid.analysis.rules import Explanation
+    from venvgrid.analysis.rules.evidence import Explanation
     from venvgrid.model import CellResult
 
 PYTHONS = ("3.9", "3.10", "3.13")

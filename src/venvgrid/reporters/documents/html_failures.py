@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis import grouping, neighbours, rules
+from venvgrid.analysis import grouping, neighbours
+from venvgrid.analysis.rules import evidence
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import html_shape
@@ -130,7 +131,7 @@ def _failure(analysis: Analysis, finding: Finding, number: int, shape: Shape, kn
 def _explained(finding: Finding) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Return the conditions of the rule, its support, and further lines."""
     why = finding.explanation
-    lines = rules.describe(why)
+    lines = evidence.describe(why)
     if not why.rule:
         return (), "", lines
     support = f"{why.failed} of {text.count(why.meeting, 'cell')} with it, 0 of {why.others} without"

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis import conditions
-from venvgrid.analysis.conditions import union
+from venvgrid.analysis.rules import conditions
+from venvgrid.analysis.rules.conditions import union
 from venvgrid.outcomes.causes import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from venvgrid.analysis.conditions import Condition
+    from venvgrid.analysis.rules.conditions import Condition
     from venvgrid.model import CellResult
 
 LARGEST_RULE = 3  # conditions
