@@ -25,7 +25,10 @@ from venvgrid.model.config import EMPTY
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from venvgrid.analysis.findings import Finding
+    from venvgrid.analysis.rules.conditions import Condition
 
 FORMAT = "venvgrid-results-1"
 STAGES = ("resolve", "build", "test")
@@ -139,12 +142,21 @@ def _group(finding: Finding) -> dict[str, Any]:
     why = finding.explanation
     return {
         **_fields(finding.group, *_GROUP),
-        "rule": [_text(condition.text) for condition in why.rule],
+        "rule": _words(why.rule),
+        "either": _words(why.either),
         "exact": why.is_exact,
-        "support": {"failed": why.failed, "meeting": why.meeting, "others": why.others},
-        "alternatives": [[_text(condition.text) for condition in rule] for rule in why.alternatives],
+        "confidence": round(why.confidence, 3),
+        "doubtful": why.is_doubtful,
+        "odd": [_text(name) for name in why.odd],
+        "rivals": [{"rules": list(map(_words, rival.rules)), "chance": round(rival.chance, 3)} for rival in why.rivals],
+        "support": {"failed": why.failed, "meeting": why.meeting, "others": why.others, "outside": why.outside},
+        "alternatives": list(map(_words, why.alternatives)),
         "more_alternatives": why.more,
     }
+
+
+def _words(rule: Sequence[Condition]) -> list[str]:
+    return [_text(condition.text) for condition in rule]
 
 
 def _fields(value: object, *names: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import factories
 
 from venvgrid.analysis.comparison import moves
 from venvgrid.analysis.findings import Analysis
-from venvgrid.analysis.rules.evidence import describe
+from venvgrid.analysis.rules.wording import describe
 from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.results.report import Earlier
 

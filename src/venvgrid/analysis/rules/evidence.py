@@ -1,12 +1,10 @@
-"""Explanation of failures: the smallest rule over axes and resolved versions that separates failing cells. Pure.
+"""Explanation of failures: the likeliest rule over axes and resolved versions, how sure it is, and its rivals. Pure.
 
-A rule is a conjunction of one to three conditions. An exact rule holds for all failing cells and for no other cell that
-ran the tests. It is a correlation: two versions that always change together cannot be separated. So an explanation has
-its support (numbers of cells) and the alternatives (rules of the same size that fit as well). Of rules of one size,
-those about a distribution that the exception names or its traceback passes come first.
-
-Method: a condition is a set of cells, stored as the bits of an integer. A rule is an intersection that equals the set
-of failing cells. All conditions that hold for every failing cell are tried: alone, then in pairs, then in threes.
+A rule is a conjunction of one to three conditions, or two of them with "or" (see `posterior`). It may have odd cells:
+those that it does not fit, as one flaky cell hides no cause. A rule is a correlation: two versions that always change
+together cannot be separated. So an explanation has its support (numbers of cells), the alternatives (rules of the same
+size for the same cells) and the rivals (rules for other cells, less likely). Of rules for the same cells, those about a
+distribution that the exception names or its traceback passes come first.
 """
 
 from __future__ import annotations
@@ -14,50 +12,74 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import re
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.rules import conditions
+from venvgrid.analysis.rules import conditions, posterior
 from venvgrid.analysis.rules.conditions import union
 from venvgrid.outcomes.causes import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.analysis.rules.conditions import Condition
+    from venvgrid.analysis.rules.posterior import Fit
     from venvgrid.model import CellResult
 
-LARGEST_RULE = 3  # conditions
-MAX_CONDITIONS = 50  # in pairs and threes: 50 give 19,600 threes, few enough for every failure of a run
+MAX_CONDITIONS = 50  # in alternatives of two and three: 50 give 19,600 threes, few enough for every failure of a run
 MAX_ALTERNATIVES = 200  # that are kept
-MAX_TOLD = 3  # alternatives in text, besides those about test tools
 MAX_ALIKE = 5  # conditions with equal cells in rules of several conditions: the best one, then those about test tools
-MIN_FAILING = 2 / 3  # of the cells that meet an inexact rule
+MAX_RIVALS = 2
+MIN_RIVAL = 0.02  # chance of a rival that is told
+MAX_ODD = 0.5  # odd cells for each failing one
+WEIGHT = (2.0, 1.0, 1.0, 0.5)  # of a condition in the prior, by its cost
+OF_AXIS = 2.0  # factor of the weight
+OF_BLAMED = 20.0  # factor of the chance, among rules for the same cells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """A less likely rule, one or two conjunctions, and its chance."""
+
+    rules: tuple[tuple[Condition, ...], ...]
+    chance: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """The rule that separates the failing cells, with its support.
 
-    `rule` is empty if there is none. Of the `meeting` cells that meet it `failed` have the failure; of the `others`
-    that ran the tests none has. `alternatives` are other rules that fit as well; `more` counts the omitted ones.
-    `blamed` are the subjects of the rule that the exception names or its traceback passes.
+    `rule` is empty if there is none; `either` is a second conjunction, with "or". Of the `meeting` cells that meet them
+    `failed` have the failure; of the `others` that ran the tests `outside` have it. `odd` names the cells that the rule
+    does not fit. `alternatives` are other rules that fit as well; `more` counts the omitted ones. `blamed` are the
+    subjects of the rule that the exception names or its traceback passes. `confidence` is the chance that the rule is
+    right, if versions are the cause. `is_doubtful`: a flaky failure is likelier than any rule.
     """
 
     rule: tuple[Condition, ...] = ()
+    either: tuple[Condition, ...] = ()
     failed: int = 0
     meeting: int = 0
     others: int = 0
+    outside: int = 0
+    odd: tuple[str, ...] = ()
     alternatives: tuple[tuple[Condition, ...], ...] = ()
     more: int = 0
     blamed: tuple[str, ...] = ()
+    confidence: float = 0.0
+    rivals: tuple[Rival, ...] = ()
+    is_doubtful: bool = False
 
     @property
     def is_exact(self) -> bool:
         """Whether the rule holds for all failing cells and for no other."""
-        return bool(self.rule) and self.failed == self.meeting
+        return bool(self.rule) and not self.odd
+
+    @property
+    def rules(self) -> tuple[tuple[Condition, ...], ...]:
+        """The one or two conjunctions."""
+        return tuple(filter(None, (self.rule, self.either)))
 
 
 class Evidence:
@@ -67,6 +89,7 @@ class Evidence:
         """Store the cells. Conditions are computed by `explain`."""
         self.cells = {cell.id: (place, cell) for place, cell in enumerate(cells)}
         self._known: dict[tuple[str, ...], tuple[Condition, ...]] = {}
+        self._explained: dict[tuple[int, int, tuple[str, ...], tuple[str, ...]], Explanation] = {}
 
     def explain(self, failing: Collection[str], others: Collection[str], through: Sequence[str] = ()) -> Explanation:
         """Return the rule that separates `failing` cells from `others` (ids). Other cells are ignored.
@@ -76,23 +99,124 @@ class Evidence:
         failing = frozenset(failing)
         wanted = self.cells.keys() & failing.union(others)
         cells = [cell for _, cell in sorted((self.cells[name] for name in wanted), key=itemgetter(0))]
-        bad = union(1 << number for number, cell in enumerate(cells) if cell.id in failing)
+        bad = _those(cells, lambda cell: cell.id in failing)
         every = (1 << len(cells)) - 1
         if not bad or bad == every:
             return Explanation(failed=bad.bit_count(), meeting=bad.bit_count())
-        blame = {name: place for place, name in enumerate(through)}
-        found = _best_of_each((item for item in self._conditions(cells) if item.cells & bad == bad), blame)
-        for size in range(1, LARGEST_RULE + 1):
-            rules = sorted(_rules(found, bad, size, blame), key=lambda chosen: sum(map(int.bit_count, chosen)))
-            if rules:
-                return _explanation(rules, found, bad, every & ~bad, blame)
-        return _inexact(found, bad, every & ~bad)
+        again = _those(cells, lambda cell: cell.id in failing and cell.attempts > 1)
+        key = (bad, again, tuple(cell.id for cell in cells), tuple(through))
+        if key not in self._explained:  # most failures of a run concern the same cells
+            known = self._conditions(cells)
+            self._explained[key] = _Explaining(cells, known, bad, again, through).explanation()
+        return self._explained[key]
 
     def _conditions(self, cells: Sequence[CellResult]) -> tuple[Condition, ...]:
         names = tuple(cell.id for cell in cells)
-        if names not in self._known:  # most failures of a run concern the same cells
+        if names not in self._known:
             self._known[names] = tuple(conditions.conditions(cells))
         return self._known[names]
+
+
+def _those(cells: Sequence[CellResult], is_one: Callable[[CellResult], bool]) -> int:
+    return union(1 << number for number, cell in enumerate(cells) if is_one(cell))
+
+
+class _Explaining:
+    """The explanation of one failure."""
+
+    def __init__(
+        self, cells: Sequence[CellResult], known: Sequence[Condition], bad: int, again: int, through: Sequence[str]
+    ) -> None:
+        self.cells, self.bad, self.every = cells, bad, (1 << len(cells)) - 1
+        self.blame = {name: place for place, name in enumerate(through)}
+        self.found = _best_of_each(known, self.blame)
+        self.atoms: dict[int, float] = {}
+        for condition in known:
+            self.atoms[condition.cells] = self.atoms.get(condition.cells, 0.0) + self._weight(condition)
+        self.fits, self.null = posterior.fits(self.atoms, bad, self.every, again)
+        self.total = self.null + sum(fit.weight for fit in self.fits)
+
+    def explanation(self) -> Explanation:
+        """Return the likeliest rule, or none if nothing fits well enough."""
+        bad = self.bad.bit_count()
+        none = Explanation(failed=bad, meeting=len(self.cells), is_doubtful=bad == 1)
+        if not self.fits:
+            return none
+        best = self.fits[0]
+        odd = best.cells ^ self.bad
+        is_doubtful = best.best < self.null
+        if odd.bit_count() > MAX_ODD * bad or (is_doubtful and bad > 1):
+            return none
+        first, either, others, more = self._forms(best)
+        return Explanation(
+            rule=first,
+            either=either,
+            failed=(best.cells & self.bad).bit_count(),
+            meeting=best.cells.bit_count(),
+            others=(self.every & ~best.cells).bit_count(),
+            outside=(self.bad & ~best.cells).bit_count(),
+            odd=tuple(cell.id for number, cell in enumerate(self.cells) if odd >> number & 1),
+            alternatives=others,
+            more=more,
+            blamed=tuple(item.subject for item in (*first, *either) if item.subject in self.blame),
+            confidence=self._confidence(best, (*first, *either)),
+            rivals=tuple(self._rivals()),
+            is_doubtful=is_doubtful,
+        )
+
+    def _weight(self, condition: Condition) -> float:
+        return WEIGHT[condition.cost] * (OF_AXIS if condition.is_axis else 1.0)
+
+    def _confidence(self, best: Fit, told: Sequence[Condition]) -> float:
+        """Return the chance of a rule. If cells are missing in the grid, what coincides here may differ there."""
+        if self._is_full():
+            return best.weight / self.total
+        share = math.prod(
+            self._chance(condition) / sum(map(self._chance, self.found[condition.cells])) for condition in told
+        )
+        return best.best * share / self.total
+
+    def _chance(self, condition: Condition) -> float:
+        return self._weight(condition) * (OF_BLAMED if condition.subject in self.blame else 1.0)
+
+    def _is_full(self) -> bool:
+        names = dict.fromkeys(name for cell in self.cells for name in cell.axes)
+        rows = {tuple(cell.axes.get(name, "") for name in names) for cell in self.cells}
+        return math.prod(len(set(column)) for column in zip(*rows, strict=True)) == len(rows)
+
+    def _rivals(self) -> Iterator[Rival]:
+        for fit in self.fits[1 : 1 + MAX_RIVALS]:
+            if fit.weight >= MIN_RIVAL * self.total:
+                rules = _sorted(_ordered([self.found[cells][0] for cells in part]) for part in fit.parts)
+                yield Rival(rules=rules, chance=fit.weight / self.total)
+
+    def _forms(
+        self, best: Fit
+    ) -> tuple[tuple[Condition, ...], tuple[Condition, ...], tuple[tuple[Condition, ...], ...], int]:
+        """Return the rule for the cells of a fit, its second conjunction, the alternatives, and how many more."""
+        if len(best.parts) > 1:
+            one, two = _sorted(_ordered([self.found[cells][0] for cells in part]) for part in best.parts)
+            return one, two, (), math.prod(len(self.found[cells]) for part in best.parts for cells in part) - 1
+        around = {cells: alike for cells, alike in self.found.items() if cells & best.cells == best.cells}
+        for size in range(1, len(best.parts[0])):
+            chosen = list(_rules(around, best.cells, size, self.blame))
+            if chosen:
+                break
+        else:
+            chosen = list(_rules(around, best.cells, len(best.parts[0]), self.blame)) or [best.parts[0]]
+        chosen.sort(key=lambda parts: sum(map(int.bit_count, parts)))
+        every = [rule for parts in chosen for rule in itertools.product(*(self._some(cells, parts) for cells in parts))]
+        every.sort(key=functools.partial(_rule_cost, blame=self.blame))
+        first, *others = every
+        others.sort(key=lambda rule: not any(map(is_test_tool, rule)))  # these are never cut off
+        kept = tuple(map(_ordered, others[:MAX_ALTERNATIVES]))
+        total = sum(math.prod(len(self.found[cells]) for cells in parts) for parts in chosen)
+        return _ordered(first), (), kept, max(0, total - 1 - len(kept))
+
+    def _some(self, cells: int, parts: Sequence[int]) -> list[Condition]:
+        best, *rest = self.found[cells]
+        rest.sort(key=lambda item: not is_test_tool(item))
+        return [best, *rest] if len(parts) == 1 else [best, *rest][:MAX_ALIKE]
 
 
 Found = dict[int, list["Condition"]]  # set of cells → conditions that exactly these cells meet, best first
@@ -121,52 +245,17 @@ def is_test_tool(condition: Condition) -> bool:
     return plugins.is_test_tool(condition.subject)
 
 
-def _rules(found: Found, bad: int, size: int, blame: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
-    """Yield the combinations of `size` sets of cells whose intersection is the set of failing cells."""
+def _rules(found: Found, wanted: int, size: int, blame: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
+    """Yield the combinations of `size` sets of cells whose intersection is `wanted`."""
     if size == 1:
-        if bad in found:
-            yield (bad,)
+        if wanted in found:
+            yield (wanted,)
         return
     # Those that are blamed first, then axes, then those that exclude most cells.
     masks = sorted(found, key=lambda cells: (*_rank(found[cells][0], blame), cells.bit_count()))[:MAX_CONDITIONS]
     for chosen in itertools.combinations(masks, size):
-        if functools.reduce(int.__and__, chosen) == bad:
+        if functools.reduce(int.__and__, chosen) == wanted:
             yield chosen
-
-
-def _explanation(
-    rules: Sequence[tuple[int, ...]], found: Found, bad: int, good: int, blame: Mapping[str, int]
-) -> Explanation:
-    def some(cells: int, size: int) -> list[Condition]:
-        best, *rest = found[cells]
-        rest.sort(key=lambda item: not is_test_tool(item))
-        return [best, *rest] if size == 1 else [best, *rest][:MAX_ALIKE]
-
-    every = [rule for chosen in rules for rule in itertools.product(*(some(cells, len(chosen)) for cells in chosen))]
-    every.sort(key=functools.partial(_rule_cost, blame=blame))
-    first, *others = every
-    others.sort(key=lambda rule: not any(map(is_test_tool, rule)))  # these are never cut off
-    kept = others[:MAX_ALTERNATIVES]
-    total = sum(math.prod(len(found[cells]) for cells in chosen) for chosen in rules)
-    return Explanation(
-        rule=_ordered(first),
-        failed=bad.bit_count(),
-        meeting=bad.bit_count(),
-        others=good.bit_count(),
-        alternatives=tuple(map(_ordered, kept)),
-        more=max(0, total - 1 - len(kept)),
-        blamed=tuple(item.subject for item in first if item.subject in blame),
-    )
-
-
-def _inexact(found: Found, bad: int, good: int) -> Explanation:
-    """Return the condition that fewest other cells meet, if enough of those that meet it fail; else an empty rule."""
-    everything = Explanation(failed=bad.bit_count(), meeting=(bad | good).bit_count())
-    best = min(found, key=int.bit_count, default=0)
-    if not best or bad.bit_count() < MIN_FAILING * best.bit_count():
-        return everything
-    others = ((bad | good) & ~best).bit_count()
-    return Explanation(rule=(found[best][0],), failed=bad.bit_count(), meeting=best.bit_count(), others=others)
 
 
 def _rule_cost(rule: tuple[Condition, ...], blame: Mapping[str, int]) -> tuple[int, int, int, str]:
@@ -176,48 +265,13 @@ def _rule_cost(rule: tuple[Condition, ...], blame: Mapping[str, int]) -> tuple[i
     return likeliest, other, sum(condition.cost for condition in rule), named
 
 
-def _ordered(rule: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    return tuple(sorted(rule, key=lambda condition: (not condition.text.startswith("Python"), condition.text)))
+def _ordered(rule: Iterable[Condition]) -> tuple[Condition, ...]:
+    return tuple(sorted(rule, key=_place))
 
 
-# text
+def _sorted(rules: Iterable[tuple[Condition, ...]]) -> tuple[tuple[Condition, ...], ...]:
+    return tuple(sorted(rules, key=lambda rule: tuple(map(_place, rule))))
 
 
-def describe(explanation: Explanation) -> tuple[str, ...]:
-    """Return an explanation as a few lines of text: rule and support, nearest values beyond it, alternatives."""
-    failed, others = explanation.failed, explanation.others
-    if not explanation.rule:
-        passed = explanation.meeting - failed
-        if not passed:
-            return (f"fails in every cell that ran it ({failed})",) if failed > 1 else ()
-        return (f"no rule over axes and resolved versions tells {_cells(failed)} from the {passed} without it",)
-    rule = _joined(explanation.rule)
-    support = f"fails in {failed} of {_cells(explanation.meeting)} with {rule}, in 0 of {others} without"
-    if not explanation.is_exact:
-        return (f"{support}; no rule over axes and resolved versions fits exactly",)
-    lines = [support]
-    if explanation.blamed:
-        lines.append(f"the error or its traceback names {' and '.join(explanation.blamed)}")
-    beyond = [f"{_name(item)} {item.beyond}" for item in explanation.rule if item.beyond]
-    if beyond:
-        lines.append(f"next tried: {', '.join(beyond)}")
-    if explanation.alternatives:
-        tools = [rule for rule in explanation.alternatives if any(map(is_test_tool, rule))]
-        rest = [rule for rule in explanation.alternatives if rule not in tools]
-        told = [*tools, *rest[:MAX_TOLD]]
-        left = len(explanation.alternatives) - len(told) + explanation.more
-        more = f" and {left} more in results.json" if left else ""
-        lines.append(f"fits as well: {'; '.join(map(_joined, told))}{more}")
-    return tuple(lines)
-
-
-def _joined(rule: Sequence[Condition]) -> str:
-    return " and ".join(condition.text for condition in rule)
-
-
-def _name(condition: Condition) -> str:
-    return re.split(" [≥≤] ", condition.text)[0]
-
-
-def _cells(number: int) -> str:
-    return f"{number} cell" if number == 1 else f"{number} cells"
+def _place(condition: Condition) -> tuple[bool, str]:
+    return not condition.text.startswith("Python"), condition.text

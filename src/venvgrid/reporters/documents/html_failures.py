@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grouping, neighbours
-from venvgrid.analysis.rules import evidence
+from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import html_shape
@@ -49,13 +49,13 @@ class Beside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One failure. `lines` is its traceback: pairs of "e", ">" or "" and the text."""
+    """One failure. `chips` are the conditions of its rules, `lines` its traceback: pairs of "e", ">" or "" and text."""
 
     number: int
     headline: str
     style: str
     picture: Picture
-    chips: tuple[str, ...]
+    chips: tuple[tuple[str, ...], ...]
     support: str
     said: tuple[str, ...]
     place: str
@@ -128,15 +128,14 @@ def _failure(analysis: Analysis, finding: Finding, number: int, shape: Shape, kn
     )
 
 
-def _explained(finding: Finding) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
-    """Return the conditions of the rule, its support, and further lines."""
+def _explained(finding: Finding) -> tuple[tuple[tuple[str, ...], ...], str, tuple[str, ...]]:
+    """Return the conditions of the rule, one or two conjunctions, its support, and further lines."""
     why = finding.explanation
-    lines = evidence.describe(why)
+    lines = wording.describe(why)
     if not why.rule:
         return (), "", lines
-    support = f"{why.failed} of {text.count(why.meeting, 'cell')} with it, 0 of {why.others} without"
-    inexact = () if why.is_exact else ("No rule over axes and resolved versions fits exactly.",)
-    return tuple(condition.text for condition in why.rule), support, (*inexact, *lines[1:])
+    support = f"{why.failed} of {text.count(why.meeting, 'cell')} with it, {why.outside} of {why.others} without"
+    return tuple(tuple(condition.text for condition in rule) for rule in why.rules), support, lines[1:]
 
 
 def _marked(longrepr: str) -> Iterator[tuple[str, str]]:

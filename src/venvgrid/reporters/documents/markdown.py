@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import grouping
 from venvgrid.analysis.findings import Analysis
-from venvgrid.analysis.rules import evidence
+from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
 
@@ -213,7 +213,7 @@ def _failure(finding: Finding, report: Report) -> str:
     may = " (may fail)" if group.allowed else ""
     lines = [
         f"<details><summary>❌ <code>{escaped(text.line(group.headline))}</code> — {tests}{where}{may}</summary>\n",
-        *(f"- {prose(line)}" for line in evidence.describe(finding.explanation)),
+        *(f"- {prose(line)}" for line in wording.describe(finding.explanation)),
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",
         *([f"- what to do: {prose(group.hint)}"] if group.hint else []),
