@@ -149,6 +149,7 @@ def _group(finding: Finding) -> dict[str, Any]:
         "doubtful": why.is_doubtful,
         "odd": [_text(name) for name in why.odd],
         "rivals": [{"rules": list(map(_words, rival.rules)), "chance": round(rival.chance, 3)} for rival in why.rivals],
+        "apart": _plain(why.apart),
         "support": {"failed": why.failed, "meeting": why.meeting, "others": why.others, "outside": why.outside},
         "alternatives": list(map(_words, why.alternatives)),
         "more_alternatives": why.more,

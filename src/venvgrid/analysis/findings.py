@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.grouping import FailureGroup
-    from venvgrid.analysis.rules.evidence import Explanation
+    from venvgrid.analysis.rules.explanation import Explanation
     from venvgrid.results.report import Case, Report
 
 GOOD = frozenset({CaseOutcome.PASSED, CaseOutcome.XPASSED})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from venvgrid.analysis.rules.conditions import Condition
-    from venvgrid.analysis.rules.evidence import Explanation
+    from venvgrid.analysis.rules.explanation import Explanation
     from venvgrid.model import CellResult
 
 PYTHONS = ("3.9", "3.10", "3.13")
@@ -229,6 +229,16 @@ def test_no_smaller_rule_holds(numbers: set[int]) -> None:
         )
     ]
     assert (len(found.rule) == 1 and not found.either and found.is_exact) == (failing in single)
+
+
+def test_the_cell_that_tells_rules_apart_is_named() -> None:
+    """Python 3.13 and numpy 2.2 always came together: the cell with just one of them decides; a full grid has none."""
+    part = [cell for cell in grid() if (cell.axes["python"] == "3.13") == (cell.axes["numpy"] == "2.2")]
+    found = explain(part, lambda cell: cell.axes["python"] == "3.13")
+    (axes,) = {tuple(found.apart.values())}
+    assert (axes[0] == "3.13") != (axes[1] == "2.2")
+    assert f"one more cell would tell most: python {axes[0]}, numpy {axes[1]}" in describe(found)
+    assert not explain(grid(), lambda cell: cell.axes["python"] == "3.13").apart
 
 
 # words of versions

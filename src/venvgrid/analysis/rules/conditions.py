@@ -46,13 +46,18 @@ def conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
     """Yield the conditions that tell cells apart."""
     axes = dict.fromkeys(name for cell in cells for name in cell.axes)
     own = {normalise(name) for name in axes if AxisKind.of_axis(name) is AxisKind.DEPENDENCY}
-    for name in axes:
-        yield from _on_axis(name, [cell.axes.get(name, "") for cell in cells], cells)
+    yield from on_axes(cells)
     for name in sorted({name for cell in cells for name in cell.packages}):
         values = [cell.packages.get(name, "") for cell in cells]
         made = functools.partial(Condition, subject=normalise(name), is_axis=normalise(name) in own)
         yield from _on_presence(name, values, made, "")
         yield from _on_versions(name, values, made, _version, each=True)
+
+
+def on_axes(cells: Sequence[CellResult]) -> Iterator[Condition]:
+    """Yield the conditions on the values of axes."""
+    for name in dict.fromkeys(name for cell in cells for name in cell.axes):
+        yield from _on_axis(name, [cell.axes.get(name, "") for cell in cells], cells)
 
 
 def _on_axis(axis: str, values: Sequence[str], cells: Sequence[CellResult]) -> Iterator[Condition]:
@@ -151,6 +156,11 @@ def _on_versions(
 def union(masks: Iterable[int]) -> int:
     """Return the cells that are in any of the sets."""
     return functools.reduce(int.__or__, masks, 0)
+
+
+def common(masks: Iterable[int]) -> int:
+    """Return the cells that are in all of the sets, of which there is at least one."""
+    return functools.reduce(int.__and__, masks)
 
 
 @functools.cache

@@ -12,12 +12,12 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.rules import conditions, posterior
+from venvgrid.analysis.rules import apart, conditions, posterior
 from venvgrid.analysis.rules.conditions import union
+from venvgrid.analysis.rules.explanation import Explanation, Rival
 from venvgrid.outcomes.causes import plugins
 
 if TYPE_CHECKING:
@@ -31,55 +31,12 @@ MAX_CONDITIONS = 50  # in alternatives of two and three: 50 give 19,600 threes, 
 MAX_ALTERNATIVES = 200  # that are kept
 MAX_ALIKE = 5  # conditions with equal cells in rules of several conditions: the best one, then those about test tools
 MAX_RIVALS = 2
+MOST_FITS, MOST_FORMS = 30, 20  # that a cell is to tell apart
 MIN_RIVAL = 0.02  # chance of a rival that is told
 MAX_ODD = 0.5  # odd cells for each failing one
 WEIGHT = (2.0, 1.0, 1.0, 0.5)  # of a condition in the prior, by its cost
 OF_AXIS = 2.0  # factor of the weight
 OF_BLAMED = 20.0  # factor of the chance, among rules for the same cells
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rival:
-    """A less likely rule, one or two conjunctions, and its chance."""
-
-    rules: tuple[tuple[Condition, ...], ...]
-    chance: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """The rule that separates the failing cells, with its support.
-
-    `rule` is empty if there is none; `either` is a second conjunction, with "or". Of the `meeting` cells that meet them
-    `failed` have the failure; of the `others` that ran the tests `outside` have it. `odd` names the cells that the rule
-    does not fit. `alternatives` are other rules that fit as well; `more` counts the omitted ones. `blamed` are the
-    subjects of the rule that the exception names or its traceback passes. `confidence` is the chance that the rule is
-    right, if versions are the cause. `is_doubtful`: a flaky failure is likelier than any rule.
-    """
-
-    rule: tuple[Condition, ...] = ()
-    either: tuple[Condition, ...] = ()
-    failed: int = 0
-    meeting: int = 0
-    others: int = 0
-    outside: int = 0
-    odd: tuple[str, ...] = ()
-    alternatives: tuple[tuple[Condition, ...], ...] = ()
-    more: int = 0
-    blamed: tuple[str, ...] = ()
-    confidence: float = 0.0
-    rivals: tuple[Rival, ...] = ()
-    is_doubtful: bool = False
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the rule holds for all failing cells and for no other."""
-        return bool(self.rule) and not self.odd
-
-    @property
-    def rules(self) -> tuple[tuple[Condition, ...], ...]:
-        """The one or two conjunctions."""
-        return tuple(filter(None, (self.rule, self.either)))
 
 
 class Evidence:
@@ -162,6 +119,7 @@ class _Explaining:
             confidence=self._confidence(best, (*first, *either)),
             rivals=tuple(self._rivals()),
             is_doubtful=is_doubtful,
+            apart=apart.cell(self.cells, self._weighted()),
         )
 
     def _weight(self, condition: Condition) -> float:
@@ -189,6 +147,17 @@ class _Explaining:
             if fit.weight >= MIN_RIVAL * self.total:
                 rules = _sorted(_ordered([self.found[cells][0] for cells in part]) for part in fit.parts)
                 yield Rival(rules=rules, chance=fit.weight / self.total)
+
+    def _weighted(self) -> Iterator[apart.Weighted]:
+        """Yield the likeliest rules on axes, each with its weight."""
+        for fit in self.fits[:MOST_FITS]:
+            every = [
+                [item for item in self.found[cells] if item.is_axis][:MAX_ALIKE] for part in fit.parts for cells in part
+            ]
+            forms = math.prod(map(len, every))
+            for chosen in itertools.islice(itertools.product(*every), MOST_FORMS):
+                rest = iter(chosen)
+                yield fit.weight / forms, tuple(tuple(itertools.islice(rest, len(part))) for part in fit.parts)
 
     def _forms(
         self, best: Fit

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from venvgrid.analysis.rules.conditions import Condition
-    from venvgrid.analysis.rules.evidence import Explanation
+    from venvgrid.analysis.rules.explanation import Explanation
 
 MAX_TOLD = 3  # alternatives, besides those about test tools
 MAX_ODD = 3  # odd cells
@@ -59,6 +59,9 @@ def doubts(explanation: Explanation) -> tuple[str, ...]:
     elif explanation.rule and explanation.confidence < SURE:
         rivals = "; ".join(f"{either(rival.rules)} ({_percent(rival.chance)})" for rival in explanation.rivals)
         lines.append(f"about {_percent(explanation.confidence)} sure" + (f"; or {rivals}" if rivals else ""))
+        if explanation.apart:
+            cell = ", ".join(f"{name} {value}" for name, value in explanation.apart.items())
+            lines.append(f"one more cell would tell most: {cell}")
     return tuple(lines)
 
 
