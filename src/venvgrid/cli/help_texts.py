@@ -41,6 +41,12 @@ examples:
 GATE_EXAMPLES = """\
 examples:
   venvgrid gate plan.json records/            green only if no planned cell is red or missing"""
+CI_EXAMPLES = """\
+examples:
+  venvgrid ci github                 write .github/workflows/venvgrid.yml, with 4 shards
+  venvgrid ci github --shards 12     more test jobs; the file stays as it is when the grid changes
+  venvgrid ci github --check         is the file what would be written? for a pre-commit hook
+  venvgrid ci gitlab -o .gitlab/venvgrid.yml"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot

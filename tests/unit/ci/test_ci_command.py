@@ -1,0 +1,99 @@
+"""`venvgrid ci`: which file is written, checked, replaced or left alone."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from venvgrid.cli import parser as parsers
+from venvgrid.cli.commands import ci
+from venvgrid.cli.terminal import Terminal
+from venvgrid.model import UsageError
+
+FILE = Path(".github/workflows/venvgrid.yml")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "matrix.toml").write_text('[axes]\npython = ["3.12"]\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def type_(*words: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    status = ci.main(parsers.build().parse_args(["ci", *words]), Terminal(out=out, err=err, environ={}))
+    return status, out.getvalue(), err.getvalue()
+
+
+def test_a_pipeline_is_written_and_checked(checkout: Path) -> None:
+    """--check is green right after writing, red with the difference after an edit, and red without the file."""
+    assert type_("github", "--check")[0] == 1
+    assert not (checkout / FILE).exists()
+    status, _, told = type_("github", "--shards", "7")
+    assert (status, "7 shards" in told, "venvgrid gate" in told) == (0, True, True)
+    assert type_("github", "--check")[0] == 0
+    text = (checkout / FILE).read_text(encoding="utf-8")
+    (checkout / FILE).write_text(text.replace("if: always()\n    needs", "needs"), encoding="utf-8")
+    status, shown, told = type_("github", "--check")
+    assert (status, "+    if: always()" in shown, "venvgrid ci github --shards 7" in told) == (1, True, True)
+
+
+def test_what_is_not_asked_for_stays_as_it_is(checkout: Path) -> None:
+    """Without --shards, the number in the file is kept; the grid may change without a change of the file."""
+    type_("github", "--shards", "7")
+    before = (checkout / FILE).read_bytes()
+    (checkout / "matrix.toml").write_text('[axes]\npython = "3.8..3.13"\nsix = ["1.15"]\n', encoding="utf-8")
+    assert type_("github")[0] == 0
+    assert (checkout / FILE).read_bytes() == before
+
+
+def test_a_file_of_somebody_else_is_left_alone(checkout: Path) -> None:
+    """Only --force replaces a file that venvgrid did not write, also one of another vendor."""
+    (checkout / FILE).parent.mkdir(parents=True)
+    for theirs in ("on: push\n", "# Written by: venvgrid ci nobody\n", "# Written by: venvgrid ci 'github\n"):
+        (checkout / FILE).write_text(theirs, encoding="utf-8")
+        with pytest.raises(UsageError, match="did not write it; nothing was written"):
+            type_("github")
+        assert (checkout / FILE).read_text(encoding="utf-8") == theirs
+    assert type_("github", "--force")[0] == 0
+    assert type_("github", "--check")[0] == 0
+
+
+def test_over_a_limit_the_old_file_stays(checkout: Path) -> None:
+    """A pipeline that the vendor would cut is refused before anything is written."""
+    type_("github")
+    before = (checkout / FILE).read_bytes()
+    with pytest.raises(UsageError, match="257 jobs in a matrix"):
+        type_("github", "--shards", "257")
+    assert (checkout / FILE).read_bytes() == before
+
+
+def test_a_configuration_in_a_folder_is_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline belongs to the repository; it names a configuration that venvgrid would not find there."""
+    (checkout / "sub").mkdir()
+    (checkout / "matrix.toml").rename(checkout / "sub/matrix.toml")
+    monkeypatch.chdir(checkout / "sub")
+    assert type_("github")[0] == 0
+    text = (checkout / FILE).read_text(encoding="utf-8")
+    assert "venvgrid plan -c sub/matrix.toml -o" in text
+    assert str(checkout) not in text
+    monkeypatch.chdir(checkout)
+    assert type_("github", "--check")[0] == 0
+
+
+def test_a_file_for_stdout(checkout: Path) -> None:
+    """`-o -` prints the pipeline and writes nothing."""
+    status, shown, _ = type_("github", "-o", "-")
+    assert (status, shown.startswith("# Written by: venvgrid ci github")) == (0, True)
+    assert not (checkout / FILE).exists()
+
+
+@pytest.mark.usefixtures("checkout")
+def test_no_vendor_is_wrong_usage() -> None:
+    """`venvgrid ci` alone says which vendors there are."""
+    with pytest.raises(UsageError, match="venvgrid ci github"):
+        type_()
