@@ -1,0 +1,87 @@
+"""The pipelines of `venvgrid ci`, rehearsed: their steps are executed as the vendor documents, on a real project."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from rehearsal import github
+from rig import has
+
+from venvgrid.model.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Command
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not has("git"), reason="needs git")]
+
+RED = "py3.13-freezegun1.2"  # freezegun 1.2 reads a name of uuid that Python 3.13 does not have any more
+MATRIX = '[axes]\npython = ["3.12", "3.13"]\nfreezegun = ["1.2", "1.5"]\n'
+WITHOUT = f'{MATRIX}[[exclude]]\npython = "3.13"\nfreezegun = "1.2"\n'
+
+
+def commit(root: Path, matrix: str) -> None:
+    """Commit a project with a configuration."""
+    (root / "matrix.toml").write_text(matrix, encoding="utf-8")
+    if not (root / ".git").exists():
+        (root / ".gitignore").write_text(".venvgrid\n", encoding="utf-8")
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    git = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org"]
+    for words in (["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], cwd=root, check=True)
+
+
+@pytest.fixture
+def project(source: Callable[[str, str], Path], needs: Callable[..., None]) -> Path:
+    """Return itsdangerous in a repository, with a grid of four cells."""
+    needs("3.12", "3.13")
+    root = source("itsdangerous", "2.2.0")
+    commit(root, MATRIX)
+    return root
+
+
+def result_of(run: github.Run, job: str) -> dict[str, str]:
+    return {leg.name: leg.result for leg in run.jobs[job]}
+
+
+def test_the_workflow_of_github_from_plan_to_gate(
+    venvgrid: Command, project: Path, cache_dir: Path, tmp_path: Path
+) -> None:
+    """The gate is red for the red cell, and names it; red for each lost shard until it ran again; then green."""
+    assert venvgrid("ci", "github", cwd=project).status == 0
+    commit(project, MATRIX)
+    text = (project / ".github/workflows/venvgrid.yml").read_text(encoding="utf-8")
+    red = github.Run(text, project, cache_dir, tmp_path / "red" / "run", event="pull_request")
+    red.start()
+    assert sorted(result_of(red, "test").values()) == ["failure", "success", "success", "success"]
+    (gate,) = red.jobs["gate"]
+    assert (gate.result, f"red: {RED}: failed" in gate.log, "4 of 4 cells" in gate.log) == ("failure", True, True)
+    assert f"red: {RED}: failed" in gate.summary
+    assert "_load_system_functions" in gate.summary
+    assert red.installed == {f"venvgrid[uv]=={__version__}"}
+    assert not (tmp_path / "red" / "caches").exists()  # pull requests only read
+
+    commit(project, WITHOUT)
+    again = github.Run(text, project, cache_dir, tmp_path / "green" / "run")
+    again.lost = {"test-1": "dies", "test-2": "cancelled"}
+    again.start()
+    (gate,) = again.jobs["gate"]
+    lost = [line for line in gate.log.splitlines() if line.endswith("no result was reported")]
+    assert (gate.result, len(lost), "red: 1 of 3 cells reported" in gate.log) == ("failure", 2, True), gate.log
+    again.lost = {}
+    again.start()
+    (gate,) = again.jobs["gate"]
+    assert (gate.result, "green: 3 of 3 cells reported" in gate.log) == ("success", True), gate.log
+    assert "venvgrid-1-shard-1-2" in again.artifacts  # of plan 1, shard 1, attempt 2
+    kept = {path.name.partition("-4711")[0] for path in (tmp_path / "green" / "caches").iterdir()}
+    assert "venvgrid-results" in kept
+
+    never = github.Run(text, project, cache_dir, tmp_path / "never" / "run", lost={"plan": "cancelled"})
+    never.start()
+    assert set(result_of(never, "test").values()) == {"skipped"}
+    (gate,) = never.jobs["gate"]
+    assert (gate.result, "the plan" in gate.log) == ("failure", True), gate.log
