@@ -54,7 +54,7 @@ examples:
   venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
   venvgrid plan --check-config       is matrix.toml right? no network, no interpreters
   venvgrid plan -o plan.json         for other machines: venvgrid run --plan plan.json --shard 1/4
-  venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
+  venvgrid plan --tier pull-request  which cells [ci] names for this event, and which it leaves out
 
 {EXPRESSIONS}"""
 REPORT_EXAMPLES = """\

@@ -24,6 +24,7 @@ CACHE_ACTIONS = {
     "verify": "read all of it, and remove what is damaged",
     "prune": "delete what was not used for long",
 }
+TIERS = ("push", "pull-request", "nightly")  # the keys of [ci]
 CI_VENDORS = {
     "github": "GitHub Actions, .github/workflows/venvgrid.yml",
 }
@@ -127,6 +128,7 @@ def _add_plan(commands: Commands[Parser]) -> None:
         metavar="FILE",
         help="a results.json that says how long cells take (default: the runs of this folder)",
     )
+    parser.add_argument("--tier", choices=TIERS, help="only the cells that [ci] names for this event; all without it")
     _without_builds(parser)
     parser = planned(command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
     _without_builds(parser)
