@@ -27,6 +27,9 @@ CACHE_ACTIONS = {
 TIERS = ("push", "pull-request", "nightly")  # the keys of [ci]
 CI_VENDORS = {
     "github": "GitHub Actions, .github/workflows/venvgrid.yml",
+    "gitlab": "GitLab CI, .gitlab-ci.yml",
+    "azure": "Azure Pipelines, azure-pipelines.yml",
+    "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
 SCHEMAS = ("config", "results", "events", "plan")
 SHELLS = ("bash", "zsh", "fish", "powershell")
