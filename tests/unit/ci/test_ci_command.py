@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
+from canaries import CANARIES
 
+from venvgrid.ci.vendors import VENDORS
 from venvgrid.cli import parser as parsers
-from venvgrid.cli.commands import ci
+from venvgrid.cli.commands import ci, init
 from venvgrid.cli.terminal import Terminal
 from venvgrid.model import UsageError
 
@@ -90,6 +93,32 @@ def test_a_file_for_stdout(checkout: Path) -> None:
     status, shown, _ = type_("github", "-o", "-")
     assert (status, shown.startswith("# Written by: venvgrid ci github")) == (0, True)
     assert not (checkout / FILE).exists()
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_nothing_of_the_machine_is_in_a_file(checkout: Path, monkeypatch: pytest.MonkeyPatch, vendor: str) -> None:
+    """No secret of the environment, and no path of this machine."""
+    for name, secret in {**CANARIES, "PIP_INDEX_URL": "https://me:canary-index@host/simple"}.items():
+        monkeypatch.setenv(name, secret)
+    (checkout / "pip.conf").write_text("[global]\nindex-url = https://me:canary-index@host/simple\n", encoding="utf-8")
+    assert type_(vendor)[0] == 0
+    written = [path for path in checkout.rglob("*") if path.suffix == ".yml"]
+    assert len(written) == 1
+    text = written[0].read_text(encoding="utf-8")
+    machine = [str(checkout), str(Path.home()), sys.prefix]
+    assert [item for item in ("canary", *CANARIES.values(), *machine) if item in text] == []
+
+
+@pytest.mark.parametrize(("file", "vendor"), [("", "github"), (".gitlab-ci.yml", "gitlab")])
+def test_init_offers_a_pipeline(checkout: Path, monkeypatch: pytest.MonkeyPatch, file: str, vendor: str) -> None:
+    """The last line names the command, for the vendor whose file is there."""
+    monkeypatch.setattr(init, "pythons", lambda _terminal: frozenset({"3.12"}))
+    if file:
+        (checkout / file).write_text("{}", encoding="utf-8")
+    err = io.StringIO()
+    arguments = parsers.build().parse_args(["init", "--force"])
+    assert init.main(arguments, Terminal(out=io.StringIO(), err=err, environ={})) == 0
+    assert err.getvalue().splitlines()[-1].endswith(f"one job to require: venvgrid ci {vendor}")
 
 
 @pytest.mark.usefixtures("checkout")

@@ -6,7 +6,8 @@ import importlib.resources
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
@@ -14,11 +15,9 @@ import yaml
 
 from venvgrid.ci import pipeline
 from venvgrid.ci.pipeline import Pipeline
-from venvgrid.ci.vendors import VENDORS
+from venvgrid.ci.vendors import ACTIONS, VENDORS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[3]
 SCHEMAS = {
     "github": "github-workflows.json",
     "gitlab": "gitlab-ci.json",
@@ -64,6 +63,17 @@ def test_the_schema_notices_a_mistake(vendor: str) -> None:
     right, wrong = WRONG[vendor]
     assert right in text
     assert problems(SCHEMAS[vendor], text.replace(right, wrong)) != []
+
+
+def test_the_action_fits_its_schema_and_uses_its_inputs() -> None:
+    """`action.yml` at the top is valid; each input is used, none inside of a script; its actions are pinned as ours."""
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    assert problems("github-actions.json", text) == []
+    action = yaml.safe_load(text)
+    steps = action["runs"]["steps"]
+    assert all(f"inputs.{name} " in str(steps) for name in action["inputs"])
+    assert not any("${{" in step.get("run", "") for step in steps)
+    assert {step["uses"] for step in steps if "uses" in step} <= {known.split(" ")[0] for known in ACTIONS.values()}
 
 
 @pytest.mark.skipif(not shutil.which("actionlint"), reason="needs actionlint")
