@@ -74,15 +74,17 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
 }
 
 
-def check(vendor: str, counted: Mapping[str, int], *, others: int = 0) -> None:
-    """Check what is counted in a pipeline against the limits of its vendor; `others` are jobs besides the shards.
+def check(vendor: str, counted: Mapping[str, int], *, others: int = 0, machines: int = 1) -> None:
+    """Check what is counted in a pipeline against the limits of its vendor.
+
+    `others` are jobs besides the shards; each of several `machines` has as many shards.
 
     Raises:
         UsageError: something is over a limit; all of it is named.
     """
     over = [
         f"{counted[limit.what]:,} {limit.what}; {vendor} takes {limit.most:,} ({READ}: {limit.source}): "
-        f"{limit.fix.format(room=limit.most - others)}"
+        f"{limit.fix.format(room=(limit.most - others) // machines)}"
         for limit in LIMITS[vendor]
         if counted.get(limit.what, 0) > limit.most
     ]

@@ -35,7 +35,7 @@ class Pipeline:
 
     `config` is the configuration's path in the repository, "" for the one that venvgrid finds. `version` is that of
     venvgrid. `has_nightly`: the configuration has a tier for scheduled runs. `needs_history`: the version of the
-    project may come from tags.
+    project may come from tags. Each of the `platforms` has as many `shards`.
     """
 
     vendor: str
@@ -45,6 +45,7 @@ class Pipeline:
     grid: str = ""
     has_nightly: bool = False
     needs_history: bool = False
+    platforms: tuple[str, ...] = ("linux",)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -69,14 +70,22 @@ def render(pipeline: Pipeline) -> str:
         raise UsageError(
             f"{pipeline.config!r}: a pipeline cannot hold this path safely; use letters, digits, '.', '_', '-', '/'"
         )
-    counted = {vendor.counts: pipeline.shards + vendor.others}
-    limits.check(vendor.name, counted, others=vendor.others)
+    if unknown := [name for name in pipeline.platforms if name not in vendor.runners]:
+        known = ", ".join(vendor.runners)
+        raise UsageError(
+            f"the axis platform has {', '.join(unknown)}, but venvgrid knows machines of {vendor.title} "
+            f"for {known} only: no job would run their cells; nothing was written. "
+            f"Print a pipeline without these values, and add jobs for them: venvgrid ci {vendor.name} -o -"
+        )
+    jobs, machines = pipeline.shards * len(pipeline.platforms), len(pipeline.platforms)
+    limits.check(vendor.name, {vendor.counts: jobs + vendor.others}, others=vendor.others, machines=machines)
     text = (
         _environment()
         .get_template(f"{vendor.name}.yml")
         .render(
             pipeline=pipeline,
             shards=pipeline.shards,
+            runners=[vendor.runners[name] for name in pipeline.platforms],
             actions=ACTIONS,
             python=PYTHON,
             lock_digest=LOCK_DIGEST,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ class Vendor:
 
     `file` is where it looks for a pipeline, relative to the repository. `counts` says what of its limits the shards and
     the `others`, jobs besides them, are counted in. `instead` is the advice if that file is there already, `next` the
-    advice when it is written.
+    advice when it is written. `runners` are its machines by platform.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Vendor:
     others: int = 0
     instead: str
     next: str
+    runners: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"linux": ""}))
 
 
 VENDORS: Mapping[str, Vendor] = {
@@ -35,6 +37,16 @@ VENDORS: Mapping[str, Vendor] = {
             title="GitHub Actions",
             file=".github/workflows/venvgrid.yml",
             counts="jobs in a matrix",
+            runners=MappingProxyType(
+                {
+                    "linux": "ubuntu-latest",
+                    "linux-aarch64": "ubuntu-24.04-arm",
+                    "macos": "macos-latest",
+                    "macos-x86_64": "macos-15-intel",
+                    "windows": "windows-latest",
+                    "windows-aarch64": "windows-11-arm",
+                }
+            ),
             instead="give another file: -o .github/workflows/grid.yml",
             next="Commit it, then require the check 'venvgrid gate'.",
         ),

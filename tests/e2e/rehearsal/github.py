@@ -16,6 +16,7 @@ from rehearsal.machine import Job, Machine, WrongPipelineError, below, copy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OWN_CACHES = {"UV_CACHE_DIR", "VENVGRID_CACHE_DIR"}  # those of the tests are used instead
 BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")  # what `shell: bash` means
 
 
@@ -131,7 +132,9 @@ class _Leg:
         output, summary = self.machine.temp / "output", self.machine.temp / "summary"
         for file in (output, summary):
             file.write_text("", encoding="utf-8")
+        own = {key: fill(value, self.contexts) for key, value in step.get("env", {}).items() if key not in OWN_CACHES}
         more = {
+            **own,
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(summary),
             "RUNNER_TEMP": str(self.machine.temp),
@@ -187,14 +190,14 @@ class _Leg:
         prefixes = [inputs["key"], *inputs.get("restore-keys", "").splitlines()]
         kept = sorted(store.iterdir(), key=lambda path: path.stat().st_mtime_ns) if store.is_dir() else []
         hits = [path for prefix in prefixes for path in kept if path.name.startswith(prefix)]
-        if hits and "~" not in inputs["path"]:  # those of the home are the test's own cache
+        if hits:
             shutil.copytree(hits[-1], inputs["path"], dirs_exist_ok=True)
         return True, {"cache-hit": "true" if hits and hits[0].name == inputs["key"] else ""}
 
     def _save(self, inputs: dict[str, str]) -> tuple[bool, dict[str, str]]:
         target = self.whole.folder.parent / "caches" / inputs["key"]
         target.mkdir(parents=True, exist_ok=True)
-        if "~" not in inputs["path"] and Path(inputs["path"]).is_dir():
+        if Path(inputs["path"]).is_dir():
             shutil.copytree(inputs["path"], target, dirs_exist_ok=True)
         return True, {}
 

@@ -30,6 +30,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"shards": 200, "grid": "docs", "config": "a folder/matrix.toml"},
 ]
 # What a vendor's pipeline must not have: the schema is not so wide that it takes everything.
+ON_MACHINES = Pipeline(vendor="github", version="1.0", platforms=("linux", "linux-aarch64", "macos", "windows"))
 WRONG = {
     "github": ("runs-on: ubuntu-latest", "runs_on: ubuntu-latest"),
     "gitlab": ("parallel: 4", "parallel: 500"),
@@ -54,6 +55,11 @@ def problems(name: str, text: str) -> list[str]:
 def test_a_pipeline_fits_the_schema_of_its_vendor(vendor: str, variant: dict[str, Any]) -> None:
     """With and without a schedule, history, a grid and a path."""
     assert problems(SCHEMAS[vendor], pipeline.render(Pipeline(vendor=vendor, version="1.0", **variant))) == []
+
+
+def test_a_workflow_on_several_machines_fits_the_schema() -> None:
+    """A matrix of machines and shards."""
+    assert problems(SCHEMAS["github"], pipeline.render(ON_MACHINES)) == []
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -62,6 +62,25 @@ def test_a_path_that_a_vendor_would_expand_is_refused(path: str) -> None:
     assert "-c 'my grids/m.toml'" in made("github", config="my grids/m.toml")
 
 
+def test_each_platform_has_its_shards() -> None:
+    """The matrix is of machines and shards; names of artifacts have both; all jobs count for the limit."""
+    flow = yaml.safe_load(made("github", shards=3, platforms=("linux", "macos", "windows")))
+    job = flow["jobs"]["test"]
+    machines = ["ubuntu-latest", "macos-latest", "windows-latest"]
+    assert job["strategy"]["matrix"] == {"runner": machines, "shard": [1, 2, 3]}
+    assert job["runs-on"] == "${{ matrix.runner }}"
+    (upload,) = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
+    assert "${{ matrix.runner }}-${{ matrix.shard }}" in upload["with"]["name"]
+    with pytest.raises(UsageError, match=r"300 jobs in a matrix(.|\n)*--shards 85"):
+        made("github", shards=100, platforms=("linux", "macos", "windows"))
+
+
+def test_a_platform_without_a_known_machine_is_refused() -> None:
+    """Its cells would be missing in every run."""
+    with pytest.raises(UsageError, match="the axis platform has macos, but"):
+        made("gitlab", platforms=("linux", "macos"))
+
+
 def test_history_is_fetched_where_a_version_comes_from_it() -> None:
     """`fetch-depth: 0` stands in both jobs that check out, or in none."""
     assert made("github", needs_history=True).count("fetch-depth: 0") == 2

@@ -83,6 +83,7 @@ def _wanted(arguments: argparse.Namespace) -> _Wanted:
         shards=arguments.shards or (known.shards if known else None) or pipelines.SHARDS,
         config="" if path in {config_file.FILE_NAME, config_file.PYPROJECT} else path,
         grid=grid,
+        platforms=next((axis.values for axis in config.axes if axis.name == "platform"), ("linux",)),
         has_nightly="nightly" in config.tiers,
         needs_history=history.may_have_version(config.project.path),
     )
