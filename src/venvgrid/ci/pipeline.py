@@ -53,6 +53,11 @@ class Pipeline:
         return ("-c", self.config) if self.config else ()
 
     @property
+    def title(self) -> str:
+        """How its jobs are called: those of several grids have names of their own."""
+        return f"venvgrid {self.grid}".rstrip()
+
+    @property
     def command(self) -> str:
         """The command that writes this pipeline again."""
         words = ["ci", self.vendor, *([self.grid] if self.grid else []), *self.options, "--shards", str(self.shards)]
@@ -84,6 +89,8 @@ def render(pipeline: Pipeline) -> str:
         .get_template(f"{vendor.name}.yml")
         .render(
             pipeline=pipeline,
+            title=pipeline.title,
+            slug=pipeline.title.replace(" ", "-"),  # of what several grids must not share: artifacts, caches, jobs
             shards=pipeline.shards,
             runners=[vendor.runners[name] for name in pipeline.platforms],
             actions=ACTIONS,

@@ -28,6 +28,10 @@ class Vendor:
     next: str
     runners: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"linux": ""}))
 
+    def file_of(self, grid: str) -> str:
+        """Return where the pipeline of a grid belongs: GitHub takes as many files as there are."""
+        return f".github/workflows/venvgrid-{grid}.yml" if grid and self.name == "github" else self.file
+
 
 VENDORS: Mapping[str, Vendor] = {
     vendor.name: vendor
@@ -48,7 +52,7 @@ VENDORS: Mapping[str, Vendor] = {
                 }
             ),
             instead="give another file: -o .github/workflows/grid.yml",
-            next="Commit it, then require the check 'venvgrid gate'.",
+            next="Commit it, then require the check '{title} gate'.",
         ),
         Vendor(
             name="gitlab",

@@ -88,6 +88,20 @@ def test_a_configuration_in_a_folder_is_named(checkout: Path, monkeypatch: pytes
     assert type_("github", "--check")[0] == 0
 
 
+def test_each_grid_has_its_file(checkout: Path) -> None:
+    """At GitHub the name of the file has the grid; elsewhere the pipeline of another grid is not replaced."""
+    (checkout / "matrix.toml").write_text('[grid.one.axes]\npython = ["3.12"]\n[grid.two.axes]\npython = ["3.13"]\n')
+    with pytest.raises(UsageError, match="name a grid"):
+        type_("github")
+    for grid in ("one", "two"):
+        assert f"'venvgrid {grid} gate'" in type_("github", grid)[2]
+        assert type_("github", grid, "--check")[0] == 0
+    assert type_("gitlab", "one")[0] == 0
+    with pytest.raises(UsageError, match="it is of the grid one; nothing was written"):
+        type_("gitlab", "two")
+    assert type_("gitlab", "--check")[0] == 0
+
+
 def test_a_file_for_stdout(checkout: Path) -> None:
     """`-o -` prints the pipeline and writes nothing."""
     status, shown, _ = type_("github", "-o", "-")

@@ -81,6 +81,17 @@ def test_a_platform_without_a_known_machine_is_refused() -> None:
         made("gitlab", platforms=("linux", "macos"))
 
 
+@pytest.mark.parametrize("vendor", ["github", "gitlab", "buildkite"])
+def test_pipelines_of_two_grids_share_nothing(vendor: str) -> None:
+    """Jobs, artifacts and caches have names of their own: two files may be in one pipeline, and two checks required."""
+    named = r"(?m)^(\S.*):$|(?:key|label|paths|restore-keys|group): (.*venvgrid.*)|    name: (venvgrid [a-z].*)"
+    one, two = (
+        {found for parts in re.findall(named, made(vendor, grid=grid)) for found in parts if "venvgrid" in found}
+        for grid in ("", "docs")
+    )
+    assert (len(one) > 5, one & two - {"[.venvgrid-cache/]"}) == (True, set())
+
+
 def test_history_is_fetched_where_a_version_comes_from_it() -> None:
     """`fetch-depth: 0` stands in both jobs that check out, or in none."""
     assert made("github", needs_history=True).count("fetch-depth: 0") == 2

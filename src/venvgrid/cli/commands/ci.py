@@ -15,7 +15,7 @@ from venvgrid.ci import pipeline as pipelines
 from venvgrid.ci.vendors import VENDORS
 from venvgrid.cli import parser as parsers
 from venvgrid.cli.parser_parts import RefusedError
-from venvgrid.config import config_file, loading
+from venvgrid.config import config_file, grids, loading
 from venvgrid.model import ExitStatus, UsageError
 from venvgrid.model.version import __version__
 from venvgrid.project import history
@@ -64,14 +64,15 @@ class _Wanted:
 def _wanted(arguments: argparse.Namespace) -> _Wanted:
     """Return the pipeline that is asked for. What is not asked for is as in the file that is there."""
     vendor, root = VENDORS[arguments.action], _top(Path.cwd())
-    file = None if arguments.output == STDOUT else Path(arguments.output or root / vendor.file).absolute()
+    place = arguments.output or root / vendor.file_of(arguments.grid)
+    file = None if arguments.output == STDOUT else Path(place).absolute()
     before = _content(file) if file else None
     known = _earlier(before or "", vendor.name)
     given = arguments.config or (known and known.config and root / known.config)
     source = config_file.find(Path(given) if given else None, cwd=Path.cwd())
     grid = arguments.grid or (known.grid if known else "")
     config = loading.build(source, grid=grid)
-    if not config.axes and not grid:
+    if not grid and "axes" not in source.table and grids.names(source.table):
         raise UsageError(f"{source.file.name}: name a grid: venvgrid ci {vendor.name} GRID")
     try:
         path = source.file.relative_to(root).as_posix()
@@ -133,22 +134,26 @@ def _check(file: Path, before: str | None, text: str, made: Pipeline, terminal: 
 def _write(wanted: _Wanted, text: str, terminal: Terminal, *, force: bool) -> int:
     file, vendor = wanted.file, VENDORS[wanted.pipeline.vendor]
     assert file is not None  # noqa: S101  (the caller has printed it)
-    if wanted.before is not None and not force and _earlier(wanted.before, vendor.name) is None:
+    known = _earlier(wanted.before or "", vendor.name)
+    if wanted.before is not None and not force and (known is None or known.grid != wanted.pipeline.grid):
+        whose = "venvgrid did not write it" if known is None else f"it is of the grid {known.grid or '(main)'}"
         raise UsageError(
-            f"{_shown(file)} is there already, and venvgrid did not write it; nothing was written. "
+            f"{_shown(file)} is there already, and {whose}; nothing was written. "
             f"Replace it with --force, or {vendor.instead}"
         )
     if wanted.before != text:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, text)
     is_same = "is up to date" if wanted.before == text else "written"
-    terminal.message(f"{_shown(file)} {is_same}: {wanted.pipeline.shards} shards. {vendor.next}")
+    terminal.message(
+        f"{_shown(file)} {is_same}: {wanted.pipeline.shards} shards. {vendor.next.format(title=wanted.pipeline.title)}"
+    )
     return ExitStatus.PASSED
 
 
 def _again(file: Path, made: Pipeline) -> str:
     vendor = VENDORS[made.vendor]
-    output = "" if file == _top(Path.cwd()) / vendor.file else f" -o {shlex.quote(_shown(file))}"
+    output = "" if file == _top(Path.cwd()) / vendor.file_of(made.grid) else f" -o {shlex.quote(_shown(file))}"
     return f"venvgrid {made.command}{output}"
 
 
