@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -84,8 +85,14 @@ def test_the_workflow_of_github_from_plan_to_gate(
     assert (gate.result, "green: 3 of 3 cells reported" in gate.log) == ("success", True), gate.log
     assert "leaves out 1 of 4 cells" in gate.summary
     assert "venvgrid-1-shard-1-2" in again.artifacts  # of plan 1, shard 1, attempt 2
-    kept = {path.name.partition("-4711")[0] for path in (tmp_path / "green" / "caches").iterdir()}
-    assert "venvgrid-results" in kept
+
+    nobody = {f"test-{number}": "cancelled" for number in range(1, 5)}
+    later = github.Run(text, itsdangerous, cache_dir, tmp_path / "green" / "later", lost=nobody)
+    later.start()
+    (gate,) = later.jobs["gate"]
+    assert (gate.result, "red: 0 of 3 cells reported" in gate.log) == ("failure", True), gate.log
+    plan = json.loads((later.folder / "artifacts/venvgrid-plan-1/venvgrid-plan.json").read_text(encoding="utf-8"))
+    assert len({cell["seconds"] for cell in plan["cells"]}) > 1, "the times of the run before are not known"
 
     never = github.Run(text, itsdangerous, cache_dir, tmp_path / "never" / "run", lost={"plan": "cancelled"})
     never.start()

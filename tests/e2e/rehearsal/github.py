@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,14 +190,14 @@ class _Leg:
         kept = sorted(store.iterdir(), key=lambda path: path.stat().st_mtime_ns) if store.is_dir() else []
         hits = [path for prefix in prefixes for path in kept if path.name.startswith(prefix)]
         if hits:
-            shutil.copytree(hits[-1], inputs["path"], dirs_exist_ok=True)
+            target = Path(inputs["path"])
+            copy(below(hits[-1], hidden=True), target.parent if target.suffix else target)
         return True, {"cache-hit": "true" if hits and hits[0].name == inputs["key"] else ""}
 
     def _save(self, inputs: dict[str, str]) -> tuple[bool, dict[str, str]]:
         target = self.whole.folder.parent / "caches" / inputs["key"]
         target.mkdir(parents=True, exist_ok=True)
-        if Path(inputs["path"]).is_dir():
-            shutil.copytree(inputs["path"], target, dirs_exist_ok=True)
+        copy(_found(inputs["path"], self.machine.work, hidden=True), target)
         return True, {}
 
 
