@@ -56,6 +56,7 @@ def test_a_plan_is_run_in_parts_merged_and_judged(venvgrid: Command, checkout: P
     assert first == second
     assert {cell["outcome"] for cell in json.loads(first)["cells"]} == {"passed"}
     assert "4 passed" in venvgrid("report", "one", cwd=tmp_path).out
+    assert "4 cells: 4 passed" in venvgrid("report", "one", "--format", "markdown", cwd=tmp_path).out
 
 
 @pytest.mark.skipif(not has("git"), reason="needs git")

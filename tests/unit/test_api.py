@@ -21,6 +21,7 @@ PUBLIC = {
             "Cell",
             "Certificate",
             "Conflict",
+            "LeftOut",
             "Plan",
             "PlannedCell",
             "Status",

@@ -17,6 +17,7 @@ from venvgrid.model import (
     CellResult,
     Failure,
     Interpreter,
+    LeftOut,
     Outcome,
     PlannedCell,
     Status,
@@ -59,6 +60,8 @@ def to_results(report: Report) -> dict[str, Any]:
         "failure_groups": [_group(finding) for finding in analysis.findings],
         "changes": _fields(analysis.changes, *_CHANGES),
         "warnings": _plain(report.warnings),
+        **({"tier": report.tier} if report.tier else {}),
+        **({"left_out": [item.plain() for item in report.left_out]} if report.left_out else {}),
     }
 
 
@@ -81,6 +84,8 @@ def from_results(data: Any) -> Report:
             cells=tuple(map(cell_from, data["cells"])),
             excluded=tuple(map(_excluded_from, data["excluded"])),
             warnings=tuple(data["warnings"]),
+            tier=str(data.get("tier", "")),
+            left_out=tuple(map(LeftOut.of, data.get("left_out", ()))),
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"this is no document of the format {FORMAT!r}: {error!r:.80}") from error

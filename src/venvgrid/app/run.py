@@ -68,7 +68,7 @@ def read_config(
     )
     for note in found.notes:
         front.notify(f"note: {note}")
-    return replace(found, config=_with_strategy(found.config, options))
+    return replace(found, config=with_strategy(found.config, options))
 
 
 def run_grid(
@@ -222,7 +222,7 @@ def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
             owner.unlink(missing_ok=True)
 
 
-def _with_strategy(config: Config, options: RunOptions) -> Config:
+def with_strategy(config: Config, options: RunOptions) -> Config:
     """Return the configuration with the strategy of the options."""
     name, planning = config.strategy, config.planning
     try:

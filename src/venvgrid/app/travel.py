@@ -103,7 +103,7 @@ def run_part(
         UsageError: the plan is not of this configuration and these sources.
     """
     with _unpacked(plan) as lock:
-        wanted = replace(options, locked=True, lock_file=lock)
+        wanted = replace(options, locked=True, lock_file=lock, strategy=plan.plan.strategy)
         config = read_config(source, wanted, front, grid=plan.grid).config
         context = RunContext(config=config, options=wanted, front=front)
         _check(context, plan)
@@ -231,16 +231,3 @@ def _status(merged: Merged) -> int:
     if merged.missing:
         return ExitStatus.INCOMPLETE
     return exit_status(map(document.cell_from, merged.chosen.values()))
-
-
-def durations(file: Path) -> dict[str, float]:
-    """Return the seconds that the tests of each cell took, by a results.json.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        return {cell["id"]: float(cell["durations"]["test"]) for cell in cells if "test" in cell["durations"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--durations {file}: it is no results.json ({error!r:.80})") from error

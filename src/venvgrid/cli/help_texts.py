@@ -41,6 +41,12 @@ examples:
 GATE_EXAMPLES = """\
 examples:
   venvgrid gate plan.json records/            green only if no planned cell is red or missing"""
+CI_EXAMPLES = """\
+examples:
+  venvgrid ci github                 write .github/workflows/venvgrid.yml, with 4 shards
+  venvgrid ci github --shards 12     more test jobs; the file stays as it is when the grid changes
+  venvgrid ci github --check         is the file what would be written? for a pre-commit hook
+  venvgrid ci gitlab -o .gitlab/venvgrid.yml"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot
@@ -48,7 +54,7 @@ examples:
   venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
   venvgrid plan --check-config       is matrix.toml right? no network, no interpreters
   venvgrid plan -o plan.json         for other machines: venvgrid run --plan plan.json --shard 1/4
-  venvgrid plan --check              is matrix.lock up to date? no network; for a pre-commit hook
+  venvgrid plan --tier pull-request  which cells [ci] names for this event, and which it leaves out
 
 {EXPRESSIONS}"""
 REPORT_EXAMPLES = """\

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from venvgrid.cli import help_texts
-from venvgrid.cli.parser_parts import Parser, command, completed, configured, planned, selecting, verbose
+from venvgrid.cli.parser_parts import Parser, command, completed, configured, planned, selecting, shards, verbose
 from venvgrid.model.version import __version__
 from venvgrid.reporters.formats import FORMATS
 
@@ -23,6 +23,13 @@ CACHE_ACTIONS = {
     "show": "its folders and their sizes (the default)",
     "verify": "read all of it, and remove what is damaged",
     "prune": "delete what was not used for long",
+}
+TIERS = ("push", "pull-request", "nightly")  # the keys of [ci]
+CI_VENDORS = {
+    "github": "GitHub Actions, .github/workflows/venvgrid.yml",
+    "gitlab": "GitLab CI, .gitlab-ci.yml",
+    "azure": "Azure Pipelines, azure-pipelines.yml",
+    "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
 SCHEMAS = ("config", "results", "events", "plan")
 SHELLS = ("bash", "zsh", "fish", "powershell")
@@ -53,6 +60,7 @@ def build() -> Parser:
     _add_plan(commands)
     _add_report(commands)
     _add_shards(commands)
+    _add_ci(commands)
     _add_environments(commands)
     _add_helpers(commands)
     return parser
@@ -123,6 +131,7 @@ def _add_plan(commands: Commands[Parser]) -> None:
         metavar="FILE",
         help="a results.json that says how long cells take (default: the runs of this folder)",
     )
+    parser.add_argument("--tier", choices=TIERS, help="only the cells that [ci] names for this event; all without it")
     _without_builds(parser)
     parser = planned(command(commands, "lock", "write matrix.lock: the exact distributions of every cell"))
     _without_builds(parser)
@@ -160,6 +169,19 @@ def _add_shards(commands: Commands[Parser]) -> None:
     parser = command(commands, "gate", summary, help_texts.GATE_EXAMPLES)
     parser.add_argument("plan", metavar="PLAN", help="the file of `venvgrid plan -o`")
     parser.add_argument("records", nargs="*", metavar="RECORD", help="files, folders, or archives of them")
+
+
+def _add_ci(commands: Commands[Parser]) -> None:
+    summary = "write a whole pipeline: plan, test jobs, and the gate to require"
+    parser = command(commands, "ci", summary, help_texts.CI_EXAMPLES)
+    actions = parser.add_subparsers(dest="action", metavar="VENDOR")
+    for vendor, title in CI_VENDORS.items():
+        action = configured(command(actions, vendor, f"write the pipeline of {title}"))
+        action.add_argument("grid", nargs="?", metavar="GRID", default="", help="the [grid.NAME] of this name")
+        action.add_argument("--shards", type=shards, metavar="N", help="number of test jobs (default: as it is, or 4)")
+        action.add_argument("-o", "--output", metavar="FILE", help="the file to write, - for stdout")
+        action.add_argument("--check", action="store_true", help="write nothing; exit status 1 if the file differs")
+        action.add_argument("--force", action="store_true", help="replace a file that venvgrid did not write")
 
 
 def _add_environments(commands: Commands[Parser]) -> None:

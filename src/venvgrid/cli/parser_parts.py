@@ -114,3 +114,15 @@ def workers(text: str) -> int:
         message = f"{text!r} is not a number from 1 to 256"
         raise argparse.ArgumentTypeError(message)
     return int(text)
+
+
+def shards(text: str) -> int:
+    """Read a number of shards; whether a vendor takes so many, its limits say.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) < 1:  # noqa: PLR2004
+        message = f"{text!r} is not a number of shards, such as 4"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)

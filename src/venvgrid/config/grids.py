@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from venvgrid.config.reader import Table
 
 GRID = "grid"
-SECTIONS = ("project", "axes", "plan", "exclude", "include", "install", "test")
+SECTIONS = ("project", "axes", "plan", "ci", "exclude", "include", "install", "test")
 OF_ONE_GRID = ("must", "baseline")  # of [plan]
 MAX_NAME_LENGTH = 30  # characters: the ids of its cells begin with it
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")

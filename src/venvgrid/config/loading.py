@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from venvgrid.config import axis_values, config_file, grids
 from venvgrid.config.axes import read_axes, read_rules
 from venvgrid.config.reader import Mistakes, Table
-from venvgrid.config.sections import read_install, read_planning, read_project, read_test
+from venvgrid.config.sections import read_ci, read_install, read_planning, read_project, read_test
 from venvgrid.config.values import nearest, shown
 from venvgrid.model import AxisKind, Config, ConfigError, FrozenPolicy, Rule, serialization
+from venvgrid.model.config import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +107,7 @@ def _config(section: Section, source: Source, running: str, settled: Mapping[str
         includes=(*read_rules(section.includes, found, root, include=True), *may_fail),
         strategy=name,
         planning=planning,
+        tiers=read_ci(table.table("ci")),
     )
     if planning.kind == "full" and (cells := axis_values.count(found)) > MAX_CELLS:
         sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in found)
@@ -123,7 +125,9 @@ def too_many(cells: int, sizes: str) -> str:
 def digest(config: Config) -> str:
     """Return a SHA-256 of the meaning of `config`: the same for any layout of the file, and in any folder."""
     planning = replace(config.planning, skip_missing=False)  # it decides about the exit status alone
-    plain = serialization.to_plain(replace(config, file=Path(), root=Path(), digest="", planning=planning))
+    # Tiers select cells, and change none.
+    same = replace(config, file=Path(), root=Path(), digest="", planning=planning, tiers=EMPTY)
+    plain = serialization.to_plain(same)
     plain["project"]["path"] = _relative(config.project.path, config.root)
     plain["axes"] = {
         axis.name: sorted(

@@ -1,4 +1,4 @@
-"""The sections [project], [plan], [install] and [test]: from raw tables to options."""
+"""The sections [project], [plan], [ci], [install] and [test]: from raw tables to options."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise", "skip-missing-interpreters")
 INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
+CI = ("push", "pull-request", "nightly")
 TEST = (
     "before",
     "command",
@@ -99,6 +100,28 @@ def strategy(raw: object) -> tuple[str, Planning]:
         f"{shown(value)} is no strategy{nearest(value, allowed)} "
         "(allowed: 'full', 'pairwise', 't=1' to 't=6', 'one-at-a-time', 'corners', 'budget=N')"
     )
+
+
+def is_strategy(value: str) -> bool:
+    """Whether a tier of [ci] is a strategy; else it is an expression as for -k."""
+    try:
+        strategy(value)
+    except BadValueError:
+        return False
+    return True
+
+
+def read_ci(table: Table) -> Mapping[str, str]:
+    """Read [ci]: the tiers by their names. What an expression selects is checked when cells are planned."""
+    table.only(CI)
+
+    def tier(raw: object) -> str:
+        value = text(raw).strip()
+        if not value:
+            raise BadValueError("expected an expression such as 'python>=3.12', or a strategy such as 'budget=20'")
+        return value
+
+    return MappingProxyType({name: found for name in CI if (found := table.take(name, tier, ""))})
 
 
 def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:

@@ -160,4 +160,5 @@ class Config:
     includes: tuple[Rule, ...] = ()
     strategy: str = "full"
     planning: Planning = field(default_factory=Planning)  # what the strategy means
+    tiers: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # [ci]: an expression or a strategy for each event
     digest: str = ""  # of the configuration's meaning: equal for equal values, whatever the layout of the file

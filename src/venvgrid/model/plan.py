@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from venvgrid.model.config import VARIABLE_PREFIX
 
@@ -78,8 +79,34 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A cell that a tier leaves out: when it last had a result, ISO 8601 in UTC, its outcome and its seconds then.
+
+    `last` is "" if no result is known.
+    """
+
+    id: str
+    last: str = ""
+    outcome: str = ""
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> LeftOut:
+        """Return what `plain` has written; raises KeyError, TypeError or ValueError for anything else."""
+        seconds = float(data["seconds"])
+        return cls(id=str(data["id"]), last=str(data["last"]), outcome=str(data["outcome"]), seconds=seconds)
+
+    def plain(self) -> dict[str, Any]:
+        """Return plain data, for JSON."""
+        return {"id": self.id, "last": self.last, "outcome": self.outcome, "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The cells in order. `warnings` are about the plan as a whole (an exclude that matches nothing)."""
+    """The cells in order. `warnings` are about the plan as a whole (an exclude that matches nothing).
+
+    `tier` is the name of the tier that chose the cells, "" for none; `left_out` are the cells that it leaves out.
+    """
 
     cells: tuple[PlannedCell, ...]
     strategy: str = "full"
@@ -87,3 +114,5 @@ class Plan:
     certificate: Certificate | None = None
     learnt: tuple[Conflict, ...] = ()
     combinations: int = 0  # of the values of all axes, where not all of them are cells
+    tier: str = ""
+    left_out: tuple[LeftOut, ...] = ()

@@ -45,7 +45,7 @@ def files(project: Path) -> Files | None:
 
 def state(project: Path) -> str:
     """Return commit, branch and tags, if a version may come from them, else ""."""
-    if not is_checkout(project) or not _may_have_version(project):
+    if not is_checkout(project) or not may_have_version(project):
         return ""
     head = _git(project, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD")
     tags = _git(project, "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
@@ -58,7 +58,8 @@ def is_checkout(project: Path) -> bool:
     return any(os.path.lexists(place / ".git") for place in (folder, *folder.parents))
 
 
-def _may_have_version(project: Path) -> bool:
+def may_have_version(project: Path) -> bool:
+    """Return whether the build files of a project mention version control: its version may come from tags."""
     for name in BUILD_FILES:
         try:
             if MENTIONS.search((project / name).read_text(encoding="utf-8", errors="replace")):

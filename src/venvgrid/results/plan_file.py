@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model import Cell, Plan, PlannedCell, Status, UsageError
+from venvgrid.model import Cell, LeftOut, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.config import EMPTY
 from venvgrid.storage import digests
 
@@ -89,6 +89,8 @@ class PlanFile:
                 for item in self.plan.cells
             ],
             "warnings": list(self.plan.warnings),
+            **({"tier": self.plan.tier} if self.plan.tier else {}),
+            **({"left_out": [item.plain() for item in self.plan.left_out]} if self.plan.left_out else {}),
         }
 
 
@@ -138,7 +140,13 @@ def _from(data: Mapping[str, Any]) -> PlanFile:
     )
     warnings = tuple(map(str, data["warnings"]))
     return PlanFile(
-        plan=Plan(cells=cells, strategy=str(data["strategy"]["name"]), warnings=warnings),
+        plan=Plan(
+            cells=cells,
+            strategy=str(data["strategy"]["name"]),
+            warnings=warnings,
+            tier=str(data.get("tier", "")),
+            left_out=tuple(map(LeftOut.of, data.get("left_out", ()))),
+        ),
         is_dirty=bool(data["dirty"]),
         environments={item["id"]: str(item["environment"]) for item in data["cells"]},
         seconds={item["id"]: float(item["seconds"]) for item in data["cells"]},

@@ -14,6 +14,7 @@ from venvgrid.model import (
     CellResult,
     Event,
     ExitStatus,
+    LeftOut,
     Message,
     Outcome,
     PlannedCell,
@@ -97,6 +98,8 @@ class Report:
     cells: tuple[CellResult, ...] = ()
     excluded: tuple[PlannedCell, ...] = ()
     warnings: tuple[str, ...] = ()
+    tier: str = ""  # of [ci], that chose the cells
+    left_out: tuple[LeftOut, ...] = ()  # by the tier
     tests: Mapping[str, Mapping[str, Case]] = field(default_factory=lambda: MappingProxyType({}))
     spans: tuple[Span, ...] = ()
     before: Mapping[str, Earlier] = field(default_factory=lambda: MappingProxyType({}))
@@ -199,6 +202,8 @@ class ReportBuilder:
             exit_status=_proven_status(cells, end, proven=proven),
             cells=cells,
             excluded=tuple(item for item in planned if item.cell.id not in known),
+            tier=start.plan.tier if start else "",
+            left_out=start.plan.left_out if start else (),
             warnings=(*(start.plan.warnings if start else ()), *self._warnings),
             tests=MappingProxyType(
                 {name: MappingProxyType(dict(seen.cases)) for name, seen in self._seen.items() if seen.cases}

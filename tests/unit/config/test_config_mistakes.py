@@ -37,7 +37,7 @@ def mistakes(text: str) -> list[str]:
     ("text", "message"),
     [
         ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: before, command, reports, smoke, imports, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
-        ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, exclude, include, install, test, grid)"),
+        ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, ci, exclude, include, install, test, grid)"),
         ("test = 1", "test: expected a table, [test], got the number 1"),
         ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),
         ("[axes]\npython = [3.10]", "axes.python[0]: expected a string, got the number 3.1 (put it in quotes; 3.10 as a number is 3.1)"),

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.ci.vendors import VENDORS
 from venvgrid.config import config_file
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.migration import initial, scaffold, translate
@@ -43,7 +44,15 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         option = "" if output == config_file.FILE_NAME else f" -c {output}"
         source = f" from {made.source}" if made.source else ""
         terminal.message(f"{path} written{source}; look at it, then type: venvgrid{option} run")
+        terminal.message(f"a whole pipeline for CI, with one job to require: venvgrid ci {_vendor(folder)}{option}")
     return 0
+
+
+def _vendor(folder: Path) -> str:
+    """Return the vendor of CI whose file lies in the repository, else GitHub."""
+    top = next((place for place in (folder, *folder.parents) if os.path.lexists(place / ".git")), folder)
+    there = [vendor.name for vendor in VENDORS.values() if vendor.name != "github" and (top / vendor.file).exists()]
+    return (there or ["github"])[0]
 
 
 def pythons(terminal: Terminal) -> frozenset[str]:

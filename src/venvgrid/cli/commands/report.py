@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _chosen(arguments: argparse.Namespace, terminal: Terminal) -> tuple[Report, RunFolder, Path]:
     """Return the run to report, its folder, and that of the project; a folder of `merge` is a run of its own."""
-    merged = Path(arguments.run or "")
+    merged = Path(arguments.run or "").absolute()
     if arguments.run and (merged / run_folders.EVENTS).is_file():
         folder = run_folders.RunFolder(id=merged.name, path=merged)
         return load(merged, folder), folder, Path.cwd()

@@ -45,4 +45,6 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             for planned in plan.cells
         ],
         "warnings": list(plan.warnings),
+        **({"tier": plan.tier} if plan.tier else {}),
+        **({"left_out": [item.plain() for item in plan.left_out]} if plan.left_out else {}),
     }

@@ -1,0 +1,1 @@
+"""Pipelines of CI vendors: a plan job, test jobs that know only their number, and the gate."""
