@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 SOURCE = guests.WITNESS_FILE.read_text(encoding="utf-8")
 
 
-def seen(folder: Path, code: str, *specification: tuple[str, str]) -> witness.Witnessed:
-    """Run code with the witness switched on."""
+def seen(folder: Path, code: str, *specification: tuple[str, str], before: str = "") -> witness.Witnessed:
+    """Run code with the witness switched on; `before` runs before the witness."""
     variables = witness.switch_on(folder / "run", specification)
     start = f"import sys; sys.path.insert(0, {str(guests.WITNESS_FILE.parent)!r}); sys.dont_write_bytecode = True\n"
-    start += "import _venvgrid_witness\n"
+    start += f"{before}\nimport _venvgrid_witness\n"
     subprocess.run([sys.executable, "-c", start + code], env={**os.environ, **variables}, cwd=folder, check=True)
     return witness.read(folder / "run")
 
@@ -54,6 +54,17 @@ def test_the_projects_modules_come_from_the_environment(tmp_path: Path) -> None:
     fields = (("site", place), ("root", "pack"), ("first", "pack"), ("source", str(tmp_path)), ("inside", place))
     found = seen(tmp_path, f"{code}assert 'site' in pack.__file__, pack\n", *fields)
     assert [name for name, _ in found.checkout] == ["pack.tests"]
+
+
+def test_a_process_has_one_audit_hook(tmp_path: Path) -> None:
+    """Some libraries raise 100,000 events of `id`, and each hook is called for each: a second one costs twice."""
+    before = "hooks = []; sys.addaudithook(lambda event, _: hooks.append(event))"
+    code = "assert hooks.count('sys.addaudithook') == 1; import pack; exec(open('run.py').read())"
+    (tmp_path / "pack.py").touch()
+    (tmp_path / "run.py").touch()
+    found = seen(tmp_path, code, ("root", "pack"), ("unnoted", "/proc/"), before=before)
+    assert ([name for name, _ in found.imports], found.hooked) == (["pack"], 1)
+    assert found.opened[str(tmp_path / "run.py")] == "r"
 
 
 def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None:

@@ -60,9 +60,12 @@ class Door(object):
 
 
 def install(add, skip, variable):
-    """Begin to note; `add` appends a record, `skip` are prefixes of paths that do not count."""
+    """Begin to note, and return what is done at audit events.
+
+    `add` appends a record, `skip` are prefixes of paths that do not count.
+    """
     if getattr(sys, "_venvgrid_opened", None):
-        return
+        return {}
     sys._venvgrid_opened = True
     own = [os.path.dirname(os.__file__), sys.prefix, os.path.realpath(sys.prefix)]
     base = getattr(sys, "base_prefix", None) or getattr(sys, "real_prefix", "")
@@ -71,14 +74,32 @@ def install(add, skip, variable):
     notes = Notes(add, tuple(skip) + tuple([place.rstrip(os.sep) + os.sep for place in own]), shared, variable)
     for name in DOORS[:3]:
         put(os, name, Door(getattr(os, name), after=notes.asked))
+    events = {}
     if hasattr(sys, "addaudithook"):
         put(os, "open", Door(os.open, before=notes.opened_in))
-        sys.addaudithook(notes.hook)
+        events = events_of(notes)
     else:
         from _venvgrid_opened_old import old_doors
 
         old_doors(notes)
-    add("noted", "hook" if hasattr(sys, "addaudithook") else "doors", "")
+    add("noted", "hook" if events else "doors", "")
+    return events
+
+
+def listen(events):
+    """Do what `events` has for an audit event. Some libraries raise very many others, such as that of `id`: one look-up is paid."""
+    find = events.get
+
+    def hook(event, arguments):
+        handle = find(event)
+        if handle is not None:
+            try:
+                handle(arguments)
+            except Exception:
+                pass
+
+    if hasattr(sys, "addaudithook"):
+        sys.addaudithook(hook)
 
 
 def put(module, name, door):
@@ -203,18 +224,6 @@ class Notes(object):
         names = variables if hasattr(variables, "keys") else [item.split(b"=")[0] for item in variables]
         return self.variable not in names and self.variable.encode("ascii") not in names
 
-    def hook(self, event, args):
-        if event == "open":
-            try:
-                self.opened(args[0], args[2])
-            except Exception:
-                pass
-        elif event in EVENTS:
-            try:
-                EVENTS[event](self, args)
-            except Exception:
-                pass
-
     def database(self, args):
         path = self.decode(self.fspath(args[0]))
         if path.startswith("file:"):
@@ -223,20 +232,23 @@ class Notes(object):
             self.note(path, "a")
 
 
-EVENTS = {
-    "os.listdir": lambda notes, args: notes.listed(args[0], 3),
-    "os.scandir": lambda notes, args: notes.listed(args[0], 3),
-    "os.rename": lambda notes, args: notes.moved(args[0], args[1]),
-    "os.link": lambda notes, args: notes.moved(args[0], args[1]),
-    "os.symlink": lambda notes, args: notes.moved(args[0], args[1]),
-    "subprocess.Popen": lambda notes, args: notes.program(args[0], args[1], args[2], args[3]),
-    "os.system": lambda notes, args: notes.program(None, ["/bin/sh", "-c", args[0]]),
-    "os.exec": lambda notes, args: notes.program(args[0], args[1], None, args[2]),
-    "os.posix_spawn": lambda notes, args: notes.program(args[0], args[1], None, args[2]),
-    "os.spawn": lambda notes, args: notes.program(args[1], args[2], None, args[3]),
-    "sqlite3.connect": lambda notes, args: notes.database(args),
-    "ctypes.dlopen": lambda notes, args: notes.note(args[0], "r") if args[0] and os.sep in str(args[0]) else None,
-}
+def events_of(notes):
+    """Return what is done at each audit event with its arguments. The depth of frames counts from here."""
+    return {
+        "open": lambda args: notes.opened(args[0], args[2]),
+        "os.listdir": lambda args: notes.listed(args[0], 3),
+        "os.scandir": lambda args: notes.listed(args[0], 3),
+        "os.rename": lambda args: notes.moved(args[0], args[1]),
+        "os.link": lambda args: notes.moved(args[0], args[1]),
+        "os.symlink": lambda args: notes.moved(args[0], args[1]),
+        "subprocess.Popen": lambda args: notes.program(args[0], args[1], args[2], args[3]),
+        "os.system": lambda args: notes.program(None, ["/bin/sh", "-c", args[0]]),
+        "os.exec": lambda args: notes.program(args[0], args[1], None, args[2]),
+        "os.posix_spawn": lambda args: notes.program(args[0], args[1], None, args[2]),
+        "os.spawn": lambda args: notes.program(args[1], args[2], None, args[3]),
+        "sqlite3.connect": lambda args: notes.database(args),
+        "ctypes.dlopen": lambda args: notes.note(args[0], "r") if args[0] and os.sep in str(args[0]) else None,
+    }
 
 
 def old_decode(path):

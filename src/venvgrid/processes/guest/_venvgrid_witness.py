@@ -136,19 +136,18 @@ class Witness(object):
             if name in self.roots or name.startswith(self.below):
                 self.look_at(name)
 
-    def executed(self, event, arguments):
-        """Record a file outside of the environment whose code is executed, and what it is imported as. An audit hook."""
-        if event == "exec":
-            try:
-                file = arguments[0].co_filename
-                if file[:1] != "<" and not file.startswith(self.inside):
-                    self.look()  # another finder may have been asked before this one
-                    if file not in self.files:
-                        self.files[file] = file
-                        self.add("run", "", self.real(file))
-            except Exception:
-                pass
-        elif event == "import" and arguments[0].partition(".")[0] in self.tops:
+    def executed(self, arguments):
+        """Record a file outside of the environment whose code is executed, and what it is imported as; an audit event."""
+        file = arguments[0].co_filename
+        if file[:1] != "<" and not file.startswith(self.inside):
+            self.look()  # another finder may have been asked before this one
+            if file not in self.files:
+                self.files[file] = file
+                self.add("run", "", self.real(file))
+
+    def imported(self, arguments):
+        """Take the first place again before a watched module is imported. An audit event."""
+        if arguments[0].partition(".")[0] in self.tops:
             self.front()
 
     def front(self):
@@ -281,17 +280,15 @@ def start():
         info = sys.version_info
         witness.add("process", "%d.%d.%d" % info[:3], sys.executable or "")
         sys.meta_path.insert(0, witness)
-        if hasattr(sys, "addaudithook"):
-            witness.inside += (os.path.dirname(os.__file__) + os.sep,)
-            sys.addaudithook(witness.executed)
         import atexit
 
         atexit.register(witness.at_exit)
         witness.look()
-        if witness.unnoted:
-            import _venvgrid_opened
+        witness.inside += (os.path.dirname(os.__file__) + os.sep,)
+        import _venvgrid_opened
 
-            _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE)
+        events = _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE) if witness.unnoted else {}
+        _venvgrid_opened.listen(dict(events, **{"exec": witness.executed, "import": witness.imported}))
         return witness
     except Exception:
         return None
