@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from venvgrid.model import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.model.config import EMPTY
 from venvgrid.outcomes import attestation, signatures, wording
-from venvgrid.outcomes.causes import output
+from venvgrid.outcomes.causes import output, summaries
 from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog
 from venvgrid.outcomes.provenance import NOTHING_FOUND, Finding
 from venvgrid.processes import diagnosis
@@ -136,7 +136,9 @@ def _decide(
     if different:
         return "mismatch", Outcome.MISMATCH, different
     if expected.reports == EXIT_STATUS:
-        outcome, reason = (Outcome.PASSED, "") if ended.exit_code == 0 else (Outcome.FAILED, _status(ended))
+        nothing = summaries.nothing_ran(ended.output, ended.exit_code)
+        good = (Outcome.NO_TESTS, nothing) if nothing else (Outcome.PASSED, "")
+        outcome, reason = good if nothing or ended.exit_code == 0 else (Outcome.FAILED, _status(ended))
     elif expected.reports.startswith(JUNIT):
         outcome, reason = _by_report(report, ended, expected.reports.removeprefix(JUNIT))
     else:

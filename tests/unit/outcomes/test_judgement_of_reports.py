@@ -30,6 +30,31 @@ def test_exit_status_alone(ended: CommandExit, expected: tuple[Outcome, str]) ->
     assert (*expected, {}) == (found.outcome, found.reason, found.tests)
 
 
+UNITTEST = "..\n" + "-" * 70 + "\nRan {} in 0.000s\n\n{}\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "expected"),
+    [
+        (UNITTEST.format("0 tests", "OK"), 0, "unittest found no tests"),
+        (UNITTEST.format("0 tests", "NO TESTS RAN"), 5, "unittest found no tests"),
+        (UNITTEST.format("2 tests", "OK (skipped=2)"), 0, "all 2 tests were skipped"),
+        ("\n===== 3 skipped, 1 warning in 0.02s =====\n", 0, "all 3 tests were skipped"),
+        ("no tests ran in 0.01s\n", 0, "pytest collected no tests"),
+        (UNITTEST.format("1 test", "OK (expected failures=1)"), 0, ""),
+        (UNITTEST.format("3 tests", "OK (skipped=2)"), 0, ""),
+        (UNITTEST.format("0 tests", "OK") + UNITTEST.format("2 tests", "OK"), 0, ""),
+        (UNITTEST.format("0 tests", "OK") + "ok\n" * 8, 0, ""),
+        ("1 passed, 3 skipped in 0.02s\n", 0, ""),
+        ("all is well\n", 0, ""),
+    ],
+)
+def test_a_command_that_says_that_it_ran_no_test(output: str, code: int, expected: str) -> None:
+    """Its status proves nothing then: what the tool says at its end counts, not what a test prints in between."""
+    found = judged([], CommandExit(exit_code=code, output=output), STATUS)
+    assert (found.outcome, found.reason) == (Outcome.NO_TESTS if expected else Outcome.PASSED, expected)
+
+
 PASSED = ReportFile(counts={CaseOutcome.PASSED: 2})
 FAILED = ReportFile(counts={CaseOutcome.PASSED: 2, CaseOutcome.FAILED: 1})
 

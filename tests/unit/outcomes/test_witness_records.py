@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 SOURCE = guests.WITNESS_FILE.read_text(encoding="utf-8")
 
 
-def seen(folder: Path, code: str, *specification: tuple[str, str]) -> witness.Witnessed:
-    """Run code with the witness switched on."""
+def seen(folder: Path, code: str, *specification: tuple[str, str], before: str = "") -> witness.Witnessed:
+    """Run code with the witness switched on; `before` runs before the witness."""
     variables = witness.switch_on(folder / "run", specification)
     start = f"import sys; sys.path.insert(0, {str(guests.WITNESS_FILE.parent)!r}); sys.dont_write_bytecode = True\n"
-    start += "import _venvgrid_witness\n"
+    start += f"{before}\nimport _venvgrid_witness\n"
     subprocess.run([sys.executable, "-c", start + code], env={**os.environ, **variables}, cwd=folder, check=True)
     return witness.read(folder / "run")
 
@@ -56,6 +56,17 @@ def test_the_projects_modules_come_from_the_environment(tmp_path: Path) -> None:
     assert [name for name, _ in found.checkout] == ["pack.tests"]
 
 
+def test_a_process_has_one_audit_hook(tmp_path: Path) -> None:
+    """Some libraries raise 100,000 events of `id`, and each hook is called for each: a second one costs twice."""
+    before = "hooks = []; sys.addaudithook(lambda event, _: hooks.append(event))"
+    code = "assert hooks.count('sys.addaudithook') == 1; import pack; exec(open('run.py').read())"
+    (tmp_path / "pack.py").touch()
+    (tmp_path / "run.py").touch()
+    found = seen(tmp_path, code, ("root", "pack"), ("unnoted", "/proc/"), before=before)
+    assert ([name for name, _ in found.imports], found.hooked) == (["pack"], 1)
+    assert found.opened[str(tmp_path / "run.py")] == "r"
+
+
 def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None:
     """Torn, foreign, and bytes that are no text."""
     witness.switch_on(tmp_path / "run", ())
@@ -83,7 +94,7 @@ def test_the_witness_is_old_python(guest: Path) -> None:
     tree = ast.parse(source, feature_version=(3, 7))
     assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    assert imported <= {"os", "sys", "io", "atexit", "imp", "_venvgrid_opened", "_posixsubprocess"}
+    assert imported <= {"os", "sys", "io", "atexit", "imp", "_venvgrid_opened", "_posixsubprocess", "_sqlite3"}
     assert guest not in {guests.WITNESS_FILE, guests.OPENED_FILE} or 'type(u"")' in source
 
 
@@ -108,20 +119,28 @@ def test_both_sides_know_the_same_tests(name: str) -> None:
 def test_what_is_read_is_recorded_with_how(tmp_path: Path) -> None:
     """Opened, written, asked for, listed, relative to a descriptor, given to a program: what matters most."""
     (tmp_path / "folder").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    (tmp_path / "other" / "tool").symlink_to("/bin/true")
     for name in ("read", "there", "folder/below"):
         (tmp_path / name).touch()
     code = (
         "import os, subprocess; from pathlib import Path; open('read'); open('written', 'w'); open('written')\n"
         "os.path.exists('there'); Path('absent').exists(); os.path.exists('read'); os.listdir('folder')\n"
         "os.open('below', os.O_RDONLY, dir_fd=os.open('folder', os.O_RDONLY)); os.system('true\\n')\n"
-        "subprocess.check_call(['true', 'a b'], cwd='folder')\n"
+        "subprocess.check_call(['./other/tool', 'a b'], cwd='.')\n"
+        "subprocess.check_call(['tool'], cwd='folder', env={'PATH': os.path.abspath('other')})\n"
+        "fd = os.open('other', os.O_RDONLY | os.O_DIRECTORY); os.listdir(fd); os.readlink('link')\n"
+        "os.access('none', os.R_OK, dir_fd=fd)\n"
     )
     found = seen(tmp_path, code, ("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)))
     here = {os.path.relpath(path, tmp_path): how for path, how in found.opened.items() if str(tmp_path) in path}
     expected = {"read": "r", "written": "w", "there": "s", "absent": "n", "folder": "r", "folder/below": "r"}
+    expected |= {"other": "l", "link": "s", "other/none": "n"}
     assert {name: here.get(name) for name in expected} == expected
+    tool = ("folder", (str(tmp_path / "other" / "tool"),))
     ran = [(os.path.relpath(item.cwd, tmp_path), item.argv) for item in found.ran]
-    assert ran == [(".", ("/bin/sh", "-c", "true\n")), ("folder", ("true", "a b"))]
+    assert ran == [(".", ("/bin/sh", "-c", "true\n")), (".", ("./other/tool", "a b")), tool]
     assert (found.silent, found.hooked) == (0, 1)
 
 
@@ -134,7 +153,7 @@ class Holder:
 assert Holder().stat(".").st_mode == os.stat(b".").st_mode
 assert pickle.loads(pickle.dumps(os.stat)) is os.stat
 assert {os.stat, os.open} <= os.supports_dir_fd and os.stat in os.supports_fd and os.stat in os.supports_follow_symlinks
-assert os.stat.__name__ == "stat" and "dir_fd" in str(inspect.signature(os.stat))
+assert inspect.isbuiltin(os.stat) and os.stat.__name__ == "stat" and "dir_fd" in str(inspect.signature(os.stat))
 assert os.access("/", os.R_OK) is True and os.access("/nowhere", os.R_OK) is False
 os.mkdir("folder"); shutil.rmtree("folder")
 for call in (lambda: os.stat("nowhere"), lambda: os.open("nowhere", os.O_RDONLY)):
