@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise", "skip-missing-interpreters")
-INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
+INSTALL = ("requires", "constraints", "only-binary", "source-builds", "pre-releases", "as-of", "resolution")
 TEST = (
     "before",
     "command",
@@ -142,6 +142,7 @@ def read_install(table: Table, root: Path, project: Path) -> InstallOptions:
         constraints=_unique(tuple(line for item in (*listed, *constraints) for line in item.constraints)),
         only_binary=table.take("only-binary", values.flag, default.only_binary),
         source_builds=_unique(table.take_all("source-builds", values.distribution_name, default.source_builds)),
+        pre_releases=table.take("pre-releases", values.flag, default.pre_releases),
         as_of=table.take("as-of", axis_values.as_of, default.as_of),
         resolution=table.take("resolution", choice(Resolution), default.resolution),
     )
