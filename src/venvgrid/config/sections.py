@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ INSTALL = ("requires", "constraints", "only-binary", "source-builds", "pre-relea
 TEST = (
     "before",
     "command",
+    "working-directory",
     "reports",
     "smoke",
     "imports",
@@ -124,10 +126,10 @@ def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def read_install(table: Table, root: Path, project: Path) -> InstallOptions:
+def read_install(table: Table, root: Path, project: ProjectOptions) -> InstallOptions:
     """Read [install], and the requirements files that it names, relative to `root`.
 
-    `project` is the folder of the project: a requirements file may name it (`-e .`), and it is installed anyhow.
+    `project` is [project]: a requirements file may name it (`-e .`), and it is installed anyhow.
     """
     table.only(INSTALL)
     default = InstallOptions()
@@ -142,14 +144,16 @@ def read_install(table: Table, root: Path, project: Path) -> InstallOptions:
         constraints=_unique(tuple(line for item in (*listed, *constraints) for line in item.constraints)),
         only_binary=table.take("only-binary", values.flag, default.only_binary),
         source_builds=_unique(table.take_all("source-builds", values.distribution_name, default.source_builds)),
-        pre_releases=table.take("pre-releases", values.flag, default.pre_releases),
+        pre_releases=table.take(
+            "pre-releases", values.flag, any(item.pre_releases for item in (*listed, *constraints))
+        ),
         as_of=table.take("as-of", axis_values.as_of, default.as_of),
         resolution=table.take("resolution", choice(Resolution), default.resolution),
     )
 
 
-def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
-    """Read [test]; placeholders may name one of `axis_names`."""
+def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOptions:
+    """Read [test]; placeholders may name one of `axis_names`, and folders are relative to `root`."""
     table.only(TEST)
     default = SuiteOptions()
 
@@ -187,6 +191,7 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
     return SuiteOptions(
         before=table.take_all("before", program),
         command=command,
+        working_directory=table.take("working-directory", partial(_directory, root), ""),
         reports=table.take("reports", reports, default.reports),
         smoke=_unique(table.take_all("smoke", values.module_name)),
         imports=table.take("imports", imports, default.imports),
@@ -196,11 +201,27 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
         memory=table.take("memory", values.size, default.memory),
         coverage=table.take("coverage", values.flag, default.coverage),
         pass_env=_unique(table.take_all("pass-env", values.variable_pattern)),
-        env=_variables(table),
+        env=_variables(table, axis_names),
     )
 
 
-def _variables(table: Table) -> Mapping[str, str]:
+def _directory(root: Path, raw: object) -> str:
+    """Read a folder relative to `root`, or one below {tmp}."""
+    value = text(raw)
+    if re.fullmatch(r"\{tmp\}(/[\w.-]+)*", value) and ".." not in value:
+        return value
+    if not value or not os.path.isdir(root / value):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        raise BadValueError(
+            f"{shown(value)} is no folder (looked for {os.fspath(root / value)[:300]}); "
+            "write a folder relative to this file, or '{tmp}' for an empty one of each cell"
+        )
+    return value
+
+
+def _variables(table: Table, axis_names: Collection[str]) -> Mapping[str, str]:
+    def value(raw: object) -> str:
+        return placeholders.check_variable(values.free_text(raw), axis_names)
+
     inner = table.table("env")
     found: dict[str, str] = {}
     for name in inner.values:
@@ -209,7 +230,7 @@ def _variables(table: Table) -> Mapping[str, str]:
         except BadValueError as error:
             table.mistakes.add(joined(inner.path, name), str(error))
         else:
-            found[name] = inner.take(name, values.free_text, "")
+            found[name] = inner.take(name, value, "")
     return MappingProxyType(found)
 
 

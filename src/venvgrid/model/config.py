@@ -104,6 +104,7 @@ class SuiteOptions:
 
     before: tuple[tuple[str, ...], ...] = ()  # commands that run first, in the environment
     command: tuple[str, ...] = ("pytest",)
+    working_directory: str = ""  # where the commands run: a folder, or one below "{tmp}"; "" for that of the project
     reports: str = "pytest"
     smoke: tuple[str, ...] = ()
     imports: str = ""  # "required", "noted", or "": required for the project, noted for axis packages

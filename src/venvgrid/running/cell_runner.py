@@ -89,7 +89,7 @@ class CellRunner:
         """Return what the tests of a cell read."""
         if seen.silent:
             return Footprint(doubt="a process of its tests does not say what it reads")
-        command = self.commands.tests(task, {})
+        command = self.commands.tests(task, {}, scratch)
         ran = (Ran(cwd=str(command.cwd), argv=command.argv), *seen.ran)
         folder = str(task.environment.python.parent)
         return reads.judge(seen.opened, ran, self.inputs(), self._own(task, scratch), folder)
@@ -124,7 +124,7 @@ class CellRunner:
         attempt = leaked = 0
         while True:
             attempt += 1
-            judged, left = self._attempt(task, post, scratch / str(attempt), attempt, witnessed)
+            judged, left = self._attempt(task, post, scratch, attempt, witnessed)
             leaked += left
             retry = judged.outcome.is_red and judged.outcome is not Outcome.MISMATCH and attempt <= self._suite.retries
             if not retry:
@@ -208,11 +208,12 @@ class CellRunner:
         )
 
     def _attempt(
-        self, task: TestTask, post: Post, scratch: Path, attempt: int, witnessed: list[Witnessed]
+        self, task: TestTask, post: Post, whole: Path, attempt: int, witnessed: list[Witnessed]
     ) -> tuple[judgement.Judgement, int]:
         """Run the command once; return the verdict, and how many processes outlived it. Add to `witnessed`."""
+        scratch = whole / str(attempt)
         scratch.mkdir(parents=True)
-        child = self.commands.variables(task, scratch)
+        child = self.commands.variables(task, whole, attempt)
         if self._suite.coverage:  # of an earlier run
             measured = self.commands.coverage_folder(task.cell)
             own_folders.delete(measured.parent, measured.name)
@@ -224,10 +225,10 @@ class CellRunner:
         if self._suite.reports == judgement.PYTEST:
             child |= self.commands.probe(task, scratch / "probe", child)
             stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
-        report = self.commands.report_file(task)
+        report = self.commands.report_file(task, whole)
         earlier = junit_input.stamp(report) if report else None
         watched = ProgressMonitor(task.cell.id, stream, post, attempt)
-        completed = self.run(self.commands.tests(task, child), poll=watched.poll)
+        completed = self.run(self.commands.tests(task, child, whole), poll=watched.poll)
         watched.poll()
         witnessed.append(seen.seen())
         stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""

@@ -13,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from venvgrid.config import requirement_files, values
 from venvgrid.config.values import BadValueError
 from venvgrid.migration.readers.substitution import UNAVAILABLE, display
+from venvgrid.model import ProjectOptions
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class _Parser:
         """Add a file by its name; where only some of its lines can be used, add these."""
         option = "-c" if is_constraint else "-r"
         try:
-            found = requirement_files.read(f"{option} {name}", self.folder, self.folder)
+            found = requirement_files.read(f"{option} {name}", self.folder, ProjectOptions(path=self.folder))
         except BadValueError as error:
             self._lines(name, depth, str(error), is_constraint=is_constraint)
             return
