@@ -175,6 +175,7 @@ def _variant(
         groups=tuple(dict.fromkeys(installs.groups)),
         install="editable" if installs.project == "editable" else "",
         resolution=installs.resolution,
+        pre_releases=installs.pre_releases,
         command=command,
         may_fail=fails == "true",
         grid="" if job.name in MAIN_NAMES else job.name,

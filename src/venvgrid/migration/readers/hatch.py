@@ -185,6 +185,7 @@ def _variant(
         groups=tuple(dict.fromkeys((*map(str, _list(applied.get("dependency-groups"))), *installs.groups))),
         install="none" if is_none else "" if is_built else "editable",
         resolution=installs.resolution,
+        pre_releases=installs.pre_releases,
         env=env,
         grid="" if name in {"default", TEST_ENVIRONMENT, *MAIN_NAMES} else name,
     )

@@ -193,6 +193,7 @@ class _Reader:
                 groups=tuple(dict.fromkeys((*installs.groups, *record.groups))),
                 install=installs.project.replace("wheel", "") if installs.project else "none",
                 resolution=installs.resolution,
+                pre_releases=installs.pre_releases,
                 before=before,
                 command=tuple(_parametrised(word, used) for word in command),
                 env=env,

@@ -65,6 +65,9 @@ _HARMLESS_VARIABLES = re.compile(
 )
 
 
+_TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})  # as pip reads them
+
+
 @dataclass(slots=True, kw_only=True)
 class InstallArguments:
     """Parsed arguments of an installer. `project` is "wheel" or "editable" if they install the project itself.
@@ -79,6 +82,7 @@ class InstallArguments:
     named: list[str] = field(default_factory=list)
     project: str = ""
     resolution: str = ""
+    pre_releases: bool = False
 
 
 def parse_arguments(arguments: Iterable[str], folder: Path, notes: Notes, where: str) -> InstallArguments:
@@ -107,6 +111,8 @@ def variables(env: Mapping[str, str], folder: Path, notes: Notes, where: str) ->
             arguments += [word for file in value.split() for word in ("-c", file)]
         elif name == "UV_RESOLUTION":
             arguments += ["--resolution", value]
+        elif (name == "UV_PRERELEASE" and value == "allow") or (name == "PIP_PRE" and value.lower() in _TRUE):
+            arguments.append("--pre")
         elif value and not _HARMLESS_VARIABLES.fullmatch(name):
             notes.lose(
                 f"{where}: {name}={display(value)[:60]} (set it in your shell, where venvgrid's installers read it)"
@@ -146,6 +152,9 @@ class _Parser:
             self.result.extras.append(value)
         elif option == "--resolution":
             self.result.resolution = value
+        elif option == "--pre" or (option == "--prerelease" and value == "allow"):
+            self.result.pre_releases = True
+            self.notes.add(f"{self.where}: {option} counts for all that is installed, which is resolved together")
         elif option in _NOTED:
             self.notes.add(f"{self.where}: {option} {value}".rstrip() + " (all that is installed is resolved together)")
         elif option in {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--index", "--default-index"}:

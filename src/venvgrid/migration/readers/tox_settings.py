@@ -14,7 +14,7 @@ from venvgrid.migration.readers import substitution
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MAX_ENVIRONMENTS = 2_000  # environments
 _OLD = {
@@ -23,6 +23,10 @@ _OLD = {
     "whitelist_externals": "allowlist_externals", "envlist": "env_list", "use_develop": "usedevelop",
 }  # fmt: skip
 _FACTOR_LINE = re.compile(r"(?P<expression>[\w{}.!,-]+):\s+(?P<content>.*)")
+
+
+_IN_THE_ROOT = frozenset({"", ".", "./", "{toxinidir}", "{tox_root}", "{toxinidir}/", "{tox_root}/"})
+_WHERE_COMMANDS_RUN = frozenset({"commands", "commands_pre", "set_env"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,13 +101,27 @@ def _ini_environment(
         return "\n".join(_lines(re.sub(r"\\[ \t]*\n[ \t]*", " ", value), factors)) if value is not None else None
 
     made = ToxEnvironment(name=name)
-    braces = substitution.Substitution(reference)
-    for key, raw in {**base, **own}.items():
+    settings = {**base, **own}
+    moved = any(line not in _IN_THE_ROOT for line in _lines(settings.get("change_dir", ""), factors))
+    left = substitution.MAX_BRACES
+    for key, raw in settings.items():
         value = re.sub(r"\\[ \t]*\n[ \t]*", " ", raw)
+        braces = _braces(key, reference, left, moved=moved)
         filled = [braces.substitute(line) for line in _lines(value, factors)]
         # A substituted text may have several lines, each with factors of its own.
         made.settings[key] = [item for line in filled for item in _lines(line, factors)]
+        left = braces.left
     return made
+
+
+def _braces(
+    key: str, reference: Callable[[str, str], str | None], left: int, *, moved: bool
+) -> substitution.Substitution:
+    """Return the substitution for a setting; `moved`: commands do not run in the folder of the file."""
+    if key == "change_dir":
+        return substitution.Substitution(reference, elsewhere=substitution.TMP, left=left)
+    root = substitution.PROJECT if moved and key in _WHERE_COMMANDS_RUN else "."
+    return substitution.Substitution(reference, root=root, left=left)
 
 
 def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
@@ -170,18 +188,21 @@ def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, A
         value = (subtable(whole, section) if section else table).get(key)
         return value if isinstance(value, str) else None
 
-    braces = substitution.Substitution(reference)
-
-    def flat(raw: Any) -> list[str]:
-        return [braces.substitute(text) for text in _texts(raw, factors, whole)]
-
+    folder = next(_texts(table.get("change_dir", table.get("changedir", "")), factors, whole), "")
+    moved, left = folder not in _IN_THE_ROOT, substitution.MAX_BRACES
     for key, raw in table.items():
+        braces = _braces(_key(key), reference, left, moved=moved)
+
+        def flat(raw: Any, braces: substitution.Substitution = braces) -> list[str]:
+            return [braces.substitute(text) for text in _texts(raw, factors, whole)]
+
         if _key(key) in {"commands", "commands_pre"} and isinstance(raw, list):
             made.argvs[_key(key)] = [flat(command) for command in raw]
         elif _key(key) == "set_env" and isinstance(raw, dict):
             made.settings["set_env"] = [f"{variable}={''.join(flat(value))}" for variable, value in raw.items()]
         else:
             made.settings[_key(key)] = flat(raw)
+        left = braces.left
     return made
 
 
