@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.migration.model import Notes, ParsedSource, Variant
-from venvgrid.migration.readers import commands, pythons, requirements, substitution
+from venvgrid.migration.readers import commands, env_names, requirements, substitution
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ class _Reader:
         """Return a variant for each command that runs tests, or why the environment is left out."""
         name, settings = self.made.name, self.settings
         factors = name.split("-")
-        python = next(filter(None, map(pythons.of_factor, factors)), "")
+        python = next(filter(None, map(env_names.of_factor, factors)), "")
         if not python and any(factor.startswith("pypy") for factor in factors):
             return "name a version, such as pypy3.10"
         is_any = factors[0] in {"py", "py3", "python", "python3"}
         has_python = bool(python) or is_any
         label = "-".join(
-            factor for factor in factors if factor not in {"py", "py3", "python"} and not pythons.of_factor(factor)
+            factor for factor in factors if factor not in {"py", "py3", "python"} and not env_names.of_factor(factor)
         )
         argvs = self._argvs("commands")
         steps = commands.sort(argvs, self.folder, self.notes, self.where)
@@ -100,8 +100,8 @@ class _Reader:
         if not has_python:
             if commands.kind(steps.tests[0]) != "pytest":
                 return []
-            python = next(filter(None, map(pythons.of_factor, settings.get("base_python", []))), "")
-        if why := pythons.unsupported(python) or self._wrong_platform():
+            python = next(filter(None, map(env_names.of_factor, settings.get("base_python", []))), "")
+        if why := env_names.unsupported(python) or self._wrong_platform():
             return why
         early = commands.sort(self._argvs("commands_pre"), self.folder, self.notes, self.where, expects_tests=False)
         first = self._first(label, python, (*early.arguments, *steps.arguments), grid="" if has_python else name)

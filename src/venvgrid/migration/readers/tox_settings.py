@@ -10,19 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import subtable
-from venvgrid.migration.readers import substitution
+from venvgrid.migration.readers import env_names, substitution
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-MAX_ENVIRONMENTS = 2_000  # environments
 _OLD = {
     "setenv": "set_env", "passenv": "pass_env", "basepython": "base_python", "changedir": "change_dir",
     "envtmpdir": "env_tmp_dir", "envlogdir": "env_log_dir", "envdir": "env_dir", "toxworkdir": "work_dir",
     "whitelist_externals": "allowlist_externals", "envlist": "env_list", "use_develop": "usedevelop",
 }  # fmt: skip
-_FACTOR_LINE = re.compile(r"(?P<expression>[\w{}.!,-]+):\s+(?P<content>.*)")
 
 
 _IN_THE_ROOT = frozenset({"", ".", "./", "{toxinidir}", "{tox_root}", "{toxinidir}/", "{tox_root}/"})
@@ -68,15 +66,17 @@ def read_ini(text: str, source: str) -> ToxFile:
         full: values
         for name, values in sections.items()
         if name.startswith("testenv:")
-        for full in (f"testenv:{item}" for item in _list(name.removeprefix("testenv:")))
+        for full in (f"testenv:{item}" for item in env_names.listed(name.removeprefix("testenv:")))
     }
     if not core and "testenv" not in sections and not expanded:
         raise UsageError(f"{source}: it has no [tox], no [testenv] and no [testenv:NAME]")
     others = [name.removeprefix("testenv:") for name in expanded]
-    names = _names(_list(core.get("env_list", "")), others, has_base="commands" in sections.get("testenv", {}))
+    names = _names(
+        env_names.listed(core.get("env_list", "")), others, has_base="commands" in sections.get("testenv", {})
+    )
     environments = [_ini_environment(name, sections, expanded) for name in dict.fromkeys(names)]
     unused = tuple(name for name in dict.fromkeys(others) if name not in names)
-    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core, unused=unused)
+    return ToxFile(environments=tuple(environments[: env_names.MAX_ENVIRONMENTS]), core=core, unused=unused)
 
 
 def _names(listed: list[str], others: list[str], *, has_base: bool) -> list[str]:
@@ -98,18 +98,20 @@ def _ini_environment(
         if section.startswith("testenv:") and key not in table:
             table = base
         value = table.get(_key(key))
-        return "\n".join(_lines(re.sub(r"\\[ \t]*\n[ \t]*", " ", value), factors)) if value is not None else None
+        return (
+            "\n".join(env_names.lines(re.sub(r"\\[ \t]*\n[ \t]*", " ", value), factors)) if value is not None else None
+        )
 
     made = ToxEnvironment(name=name)
     settings = {**base, **own}
-    moved = any(line not in _IN_THE_ROOT for line in _lines(settings.get("change_dir", ""), factors))
+    moved = any(line not in _IN_THE_ROOT for line in env_names.lines(settings.get("change_dir", ""), factors))
     left = substitution.MAX_BRACES
     for key, raw in settings.items():
         value = re.sub(r"\\[ \t]*\n[ \t]*", " ", raw)
         braces = _braces(key, reference, left, moved=moved)
-        filled = [braces.substitute(line) for line in _lines(value, factors)]
+        filled = [braces.substitute(line) for line in env_names.lines(value, factors)]
         # A substituted text may have several lines, each with factors of its own.
-        made.settings[key] = [item for line in filled for item in _lines(line, factors)]
+        made.settings[key] = [item for line in filled for item in env_names.lines(line, factors)]
         left = braces.left
     return made
 
@@ -137,12 +139,12 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
         raise UsageError(f"{source}: env_run_base and env have to be tables")
     if not base and not own:
         raise UsageError(f"{source}: it has no env_run_base and no [env.NAME]")
-    listed = list(itertools.islice(_toml_names(table.get("env_list", [])), MAX_ENVIRONMENTS))
+    listed = list(itertools.islice(_toml_names(table.get("env_list", [])), env_names.MAX_ENVIRONMENTS))
     names = _names(listed, list(own), has_base="commands" in base)
     environments = [_toml_environment(name, base | subtable(own, name), table) for name in dict.fromkeys(names)]
     core = {key: str(value) for key, value in table.items()}
     unused = tuple(name for name in own if name not in names)
-    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core, unused=unused)
+    return ToxFile(environments=tuple(environments[: env_names.MAX_ENVIRONMENTS]), core=core, unused=unused)
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
 def _toml_names(raw: Any) -> Iterator[str]:
     for item in raw if isinstance(raw, list) else []:
         if isinstance(item, str):
-            yield from _expand(item)
+            yield from env_names.expand(item)
         elif isinstance(item, dict) and isinstance(item.get("product"), list):
             factors = [list(_toml_factors(group)) for group in item["product"]]
             excluded = {str(name) for name in item.get("exclude", [])}
@@ -173,11 +175,7 @@ def _toml_factors(group: Any) -> Iterator[str]:
     if isinstance(group, list):
         yield from map(str, group)
     elif isinstance(group, dict) and isinstance(group.get("start"), int) and isinstance(group.get("stop"), int):
-        yield from (f"{group.get('prefix', '')}{number}" for number in _counted(group["start"], group["stop"]))
-
-
-def _counted(start: int, stop: int) -> list[str]:
-    return [str(number) for number in range(start, min(stop, start + 100) + 1)]
+        yield from (f"{group.get('prefix', '')}{number}" for number in env_names.counted(group["start"], group["stop"]))
 
 
 def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> ToxEnvironment:
@@ -243,45 +241,3 @@ def _replaced(table: Mapping[str, Any], factors: set[str], whole: Mapping[str, A
 
 def _key(key: str) -> str:
     return _OLD.get(key.strip().replace("-", "_"), key.strip().replace("-", "_"))
-
-
-def _list(text: str) -> list[str]:
-    """Expand a list of names with generative parts."""
-    lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
-    parts = re.split(r"[,\s](?![^{]*\})", "\n".join(lines))
-    expanded = itertools.chain.from_iterable(_expand(part.strip()) for part in parts if part.strip())
-    return list(itertools.islice(expanded, MAX_ENVIRONMENTS))
-
-
-def _expand(text: str) -> Iterator[str]:
-    """Expand `py3{9,10}-x{,y}` and `py3{9-13}`."""
-    if (found := re.search(r"\{([^{}]*)\}", text)) is None:
-        yield re.sub(r"\s", "", text)
-        return
-    numbers = re.fullmatch(r"\s*(\d+)-(\d+)\s*", found[1])
-    options = _counted(int(numbers[1]), int(numbers[2])) if numbers else found[1].split(",")
-    for option in options:
-        whole = f"{text[: found.start()]}{option.strip()}{text[found.end() :]}"
-        yield from itertools.islice(_expand(whole), MAX_ENVIRONMENTS)
-
-
-def _lines(text: str, factors: set[str]) -> list[str]:
-    """Return the lines whose factors match."""
-    found = []
-    for line in text.splitlines():
-        stripped = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() if "'" not in line else line.strip()
-        if (match := _FACTOR_LINE.fullmatch(stripped)) is None:
-            found += [stripped] if stripped else []
-        elif _fits(match["expression"], factors):
-            found += [match["content"].strip()] if match["content"].strip() else []
-    return found
-
-
-def _fits(expression: str, factors: set[str]) -> bool:
-    """Whether an alternative matches: all of its factors are there, and none of those with a `!`."""
-    parts = re.split(r",(?![^{]*\})", expression)
-    return any(
-        all((factor.removeprefix("!") in factors) is not factor.startswith("!") for factor in name.split("-"))
-        for part in parts
-        for name in _expand(part)
-    )
