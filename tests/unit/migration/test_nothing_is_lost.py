@@ -122,6 +122,69 @@ def test_variables_with_folders_of_an_environment(tmp_path: Path) -> None:
     assert (("cp", "-r", "{project}/tests", "{tmp}"),) == made[""].test.before
 
 
+def test_a_variable_that_the_source_sets_stands_for_its_text(tmp_path: Path) -> None:
+    """`{env:NAME:DEFAULT}` is the variable of set_env, by factor and through references; its own name is the shell's."""
+    body = """
+        setenv =
+            old: _DEP=attrs==21.1
+            new: _DEP={env:_NEW}
+            _NEW=attrs==24.1
+            A=a{env:A:}
+            {[other]setenv}
+        deps =
+            pytest
+            {env:_DEP:attrs}
+            {env:_MORE:idna}
+            {env:_UNKNOWN:six}
+        commands = pytest
+    """
+    made, _ = tox(tmp_path, body, "py312-old, py312-new", "[other]\nsetenv = _MORE=wheel\n")
+    found = {name: set(config.install.requires) for name, config in made.items()}
+    assert [{"attrs==21.1", "wheel", "six"}, {"attrs==24.1", "wheel", "six"}] == [
+        item - {"pytest"} for item in sorted(found.values(), key=sorted)
+    ]
+    assert {"a"} == {config.test.env["A"] for config in made.values()}
+
+
+def test_variables_of_tox_toml_stand_for_their_texts(tmp_path: Path) -> None:
+    """The same holds for both ways to write a reference in TOML."""
+    text = """
+        env_list = ["3.12"]
+        [env_run_base]
+        set_env.D = "attrs==24.1"
+        set_env.E = { replace = "env", name = "E", default = "e" }
+        deps = ["{env:D:attrs}", { replace = "env", name = "D2", default = "six" }, "idna=={env:V:3}"]
+        commands = [["pytest"]]
+    """
+    made, _ = carried(tmp_path, "tox.toml", text)
+    assert {"attrs==24.1", "six", "idna==3", "pytest"} == set(made[""].install.requires)
+    assert "e" == made[""].test.env["E"]
+
+
+def test_templates_of_tox_toml(tmp_path: Path) -> None:
+    """[env_base.NAME] is between the base and the environment, for the names that its factors make."""
+    (tmp_path / "low.txt").write_text("attrs<22\n", encoding="utf-8")
+    text = """
+        env_list = ["3.12", "3.13", { product = [{ prefix = "min-3.", start = 12, stop = 13 }] }]
+        [env_run_base]
+        deps = ["attrs"]
+        uv_seed = true
+        commands = [["pytest"]]
+        [env_base.min]
+        factors = [["3.12", "3.13", "3.14"]]
+        set_env.UV_CONSTRAINT = "{tox_root}/low.txt"
+        [env."min-3.13"]
+        deps = ["attrs", "idna"]
+    """
+    made, said = carried(tmp_path, "tox.toml", text)
+    assert () == made[""].install.constraints
+    lower = [config for name, config in made.items() if name]
+    assert [("attrs<22",)] * 2 == [config.install.constraints for config in lower]
+    assert {True, False} == {"idna" in config.install.requires for config in lower}
+    assert all("pip" in config.install.requires for config in made.values())
+    assert "only when asked for by name: min-3.14" in said
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,8 +1,8 @@
 """Substitution of braces in the files of tox and hatch, for one environment. Nothing is executed.
 
-`{posargs:DEFAULT}`, `{env:NAME:DEFAULT}` and `{args:DEFAULT}` become their defaults, the name of the environment
-becomes `{cell}`, and a program of the environment's folder its plain name. A word with a folder that only the runner
-has is dropped if it only says where reports go; else the environment is lost.
+`{posargs:DEFAULT}` and `{args:DEFAULT}` become their defaults; `{env:NAME:DEFAULT}` too, unless the source sets the
+variable. The name of the environment becomes `{cell}`, and a program of the environment's folder its plain name. A word
+with a folder that only the runner has is dropped if it only says where reports go; else the environment is lost.
 """
 
 from __future__ import annotations
@@ -46,12 +46,15 @@ _SAME |= {"envpython": PYTHON, "env_python": PYTHON, "basepython": PYTHON, "base
 class Substitution:
     """Substitutes braces; `reference` returns the text of a key of a section. Too many braces become UNAVAILABLE.
 
-    `root` is written for the folder of the source, and `elsewhere` for a folder of the environment.
+    `variable` returns the text of a variable that the source sets. `root` is written for the folder of the source, and
+    `elsewhere` for a folder of the environment.
     """
 
     reference: Callable[[str, str], str | None] = lambda _section, _key: None
+    variable: Callable[[str], str | None] = lambda _name: None
     root: str = "."
     elsewhere: str = UNAVAILABLE
+    within: tuple[str, ...] = ()  # the variables whose texts are being substituted: none stands for itself
     left: int = MAX_BRACES
 
     def substitute(self, text: str, depth: int = 0) -> str:
@@ -82,7 +85,12 @@ class Substitution:
         if inner in _ELSEWHERE and self.elsewhere != UNAVAILABLE:
             return self.elsewhere
         if name == "env":
-            _, colon, default = default.partition(":")
+            variable, colon, default = default.partition(":")
+            if (known := self.variable(variable) if variable not in self.within else None) is not None:
+                before, self.within = self.within, (*self.within, variable)
+                filled = self.substitute(known, depth + 1)
+                self.within = before
+                return filled
         if name in {"posargs", "args", "env", "tty"}:
             return self.substitute(default, depth + 1) if colon and name != "tty" else ""
         found = re.fullmatch(r"(?:\[(?P<section>[^\]]+)\])?(?P<key>[\w-]+)", inner)

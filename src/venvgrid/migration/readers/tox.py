@@ -124,6 +124,7 @@ class _Reader:
         arguments += [word for line in deps for word in _dependency(line)]
         arguments += [word for line in settings.get("constraints", []) for word in ("-c", line)]
         arguments += installed
+        arguments += ["pip"] if settings.get("uv_seed", [""])[:1] in (["true"], ["True"]) else []
         installs = requirements.parse_arguments(arguments, self.folder, self.notes, self.where)
         resolution = next((line for line in settings.get("uv_resolution", []) if line), installs.resolution)
         self._others()

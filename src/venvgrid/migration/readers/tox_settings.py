@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from collections.abc import Callable
 from configparser import Error, RawConfigParser
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import subtable
 from venvgrid.migration.readers import env_names, substitution
+from venvgrid.migration.readers.substitution import Substitution
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 _OLD = {
     "setenv": "set_env", "passenv": "pass_env", "basepython": "base_python", "changedir": "change_dir",
@@ -24,6 +26,8 @@ _OLD = {
 
 
 _IN_THE_ROOT = frozenset({"", ".", "./", "{toxinidir}", "{tox_root}", "{toxinidir}/", "{tox_root}/"})
+# They return the text of a key of a section, and of a variable.
+_Sources = tuple[Callable[[str, str], str | None], Callable[[str], str | None]]
 _WHERE_COMMANDS_RUN = frozenset({"commands", "commands_pre", "set_env"})
 
 
@@ -98,32 +102,48 @@ def _ini_environment(
         if section.startswith("testenv:") and key not in table:
             table = base
         value = table.get(_key(key))
-        return (
-            "\n".join(env_names.lines(re.sub(r"\\[ \t]*\n[ \t]*", " ", value), factors)) if value is not None else None
-        )
+        return "\n".join(env_names.lines(_joined(value), factors)) if value is not None else None
 
     made = ToxEnvironment(name=name)
     settings = {**base, **own}
     moved = any(line not in _IN_THE_ROOT for line in env_names.lines(settings.get("change_dir", ""), factors))
     left = substitution.MAX_BRACES
+    given = _ini_variables(settings, Substitution(reference), factors)
     for key, raw in settings.items():
-        value = re.sub(r"\\[ \t]*\n[ \t]*", " ", raw)
-        braces = _braces(key, reference, left, moved=moved)
-        filled = [braces.substitute(line) for line in env_names.lines(value, factors)]
+        braces = _braces(key, (reference, given.get), left, moved=moved)
+        filled = [_filled(line, braces, key) for line in env_names.lines(_joined(raw), factors)]
         # A substituted text may have several lines, each with factors of its own.
         made.settings[key] = [item for line in filled for item in env_names.lines(line, factors)]
         left = braces.left
     return made
 
 
-def _braces(
-    key: str, reference: Callable[[str, str], str | None], left: int, *, moved: bool
-) -> substitution.Substitution:
+def _ini_variables(settings: Mapping[str, str], braces: Substitution, factors: set[str]) -> dict[str, str]:
+    """Return the texts of the variables that an environment sets; a reference may stand for several lines."""
+    lines: list[str] = []
+    for line in env_names.lines(_joined(settings.get("set_env", "")), factors):
+        lines += env_names.lines(braces.substitute(line), factors) if line.startswith("{[") else [line]
+    return {name.strip(): value.strip() for name, equals, value in (line.partition("=") for line in lines) if equals}
+
+
+def _filled(line: str, braces: Substitution, key: str) -> str:
+    """Substitute the braces of a line; in a variable its own name means that of the shell, which is not known."""
+    braces.within = (line.partition("=")[0].strip(),) if key == "set_env" else ()
+    return braces.substitute(line)
+
+
+def _braces(key: str, sources: _Sources, left: int, *, moved: bool) -> Substitution:
     """Return the substitution for a setting; `moved`: commands do not run in the folder of the file."""
+    reference, variable = sources
     if key == "change_dir":
-        return substitution.Substitution(reference, elsewhere=substitution.TMP, left=left)
+        return Substitution(reference, variable=variable, elsewhere=substitution.TMP, left=left)
     root = substitution.PROJECT if moved and key in _WHERE_COMMANDS_RUN else "."
-    return substitution.Substitution(reference, root=root, left=left)
+    return Substitution(reference, variable=variable, root=root, left=left)
+
+
+def _joined(text: str) -> str:
+    """Join lines that end in a backslash."""
+    return re.sub(r"\\[ \t]*\n[ \t]*", " ", text)
 
 
 def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
@@ -141,10 +161,27 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
         raise UsageError(f"{source}: it has no env_run_base and no [env.NAME]")
     listed = list(itertools.islice(_toml_names(table.get("env_list", [])), env_names.MAX_ENVIRONMENTS))
     names = _names(listed, list(own), has_base="commands" in base)
-    environments = [_toml_environment(name, base | subtable(own, name), table) for name in dict.fromkeys(names)]
+    templates = _templates(table)
+    environments = [
+        _toml_environment(name, {**base, **templates.get(name, {}), **subtable(own, name)}, table)
+        for name in dict.fromkeys(names)
+    ]
     core = {key: str(value) for key, value in table.items()}
-    unused = tuple(name for name in own if name not in names)
+    unused = tuple(name for name in dict.fromkeys((*own, *templates)) if name not in names)
     return ToxFile(environments=tuple(environments[: env_names.MAX_ENVIRONMENTS]), core=core, unused=unused)
+
+
+def _templates(table: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the tables [env_base.NAME] by the names of the environments that their factors make."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for base, template in subtable(table, "env_base").items():
+        settings = dict(template) if isinstance(template, dict) else {}
+        raw = settings.pop("factors", None)
+        groups = raw if isinstance(raw, list) and raw and isinstance(raw[0], list | dict) else [raw]
+        combinations = itertools.product(*(list(_toml_factors(group)) for group in groups))
+        for chosen in itertools.islice(combinations, env_names.MAX_ENVIRONMENTS):
+            found["-".join((base, *chosen))] = settings
+    return found
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -186,18 +223,25 @@ def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, A
         value = (subtable(whole, section) if section else table).get(key)
         return value if isinstance(value, str) else None
 
+    def variable(name: str) -> str | None:
+        given = subtable(table, "set_env") or subtable(table, "setenv")
+        return "".join(_texts(given[name], factors, whole)) if name in given else None
+
     folder = next(_texts(table.get("change_dir", table.get("changedir", "")), factors, whole), "")
     moved, left = folder not in _IN_THE_ROOT, substitution.MAX_BRACES
     for key, raw in table.items():
-        braces = _braces(_key(key), reference, left, moved=moved)
+        braces = _braces(_key(key), (reference, variable), left, moved=moved)
 
-        def flat(raw: Any, braces: substitution.Substitution = braces) -> list[str]:
+        def flat(raw: Any, braces: Substitution = braces) -> list[str]:
             return [braces.substitute(text) for text in _texts(raw, factors, whole)]
 
         if _key(key) in {"commands", "commands_pre"} and isinstance(raw, list):
             made.argvs[_key(key)] = [flat(command) for command in raw]
         elif _key(key) == "set_env" and isinstance(raw, dict):
-            made.settings["set_env"] = [f"{variable}={''.join(flat(value))}" for variable, value in raw.items()]
+            made.settings["set_env"] = [
+                _filled(f"{name}={''.join(_texts(value, factors, whole))}", braces, "set_env")
+                for name, value in raw.items()
+            ]
         else:
             made.settings[_key(key)] = flat(raw)
         left = braces.left
@@ -223,7 +267,7 @@ def _replaced(table: Mapping[str, Any], factors: set[str], whole: Mapping[str, A
         case "posargs":
             return table.get("default", [])
         case "env":
-            return table.get("default", "")
+            return f"{{env:{table.get('name', '')}:{table.get('default', '')}}}"
         case "ref":
             found: Any = whole
             for step in table.get("of", []):
