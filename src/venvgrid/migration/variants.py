@@ -122,7 +122,8 @@ def _split_by_settings(variants: Sequence[Variant], declared: Mapping[str, str])
     for variant in variants:
         groups.setdefault(_settings_key(variant), []).append(variant)
     main, *others = sorted(
-        groups.values(), key=lambda some: (-len(some), len(some[0].env), len(some[0].requires), len(some[0].label))
+        groups.values(),
+        key=lambda some: (-len(some), all(item.label for item in some), len(some[0].env), len(some[0].requires)),
     )
     labels = _labels(main)
     return [("", main), *((_name(_labels(some), labels) or some[0].name, some) for some in others)]

@@ -58,6 +58,11 @@ def tox(folder: Path, testenv: str, envlist: str = "py312", more: str = "") -> t
             "install_command = pip install --no-deps {opts} {packages}\ncommands = pytest",
             "install_command with --no-deps",
         ),
+        (
+            "commands =\n  python -E -W ignore -m pip -q uninstall -y x\n  pytest",
+            "uninstall -y x` changes what is installed",
+        ),
+        ("commands =\n  uv --quiet pip --no-color uninstall x\n  pytest", "uninstall x` changes what is installed"),
         ("commands =\n  pip uninstall -y x\n  pytest", "`pip uninstall -y x` changes what is installed"),
         ("commands =\n  conda install x\n  pytest", "`conda install x` changes what is installed"),
         ("commands = pytest {envlogdir}/x", "…/x in `pytest …/x`"),
@@ -213,7 +218,14 @@ def test_missing_interpreters_are_skipped_where_the_source_skips_them(tmp_path: 
 
 @pytest.mark.parametrize(
     "command",
-    ["pip install packaging==22.0", "python -m pip install packaging==22.0", "uv pip install -q packaging==22.0"],
+    [
+        "pip install packaging==22.0",
+        "python -m pip install packaging==22.0",
+        "uv pip install -q packaging==22.0",
+        "python -Im pip install packaging==22.0",
+        "python -I -X utf8 -m pip --disable-pip-version-check --cache-dir x install packaging==22.0",
+        "uv --no-progress pip install packaging==22.0",
+    ],
 )
 def test_a_command_that_installs_is_a_requirement(tmp_path: Path, command: str) -> None:
     """It is resolved together with the rest, and pinned as the source says."""

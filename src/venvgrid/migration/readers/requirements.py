@@ -34,7 +34,7 @@ _FILES = {
     "-r": False, "--requirement": False, "--requirements": False,
     "-c": True, "--constraint": True, "--constraints": True,
 }  # fmt: skip
-_WITH_VALUE = frozenset({
+WITH_VALUE = frozenset({
     *_FILES, "-e", "--editable", "--group", "-g", "--resolution", "--extra", "--prerelease", "--exclude-newer",
     "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--platform", "--target", "-t", "--python", "-p",
     "--prefix", "--root", "--src", "--no-binary", "--only-binary", "--progress-bar", "--upgrade-strategy",
@@ -132,7 +132,7 @@ class _Parser:
         while words:
             word = words.pop(0).strip()
             option, equals, value = _option(word)
-            if option in _WITH_VALUE and not equals:
+            if option in WITH_VALUE and not equals:
                 value = words.pop(0).strip() if words else ""
             if UNAVAILABLE in word + value:
                 self.notes.lose(f"{self.where}: {display(f'{word} {value}').strip()} (only its runner knows the value)")
