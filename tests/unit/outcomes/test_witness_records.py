@@ -165,3 +165,21 @@ def test_a_child_without_variables_is_witnessed(tmp_path: Path) -> None:
         variables = witness.switch_on(folder, (("site", str(site)), ("unnoted", "/proc/")))
         subprocess.run([sys.executable, "-c", parent], env={**os.environ, **variables}, check=True)
         assert len(witness.read(folder).processes) == number
+
+
+def test_where_the_environment_is_out_of_reach_it_gives_nothing(tmp_path: Path) -> None:
+    """A process that takes the environment from sys.path, as pip does for a build, imports what sys.path has."""
+    for folder in ("site", "other"):
+        (tmp_path / folder / "pack").mkdir(parents=True)
+        (tmp_path / folder / "pack/__init__.py").write_text(f"where = {folder!r}\n", encoding="utf-8")
+    site, other = str(tmp_path / "site"), str(tmp_path / "other")
+    for place, is_reached in ((site, True), (other, False)):
+        code = (
+            f"import sys; sys.path[:0] = [{other!r}]\n"
+            f"{'' if is_reached else f'sys.path.remove({site!r})'}\n"
+            f"import pack; assert pack.where in {place!r}, pack.where\n"
+        )
+        variables = witness.switch_on(tmp_path / str(is_reached), (("root", "pack"), ("first", "pack"), ("site", site)))
+        start = f"import sys; sys.path[1:1] = [{str(guests.WITNESS_FILE.parent)!r}, {site!r}]\n"
+        start += "sys.dont_write_bytecode = True\nimport _venvgrid_witness; assert _venvgrid_witness.active\n"
+        subprocess.run([sys.executable, "-c", start + code], env={**os.environ, **variables}, cwd=tmp_path, check=True)

@@ -52,6 +52,7 @@ class Witness(object):
                 lists[key](value)
             else:
                 setattr(self, key, value)
+        self.own = [entry for entry in sys.path if os.path.realpath(entry) == os.path.realpath(self.site)]
         self.tops = set([root.partition(".")[0] for root in self.roots])
         self.below = tuple([root + "." for root in self.roots])
         self.inside = tuple([folder.rstrip(os.sep) + os.sep for folder in inside])
@@ -161,9 +162,7 @@ class Witness(object):
         if name == "_pytest.main" or name == "_venvgrid_probe":
             self.tell_session(name)
         self.front()  # a hook that instruments the project may have been put there
-        if name.partition(".")[0] not in self.tops:
-            return False
-        if name not in self.roots and not name.startswith(self.below):
+        if name.partition(".")[0] not in self.tops or (name not in self.roots and not name.startswith(self.below)):
             return False
         self.look()
         return True
@@ -199,15 +198,18 @@ class Witness(object):
     def find(self, name, path, target):
         """Return the spec that the other finders find; of the project's modules the one in the environment."""
         parent = name.rpartition(".")[0].replace(".", os.sep)
-        if name in self.first:
+        if name in self.first and self.reaches():
             spec = self.ask(name, [self.join(self.site, parent) if parent else self.site], target)
             if spec is not None:
                 return spec
         spec = self.ask(name, path, target)
-        if spec is None:
-            for folder in self.unshipped(name):
-                spec = spec or self.ask(name, [self.join(folder, parent)], target)
+        for folder in self.unshipped(name) if spec is None else ():
+            spec = spec or self.ask(name, [self.join(folder, parent)], target)
         return spec
+
+    def reaches(self):
+        """Return whether sys.path has the environment: where pip builds a distribution, it is not to be seen."""
+        return not self.own or any([entry in sys.path for entry in self.own])
 
     def ask(self, name, path, target):
         for finder in list(sys.meta_path):
@@ -241,8 +243,7 @@ class Witness(object):
         for folder in self.sources:
             if base.startswith(folder.rstrip(os.sep) + os.sep):
                 name = base[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, ".")
-                if name.endswith(".__init__"):
-                    name = name[: -len(".__init__")]
+                name = name[: -len(".__init__")] if name.endswith(".__init__") else name
                 if any(name == root or name.startswith(root + ".") for root in self.first):
                     return name
         return ""
@@ -250,7 +251,7 @@ class Witness(object):
     def find_distributions(self, context):
         """Return the installed copy of the project for importlib.metadata, not an egg-info of the checkout."""
         name = (getattr(context, "name", None) or "").replace("_", "-").replace(".", "-").lower()
-        if not self.project or name != self.project:
+        if not self.project or name != self.project or not self.reaches():
             return iter(())
         from importlib.metadata import DistributionFinder, MetadataPathFinder
 
@@ -278,8 +279,7 @@ def start():
         if OLD:
             from _venvgrid_witness_old import OldWitness as kind
         witness = kind(fields)
-        info = sys.version_info
-        witness.add("process", "%d.%d.%d" % info[:3], sys.executable or "")
+        witness.add("process", "%d.%d.%d" % sys.version_info[:3], sys.executable or "")
         sys.meta_path.insert(0, witness)
         if hasattr(sys, "addaudithook"):
             witness.inside += (os.path.dirname(os.__file__) + os.sep,)
