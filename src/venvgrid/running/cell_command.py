@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from venvgrid.processes.redaction import Redactor
     from venvgrid.running.tasks import TestTask
 
+TMP = "t0"  # the name of {tmp}; short, because paths of sockets are
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellCommands:
@@ -64,7 +66,7 @@ class CellCommands:
     def _values(self, task: TestTask, scratch: Path) -> dict[str, str]:
         """Return the values of placeholders."""
         python, project = str(task.environment.python), str(self.config.project.path)
-        return placeholders.of_cell(task.cell, python=python, project=project, tmp=str(scratch / placeholders.TMP))
+        return placeholders.of_cell(task.cell, python=python, project=project, tmp=str(scratch / TMP))
 
     def _folder(self, task: TestTask, scratch: Path) -> Path:
         """Return the folder in which the commands of a cell run."""
@@ -94,8 +96,8 @@ class CellCommands:
 
         Each attempt has a TMPDIR of its own; {tmp} is that of the commands before the first.
         """
-        private = scratch / (str(attempt) if attempt else "") / placeholders.TMP
-        for folder in (private, scratch / placeholders.TMP):
+        private = scratch / f"t{attempt}"
+        for folder in (private, scratch / TMP):
             folder.mkdir(parents=True, exist_ok=True)
         values = self._values(task, scratch)
         given = {**self.config.test.env, **task.cell.variables}

@@ -6,11 +6,9 @@ import functools
 import os
 import shlex
 import shutil
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
@@ -25,10 +23,11 @@ from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
 from venvgrid.running.witnessing import CellWitness, edited_code, scene_of
-from venvgrid.storage import own_folders
+from venvgrid.storage import directories, own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model import SuiteOptions
@@ -73,7 +72,7 @@ class CellRunner:
         began = time.monotonic()
         before, witnessed = self.inputs().changes(), list[Witnessed]()
         bytecode.drop_stale(self.inputs())
-        scratch = Path(tempfile.mkdtemp(prefix="c"))  # short: paths of sockets are
+        scratch = directories.short_folder()
         try:
             result, edited = self._attempts(task, post, scratch, witnessed)
             seen = functools.reduce(Witnessed.and_then, witnessed, Witnessed())

@@ -75,21 +75,21 @@ def test_where_commands_run(tmp_path: Path) -> None:
         commands(tmp_path, project + more).tests(task, {}, scratch)
         for more in ("", 'working-directory = "pkg/tests"', 'working-directory = "{tmp}"')
     ]
-    assert [command.cwd for command in ran] == [tmp_path / "pkg", tmp_path / "pkg/tests", scratch / "tmp"]
+    assert [command.cwd for command in ran] == [tmp_path / "pkg", tmp_path / "pkg/tests", scratch / "t0"]
     assert {command.argv for command in ran} == {("pytest", str(tmp_path / "pkg/tests"), "-x")}
-    assert (scratch / "tmp").is_dir()
+    assert (scratch / "t0").is_dir()
 
 
 def test_a_report_is_looked_for_where_the_command_runs(tmp_path: Path) -> None:
     """The file of `junit:` is relative to the working directory."""
     made = commands(tmp_path, '[test]\nreports = "junit:a.xml"\nworking-directory = "{tmp}/x"\n')
-    assert made.report_file(task_of(tmp_path), tmp_path / "s") == tmp_path / "s/tmp/x/a.xml"
+    assert made.report_file(task_of(tmp_path), tmp_path / "s") == tmp_path / "s/t0/x/a.xml"
 
 
 def test_commands_of_a_cell_share_a_temporary_folder(tmp_path: Path) -> None:
     """{tmp} is the same folder in `before` and in each attempt, in test.env and in axes; TMPDIR is not."""
     made = commands(tmp_path, '[axes]\nenv.WHERE = ["{tmp}/b"]\n[test]\nenv = { DATA = "{tmp}/a" }\n')
     seen = [made.variables(task_of(tmp_path), tmp_path / "s", attempt) for attempt in (0, 1, 2)]
-    assert {(item["DATA"], item["WHERE"]) for item in seen} == {(f"{tmp_path}/s/tmp/a", f"{tmp_path}/s/tmp/b")}
+    assert {(item["DATA"], item["WHERE"]) for item in seen} == {(f"{tmp_path}/s/t0/a", f"{tmp_path}/s/t0/b")}
     assert len({item["TMPDIR"] for item in seen}) == len(seen)
-    assert (tmp_path / "s/tmp").is_dir()
+    assert (tmp_path / "s/t0").is_dir()
