@@ -285,14 +285,16 @@ def _is_plain(seen: Witnessed) -> bool:
 
 
 def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure, ...]:
-    """Return failures with the distributions that they name or pass; equal failures are read once."""
+    """Return failures with the distributions that they name or pass, and without advice to add what is there."""
     if not failures:
         return failures
     installed = record.distributions(task.environment.site).values()
+    names = {item.name for item in installed}
     own = normalise(task.project.metadata.name) if task.project else ""  # the tests are its own: it is no news
     owners = blame.Owners.of({item.name: item.files for item in installed if item.name != own})
-    found: dict[str, tuple[str, ...]] = {}
-    for item in failures:
-        if item.signature not in found:
-            found[item.signature] = blame.blamed(item.message, item.longrepr, owners)
-    return tuple(replace(item, through=found[item.signature]) for item in failures)
+    distinct = {item.signature: item for item in reversed(failures)}
+    found = {key: blame.blamed(item.message, item.longrepr, owners) for key, item in distinct.items()}
+    return tuple(
+        replace(item, through=found[item.signature], hint=remedies.unless_installed(item.hint, names))
+        for item in failures
+    )

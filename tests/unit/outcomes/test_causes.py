@@ -300,3 +300,18 @@ def test_no_tests_at_all_may_be_inside_the_package() -> None:
     assert (found.outcome, found.reason) == (Outcome.NO_TESTS, "pytest collected no tests")
     assert found.failures[0].hint == INSIDE.replace("demo", "proj")
     assert output.find(said.replace("no tests ran", "3 deselected"), ran=False, failed=False) is None
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        ('add "pip" to install.requires', ""),
+        ('pytest-mock provides the fixture mocker: add "Pytest_Mock" to install.requires', ""),
+        ('add "wheel" to install.requires', 'add "wheel" to install.requires'),
+        ('add "pip" (or "uv") to install.requires', 'add "pip" (or "uv") to install.requires'),
+        ("", ""),
+    ],
+)
+def test_what_is_installed_is_not_to_be_added(hint: str, expected: str) -> None:
+    """The advice to add a distribution is dropped where the cell has it: it is not the way out."""
+    assert remedies.unless_installed(hint, {"pip", "pytest-mock"}) == expected

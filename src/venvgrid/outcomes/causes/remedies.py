@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import TYPE_CHECKING
 
+from venvgrid.model.names import normalise
 from venvgrid.outcomes.causes import plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 REMOVED = frozenset(  # from the standard library, by Python 3.14
     (
@@ -52,6 +57,7 @@ _BUILD = re.compile(r"[Ff]ailed to build `?(?!wheel)[A-Za-z0-9]")
 # A subprocess needs pip, and the test failed by what it returned.
 _PIP = re.compile(r"'-m', '(?:pip|ensurepip)'.*non-zero exit|No such file or directory: u?'(?:\S*/)?pip3?'")
 _NO_PIP = re.compile(r"\bNo module named '?pip'?$", re.MULTILINE)
+_ADDED = re.compile(r'(?:^|: )add "([\w.-]+)" to install\.requires$')
 _OPTION = re.compile(r"no such option: u?'(-[\w-]+)'|no option named u?'([\w-]+)'")
 
 
@@ -78,6 +84,12 @@ def of_failure(message: str, longrepr: str = "") -> str:
     if match := _MODULE.search(message):
         return of_module(match[1])
     return of_module("pip") if _PIP.search(message) or _NO_PIP.search(longrepr) else ""
+
+
+def unless_installed(hint: str, installed: Collection[str]) -> str:
+    """Return a hint, or "" if it only says to add a distribution that is installed; names are normalised."""
+    found = _ADDED.search(hint)
+    return "" if found and normalise(found[1]) in installed else hint
 
 
 def of_reason(reason: str) -> str:
