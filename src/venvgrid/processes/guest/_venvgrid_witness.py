@@ -22,6 +22,7 @@ import sys
 VARIABLE = "VENVGRID_WITNESS"
 TESTS = ("test", "tests", "testsuite", "testcases", "unittests", "conftest")
 OLD = sys.version_info[0] == 2
+BUILD = "pip-build-env-"
 THIRD_PARTY = ("site-packages", "dist-packages")
 MODULE = type(sys)
 
@@ -52,7 +53,6 @@ class Witness(object):
                 lists[key](value)
             else:
                 setattr(self, key, value)
-        self.own = [entry for entry in sys.path if os.path.realpath(entry) == os.path.realpath(self.site)]
         self.tops = set([root.partition(".")[0] for root in self.roots])
         self.below = tuple([root + "." for root in self.roots])
         self.inside = tuple([folder.rstrip(os.sep) + os.sep for folder in inside])
@@ -87,7 +87,7 @@ class Witness(object):
 
     def saw(self, name, file, is_import=True):
         """Record that a watched module was imported from a file, and when the file was last changed."""
-        if isinstance(file, (str, type(u""))) and (is_import or self.files.get(name) != file):
+        if isinstance(file, (str, type(u""))) and (is_import or self.files.get(name) != file) and not self.is_hidden():
             self.files[name] = file
             real = self.real(file)
             try:
@@ -165,7 +165,7 @@ class Witness(object):
         if name.partition(".")[0] not in self.tops or (name not in self.roots and not name.startswith(self.below)):
             return False
         self.look()
-        return True
+        return not self.is_hidden()
 
     def find_spec(self, name, path=None, target=None):
         try:
@@ -198,7 +198,7 @@ class Witness(object):
     def find(self, name, path, target):
         """Return the spec that the other finders find; of the project's modules the one in the environment."""
         parent = name.rpartition(".")[0].replace(".", os.sep)
-        if name in self.first and self.reaches():
+        if name in self.first:
             spec = self.ask(name, [self.join(self.site, parent) if parent else self.site], target)
             if spec is not None:
                 return spec
@@ -207,9 +207,9 @@ class Witness(object):
             spec = spec or self.ask(name, [self.join(folder, parent)], target)
         return spec
 
-    def reaches(self):
-        """Return whether sys.path has the environment: where pip builds a distribution, it is not to be seen."""
-        return not self.own or any([entry in sys.path for entry in self.own])
+    def is_hidden(self):
+        """Return whether this process may not see the environment: pip hides it where it builds a distribution."""
+        return BUILD in (getattr(self.modules.get("sitecustomize"), "__file__", None) or "")
 
     def ask(self, name, path, target):
         for finder in list(sys.meta_path):
@@ -251,7 +251,7 @@ class Witness(object):
     def find_distributions(self, context):
         """Return the installed copy of the project for importlib.metadata, not an egg-info of the checkout."""
         name = (getattr(context, "name", None) or "").replace("_", "-").replace(".", "-").lower()
-        if not self.project or name != self.project or not self.reaches():
+        if not self.project or name != self.project or self.is_hidden():
             return iter(())
         from importlib.metadata import DistributionFinder, MetadataPathFinder
 
