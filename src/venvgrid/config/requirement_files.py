@@ -64,13 +64,21 @@ def read(item: str, root: Path, project: ProjectOptions) -> Listed:
         return _file(found["name"].strip(), root, here, is_constraint=found["option"] in _CONSTRAINTS)
     if (folder := _FOLDER.fullmatch(value)) is not None:
         return Listed(_local(folder, root, here))
+    _check_name(value, "-r")
     return Listed((values.requirement(value),))
+
+
+def _check_name(value: str, option: str) -> None:
+    """Raise BadValueError if a name is that of a requirements file."""
+    if re.fullmatch(r"[\w./-]+\.(?:txt|in)", value):
+        raise BadValueError(f'{shown(value)} is a file: write "{option} {value}"')
 
 
 def read_constraint(item: str, root: Path) -> Listed:
     """Return the constraints of an item of `install.constraints`: a requirement, or "-c FILE"."""
     found = _FILE.fullmatch(item.strip())
     if found is None:
+        _check_name(item.strip(), "-c")
         return Listed(constraints=(values.constraint(item),))
     return _file(found["name"].strip(), root, _Folders(root=root, project=root), is_constraint=True)
 

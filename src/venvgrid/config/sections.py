@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,13 +43,22 @@ TEST = (
     "env",
 )
 
+# The section of each key that only one of them has.
+HOMES = {"python": "axes"} | {
+    key: section
+    for section, keys in (("project", PROJECT), ("plan", PLAN), ("install", INSTALL), ("test", TEST))
+    for key in keys
+    if key not in {"path", "install"}
+}
+
 FULL, COVER = "full", "cover"
 JUNIT = "junit:"
+_WITHOUT_SHELL = "test.before has the commands that run first, and each grid has a command of its own"
 
 
 def read_project(table: Table, root: Path) -> ProjectOptions:
     """Read [project]; its path, relative to `root`, must be a folder."""
-    table.only(PROJECT)
+    table.only(PROJECT, homes=HOMES)
 
     def folder(raw: object) -> Path:
         value = text(raw)
@@ -70,7 +80,7 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
 
 def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
     """Read [plan]; return the strategy as written, and its meaning."""
-    table.only(PLAN)
+    table.only(PLAN, homes=HOMES)
     name, planning = table.take("strategy", strategy, (FULL, Planning()))
     planning = replace(
         planning,
@@ -131,7 +141,7 @@ def read_install(table: Table, root: Path, project: ProjectOptions) -> InstallOp
 
     `project` is [project]: a requirements file may name it (`-e .`), and it is installed anyhow.
     """
-    table.only(INSTALL)
+    table.only(INSTALL, homes=HOMES)
     default = InstallOptions()
 
     def requirement(raw: object) -> Listed:
@@ -154,7 +164,7 @@ def read_install(table: Table, root: Path, project: ProjectOptions) -> InstallOp
 
 def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOptions:
     """Read [test]; placeholders may name one of `axis_names`, and folders are relative to `root`."""
-    table.only(TEST)
+    table.only(TEST, homes=HOMES)
     default = SuiteOptions()
 
     def argument(raw: object) -> str:
@@ -179,9 +189,9 @@ def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOpt
             f"{shown(value)} is not allowed{nearest(value, ['required', 'noted'])} (allowed: 'required', 'noted')"
         )
 
-    command = table.take_all("command", argument, default.command)
-    if table.values.get("command") == [] or (command and not command[0].strip()):
-        table.wrong("command", 'needs a program, such as ["pytest"]')
+    command = table.take_all("command", argument, default.command, split=_words)
+    if problem := _problem(command, is_empty=table.values.get("command") == []):
+        table.wrong("command", problem)
 
     def program(raw: object) -> tuple[str, ...]:
         if not isinstance(raw, list) or not raw or not all(isinstance(item, str) for item in raw) or not raw[0].strip():
@@ -203,6 +213,22 @@ def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOpt
         pass_env=_unique(table.take_all("pass-env", values.variable_pattern)),
         env=_variables(table, axis_names),
     )
+
+
+def _problem(command: tuple[str, ...], *, is_empty: bool) -> str:
+    """Return what is wrong with a command, or ""."""
+    if is_empty or (command and not command[0].strip()):
+        return 'needs a program, such as ["pytest"]'
+    shell = next((item for item in command if item in {"&&", "||", "2>&1"}), "")
+    return f"there is no shell, so {shell} would be an argument; {_WITHOUT_SHELL}" if shell else ""
+
+
+def _words(text_: str) -> list[str]:
+    """Split a command line, as a shell does."""
+    try:
+        return shlex.split(text_)
+    except ValueError:  # an open quote
+        return text_.split()
 
 
 def _directory(root: Path, raw: object) -> str:

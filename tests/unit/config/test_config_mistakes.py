@@ -39,7 +39,7 @@ def mistakes(text: str) -> list[str]:
         ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: before, command, working-directory, reports, smoke, imports, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
         ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, exclude, include, install, test, grid)"),
         ("test = 1", "test: expected a table, [test], got the number 1"),
-        ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),
+        ("exclude = {}", "exclude: expected one or more tables, got a table; write [[exclude]] before its keys"),
         ("[axes]\npython = [3.10]", "axes.python[0]: expected a string, got the number 3.1 (put it in quotes; 3.10 as a number is 3.1)"),
         ("[axes]\nnumpy = 2", "axes.numpy: expected a list of strings, got the number 2; put it in quotes, 3.10 as a number is 3.1"),
         ("[axes]\nnumpy = true", "axes.numpy: expected a list of strings, got true"),
@@ -91,7 +91,7 @@ def mistakes(text: str) -> list[str]:
              "write a folder relative to this file, or '{tmp}' for an empty one of each cell"),
         ),
         ('[test]\nenv = { A = "{axis:nump}" }', "test.env.A: the placeholder '{axis:nump}' names no axis (axes: python)"),
-        ('[test]\ncommand = "pytest -x"', "test.command: expected a list of strings: [\"pytest -x\"], got 'pytest -x'"),
+        ('[test]\ncommand = "pytest -x"', "test.command: expected a list of strings: [\"pytest\", \"-x\"], got 'pytest -x'"),
         ("[test]\ncommand = []", 'test.command: needs a program, such as ["pytest"]'),
         ('[test]\ncommand = ["x", "{cel}"]', "test.command[1]: unknown placeholder '{cel}'; did you mean 'cell'? (allowed: {cell}, {python}, {project}, {tmp}, {axis:NAME}; write '{{' for a literal brace)"),
         ('[axes]\nnumpy="1"\n[test]\ncommand = ["{axis:nunpy}"]', "test.command[0]: the placeholder '{axis:nunpy}' names no axis; did you mean 'numpy'? (axes: python, numpy)"),
@@ -131,6 +131,34 @@ def mistakes(text: str) -> list[str]:
 def test_each_mistake_says_where_and_what_is_allowed(text: str, message: str) -> None:
     """A mistake names file, key path, what was there, and what is allowed."""
     assert [f"matrix.toml: {message}"] == mistakes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[axes]\npython = "3.9, 3.11"', 'axes.python: \'3.9, 3.11\' is no Python; write ["3.9", "3.11"] '),
+        ('[axes]\nx = "1.16.x"', "axes.x: '1.16.x' is no version; write \"1.16\" (any 1.16.x) "),
+        ('[axes]\nx = "^1.16"', "axes.x: '^1.16' is no version; write \">=1.16,<2\" "),
+        ('[axes]\nx = "^0.3.1"', "axes.x: '^0.3.1' is no version; write \">=0.3.1,<0.4\" "),
+        ('[axes]\nx = "1.2, 1.3"', "axes.x: '1.2, 1.3' is no version; write [\"1.2\", \"1.3\"] "),
+        ('[axes]\nx = "~1.4"', "axes.x: '~1.4' is no valid PEP 440 specifier; write \"1.4\" (any 1.4.x), "),
+        ('[axes]\nx = "*"', "axes.x: '*' is no version; write 'latest' for any version "),
+        ('[test]\ncommand = "pytest -k \\"a b\\""', 'test.command: expected a list of strings: ["pytest", "-k", "a b"], got '),
+        ('[test]\ncommand = ["pytest", "&&", "x"]', "test.command: there is no shell, so && would be an argument; "),
+        ('[install]\nrequires = ["requirements/t.txt"]', "install.requires[0]: 'requirements/t.txt' is a file: write \"-r requirements/t.txt\""),
+        ('[install]\nconstraints = ["c.txt"]', "install.constraints[0]: 'c.txt' is a file: write \"-c c.txt\""),
+        ("[tool.venvgrid.axes]\npython = '3.9'", "tool: [tool.venvgrid.axes] is for pyproject.toml; in this file write [axes], and so on"),
+        ("python = '3.9'", "python: unknown section; it belongs into [axes] "),
+        ("[install]\nextras = ['a']", "install.extras: unknown key; it belongs into [project] "),
+        ("[grid.low]\nresolution = 'lowest'", "grid.low.resolution: unknown section; it belongs into [grid.low.install] "),
+        ("[grid.low]\n[install]\nextras = ['a']", "install.extras: unknown key; it belongs into [project] "),
+        ("[exclude]\npython = '3.9'", "exclude: expected one or more tables, got a table; write [[exclude]] before its keys"),
+    ],
+)  # fmt: skip
+def test_the_mistake_names_what_was_meant(text: str, message: str) -> None:
+    """Spellings of other tools, keys in another section and shell commands: what to write is in the message, once."""
+    (said,) = mistakes(text)
+    assert said.startswith(f"matrix.toml: {message}")
 
 
 @pytest.mark.parametrize(

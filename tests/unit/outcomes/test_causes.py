@@ -315,3 +315,23 @@ def test_no_tests_at_all_may_be_inside_the_package() -> None:
 def test_what_is_installed_is_not_to_be_added(hint: str, expected: str) -> None:
     """The advice to add a distribution is dropped where the cell has it: it is not the way out."""
     assert remedies.unless_installed(hint, {"pip", "pytest-mock"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("pytest -q", 'write each word as an item: ["pytest", "-q"]'),
+        ("cd", 'there is no shell: write working-directory = "FOLDER" into [test]'),
+        ("export", "there is no shell: write variables into test.env; the environment of the cell is active"),
+    ],
+)
+def test_a_command_for_a_shell(program: str, expected: str) -> None:
+    """A line, or a word that only a shell knows, in place of a program: the hint says how the configuration does it."""
+    cause = output.of_start(f"could not start {program}: there is no such command on its PATH")
+    assert cause.hint == expected
+
+
+def test_a_path_for_a_shell() -> None:
+    """A variable in a path is not replaced, and the hint says so."""
+    assert "there is no shell, so $HOME/tests stays" in remedies.of_path("demo", "$HOME/tests")
+    assert "there is no shell" not in remedies.of_path("demo", "tests")

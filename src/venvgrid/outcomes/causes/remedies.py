@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -140,13 +141,21 @@ def of_setting(name: str) -> str:
 
 def of_program(name: str) -> str:
     """Return what to type if a program is missing."""
+    if name == "cd":
+        return 'there is no shell: write working-directory = "FOLDER" into [test]'
+    if name in {"export", "set", "source", "."}:
+        return "there is no shell: write variables into test.env; the environment of the cell is active"
+    if " " in name:
+        return f"write each word as an item: {json.dumps(name.split())}"
     if name in RUNNERS:
         return f"the environment of the cell is active without {name}: begin the command with what {name} would run"
     return f"install {name} on this machine, or add the distribution that provides it to install.requires"
 
 
-def of_path(project: str) -> str:
+def of_path(project: str, path: str = "") -> str:
     """Return what to type if a path of tests does not exist."""
+    if "$" in path or path.startswith("~"):
+        return f"there is no shell, so {path} stays as it is: write a path from the project's folder, or {{project}}"
     return f"is it relative to [project] path? {inside(project)}"
 
 
