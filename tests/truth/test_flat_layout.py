@@ -53,6 +53,7 @@ def test_tests_inside_the_package_run_as_they_are_installed(venvgrid: Command, p
         "tests/test_demo.py": None,
         "pytest.ini": "[pytest]\n",
         "demo/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef two():\n    return 2\n",
+        "demo/tests/conftest.py": "",
         "demo/tests/__init__.py": "",
         "demo/tests/test_core.py": """
             from ..core import double
@@ -63,9 +64,14 @@ def test_tests_inside_the_package_run_as_they_are_installed(venvgrid: Command, p
         """,
     }
     root = project(MATRIX, files)
-    for mode in ("prepend", "importlib"):
-        outcome, reason, found = run(venvgrid, root, "--", f"--import-mode={mode}")
-        assert (outcome, found["tests"], found["notes"]) == ("passed", {"passed": 1}, []), (mode, reason)
+    for more in (
+        ["--import-mode=prepend"],
+        ["--import-mode=importlib"],
+        ["--pyargs", "demo"],
+        ["--pyargs", "demo.tests"],
+    ):
+        outcome, reason, found = run(venvgrid, root, "--", *more)
+        assert (outcome, found["tests"], found["notes"]) == ("passed", {"passed": 1}, []), (more, reason)
 
 
 def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_else(

@@ -62,6 +62,8 @@ def explain(message: str, argv: Sequence[str], options: Options) -> str:
         return _required(words, found[1])
     if found := _CHOICE.fullmatch(message):
         allowed = [item.strip(" '") for item in found[3].split(",")]
+        if found[2] in {"remove", "rm", "clean", "delete", "del"} and "prune" in allowed:
+            return f"there is no action {found[2]!r}. To delete environments, type: {_typed(command, 'prune')}"
         return (
             f"{command}: {found[1]} cannot be {found[2]!r}{_nearest(found[2], allowed)} (allowed: {', '.join(allowed)})"
         )
@@ -140,6 +142,9 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
     """Return the message for arguments that a command does not know."""
     first = next((word for word in unknown if word.startswith("-")), unknown[0])
     after = ["--", *rest] if rest else []
+    if command == "python" and first in {"install", "find", "pin", "download"}:
+        by_hand = f"uv python {' '.join(unknown)}"
+        return f"{command} only lists. venvgrid run downloads with uv what is missing; by hand, type: {by_hand}"
     if not first.startswith("-"):
         return f"{command} does not take {first!r}. See: {_typed(command, '--help')}"
     name = first.partition("=")[0]
@@ -152,6 +157,9 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
     if others:
         has = f"{' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} it"
         return f"{command} has no option {name} ({has}). See: {_typed(command, '--help')}"
+    if name in {"--python", "--py"} and command in {"run", "plan", "list", "lock"}:
+        chosen = selection([_value(first, words)]) or "py3.12"
+        return f"venvgrid chooses cells with -k. Type: {_typed(command, '-k', chosen, *after)}"
     if command == "run":
         given = [word for word in words if word not in options["run"]]
         return f"run has no option {name}. If it is for the tests, type: {_typed('run', '--', *given, *rest)}"

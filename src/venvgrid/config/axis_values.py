@@ -6,6 +6,7 @@ The supported Python versions are 2.7, and 3.6 and newer.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import os
 import re
@@ -188,18 +189,33 @@ def _dependency(value: str) -> str:
         return value
     candidates = (value.removesuffix(".*"), value.removeprefix("v"))
     right = next((item for item in candidates if _FULL_VERSION.fullmatch(item) or item in {ABSENT, LATEST}), None)
-    hint = f"; write {right!r}" if right else nearest(value, PACKAGE_POLICIES)
+    hint = f"; write {right!r}" if right else _meant(value) or nearest(value, PACKAGE_POLICIES)
     allowed = 'a version such as "2.2" (any 2.2.x), a specifier such as ">=1,<2", "absent" or "latest"'
     raise BadValueError(
         f'{shown(value)} is no version{hint} (allowed: {allowed}, or a policy such as "latest-minors:3")'
     )
 
 
+def _meant(value: str) -> str:
+    """Return what to write for a version of poetry or npm, "^1.16" or "1.16.x", or for several in one string."""
+    if caret := re.fullmatch(r"\^\s*(0\.\d+|[1-9]\d*)(?:\.\d+)*", value, re.ASCII):
+        *before, last = caret[1].split(".")
+        return f'; write ">={value[1:].strip()},<{".".join([*before, str(int(last) + 1)])}"'
+    if tilde := re.fullmatch(r"~\s*(\d+\.\d+)(?:\.\d+)?", value, re.ASCII):
+        return f'; write "{tilde[1]}" (any {tilde[1]}.x)'
+    if wild := re.fullmatch(r"(\d+(?:\.\d+)*)(?:\.[xX*])+", value, re.ASCII):
+        return f'; write "{wild[1]}" (any {wild[1]}.x)'
+    if value == "*":
+        return f"; write {LATEST!r} for any version"
+    parts = re.split(r"[\s,;]+", value.strip())
+    return f"; write {json.dumps(parts)}" if len(parts) > 1 and all(map(_FULL_VERSION.fullmatch, parts)) else ""
+
+
 def _specifier(value: str) -> str:
     with suppress(InvalidSpecifier):
         if len(SpecifierSet(value)):
             return value
-    raise BadValueError(f'{shown(value)} is no valid PEP 440 specifier, such as ">=1,<2"')
+    raise BadValueError(f'{shown(value)} is no valid PEP 440 specifier{_meant(value)}, such as ">=1,<2"')
 
 
 def _pythons(value: str, root: Path) -> list[str]:
@@ -215,6 +231,8 @@ def _pythons(value: str, root: Path) -> list[str]:
         hint = ""
         if found := re.fullmatch(r"(\d+\.\d+)\s*[-:]\s*(\d+\.\d+)", value, re.ASCII):
             hint = f'; write "{found[1]}..{found[2]}" for a range'
+        elif len(parts := re.split(r"[\s,;]+", value.strip())) > 1 and all(map(PYTHON.fullmatch, parts)):
+            hint = f"; write {json.dumps(parts)}"
         elif PYTHON.fullmatch(bare := re.sub(r"^(cpython|python|py)-?(?=\d)", "", value)):
             hint = f'; write "{bare}"'
         allowed = (

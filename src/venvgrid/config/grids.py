@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import axis_values
+from venvgrid.config.sections import HOMES
 from venvgrid.config.values import shown
 from venvgrid.model.config import VARIABLE_PREFIX
 
@@ -40,7 +41,10 @@ class Section:
 
 def sections(top: Table) -> list[Section]:
     """Return the section of each grid, the unnamed one first; mistakes are noted in the table."""
-    top.only((*SECTIONS, GRID), "section")
+    if not top.path and "venvgrid" in (tool if isinstance(tool := top.values.get("tool"), dict) else {}):
+        top.wrong("tool", "[tool.venvgrid.axes] is for pyproject.toml; in this file write [axes], and so on")
+        top = replace(top, values={key: value for key, value in top.values.items() if key != "tool"})
+    top.only((*SECTIONS, GRID), "section", HOMES)
     excludes = top.tables("exclude")
     found = [Section(table=top, excludes=excludes, includes=top.tables("include"))]
     named = top.table(GRID)
@@ -50,7 +54,7 @@ def sections(top: Table) -> list[Section]:
             named.mistakes.add(named.path, f"a grid needs a name of {allowed}, got {shown(name)}")
             continue
         own = named.table(name)
-        own.only(SECTIONS, "section")
+        own.only(SECTIONS, "section", HOMES)
         dropped = {key for key, value in _flat(own.values.get("axes")) if value is False}
         has_own = "exclude" in own.values
         inherited = [item for item in excludes if not dropped & dict(_flat(item.values)).keys()]
@@ -75,11 +79,7 @@ def names(table: Mapping[str, Any]) -> tuple[str, ...]:
 def distinct(mistakes: Collection[str]) -> list[str]:
     """Return the mistakes without inherited ones: each is reported once, at its own place."""
     known = set(mistakes)
-    return [
-        line
-        for line in mistakes
-        if (above := re.sub(r"\bgrid\.[\w-]+\.", "", line, count=1)) == line or above not in known
-    ]
+    return [line for line in mistakes if (above := re.sub(r"\bgrid\.[\w-]+\.", "", line)) == line or above not in known]
 
 
 def _merged(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

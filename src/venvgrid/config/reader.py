@@ -56,11 +56,15 @@ class Table:
         """Note a mistake at `key` of this table."""
         self.mistakes.add(joined(self.path, key), problem)
 
-    def only(self, allowed: Sequence[str], word: str = "key") -> None:
-        """Note every key that is not in `allowed`."""
+    def only(self, allowed: Sequence[str], word: str = "key", homes: Mapping[str, str] | None = None) -> None:
+        """Note every key that is not in `allowed`; `homes` has the sections of the keys that belong elsewhere."""
+        above = self.path if word == "section" else self.path.rpartition(".")[0]
         for key in self.values:
-            if key not in allowed:
-                self.wrong(key, f"unknown {word}{nearest(key, allowed)} (allowed: {', '.join(allowed)})")
+            if key in allowed:
+                continue
+            home = (homes or {}).get(key)
+            hint = f"; it belongs into [{joined(above, home)}]" if home else nearest(key, allowed)
+            self.wrong(key, f"unknown {word}{hint} (allowed: {', '.join(allowed)})")
 
     def take(self, key: str, parse: Callable[[object], Value], default: Value) -> Value:
         """Return the parsed value of `key`."""
@@ -73,14 +77,22 @@ class Table:
             return default
 
     def take_all(
-        self, key: str, parse: Callable[[object], Value], default: tuple[Value, ...] = ()
+        self,
+        key: str,
+        parse: Callable[[object], Value],
+        default: tuple[Value, ...] = (),
+        split: Callable[[str], list[str]] = lambda text: [text],
     ) -> tuple[Value, ...]:
-        """Return the parsed items of the list at `key`; note a mistake for each wrong item."""
+        """Return the parsed items of the list at `key`; note a mistake for each wrong item.
+
+        A string is no list: the message has the list that was probably meant, as `split` makes it.
+        """
         if key not in self.values:
             return default
         raw = self.values[key]
         if not isinstance(raw, list):
-            example = f": [{json.dumps(raw, ensure_ascii=False)}]" if isinstance(raw, str) and len(raw) <= SHOWN else ""
+            is_short = isinstance(raw, str) and len(raw) <= SHOWN
+            example = f": {json.dumps(split(raw), ensure_ascii=False)}" if is_short else ""
             self.wrong(key, f"expected a list of strings{example}, got {shown(raw)}")
             return default
         found = []
@@ -105,6 +117,6 @@ class Table:
         path = joined(self.path, key)
         raw = self.values.get(key, [])
         if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
-            self.mistakes.add(path, f"expected one or more tables, [[{path}]], got {shown(raw)}")
+            self.mistakes.add(path, f"expected one or more tables, got {shown(raw)}; write [[{path}]] before its keys")
             return []
         return [Table(values=item, path=f"{path}[{index}]", mistakes=self.mistakes) for index, item in enumerate(raw)]

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import values
 from venvgrid.config.values import BadValueError, shown
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from venvgrid.model import ProjectOptions
 
 MAX_FILE_BYTES = 1_000_000  # bytes
 MAX_DEPTH = 10  # of files that name files
@@ -32,40 +35,50 @@ _CONSTRAINTS = frozenset(("-c", "--constraint"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folders:
-    """The folders of the configuration and of the project under test."""
+    """The folders of the configuration and of the project under test, which is installed with `extras`."""
 
     root: Path
     project: Path
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Requirements and constraints that one item stands for."""
+    """Requirements and constraints that one item stands for; `pre_releases`: a file asks for them with `--pre`."""
 
     requires: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    pre_releases: bool = False
 
 
-def read(item: str, root: Path, project: Path) -> Listed:
+def read(item: str, root: Path, project: ProjectOptions) -> Listed:
     """Return what an item of `install.requires` stands for; its paths are relative to `root`.
 
-    `project` is the folder of the project under test, which is installed anyhow: a file may list it, without extras.
+    `project` is the project under test, which is installed anyhow: a file may list it, with extras that it has there.
 
     Raises:
         BadValueError: it is no requirement, or a file that it names cannot be used.
     """
-    value, here = item.strip(), _Folders(root=root, project=project)
+    value, here = item.strip(), _Folders(root=root, project=project.path, extras=project.extras)
     if (found := _FILE.fullmatch(value)) is not None:
         return _file(found["name"].strip(), root, here, is_constraint=found["option"] in _CONSTRAINTS)
     if (folder := _FOLDER.fullmatch(value)) is not None:
         return Listed(_local(folder, root, here))
+    _check_name(value, "-r")
     return Listed((values.requirement(value),))
+
+
+def _check_name(value: str, option: str) -> None:
+    """Raise BadValueError if a name is that of a requirements file."""
+    if re.fullmatch(r"[\w./-]+\.(?:txt|in)", value):
+        raise BadValueError(f'{shown(value)} is a file: write "{option} {value}"')
 
 
 def read_constraint(item: str, root: Path) -> Listed:
     """Return the constraints of an item of `install.constraints`: a requirement, or "-c FILE"."""
     found = _FILE.fullmatch(item.strip())
     if found is None:
+        _check_name(item.strip(), "-c")
         return Listed(constraints=(values.constraint(item),))
     return _file(found["name"].strip(), root, _Folders(root=root, project=root), is_constraint=True)
 
@@ -92,6 +105,7 @@ def _file(name: str, folder: Path, here: _Folders, *, is_constraint: bool, depth
     text = _text(path, name)
     requires: list[str] = []
     constraints: list[str] = []
+    pre_releases = False
     for number, line in lines_of(text):
         try:
             found = _line(line, path.parent, here, is_constraint=is_constraint, depth=depth)
@@ -99,13 +113,16 @@ def _file(name: str, folder: Path, here: _Folders, *, is_constraint: bool, depth
             raise BadValueError(f"{name}, line {number}: {error}") from None
         requires += found.requires
         constraints += found.constraints
-    return Listed(tuple(requires), tuple(constraints))
+        pre_releases = pre_releases or found.pre_releases
+    return Listed(tuple(requires), tuple(constraints), pre_releases)
 
 
 def _line(line: str, folder: Path, here: _Folders, *, is_constraint: bool, depth: int) -> Listed:
     if (found := _FILE.fullmatch(line)) is not None:
         constrains = is_constraint or found["option"] in _CONSTRAINTS
         return _file(found["name"].strip(), folder, here, is_constraint=constrains, depth=depth + 1)
+    if line == "--pre":
+        return Listed(pre_releases=True)
     if line.startswith("-") and not re.match(r"(?:-e|--editable)[= ]", line):
         raise BadValueError(
             f"{shown(line)} is an option of an installer: remove it, or set it where uv and pip read it "
@@ -141,10 +158,11 @@ def _local(found: re.Match[str], folder: Path, here: _Folders) -> tuple[str, ...
     # pip and uv take it from where they are called, which is mostly the folder of the configuration.
     places = [Path(os.path.normpath(base / found["path"].strip())) for base in (here.root, folder)]
     place = next((path for path in places if path.is_dir()), places[0])
-    if place == here.project and not found["extras"]:
+    asked = [normalise(name.strip()) for name in (found["extras"] or "").split(",") if name.strip()]
+    if place == here.project and set(asked) <= set(here.extras):
         return ()
     if place == here.project:
-        names = ", ".join(f'"{name.strip()}"' for name in found["extras"].split(","))
+        names = ", ".join(f'"{name}"' for name in dict.fromkeys((*here.extras, *asked)))
         raise BadValueError(f"{shown(found[0])} is the project itself: write extras = [{names}] in [project]")
     name = name_of(place)
     if not name:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 
 PROJECT = ("path", "install", "extras", "groups")
 PLAN = ("strategy", "seed", "baseline", "must", "optimise", "skip-missing-interpreters")
-INSTALL = ("requires", "constraints", "only-binary", "source-builds", "as-of", "resolution")
+INSTALL = ("requires", "constraints", "only-binary", "source-builds", "pre-releases", "as-of", "resolution")
 CI = ("push", "pull-request", "nightly")
 TEST = (
     "before",
     "command",
+    "working-directory",
     "reports",
     "smoke",
     "imports",
@@ -41,13 +44,22 @@ TEST = (
     "env",
 )
 
+# The section of each key that only one of them has.
+HOMES = {"python": "axes"} | {
+    key: section
+    for section, keys in (("project", PROJECT), ("plan", PLAN), ("install", INSTALL), ("test", TEST))
+    for key in keys
+    if key not in {"path", "install"}
+}
+
 FULL, COVER = "full", "cover"
 JUNIT = "junit:"
+_WITHOUT_SHELL = "test.before has the commands that run first, and each grid has a command of its own"
 
 
 def read_project(table: Table, root: Path) -> ProjectOptions:
     """Read [project]; its path, relative to `root`, must be a folder."""
-    table.only(PROJECT)
+    table.only(PROJECT, homes=HOMES)
 
     def folder(raw: object) -> Path:
         value = text(raw)
@@ -69,7 +81,7 @@ def read_project(table: Table, root: Path) -> ProjectOptions:
 
 def read_planning(table: Table, axes: Sequence[Axis]) -> tuple[str, Planning]:
     """Read [plan]; return the strategy as written, and its meaning."""
-    table.only(PLAN)
+    table.only(PLAN, homes=HOMES)
     name, planning = table.take("strategy", strategy, (FULL, Planning()))
     planning = replace(
         planning,
@@ -147,12 +159,12 @@ def _combination(table: Table, axes: Sequence[Axis]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def read_install(table: Table, root: Path, project: Path) -> InstallOptions:
+def read_install(table: Table, root: Path, project: ProjectOptions) -> InstallOptions:
     """Read [install], and the requirements files that it names, relative to `root`.
 
-    `project` is the folder of the project: a requirements file may name it (`-e .`), and it is installed anyhow.
+    `project` is [project]: a requirements file may name it (`-e .`), and it is installed anyhow.
     """
-    table.only(INSTALL)
+    table.only(INSTALL, homes=HOMES)
     default = InstallOptions()
 
     def requirement(raw: object) -> Listed:
@@ -165,14 +177,17 @@ def read_install(table: Table, root: Path, project: Path) -> InstallOptions:
         constraints=_unique(tuple(line for item in (*listed, *constraints) for line in item.constraints)),
         only_binary=table.take("only-binary", values.flag, default.only_binary),
         source_builds=_unique(table.take_all("source-builds", values.distribution_name, default.source_builds)),
+        pre_releases=table.take(
+            "pre-releases", values.flag, any(item.pre_releases for item in (*listed, *constraints))
+        ),
         as_of=table.take("as-of", axis_values.as_of, default.as_of),
         resolution=table.take("resolution", choice(Resolution), default.resolution),
     )
 
 
-def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
-    """Read [test]; placeholders may name one of `axis_names`."""
-    table.only(TEST)
+def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOptions:
+    """Read [test]; placeholders may name one of `axis_names`, and folders are relative to `root`."""
+    table.only(TEST, homes=HOMES)
     default = SuiteOptions()
 
     def argument(raw: object) -> str:
@@ -197,9 +212,9 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
             f"{shown(value)} is not allowed{nearest(value, ['required', 'noted'])} (allowed: 'required', 'noted')"
         )
 
-    command = table.take_all("command", argument, default.command)
-    if table.values.get("command") == [] or (command and not command[0].strip()):
-        table.wrong("command", 'needs a program, such as ["pytest"]')
+    command = table.take_all("command", argument, default.command, split=_words)
+    if problem := _problem(command, is_empty=table.values.get("command") == []):
+        table.wrong("command", problem)
 
     def program(raw: object) -> tuple[str, ...]:
         if not isinstance(raw, list) or not raw or not all(isinstance(item, str) for item in raw) or not raw[0].strip():
@@ -209,6 +224,7 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
     return SuiteOptions(
         before=table.take_all("before", program),
         command=command,
+        working_directory=table.take("working-directory", partial(_directory, root), ""),
         reports=table.take("reports", reports, default.reports),
         smoke=_unique(table.take_all("smoke", values.module_name)),
         imports=table.take("imports", imports, default.imports),
@@ -218,11 +234,43 @@ def read_test(table: Table, axis_names: Collection[str]) -> SuiteOptions:
         memory=table.take("memory", values.size, default.memory),
         coverage=table.take("coverage", values.flag, default.coverage),
         pass_env=_unique(table.take_all("pass-env", values.variable_pattern)),
-        env=_variables(table),
+        env=_variables(table, axis_names),
     )
 
 
-def _variables(table: Table) -> Mapping[str, str]:
+def _problem(command: tuple[str, ...], *, is_empty: bool) -> str:
+    """Return what is wrong with a command, or ""."""
+    if is_empty or (command and not command[0].strip()):
+        return 'needs a program, such as ["pytest"]'
+    shell = next((item for item in command if item in {"&&", "||", "2>&1"}), "")
+    return f"there is no shell, so {shell} would be an argument; {_WITHOUT_SHELL}" if shell else ""
+
+
+def _words(text_: str) -> list[str]:
+    """Split a command line, as a shell does."""
+    try:
+        return shlex.split(text_)
+    except ValueError:  # an open quote
+        return text_.split()
+
+
+def _directory(root: Path, raw: object) -> str:
+    """Read a folder relative to `root`, or one below {tmp}."""
+    value = text(raw)
+    if re.fullmatch(r"\{tmp\}(/[\w.-]+)*", value) and ".." not in value:
+        return value
+    if not value or not os.path.isdir(root / value):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        raise BadValueError(
+            f"{shown(value)} is no folder (looked for {os.fspath(root / value)[:300]}); "
+            "write a folder relative to this file, or '{tmp}' for an empty one of each cell"
+        )
+    return value
+
+
+def _variables(table: Table, axis_names: Collection[str]) -> Mapping[str, str]:
+    def value(raw: object) -> str:
+        return placeholders.check_variable(values.free_text(raw), axis_names)
+
     inner = table.table("env")
     found: dict[str, str] = {}
     for name in inner.values:
@@ -231,7 +279,7 @@ def _variables(table: Table) -> Mapping[str, str]:
         except BadValueError as error:
             table.mistakes.add(joined(inner.path, name), str(error))
         else:
-            found[name] = inner.take(name, values.free_text, "")
+            found[name] = inner.take(name, value, "")
     return MappingProxyType(found)
 
 

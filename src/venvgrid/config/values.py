@@ -214,6 +214,8 @@ def requirement(raw: object) -> str:
     value = text(raw).strip()
     if value.startswith("-"):
         allowed = 'requirements such as "pytest>=8", "-r FILE" and "-c FILE" are allowed here'
+        if value == "--pre":
+            raise BadValueError("'--pre' is an option of pip: write pre-releases = true in [install]")
         raise BadValueError(f"{shown(value)} is an option; only {allowed}")
     try:
         parsed = Requirement(value)

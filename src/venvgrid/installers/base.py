@@ -40,6 +40,7 @@ class ResolveRequest:
     constraints: tuple[str, ...] = ()
     only_binary: bool = True
     source_builds: tuple[str, ...] = ()
+    pre_releases: bool = False  # whether they are as good as other releases
     resolution: Resolution = Resolution.HIGHEST
     cutoff: str = ""
     dependencies: bool = True  # False: only the requirements themselves

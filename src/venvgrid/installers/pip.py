@@ -115,7 +115,7 @@ class Pip:
     def _dry_run(self, request: ResolveRequest, here: Path, version: tuple[int, int]) -> ResolveResult:
         arguments = ["install", *QUIET, "--progress-bar", "off", "--dry-run", "--ignore-installed"]
         arguments += ["--report", "report.json", "-r", "requirements.txt", "-c", "constraints.txt"]
-        arguments += binary_options(request)
+        arguments += [*binary_options(request), *(["--pre"] if request.pre_releases else [])]
         arguments += ["--uploaded-prior-to", request.cutoff] if request.cutoff and version >= HAS_CUTOFF else []
         arguments += [] if request.dependencies else ["--no-deps"]
         arguments += ["--no-index"] if request.offline else []
@@ -131,7 +131,7 @@ class Pip:
         arguments = ["download", *QUIET, "--dest", "files", "-r", "requirements.txt", "-c", "constraints.txt"]
         # On Python 2, pip downloads what conflicts unless it is told not to.
         arguments += ["--use-feature=2020-resolver"] if request.interpreter.release < (3, 0) else []
-        arguments += binary_options(request)
+        arguments += [*binary_options(request), *(["--pre"] if request.pre_releases else [])]
         arguments += [] if request.dependencies else ["--no-deps"]
         arguments += ["--no-index", "--find-links", str(self.downloads)] if request.offline else []
         completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)

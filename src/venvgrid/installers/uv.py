@@ -191,6 +191,7 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
         arguments += ["--python", sys.executable, "--python-version", request.interpreter.version]
     arguments += ["--resolution", request.resolution.value]
     arguments += binary_options(request)
+    arguments += ["--prerelease", "allow"] if request.pre_releases else []
     arguments += ["--exclude-newer", request.cutoff] if request.cutoff else []
     arguments += [] if request.dependencies else ["--no-deps"]
     arguments += ["--offline"] if request.offline else ["--refresh"] if request.refresh else []

@@ -23,22 +23,32 @@ if TYPE_CHECKING:
 
 _DEFAULTS = {
     "before": "[]", "install": '"wheel"', "extras": "[]", "groups": "[]", "requires": '["pytest"]', "constraints": "[]",
-    "resolution": '"highest"', "command": '["pytest"]', "reports": '"pytest"', "pass-env": "[]",
+    "resolution": '"highest"', "pre-releases": "false", "working-directory": '"."', "command": '["pytest"]',
+    "reports": '"pytest"', "pass-env": "[]",
 }  # fmt: skip
 MAX_LINE = 100  # characters that are easy to read
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def render(groups: Sequence[VariantGroup], notes: Sequence[str], lost: Sequence[str], source: str) -> str:
+def render(
+    groups: Sequence[VariantGroup],
+    notes: Sequence[str],
+    lost: Sequence[str],
+    source: str,
+    *,
+    skip_missing: bool = False,
+) -> str:
     """Return the file: the first group outside of all grids, each other one in a [grid.NAME].
 
-    `lost` says which environments of the source are not in it and why, `notes` what else differs.
+    `lost` says which environments of the source are not in it and why, `notes` what else differs. `skip_missing`: a
+    Python that is not there is no failure.
     """
     lines = [f"# Made from {source}. `venvgrid plan` shows the grid, `venvgrid run` runs it.", ""]
     used: set[str] = set()
     for number, group in enumerate(groups):
         prefix = f"grid.{_grid_name(group.name, used)}." if number else ""
         lines += _grid(group, prefix, groups[0] if number else None)
+        lines += table("plan", {"skip-missing-interpreters": "true"}) if skip_missing and not number else []
     if lost:
         lines += ["# Not written, because a configuration cannot express it:", *(f"# - {note}" for note in lost), ""]
     if notes:
@@ -102,14 +112,16 @@ def _install(group: VariantGroup) -> dict[str, str]:
         plain = [item for item in requires if not item.startswith("-")]
         names = {*(normalise(Requirement(item).name) for item in plain), *group.named}
         requires = requires if "pytest" in names else ("pytest", *requires)
-    return _written({"requires": requires, "constraints": group.constraints, "resolution": group.resolution})
+    found = _written({"requires": requires, "constraints": group.constraints, "resolution": group.resolution})
+    return found | ({"pre-releases": "true"} if group.pre_releases else {})
 
 
 def _test(group: VariantGroup) -> dict[str, str]:
     command = () if group.command == ("pytest",) else group.command
     reports = "exit-status" if command and commands.kind(command) != "pytest" else ""
     found = {"before": _commands(group.before)} if group.before else {}
-    found |= _written({"command": command, "reports": reports, "pass-env": group.pass_env})
+    found |= _written({"command": command, "working-directory": group.working_directory, "reports": reports})
+    found |= _written({"pass-env": group.pass_env})
     if group.env:
         found["env"] = inline({key(name): text(value) for name, value in group.env.items()})
     return found

@@ -18,7 +18,7 @@ class Settings:
     """What to install and run.
 
     `requires` and `constraints` are as in [install]: PEP 508, or files; `named` are the normalised names in the files.
-    `install` is as in [project], "" for the default; `before` is as in [test].
+    `install` is as in [project], "" for the default; `before` and `working_directory` are as in [test].
     """
 
     requires: tuple[str, ...] = ()
@@ -27,9 +27,11 @@ class Settings:
     groups: tuple[str, ...] = ()
     install: str = ""
     resolution: str = ""
+    pre_releases: bool = False
     named: tuple[str, ...] = ()
     before: tuple[tuple[str, ...], ...] = ()
     command: tuple[str, ...] = ()  # placeholders as in [test]
+    working_directory: str = ""
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     pass_env: tuple[str, ...] = ()
 
@@ -56,7 +58,8 @@ class Variant(Settings):
 class ParsedSource:
     """A parsed source: its variants, names of environments without tests, and what differs.
 
-    `unused` are environments that run only when they are asked for by name.
+    `unused` are environments that run only when they are asked for by name. `skip_missing`: a Python that is not there
+    is no failure.
     """
 
     source: str
@@ -64,6 +67,7 @@ class ParsedSource:
     skipped: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    skip_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

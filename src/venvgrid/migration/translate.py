@@ -70,7 +70,7 @@ def translate(source: str, folder: Path, available: Collection[str] = ()) -> Tra
         )
     if not made.groups:
         raise UsageError(f"{path.name}: nothing in it runs tests; left out: {', '.join(parsed.skipped)}")
-    text = matrix_toml.render(made.groups, made.notes, made.lost, path.name)
+    text = matrix_toml.render(made.groups, made.notes, made.lost, path.name, skip_missing=parsed.skip_missing)
     try:
         loading.build(config_file.parse(text, folder / config_file.FILE_NAME))
     except ConfigError as error:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MAX_EXCLUDES = 4
-COMMON = ("constraints", "groups", "install", "resolution", "command", "before", "named")  # no axis can hold them
+# No axis can hold them.
+COMMON = (
+    "constraints", "groups", "install", "resolution", "pre_releases", "command", "working_directory", "before", "named",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,8 @@ def _split_by_settings(variants: Sequence[Variant], declared: Mapping[str, str])
     for variant in variants:
         groups.setdefault(_settings_key(variant), []).append(variant)
     main, *others = sorted(
-        groups.values(), key=lambda some: (-len(some), len(some[0].env), len(some[0].requires), len(some[0].label))
+        groups.values(),
+        key=lambda some: (-len(some), all(item.label for item in some), len(some[0].env), len(some[0].requires)),
     )
     labels = _labels(main)
     return [("", main), *((_name(_labels(some), labels) or some[0].name, some) for some in others)]
@@ -134,8 +138,9 @@ def _settings_key(variant: Variant) -> object:
     versions, others = _by_name(variant.requires)
     names = frozenset(f"{name}[{','.join(sorted(item.extras))}]" for name, item in versions.items())
     settings = (tuple(sorted(variant.env.items())), frozenset(variant.extras), frozenset(variant.groups))
-    commands_ = (variant.before, variant.command, tuple(sorted(variant.axes)))
-    return names, others, settings, commands_, variant.install, variant.resolution, frozenset(variant.constraints)
+    commands_ = (variant.before, variant.command, variant.working_directory, tuple(sorted(variant.axes)))
+    versions_ = (variant.resolution, variant.pre_releases, frozenset(variant.constraints))
+    return names, others, settings, commands_, variant.install, versions_
 
 
 def _name(labels: Sequence[str], others: Sequence[str]) -> str:

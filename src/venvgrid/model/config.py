@@ -84,12 +84,16 @@ class ProjectOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallOptions:
-    """`[install]`: `source_builds` names distributions that may be built from source although `only_binary` is set."""
+    """`[install]`: `source_builds` names distributions that may be built from source although `only_binary` is set.
+
+    With `pre_releases`, a pre-release is as good as any other release.
+    """
 
     requires: tuple[str, ...] = ("pytest",)
     constraints: tuple[str, ...] = ()
     only_binary: bool = True
     source_builds: tuple[str, ...] = ("scandir",)
+    pre_releases: bool = False
     as_of: str | None = None
     resolution: Resolution = Resolution.HIGHEST
 
@@ -100,6 +104,7 @@ class SuiteOptions:
 
     before: tuple[tuple[str, ...], ...] = ()  # commands that run first, in the environment
     command: tuple[str, ...] = ("pytest",)
+    working_directory: str = ""  # where the commands run: a folder, or one below "{tmp}"; "" for that of the project
     reports: str = "pytest"
     smoke: tuple[str, ...] = ()
     imports: str = ""  # "required", "noted", or "": required for the project, noted for axis packages

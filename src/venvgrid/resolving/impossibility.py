@@ -204,7 +204,7 @@ def found_in_index(cause: Cause, request: ResolveRequest, known: Sequence[Releas
     if cause.kind not in {CauseKind.NO_WHEEL, CauseKind.GONE}:
         return Fact()
     reason = f"{shown} has no wheel for {resolver_errors.target_of(request)}"
-    finals = [item for item in fits if not Version(item.version).is_prerelease] or fits
+    finals = [item for item in fits if request.pre_releases or not Version(item.version).is_prerelease] or fits
     may_build = not request.only_binary or cause.name in map(normalise, request.source_builds)
     if not may_build and all(item.has_sdist and not item.has_wheel for item in finals):
         reason += f', only a source distribution: build it with install.source-builds = ["{cause.name}"]'

@@ -76,7 +76,7 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
         [serialization.to_plain(rule.keys) for rule in config.excludes],
         [serialization.to_plain(rule.keys) for rule in config.includes],
         [config.project.install.value, sorted(config.project.extras), sorted(groups)],
-        serialization.to_plain(config.install),
+        _asked(config),
         declared,
     ]
     if config.planning.kind != "full":
@@ -84,6 +84,12 @@ def digest_of(config: Config, metadata: Metadata | None, groups: tuple[str, ...]
             [config.strategy, serialization.to_plain(replace(config.planning, optimise=0.0, skip_missing=False))]
         )
     return digests.of_json(parts, 32)
+
+
+def _asked(config: Config) -> dict[str, object]:
+    """Return [install]; without a younger key that has its default, so that older locks still fit."""
+    plain = serialization.to_plain(config.install)
+    return plain if config.install.pre_releases else {key: plain[key] for key in plain if key != "pre_releases"}
 
 
 def stale(config: Config, digest: str, runnable: Iterable[str]) -> str:

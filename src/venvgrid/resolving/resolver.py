@@ -173,6 +173,7 @@ class Resolver:
             constraints=self.config.install.constraints,
             only_binary=self.config.install.only_binary,
             source_builds=(*self.config.install.source_builds, *built_from_source(requirements)),
+            pre_releases=self.config.install.pre_releases,
             resolution=needs.resolution,
             cutoff=cutoff,
             offline=self.offline,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from venvgrid.processes.redaction import Redactor
     from venvgrid.running.tasks import TestTask
 
+TMP = "t0"  # the name of {tmp}; short, because paths of sockets are
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellCommands:
@@ -41,30 +43,45 @@ class CellCommands:
     redactor: Redactor
     cpus: int = 1
 
-    def tests(self, task: TestTask, env: Mapping[str, str]) -> Command:
+    def tests(self, task: TestTask, env: Mapping[str, str], scratch: Path) -> Command:
         """Return the test command of a cell."""
-        argv = fill(self.config.test.command, task.cell, str(task.environment.python))
-        return self._command(task, (*argv, *self.arguments), env)
+        argv = fill(self.config.test.command, self._values(task, scratch))
+        return self._command(task, (*argv, *self.arguments), env, scratch)
 
     def smoke(self, task: TestTask, scratch: Path) -> Command:
         """Return the command that imports `test.smoke`."""
         code = "".join(f"import {module}\n" for module in self.config.test.smoke)
-        return self._command(task, (str(task.environment.python), "-c", code), self.variables(task, scratch))
+        argv = (str(task.environment.python), "-c", code)
+        return self._command(task, argv, self.variables(task, scratch), scratch)
 
     def preparation(self, task: TestTask, command: tuple[str, ...], scratch: Path) -> Command:
         """Return a command of `test.before`."""
-        argv = fill(command, task.cell, str(task.environment.python))
-        return self._command(task, argv, self.variables(task, scratch))
+        argv = fill(command, self._values(task, scratch))
+        return self._command(task, argv, self.variables(task, scratch), scratch)
 
     def log_of(self, cell: Cell) -> Path:
         """Return the log file of a cell."""
         return self.folder / "logs" / f"{cell.id}.log"
 
-    def _command(self, task: TestTask, argv: tuple[str, ...], env: Mapping[str, str]) -> Command:
-        options = self.config.test
+    def _values(self, task: TestTask, scratch: Path) -> dict[str, str]:
+        """Return the values of placeholders."""
+        python, project = str(task.environment.python), str(self.config.project.path)
+        return placeholders.of_cell(task.cell, python=python, project=project, tmp=str(scratch / TMP))
+
+    def _folder(self, task: TestTask, scratch: Path) -> Path:
+        """Return the folder in which the commands of a cell run."""
+        if not (name := self.config.test.working_directory):
+            return self.config.project.path
+        (filled,) = fill((name,), self._values(task, scratch))
+        return self.config.root / filled
+
+    def _command(self, task: TestTask, argv: tuple[str, ...], env: Mapping[str, str], scratch: Path) -> Command:
+        options, folder = self.config.test, self._folder(task, scratch)
+        if folder.is_relative_to(scratch):
+            folder.mkdir(parents=True, exist_ok=True)
         return Command(
             argv=argv,
-            cwd=self.config.project.path,
+            cwd=folder,
             env=env,
             timeout=options.timeout,
             grace_period=options.grace_period,
@@ -74,10 +91,16 @@ class CellCommands:
             supervised=True,
         )
 
-    def variables(self, task: TestTask, scratch: Path) -> dict[str, str]:
-        """Return the environment variables of a cell's commands, with temporary folders below `scratch`."""
-        private = scratch / "tmp"
-        private.mkdir(parents=True, exist_ok=True)
+    def variables(self, task: TestTask, scratch: Path, attempt: int = 0) -> dict[str, str]:
+        """Return the environment variables of a cell's commands, with temporary folders below `scratch`.
+
+        Each attempt has a TMPDIR of its own; {tmp} is that of the commands before the first.
+        """
+        private = scratch / f"t{attempt}"
+        for folder in (private, scratch / TMP):
+            folder.mkdir(parents=True, exist_ok=True)
+        values = self._values(task, scratch)
+        given = {**self.config.test.env, **task.cell.variables}
         own = {
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(private)),
             "PYTEST_XDIST_AUTO_NUM_WORKERS": str(self.cpus),
@@ -87,7 +110,7 @@ class CellCommands:
         return variables.child_environment(
             self.environ,
             pass_env=self.config.test.pass_env,
-            extra={**own, **self.config.test.env, **task.cell.variables},
+            extra={**own, **{name: placeholders.fill_variable(value, values) for name, value in given.items()}},
             prefix=task.environment.path,
         )
 
@@ -104,13 +127,13 @@ class CellCommands:
             limit=self.config.test.timeout,
         )
 
-    def report_file(self, task: TestTask) -> Path | None:
+    def report_file(self, task: TestTask, scratch: Path) -> Path | None:
         """Return the file of `reports = "junit:FILE"`, or None; FILE is relative to where the command runs."""
         kind, _, name = self.config.test.reports.partition(":")
         if kind != "junit":
             return None
-        (filled,) = fill((name,), task.cell, str(task.environment.python))
-        return self.config.project.path / filled
+        (filled,) = fill((name,), self._values(task, scratch))
+        return self._folder(task, scratch) / filled
 
     def private_folder(self, cell: Cell) -> Path:
         """Return the folder of a cell for what cells that run at once must not share."""
@@ -145,11 +168,6 @@ class CellCommands:
         )
 
 
-def fill(command: tuple[str, ...], cell: Cell, python: str) -> tuple[str, ...]:
-    """Replace {cell}, {python} (the path of the cell's interpreter) and {axis:NAME} in a checked command."""
-    values = {
-        "cell": cell.id,
-        "python": python,
-        **{placeholders.AXIS_PREFIX + name: value for name, value in cell.axes.items()},
-    }
+def fill(command: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
+    """Replace the placeholders in a checked command."""
     return tuple(placeholders.fill(argument, values) for argument in command)

@@ -6,11 +6,9 @@ import functools
 import os
 import shlex
 import shutil
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
@@ -25,10 +23,11 @@ from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
 from venvgrid.running.witnessing import CellWitness, edited_code, scene_of
-from venvgrid.storage import own_folders
+from venvgrid.storage import directories, own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from venvgrid.environments.store import EnvironmentStore
     from venvgrid.model import SuiteOptions
@@ -73,7 +72,7 @@ class CellRunner:
         began = time.monotonic()
         before, witnessed = self.inputs().changes(), list[Witnessed]()
         bytecode.drop_stale(self.inputs())
-        scratch = Path(tempfile.mkdtemp(prefix="c"))  # short: paths of sockets are
+        scratch = directories.short_folder()
         try:
             result, edited = self._attempts(task, post, scratch, witnessed)
             seen = functools.reduce(Witnessed.and_then, witnessed, Witnessed())
@@ -89,7 +88,7 @@ class CellRunner:
         """Return what the tests of a cell read."""
         if seen.silent:
             return Footprint(doubt="a process of its tests does not say what it reads")
-        command = self.commands.tests(task, {})
+        command = self.commands.tests(task, {}, scratch)
         ran = (Ran(cwd=str(command.cwd), argv=command.argv), *seen.ran)
         folder = str(task.environment.python.parent)
         return reads.judge(seen.opened, ran, self.inputs(), self._own(task, scratch), folder)
@@ -124,7 +123,7 @@ class CellRunner:
         attempt = leaked = 0
         while True:
             attempt += 1
-            judged, left = self._attempt(task, post, scratch / str(attempt), attempt, witnessed)
+            judged, left = self._attempt(task, post, scratch, attempt, witnessed)
             leaked += left
             retry = judged.outcome.is_red and judged.outcome is not Outcome.MISMATCH and attempt <= self._suite.retries
             if not retry:
@@ -208,11 +207,12 @@ class CellRunner:
         )
 
     def _attempt(
-        self, task: TestTask, post: Post, scratch: Path, attempt: int, witnessed: list[Witnessed]
+        self, task: TestTask, post: Post, whole: Path, attempt: int, witnessed: list[Witnessed]
     ) -> tuple[judgement.Judgement, int]:
         """Run the command once; return the verdict, and how many processes outlived it. Add to `witnessed`."""
+        scratch = whole / str(attempt)
         scratch.mkdir(parents=True)
-        child = self.commands.variables(task, scratch)
+        child = self.commands.variables(task, whole, attempt)
         if self._suite.coverage:  # of an earlier run
             measured = self.commands.coverage_folder(task.cell)
             own_folders.delete(measured.parent, measured.name)
@@ -224,10 +224,10 @@ class CellRunner:
         if self._suite.reports == judgement.PYTEST:
             child |= self.commands.probe(task, scratch / "probe", child)
             stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
-        report = self.commands.report_file(task)
+        report = self.commands.report_file(task, whole)
         earlier = junit_input.stamp(report) if report else None
         watched = ProgressMonitor(task.cell.id, stream, post, attempt)
-        completed = self.run(self.commands.tests(task, child), poll=watched.poll)
+        completed = self.run(self.commands.tests(task, child, whole), poll=watched.poll)
         watched.poll()
         witnessed.append(seen.seen())
         stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""
@@ -285,14 +285,16 @@ def _is_plain(seen: Witnessed) -> bool:
 
 
 def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure, ...]:
-    """Return failures with the distributions that they name or pass; equal failures are read once."""
+    """Return failures with the distributions that they name or pass, and without advice to add what is there."""
     if not failures:
         return failures
     installed = record.distributions(task.environment.site).values()
+    names = {item.name for item in installed}
     own = normalise(task.project.metadata.name) if task.project else ""  # the tests are its own: it is no news
     owners = blame.Owners.of({item.name: item.files for item in installed if item.name != own})
-    found: dict[str, tuple[str, ...]] = {}
-    for item in failures:
-        if item.signature not in found:
-            found[item.signature] = blame.blamed(item.message, item.longrepr, owners)
-    return tuple(replace(item, through=found[item.signature]) for item in failures)
+    distinct = {item.signature: item for item in reversed(failures)}
+    found = {key: blame.blamed(item.message, item.longrepr, owners) for key, item in distinct.items()}
+    return tuple(
+        replace(item, through=found[item.signature], hint=remedies.unless_installed(item.hint, names))
+        for item in failures
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CACHE = "VENVGRID_CACHE_DIR"
 SCRATCH = "scratch"  # file in .venvgrid that names the temporary folder of the run
+_NUMBERS = itertools.count()  # of short folders: none has the path of an earlier one
 SCRATCH_PREFIX = "venvgrid-"
 SCRATCH_MARK = ".venvgrid-scratch"  # file in that folder: one without it is not deleted
 MAX_NAME_LENGTH = 60  # characters
@@ -82,6 +84,16 @@ def scratch(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             record.unlink(missing_ok=True)
+
+
+def short_folder() -> Path:
+    """Make a new folder for temporary files whose path is short: that of a socket has at most 107 bytes."""
+    place = Path(tempfile.gettempdir())
+    while True:
+        folder = place / format(next(_NUMBERS), "x")
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder
 
 
 def _clear(folder: Path) -> None:

@@ -36,10 +36,10 @@ def mistakes(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: before, command, reports, smoke, imports, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
+        ("[test]\ntimout = 1", "test.timout: unknown key; did you mean 'timeout'? (allowed: before, command, working-directory, reports, smoke, imports, timeout, grace-period, retries, memory, coverage, pass-env, env)"),
         ("[tests]", "tests: unknown section; did you mean 'test'? (allowed: project, axes, plan, ci, exclude, include, install, test, grid)"),
         ("test = 1", "test: expected a table, [test], got the number 1"),
-        ("exclude = {}", "exclude: expected one or more tables, [[exclude]], got a table"),
+        ("exclude = {}", "exclude: expected one or more tables, got a table; write [[exclude]] before its keys"),
         ("[axes]\npython = [3.10]", "axes.python[0]: expected a string, got the number 3.1 (put it in quotes; 3.10 as a number is 3.1)"),
         ("[axes]\nnumpy = 2", "axes.numpy: expected a list of strings, got the number 2; put it in quotes, 3.10 as a number is 3.1"),
         ("[axes]\nnumpy = true", "axes.numpy: expected a list of strings, got true"),
@@ -71,7 +71,8 @@ def mistakes(text: str) -> list[str]:
         ('[axes]\nresolutions = ["lowest"]', "axes.resolutions: is no axis; did you mean 'resolution'?"),
         ('[axes]\nextra = ["a"]', "axes.extra: is no axis; did you mean 'extras'?"),
         ('[project]\nextras = "plot"', "project.extras: expected a list of strings: [\"plot\"], got 'plot'"),
-        ('[install]\nrequires = ["--pre"]', "install.requires[0]: '--pre' is an option; only requirements such as \"pytest>=8\", \"-r FILE\" and \"-c FILE\" are allowed here"),
+        ('[install]\nrequires = ["--pre"]', "install.requires[0]: '--pre' is an option of pip: write pre-releases = true in [install]"),
+        ('[install]\nrequires = ["--no-deps"]', "install.requires[0]: '--no-deps' is an option; only requirements such as \"pytest>=8\", \"-r FILE\" and \"-c FILE\" are allowed here"),
         ('[install]\nrequires = ["-r x.txt"]', f"install.requires[0]: there is no file 'x.txt' (looked for {FILE.parent / 'x.txt'})"),
         ('[install]\nrequires = ["./nowhere"]', "install.requires[0]: './nowhere': there is no such folder"),
         ('[test]\nbefore = ["make x"]', "test.before[0]: expected a command such as [\"python\", \"make.py\"], got 'make x'"),
@@ -79,12 +80,23 @@ def mistakes(text: str) -> list[str]:
         ('[install]\nrequires = ["x @ hg+ssh://h/x"]', "install.requires[0]: 'x @ hg+ssh://h/x': a URL must be written as \"name @ https://…\" or \"name @ git+https://…\""),
         ('[install]\nconstraints = ["x[y]<2"]', "install.constraints[0]: 'x[y]<2': a constraint cannot have extras"),
         ('[install]\nonly-binary = "yes"', "install.only-binary: expected true or false (without quotes), got 'yes'"),
-        ('[test]\ncommand = "pytest -x"', "test.command: expected a list of strings: [\"pytest -x\"], got 'pytest -x'"),
+        (
+            '[test]\nworking-directory = "nowhere"',
+            (f"test.working-directory: 'nowhere' is no folder (looked for {FILE.parent / 'nowhere'}); "
+             "write a folder relative to this file, or '{tmp}' for an empty one of each cell"),
+        ),
+        (
+            '[test]\nworking-directory = "{tmp}/../.."',
+            (f"test.working-directory: '{{tmp}}/../..' is no folder (looked for {FILE.parent / '{tmp}/../..'}); "
+             "write a folder relative to this file, or '{tmp}' for an empty one of each cell"),
+        ),
+        ('[test]\nenv = { A = "{axis:nump}" }', "test.env.A: the placeholder '{axis:nump}' names no axis (axes: python)"),
+        ('[test]\ncommand = "pytest -x"', "test.command: expected a list of strings: [\"pytest\", \"-x\"], got 'pytest -x'"),
         ("[test]\ncommand = []", 'test.command: needs a program, such as ["pytest"]'),
-        ('[test]\ncommand = ["x", "{cel}"]', "test.command[1]: unknown placeholder '{cel}'; did you mean 'cell'? (allowed: {cell}, {python}, {axis:NAME}; write '{{' for a literal brace)"),
+        ('[test]\ncommand = ["x", "{cel}"]', "test.command[1]: unknown placeholder '{cel}'; did you mean 'cell'? (allowed: {cell}, {python}, {project}, {tmp}, {axis:NAME}; write '{{' for a literal brace)"),
         ('[axes]\nnumpy="1"\n[test]\ncommand = ["{axis:nunpy}"]', "test.command[0]: the placeholder '{axis:nunpy}' names no axis; did you mean 'numpy'? (axes: python, numpy)"),
         ('[test]\ncommand = ["a{"]', "test.command[0]: 'a{': a '{' that is never closed (write '{{' for a literal brace)"),
-        ('[test]\nreports = "junit:{oops}.xml"', "test.reports: unknown placeholder '{oops}' (allowed: {cell}, {python}, {axis:NAME}; write '{{' for a literal brace)"),
+        ('[test]\nreports = "junit:{oops}.xml"', "test.reports: unknown placeholder '{oops}' (allowed: {cell}, {python}, {project}, {tmp}, {axis:NAME}; write '{{' for a literal brace)"),
         ('[test]\nreports = "junit:"', "test.reports: 'junit:' is not allowed (allowed: 'pytest', 'exit-status', 'junit:FILE')"),
         ("[test]\nretries = 101", "test.retries: expected a whole number from 0 to 100, got the number 101"),
         ("[test]\nretries = 0x" + "f" * 5_000, "test.retries: expected a whole number from 0 to 100, got a huge number"),
@@ -119,6 +131,34 @@ def mistakes(text: str) -> list[str]:
 def test_each_mistake_says_where_and_what_is_allowed(text: str, message: str) -> None:
     """A mistake names file, key path, what was there, and what is allowed."""
     assert [f"matrix.toml: {message}"] == mistakes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[axes]\npython = "3.9, 3.11"', 'axes.python: \'3.9, 3.11\' is no Python; write ["3.9", "3.11"] '),
+        ('[axes]\nx = "1.16.x"', "axes.x: '1.16.x' is no version; write \"1.16\" (any 1.16.x) "),
+        ('[axes]\nx = "^1.16"', "axes.x: '^1.16' is no version; write \">=1.16,<2\" "),
+        ('[axes]\nx = "^0.3.1"', "axes.x: '^0.3.1' is no version; write \">=0.3.1,<0.4\" "),
+        ('[axes]\nx = "1.2, 1.3"', "axes.x: '1.2, 1.3' is no version; write [\"1.2\", \"1.3\"] "),
+        ('[axes]\nx = "~1.4"', "axes.x: '~1.4' is no valid PEP 440 specifier; write \"1.4\" (any 1.4.x), "),
+        ('[axes]\nx = "*"', "axes.x: '*' is no version; write 'latest' for any version "),
+        ('[test]\ncommand = "pytest -k \\"a b\\""', 'test.command: expected a list of strings: ["pytest", "-k", "a b"], got '),
+        ('[test]\ncommand = ["pytest", "&&", "x"]', "test.command: there is no shell, so && would be an argument; "),
+        ('[install]\nrequires = ["requirements/t.txt"]', "install.requires[0]: 'requirements/t.txt' is a file: write \"-r requirements/t.txt\""),
+        ('[install]\nconstraints = ["c.txt"]', "install.constraints[0]: 'c.txt' is a file: write \"-c c.txt\""),
+        ("[tool.venvgrid.axes]\npython = '3.9'", "tool: [tool.venvgrid.axes] is for pyproject.toml; in this file write [axes], and so on"),
+        ("python = '3.9'", "python: unknown section; it belongs into [axes] "),
+        ("[install]\nextras = ['a']", "install.extras: unknown key; it belongs into [project] "),
+        ("[grid.low]\nresolution = 'lowest'", "grid.low.resolution: unknown section; it belongs into [grid.low.install] "),
+        ("[grid.low]\n[install]\nextras = ['a']", "install.extras: unknown key; it belongs into [project] "),
+        ("[exclude]\npython = '3.9'", "exclude: expected one or more tables, got a table; write [[exclude]] before its keys"),
+    ],
+)  # fmt: skip
+def test_the_mistake_names_what_was_meant(text: str, message: str) -> None:
+    """Spellings of other tools, keys in another section and shell commands: what to write is in the message, once."""
+    (said,) = mistakes(text)
+    assert said.startswith(f"matrix.toml: {message}")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,24 @@ def test_a_file_stands_for_its_lines(tmp_path: Path) -> None:
     assert ("numpy<2", "six<2") == read.constraints
 
 
+def test_a_file_may_list_the_project_with_its_extras(tmp_path: Path) -> None:
+    """`-e .[dev]` in a file is the project under test, if [project] has these extras; the message names all."""
+    write(tmp_path, a="-e .[Dev,tty]\npytest\n")
+    text = '[project]\nextras = ["tty"{more}]\n[install]\nrequires = ["-r a.txt"]\n'
+    read = loading.parse(text.format(more=', "dev"'), file=tmp_path / "matrix.toml")
+    assert ("pytest",) == read.install.requires
+    with pytest.raises(ConfigError, match=r'write extras = \["tty", "dev"\] in \[project\]'):
+        loading.parse(text.format(more=""), file=tmp_path / "matrix.toml")
+
+
+def test_a_file_may_ask_for_pre_releases(tmp_path: Path) -> None:
+    """`--pre` in a file is install.pre-releases, also in a file that it names; the key itself is stronger."""
+    write(tmp_path, a="-r b.txt\n", b="--pre\npytest\n")
+    assert config(tmp_path, 'requires = ["-r a.txt"]').install.pre_releases
+    assert not config(tmp_path, 'requires = ["-r a.txt"]\npre-releases = false').install.pre_releases
+    assert not config(tmp_path, 'requires = ["pytest"]').install.pre_releases
+
+
 def test_a_changed_file_is_another_configuration(tmp_path: Path) -> None:
     """The digest, which results and locks are found by, follows the contents and not the name."""
     write(tmp_path, a="pytest\n", b="pytest # same\n")

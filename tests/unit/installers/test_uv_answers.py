@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest
+from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
 from venvgrid.model import Distribution
 from venvgrid.processes.command import Completed
 from venvgrid.testing import interpreter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from venvgrid.installers.base import ResolveResult
+    from venvgrid.model import Interpreter
     from venvgrid.processes.command import Command
 
 LOCK = """
@@ -85,3 +90,28 @@ def test_a_lock_that_breaks_the_standard_is_refused_with_the_key() -> None:
 def test_what_is_no_lock_is_no_answer(stdout: str) -> None:
     """An output that was lost or cut off never becomes an empty environment."""
     assert isinstance(answer(stdout), ResolveFailed)
+
+
+def _answer(folder: Path, _interpreter: Interpreter) -> Path:
+    return folder
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_pre_releases_are_asked_for(tmp_path: Path, asked: bool) -> None:  # noqa: FBT001
+    """An installer gets its option for pre-releases if the cell asks for them, else not; old pips too."""
+    seen: list[tuple[str, ...]] = []
+
+    def run(command: Command) -> Completed:
+        seen.append(command.argv)
+        return Completed(argv=command.argv, exit_code=1, stdout="")
+
+    request = ResolveRequest(interpreter=interpreter(), requirements=("six",), pre_releases=asked)
+    Uv(binary="uv", version="0.13.8", environ={}, run=run).resolve(request)
+    for folder in (tmp_path / "pip-26.1", tmp_path / "pip-20.3.4"):
+        answered = functools.partial(_answer, folder)
+        Pip(folder_for=answered, downloads=tmp_path, environ={}, run=run).resolve(request)
+    assert [("--prerelease" in argv, "--pre" in argv) for argv in seen] == [
+        (asked, False),
+        (False, asked),
+        (False, asked),
+    ]

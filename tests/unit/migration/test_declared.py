@@ -169,10 +169,10 @@ def test_an_environment_without_a_python_gets_those_of_the_project(tmp_path: Pat
 
 def test_a_file_that_cannot_be_carried_over_is_named_and_the_declarations_are_taken(tmp_path: Path) -> None:
     """Init goes on with what the project declares, and says why it does."""
-    files = {"setup.py": "", "tox.ini": "[testenv]\npip_pre = true\ncommands = pytest\n", "tests/test_a.py": ""}
+    files = {"setup.py": "", "tox.ini": "[testenv]\nsitepackages = true\ncommands = pytest\n", "tests/test_a.py": ""}
     made = initial.make(write(tmp_path, files))
     assert ("", 'command = ["pytest", "tests"]' in made.text) == (made.source, True)
-    assert any("pip_pre" in line for line in made.lost)
+    assert any("sitepackages" in line for line in made.lost)
 
 
 def test_sources_of_uv(tmp_path: Path) -> None:

@@ -42,22 +42,32 @@ def tox(folder: Path, testenv: str, envlist: str = "py312", more: str = "") -> t
 @pytest.mark.parametrize(
     ("testenv", "missing"),
     [
-        ("pip_pre = true\ncommands = pytest", "pip_pre = true"),
         ("sitepackages = true\ncommands = pytest", "sitepackages = true"),
-        ("change_dir = tests\ncommands = pytest", "change_dir = tests"),
+        ("change_dir = nowhere\ncommands = pytest", "change_dir = nowhere (there is no such folder)"),
+        ("change_dir = {envsitepackagesdir}/x\ncommands = pytest", "change_dir = …/x (only its runner knows"),
+        ("change_dir = {envtmpdir}\ncommands = pytest ../../tests", "change_dir = {tmp} and ../../tests (write"),
         ("package = deps-only\ncommands = pytest", "package = deps-only"),
         ("deps = https://h/x.zip\ncommands = pytest", "write its name before it: NAME @ https://h/x.zip"),
         ("deps = -r gone.txt\ncommands = pytest", "there is no file 'gone.txt'"),
         ("deps = --index-url https://h\ncommands = pytest", "--index-url https://h"),
         ("deps = ./nowhere\ncommands = pytest", "write its name before it: NAME @ file:./nowhere"),
-        ("setenv = PIP_PRE=1\ncommands = pytest", "PIP_PRE=1"),
+        ("setenv = PIP_NO_BINARY=:all:\ncommands = pytest", "PIP_NO_BINARY=:all:"),
         ("setenv = SETUPTOOLS_SCM_PRETEND_VERSION=1\ncommands = pytest", "is for the build"),
         ("setenv = X={unknown}\ncommands = pytest", "the variable X=…"),
-        ("install_command = pip install --pre {opts} {packages}\ncommands = pytest", "install_command with --pre"),
+        (
+            "install_command = pip install --no-deps {opts} {packages}\ncommands = pytest",
+            "install_command with --no-deps",
+        ),
+        (
+            "commands =\n  python -E -W ignore -m pip -q uninstall -y x\n  pytest",
+            "uninstall -y x` changes what is installed",
+        ),
+        ("commands =\n  uv --quiet pip --no-color uninstall x\n  pytest", "uninstall x` changes what is installed"),
         ("commands =\n  pip uninstall -y x\n  pytest", "`pip uninstall -y x` changes what is installed"),
         ("commands =\n  conda install x\n  pytest", "`conda install x` changes what is installed"),
-        ("commands = pytest {envtmpdir}/x", "…/x in `pytest …/x`"),
-        ("commands_pre = python {envtmpdir}/make.py\ncommands = pytest", "python …/make.py"),
+        ("commands = pytest {envlogdir}/x", "…/x in `pytest …/x`"),
+        ("commands_pre = python {envdir}/make.py\ncommands = pytest", "python …/make.py"),
+        ("deps = {envtmpdir}/a.whl\ncommands = pytest", "…/a.whl (only its runner knows the value)"),
         ('commands = pytest "x', "has an open quote"),
     ],
 )
@@ -81,17 +91,141 @@ def test_a_lesser_environment_never_takes_the_place_of_the_main_one(tmp_path: Pa
     """The main one cannot be expressed: the file is refused, although another one could be written."""
     made, said = tox(
         tmp_path,
-        "pip_pre = true\ncommands = pytest",
+        "sitepackages = true\ncommands = pytest",
         "py312, diffcov",
-        "[testenv:diffcov]\npip_pre=false\ncommands = pytest\n",
+        "[testenv:diffcov]\nsitepackages =\ncommands = pytest\n",
     )
     assert {} == made
-    assert "py312: pip_pre" in said
+    assert "py312: sitepackages" in said
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("change_dir = tests\ncommands = pytest {tox_root}/tests", ("tests", ("pytest", "{project}/tests"))),
+        ("changedir = {toxinidir}/tests\ncommands = pytest .", ("tests", ("pytest", "."))),
+        ("changedir = {envtmpdir}\ncommands = pytest {toxinidir}/tests", ("{tmp}", ("pytest", "{project}/tests"))),
+        ("changedir = {toxworkdir}/{envname}\ncommands = pytest --pyargs x", ("{tmp}", ("pytest", "--pyargs", "x"))),
+        ("changedir = {toxinidir}\ncommands = pytest {toxinidir}/tests", ("", ("pytest", "./tests"))),
+        ("commands = pytest {envtmpdir}/x", ("", ("pytest", "{tmp}/x"))),
+    ],
+)
+def test_where_the_commands_run(tmp_path: Path, body: str, expected: tuple[str, tuple[str, ...]]) -> None:
+    """A folder to change to is kept, the tests are still those of the project, and requirements are found."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "a.txt").write_text("attrs\n", encoding="utf-8")
+    made, _ = tox(tmp_path, f"deps = -r {{toxinidir}}/a.txt\n{body}")
+    assert expected == (made[""].test.working_directory, made[""].test.command)
+    assert "attrs" in made[""].install.requires
+
+
+def test_variables_with_folders_of_an_environment(tmp_path: Path) -> None:
+    """Temporary folders, the interpreter and the folder of the file are placeholders; other braces stay."""
+    body = "change_dir = {envtmpdir}\nset_env =\n  HOME={envtmpdir}/home\n  A={tox_root}/a:{envpython}\n  J=\\{x\\}\n"
+    made, _ = tox(tmp_path, f"{body}commands_pre = cp -r {{tox_root}}/tests {{envtmpdir}}\ncommands = pytest")
+    assert {"HOME": "{tmp}/home", "A": "{project}/a:{python}", "J": "{x}"} == dict(made[""].test.env)
+    assert (("cp", "-r", "{project}/tests", "{tmp}"),) == made[""].test.before
+
+
+def test_a_variable_that_the_source_sets_stands_for_its_text(tmp_path: Path) -> None:
+    """`{env:NAME:DEFAULT}` is the variable of set_env, by factor and through references; its own name is the shell's."""
+    body = """
+        setenv =
+            old: _DEP=attrs==21.1
+            new: _DEP={env:_NEW}
+            _NEW=attrs==24.1
+            A=a{env:A:}
+            {[other]setenv}
+        deps =
+            pytest
+            {env:_DEP:attrs}
+            {env:_MORE:idna}
+            {env:_UNKNOWN:six}
+        commands = pytest
+    """
+    made, _ = tox(tmp_path, body, "py312-old, py312-new", "[other]\nsetenv = _MORE=wheel\n")
+    found = {name: set(config.install.requires) for name, config in made.items()}
+    assert [{"attrs==21.1", "wheel", "six"}, {"attrs==24.1", "wheel", "six"}] == [
+        item - {"pytest"} for item in sorted(found.values(), key=sorted)
+    ]
+    assert {"a"} == {config.test.env["A"] for config in made.values()}
+
+
+def test_variables_of_tox_toml_stand_for_their_texts(tmp_path: Path) -> None:
+    """The same holds for both ways to write a reference in TOML."""
+    text = """
+        env_list = ["3.12"]
+        [env_run_base]
+        set_env.D = "attrs==24.1"
+        set_env.E = { replace = "env", name = "E", default = "e" }
+        deps = ["{env:D:attrs}", { replace = "env", name = "D2", default = "six" }, "idna=={env:V:3}"]
+        commands = [["pytest"]]
+    """
+    made, _ = carried(tmp_path, "tox.toml", text)
+    assert {"attrs==24.1", "six", "idna==3", "pytest"} == set(made[""].install.requires)
+    assert "e" == made[""].test.env["E"]
+
+
+def test_templates_of_tox_toml(tmp_path: Path) -> None:
+    """[env_base.NAME] is between the base and the environment, for the names that its factors make."""
+    (tmp_path / "low.txt").write_text("attrs<22\n", encoding="utf-8")
+    text = """
+        env_list = ["3.12", "3.13", { product = [{ prefix = "min-3.", start = 12, stop = 13 }] }]
+        [env_run_base]
+        deps = ["attrs"]
+        uv_seed = true
+        commands = [["pytest"]]
+        [env_base.min]
+        factors = [["3.12", "3.13", "3.14"]]
+        set_env.UV_CONSTRAINT = "{tox_root}/low.txt"
+        [env."min-3.13"]
+        deps = ["attrs", "idna"]
+    """
+    made, said = carried(tmp_path, "tox.toml", text)
+    assert () == made[""].install.constraints
+    lower = [config for name, config in made.items() if name]
+    assert [("attrs<22",)] * 2 == [config.install.constraints for config in lower]
+    assert {True, False} == {"idna" in config.install.requires for config in lower}
+    assert all("pip" in config.install.requires for config in made.values())
+    assert "only when asked for by name: min-3.14" in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "pip_pre = true",
+        "install_command = python -m pip install --pre {opts} {packages}",
+        "set_env = PIP_PRE=1",
+        "set_env = UV_PRERELEASE=allow",
+        "commands_pre = pip install --pre x",
+    ],
+)
+def test_pre_releases(tmp_path: Path, body: str) -> None:
+    """All ways to ask for pre-releases are install.pre-releases; other grids do not get them."""
+    made, _ = tox(tmp_path, "commands = pytest", "py312, py312-pre", f"[testenv:py312-pre]\n{body}\n")
+    assert {"": False, "pre": True} == {name: config.install.pre_releases for name, config in made.items()}
+
+
+def test_missing_interpreters_are_skipped_where_the_source_skips_them(tmp_path: Path) -> None:
+    """`skip_missing_interpreters` is the plan's key, if it is set."""
+    text = "[tox]\nenv_list = py312\n{}[testenv]\ncommands = pytest\n"
+    kept = [
+        carried(tmp_path, "tox.ini", text.format(more))[0][""].planning.skip_missing
+        for more in ("skip_missing_interpreters = true\n", "skip_missing_interpreters = false\n", "")
+    ]
+    assert [True, False, False] == kept
 
 
 @pytest.mark.parametrize(
     "command",
-    ["pip install packaging==22.0", "python -m pip install packaging==22.0", "uv pip install -q packaging==22.0"],
+    [
+        "pip install packaging==22.0",
+        "python -m pip install packaging==22.0",
+        "uv pip install -q packaging==22.0",
+        "python -Im pip install packaging==22.0",
+        "python -I -X utf8 -m pip --disable-pip-version-check --cache-dir x install packaging==22.0",
+        "uv --no-progress pip install packaging==22.0",
+    ],
 )
 def test_a_command_that_installs_is_a_requirement(tmp_path: Path, command: str) -> None:
     """It is resolved together with the rest, and pinned as the source says."""
@@ -258,7 +392,7 @@ def test_hatch(tmp_path: Path) -> None:
         ('pre-install-commands = ["make x"]', "`make x` of pre-install-commands"),
         ('pip-args = ["--pre"]', ": pip-args"),
         ("system-packages = true", ": system-packages"),
-        ('env-vars = { PIP_PRE = "1" }', "PIP_PRE=1"),
+        ('env-vars = { PIP_NO_BINARY = "x" }', "PIP_NO_BINARY=x"),
         ('overrides.matrix.version.pip-args = ["--pre"]', "overrides.matrix.version.pip-args"),
     ],
 )
@@ -285,8 +419,8 @@ NOX = """
     ("statement", "missing"),
     [
         ("session.install(name())", "…(name())"),
-        ("session.install('--pre', 'x')", "the option --pre"),
-        ("session.install('x', env={'UV_PRERELEASE': 'allow'})", "UV_PRERELEASE=allow"),
+        ("session.install('--no-cache-bin', 'x')", "the option --no-cache-bin"),
+        ("session.install('x', env={'UV_PRERELEASE': 'explicit'})", "UV_PRERELEASE=explicit"),
         ("prepare(session)", "what prepare does, which is not in the file"),
         ("session.chdir('x')", "session.chdir('x')"),
         ("session.conda_install('x')", "session.conda_install('x')"),
@@ -341,10 +475,10 @@ def test_uv_sync_installs_groups_and_extras(tmp_path: Path) -> None:
         ("steps: [{run: make install-deps}, {run: pytest}]", "`make install-deps` (it may install"),
         ("steps: [{uses: ./.github/actions/prepare}, {run: pytest}]", "what the action ./.github/actions/prepare does"),
         ("steps: [{run: 'if x; then pip install y; fi'}, {run: pytest}]", "`then pip install y` (it may install"),
-        ("steps: [{run: pip install --pre x}, {run: pytest}]", "the option --pre"),
+        ("steps: [{run: pip install --dry-run x}, {run: pytest}]", "the option --dry-run"),
         ("steps: [{run: pytest, working-directory: sub}]", "a step with working-directory: sub"),
         ("{defaults: {run: {working-directory: sub}}, steps: [{run: pytest}]}", "it runs in the folder sub"),
-        ("{env: {PIP_PRE: 1}, steps: [{run: pytest}]}", "PIP_PRE=1"),
+        ("{env: {PIP_NO_BINARY: x}, steps: [{run: pytest}]}", "PIP_NO_BINARY=x"),
         ("steps: [{run: pip install x, if: hashFiles('y')}, {run: pytest}]", "a step that installs or tests only `if:"),
     ],
 )
@@ -401,9 +535,9 @@ def test_no_requirement_is_lost(tmp_path: Path, deps: list[str], installed: list
         written = translate.translate(source, tmp_path).text
     except UsageError:
         written = ""
-    impossible = {"-r gone.txt", "git+https://h/zeta", "https://h/eta.zip", "--pre", "./theta"}.intersection(deps)
+    impossible = {"-r gone.txt", "git+https://h/zeta", "https://h/eta.zip", "./theta"}.intersection(deps)
     assert bool(written) is not bool(impossible)
     for item in impossible or (*deps, *installed):
         word = re.sub(r"^-[rce] |^\./", "", item).split(";")[0].strip()
-        word = "iota" if "iota" in word else word
+        word = "iota" if "iota" in word else word.replace("--pre", "pre-releases = true")
         assert word.replace(" ", "") in (written + said).replace(" ", ""), (item, written, said)

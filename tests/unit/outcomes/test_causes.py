@@ -300,3 +300,38 @@ def test_no_tests_at_all_may_be_inside_the_package() -> None:
     assert (found.outcome, found.reason) == (Outcome.NO_TESTS, "pytest collected no tests")
     assert found.failures[0].hint == INSIDE.replace("demo", "proj")
     assert output.find(said.replace("no tests ran", "3 deselected"), ran=False, failed=False) is None
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        ('add "pip" to install.requires', ""),
+        ('pytest-mock provides the fixture mocker: add "Pytest_Mock" to install.requires', ""),
+        ('add "wheel" to install.requires', 'add "wheel" to install.requires'),
+        ('add "pip" (or "uv") to install.requires', 'add "pip" (or "uv") to install.requires'),
+        ("", ""),
+    ],
+)
+def test_what_is_installed_is_not_to_be_added(hint: str, expected: str) -> None:
+    """The advice to add a distribution is dropped where the cell has it: it is not the way out."""
+    assert remedies.unless_installed(hint, {"pip", "pytest-mock"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("pytest -q", 'write each word as an item: ["pytest", "-q"]'),
+        ("cd", 'there is no shell: write working-directory = "FOLDER" into [test]'),
+        ("export", "there is no shell: write variables into test.env; the environment of the cell is active"),
+    ],
+)
+def test_a_command_for_a_shell(program: str, expected: str) -> None:
+    """A line, or a word that only a shell knows, in place of a program: the hint says how the configuration does it."""
+    cause = output.of_start(f"could not start {program}: there is no such command on its PATH")
+    assert cause.hint == expected
+
+
+def test_a_path_for_a_shell() -> None:
+    """A variable in a path is not replaced, and the hint says so."""
+    assert "there is no shell, so $HOME/tests stays" in remedies.of_path("demo", "$HOME/tests")
+    assert "there is no shell" not in remedies.of_path("demo", "tests")

@@ -184,3 +184,24 @@ def test_a_child_without_variables_is_witnessed(tmp_path: Path) -> None:
         variables = witness.switch_on(folder, (("site", str(site)), ("unnoted", "/proc/")))
         subprocess.run([sys.executable, "-c", parent], env={**os.environ, **variables}, check=True)
         assert len(witness.read(folder).processes) == number
+
+
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_build_by_pip_does_not_see_the_environment(tmp_path: Path, is_hidden: bool) -> None:  # noqa: FBT001
+    """Pip hides the environment from a process that builds a distribution: it gets and tells nothing of the project."""
+    folder = tmp_path / ("pip-build-env-x" if is_hidden else "plain")
+    folder.mkdir()
+    (folder / "sitecustomize.py").touch()
+    for place in ("site", "other"):
+        (tmp_path / place / "pack").mkdir(parents=True)
+        (tmp_path / place / "pack/__init__.py").touch()
+    site, guest = str(tmp_path / "site"), str(guests.WITNESS_FILE.parent)
+    variables = witness.switch_on(tmp_path / "run", (("root", "pack"), ("first", "pack"), ("site", site)))
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path / 'other')!r}, {guest!r}]; sys.dont_write_bytecode = True\n"
+        f"import _venvgrid_witness; assert _venvgrid_witness.active\nimport pack\n"
+        f"assert {'other' if is_hidden else 'site'!r} in pack.__file__.split('/')[-3], pack.__file__\n"
+    )
+    environment = {**os.environ, **variables, "PYTHONPATH": str(folder)}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True)
+    assert len(witness.read(tmp_path / "run").imports) == (0 if is_hidden else 1)

@@ -124,5 +124,7 @@ def test_the_digest_follows_what_decides_about_distributions() -> None:
     digest = lockfile.digest_of(CONFIG, None, ())
     later = dataclasses.replace(CONFIG, test=dataclasses.replace(CONFIG.test, timeout=1.0))
     pinned = dataclasses.replace(CONFIG, install=dataclasses.replace(CONFIG.install, constraints=("numpy<2",)))
+    early = dataclasses.replace(CONFIG, install=dataclasses.replace(CONFIG.install, pre_releases=True))
+    assert lockfile.digest_of(early, None, ()) != digest
     assert lockfile.digest_of(later, None, ()) == digest
     assert lockfile.digest_of(pinned, None, ()) != digest

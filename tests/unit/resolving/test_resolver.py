@@ -76,6 +76,7 @@ def test_everything_is_resolved_together(tmp_path: Path) -> None:
     """One request holds the pins, the project with its extras, the tests' requirements and the groups."""
     configured = parse(
         '[axes]\npython = ["3.12"]\nnumpy = ["1.23"]\n[project]\nextras = ["tty"]\n[install]\nconstraints = ["six<2"]\n'
+        "pre-releases = true\n"
     )
     installer = testing.FakeInstaller(answer=index)
     entry = resolver(configured, installer, tmp_path).resolve(first_cell(configured), testing.interpreter())
@@ -84,6 +85,7 @@ def test_everything_is_resolved_together(tmp_path: Path) -> None:
     assert asked.requirements[1].startswith("demo[tty] @ file:///")
     assert asked.requirements[2:] == ("pytest", "hypothesis")
     assert asked.constraints == ("six<2",)
+    assert asked.pre_releases
     assert isinstance(entry, LockEntry)
     assert [item.name for item in entry.distributions] == ["numpy", "pytest"]  # the project itself is no part of it
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.run import load, load_merged
 from venvgrid.cli import options, output
 from venvgrid.model import UsageError
+from venvgrid.reporters.formats import FORMATS
 from venvgrid.results import run_folders
 from venvgrid.storage import atomic
 
@@ -56,6 +57,8 @@ def _find(root: Path, run: str | None) -> tuple[Report, RunFolder]:
             raise UsageError(f"there is no run in {root / 'runs'}; type: venvgrid run")
         return found
     folder = run_folders.find(root, run)
+    if folder is None and run in FORMATS:
+        raise UsageError(f"no run has an id that begins with {run!r}. Type: venvgrid report --format {run}")
     if folder is None:
         there = ", ".join(item.id for item in reversed(run_folders.runs(root)[-3:]))
         runs = f"the newest are {there}" if there else "there is none; type: venvgrid run"

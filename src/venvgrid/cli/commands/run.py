@@ -100,10 +100,16 @@ def _finish(
     return signals.exit_status() if finished.exit_status == ExitStatus.INTERRUPTED else finished.exit_status
 
 
+_ENDINGS = {"html": "html", "junit": "xml", "gitlab-junit": "xml", "markdown": "md", "table": "txt", "badge": "svg"}
+
+
 def _report_file(text: str) -> tuple[str, Path | None]:
     format_, equals, file = text.partition("=")
     if format_ == "github" and not equals:
         return format_, None
+    if format_ in FORMATS and not file:
+        example = f"{format_}=report.{_ENDINGS.get(format_, 'json')}"
+        raise UsageError(f"--report {text!r}: it needs a file. Type: venvgrid run --report {example}")
     if not equals or not file or format_ not in FORMATS:
         raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(FORMATS)}")
     path = Path(file).absolute()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from venvgrid.app.context import RunContext
 from venvgrid.app.run import trial
 from venvgrid.cli import options
+from venvgrid.config import placeholders
+from venvgrid.environments import venv_layout
 from venvgrid.model import InfrastructureError, Outcome, Stage, UsageError
 from venvgrid.processes import runner, variables
 from venvgrid.processes.command import Command
@@ -44,11 +46,15 @@ def enter(
         raise InfrastructureError(f"{arguments.cell} has no environment: {result.reason}")
     cell = plan.cells[0].cell
     place = context.root / "envs" / cell.id
+    private = own_folders.make(context.root, "cells", cell.id)
+    python, tmp = str(venv_layout.python_of(place)), str(own_folders.make(private, placeholders.TMP))
+    values = placeholders.of_cell(cell, python=python, project=str(config.project.path), tmp=tmp)
+    given = {**config.test.env, **cell.variables}
+    filled = {name: placeholders.fill_variable(value, values) for name, value in given.items()}
     environment = variables.child_environment(
         terminal.environ,
         pass_env=("*",),
-        extra={**config.test.env, **cell.variables, "VENVGRID_CELL": cell.id},
+        extra={**filled, "VENVGRID_CELL": cell.id},
         prefix=place,
     )
-    private = own_folders.make(context.root, "cells", cell.id)
     return runner.attach(Command(argv=argv(place, private), cwd=Path.cwd(), env=environment))

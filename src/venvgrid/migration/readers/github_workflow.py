@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
-from venvgrid.migration.readers import commands, pythons, requirements
+from venvgrid.migration.readers import commands, env_names, requirements
 from venvgrid.migration.readers.workflow_steps import MACHINE, PYTHON, Job, commands_of, filled
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
@@ -84,7 +84,7 @@ def _variants(job: Job, declared: Sequence[str]) -> Iterator[Variant]:
         if identity in seen:
             continue
         seen.add(identity)
-        python = pythons.of_version(str(values.get(python_key, "")))
+        python = env_names.of_version(str(values.get(python_key, "")))
         if python_key and not python:
             value = repr(str(values[python_key])) if python_key in values else "a combination without one"
             job.notes.add(f"{job.where}: no version of Python in {value}")
@@ -175,6 +175,7 @@ def _variant(
         groups=tuple(dict.fromkeys(installs.groups)),
         install="editable" if installs.project == "editable" else "",
         resolution=installs.resolution,
+        pre_releases=installs.pre_releases,
         command=command,
         may_fail=fails == "true",
         grid="" if job.name in MAIN_NAMES else job.name,

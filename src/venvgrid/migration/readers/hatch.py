@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
-from venvgrid.migration.readers import commands, pythons, requirements, substitution
+from venvgrid.migration.readers import commands, env_names, requirements, substitution
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
@@ -154,10 +154,10 @@ def _variant(
     installed: list[str],
 ) -> Variant:
     asked = str(applied.get("python") or "") if "python" not in row else str(row["python"])
-    python = pythons.of_version(asked)
+    python = env_names.of_version(asked)
     if asked and asked not in {"3", "2", "self"} and not python:
         notes.lose(f"{name}: no version of Python in {asked!r}")
-    if why := pythons.unsupported(python):
+    if why := env_names.unsupported(python):
         notes.lose(f"{name}: {why}")
     listed = [str(item) for key in ("dependencies", "extra-dependencies") for item in _list(applied.get(key))]
     if name == TEST_ENVIRONMENT and "dependencies" not in applied:
@@ -185,6 +185,7 @@ def _variant(
         groups=tuple(dict.fromkeys((*map(str, _list(applied.get("dependency-groups"))), *installs.groups))),
         install="none" if is_none else "" if is_built else "editable",
         resolution=installs.resolution,
+        pre_releases=installs.pre_releases,
         env=env,
         grid="" if name in {"default", TEST_ENVIRONMENT, *MAIN_NAMES} else name,
     )

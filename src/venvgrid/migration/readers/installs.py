@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.migration import declared
 from venvgrid.migration.model import subtable
+from venvgrid.migration.readers import requirements
 from venvgrid.migration.readers.substitution import display
 from venvgrid.model import ConfigError
 
@@ -35,6 +36,8 @@ _UNDERSTOOD = _WITH_VALUE | frozenset({
 })  # fmt: skip
 _PREFIXES = ("poetry", "pdm", "hatch", "pipenv", "rye")
 _PIP = frozenset({"pip", "pip3"})
+_OF_PYTHON = frozenset({"-W", "-X"})  # options with a value
+_MODULE = re.compile(r"-[bBdEiIOPqsSuvx]*m")
 _CHANGES = frozenset({"install", "uninstall", "add", "remove", "create", "update", "upgrade", "sync", "env", "tool"})
 _OTHERS = frozenset({"pip", "pip3", "uv", "conda", "mamba", "pipenv"})
 
@@ -71,14 +74,31 @@ def unwrap(command: Sequence[str], folder: Path, notes: Notes, where: str) -> Un
 
 
 def _parts(command: Sequence[str]) -> tuple[str, str, list[str]]:
-    """Return the program of a command, its subcommand and the other words; `uv pip` and `python -m pip` are pip."""
+    """Return the program of a command, its subcommand and the other words; `uv pip` and `python -m pip` are pip.
+
+    Options before a subcommand are among the other words.
+    """
     words = list(command)
-    if re.fullmatch(r"(?:.*/)?python[\d.]*|\{python\}|py", "".join(words[:1])) and words[1:2] == ["-m"]:
-        words = words[2:]
+    if re.fullmatch(r"(?:.*/)?python[\d.]*|\{python\}|py", "".join(words[:1])):
+        _, left = _split_options(words[1:], _OF_PYTHON)
+        words = left[1:] if _MODULE.fullmatch("".join(left[:1])) else words
     name = PurePosixPath("".join(words[:1])).name
-    if name == "uv" and words[1:2] == ["pip"]:
-        name, words = "pip", words[1:]
-    return name, "".join(words[1:2]), words[2:]
+    options, rest = _split_options(words[1:], requirements.WITH_VALUE)
+    if name == "uv" and rest[:1] == ["pip"]:
+        name = "pip"
+        more, rest = _split_options(rest[1:], requirements.WITH_VALUE)
+        options += more
+    if name not in _OTHERS:
+        return name, "".join(words[1:2]), words[2:]
+    return name, "".join(rest[:1]), [*options, *rest[1:]]
+
+
+def _split_options(words: Sequence[str], with_value: frozenset[str]) -> tuple[list[str], list[str]]:
+    """Split words at the first one that is no option, or that names a module (`-m`, `-Im`)."""
+    end = 0
+    while end < len(words) and words[end].startswith("-") and not _MODULE.fullmatch(words[end]):
+        end += 2 if words[end] in with_value else 1
+    return list(words[:end]), list(words[end:])
 
 
 def _declared(folder: Path) -> Declared:

@@ -20,7 +20,7 @@ from venvgrid.config import config_file
 from venvgrid.migration.declared import allowed_minors
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.model import Notes, ParsedSource, Variant
-from venvgrid.migration.readers import commands, pythons, requirements
+from venvgrid.migration.readers import commands, env_names, requirements
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
 from venvgrid.migration.readers.substitution import words
 from venvgrid.model import ConfigError, UsageError, python_releases
@@ -144,8 +144,8 @@ class _Reader:
             for (names, _), item in zip(session.parameters, combination, strict=True):
                 several = item if len(names) > 1 and isinstance(item, list | tuple) else (item,)
                 chosen |= dict(zip(names, several, strict=False))
-            minor = pythons.of_version(python)
-            why = pythons.unsupported(minor) or (f"no version in {python!r}" if python and not minor else "")
+            minor = env_names.of_version(python)
+            why = env_names.unsupported(minor) or (f"no version in {python!r}" if python and not minor else "")
             if why:
                 notes.add(f"{session.name}-{python}: {why}")
                 continue
@@ -193,6 +193,7 @@ class _Reader:
                 groups=tuple(dict.fromkeys((*installs.groups, *record.groups))),
                 install=installs.project.replace("wheel", "") if installs.project else "none",
                 resolution=installs.resolution,
+                pre_releases=installs.pre_releases,
                 before=before,
                 command=tuple(_parametrised(word, used) for word in command),
                 env=env,

@@ -13,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from venvgrid.config import requirement_files, values
 from venvgrid.config.values import BadValueError
 from venvgrid.migration.readers.substitution import UNAVAILABLE, display
+from venvgrid.model import ProjectOptions
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _FILES = {
     "-r": False, "--requirement": False, "--requirements": False,
     "-c": True, "--constraint": True, "--constraints": True,
 }  # fmt: skip
-_WITH_VALUE = frozenset({
+WITH_VALUE = frozenset({
     *_FILES, "-e", "--editable", "--group", "-g", "--resolution", "--extra", "--prerelease", "--exclude-newer",
     "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--platform", "--target", "-t", "--python", "-p",
     "--prefix", "--root", "--src", "--no-binary", "--only-binary", "--progress-bar", "--upgrade-strategy",
@@ -64,6 +65,9 @@ _HARMLESS_VARIABLES = re.compile(
 )
 
 
+_TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})  # as pip reads them
+
+
 @dataclass(slots=True, kw_only=True)
 class InstallArguments:
     """Parsed arguments of an installer. `project` is "wheel" or "editable" if they install the project itself.
@@ -78,6 +82,7 @@ class InstallArguments:
     named: list[str] = field(default_factory=list)
     project: str = ""
     resolution: str = ""
+    pre_releases: bool = False
 
 
 def parse_arguments(arguments: Iterable[str], folder: Path, notes: Notes, where: str) -> InstallArguments:
@@ -106,6 +111,8 @@ def variables(env: Mapping[str, str], folder: Path, notes: Notes, where: str) ->
             arguments += [word for file in value.split() for word in ("-c", file)]
         elif name == "UV_RESOLUTION":
             arguments += ["--resolution", value]
+        elif (name == "UV_PRERELEASE" and value == "allow") or (name == "PIP_PRE" and value.lower() in _TRUE):
+            arguments.append("--pre")
         elif value and not _HARMLESS_VARIABLES.fullmatch(name):
             notes.lose(
                 f"{where}: {name}={display(value)[:60]} (set it in your shell, where venvgrid's installers read it)"
@@ -125,7 +132,7 @@ class _Parser:
         while words:
             word = words.pop(0).strip()
             option, equals, value = _option(word)
-            if option in _WITH_VALUE and not equals:
+            if option in WITH_VALUE and not equals:
                 value = words.pop(0).strip() if words else ""
             if UNAVAILABLE in word + value:
                 self.notes.lose(f"{self.where}: {display(f'{word} {value}').strip()} (only its runner knows the value)")
@@ -145,6 +152,9 @@ class _Parser:
             self.result.extras.append(value)
         elif option == "--resolution":
             self.result.resolution = value
+        elif option == "--pre" or (option == "--prerelease" and value == "allow"):
+            self.result.pre_releases = True
+            self.notes.add(f"{self.where}: {option} counts for all that is installed, which is resolved together")
         elif option in _NOTED:
             self.notes.add(f"{self.where}: {option} {value}".rstrip() + " (all that is installed is resolved together)")
         elif option in {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--index", "--default-index"}:
@@ -191,7 +201,7 @@ class _Parser:
         """Add a file by its name; where only some of its lines can be used, add these."""
         option = "-c" if is_constraint else "-r"
         try:
-            found = requirement_files.read(f"{option} {name}", self.folder, self.folder)
+            found = requirement_files.read(f"{option} {name}", self.folder, ProjectOptions(path=self.folder))
         except BadValueError as error:
             self._lines(name, depth, str(error), is_constraint=is_constraint)
             return

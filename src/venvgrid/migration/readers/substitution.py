@@ -1,8 +1,8 @@
 """Substitution of braces in the files of tox and hatch, for one environment. Nothing is executed.
 
-`{posargs:DEFAULT}`, `{env:NAME:DEFAULT}` and `{args:DEFAULT}` become their defaults, the name of the environment
-becomes `{cell}`, and a program of the environment's folder its plain name. A word with a folder that only the runner
-has is dropped if it only says where reports go; else the environment is lost.
+`{posargs:DEFAULT}` and `{args:DEFAULT}` become their defaults; `{env:NAME:DEFAULT}` too, unless the source sets the
+variable. The name of the environment becomes `{cell}`, and a program of the environment's folder its plain name. A word
+with a folder that only the runner has is dropped if it only says where reports go; else the environment is lost.
 """
 
 from __future__ import annotations
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
     from venvgrid.migration.model import Notes
 
-CELL, PYTHON = "\ue000", "\ue001"  # represent our placeholders while braces are literal text
+# They represent our placeholders while braces are literal text.
+CELL, PYTHON, TMP, PROJECT = "\ue000", "\ue001", "\ue004", "\ue005"
+_PLACEHOLDERS = {CELL: "{cell}", PYTHON: "{python}", TMP: "{tmp}", PROJECT: "{project}"}
 UNAVAILABLE, SITE = "\ue002", "\ue003"
 MAX_DEPTH = 20
 _FLAGS = frozenset({"-q", "-qq", "-v", "-vv", "-x", "-s", "-l", "-ra", "-rA", "--strict-markers"})
 MAX_BRACES = 10_000  # braces of an environment
-_SAME = {"/": "/", ":": ":", "toxinidir": ".", "tox_root": ".", "root": ".", "envname": CELL, "env_name": CELL}
+_ROOTS = frozenset({"toxinidir", "tox_root"})
+# Folders of an environment: tests that run in one of them want a folder that is not the checkout.
+_ELSEWHERE = frozenset({"envdir", "env_dir", "toxworkdir", "work_dir", "envlogdir", "env_log_dir", "temp_dir"})
+_SAME = {"/": "/", ":": ":", "envtmpdir": TMP, "env_tmp_dir": TMP, "root": ".", "envname": CELL, "env_name": CELL}
 _SAME |= {"root:uri": "file:.", "root:real": ".", "pythonsitepackages": UNAVAILABLE}
 _SAME |= dict.fromkeys(("envsitepackagesdir", "env_site_packages_dir"), SITE)
 # The folder of programs is first in PATH.
-_PROGRAMS = re.compile(r"\{(?:envbindir|env_bin_dir|env_dir|envdir)\}(?:/|\{/\})(?:bin/)?(?=[\w.-]+(?:\s|$))")
+_PROGRAMS = re.compile(
+    r"(?:\{(?:envbindir|env_bin_dir)\}(?:/|\{/\})|\{(?:env_dir|envdir)\}(?:/|\{/\})bin(?:/|\{/\}))(?=[\w.-]+(?:\s|$))"
+)
 # Options of pytest that say where reports go, and what is measured.
 _REPORTS = re.compile(
     r"--(?:basetemp|junit-?xml|junit-prefix|cov|html|log-file|json|report|resultlog|alluredir|css|profile|benchmark)"
@@ -37,9 +44,17 @@ _SAME |= {"envpython": PYTHON, "env_python": PYTHON, "basepython": PYTHON, "base
 
 @dataclass(slots=True)
 class Substitution:
-    """Substitutes braces; `reference` returns the text of a key of a section. Too many braces become UNAVAILABLE."""
+    """Substitutes braces; `reference` returns the text of a key of a section. Too many braces become UNAVAILABLE.
+
+    `variable` returns the text of a variable that the source sets. `root` is written for the folder of the source, and
+    `elsewhere` for a folder of the environment.
+    """
 
     reference: Callable[[str, str], str | None] = lambda _section, _key: None
+    variable: Callable[[str], str | None] = lambda _name: None
+    root: str = "."
+    elsewhere: str = UNAVAILABLE
+    within: tuple[str, ...] = ()  # the variables whose texts are being substituted: none stands for itself
     left: int = MAX_BRACES
 
     def substitute(self, text: str, depth: int = 0) -> str:
@@ -65,8 +80,17 @@ class Substitution:
         name, colon, default = inner.partition(":")
         if inner in _SAME:
             return _SAME[inner]
+        if inner in _ROOTS:
+            return self.root
+        if inner in _ELSEWHERE and self.elsewhere != UNAVAILABLE:
+            return self.elsewhere
         if name == "env":
-            _, colon, default = default.partition(":")
+            variable, colon, default = default.partition(":")
+            if (known := self.variable(variable) if variable not in self.within else None) is not None:
+                before, self.within = self.within, (*self.within, variable)
+                filled = self.substitute(known, depth + 1)
+                self.within = before
+                return filled
         if name in {"posargs", "args", "env", "tty"}:
             return self.substitute(default, depth + 1) if colon and name != "tty" else ""
         found = re.fullmatch(r"(?:\[(?P<section>[^\]]+)\])?(?P<key>[\w-]+)", inner)
@@ -118,7 +142,8 @@ def drop_unavailable(parts: Sequence[str], notes: Notes, where: str, *, is_test:
             path = part.removeprefix(SITE).strip("/")
             found += ["--pyargs", path.removesuffix(".py").replace("/", ".")] if path else []
             continue
-        if UNAVAILABLE not in part and SITE not in part:
+        is_lost = UNAVAILABLE in part or SITE in part
+        if not is_lost and not (is_test and "{tmp}" in part and _is_report(part, found)):
             found.append(part)
             continue
         # Drop its option as well: that would be left without a value.
@@ -132,11 +157,23 @@ def drop_unavailable(parts: Sequence[str], notes: Notes, where: str, *, is_test:
     return tuple(found)
 
 
+def _is_report(part: str, before: Sequence[str]) -> bool:
+    """Whether a word only says where reports go: it is such an option, or the value of one."""
+    return _REPORTS.match(part if part.startswith("-") else (before[-1:] or [""])[0]) is not None
+
+
 def escape(text: str) -> str:
     """Escape literal braces, and write our placeholders."""
-    return text.replace("{", "{{").replace("}", "}}").replace(CELL, "{cell}").replace(PYTHON, "{python}")
+    return with_placeholders(text.replace("{", "{{").replace("}", "}}"))
+
+
+def with_placeholders(text: str) -> str:
+    """Write our placeholders; other braces stay."""
+    for mark, placeholder in _PLACEHOLDERS.items():
+        text = text.replace(mark, placeholder)
+    return text
 
 
 def display(text: str) -> str:
     """Return a text for notes."""
-    return text.replace(UNAVAILABLE, "…").replace(SITE, "…").replace(CELL, "{cell}").replace(PYTHON, "{python}")
+    return with_placeholders(text.replace(UNAVAILABLE, "…").replace(SITE, "…"))

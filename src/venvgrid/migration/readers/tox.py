@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.migration.model import Notes, ParsedSource, Variant
-from venvgrid.migration.readers import commands, pythons, requirements, substitution
+from venvgrid.migration.readers import commands, env_names, requirements, substitution
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ LOST = (
     "system_site_packages",
     "conda",
     "docker",
-    "pip_pre",
     "config_settings",
     "uv_sync",
     "override_install",
@@ -48,8 +47,6 @@ LOST = (
 def read(file: ToxFile, folder: Path, source: str) -> ParsedSource:
     """Return the parsed source of a file; `folder` has the requirements files."""
     notes, core = Notes(), file.core
-    if str(core.get("skip_missing_interpreters", "")).lower() == "true":
-        notes.add("skip_missing_interpreters: type `venvgrid run --skip-missing-interpreters`")
     variants, skipped = [], []
     known: dict[str, str] = {}  # the same note is not repeated for each environment
     for item in file.environments:
@@ -70,6 +67,7 @@ def read(file: ToxFile, folder: Path, source: str) -> ParsedSource:
         skipped=tuple(skipped),
         unused=file.unused,
         notes=tuple(notes.lines),
+        skip_missing=str(core.get("skip_missing_interpreters", "")).lower() == "true",
     )
 
 
@@ -84,13 +82,13 @@ class _Reader:
         """Return a variant for each command that runs tests, or why the environment is left out."""
         name, settings = self.made.name, self.settings
         factors = name.split("-")
-        python = next(filter(None, map(pythons.of_factor, factors)), "")
+        python = next(filter(None, map(env_names.of_factor, factors)), "")
         if not python and any(factor.startswith("pypy") for factor in factors):
             return "name a version, such as pypy3.10"
         is_any = factors[0] in {"py", "py3", "python", "python3"}
         has_python = bool(python) or is_any
         label = "-".join(
-            factor for factor in factors if factor not in {"py", "py3", "python"} and not pythons.of_factor(factor)
+            factor for factor in factors if factor not in {"py", "py3", "python"} and not env_names.of_factor(factor)
         )
         argvs = self._argvs("commands")
         steps = commands.sort(argvs, self.folder, self.notes, self.where)
@@ -102,8 +100,8 @@ class _Reader:
         if not has_python:
             if commands.kind(steps.tests[0]) != "pytest":
                 return []
-            python = next(filter(None, map(pythons.of_factor, settings.get("base_python", []))), "")
-        if why := pythons.unsupported(python) or self._wrong_platform():
+            python = next(filter(None, map(env_names.of_factor, settings.get("base_python", []))), "")
+        if why := env_names.unsupported(python) or self._wrong_platform():
             return why
         early = commands.sort(self._argvs("commands_pre"), self.folder, self.notes, self.where, expects_tests=False)
         first = self._first(label, python, (*early.arguments, *steps.arguments), grid="" if has_python else name)
@@ -122,9 +120,11 @@ class _Reader:
         """Return the environment without its commands; `installed` are the arguments of their installations."""
         settings = self.settings
         env, arguments = requirements.variables(self._variables(), self.folder, self.notes, self.where)
-        arguments += [word for line in settings.get("deps", []) for word in _dependency(line)]
+        deps = (line.replace(substitution.TMP, substitution.UNAVAILABLE) for line in settings.get("deps", []))
+        arguments += [word for line in deps for word in _dependency(line)]
         arguments += [word for line in settings.get("constraints", []) for word in ("-c", line)]
         arguments += installed
+        arguments += ["pip"] if settings.get("uv_seed", [""])[:1] in (["true"], ["True"]) else []
         installs = requirements.parse_arguments(arguments, self.folder, self.notes, self.where)
         resolution = next((line for line in settings.get("uv_resolution", []) if line), installs.resolution)
         self._others()
@@ -139,6 +139,8 @@ class _Reader:
             groups=tuple(dict.fromkeys((*_items(settings.get("dependency_groups", [])), *installs.groups))),
             install=self._install(installs.project),
             resolution=resolution,
+            pre_releases=installs.pre_releases or self._takes_pre_releases(),
+            working_directory=self._directory(),
             env=env,
             pass_env=tuple(_items(settings.get("pass_env", []))),
             may_fail=settings.get("ignore_outcome", [""])[:1] in (["True"], ["true"]),
@@ -147,9 +149,35 @@ class _Reader:
 
     def _argvs(self, key: str) -> list[tuple[str, ...]]:
         if key in self.made.argvs:
-            return [substitution.words(argv) for argv in self.made.argvs[key]]
-        lines = _joined(self.settings.get(key, []))
-        return [substitution.split_command(line, self.notes, self.where) for line in lines]
+            found = [substitution.words(argv) for argv in self.made.argvs[key]]
+        else:
+            lines = _joined(self.settings.get(key, []))
+            found = [substitution.split_command(line, self.notes, self.where) for line in lines]
+        # What is installed is relative to the configuration, wherever commands run.
+        return [tuple(w.replace("{project}", ".") for w in argv) if "install" in argv else argv for argv in found]
+
+    def _takes_pre_releases(self) -> bool:
+        words = {word for line in self.settings.get("install_command", []) for word in line.split()}
+        return "--pre" in words or self.settings.get("pip_pre", [""])[:1] in (["true"], ["True"])
+
+    def _directory(self) -> str:
+        """Return where commands run, as in [test]."""
+        folder = next(iter(self.settings.get("change_dir", [])), "").removesuffix("/")
+        if folder in {"", "."}:
+            return ""
+        shown = substitution.display(folder)
+        if folder.startswith(substitution.TMP):
+            words = [word for key in ("commands", "commands_pre") for argv in self._argvs(key) for word in argv]
+            if above := next((word for word in words if word.split("/")[0] == ".."), ""):
+                way_out = "write {tox_root} and a path from there"
+                self.notes.lose(f"{self.where}: change_dir = {shown} and {above} ({way_out})")
+            parts = folder.replace(substitution.CELL, "").split("/")[1:]
+            return "/".join(["{tmp}", *(part for part in parts if part)])
+        if substitution.UNAVAILABLE in folder or substitution.SITE in folder:
+            self.notes.lose(f"{self.where}: change_dir = {shown} (only its runner knows this folder)")
+        elif not (self.folder / folder).is_dir():
+            self.notes.lose(f"{self.where}: change_dir = {shown} (there is no such folder)")
+        return folder.removeprefix("./")
 
     def _variables(self) -> dict[str, str]:
         found = {}
@@ -162,9 +190,10 @@ class _Reader:
                     self.notes.lose(f"{self.where}: the variable {substitution.display(line)[:80]}")
             else:
                 if substitution.CELL in value:
-                    self.notes.add(f"{self.where}: the name of the environment in {name.strip()} is left out")
-                value = value.strip().replace(substitution.CELL, "")
-                found[name.strip()] = value.replace(substitution.PYTHON, "python")
+                    self.notes.add(f"{self.where}: {name.strip()} has the id of the cell in place of its environment's")
+                if name.startswith(("PIP_", "UV_")):  # of installers, which do not run where the commands run
+                    value = value.replace(substitution.PROJECT, ".")
+                found[name.strip()] = substitution.with_placeholders(value.strip())
         return found
 
     def _wrong_platform(self) -> str:
@@ -184,18 +213,12 @@ class _Reader:
                 self.notes.lose(f"{where}: {key} = {substitution.display(settings[key][0])[:60]}")
             elif any(settings[key]) and not key.startswith("_"):
                 self.notes.add(f"{where}: the setting {key} is left out")
-        if settings.get("pip_pre", [""])[:1] in (["true"], ["True"]):
-            self.notes.lose(f'{where}: pip_pre = true (ask for pre-releases by name, such as "NAME>=2.0.dev0")')
         if (package := next(iter(settings.get("package", [])), "")) in {"external", "deps-only"}:
             self.notes.lose(f"{where}: package = {package}")
-        folder = next(iter(settings.get("change_dir", [])), ".")
-        if folder not in {".", "./", ""}:
-            shown = substitution.display(folder)
-            self.notes.lose(
-                f"{where}: change_dir = {shown} (a cell runs in the project's folder; give pytest the path)"
-            )
         words = [word for line in settings.get("install_command", []) for word in line.split()]
-        if strange := [word for word in words if word.startswith("-") and word not in {"-m", *requirements.HARMLESS}]:
+        if strange := [
+            word for word in words if word.startswith("-") and word not in {"-m", "--pre", *requirements.HARMLESS}
+        ]:
             self.notes.lose(f"{where}: install_command with {' '.join(strange)[:60]}")
         if any("lock" in line for line in settings.get("runner", [])):
             self.notes.add(f"{where}: its runner installs from a lock file; type `venvgrid lock` for one of venvgrid")

@@ -5,24 +5,30 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from collections.abc import Callable
 from configparser import Error, RawConfigParser
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import subtable
-from venvgrid.migration.readers import substitution
+from venvgrid.migration.readers import env_names, substitution
+from venvgrid.migration.readers.substitution import Substitution
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MAX_ENVIRONMENTS = 2_000  # environments
 _OLD = {
     "setenv": "set_env", "passenv": "pass_env", "basepython": "base_python", "changedir": "change_dir",
     "envtmpdir": "env_tmp_dir", "envlogdir": "env_log_dir", "envdir": "env_dir", "toxworkdir": "work_dir",
     "whitelist_externals": "allowlist_externals", "envlist": "env_list", "use_develop": "usedevelop",
 }  # fmt: skip
-_FACTOR_LINE = re.compile(r"(?P<expression>[\w{}.!,-]+):\s+(?P<content>.*)")
+
+
+_IN_THE_ROOT = frozenset({"", ".", "./", "{toxinidir}", "{tox_root}", "{toxinidir}/", "{tox_root}/"})
+# They return the text of a key of a section, and of a variable.
+_Sources = tuple[Callable[[str, str], str | None], Callable[[str], str | None]]
+_WHERE_COMMANDS_RUN = frozenset({"commands", "commands_pre", "set_env"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,15 +70,17 @@ def read_ini(text: str, source: str) -> ToxFile:
         full: values
         for name, values in sections.items()
         if name.startswith("testenv:")
-        for full in (f"testenv:{item}" for item in _list(name.removeprefix("testenv:")))
+        for full in (f"testenv:{item}" for item in env_names.listed(name.removeprefix("testenv:")))
     }
     if not core and "testenv" not in sections and not expanded:
         raise UsageError(f"{source}: it has no [tox], no [testenv] and no [testenv:NAME]")
     others = [name.removeprefix("testenv:") for name in expanded]
-    names = _names(_list(core.get("env_list", "")), others, has_base="commands" in sections.get("testenv", {}))
+    names = _names(
+        env_names.listed(core.get("env_list", "")), others, has_base="commands" in sections.get("testenv", {})
+    )
     environments = [_ini_environment(name, sections, expanded) for name in dict.fromkeys(names)]
     unused = tuple(name for name in dict.fromkeys(others) if name not in names)
-    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core, unused=unused)
+    return ToxFile(environments=tuple(environments[: env_names.MAX_ENVIRONMENTS]), core=core, unused=unused)
 
 
 def _names(listed: list[str], others: list[str], *, has_base: bool) -> list[str]:
@@ -94,16 +102,48 @@ def _ini_environment(
         if section.startswith("testenv:") and key not in table:
             table = base
         value = table.get(_key(key))
-        return "\n".join(_lines(re.sub(r"\\[ \t]*\n[ \t]*", " ", value), factors)) if value is not None else None
+        return "\n".join(env_names.lines(_joined(value), factors)) if value is not None else None
 
     made = ToxEnvironment(name=name)
-    braces = substitution.Substitution(reference)
-    for key, raw in {**base, **own}.items():
-        value = re.sub(r"\\[ \t]*\n[ \t]*", " ", raw)
-        filled = [braces.substitute(line) for line in _lines(value, factors)]
+    settings = {**base, **own}
+    moved = any(line not in _IN_THE_ROOT for line in env_names.lines(settings.get("change_dir", ""), factors))
+    left = substitution.MAX_BRACES
+    given = _ini_variables(settings, Substitution(reference), factors)
+    for key, raw in settings.items():
+        braces = _braces(key, (reference, given.get), left, moved=moved)
+        filled = [_filled(line, braces, key) for line in env_names.lines(_joined(raw), factors)]
         # A substituted text may have several lines, each with factors of its own.
-        made.settings[key] = [item for line in filled for item in _lines(line, factors)]
+        made.settings[key] = [item for line in filled for item in env_names.lines(line, factors)]
+        left = braces.left
     return made
+
+
+def _ini_variables(settings: Mapping[str, str], braces: Substitution, factors: set[str]) -> dict[str, str]:
+    """Return the texts of the variables that an environment sets; a reference may stand for several lines."""
+    lines: list[str] = []
+    for line in env_names.lines(_joined(settings.get("set_env", "")), factors):
+        lines += env_names.lines(braces.substitute(line), factors) if line.startswith("{[") else [line]
+    return {name.strip(): value.strip() for name, equals, value in (line.partition("=") for line in lines) if equals}
+
+
+def _filled(line: str, braces: Substitution, key: str) -> str:
+    """Substitute the braces of a line; in a variable its own name means that of the shell, which is not known."""
+    braces.within = (line.partition("=")[0].strip(),) if key == "set_env" else ()
+    return braces.substitute(line)
+
+
+def _braces(key: str, sources: _Sources, left: int, *, moved: bool) -> Substitution:
+    """Return the substitution for a setting; `moved`: commands do not run in the folder of the file."""
+    reference, variable = sources
+    if key == "change_dir":
+        return Substitution(reference, variable=variable, elsewhere=substitution.TMP, left=left)
+    root = substitution.PROJECT if moved and key in _WHERE_COMMANDS_RUN else "."
+    return Substitution(reference, variable=variable, root=root, left=left)
+
+
+def _joined(text: str) -> str:
+    """Join lines that end in a backslash."""
+    return re.sub(r"\\[ \t]*\n[ \t]*", " ", text)
 
 
 def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
@@ -119,12 +159,29 @@ def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
         raise UsageError(f"{source}: env_run_base and env have to be tables")
     if not base and not own:
         raise UsageError(f"{source}: it has no env_run_base and no [env.NAME]")
-    listed = list(itertools.islice(_toml_names(table.get("env_list", [])), MAX_ENVIRONMENTS))
+    listed = list(itertools.islice(_toml_names(table.get("env_list", [])), env_names.MAX_ENVIRONMENTS))
     names = _names(listed, list(own), has_base="commands" in base)
-    environments = [_toml_environment(name, base | subtable(own, name), table) for name in dict.fromkeys(names)]
+    templates = _templates(table)
+    environments = [
+        _toml_environment(name, {**base, **templates.get(name, {}), **subtable(own, name)}, table)
+        for name in dict.fromkeys(names)
+    ]
     core = {key: str(value) for key, value in table.items()}
-    unused = tuple(name for name in own if name not in names)
-    return ToxFile(environments=tuple(environments[:MAX_ENVIRONMENTS]), core=core, unused=unused)
+    unused = tuple(name for name in dict.fromkeys((*own, *templates)) if name not in names)
+    return ToxFile(environments=tuple(environments[: env_names.MAX_ENVIRONMENTS]), core=core, unused=unused)
+
+
+def _templates(table: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the tables [env_base.NAME] by the names of the environments that their factors make."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for base, template in subtable(table, "env_base").items():
+        settings = dict(template) if isinstance(template, dict) else {}
+        raw = settings.pop("factors", None)
+        groups = raw if isinstance(raw, list) and raw and isinstance(raw[0], list | dict) else [raw]
+        combinations = itertools.product(*(list(_toml_factors(group)) for group in groups))
+        for chosen in itertools.islice(combinations, env_names.MAX_ENVIRONMENTS):
+            found["-".join((base, *chosen))] = settings
+    return found
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -142,7 +199,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
 def _toml_names(raw: Any) -> Iterator[str]:
     for item in raw if isinstance(raw, list) else []:
         if isinstance(item, str):
-            yield from _expand(item)
+            yield from env_names.expand(item)
         elif isinstance(item, dict) and isinstance(item.get("product"), list):
             factors = [list(_toml_factors(group)) for group in item["product"]]
             excluded = {str(name) for name in item.get("exclude", [])}
@@ -155,11 +212,7 @@ def _toml_factors(group: Any) -> Iterator[str]:
     if isinstance(group, list):
         yield from map(str, group)
     elif isinstance(group, dict) and isinstance(group.get("start"), int) and isinstance(group.get("stop"), int):
-        yield from (f"{group.get('prefix', '')}{number}" for number in _counted(group["start"], group["stop"]))
-
-
-def _counted(start: int, stop: int) -> list[str]:
-    return [str(number) for number in range(start, min(stop, start + 100) + 1)]
+        yield from (f"{group.get('prefix', '')}{number}" for number in env_names.counted(group["start"], group["stop"]))
 
 
 def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> ToxEnvironment:
@@ -170,18 +223,28 @@ def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, A
         value = (subtable(whole, section) if section else table).get(key)
         return value if isinstance(value, str) else None
 
-    braces = substitution.Substitution(reference)
+    def variable(name: str) -> str | None:
+        given = subtable(table, "set_env") or subtable(table, "setenv")
+        return "".join(_texts(given[name], factors, whole)) if name in given else None
 
-    def flat(raw: Any) -> list[str]:
-        return [braces.substitute(text) for text in _texts(raw, factors, whole)]
-
+    folder = next(_texts(table.get("change_dir", table.get("changedir", "")), factors, whole), "")
+    moved, left = folder not in _IN_THE_ROOT, substitution.MAX_BRACES
     for key, raw in table.items():
+        braces = _braces(_key(key), (reference, variable), left, moved=moved)
+
+        def flat(raw: Any, braces: Substitution = braces) -> list[str]:
+            return [braces.substitute(text) for text in _texts(raw, factors, whole)]
+
         if _key(key) in {"commands", "commands_pre"} and isinstance(raw, list):
             made.argvs[_key(key)] = [flat(command) for command in raw]
         elif _key(key) == "set_env" and isinstance(raw, dict):
-            made.settings["set_env"] = [f"{variable}={''.join(flat(value))}" for variable, value in raw.items()]
+            made.settings["set_env"] = [
+                _filled(f"{name}={''.join(_texts(value, factors, whole))}", braces, "set_env")
+                for name, value in raw.items()
+            ]
         else:
             made.settings[_key(key)] = flat(raw)
+        left = braces.left
     return made
 
 
@@ -204,7 +267,7 @@ def _replaced(table: Mapping[str, Any], factors: set[str], whole: Mapping[str, A
         case "posargs":
             return table.get("default", [])
         case "env":
-            return table.get("default", "")
+            return f"{{env:{table.get('name', '')}:{table.get('default', '')}}}"
         case "ref":
             found: Any = whole
             for step in table.get("of", []):
@@ -222,45 +285,3 @@ def _replaced(table: Mapping[str, Any], factors: set[str], whole: Mapping[str, A
 
 def _key(key: str) -> str:
     return _OLD.get(key.strip().replace("-", "_"), key.strip().replace("-", "_"))
-
-
-def _list(text: str) -> list[str]:
-    """Expand a list of names with generative parts."""
-    lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
-    parts = re.split(r"[,\s](?![^{]*\})", "\n".join(lines))
-    expanded = itertools.chain.from_iterable(_expand(part.strip()) for part in parts if part.strip())
-    return list(itertools.islice(expanded, MAX_ENVIRONMENTS))
-
-
-def _expand(text: str) -> Iterator[str]:
-    """Expand `py3{9,10}-x{,y}` and `py3{9-13}`."""
-    if (found := re.search(r"\{([^{}]*)\}", text)) is None:
-        yield re.sub(r"\s", "", text)
-        return
-    numbers = re.fullmatch(r"\s*(\d+)-(\d+)\s*", found[1])
-    options = _counted(int(numbers[1]), int(numbers[2])) if numbers else found[1].split(",")
-    for option in options:
-        whole = f"{text[: found.start()]}{option.strip()}{text[found.end() :]}"
-        yield from itertools.islice(_expand(whole), MAX_ENVIRONMENTS)
-
-
-def _lines(text: str, factors: set[str]) -> list[str]:
-    """Return the lines whose factors match."""
-    found = []
-    for line in text.splitlines():
-        stripped = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() if "'" not in line else line.strip()
-        if (match := _FACTOR_LINE.fullmatch(stripped)) is None:
-            found += [stripped] if stripped else []
-        elif _fits(match["expression"], factors):
-            found += [match["content"].strip()] if match["content"].strip() else []
-    return found
-
-
-def _fits(expression: str, factors: set[str]) -> bool:
-    """Whether an alternative matches: all of its factors are there, and none of those with a `!`."""
-    parts = re.split(r",(?![^{]*\})", expression)
-    return any(
-        all((factor.removeprefix("!") in factors) is not factor.startswith("!") for factor in name.split("-"))
-        for part in parts
-        for name in _expand(part)
-    )

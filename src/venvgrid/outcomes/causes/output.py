@@ -38,7 +38,7 @@ def find(output: str, *, ran: bool, failed: bool = True, project: str = "") -> C
 
 def of_start(error: str) -> Cause:
     """Return the cause of a command that could not be started: "could not start uv: there is no such command …"."""
-    match = re.match(r"could not start (\S+): (?:No such file or directory|there is no such command)", error)
+    match = re.match(r"could not start (.+?): (?:No such file or directory|there is no such command)", error)
     return Cause(kind="start", message=error, hint=remedies.of_program(match[1]) if match else "")
 
 

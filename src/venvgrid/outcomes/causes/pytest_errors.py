@@ -50,7 +50,7 @@ def _unrecognized(match: re.Match[str], _said: str, _project: str) -> Cause:
 def _missing_path(match: re.Match[str], _said: str, project: str) -> Cause:
     path = match[1].strip()
     message = one_line(f"pytest found no file or directory {path}")
-    return Cause(kind="usage error", message=message, hint=remedies.of_path(project))
+    return Cause(kind="usage error", message=message, hint=remedies.of_path(project, path))
 
 
 def _missing_test(match: re.Match[str], _said: str, _project: str) -> Cause:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from typing import TYPE_CHECKING
 
+from venvgrid.model.names import normalise
 from venvgrid.outcomes.causes import plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 REMOVED = frozenset(  # from the standard library, by Python 3.14
     (
@@ -52,6 +58,7 @@ _BUILD = re.compile(r"[Ff]ailed to build `?(?!wheel)[A-Za-z0-9]")
 # A subprocess needs pip, and the test failed by what it returned.
 _PIP = re.compile(r"'-m', '(?:pip|ensurepip)'.*non-zero exit|No such file or directory: u?'(?:\S*/)?pip3?'")
 _NO_PIP = re.compile(r"\bNo module named '?pip'?$", re.MULTILINE)
+_ADDED = re.compile(r'(?:^|: )add "([\w.-]+)" to install\.requires$')
 _OPTION = re.compile(r"no such option: u?'(-[\w-]+)'|no option named u?'([\w-]+)'")
 
 
@@ -78,6 +85,12 @@ def of_failure(message: str, longrepr: str = "") -> str:
     if match := _MODULE.search(message):
         return of_module(match[1])
     return of_module("pip") if _PIP.search(message) or _NO_PIP.search(longrepr) else ""
+
+
+def unless_installed(hint: str, installed: Collection[str]) -> str:
+    """Return a hint, or "" if it only says to add a distribution that is installed; names are normalised."""
+    found = _ADDED.search(hint)
+    return "" if found and normalise(found[1]) in installed else hint
 
 
 def of_reason(reason: str) -> str:
@@ -128,13 +141,21 @@ def of_setting(name: str) -> str:
 
 def of_program(name: str) -> str:
     """Return what to type if a program is missing."""
+    if name == "cd":
+        return 'there is no shell: write working-directory = "FOLDER" into [test]'
+    if name in {"export", "set", "source", "."}:
+        return "there is no shell: write variables into test.env; the environment of the cell is active"
+    if " " in name:
+        return f"write each word as an item: {json.dumps(name.split())}"
     if name in RUNNERS:
         return f"the environment of the cell is active without {name}: begin the command with what {name} would run"
     return f"install {name} on this machine, or add the distribution that provides it to install.requires"
 
 
-def of_path(project: str) -> str:
+def of_path(project: str, path: str = "") -> str:
     """Return what to type if a path of tests does not exist."""
+    if "$" in path or path.startswith("~"):
+        return f"there is no shell, so {path} stays as it is: write a path from the project's folder, or {{project}}"
     return f"is it relative to [project] path? {inside(project)}"
 
 

@@ -22,6 +22,7 @@ import sys
 VARIABLE = "VENVGRID_WITNESS"
 TESTS = ("test", "tests", "testsuite", "testcases", "unittests", "conftest")
 OLD = sys.version_info[0] == 2
+BUILD = "pip-build-env-"
 THIRD_PARTY = ("site-packages", "dist-packages")
 MODULE = type(sys)
 
@@ -86,7 +87,7 @@ class Witness(object):
 
     def saw(self, name, file, is_import=True):
         """Record that a watched module was imported from a file, and when the file was last changed."""
-        if isinstance(file, (str, type(u""))) and (is_import or self.files.get(name) != file):
+        if isinstance(file, (str, type(u""))) and (is_import or self.files.get(name) != file) and not self.is_hidden():
             self.files[name] = file
             real = self.real(file)
             try:
@@ -175,7 +176,7 @@ class Witness(object):
         if not self.is_root_or_below(name):
             return False
         self.look()
-        return True
+        return not self.is_hidden()
 
     def find_spec(self, name, path=None, target=None):
         try:
@@ -213,10 +214,13 @@ class Witness(object):
             if spec is not None:
                 return spec
         spec = self.ask(name, path, target)
-        if spec is None:
-            for folder in self.unshipped(name):
-                spec = spec or self.ask(name, [self.join(folder, parent)], target)
+        for folder in self.unshipped(name) if spec is None else ():
+            spec = spec or self.ask(name, [self.join(folder, parent)], target)
         return spec
+
+    def is_hidden(self):
+        """Return whether this process may not see the environment: pip hides it where it builds a distribution."""
+        return BUILD in (getattr(self.modules.get("sitecustomize"), "__file__", None) or "")
 
     def ask(self, name, path, target):
         for finder in list(sys.meta_path):
@@ -247,7 +251,7 @@ class Witness(object):
     def find_distributions(self, context):
         """Return the installed copy of the project for importlib.metadata, not an egg-info of the checkout."""
         name = (getattr(context, "name", None) or "").replace("_", "-").replace(".", "-").lower()
-        if not self.project or name != self.project:
+        if not self.project or name != self.project or self.is_hidden():
             return iter(())
         from importlib.metadata import DistributionFinder, MetadataPathFinder
 
@@ -275,8 +279,7 @@ def start():
         if OLD:
             from _venvgrid_witness_old import OldWitness as kind
         witness = kind(fields)
-        info = sys.version_info
-        witness.add("process", "%d.%d.%d" % info[:3], sys.executable or "")
+        witness.add("process", "%d.%d.%d" % sys.version_info[:3], sys.executable or "")
         sys.meta_path.insert(0, witness)
         import atexit
 

@@ -21,6 +21,23 @@ def look():
         witness.look()
 
 
+def resolve_names(arguments, witness):
+    """Return the arguments of --pyargs with the project's names as paths of the environment.
+
+    Pytest resolves names when it collects. Before that, it takes the folder of the same name in a flat layout for what is
+    meant and loads its conftest.py: then that of the environment is the same module under another name.
+    """
+    found = []
+    for argument in arguments:
+        name, colons, test = argument.partition("::")
+        place = os.path.join(witness.site, *name.split("."))
+        place = place if os.path.isdir(place) else place + ".py"
+        if name.partition(".")[0] in witness.first and os.path.exists(place):
+            argument = place + colons + test
+        found.append(argument)
+    return found
+
+
 def run_installed():
     """Make pytest import tests inside the project's package by their names, as they are installed.
 

@@ -6,7 +6,7 @@ from __future__ import absolute_import
 from pytest import hookimpl
 
 from .attestation import session_record
-from .installed import current_witness, run_installed
+from .installed import current_witness, resolve_names, run_installed
 from .measured import measure_installed
 from .session import Run, Worker
 from .stream import Stacks, Writer
@@ -36,13 +36,19 @@ def pytest_addoption(parser):
 
 @hookimpl(hookwrapper=True)
 def pytest_load_initial_conftests(early_config):
-    """Let coverage measure the installed project; pytest-cov imports and starts it in this hook."""
+    """Let coverage measure the installed project, and load its conftest files: pytest and pytest-cov do it in this hook."""
+    given, witness = early_config.known_args_namespace, current_witness()
+    arguments = getattr(given, "file_or_dir", None)
     try:
-        if getattr(early_config.known_args_namespace, "cov_source", None):
-            measure_installed(current_witness())
+        if getattr(given, "cov_source", None):
+            measure_installed(witness)
+        if arguments and getattr(given, "pyargs", False) and witness is not None:
+            given.file_or_dir = resolve_names(arguments, witness)
     except Exception:
         pass
     yield
+    if arguments:
+        given.file_or_dir = arguments
 
 
 def pytest_configure(config):
