@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import document
+from venvgrid.app.capsules import merged as capsules
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
@@ -103,7 +104,7 @@ def run_part(
         UsageError: the plan is not of this configuration and these sources.
     """
     with _unpacked(plan) as lock:
-        wanted = replace(options, locked=True, lock_file=lock, strategy=plan.plan.strategy)
+        wanted = replace(options, locked=True, lock_file=lock, strategy=plan.plan.strategy, plan_digest=plan.digest)
         config = read_config(source, wanted, front, grid=plan.grid).config
         context = RunContext(config=config, options=wanted, front=front)
         _check(context, plan)
@@ -186,6 +187,7 @@ def write_merged(merged: Merged, folder: Path) -> Report:
                 (folder / log).write_bytes(content)
     except OSError as error:
         raise InfrastructureError(f"{error.filename}: {error.strerror or error}") from error
+    capsules.write(((name, cell["outcome"], merged.sources[name].read) for name, cell in merged.chosen.items()), folder)
     write_atomic(folder / records.EVENTS, b"".join(map(journal.encode, events)))
     write_atomic(folder / records.RESULTS, json.dumps(document.to_results(finished), indent=1) + "\n")
     return finished

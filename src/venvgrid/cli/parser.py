@@ -31,7 +31,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
-SCHEMAS = ("config", "results", "events", "plan")
+SCHEMAS = ("config", "results", "events", "plan", "capsule")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
@@ -61,6 +61,7 @@ def build() -> Parser:
     _add_report(commands)
     _add_shards(commands)
     _add_ci(commands)
+    _add_reproduce(commands)
     _add_environments(commands)
     _add_helpers(commands)
     return parser
@@ -108,6 +109,9 @@ def _add_run(commands: Commands[Parser]) -> None:
         default=[],
         metavar="FORMAT=FILE",
         help=f"also write a report: {', '.join(FORMATS)}; github alone: the step's summary and annotations",
+    )
+    parser.add_argument(
+        "--with-wheels", action="store_true", help="capsules of red cells hold the wheels, for `reproduce --offline`"
     )
     parser.add_argument("--plan", metavar="FILE", help="run a plan of `venvgrid plan -o`, and resolve nothing")
     parser.add_argument("--shard", metavar="M/N", help="only part M of N of the plan, packed by time")
@@ -182,6 +186,30 @@ def _add_ci(commands: Commands[Parser]) -> None:
         action.add_argument("-o", "--output", metavar="FILE", help="the file to write, - for stdout")
         action.add_argument("--check", action="store_true", help="write nothing; exit status 1 if the file differs")
         action.add_argument("--force", action="store_true", help="replace a file that venvgrid did not write")
+    _add_issues(actions)
+
+
+def _add_issues(actions: Commands[Parser]) -> None:
+    summary = "open, update and close one issue for each failure of a run"
+    parser = command(actions, "issues", summary, help_texts.ISSUES_EXAMPLES)
+    parser.add_argument("results", metavar="RESULTS", help="the folder of `venvgrid merge` or of a run; a results.json")
+    parser.add_argument("--repo", metavar="NAME", help="OWNER/NAME (default: the repository of this CI job)")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
+
+
+def _add_reproduce(commands: Commands[Parser]) -> None:
+    summary = "run the red cell of a capsule here, and compare the failure"
+    parser = command(commands, "reproduce", summary, help_texts.REPRODUCE_EXAMPLES)
+    parser.add_argument("capsule", metavar="CAPSULE", help="a capsule; a file, archive or folder with some; an address")
+    parser.add_argument("--with", dest="cell", metavar="CELL", help="the cell, where there are several capsules")
+    parser.add_argument(
+        "--patch", action="store_true", help="apply the changes that the capsule brings, to a copy: they are code"
+    )
+    parser.add_argument("--commands", action="store_true", help="only print the three commands without venvgrid")
+    parser.add_argument(
+        "--offline", action="store_true", help="no network: only the caches, and the wheels that the capsule brings"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 
 
 def _add_environments(commands: Commands[Parser]) -> None:

@@ -32,7 +32,8 @@ TMP = "t0"  # the name of {tmp}; short, because paths of sockets are
 class CellCommands:
     """Makes the commands of cells. `root` is `.venvgrid`, `folder` the run's; `arguments` are appended to the command.
 
-    `cpus` is how many each of the cells that run at once may use.
+    `cpus` is how many each of the cells that run at once may use. `only` are the ids of the tests to run, () for all.
+    `pytest_options` are further ones, quoted as for a shell.
     """
 
     config: Config
@@ -42,6 +43,8 @@ class CellCommands:
     environ: Mapping[str, str]
     redactor: Redactor
     cpus: int = 1
+    only: tuple[str, ...] = ()
+    pytest_options: str = ""
 
     def tests(self, task: TestTask, env: Mapping[str, str], scratch: Path) -> Command:
         """Return the test command of a cell."""
@@ -122,9 +125,10 @@ class CellCommands:
             prefix=str(task.environment.path),
             distributions=self.axis_packages(),
             project=(task.project.metadata.name, task.project.modules) if task.project else None,
-            options=f"-o {cache}",
+            options=f"-o {cache} {self.pytest_options}".strip(),
             user_env=child,
             limit=self.config.test.timeout,
+            only=self.only,
         )
 
     def report_file(self, task: TestTask, scratch: Path) -> Path | None:

@@ -19,6 +19,20 @@ class Selection(object):
     """Notes the tests that a session leaves out, and those that fail before other plugins run them again."""
 
     deselected = 0
+    only = ()  # ids of the tests that run, where not all do
+
+    @hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        if self.only:
+            chosen = [item for item in items if self.is_wanted(to_text(item.nodeid))]
+            others = [item for item in items if item not in chosen]
+            items[:] = chosen
+            if others:
+                config.hook.pytest_deselected(items=others)
+
+    def is_wanted(self, name):
+        """Tests that are installed are named without the place of their environment."""
+        return any(name == one or (one.startswith("site-packages") and name.endswith("/" + one)) for one in self.only)
 
     @hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_makereport(self, item, call):
@@ -51,6 +65,7 @@ class Worker(Selection):
     def __init__(self, spec, name):
         self.spec = spec
         self.name = name
+        self.only = spec.get("only") or ()
         self.writer = Writer(spec["stream"], name)
         self.writer.add(session_record(name))
         self.stacks = Stacks(spec)
@@ -66,7 +81,7 @@ class Worker(Selection):
     @hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session, exitstatus):
         yield
-        _end(self.writer, self.spec, self.name, getattr(session, "exitstatus", exitstatus))
+        _end(self.writer, self.spec, self.name, session, exitstatus)
 
 
 class Run(Selection):
@@ -74,6 +89,7 @@ class Run(Selection):
 
     def __init__(self, switch, rootdir):
         self.switch = switch
+        self.only = switch.spec.get("only") or ()
         self.writer = switch.writer
         self.rootdir = rootdir
         self.running = {}
@@ -176,7 +192,7 @@ class Run(Selection):
         for nodeid in list(self.running):
             self.write_result(nodeid)
         self.ended = True
-        _end(self.writer, self.switch.spec, None, getattr(session, "exitstatus", exitstatus))
+        _end(self.writer, self.switch.spec, None, session, exitstatus)
 
     def pytest_unconfigure(self):
         self.switch.exec_.disarm()
@@ -186,9 +202,11 @@ class Run(Selection):
         self.switch.restore()
 
 
-def _end(writer, spec, worker, exitstatus):
+def _end(writer, spec, worker, session, exitstatus):
+    exitstatus = getattr(session, "exitstatus", exitstatus)
     try:
         record = attest(spec)
+        record["seed"] = _seed(session.config)
     except Exception as error:
         record = {"t": "attest", "error": repr(error)}
     record["worker"] = worker
@@ -198,3 +216,12 @@ def _end(writer, spec, worker, exitstatus):
     except Exception:
         exitstatus = None
     writer.add({"t": "finish", "exitstatus": exitstatus, "worker": worker})
+
+
+def _seed(config):
+    """Return the seed of pytest-randomly or pytest-random-order, as text."""
+    for name in ("randomly_seed", "random_order_seed"):
+        value = getattr(config.option, name, None)
+        if value is not None:
+            return to_text(str(value))
+    return ""
