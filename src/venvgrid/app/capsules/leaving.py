@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.app.capsules import facts, given, repository_state, wheels
+from venvgrid.config import placeholders
 from venvgrid.model import Cell, InfrastructureError
 from venvgrid.model.version import __version__
 from venvgrid.outcomes import signatures
@@ -103,7 +104,7 @@ class _Packer:
                 facts={name: value for name, value in told.items() if name not in facts.OF_MACHINE},
             ),
             lock=Locked(as_of=entry.as_of, notes=entry.notes, distributions=entry.distributions),
-            command=(*fill(config.test.command, own, "python"), *options.arguments),
+            command=(*fill(config.test.command, placeholders.of_cell(own, **plain.PLACES)), *options.arguments),
             arguments=options.arguments,
             assigned={name: value for name, value in sorted(assigned.items()) if not self._hides(name, value)},
             passed=dict(sorted(shown.items())),

@@ -22,7 +22,7 @@ from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.reproduction import trusted
 from venvgrid.app.request import lock_digest
 from venvgrid.app.run import read_config, trial
-from venvgrid.config import config_file, loading
+from venvgrid.config import config_file, loading, placeholders
 from venvgrid.model import FrozenPolicy, InfrastructureError, LockError, UsageError
 from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import lock_check, lockfile
@@ -114,7 +114,8 @@ def _plain(context: RunContext, made: Capsule, cell: Cell) -> tuple[str, ...]:
     """Return the commands without venvgrid; what they run and set is what the configuration says, not the capsule."""
     test = context.config.test
     assigned = {name: value for name, value in test.env.items() if name not in made.passed} | cell.variables
-    known = replace(made, command=fill(test.command, cell, "python"), arguments=(), assigned=assigned)
+    command = fill(test.command, placeholders.of_cell(cell, **plain.PLACES))
+    known = replace(made, command=command, arguments=(), assigned=assigned)
     return plain.commands(known) if made.requirements else ()
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from venvgrid.results.capsules.capsule import Capsule
 
 FOLDER = "cell"  # of the environment that the commands make
+PLACES = {"python": "python", "project": ".", "tmp": f"{FOLDER}-files"}  # what stands for the places of a cell
 # The last pip for Pythons whose own pip does not know today's wheels.
 LAST_PIP = {(3, 6): "pip<22", (3, 7): "pip<24.1"}
 MAX_TESTS = 20  # that are named; else the whole command runs
