@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 import shlex
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ LOCK_DIGEST = (  # of a plan: the key of caches
 SHARDS = 4  # if nothing else is asked for
 # Vendors expand $, %, {{ and quotes, each in its own way and place. A path needs none of them.
 SAFE = re.compile(r"[\w./-]+(?: [\w./-]+)*")
+DIGEST = "# Digest of what follows, to notice edits: "
 _WRITTEN = re.compile(r"^# Written by: venvgrid (ci .+)$", re.MULTILINE)
 
 
@@ -103,13 +105,25 @@ def render(pipeline: Pipeline) -> str:
         )
     )
     limits.check(vendor.name, {"bytes of the file": len(text.encode())})
-    return text
+    first, _, rest = text.partition("\n")
+    return f"{first}\n{DIGEST}{_digest(rest)}\n{rest}"
 
 
 def written_by(text: str) -> tuple[str, ...]:
     """Return the arguments of the command that wrote a file, or () if venvgrid did not write it."""
     found = _WRITTEN.search(text)
     return tuple(shlex.split(found[1])) if found else ()
+
+
+def is_edited(text: str) -> bool:
+    """Return whether a file that venvgrid wrote was changed afterwards."""
+    _, _, rest = text.partition(DIGEST)
+    digest, _, body = rest.partition("\n")
+    return digest != _digest(body)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _shell(words: Sequence[str]) -> str:

@@ -185,7 +185,9 @@ def _add_ci(commands: Commands[Parser]) -> None:
         action.add_argument("--shards", type=shards, metavar="N", help="number of test jobs (default: as it is, or 4)")
         action.add_argument("-o", "--output", metavar="FILE", help="the file to write, - for stdout")
         action.add_argument("--check", action="store_true", help="write nothing; exit status 1 if the file differs")
-        action.add_argument("--force", action="store_true", help="replace a file that venvgrid did not write")
+        action.add_argument(
+            "--force", action="store_true", help="replace a file that venvgrid did not write, or that was edited"
+        )
     _add_issues(actions)
 
 

@@ -66,6 +66,19 @@ def test_a_file_of_somebody_else_is_left_alone(checkout: Path) -> None:
     assert type_("github", "--check")[0] == 0
 
 
+def test_an_edit_is_not_lost(checkout: Path) -> None:
+    """A file that was edited is replaced only with --force; more shards replace one that was not."""
+    type_("github")
+    assert type_("github", "--shards", "5")[0] == 0
+    edited = (checkout / FILE).read_text(encoding="utf-8").replace("    steps:\n", "    steps:\n      - run: make\n")
+    (checkout / FILE).write_text(edited, encoding="utf-8")
+    with pytest.raises(UsageError, match="was edited after venvgrid wrote it; nothing was written"):
+        type_("github", "--shards", "6")
+    assert (checkout / FILE).read_text(encoding="utf-8") == edited
+    assert type_("github", "--shards", "6", "--force")[0] == 0
+    assert "make" not in (checkout / FILE).read_text(encoding="utf-8")
+
+
 def test_over_a_limit_the_old_file_stays(checkout: Path) -> None:
     """A pipeline that the vendor would cut is refused before anything is written."""
     type_("github")

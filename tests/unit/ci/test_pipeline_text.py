@@ -114,6 +114,13 @@ def test_a_github_workflow_has_least_rights_and_a_gate_that_always_runs() -> Non
     assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
 
 
+def test_nothing_that_a_stranger_writes_is_in_a_script() -> None:
+    """Titles of pull requests and names of branches reach no script: only the number of the shard is filled in."""
+    flow = yaml.safe_load(made("github", platforms=("linux", "windows")))
+    scripts = [step["run"] for job in flow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert set(re.findall(r"\$\{\{(.*?)\}\}", "".join(scripts))) == {" matrix.shard "}
+
+
 def test_no_run_of_a_pull_request_writes_a_cache() -> None:
     """Each step that saves a cache asks for the event; the others only restore."""
     flow = yaml.safe_load(made("github"))

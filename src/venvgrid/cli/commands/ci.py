@@ -141,6 +141,11 @@ def _write(wanted: _Wanted, text: str, terminal: Terminal, *, force: bool) -> in
             f"{_shown(file)} is there already, and {whose}; nothing was written. "
             f"Replace it with --force, or {vendor.instead}"
         )
+    if known and wanted.before != text and pipelines.is_edited(wanted.before or "") and not force:
+        raise UsageError(
+            f"{_shown(file)} was edited after venvgrid wrote it; nothing was written. See what would change with: "
+            f"{_again(file, wanted.pipeline)} --check; replace it with --force"
+        )
     if wanted.before != text:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, text)
