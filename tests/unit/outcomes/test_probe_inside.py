@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -199,7 +200,7 @@ def thing(**values: object) -> Any:
 def test_only_the_wanted_tests_run_and_the_others_are_told() -> None:
     """Ids are compared as they are; of an installed test, without the place of its environment."""
     left_out: list[Any] = []
-    hook = thing(pytest_deselected=staticmethod(left_out.extend))
+    hook = thing(pytest_deselected=staticmethod(lambda items: left_out.extend(items)))
     names = ["tests/test_a.py::test_x", "tests/test_a.py::test_x[1]", "../e/lib/site-packages/p/test_b.py::test_y"]
     items = [thing(nodeid=name) for name in names]
     selection = session.Selection()
@@ -216,3 +217,27 @@ def test_the_seed_of_plugins_that_shuffle_is_told() -> None:
     assert session._seed(thing(option=thing(randomly_seed=42))) == "42"
     assert session._seed(thing(option=thing(random_order_seed="7"))) == "7"
     assert session._seed(thing(option=thing())) == ""
+
+
+FORKED = """
+import faulthandler, os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+import stream
+stacks = stream.Stacks({"stacks_at": time.time() + 600, "stacks": sys.argv[2]})
+armed, stacks.later = [], lambda *_, **__: armed.append(1)
+child = os.fork()
+if not child:
+    signal.alarm(10)
+    faulthandler.cancel_dump_traceback_later()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+stacks.start()
+assert armed == [1]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_wait_for_the_dump_of_its_parent(tmp_path: Path) -> None:
+    """A failure cancels the dump, by pytest: in a child of pytest-forked, that would wait for ever."""
+    argv = [sys.executable, "-c", FORKED, str(PROBE_FOLDER), str(tmp_path)]
+    subprocess.run(argv, check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
