@@ -43,7 +43,7 @@ def tox(folder: Path, testenv: str, envlist: str = "py312", more: str = "") -> t
     ("testenv", "missing"),
     [
         ("sitepackages = true\ncommands = pytest", "sitepackages = true"),
-        ("change_dir = nowhere\ncommands = pytest", "change_dir = nowhere (there is no such folder)"),
+        ("change_dir = .tmp/x\ncommands = pytest ../../tests", "change_dir = .tmp/x and ../../tests (write {tox_root}"),
         ("change_dir = {envsitepackagesdir}/x\ncommands = pytest", "change_dir = …/x (only its runner knows"),
         ("change_dir = {envtmpdir}\ncommands = pytest ../../tests", "change_dir = {tmp} and ../../tests (write"),
         ("package = deps-only\ncommands = pytest", "package = deps-only"),
@@ -106,6 +106,7 @@ def test_a_lesser_environment_never_takes_the_place_of_the_main_one(tmp_path: Pa
         ("changedir = {toxinidir}/tests\ncommands = pytest .", ("tests", ("pytest", "."))),
         ("changedir = {envtmpdir}\ncommands = pytest {toxinidir}/tests", ("{tmp}", ("pytest", "{project}/tests"))),
         ("changedir = {toxworkdir}/{envname}\ncommands = pytest --pyargs x", ("{tmp}", ("pytest", "--pyargs", "x"))),
+        ("changedir = .tmp/{envname}\ncommands = pytest --pyargs x", ("{tmp}", ("pytest", "--pyargs", "x"))),
         ("changedir = {toxinidir}\ncommands = pytest {toxinidir}/tests", ("", ("pytest", "./tests"))),
         ("commands = pytest {envtmpdir}/x", ("", ("pytest", "{tmp}/x"))),
     ],

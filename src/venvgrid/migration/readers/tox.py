@@ -166,18 +166,19 @@ class _Reader:
         if folder in {"", "."}:
             return ""
         shown = substitution.display(folder)
-        if folder.startswith(substitution.TMP):
-            words = [word for key in ("commands", "commands_pre") for argv in self._argvs(key) for word in argv]
-            if above := next((word for word in words if word.split("/")[0] == ".."), ""):
-                way_out = "write {tox_root} and a path from there"
-                self.notes.lose(f"{self.where}: change_dir = {shown} and {above} ({way_out})")
-            parts = folder.replace(substitution.CELL, "").split("/")[1:]
-            return "/".join(["{tmp}", *(part for part in parts if part)])
         if substitution.UNAVAILABLE in folder or substitution.SITE in folder:
             self.notes.lose(f"{self.where}: change_dir = {shown} (only its runner knows this folder)")
-        elif not (self.folder / folder).is_dir():
-            self.notes.lose(f"{self.where}: change_dir = {shown} (there is no such folder)")
-        return folder.removeprefix("./")
+            return ""
+        plain = folder.replace(substitution.CELL, "").removeprefix("./")
+        if (self.folder / plain).is_dir() and substitution.CELL not in folder:
+            return plain
+        # A folder that is not there is made, and is empty: what is meant is a place away from the checkout.
+        words = [word for key in ("commands", "commands_pre") for argv in self._argvs(key) for word in argv]
+        if above := next((word for word in words if word.split("/")[0] == ".."), ""):
+            way_out = "write {tox_root} and a path from there"
+            self.notes.lose(f"{self.where}: change_dir = {shown} and {above} ({way_out})")
+        below = plain.split("/")[1:] if plain.startswith(substitution.TMP) else []
+        return "/".join(["{tmp}", *(part for part in below if part)])
 
     def _variables(self) -> dict[str, str]:
         found = {}
