@@ -79,6 +79,8 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
             environ=machine.environ,
             redactor=machine.redactor,
             cpus=max(1, usable_cpus() // context.options.workers),
+            only=context.options.tests,
+            pytest_options=context.options.pytest_options,
         )
         return CellRunner(
             commands=commands, store=context.store, run=machine.run, inputs=lambda: context.project.inputs

@@ -22,6 +22,9 @@ class RunOptions:
     arguments: tuple[str, ...] = ()  # appended to the test command
     cells: str = ""  # an expression as for -k
     lock_file: Path | None = None  # of a plan that travels, in place of matrix.lock
+    plan_digest: str = ""  # of that plan
+    tests: tuple[str, ...] = ()  # only these tests, by their ids; () for all
+    pytest_options: str = ""  # further options of pytest, quoted as for a shell
     changed: str = ""  # a git revision: only the cells whose lock differs from it
     failed: bool = False  # only the cells that were not green when they last ran
     strategy: str = ""

@@ -22,7 +22,7 @@ from venvgrid.app.plan import make_plan
 from venvgrid.app.request import make_request
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
-from venvgrid.model import ExitStatus, Outcome, Stage, UsageError
+from venvgrid.model import ExitStatus, LockEntry, Outcome, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
 from venvgrid.running import loop
@@ -86,7 +86,7 @@ def run_grid(
 
 def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder]:
     """Perform a run and write down what became of it; return the report and the folder of the run."""
-    front, builder = context.front, report.ReportBuilder()
+    front, builder, entries = context.front, report.ReportBuilder(), dict[str, LockEntry]()
     with using_environments(context), directories.scratch(context.root):
         own_folders.sweep(context.environments)
         _ = context.project.inputs  # as they are before anything is built
@@ -99,13 +99,17 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
             front.progress(expected) as show,
             journal.Journal(folder.events) as write,
         ):
-            for event in _perform(context, replace(request, run=folder.id), folder):
+            for event in _perform(context, replace(request, run=folder.id), folder, entries):
                 write(event)
                 builder.add(event)
                 show(event)
         finished = context.result_cache.complete(builder.report())
         finished = replace(finished, before=history.before(context.root, finished))
         write_atomic(folder.path / "results.json", json.dumps(document.to_results(finished), indent=1) + "\n")
+        if any(cell.outcome.is_red for cell in finished.cells):
+            from venvgrid.app.capsules import leaving  # noqa: PLC0415  (most runs have no red cell)
+
+            leaving.leave(context, finished, entries, folder)
         run_folders.prune(context.root, keep=KEEP_RUNS)
         context.machine.packages.settle()
         context.machine.packages.tidy(time.time())
@@ -132,8 +136,10 @@ def trial(context: RunContext, plan: Plan, *, until: Stage = Stage.TEST) -> Repo
     return finished
 
 
-def _perform(context: RunContext, request: RunRequest, folder: RunFolder) -> Iterator[Event]:
-    """Yield the events of a run, without secrets; the front end may stop it."""
+def _perform(
+    context: RunContext, request: RunRequest, folder: RunFolder, entries: dict[str, LockEntry] | None = None
+) -> Iterator[Event]:
+    """Yield the events of a run, without secrets; the front end may stop it. `entries` gets those of the lock."""
     redactor, worker = context.machine.redactor, assembly.make_worker(context, folder.path)
     executor = ThreadExecutor(worker.execute, Slots.for_workers(request.workers), context.machine.cancellation)
     scheduler = Scheduler(
@@ -150,6 +156,8 @@ def _perform(context: RunContext, request: RunRequest, folder: RunFolder) -> Ite
 
     with context.front.listening(stop):
         yield from redactor.events(loop.run(scheduler, executor))
+    if entries is not None:
+        entries.update(scheduler.state.entries)
 
 
 def _why_again(context: RunContext, cell: str) -> str:

@@ -19,6 +19,7 @@ from venvgrid.model import (
     Event,
     ExitStatus,
     InfrastructureError,
+    Outcome,
     RunFinished,
     RunStarted,
     Status,
@@ -30,6 +31,7 @@ from venvgrid.planning import packing
 from venvgrid.project import repository
 from venvgrid.resolving import lockfile
 from venvgrid.results import journal, plan_file, records, report
+from venvgrid.results.capsules import capsule
 from venvgrid.results.exit_status import exit_status
 from venvgrid.storage import digests
 from venvgrid.storage.atomic import write_atomic
@@ -103,7 +105,7 @@ def run_part(
         UsageError: the plan is not of this configuration and these sources.
     """
     with _unpacked(plan) as lock:
-        wanted = replace(options, locked=True, lock_file=lock, strategy=plan.plan.strategy)
+        wanted = replace(options, locked=True, lock_file=lock, strategy=plan.plan.strategy, plan_digest=plan.digest)
         config = read_config(source, wanted, front, grid=plan.grid).config
         context = RunContext(config=config, options=wanted, front=front)
         _check(context, plan)
@@ -186,9 +188,20 @@ def write_merged(merged: Merged, folder: Path) -> Report:
                 (folder / log).write_bytes(content)
     except OSError as error:
         raise InfrastructureError(f"{error.filename}: {error.strerror or error}") from error
+    _write_capsules(merged, folder)
     write_atomic(folder / records.EVENTS, b"".join(map(journal.encode, events)))
     write_atomic(folder / records.RESULTS, json.dumps(document.to_results(finished), indent=1) + "\n")
     return finished
+
+
+def _write_capsules(merged: Merged, folder: Path) -> None:
+    """Write the capsules of the red cells."""
+    for cell, record in merged.sources.items():
+        name = f"{capsule.FOLDER}/{capsule.file_name(cell)}"
+        is_red = Outcome(merged.chosen[cell]["outcome"]).is_red and capsule.is_cell(cell)
+        if content := record.read(name) if is_red else b"":
+            (folder / capsule.FOLDER).mkdir(exist_ok=True)
+            write_atomic(folder / name, content)
 
 
 def _events(merged: Merged) -> Iterator[Event]:

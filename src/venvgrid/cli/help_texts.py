@@ -14,7 +14,7 @@ examples:
 
 exit status: 0 every cell that can exist passed; 1 a test outcome is red; 2 usage or configuration;
 3 no test is red, but a cell could not be built or resolved, or lacks its interpreter; 4 nothing to run;
-130 interrupted; 70 a bug in venvgrid"""
+5 cannot tell; 130 interrupted; 70 a bug in venvgrid"""
 EXPRESSIONS = """\
 expressions of -k:
   py3.12-numpy2.0                    one cell, by its id
@@ -47,6 +47,13 @@ examples:
   venvgrid ci github --shards 12     more test jobs; the file stays as it is when the grid changes
   venvgrid ci github --check         is the file what would be written? for a pre-commit hook
   venvgrid ci gitlab -o .gitlab/venvgrid.yml"""
+REPRODUCE_EXAMPLES = """\
+examples:
+  venvgrid reproduce py3.13-numpy2.0.capsule               in a clone of the project
+  venvgrid reproduce artifact.zip --with py3.13-numpy2.0   one of many
+  venvgrid reproduce https://example.org/py3.13.capsule
+
+exit status: 0 reproduced; 1 another failure; 5 passes here; 3 it could not be run here; 2 the capsule is refused"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot

@@ -31,7 +31,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
-SCHEMAS = ("config", "results", "events", "plan")
+SCHEMAS = ("config", "results", "events", "plan", "capsule")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
@@ -61,6 +61,7 @@ def build() -> Parser:
     _add_report(commands)
     _add_shards(commands)
     _add_ci(commands)
+    _add_reproduce(commands)
     _add_environments(commands)
     _add_helpers(commands)
     return parser
@@ -184,6 +185,21 @@ def _add_ci(commands: Commands[Parser]) -> None:
         action.add_argument(
             "--force", action="store_true", help="replace a file that venvgrid did not write, or that was edited"
         )
+
+
+def _add_reproduce(commands: Commands[Parser]) -> None:
+    summary = "run the red cell of a capsule here, and compare the failure"
+    parser = command(commands, "reproduce", summary, help_texts.REPRODUCE_EXAMPLES)
+    parser.add_argument("capsule", metavar="CAPSULE", help="a capsule; a file, archive or folder with some; an address")
+    parser.add_argument("--with", dest="cell", metavar="CELL", help="the cell, where there are several capsules")
+    parser.add_argument(
+        "--patch", action="store_true", help="apply the changes that the capsule brings, to a copy: they are code"
+    )
+    parser.add_argument("--commands", action="store_true", help="only print the three commands without venvgrid")
+    parser.add_argument(
+        "--offline", action="store_true", help="no network: only the caches, and the wheels that the capsule brings"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 
 
 def _add_environments(commands: Commands[Parser]) -> None:

@@ -41,7 +41,7 @@ ID_LIMIT = 1 << 14  # characters
 TEXT_LIMIT = 25_000
 
 
-def switch_on(
+def switch_on(  # noqa: PLR0913  (each is a part of the specification)
     folder: Path,
     *,
     prefix: str,
@@ -51,6 +51,7 @@ def switch_on(
     options: str = "",
     user_env: Mapping[str, str] = EMPTY,
     limit: float | None = None,
+    only: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; return the variables to add to the command's environment.
 
@@ -62,6 +63,7 @@ def switch_on(
         project: the name of the project under test, and its importable names.
         options: further options for pytest, quoted as for a shell; nested pytest runs do not get them.
         user_env: the other variables of the command; its PYTEST_ADDOPTS and PYTHONPATH stay in force.
+        only: the ids of the tests to run; () for all.
         limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 
     Raises:
@@ -82,6 +84,7 @@ def switch_on(
         "modules": {key: list(value) for key, value in (modules or {}).items()},
         "project": {"name": name, "modules": list(names)},
         "options": options,
+        "only": list(only),
         "stacks": str(folder / STACKS),
         "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }

@@ -33,6 +33,23 @@ _SECRET_NAME = re.compile(
 # Up to the last "@" before the host ends: user names may hold one. No scheme in the pattern: so it stays linear.
 _USER_INFO = re.compile(r"(?<=://)[^\s/?#\"<>\\]+(?=@)")
 _CREDENTIALS = re.compile(r"(\w+)://([^\s/?#\"<>\\]+)@")
+# Secrets that no variable holds: keys by their form, and what is assigned to a telling name.
+_KEYS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:gh[pousr]_|github_pat_|glpat-|pypi-Ag|xox[abpr]-|AKIA|sk-)[\w-]{12}"
+    r"|[\w-]*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)[\w-]*[\"']?"
+    r"\s*[:=]\s*[\"']?[^\s\"'()\[\]{},]{8}",
+    re.IGNORECASE,
+)
+
+
+def may_hold_secret(text: str) -> bool:
+    """Return whether a text has the form of a key, assigns to a name like TOKEN, or has a URL with a password."""
+    return _KEYS.search(text) is not None or redact(text) != text
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a variable of this name is taken for a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def redact(text: str) -> str:

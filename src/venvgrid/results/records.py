@@ -8,6 +8,7 @@ the shard and the attempt, and holds the digest of each other file that decides 
     results.json   the results of the shard's cells
     events.jsonl   its journal
     logs/CELL.log  what the tests printed
+    capsules/CELL.capsule  what runs a red cell elsewhere
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.model import UsageError
 from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file
+from venvgrid.results.capsules import capsule
 from venvgrid.storage import digests
 from venvgrid.storage.atomic import write_atomic, write_whole
 
@@ -104,6 +106,8 @@ def pack(folder: Path, file: Path) -> None:
             archive.write(folder / name, name)
         for log in sorted((folder / "logs").glob("*.log")):
             archive.write(log, f"logs/{log.name}")
+        for left in sorted((folder / capsule.FOLDER).glob(f"*{capsule.SUFFIX}")):
+            archive.write(left, f"{capsule.FOLDER}/{left.name}")
     write_atomic(file, buffer.getvalue())
 
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class CellCommands:
     """Makes the commands of cells. `root` is `.venvgrid`, `folder` the run's; `arguments` are appended to the command.
 
-    `cpus` is how many each of the cells that run at once may use.
+    `cpus` is how many each of the cells that run at once may use. `only` are the ids of the tests to run, () for all.
+    `pytest_options` are further ones, quoted as for a shell.
     """
 
     config: Config
@@ -40,6 +41,8 @@ class CellCommands:
     environ: Mapping[str, str]
     redactor: Redactor
     cpus: int = 1
+    only: tuple[str, ...] = ()
+    pytest_options: str = ""
 
     def tests(self, task: TestTask, env: Mapping[str, str]) -> Command:
         """Return the test command of a cell."""
@@ -99,9 +102,10 @@ class CellCommands:
             prefix=str(task.environment.path),
             distributions=self.axis_packages(),
             project=(task.project.metadata.name, task.project.modules) if task.project else None,
-            options=f"-o {cache}",
+            options=f"-o {cache} {self.pytest_options}".strip(),
             user_env=child,
             limit=self.config.test.timeout,
+            only=self.only,
         )
 
     def report_file(self, task: TestTask) -> Path | None:

@@ -19,6 +19,20 @@ class Selection(object):
     """Notes the tests that a session leaves out, and those that fail before other plugins run them again."""
 
     deselected = 0
+    only = ()  # ids of the tests that run, where not all do
+
+    @hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        if self.only:
+            chosen = [item for item in items if self.is_wanted(to_text(item.nodeid))]
+            others = [item for item in items if item not in chosen]
+            items[:] = chosen
+            if others:
+                config.hook.pytest_deselected(items=others)
+
+    def is_wanted(self, name):
+        """Tests that are installed are named without the place of their environment."""
+        return any(name == one or (one.startswith("site-packages") and name.endswith("/" + one)) for one in self.only)
 
     @hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_makereport(self, item, call):
@@ -51,6 +65,7 @@ class Worker(Selection):
     def __init__(self, spec, name):
         self.spec = spec
         self.name = name
+        self.only = spec.get("only") or ()
         self.writer = Writer(spec["stream"], name)
         self.writer.add(session_record(name))
         self.stacks = Stacks(spec)
@@ -74,6 +89,7 @@ class Run(Selection):
 
     def __init__(self, switch, rootdir):
         self.switch = switch
+        self.only = switch.spec.get("only") or ()
         self.writer = switch.writer
         self.rootdir = rootdir
         self.running = {}

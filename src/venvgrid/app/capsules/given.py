@@ -1,0 +1,37 @@
+"""The variables that the tests of a cell got from the machine, and which of their values may be told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.processes import redaction, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvgrid.model import Cell, Config, Interpreter
+    from venvgrid.processes.redaction import Redactor
+
+MAX_VALUE = 1_000  # characters
+# Variables whose values say who and where, not how: they differ everywhere, and are nobody's business.
+PERSONAL = re.compile(
+    r"HOME|USER(?:NAME|PROFILE|DOMAIN)?|LOGNAME|SHELL|PATH|TMPDIR|TEMP|TMP|XDG_.*|.*DISPLAY|XAUTHORITY|.*_PROXY"
+    r"|SSL_.*|.*_CERT(?:_FILE)?|.*_CA_BUNDLE|.*APPDATA|HOMEDRIVE|HOMEPATH|COMPUTERNAME|ALLUSERSPROFILE|PUBLIC",
+    re.IGNORECASE,
+)
+
+
+def given(config: Config, environ: Mapping[str, str], cell: Cell, interpreter: Interpreter) -> dict[str, str]:
+    """Return the variables of the tests of a cell, but those that venvgrid makes for each run."""
+    extra = {**config.test.env, **cell.variables}
+    prefix = Path(interpreter.executable).parent.parent
+    found = variables.child_environment(environ, pass_env=config.test.pass_env, extra=extra, prefix=prefix)
+    return {name: value for name, value in found.items() if name != "VIRTUAL_ENV"}
+
+
+def hides(name: str, value: str, redactor: Redactor) -> bool:
+    """Return whether the value of a variable is not told: it may be a secret, is personal, or very long."""
+    is_secret = redaction.is_secret_name(name) or redactor.text(value) != value or redaction.may_hold_secret(value)
+    return is_secret or PERSONAL.fullmatch(name) is not None or len(value) > MAX_VALUE

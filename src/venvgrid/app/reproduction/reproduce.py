@@ -1,0 +1,263 @@
+"""The use case "reproduce": the cell of a capsule is built and tested here, its failing tests first.
+
+It is a trial: it leaves no run behind. The commands, the variables and the requirements are those of the sources'
+own configuration. Of the capsule, only the locked distributions, the names of tests, the seed and a few harmless
+variables are used: nothing that it says is executed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.app.capsules import facts, given
+from venvgrid.app.context import RunContext
+from venvgrid.app.options import RunOptions
+from venvgrid.app.plan import choose_cells, make_plan
+from venvgrid.app.request import lock_digest
+from venvgrid.app.run import read_config, trial
+from venvgrid.config import config_file, loading
+from venvgrid.model import FrozenPolicy, InfrastructureError, UsageError
+from venvgrid.processes import variables
+from venvgrid.resolving import lock_check, lockfile
+from venvgrid.resolving.requirements import requirements_of
+from venvgrid.results.capsules import comparison
+from venvgrid.results.capsules.capsule import Python
+from venvgrid.results.capsules.comparison import Difference, Here, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.app.options import FrontEnd
+    from venvgrid.app.reproduction.checkout import Checkout
+    from venvgrid.model import Cell, CellResult, Config, Plan
+    from venvgrid.results.capsules.capsule import Capsule
+
+# Arguments of the run that are used again: they choose and show tests. All others could do something else.
+HARMLESS = re.compile(
+    r"-x|-s|-q+|-v+|-l|--exitfirst|--strict-markers|--strict-config|--tb=\w+|--maxfail=\d+|--durations=\d+|-n=?\w+"
+    r"|-p=?no:\w+|--randomly-seed=\d+|--run-?\w+|--color=\w+|(?!-)[\w./:\[\]-]+"
+)
+WITH_VALUE = frozenset({"-k", "-m", "-n", "-W"})
+# Variables of the capsule that are set here, by their values: locale, time zone, seed, and words for `pass-env`.
+LOCALE = re.compile(r"LANG|LANGUAGE|LC_[A-Z]+|TZ")
+LOCALE_VALUE = re.compile(r"[A-Za-z][\w.@:+-]*(?:/[A-Za-z_+-]+)*")
+VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")  # of an axis with a policy
+WORD = re.compile(r"[\w.,:=+-]{0,100}")
+OF_LOADERS = re.compile(r"LD_|DYLD_|PYTHON|_?VENVGRID_|PYTEST_", re.IGNORECASE)  # they choose the code that runs
+SEED = {"pytest-randomly": "--randomly-seed", "pytest-random-order": "--random-order-seed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """What became of a capsule here. `matched` counts its signatures that were seen; `whole`: all tests ran."""
+
+    verdict: Verdict
+    result: CellResult
+    matched: int = 0
+    whole: bool = False
+    differences: tuple[Difference, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def reproduce(made: Capsule, checkout: Checkout, front: FrontEnd, *, offline: bool = False) -> Reproduction:
+    """Test the cell of a capsule in sources: first the tests that failed, then all of them if those pass.
+
+    Raises:
+        UsageError, LockError, ConfigError: the capsule does not fit the sources.
+        InfrastructureError: this machine cannot have its distributions.
+    """
+    notes = list(checkout.notes)
+    front = replace(front, environ=_without_locale(made, front.environ))
+    with _locked(made) as lock:
+        options = _options(made, lock, offline=offline, notes=notes)
+        context = _context(made, checkout, options, front, lock)
+        if context.config.digest != made.config_digest:
+            notes.append(f"{context.config.file.name} is another than that of the capsule")
+        cell, plan = _plan(context, made)
+        _check_direct(context, cell, made)
+        result, is_whole = _tested(context, plan, made)
+        here = _here(context, made, cell, result, tuple(notes))
+    return Reproduction(
+        verdict=comparison.verdict(made, result),
+        result=result,
+        matched=len(made.signatures & {item.signature for item in result.failures}),
+        whole=is_whole,
+        differences=comparison.differences(made, here),
+        notes=tuple(notes),
+    )
+
+
+def _tested(context: RunContext, plan: Plan, made: Capsule) -> tuple[CellResult, bool]:
+    """Return the result of the failing tests; of all tests if they pass or cannot be chosen."""
+    if made.failing_tests and context.config.test.reports == "pytest":
+        chosen = replace(context, options=replace(context.options, tests=made.failing_tests))
+        (result,) = trial(chosen, plan).cells
+        if comparison.verdict(made, result) in {Verdict.REPRODUCED, Verdict.UNKNOWN}:
+            return result, False
+        context.front.notify("the tests that failed do not fail so alone: all tests of the cell are run")
+    (result,) = trial(context, plan).cells
+    return result, True
+
+
+def _options(made: Capsule, lock: Path, *, offline: bool, notes: list[str]) -> RunOptions:
+    arguments, left_out = harmless(made.arguments)
+    if left_out:
+        notes.append(f"arguments of the run that are not used here: {shlex.join(left_out)}")
+    names = {item.name for item in made.lock.distributions}
+    seeds = [f"{option}={made.order.seed}" for name, option in SEED.items() if name in names and made.order.seed]
+    return RunOptions(
+        arguments=arguments,
+        lock_file=lock,
+        locked=True,
+        offline=offline,
+        run_unchanged=True,
+        pytest_options=" ".join(seeds),
+    )
+
+
+def harmless(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the arguments that only choose or show tests, and the others."""
+    kept: list[str] = []
+    left_out: list[str] = []
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        if word in WITH_VALUE and words:
+            kept += [word, words.pop(0)]
+        elif HARMLESS.fullmatch(word) and ".." not in word and not word.startswith("/"):
+            kept.append(word)
+        else:
+            left_out.append(word)
+    return tuple(kept), tuple(left_out)
+
+
+def _without_locale(made: Capsule, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's variables without those of locale and time zone that the tests of the capsule did not have."""
+    return {name: value for name, value in environ.items() if not LOCALE.fullmatch(name) or name in made.passed}
+
+
+def taken(made: Capsule, config: Config) -> dict[str, str]:
+    """Return the variables of the capsule that its tests get here: those that can do no harm, by name and value."""
+    return {name: value for name, value in made.passed.items() if _is_taken(name, value, config)}
+
+
+def _is_taken(name: str, value: str, config: Config) -> bool:
+    if LOCALE.fullmatch(name):
+        return LOCALE_VALUE.fullmatch(value) is not None and ".." not in value
+
+    def is_passed(patterns: tuple[str, ...]) -> bool:
+        found = variables.child_environment({name: value}, pass_env=patterns, extra={}, prefix=Path())
+        return name in found and name not in {"PATH", "VIRTUAL_ENV"}
+
+    if name == "PYTHONHASHSEED":
+        return is_passed(config.test.pass_env) and value.isdigit() and value.isascii()
+    is_asked_for = is_passed(config.test.pass_env) and not is_passed(())
+    return is_asked_for and not OF_LOADERS.match(name) and WORD.fullmatch(value) is not None
+
+
+@contextmanager
+def _locked(made: Capsule) -> Iterator[Path]:
+    """Yield the place for the lock of a capsule."""
+    with tempfile.TemporaryDirectory(prefix="venvgrid-capsule-") as folder:
+        yield Path(folder, f"{made.cell}.lock")
+
+
+def _context(made: Capsule, checkout: Checkout, options: RunOptions, front: FrontEnd, lock: Path) -> RunContext:
+    """Return the context of a trial, and write the lock of the capsule for it."""
+    file = checkout.root / made.sources.config
+    if not file.is_file():
+        raise UsageError(f"{file} does not exist; the capsule was made with it")
+    source = config_file.find(file, cwd=checkout.root)
+    # Axes with a policy have the value of the cell, whatever the policy would give today.
+    policies = {axis.name: axis.policy for axis in loading.build(source, grid=made.grid).axes if axis.policy}
+    frozen = {
+        name: FrozenPolicy(policy=policy, values=(made.axes[name],))
+        for name, policy in policies.items()
+        if VALUE.fullmatch(made.axes.get(name, ""))
+    }
+    lock.write_text(lockfile.render(_lock(made, "", frozen)), encoding="utf-8")
+    config = read_config(source, options, front, grid=made.grid).config
+    config = replace(config, test=replace(config.test, retries=0, env={**taken(made, config), **config.test.env}))
+    context = RunContext(config=config, options=options, front=front)
+    lock.write_text(lockfile.render(_lock(made, lock_digest(context), frozen)), encoding="utf-8")
+    return context
+
+
+def _lock(made: Capsule, digest: str, frozen: Mapping[str, FrozenPolicy]) -> lockfile.Lock:
+    """Return a lock of the one cell. Raises UsageError if it would not be one."""
+    locked = lockfile.LockedEnvironment(
+        python=made.python.version,
+        implementation=made.python.implementation,
+        platform=made.python.platform,
+        as_of=made.lock.as_of,
+        notes=made.lock.notes,
+        distributions=made.lock.distributions,
+    )
+    if wrong := lock_check.malformed(locked.distributions):
+        raise UsageError(f"the capsule is refused: {wrong}")
+    name = lockfile.name_of(locked)
+    return lockfile.Lock(
+        digest=digest,
+        cells={made.cell: name},
+        environments={name: locked},
+        chosen=(dict(made.axes),),
+        frozen=frozen,
+    )
+
+
+def _plan(context: RunContext, made: Capsule) -> tuple[Cell, Plan]:
+    """Return the cell, as the configuration here has it, and a plan of it alone."""
+    quiet = replace(context.front, notify=lambda _text: None)
+    planned = make_plan(replace(context, front=quiet))
+    chosen = choose_cells(planned, lambda cell: cell.id == made.cell and dict(cell.axes) == dict(made.axes))
+    if not chosen.cells:
+        raise UsageError(f"{context.config.file.name} has no cell {made.cell} with these values")
+    cell = chosen.cells[0].cell
+    interpreter = context.machine.interpreters.choose([cell.axes["python"]])[cell.axes["python"]]
+    if not isinstance(interpreter, str) and interpreter.platform != made.python.platform:
+        raise InfrastructureError(
+            f"the distributions of the capsule are for {made.python.platform}, and this is {interpreter.platform}; "
+            f"type the command on such a machine, or in a container of it"
+        )
+    return cell, chosen
+
+
+def _check_direct(context: RunContext, cell: Cell, made: Capsule) -> None:
+    """Check that each address from which something would be installed is one that the sources name themselves."""
+    needs = requirements_of(context.config, cell, context.project.groups)
+    metadata = context.project.metadata
+    lines = [*needs.pins, *needs.requires, *(metadata.requires if metadata else ())]
+    for item in made.lock.distributions:
+        if item.direct and not any(item.direct in line for line in lines):
+            raise UsageError(
+                f"the capsule is refused: it would install {item.name} from {item.direct:.200}, which the project does "
+                f"not name"
+            )
+
+
+def _here(context: RunContext, made: Capsule, cell: Cell, result: CellResult, notes: tuple[str, ...]) -> Here:
+    machine, interpreter = facts.of_machine(context.machine.environ), result.interpreter
+    if interpreter is None:
+        return Here(machine=machine, sources=notes)
+    got = given.given(context.config, context.machine.environ, cell, interpreter)
+    told = facts.of_interpreter(interpreter.executable, got, context.machine.run)
+    described = {item.name: getattr(interpreter, item.name) for item in fields(Python) if item.name != "facts"}
+    redactor, assigned = context.machine.redactor, {*made.assigned, *cell.variables}
+    return Here(
+        python=Python(**described, facts={name: item for name, item in told.items() if name not in facts.OF_MACHINE}),
+        packages=result.packages,
+        passed={
+            name: value
+            for name, value in got.items()
+            if name not in assigned and not given.hides(name, value, redactor)
+        },
+        names=frozenset(got),
+        machine={**machine, **{name: told[name] for name in facts.OF_MACHINE if name in told}},
+        sources=notes,
+    )
