@@ -40,6 +40,7 @@ class RunContext:
     options: RunOptions
     front: FrontEnd
     refresh: bool = False
+    wheels: Path | None = None  # a folder for the project's wheels, in place of the user's cache
     answer_files: dict[str, Path] = field(default_factory=dict)  # by lock entry: where its resolution is cached
 
     releases: dict[str, tuple[Release, ...] | None] = field(default_factory=dict)  # in the index, of what it lacks
@@ -91,7 +92,8 @@ class RunContext:
         """The wheels of the project under test."""
         state, mode = self.project, self.config.project.install
         shared = not state.depends_on_python
-        return self.machine.wheel_cache(state.build, mode, shared=shared, fresh=self.options.fresh)
+        fresh = self.options.fresh
+        return self.machine.wheel_cache(state.build, mode, shared=shared, fresh=fresh, folder=self.wheels)
 
     def _wheels_of(self, folder: Path) -> WheelCache:
         sources = BuildSources(folder, self.machine.tools.environ)

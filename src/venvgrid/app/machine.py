@@ -78,11 +78,16 @@ class Machine:
             offline=self.offline,
         )
 
-    def wheel_cache(self, sources: BuildSources, mode: InstallMode, *, shared: bool, fresh: bool) -> WheelCache:
-        """Return the cache of a project's wheels; `shared`: one wheel serves all interpreters."""
+    def wheel_cache(
+        self, sources: BuildSources, mode: InstallMode, *, shared: bool, fresh: bool, folder: Path | None = None
+    ) -> WheelCache:
+        """Return the cache of a project's wheels; `shared`: one wheel serves all interpreters.
+
+        `folder` stands in for the one in the user's cache.
+        """
         return WheelCache(
             sources=sources,
-            folder=self.cache / "projects" / directories.file_name(sources.project.name),
+            folder=folder or self.cache / "projects" / directories.file_name(sources.project.name),
             mode=mode,
             installer_for=self.tools.installer_for,
             shared=shared,

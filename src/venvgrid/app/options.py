@@ -23,6 +23,7 @@ class RunOptions:
     cells: str = ""  # an expression as for -k
     lock_file: Path | None = None  # of a plan that travels, in place of matrix.lock
     plan_digest: str = ""  # of that plan
+    with_wheels: bool = False  # capsules of red cells hold the wheels
     tests: tuple[str, ...] = ()  # only these tests, by their ids; () for all
     pytest_options: str = ""  # further options of pytest, quoted as for a shell
     changed: str = ""  # a git revision: only the cells whose lock differs from it

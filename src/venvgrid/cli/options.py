@@ -66,6 +66,7 @@ def run_options(arguments: argparse.Namespace, terminal: Terminal) -> RunOptions
         locked=given("locked", default=False) or bool(given("changed", "")),
         offline=given("offline", default=False),
         no_build=given("no_build", default=False),
+        with_wheels=given("with_wheels", default=False),
         fail_fast=given("fail_fast", default=False),
         strict=given("strict", default=False),
         skip_missing=getattr(arguments, "skip_missing_interpreters", None),

@@ -110,6 +110,9 @@ def _add_run(commands: Commands[Parser]) -> None:
         metavar="FORMAT=FILE",
         help=f"also write a report: {', '.join(FORMATS)}; github alone: the step's summary and annotations",
     )
+    parser.add_argument(
+        "--with-wheels", action="store_true", help="capsules of red cells hold the wheels, for `reproduce --offline`"
+    )
     parser.add_argument("--plan", metavar="FILE", help="run a plan of `venvgrid plan -o`, and resolve nothing")
     parser.add_argument("--shard", metavar="M/N", help="only part M of N of the plan, packed by time")
     parser.add_argument("--record", metavar="FILE", help="with --plan: leave one file for merge and gate")

@@ -168,10 +168,15 @@ def requirement_files(request: ResolveRequest) -> Iterator[Path]:
 
 def requirement_lines(request: InstallRequest) -> list[str]:
     """Return the lines of a requirements file with exact versions and all known hashes."""
+    return locked_lines(request.distributions)
+
+
+def locked_lines(distributions: Iterable[Distribution]) -> list[str]:
+    """Return the lines of a requirements file for locked distributions."""
     return [
         f"{item.name}{f' @ {item.direct}' if item.direct else f'=={item.version}'}"
         + "".join(f" --hash={value}" for value in item.hashes)
-        for item in request.distributions
+        for item in distributions
     ]
 
 

@@ -29,6 +29,7 @@ from venvgrid.installers.base import (
     binary_options,
     direct_url,
     failure,
+    locked_lines,
     requirement_files,
     requirement_lines,
     unfinished,
@@ -111,6 +112,21 @@ class Pip:
         arguments += ["--no-index"] if offline else []
         completed = self._start(interpreter, interpreter.executable, arguments, source, BUILD_TIMEOUT, supervised=True)
         return _failure(completed, "pip wheel")
+
+    def download(
+        self, distributions: tuple[Distribution, ...], target: Path, interpreter: Interpreter, indexes: tuple[str, ...]
+    ) -> str:
+        """Download the wheels of locked distributions, each with one of its hashes; return "" or why not."""
+        with tempfile.TemporaryDirectory(prefix="venvgrid-download-") as folder:
+            file = Path(folder, "requirements.txt")
+            file.write_text("".join(f"{line}\n" for line in locked_lines(distributions)), encoding="utf-8")
+            arguments = ["download", *QUIET, "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+            arguments += ["--dest", str(target), "-r", str(file)]
+            # Addresses may hold passwords, which everybody can read in the arguments of a process.
+            env = {**self.environ, "PIP_EXTRA_INDEX_URL": " ".join(indexes)} if indexes else self.environ
+            pip = replace(self, environ=env)
+            completed = pip._start(interpreter, interpreter.executable, arguments, Path(folder), INSTALL_TIMEOUT)  # noqa: SLF001
+        return _failure(completed, "pip download")
 
     def _dry_run(self, request: ResolveRequest, here: Path, version: tuple[int, int]) -> ResolveResult:
         arguments = ["install", *QUIET, "--progress-bar", "off", "--dry-run", "--ignore-installed"]

@@ -82,6 +82,21 @@ class WheelCache:
         """
         return self._find(interpreter, self.sources.digest) or self._build(interpreter)
 
+    def put(self, wheel: Path, interpreter: Interpreter) -> None:
+        """Keep a wheel of the sources that was built elsewhere. Raises ProjectError if it is none, or of another name.
+
+        Only for a cache of one use: it stands for what this machine would build.
+        """
+        found = read_wheel(wheel)
+        seal = {
+            "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+            "built-in": str(wheel.parent),
+            "venvgrid": __version__,
+            "wheel": serialization.to_plain(found),
+        }
+        target = self.folder / self.sources.digest / self.mode.value / _name(interpreter) / wheel.name
+        _store(wheel, target, json.dumps(seal))
+
     def _find(self, interpreter: Interpreter, digest: str) -> Wheel | None:
         for path in sorted((self.folder / digest / self.mode.value).glob("*/*.whl")):
             is_own = path.parent.name == _name(interpreter)

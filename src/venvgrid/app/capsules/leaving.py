@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.app.capsules import facts, given, repository_state
+from venvgrid.app.capsules import facts, given, repository_state, wheels
 from venvgrid.model import Cell, InfrastructureError
 from venvgrid.model.version import __version__
 from venvgrid.outcomes import signatures
@@ -43,10 +44,14 @@ def leave(context: RunContext, report: Report, entries: Mapping[str, LockEntry],
         return
     packer = _Packer(context=context, report=report)
     try:
-        (folder.path / capsule.FOLDER).mkdir(exist_ok=True)
-        for cell in red:
-            made = packer.pack(cell, entries[cell.id], folder)
-            write_atomic(folder.path / capsule.FOLDER / capsule.file_name(cell.id), capsule.render(made))
+        with tempfile.TemporaryDirectory(prefix="venvgrid-wheels-") as place:
+            (folder.path / capsule.FOLDER).mkdir(exist_ok=True)
+            for cell in red:
+                entry = entries[cell.id]
+                made = packer.pack(cell, entry, folder)
+                fetched = wheels.fetch(context, entry, Path(place)) if context.options.with_wheels else None
+                content = wheels.packed(made, fetched) if fetched else capsule.render(made)
+                write_atomic(folder.path / capsule.FOLDER / capsule.file_name(cell.id), content)
     except (OSError, InfrastructureError) as error:
         context.front.notify(f"warning: no capsule was left: {error}")
 

@@ -119,7 +119,7 @@ def _notes(sources: Sources, root: Path, *, with_patch: bool) -> tuple[str, ...]
     if not other:
         return ()
     more = f" and {len(other) - MAX_NAMED} more" if len(other) > MAX_NAMED else ""
-    told = f"{', '.join(other[:MAX_NAMED])}{more} had other contents there than in the commit"
+    told = f"{', '.join(other[:MAX_NAMED])}{more} was changed there, or is not in the commit"
     if with_patch:
         return (f"{told}, also after the patch",)
     if sources.patch:

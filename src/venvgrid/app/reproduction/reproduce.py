@@ -24,11 +24,13 @@ from venvgrid.app.run import read_config, trial
 from venvgrid.config import config_file, loading
 from venvgrid.model import FrozenPolicy, InfrastructureError, UsageError
 from venvgrid.processes import variables
+from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.resolving.requirements import requirements_of
-from venvgrid.results.capsules import comparison
+from venvgrid.results.capsules import comparison, plain
 from venvgrid.results.capsules.capsule import Python
 from venvgrid.results.capsules.comparison import Difference, Here, Verdict
+from venvgrid.running.cell_command import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,9 +43,11 @@ if TYPE_CHECKING:
 # Arguments of the run that are used again: they choose and show tests. All others could do something else.
 HARMLESS = re.compile(
     r"-x|-s|-q+|-v+|-l|--exitfirst|--strict-markers|--strict-config|--tb=\w+|--maxfail=\d+|--durations=\d+|-n=?\w+"
-    r"|-p=?no:\w+|--randomly-seed=\d+|--run-?\w+|--color=\w+|(?!-)[\w./:\[\]-]+"
+    r"|-pno:\w+|--run-?\w+|--color=\w+"
 )
-WITH_VALUE = frozenset({"-k", "-m", "-n", "-W"})
+# Old pytests evaluate expressions: no calls in them.
+WITH_VALUE = {"-k": re.compile(r"(?:(?<!\w)\(|(?!__)[\w .:\[\])-])*"), "-m": re.compile(r"(?:(?<!\w)\(|(?!__)[\w )])*")}
+WITH_VALUE |= {"-n": re.compile(r"\w+"), "-p": re.compile(r"no:\w+")}
 # Variables of the capsule that are set here, by their values: locale, time zone, seed, and words for `pass-env`.
 LOCALE = re.compile(r"LANG|LANGUAGE|LC_[A-Z]+|TZ")
 LOCALE_VALUE = re.compile(r"[A-Za-z][\w.@:+-]*(?:/[A-Za-z_+-]+)*")
@@ -51,6 +55,20 @@ VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")  # of an axis with a policy
 WORD = re.compile(r"[\w.,:=+-]{0,100}")
 OF_LOADERS = re.compile(r"LD_|DYLD_|PYTHON|_?VENVGRID_|PYTEST_", re.IGNORECASE)  # they choose the code that runs
 SEED = {"pytest-randomly": "--randomly-seed", "pytest-random-order": "--random-order-seed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheels:
+    """The wheels of a complete capsule: a folder with those of distributions, and the project's."""
+
+    folder: Path
+    project: tuple[Path, ...] = ()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that make uv and pip install from the folder alone."""
+        place = str(self.folder)
+        return {"UV_FIND_LINKS": place, "PIP_FIND_LINKS": place, "UV_NO_INDEX": "1", "PIP_NO_INDEX": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +80,27 @@ class Reproduction:
     matched: int = 0
     whole: bool = False
     differences: tuple[Difference, ...] = ()
-    notes: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
 
 
-def reproduce(made: Capsule, checkout: Checkout, front: FrontEnd, *, offline: bool = False) -> Reproduction:
+def reproduce(
+    made: Capsule, checkout: Checkout, front: FrontEnd, *, offline: bool = False, wheels: Wheels | None = None
+) -> Reproduction:
     """Test the cell of a capsule in sources: first the tests that failed, then all of them if those pass.
+
+    `wheels` are those that the capsule brings: they are code, and used only if the caller trusts it.
 
     Raises:
         UsageError, LockError, ConfigError: the capsule does not fit the sources.
         InfrastructureError: this machine cannot have its distributions.
     """
     notes = list(checkout.notes)
-    front = replace(front, environ=_without_locale(made, front.environ))
+    front = replace(front, environ={**_without_locale(made, front.environ), **(wheels.variables if wheels else {})})
     with _locked(made) as lock:
         options = _options(made, lock, offline=offline, notes=notes)
         context = _context(made, checkout, options, front, lock)
+        if wheels is not None and wheels.project:
+            context = _with_wheel(context, made, wheels, lock.parent)
         if context.config.digest != made.config_digest:
             notes.append(f"{context.config.file.name} is another than that of the capsule")
         cell, plan = _plan(context, made)
@@ -89,8 +113,29 @@ def reproduce(made: Capsule, checkout: Checkout, front: FrontEnd, *, offline: bo
         matched=len(made.signatures & {item.signature for item in result.failures}),
         whole=is_whole,
         differences=comparison.differences(made, here),
-        notes=tuple(notes),
+        plain=_plain(context, made, cell),
     )
+
+
+def _plain(context: RunContext, made: Capsule, cell: Cell) -> tuple[str, ...]:
+    """Return the commands without venvgrid; what they run and set is what the configuration says, not the capsule."""
+    test = context.config.test
+    assigned = {name: value for name, value in test.env.items() if name not in made.passed} | cell.variables
+    known = replace(made, command=fill(test.command, cell, "python"), arguments=(), assigned=assigned)
+    return plain.commands(known) if made.requirements else ()
+
+
+def _with_wheel(context: RunContext, made: Capsule, wheels: Wheels, folder: Path) -> RunContext:
+    """Return the context with the project's wheel of the capsule, in a cache that ends with the trial."""
+    found = replace(context, wheels=folder / "project")
+    python = made.axes.get("python", "")
+    interpreter = found.machine.interpreters.choose([python])[python] if python else ""
+    if not isinstance(interpreter, str):
+        try:
+            found.project_wheels.put(wheels.project[0], interpreter)
+        except ProjectError as error:
+            raise UsageError(f"the capsule is refused: its wheel of the project is damaged: {error}") from error
+    return found
 
 
 def _tested(context: RunContext, plan: Plan, made: Capsule) -> tuple[CellResult, bool]:
@@ -128,12 +173,14 @@ def harmless(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ..
     words = list(arguments)
     while words:
         word = words.pop(0)
-        if word in WITH_VALUE and words:
+        if word in WITH_VALUE and words and WITH_VALUE[word].fullmatch(words[0]):
             kept += [word, words.pop(0)]
-        elif HARMLESS.fullmatch(word) and ".." not in word and not word.startswith("/"):
+        elif HARMLESS.fullmatch(word):
             kept.append(word)
         else:
             left_out.append(word)
+            if word.startswith("-") and "=" not in word and words and not words[0].startswith("-"):
+                left_out.append(words.pop(0))  # it may be its value
     return tuple(kept), tuple(left_out)
 
 

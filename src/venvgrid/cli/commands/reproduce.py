@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.reproduction import download
 from venvgrid.app.reproduction.checkout import Checkouts
-from venvgrid.app.reproduction.reproduce import reproduce
+from venvgrid.app.reproduction.reproduce import Wheels, reproduce
 from venvgrid.cli import options
 from venvgrid.model import ExitStatus
 from venvgrid.processes import runner
@@ -42,10 +43,14 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.data("\n".join(made.plain or ("the capsule holds no commands: it would be too large",)))
         return ExitStatus.PASSED
     front = options.front_end(arguments, terminal)
-    front.notify(f"{made.cell}: {made.outcome}: {made.reason}")
+    front.notify(text.safe(f"{made.cell}: {made.outcome}: {made.reason}"))
     checkouts = Checkouts(folder=Path.cwd(), environ=terminal.environ, run=runner.run, notify=front.notify)
-    with checkouts.of(made, with_patch=arguments.patch) as checkout:
-        done = reproduce(made, checkout, front, offline=arguments.offline)
+    with (
+        tempfile.TemporaryDirectory(prefix="venvgrid-wheels-") as folder,
+        checkouts.of(made, with_patch=arguments.patch) as checkout,
+    ):
+        wheels = _wheels(found, Path(folder)) if arguments.offline else None
+        done = reproduce(made, checkout, front, offline=arguments.offline, wheels=wheels)
     for line in _told(made, done):
         terminal.data(text.safe(line))
     return STATUS[done.verdict]
@@ -56,6 +61,14 @@ def _found(arguments: argparse.Namespace, terminal: Terminal) -> Found:
         content = download.fetch(arguments.capsule, notify=terminal.message)
         return archives.choose(archives.read(content, arguments.capsule), arguments.cell or "")
     return archives.choose(archives.find(Path(arguments.capsule)), arguments.cell or "")
+
+
+def _wheels(found: Found, folder: Path) -> Wheels | None:
+    """Return the wheels that a capsule brings."""
+    if not found.archive:
+        return None
+    distributions, project = archives.unpack_wheels(found.archive, folder)
+    return Wheels(folder=folder / archives.WHEELS, project=tuple(project)) if distributions else None
 
 
 def _told(made: Capsule, done: Reproduction) -> Iterator[str]:
@@ -77,10 +90,10 @@ def _told(made: Capsule, done: Reproduction) -> Iterator[str]:
         )
     else:
         yield "Nothing that the capsule tells differs here."
-    if made.plain:
+    if done.plain:
         yield ""
         yield f"Without venvgrid, {plain.place(made)}:"
-        yield from (f"  {line}" for line in made.plain)
+        yield from (f"  {line}" for line in done.plain)
 
 
 def _how(made: Capsule, done: Reproduction) -> str:

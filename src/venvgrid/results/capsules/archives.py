@@ -24,7 +24,6 @@ WHEELS, PROJECT = "wheels/", "project/"
 MAX_DEPTH = 3  # archives within archives: an artifact of artifacts
 MAX_MEMBERS = 20_000
 MAX_ARCHIVE = 300_000_000  # bytes, of an archive and of all that is unpacked of it
-MAX_NESTED = 100_000_000  # bytes, of an archive in an archive
 CHUNK = 1 << 20
 
 
@@ -125,7 +124,7 @@ def _in_bytes(content: bytes, place: str, depth: int, left: list[int]) -> Iterat
             is_capsule, is_archive = name.endswith(SUFFIX), name.endswith((".zip", ".record"))
             if not is_capsule and not (is_archive and depth):
                 continue
-            inner = _member(archive, item, min(left[0], MAX_NESTED), f"{place}/{name}")
+            inner = _member(archive, item, left[0], f"{place}/{name}")
             left[0] -= len(inner)
             if is_capsule or inner.startswith(b"PK\x03\x04"):
                 yield from _in_bytes(inner, f"{place}/{name}", depth - 1 if depth else 0, left)
