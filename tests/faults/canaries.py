@@ -1,21 +1,29 @@
 """Gate: no secret is in anything that venvgrid writes or prints: `python tests/faults/canaries.py`.
 
 Canaries are planted in variables, in the password of an index, in what tests print, in names and messages of tests, in
-encodings, split over two writes, and in arguments; then every byte of every file that a run leaves outside of the
-environments, and of both streams, is looked through.
+encodings, split over two writes, in arguments, and in changes that are not committed. Then every byte is looked
+through: of both streams, and of every file that a run, a plan, a record, a capsule and a merged result leave outside of
+the environments.
 """
 
 from __future__ import annotations
 
 import base64
+import io
+import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import rig
 import wheels
 
 from venvgrid.reporters.formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CANARIES = {
     "PYPI_TOKEN": "canary-token-4f1a9c",
@@ -24,6 +32,7 @@ CANARIES = {
     "MY_API_KEY": "canary-multi\nline-key-92ce",
     "INDEX_PASSWORD": "canary-index-pw-a3d5",
 }
+SETTINGS = "settings.py"
 TEST = """
     import base64, fcntl, os, sys, termios, time
     from urllib.parse import quote
@@ -78,6 +87,38 @@ def encodings(secret: str) -> set[bytes]:
     return {text.encode() for text in texts if len(text) >= 8}
 
 
+def commit(root: Path) -> None:
+    """Put a project under version control, and change a file of it afterwards: the change has a secret."""
+    (root / SETTINGS).write_text("TOKEN = None\n", encoding="utf-8")
+    git = ("git", "-c", "user.name=n", "-c", "user.email=n@example.org")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
+        subprocess.run([*git, *words], cwd=root, check=True)
+    (root / SETTINGS).write_text(f"VALUE = {CANARIES['DB_PASSWORD']!r}\n", encoding="utf-8")
+
+
+def contents(file: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file, and those of the members of an archive."""
+    waiting = [file.read_bytes()]
+    while waiting:
+        data = waiting.pop()
+        yield data
+        if data.startswith(b"PK\x03\x04"):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                waiting += [archive.read(name) for name in archive.namelist()]
+
+
+def shared(root: Path, cache: Path, **env: str) -> tuple[rig.Ended, ...]:
+    """Make a plan, run it, merge its record, and leave a capsule, complete and not."""
+    planned = rig.venvgrid(root, cache, "plan", "-o", "plan.json", **env)
+    part = rig.venvgrid(root, cache, "run", "--plan", "plan.json", "--record", "shard.record", **env)
+    merged = rig.venvgrid(root, cache, "merge", "shard.record", "-o", "merged", **env)
+    again = rig.venvgrid(root, cache, "reproduce", "merged", **env)
+    ended = (planned, part, merged, again)
+    if [item.status for item in ended] != [0, 1, 0, 0] or not list(root.glob("merged/capsules/*.capsule")):
+        raise SystemExit(f"plan, run, merge, reproduce: {ended}")
+    return ended
+
+
 def streams(folder: Path) -> dict[str, str]:
     """Run: a cell that fails, an impossible one, a lock, options that are wrong, a release that is nowhere."""
     index = wheels.Index(password=CANARIES["INDEX_PASSWORD"])
@@ -86,6 +127,7 @@ def streams(folder: Path) -> dict[str, str]:
     with index.serving():
         address = index.address.replace("://", f"://me:{CANARIES['INDEX_PASSWORD']}@")
         root = rig.project(folder / "project", MATRIX, {"test_whole.py": TEST})
+        commit(root)
         env = {**CANARIES, "UV_INDEX": f"private={address}"}
         written = [f"--report={name}=report-{name}.txt" for name in FORMATS]
         ran = rig.venvgrid(root, folder / "cache", "run", "-v", *written, "--", f"--override-ini=addopts={'-q'}", **env)
@@ -95,11 +137,12 @@ def streams(folder: Path) -> dict[str, str]:
         again = rig.venvgrid(
             root, folder / "cache", "run", "-k", "*nothing*", "--strategy", CANARIES["PYPI_TOKEN"], **env
         )
+        parts = shared(root, folder / "cache", **env)
         rig.project(folder / "nowhere", MATRIX.replace("9.9", "9.8"), {"test_whole.py": TEST})
         nowhere = rig.venvgrid(folder / "nowhere", folder / "cache", "run", **env)
         if nowhere.status != 2:
             raise SystemExit(f"a release that is nowhere: {nowhere.status}: {nowhere.out}{nowhere.err}")
-    ended = (ran, locked, again, nowhere)
+    ended = (ran, locked, again, nowhere, *parts)
     return {"stdout": "".join(item.out for item in ended), "stderr": "".join(item.err for item in ended)}
 
 
@@ -112,10 +155,10 @@ def hits(folder: Path) -> list[str]:
             found += [f"{name} in {stream}" for stream, content in printed.items() if text in content.encode()]
             for file in (*(folder / "project").rglob("*"), *(folder / "nowhere").rglob("*")):
                 # What tests and pytest keep for themselves is theirs.
-                own = {"store", "pytest"} & set(file.relative_to(folder).parts)
-                if not file.is_file() or file.name == "test_whole.py" or own:
+                own = {"store", "pytest", ".git"} & set(file.relative_to(folder).parts)
+                if not file.is_file() or file.name in {"test_whole.py", SETTINGS} or own:
                     continue
-                if text in file.read_bytes() or text in str(file.relative_to(folder)).encode():
+                if any(text in data for data in contents(file)) or text in str(file.relative_to(folder)).encode():
                     found.append(f"{name} in {file.relative_to(folder)}")
     for name, secret in CANARIES.items():
         for file in (folder / "cache").rglob("*"):
