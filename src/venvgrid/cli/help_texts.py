@@ -47,6 +47,12 @@ examples:
   venvgrid ci github --shards 12     more test jobs; the file stays as it is when the grid changes
   venvgrid ci github --check         is the file what would be written? for a pre-commit hook
   venvgrid ci gitlab -o .gitlab/venvgrid.yml"""
+ISSUES_EXAMPLES = """\
+examples:
+  venvgrid ci issues merged --dry-run
+  venvgrid ci issues merged --repo pallets/itsdangerous
+
+The token is in GITHUB_TOKEN, GH_TOKEN or GITLAB_TOKEN. Without one, gh is used if it is there."""
 REPRODUCE_EXAMPLES = """\
 examples:
   venvgrid reproduce py3.13-numpy2.0.capsule               in a clone of the project

@@ -188,6 +188,15 @@ def _add_ci(commands: Commands[Parser]) -> None:
         action.add_argument(
             "--force", action="store_true", help="replace a file that venvgrid did not write, or that was edited"
         )
+    _add_issues(actions)
+
+
+def _add_issues(actions: Commands[Parser]) -> None:
+    summary = "open, update and close one issue for each failure of a run"
+    parser = command(actions, "issues", summary, help_texts.ISSUES_EXAMPLES)
+    parser.add_argument("results", metavar="RESULTS", help="the folder of `venvgrid merge` or of a run; a results.json")
+    parser.add_argument("--repo", metavar="NAME", help="OWNER/NAME (default: the repository of this CI job)")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
 
 
 def _add_reproduce(commands: Commands[Parser]) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 STDOUT = "-"
 # The actions of `venvgrid ci` that write no pipeline, each with its module of cli/commands, whose `main` is called.
 # Register one here, and its options in `_add_ci` of cli/parser.py.
-OTHERS: Mapping[str, str] = MappingProxyType({})
+OTHERS: Mapping[str, str] = MappingProxyType({"issues": "ci_issues"})
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
