@@ -32,6 +32,7 @@ env.MODE = ["a", "b"]
 [install]
 requires = ["pytest==8.4.2", "pytest-randomly"]
 [test]
+command = ["pytest", "-q"]
 pass-env = ["FLAG", "SECRET_TOKEN"]
 """
 # The outcome goes by a file of the user: red there, another failure or green at home.
@@ -109,6 +110,7 @@ def test_a_red_cell_of_a_shard_is_brought_home(
     (name,) = [item.name for item in (tmp_path / "merged/capsules").iterdir()]
     content = (tmp_path / "merged/capsules" / name).read_bytes()
     assert (len(content) < MAX_BYTES, b"canary" in content, b"FLAG" in content) == (True, False, True)
+    assert json.loads(content)["order"]["seed"].isdecimal()
     assert json.loads(content)["plan"] == json.loads(plan.read_text(encoding="utf-8"))["digest"]
 
     home = tmp_path / "home"

@@ -106,6 +106,7 @@ class Attestation:
     packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # of every dependency axis; "" when absent
     project_origin: str = ""  # the file that the project was imported from
     collected: int = 0
+    seed: str = ""  # of a plugin that shuffles the tests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,7 @@ def attestation(observed: Observation, before: Mapping[str, str] = EMPTY) -> Att
         packages=dict(best.packages) if best else dict(before),
         project_origin=best.project_origin if best else "",
         collected=observed.collected,
+        seed=best.seed if best else "",
     )
 
 

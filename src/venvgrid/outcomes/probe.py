@@ -84,7 +84,7 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
         "modules": {key: list(value) for key, value in (modules or {}).items()},
         "project": {"name": name, "modules": list(names)},
         "options": options,
-        "only": list(only),
+        **({"only": list(only)} if only else {}),
         "stacks": str(folder / STACKS),
         "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }
@@ -248,6 +248,7 @@ def _attested(source: str, data: dict[str, Any]) -> Record:
         project_version=_text(project, "version"),
         project_origin=_text(project, "origin"),
         project_imported=project.get("imported") is True,
+        seed=_text(data, "seed"),
         error=_text(data, "error"),
     )
 

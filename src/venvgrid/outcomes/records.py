@@ -99,6 +99,7 @@ class Attested(FromProcess):
     project_version: str = ""
     project_origin: str = ""
     project_imported: bool = False
+    seed: str = ""  # of a plugin that shuffles the tests
     error: str = ""  # why nothing could be attested
 
 

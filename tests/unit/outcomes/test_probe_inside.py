@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 plugin, results, stream, switch = (probe(name) for name in ("plugin", "results", "stream", "switch"))
+session = probe("session")
 
 
 def report(when: str = "call", outcome: str = "passed", name: str = "TestReport", **values: object) -> object:
@@ -188,3 +189,34 @@ def test_only_the_process_that_was_configured_writes(tmp_path: Path) -> None:
     writer.getpid = lambda: -1
     writer.add({"n": 1})
     assert [] == list(tmp_path.iterdir())
+
+
+def thing(**values: object) -> Any:
+    """Make an object with attributes, as pytest has them."""
+    return type("Thing", (), values)()
+
+
+def test_only_the_wanted_tests_run_and_the_others_are_told() -> None:
+    """Ids are compared as they are; of an installed test, without the place of its environment."""
+    left_out: list[Any] = []
+
+    def deselected(items: list[Any]) -> None:
+        left_out.extend(items)
+
+    hook = thing(pytest_deselected=staticmethod(deselected))
+    names = ["tests/test_a.py::test_x", "tests/test_a.py::test_x[1]", "../e/lib/site-packages/p/test_b.py::test_y"]
+    items = [thing(nodeid=name) for name in names]
+    selection = session.Selection()
+    selection.pytest_collection_modifyitems(thing(hook=hook), items)
+    assert len(items) == 3
+    selection.only = ["tests/test_a.py::test_x", "site-packages/p/test_b.py::test_y", "gone"]
+    selection.pytest_collection_modifyitems(thing(hook=hook), items)
+    assert [item.nodeid for item in items] == [names[0], names[2]]
+    assert [item.nodeid for item in left_out] == [names[1]]
+
+
+def test_the_seed_of_plugins_that_shuffle_is_told() -> None:
+    """The option holds it, whether or not pytest prints it."""
+    assert session._seed(thing(option=thing(randomly_seed=42))) == "42"
+    assert session._seed(thing(option=thing(random_order_seed="7"))) == "7"
+    assert session._seed(thing(option=thing())) == ""

@@ -127,7 +127,9 @@ class _Packer:
         last = max((index for index, case in enumerate(cases.values()) if case.verdict in BAD), default=-1)
         until = names[: last + 1]
         return Order(
-            seed=_seed(folder.path / "logs" / f"{cell.id}.log"),
+            seed=cell.attested.seed
+            if cell.attested.seed.isdecimal()
+            else _seed(folder.path / "logs" / f"{cell.id}.log"),
             count=len(names),
             digest=digests.of_json(names),
             tests=tuple(until) if sum(map(len, until)) <= MAX_TEXT else (),

@@ -31,7 +31,7 @@ _FAMILY = re.compile(r"venvgrid-capsule-(\d+)")
 _CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}(?:[0-9a-f]{24})?)?")
 _REFERENCE = re.compile(r"(?:refs/[A-Za-z0-9][A-Za-z0-9/._+-]*)?")
-_SEED = re.compile(r"\d{0,40}")
+_SEED = re.compile(r"[0-9]{0,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

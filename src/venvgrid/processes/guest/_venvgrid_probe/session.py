@@ -81,7 +81,7 @@ class Worker(Selection):
     @hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session, exitstatus):
         yield
-        _end(self.writer, self.spec, self.name, getattr(session, "exitstatus", exitstatus))
+        _end(self.writer, self.spec, self.name, session, exitstatus)
 
 
 class Run(Selection):
@@ -192,7 +192,7 @@ class Run(Selection):
         for nodeid in list(self.running):
             self.write_result(nodeid)
         self.ended = True
-        _end(self.writer, self.switch.spec, None, getattr(session, "exitstatus", exitstatus))
+        _end(self.writer, self.switch.spec, None, session, exitstatus)
 
     def pytest_unconfigure(self):
         self.switch.exec_.disarm()
@@ -202,9 +202,11 @@ class Run(Selection):
         self.switch.restore()
 
 
-def _end(writer, spec, worker, exitstatus):
+def _end(writer, spec, worker, session, exitstatus):
+    exitstatus = getattr(session, "exitstatus", exitstatus)
     try:
         record = attest(spec)
+        record["seed"] = _seed(session.config)
     except Exception as error:
         record = {"t": "attest", "error": repr(error)}
     record["worker"] = worker
@@ -214,3 +216,12 @@ def _end(writer, spec, worker, exitstatus):
     except Exception:
         exitstatus = None
     writer.add({"t": "finish", "exitstatus": exitstatus, "worker": worker})
+
+
+def _seed(config):
+    """Return the seed of pytest-randomly or pytest-random-order, as text."""
+    for name in ("randomly_seed", "random_order_seed"):
+        value = getattr(config.option, name, None)
+        if value is not None:
+            return to_text(str(value))
+    return ""
