@@ -266,6 +266,8 @@ def test_three_commands_make_the_environment_install_and_test() -> None:
     assert module == "cell/bin/python -m pytest tests"
     old = plain.commands(make(python=replace(PYTHON, version="2.7.18")))[0]
     assert old == "python2.7 -m virtualenv cell"
+    older = plain.commands(make(python=replace(PYTHON, version="3.6.15")))[0]
+    assert older == "python3.6 -m venv cell && cell/bin/python -m pip install --upgrade 'pip<22'"
     free = plain.commands(make(python=replace(PYTHON, version="3.13.0", free_threaded=True), install="none"))
     assert free[0] == "python3.13t -m venv cell"
     assert not free[1].endswith(".")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from venvgrid.results.capsules.capsule import Capsule
 
 FOLDER = "cell"  # of the environment that the commands make
-OLD_PIP = (3, 10)  # the pip of older Pythons does not know today's wheels
+# The last pip for Pythons whose own pip does not know today's wheels.
+LAST_PIP = {(3, 6): "pip<22", (3, 7): "pip<24.1"}
 MAX_TESTS = 20  # that are named; else the whole command runs
 
 
@@ -52,7 +53,7 @@ def _environment(capsule: Capsule, python: str) -> str:
     start = f"{name}{release[0]}.{release[1]}{'t' if capsule.python.free_threaded else ''}"
     if release[0] == 2:  # noqa: PLR2004  (Python 2.7 has no venv)
         return f"{start} -m virtualenv {FOLDER}"
-    newer = f" && {python} -m pip install --upgrade pip" if release < OLD_PIP else ""
+    newer = f" && {python} -m pip install --upgrade '{LAST_PIP[release]}'" if release in LAST_PIP else ""
     return f"{start} -m venv {FOLDER}{newer}"
 
 
