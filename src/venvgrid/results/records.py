@@ -129,7 +129,7 @@ def _in_folder(folder: Path) -> Iterator[Record | Unusable]:
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
             yield from _in_folder(path)
-        elif zipfile.is_zipfile(path):
+        elif path.suffix != capsule.SUFFIX and zipfile.is_zipfile(path):
             yield from _in_archive(str(path), path.read_bytes, MAX_DEPTH)
         elif path.suffix in {".zip", ".record"}:
             yield Unusable(str(path), "it is no whole archive")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from venvgrid.app.reproduction import download
-from venvgrid.app.reproduction.reproduce import harmless, taken
+from venvgrid.app.reproduction.trusted import harmless, taken
 from venvgrid.config import loading
 from venvgrid.model import InfrastructureError, Outcome, UsageError
 from venvgrid.results.capsules.capsule import Capsule, Locked, Python

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,6 @@ from venvgrid.results.capsules.capsule import Capsule, FailedTest, Locked, Order
 from venvgrid.results.report import BAD
 from venvgrid.running.cell_command import fill
 from venvgrid.storage import digests
-from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     from venvgrid.app.context import RunContext
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from venvgrid.results.run_folders import RunFolder
 
 SEED = re.compile(rb"Using --random(?:ly-seed|-order-seed)=(\d+)")
+ASKED = re.compile(r"LANG|LANGUAGE|LC_\w+|TZ|PYTHON\w+|LD_\w+|DYLD_\w+")  # variables that change facts
 MAX_HEAD = 100_000  # bytes of a log in which the seed is looked for
 KEPT = frozenset({"cell", "axes", "hashes"})  # fields that hold no text of programs
 MAX_TEXT = 40_000  # characters of the names of tests in order
@@ -50,8 +50,8 @@ def leave(context: RunContext, report: Report, entries: Mapping[str, LockEntry],
                 entry = entries[cell.id]
                 made = packer.pack(cell, entry, folder)
                 fetched = wheels.fetch(context, entry, Path(place)) if context.options.with_wheels else None
-                content = wheels.packed(made, fetched) if fetched else capsule.render(made)
-                write_atomic(folder.path / capsule.FOLDER / capsule.file_name(cell.id), content)
+                target = folder.path / capsule.FOLDER / capsule.file_name(cell.id)
+                target.write_bytes(wheels.packed(made, fetched) if fetched else capsule.render(made))
     except (OSError, InfrastructureError) as error:
         context.front.notify(f"warning: no capsule was left: {error}")
 
@@ -62,6 +62,7 @@ class _Packer:
 
     context: RunContext
     report: Report
+    known: dict[tuple[object, ...], dict[str, str]] = field(default_factory=dict)
 
     @cached_property
     def _sources(self) -> Sources:
@@ -81,7 +82,7 @@ class _Packer:
         config, options, interpreter = self.context.config, self.context.options, entry.interpreter
         own = Cell(id=cell.id, axes=cell.axes)
         passed = given.given(config, self.context.machine.environ, own, interpreter)
-        told = facts.of_interpreter(interpreter.executable, passed, self.context.machine.run)
+        told = self._told(interpreter.executable, passed)
         assigned = {**config.test.env, **own.variables}
         shown = {name: value for name, value in passed.items() if name not in assigned and not self._hides(name, value)}
         made = Capsule(
@@ -117,6 +118,13 @@ class _Packer:
         )
         clean: Capsule = _cleaned(made, self.context.machine.redactor)
         return replace(clean, plain=plain.commands(clean))
+
+    def _told(self, executable: str, passed: Mapping[str, str]) -> dict[str, str]:
+        """Return the facts of an interpreter; they depend on few of the variables, and are asked once."""
+        key = (executable, *sorted(item for item in passed.items() if ASKED.fullmatch(item[0])))
+        if key not in self.known:
+            self.known[key] = facts.of_interpreter(executable, passed, self.context.machine.run)
+        return self.known[key]
 
     def _hides(self, name: str, value: str) -> bool:
         return given.hides(name, value, self.context.machine.redactor)

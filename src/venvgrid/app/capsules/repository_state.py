@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from venvgrid.processes.redaction import Redactor
 
 TIMEOUT = 60.0  # seconds
+UNTOLD = "not told"  # in place of a digest: that of a short secret would tell it
 MAX_CHANGED = 200  # files that are named
 MAX_HASHED = 20_000_000  # bytes of one file
 # What git calls the commit that a service checked out; a clone may have to fetch it by this name.
@@ -95,7 +96,9 @@ def _changed(status: bytes, root: Path) -> Iterator[tuple[str, str]]:
     for entry in status.split(b"\0"):
         name = os.fsdecode(entry[3:])
         if name and not OWN.search(name):
-            yield name, digest_of(root / name)
+            last = name.rpartition("/")[2]
+            is_secret = last.startswith(".env") or redaction.is_secret_name(last)
+            yield name, UNTOLD if is_secret else digest_of(root / name)
 
 
 def _patch(root: Path, environ: Mapping[str, str], run: Runner, redactor: Redactor) -> tuple[str, str]:

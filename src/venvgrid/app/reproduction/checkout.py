@@ -93,6 +93,8 @@ class Checkouts:
             self._must(("checkout", "--quiet", "--detach", sources.commit), root, "checked out")
             if with_patch:
                 self._apply(sources.patch, root)
+            if (root / ".gitmodules").is_file():
+                self.notify("note: the submodules of the project are not in the temporary folder")
             yield root
         finally:
             shutil.rmtree(folder, ignore_errors=True)

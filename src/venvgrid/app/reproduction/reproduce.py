@@ -19,11 +19,11 @@ from venvgrid.app.capsules import facts, given
 from venvgrid.app.context import RunContext
 from venvgrid.app.options import RunOptions
 from venvgrid.app.plan import choose_cells, make_plan
+from venvgrid.app.reproduction import trusted
 from venvgrid.app.request import lock_digest
 from venvgrid.app.run import read_config, trial
 from venvgrid.config import config_file, loading
-from venvgrid.model import FrozenPolicy, InfrastructureError, UsageError
-from venvgrid.processes import variables
+from venvgrid.model import FrozenPolicy, InfrastructureError, LockError, UsageError
 from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.resolving.requirements import requirements_of
@@ -37,23 +37,9 @@ if TYPE_CHECKING:
 
     from venvgrid.app.options import FrontEnd
     from venvgrid.app.reproduction.checkout import Checkout
-    from venvgrid.model import Cell, CellResult, Config, Plan
+    from venvgrid.model import Cell, CellResult, Plan
     from venvgrid.results.capsules.capsule import Capsule
 
-# Arguments of the run that are used again: they choose and show tests. All others could do something else.
-HARMLESS = re.compile(
-    r"-x|-s|-q+|-v+|-l|--exitfirst|--strict-markers|--strict-config|--tb=\w+|--maxfail=\d+|--durations=\d+|-n=?\w+"
-    r"|-pno:\w+|--run-?\w+|--color=\w+"
-)
-# Old pytests evaluate expressions: no calls in them.
-WITH_VALUE = {"-k": re.compile(r"(?:(?<!\w)\(|(?!__)[\w .:\[\])-])*"), "-m": re.compile(r"(?:(?<!\w)\(|(?!__)[\w )])*")}
-WITH_VALUE |= {"-n": re.compile(r"\w+"), "-p": re.compile(r"no:\w+")}
-# Variables of the capsule that are set here, by their values: locale, time zone, seed, and words for `pass-env`.
-LOCALE = re.compile(r"LANG|LANGUAGE|LC_[A-Z]+|TZ")
-LOCALE_VALUE = re.compile(r"[A-Za-z][\w.@:+-]*(?:/[A-Za-z_+-]+)*")
-VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")  # of an axis with a policy
-WORD = re.compile(r"[\w.,:=+-]{0,100}")
-OF_LOADERS = re.compile(r"LD_|DYLD_|PYTHON|_?VENVGRID_|PYTEST_", re.IGNORECASE)  # they choose the code that runs
 SEED = {"pytest-randomly": "--randomly-seed", "pytest-random-order": "--random-order-seed"}
 
 
@@ -95,17 +81,24 @@ def reproduce(
         InfrastructureError: this machine cannot have its distributions.
     """
     notes = list(checkout.notes)
-    front = replace(front, environ={**_without_locale(made, front.environ), **(wheels.variables if wheels else {})})
+    front = replace(
+        front, environ={**trusted.without_locale(made, front.environ), **(wheels.variables if wheels else {})}
+    )
     with _locked(made) as lock:
         options = _options(made, lock, offline=offline, notes=notes)
-        context = _context(made, checkout, options, front, lock)
+        context, is_same = _context(made, checkout, options, front, lock)
         if wheels is not None and wheels.project:
             context = _with_wheel(context, made, wheels, lock.parent)
-        if context.config.digest != made.config_digest:
+        if not is_same:
             notes.append(f"{context.config.file.name} is another than that of the capsule")
         cell, plan = _plan(context, made)
         _check_direct(context, cell, made)
-        result, is_whole = _tested(context, plan, made)
+        try:
+            result, is_whole = _tested(context, plan, made)
+        except LockError as error:
+            why = re.search(r"\((.*)\)", str(error))
+            told = why[1] if why else str(error)
+            raise UsageError(f"the capsule does not fit {context.config.file.name}: {told}") from error
         here = _here(context, made, cell, result, tuple(notes))
     return Reproduction(
         verdict=comparison.verdict(made, result),
@@ -151,7 +144,7 @@ def _tested(context: RunContext, plan: Plan, made: Capsule) -> tuple[CellResult,
 
 
 def _options(made: Capsule, lock: Path, *, offline: bool, notes: list[str]) -> RunOptions:
-    arguments, left_out = harmless(made.arguments)
+    arguments, left_out = trusted.harmless(made.arguments)
     if left_out:
         notes.append(f"arguments of the run that are not used here: {shlex.join(left_out)}")
     names = {item.name for item in made.lock.distributions}
@@ -166,48 +159,6 @@ def _options(made: Capsule, lock: Path, *, offline: bool, notes: list[str]) -> R
     )
 
 
-def harmless(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the arguments that only choose or show tests, and the others."""
-    kept: list[str] = []
-    left_out: list[str] = []
-    words = list(arguments)
-    while words:
-        word = words.pop(0)
-        if word in WITH_VALUE and words and WITH_VALUE[word].fullmatch(words[0]):
-            kept += [word, words.pop(0)]
-        elif HARMLESS.fullmatch(word):
-            kept.append(word)
-        else:
-            left_out.append(word)
-            if word.startswith("-") and "=" not in word and words and not words[0].startswith("-"):
-                left_out.append(words.pop(0))  # it may be its value
-    return tuple(kept), tuple(left_out)
-
-
-def _without_locale(made: Capsule, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the user's variables without those of locale and time zone that the tests of the capsule did not have."""
-    return {name: value for name, value in environ.items() if not LOCALE.fullmatch(name) or name in made.passed}
-
-
-def taken(made: Capsule, config: Config) -> dict[str, str]:
-    """Return the variables of the capsule that its tests get here: those that can do no harm, by name and value."""
-    return {name: value for name, value in made.passed.items() if _is_taken(name, value, config)}
-
-
-def _is_taken(name: str, value: str, config: Config) -> bool:
-    if LOCALE.fullmatch(name):
-        return LOCALE_VALUE.fullmatch(value) is not None and ".." not in value
-
-    def is_passed(patterns: tuple[str, ...]) -> bool:
-        found = variables.child_environment({name: value}, pass_env=patterns, extra={}, prefix=Path())
-        return name in found and name not in {"PATH", "VIRTUAL_ENV"}
-
-    if name == "PYTHONHASHSEED":
-        return is_passed(config.test.pass_env) and value.isdigit() and value.isascii()
-    is_asked_for = is_passed(config.test.pass_env) and not is_passed(())
-    return is_asked_for and not OF_LOADERS.match(name) and WORD.fullmatch(value) is not None
-
-
 @contextmanager
 def _locked(made: Capsule) -> Iterator[Path]:
     """Yield the place for the lock of a capsule."""
@@ -215,8 +166,10 @@ def _locked(made: Capsule) -> Iterator[Path]:
         yield Path(folder, f"{made.cell}.lock")
 
 
-def _context(made: Capsule, checkout: Checkout, options: RunOptions, front: FrontEnd, lock: Path) -> RunContext:
-    """Return the context of a trial, and write the lock of the capsule for it."""
+def _context(
+    made: Capsule, checkout: Checkout, options: RunOptions, front: FrontEnd, lock: Path
+) -> tuple[RunContext, bool]:
+    """Write the lock of a trial; return its context, and whether its configuration is that of the capsule."""
     file = checkout.root / made.sources.config
     if not file.is_file():
         raise UsageError(f"{file} does not exist; the capsule was made with it")
@@ -226,14 +179,16 @@ def _context(made: Capsule, checkout: Checkout, options: RunOptions, front: Fron
     frozen = {
         name: FrozenPolicy(policy=policy, values=(made.axes[name],))
         for name, policy in policies.items()
-        if VALUE.fullmatch(made.axes.get(name, ""))
+        if trusted.VALUE.fullmatch(made.axes.get(name, ""))
     }
     lock.write_text(lockfile.render(_lock(made, "", frozen)), encoding="utf-8")
     config = read_config(source, options, front, grid=made.grid).config
-    config = replace(config, test=replace(config.test, retries=0, env={**taken(made, config), **config.test.env}))
+    config = replace(
+        config, test=replace(config.test, retries=0, env={**trusted.taken(made, config), **config.test.env})
+    )
     context = RunContext(config=config, options=options, front=front)
     lock.write_text(lockfile.render(_lock(made, lock_digest(context), frozen)), encoding="utf-8")
-    return context
+    return context, config.digest == made.config_digest or bool(policies)
 
 
 def _lock(made: Capsule, digest: str, frozen: Mapping[str, FrozenPolicy]) -> lockfile.Lock:
