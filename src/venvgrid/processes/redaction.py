@@ -35,9 +35,9 @@ _USER_INFO = re.compile(r"(?<=://)[^\s/?#\"<>\\]+(?=@)")
 _CREDENTIALS = re.compile(r"(\w+)://([^\s/?#\"<>\\]+)@")
 # Secrets that no variable holds: keys by their form, and what is assigned to a telling name.
 _KEYS = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:gh[pousr]_|github_pat_|glpat-|pypi-Ag|xox[abpr]-|AKIA|sk-)[\w-]{12}"
-    r"|[\w-]*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)[\w-]*[\"']?"
-    r"\s*[:=]\s*[\"']?[^\s\"'()\[\]{},]{8}",
+    r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY|\b(?:gh[pousr]_|github_pat_|glpat-|pypi-Ag|xox[abpr]-|AKIA|sk-)[\w-]{12}"
+    r"|(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)[\w-]{0,40}[\"']?"
+    r"\s{0,9}[:=]\s{0,9}(?:[\"'][^\"'\n]{8}|[^\s\"'()\[\]{},]{8})",
     re.IGNORECASE,
 )
 

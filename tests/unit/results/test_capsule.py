@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.model import Attestation, Distribution, Failure, Outcome, UsageError
+from venvgrid.results import records
 from venvgrid.results.capsules import archives, capsule, comparison, plain
 from venvgrid.results.capsules.capsule import MAX_BYTES, Capsule, FailedTest, Locked, Order, Python, Sources
 from venvgrid.results.capsules.comparison import Here, Verdict
@@ -118,6 +119,10 @@ def changed(content: bytes, **values: Any) -> bytes:
     return json.dumps({**data, "checksum": digests.of_json(data)}).encode()
 
 
+def python(version: str, platform: str) -> dict[str, str]:
+    return {"implementation": "cpython", "version": version, "platform": platform}
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -143,6 +148,15 @@ def changed(content: bytes, **values: Any) -> bytes:
         (lambda content: changed(content, sources={"config": "a/../../matrix.toml"}), "leads out"),
         (lambda content: changed(content, sources={"config": "C:\\matrix.toml"}), "leads out"),
         (lambda content: changed(content, sources={"patch": "x" * 200_000}), "patch is too large"),
+        (
+            lambda content: changed(content, python=python("x", "p")),
+            "no version",
+        ),
+        (
+            lambda content: changed(content, python=python("3.9", "\x1b[2J")),
+            "no plat",
+        ),
+        (lambda content: changed(content, project="\x1b[2J"), "no name of a project"),
         (lambda content: changed(content, order={"seed": "1 --basetemp=/"}), "is no seed"),
     ],
 )
@@ -197,6 +211,12 @@ def test_archives_that_mean_harm_are_refused(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(UsageError, match="no name of a wheel"):
             archives.unpack_wheels(archive({name: b"x"}), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_capsule_with_wheels_is_no_broken_record(tmp_path: Path) -> None:
+    """It is an archive, but lies where records are looked for."""
+    (tmp_path / "py3.12.capsule").write_bytes(archive({"capsule.json": capsule.render(make())}))
+    assert list(records.find([tmp_path])) == []
 
 
 def result(outcome: Outcome, *signatures: str) -> Any:

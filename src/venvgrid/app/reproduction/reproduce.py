@@ -238,8 +238,8 @@ def _check_direct(context: RunContext, cell: Cell, made: Capsule) -> None:
     for item in made.lock.distributions:
         if item.direct and not any(item.direct in line for line in lines):
             raise UsageError(
-                f"the capsule is refused: it would install {item.name} from {item.direct:.200}, which the project does "
-                f"not name"
+                f"the capsule is refused: it would install {item.name} from {item.direct!r:.200}, which the project "
+                f"does not name"
             )
 
 

@@ -10,10 +10,10 @@ from venvgrid.app.reproduction import download
 from venvgrid.app.reproduction.checkout import Checkouts
 from venvgrid.app.reproduction.reproduce import Wheels, reproduce
 from venvgrid.cli import options
-from venvgrid.model import ExitStatus
+from venvgrid.model import ExitStatus, InfrastructureError, UsageError
 from venvgrid.processes import runner
 from venvgrid.reporters import text
-from venvgrid.results.capsules import archives, plain
+from venvgrid.results.capsules import archives, comparison, plain
 from venvgrid.results.capsules.comparison import Verdict
 
 if TYPE_CHECKING:
@@ -37,6 +37,13 @@ MAX_LINES = 12  # of one failure
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the capsule, print what became of it, and return the exit status."""
+    try:
+        return _main(arguments, terminal)
+    except (UsageError, InfrastructureError) as error:  # it may quote a stranger's file
+        raise type(error)(text.safe(str(error))) from error
+
+
+def _main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     found = _found(arguments, terminal)
     made = found.capsule
     if arguments.commands:
@@ -81,6 +88,8 @@ def _told(made: Capsule, done: Reproduction) -> Iterator[str]:
             yield from (f"      {line}" for line in failure.longrepr.splitlines()[-MAX_LINES:])
     if done.verdict is Verdict.ANOTHER:
         yield from (f"  there: {item.signature}" for item in made.failures[:MAX_FAILURES])
+        if comparison.is_near(made, done.result):
+            yield "  The same test fails with the same kind of exception: only its message or its place differs."
     yield ""
     if done.differences:
         yield "What differs, the most likely reason first:"

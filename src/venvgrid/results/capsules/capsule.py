@@ -29,6 +29,8 @@ MAX_LONGREPR = 8_000  # characters
 
 _FAMILY = re.compile(r"venvgrid-capsule-(\d+)")
 _CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_VERSION = re.compile(r"\d{1,3}\.\d{1,3}[\w.+]{0,40}")
+_WORD = re.compile(r"[\w.+-]{1,80}")
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}(?:[0-9a-f]{24})?)?")
 _REFERENCE = re.compile(r"(?:refs/[A-Za-z0-9][A-Za-z0-9/._+-]*)?")
 _SEED = re.compile(r"[0-9]{0,40}")
@@ -251,6 +253,8 @@ def _wrong(capsule: Capsule) -> str:
     sources = capsule.sources
     checks = {
         f"{capsule.cell!r:.80} is no id of a cell": is_cell(capsule.cell),
+        f"{capsule.python.version!r:.80} is no version of Python": _VERSION.fullmatch(capsule.python.version),
+        f"{capsule.python.platform!r:.80} is no platform": _WORD.fullmatch(capsule.python.platform),
         f"{sources.commit!r:.80} is no commit": _COMMIT.fullmatch(sources.commit),
         f"{sources.reference!r:.80} is no reference of git": _is_reference(sources.reference),
         f"{sources.config!r:.80} leads out of the project": is_inside(sources.config),

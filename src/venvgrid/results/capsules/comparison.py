@@ -83,6 +83,12 @@ def verdict(capsule: Capsule, result: CellResult) -> Verdict:
     return Verdict.REPRODUCED if result.outcome is capsule.outcome else Verdict.ANOTHER
 
 
+def is_near(capsule: Capsule, result: CellResult) -> bool:
+    """Return whether a test fails with the same kind of exception in both, and another message or place."""
+    there = {(item.test, item.kind) for item in capsule.failures}
+    return any((item.test, item.kind) in there for item in result.failures)
+
+
 def differences(capsule: Capsule, here: Here) -> tuple[Difference, ...]:
     """Return what differs between the machine of a capsule and this one, the most likely reason first."""
     text = " ".join(f"{item.kind} {item.message} {item.longrepr}" for item in capsule.failures) + capsule.reason
