@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import document
+from venvgrid.app.capsules import merged as capsules
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
@@ -19,7 +20,6 @@ from venvgrid.model import (
     Event,
     ExitStatus,
     InfrastructureError,
-    Outcome,
     RunFinished,
     RunStarted,
     Status,
@@ -31,7 +31,6 @@ from venvgrid.planning import packing
 from venvgrid.project import repository
 from venvgrid.resolving import lockfile
 from venvgrid.results import journal, plan_file, records, report
-from venvgrid.results.capsules import capsule
 from venvgrid.results.exit_status import exit_status
 from venvgrid.storage import digests
 from venvgrid.storage.atomic import write_atomic
@@ -188,20 +187,10 @@ def write_merged(merged: Merged, folder: Path) -> Report:
                 (folder / log).write_bytes(content)
     except OSError as error:
         raise InfrastructureError(f"{error.filename}: {error.strerror or error}") from error
-    _write_capsules(merged, folder)
+    capsules.write(((name, cell["outcome"], merged.sources[name].read) for name, cell in merged.chosen.items()), folder)
     write_atomic(folder / records.EVENTS, b"".join(map(journal.encode, events)))
     write_atomic(folder / records.RESULTS, json.dumps(document.to_results(finished), indent=1) + "\n")
     return finished
-
-
-def _write_capsules(merged: Merged, folder: Path) -> None:
-    """Write the capsules of the red cells."""
-    for cell, record in merged.sources.items():
-        name = f"{capsule.FOLDER}/{capsule.file_name(cell)}"
-        is_red = Outcome(merged.chosen[cell]["outcome"]).is_red and capsule.is_cell(cell)
-        if content := record.read(name) if is_red else b"":
-            (folder / capsule.FOLDER).mkdir(exist_ok=True)
-            write_atomic(folder / name, content)
 
 
 def _events(merged: Merged) -> Iterator[Event]:

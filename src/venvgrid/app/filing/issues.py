@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMAT = "venvgrid-issue-1"
 MAX_MARKED = 300  # cells that an issue names for itself
 GREEN = frozenset({Outcome.PASSED, Outcome.FLAKY})
+ELSEWHERE = "elsewhere"  # of a cell that another machine runs: nothing is known of it here
 END = "<!-- venvgrid-issue-end -->"
 _BEGIN = re.compile(rf"<!-- {FORMAT} (\{{.*?\}}) -->")
 _BLOCK = re.compile(rf"<!-- {FORMAT} .*?{re.escape(END)}", re.DOTALL)
@@ -167,7 +168,7 @@ def _reasons(cells: tuple[CellResult, ...]) -> Iterator[Problem]:
 
 
 def _is_bad(cell: CellResult) -> bool:
-    if cell.allow_failure or cell.outcome in GREEN:
+    if cell.allow_failure or cell.outcome in GREEN or cell.outcome.value == ELSEWHERE:
         return False
     return cell.outcome is not Outcome.IMPOSSIBLE or cell.named
 
