@@ -260,6 +260,7 @@ def _wrong(capsule: Capsule) -> str:
         f"{sources.config!r:.80} leads out of the project": is_inside(sources.config),
         f"{sources.project!r:.80} leads out of the project": is_inside(sources.project),
         f"{capsule.order.seed!r:.80} is no seed": _SEED.fullmatch(capsule.order.seed),
+        f"{capsule.grid!r:.80} is no name of a grid": capsule.grid.isprintable(),
         f"{capsule.project!r:.80} is no name of a project": capsule.project.isprintable(),
         f"the outcome {capsule.outcome} is not red": capsule.outcome.is_red,
         "its patch is too large": len(sources.patch) <= 2 * MAX_PATCH,
