@@ -211,6 +211,7 @@ def test_an_issue_is_not_opened_twice(server: State) -> None:
 @pytest.mark.parametrize(
     ("status", "message", "told"),
     [
+        (301, "Moved Permanently", "has moved"),
         (401, "Bad credentials", "the token is not valid"),
         (403, "Resource not accessible by integration", "needs the right to write issues"),
         (404, "Not Found", "no such repository"),

@@ -200,7 +200,11 @@ def thing(**values: object) -> Any:
 def test_only_the_wanted_tests_run_and_the_others_are_told() -> None:
     """Ids are compared as they are; of an installed test, without the place of its environment."""
     left_out: list[Any] = []
-    hook = thing(pytest_deselected=staticmethod(lambda items: left_out.extend(items)))
+
+    def deselected(items: list[Any]) -> None:
+        left_out.extend(items)
+
+    hook = thing(pytest_deselected=staticmethod(deselected))
     names = ["tests/test_a.py::test_x", "tests/test_a.py::test_x[1]", "../e/lib/site-packages/p/test_b.py::test_y"]
     items = [thing(nodeid=name) for name in names]
     selection = session.Selection()

@@ -256,6 +256,12 @@ def test_equal_machines_do_not_differ() -> None:
     assert comparison.differences(make(), same_here()) == ()
 
 
+def test_without_an_interpreter_only_the_machine_is_compared() -> None:
+    """What an interpreter would tell is not known, and no difference."""
+    here = Here(machine={"cpu": "two"})
+    assert [item.name for item in comparison.differences(make(), here)] == ["CPU"]
+
+
 def test_differences_come_in_the_order_of_their_likelihood() -> None:
     """Packages and the Python before the CPU; a fact that the failure speaks of comes first."""
     here = same_here(
@@ -265,8 +271,8 @@ def test_differences_come_in_the_order_of_their_likelihood() -> None:
         passed={"LANG": "de_DE.UTF-8"},
         names=frozenset({"LANG"}),
     )
-    names = [item.name for item in comparison.differences(make(), here)]
-    assert names == ["six", "Python", "libc", "timezone", "LANG", "HOME", "CPU"]
+    names = [item.name for item in comparison.differences(make(hidden=("HOME", "MY_TOKEN")), here)]
+    assert names == ["six", "Python", "libc", "timezone", "LANG", "MY_TOKEN", "CPU"]
     told = replace(FAILED, message="can't compare offset-naive and offset-aware datetimes")
     assert comparison.differences(make(failures=(told,)), here)[0].name == "timezone"
     told = replace(FAILED, message="LANG is wrong")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.processes import redaction, variables
+from venvgrid.results.capsules.capsule import PERSONAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from venvgrid.processes.redaction import Redactor
 
 MAX_VALUE = 1_000  # characters
-# Variables whose values say who and where, not how: they differ everywhere, and are nobody's business.
-PERSONAL = re.compile(
-    r"HOME|USER(?:NAME|PROFILE|DOMAIN)?|LOGNAME|SHELL|TERM|PATH|TMPDIR|TEMP|TMP|XDG_.*|.*DISPLAY|XAUTHORITY|.*_PROXY"
-    r"|SSL_.*|.*_CERT(?:_FILE)?|.*_CA_BUNDLE|.*APPDATA|HOMEDRIVE|HOMEPATH|COMPUTERNAME|ALLUSERSPROFILE|PUBLIC",
-    re.IGNORECASE,
-)
 
 
 def given(config: Config, environ: Mapping[str, str], cell: Cell, interpreter: Interpreter) -> dict[str, str]:

@@ -68,7 +68,7 @@ class _Packer:
     @cached_property
     def _sources(self) -> Sources:
         context = self.context
-        digest = digests.of_json({Path(name).as_posix(): item for name, item in context.project.snapshot.items()})
+        digest = repository_state.digest_of_files(context.project.snapshot)
         path, machine = context.config.project.path, context.machine
         return repository_state.sources(
             context.config.file, path, digest, machine.environ, machine.run, machine.redactor

@@ -6,16 +6,17 @@ import hashlib
 import os
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.processes import redaction
 from venvgrid.processes.command import Command
 from venvgrid.project import repository
 from venvgrid.results.capsules.capsule import MAX_PATCH, Sources
+from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from venvgrid.processes.command import Runner
     from venvgrid.processes.redaction import Redactor
@@ -75,6 +76,12 @@ def sources(
         patch=patch,
         patch_missing=why,
     )
+
+
+def digest_of_files(snapshot: Mapping[str, str]) -> str:
+    """Return the digest of a project's files, from theirs; what tools leave behind does not count."""
+    files = {Path(name).as_posix(): digest for name, digest in snapshot.items()}
+    return digests.of_json({name: digest for name, digest in files.items() if not OWN.search(name)})
 
 
 def digest_of(path: Path) -> str:

@@ -29,6 +29,7 @@ MAX_WAIT = 120.0  # seconds, that a rate limit may ask for
 LIMITED = (403, 429)
 SERVER_ERROR = 500
 REFUSED = {
+    301: "the repository has moved: give its new name with --repo",
     401: "the token is not valid, or has expired",
     403: "the token may not do this: it needs the right to write issues",
     404: "there is no such repository, or the token may not see it",

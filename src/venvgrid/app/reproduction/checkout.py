@@ -5,6 +5,7 @@ The checkout itself is never changed: the copy is a clone in a temporary folder,
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from venvgrid.processes.command import Runner
     from venvgrid.results.capsules.capsule import Capsule, Sources
 
+SUBMODULE = "160000 "  # the mode of an entry of git
 MAX_NAMED = 3  # files in a note
 
 
@@ -88,16 +90,36 @@ class Checkouts:
         folder = Path(tempfile.mkdtemp(prefix="venvgrid-reproduce-"))
         try:
             root = folder / origin.name
-            options = ("--quiet", "--shared", "--no-checkout", "--template=", "--no-recurse-submodules")
-            self._must(("clone", *options, "--", str(origin), str(root)), folder, "cloned")
-            self._must(("checkout", "--quiet", "--detach", sources.commit), root, "checked out")
+            self._copy(origin, sources.commit, root)
+            if missing := self._copy_submodules(origin, root):
+                self.notify(f"note: submodules that are not in {origin}: {', '.join(missing)}")
             if with_patch:
                 self._apply(sources.patch, root)
-            if (root / ".gitmodules").is_file():
-                self.notify("note: the submodules of the project are not in the temporary folder")
             yield root
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _copy(self, origin: Path, commit: str, target: Path) -> None:
+        """Check out a commit of a clone into another folder; the clone is only read."""
+        options = ("--quiet", "--shared", "--no-checkout", "--template=", "--no-recurse-submodules")
+        self._must(("clone", *options, "--", str(origin), str(target)), target.parent, "cloned")
+        self._must(("checkout", "--quiet", "--detach", commit), target, "checked out")
+
+    def _copy_submodules(self, origin: Path, root: Path) -> list[str]:
+        """Copy the submodules of a copy from those of the clone; return those that the clone does not have."""
+        missing = []
+        for entry in (self._git(("ls-files", "--stage", "-z"), root) or b"").split(b"\0"):
+            kind, _, name = os.fsdecode(entry).partition("\t")
+            if not kind.startswith(SUBMODULE):
+                continue
+            commit, inner = kind.split(" ")[1], origin / name
+            known = ("cat-file", "-e", f"{commit}^{{commit}}")
+            if not os.path.lexists(inner / ".git") or self._git(known, inner) is None:
+                missing.append(name)
+                continue
+            self._copy(inner, commit, root / name)
+            missing += [f"{name}/{deeper}" for deeper in self._copy_submodules(inner, root / name)]
+        return missing
 
     def _apply(self, patch: str, root: Path) -> None:
         """Apply a patch. git itself refuses names that lead out of the folder, or through a link."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.capsules import facts, given
+from venvgrid.app.capsules.repository_state import digest_of_files
 from venvgrid.app.context import RunContext
 from venvgrid.app.options import RunOptions
 from venvgrid.app.plan import choose_cells, make_plan
@@ -89,6 +90,9 @@ def reproduce(
         context, is_same = _context(made, checkout, options, front, lock)
         if wheels is not None and wheels.project:
             context = _with_wheel(context, made, wheels, lock.parent)
+        is_known = made.sources.commit or not made.sources.inputs_digest
+        if not is_known and digest_of_files(context.project.snapshot) != made.sources.inputs_digest:
+            notes.append("the files of the project are not those of the capsule, which names no commit")
         if not is_same:
             notes.append(f"{context.config.file.name} is another than that of the capsule")
         cell, plan = _plan(context, made)

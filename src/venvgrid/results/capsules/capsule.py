@@ -27,6 +27,13 @@ MAX_READ = 4_000_000  # bytes of a capsule that is read: a later version may wri
 MAX_PATCH = 50_000  # bytes
 MAX_LONGREPR = 8_000  # characters
 
+# Variables whose values say who and where, not how: they differ everywhere, and are nobody's business.
+PERSONAL = re.compile(
+    r"HOME|USER(?:NAME|PROFILE|DOMAIN)?|LOGNAME|SHELL|TERM|PATH|TMPDIR|TEMP|TMP|XDG_.*|.*DISPLAY|XAUTHORITY|.*_PROXY"
+    r"|SSL_.*|.*_CERT(?:_FILE)?|.*_CA_BUNDLE|.*APPDATA|HOMEDRIVE|HOMEPATH|COMPUTERNAME|ALLUSERSPROFILE|PUBLIC",
+    re.IGNORECASE,
+)
+
 _FAMILY = re.compile(r"venvgrid-capsule-(\d+)")
 _CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}[\w.+]{0,40}")
@@ -260,6 +267,7 @@ def _wrong(capsule: Capsule) -> str:
         f"{sources.config!r:.80} leads out of the project": is_inside(sources.config),
         f"{sources.project!r:.80} leads out of the project": is_inside(sources.project),
         f"{capsule.order.seed!r:.80} is no seed": _SEED.fullmatch(capsule.order.seed),
+        f"{capsule.grid!r:.80} is no name of a grid": capsule.grid.isprintable(),
         f"{capsule.project!r:.80} is no name of a project": capsule.project.isprintable(),
         f"the outcome {capsule.outcome} is not red": capsule.outcome.is_red,
         "its patch is too large": len(sources.patch) <= 2 * MAX_PATCH,

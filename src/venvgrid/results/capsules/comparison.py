@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import Outcome
 from venvgrid.model.config import EMPTY
+from venvgrid.results.capsules.capsule import PERSONAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -112,9 +113,11 @@ def _found(capsule: Capsule, here: Here) -> Iterator[tuple[str, Difference]]:
     if here.python is not None:
         for name, there, mine in _unequal(_of_python(capsule.python), _of_python(here.python)):
             yield ("python build" if name == "build" else name), Difference(name=_title(name), there=there, here=mine)
-    for name, there, mine in _unequal(capsule.machine, here.machine):
+    told = {name: value for name, value in capsule.machine.items() if here.python is not None or name in here.machine}
+    for name, there, mine in _unequal(told, here.machine):
         yield name, Difference(name=_title(name), there=there or "not known", here=mine or "not known")
-    yield from (("variable", item) for item in _variables(capsule, here))
+    if here.python is not None:
+        yield from (("variable", item) for item in _variables(capsule, here))
 
 
 def _variables(capsule: Capsule, here: Here) -> Iterable[Difference]:
@@ -125,7 +128,7 @@ def _variables(capsule: Capsule, here: Here) -> Iterable[Difference]:
             yield Difference(name=name, there=there, here=shown)
         elif name not in capsule.hidden:
             yield Difference(name=name, there="not set", here=mine)
-    for name in sorted(set(capsule.hidden) - here.names):
+    for name in sorted(name for name in set(capsule.hidden) - here.names if not PERSONAL.fullmatch(name)):
         yield Difference(name=name, there="set (its value is not told)", here="not set")
 
 
