@@ -43,15 +43,18 @@ _CHANGES = ("regressed", "fixed", "newly_impossible", "newly_possible", "moved")
 _GROUP = ("signature", "kind", "message", "cells", "tests", "hint", "through")
 
 
-def to_results(report: Report) -> dict[str, Any]:
-    """Return the report as plain data that every JSON parser accepts. Durations are seconds."""
+def to_results(report: Report, *, cells: bool = True) -> dict[str, Any]:
+    """Return the report as plain data that every JSON parser accepts. Durations are seconds.
+
+    Without `cells`, their list is empty: whoever has many writes them one by one.
+    """
     analysis = Analysis(report)
     return {
         "format": FORMAT,
         **_fields(report, *_RUN),
         "project": {"name": _text(report.project), "version": _text(report.project_version)},
         "command": _plain(report.command),
-        "cells": [_cell(cell) for cell in report.cells],
+        "cells": [from_cell(cell) for cell in report.cells] if cells else [],
         "excluded": [{**_fields(item.cell, "id", "axes"), "reason": _text(item.reason)} for item in report.excluded],
         "failure_groups": [_group(finding) for finding in analysis.findings],
         "changes": _fields(analysis.changes, *_CHANGES),
@@ -83,7 +86,8 @@ def from_results(data: Any) -> Report:
         raise ValueError(f"this is no document of the format {FORMAT!r}: {error!r:.80}") from error
 
 
-def _cell(cell: CellResult) -> dict[str, Any]:
+def from_cell(cell: CellResult) -> dict[str, Any]:
+    """Return the result of a cell as plain data."""
     return {
         **_fields(cell, *_CELL),
         "python": _fields(cell.interpreter, *_PYTHON) if cell.interpreter else None,

@@ -122,7 +122,8 @@ class Analysis:
 
     def passing(self, group: FailureGroup) -> list[str]:
         """Return the cells without a failure in which its tests passed."""
-        return [cell.id for cell in self.report.cells if cell.id not in group.cells and self._passes(cell, group)]
+        failing = frozenset(group.cells)
+        return [cell.id for cell in self.report.cells if cell.id not in failing and self._passes(cell, group)]
 
     def _passes(self, cell: CellResult, group: FailureGroup) -> bool:
         """Whether the tests of a failure passed in a cell. For a failure without tests: whether the cell is green."""

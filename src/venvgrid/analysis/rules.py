@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import conditions
-from venvgrid.analysis.conditions import union
+from venvgrid.analysis.conditions import bits
 from venvgrid.outcomes.causes import plugins
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ class Evidence:
 
         `through` are the distributions that the exception names or its traceback passes, the likeliest first.
         """
-        cells = [cell for cell in self.cells if cell.id in failing or cell.id in others]
-        bad = union(1 << number for number, cell in enumerate(cells) if cell.id in failing)
+        red, counted = frozenset(failing), frozenset([*failing, *others])
+        cells = [cell for cell in self.cells if cell.id in counted]
+        bad = bits((number for number, cell in enumerate(cells) if cell.id in red), len(cells))
         every = (1 << len(cells)) - 1
         if not bad or bad == every:
             return Explanation(failed=bad.bit_count(), meeting=bad.bit_count())

@@ -1,4 +1,4 @@
-"""The use cases of a plan that travels: make it, run a part of it elsewhere, merge what comes back."""
+"""The use cases of a plan that travels: make it, and run a part of it elsewhere."""
 
 from __future__ import annotations
 
@@ -7,32 +7,19 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from venvgrid.analysis import document
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
 from venvgrid.app.run import execute, read_config
-from venvgrid.model import (
-    CellFinished,
-    Event,
-    ExitStatus,
-    InfrastructureError,
-    RunFinished,
-    RunStarted,
-    Status,
-    UsageError,
-    serialization,
-)
+from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
 from venvgrid.model.version import __version__
 from venvgrid.planning import packing
 from venvgrid.project import repository
 from venvgrid.resolving import lockfile
-from venvgrid.results import journal, plan_file, records, report
-from venvgrid.results.exit_status import exit_status
+from venvgrid.results import plan_file, records
 from venvgrid.storage import digests
-from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +29,6 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.model import FrozenPolicy, Plan
     from venvgrid.model.shard import Shard
-    from venvgrid.results.merge import Merged
     from venvgrid.results.plan_file import PlanFile
     from venvgrid.results.report import Report
     from venvgrid.results.run_folders import RunFolder
@@ -168,69 +154,6 @@ def _attempt(environ: Mapping[str, str]) -> int:
         if environ.get(name, "").isdigit():
             return int(environ[name]) + more
     return 1
-
-
-def write_merged(merged: Merged, folder: Path) -> Report:
-    """Write merged records as the folder of a run: journal, results, logs. The same records give the same bytes.
-
-    Raises:
-        InfrastructureError: a file cannot be written.
-    """
-    events = list(_events(merged))
-    finished = report.build_report(events)
-    try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
-        for cell, record in merged.sources.items():
-            log = merged.chosen[cell].get("log") or ""
-            if content := record.read(log) if log == f"logs/{cell}.log" else b"":
-                (folder / log).write_bytes(content)
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename}: {error.strerror or error}") from error
-    write_atomic(folder / records.EVENTS, b"".join(map(journal.encode, events)))
-    write_atomic(folder / records.RESULTS, json.dumps(document.to_results(finished), indent=1) + "\n")
-    return finished
-
-
-def _events(merged: Merged) -> Iterator[Event]:
-    """Yield the events of a run of the whole plan."""
-    plan, first = merged.plan, min((record.header.began for record in merged.records), default="")
-    yield RunStarted(
-        run=f"plan-{plan.digest[:12]}",
-        time=first,
-        venvgrid=plan.venvgrid,
-        config=plan.config,
-        config_digest=plan.config_digest,
-        project=plan.project,
-        project_version=plan.project_version,
-        plan=plan.plan,
-        grid=plan.grid,
-    )
-    seconds = 0.0
-    for record in merged.records:
-        seconds = max(seconds, float(record.results.get("duration") or 0.0))
-        for line in record.read(records.EVENTS).splitlines():
-            data: dict[str, Any] = json.loads(line)
-            cell = data["result"]["id"] if "result" in data else data.get("cell")
-            if merged.sources.get(str(cell)) is not record:
-                continue
-            event = serialization.event_from_plain(data)
-            if isinstance(event, CellFinished):
-                event = replace(event, result=_result(event.result, merged.chosen[event.result.id]))
-            if event is not None:
-                yield event
-    yield RunFinished(exit_status=_status(merged), duration=seconds, at=seconds)
-
-
-def _result(result: Any, cell: Mapping[str, Any]) -> Any:
-    """Return the result with what merging made of it."""
-    chosen = document.cell_from(cell)
-    return replace(result, outcome=chosen.outcome, reason=chosen.reason, notes=chosen.notes)
-
-
-def _status(merged: Merged) -> int:
-    if merged.missing:
-        return ExitStatus.INCOMPLETE
-    return exit_status(map(document.cell_from, merged.chosen.values()))
 
 
 def durations(file: Path) -> dict[str, float]:

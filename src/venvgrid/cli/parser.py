@@ -24,7 +24,7 @@ CACHE_ACTIONS = {
     "verify": "read all of it, and remove what is damaged",
     "prune": "delete what was not used for long",
 }
-SCHEMAS = ("config", "results", "events", "plan")
+SCHEMAS = ("config", "results", "events", "plan", "record")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 

@@ -192,8 +192,11 @@ def tally(cells: Iterable[CellResult], words: Mapping[Outcome, str]) -> str:
 
 
 def log(report: Report, name: str) -> str:
-    """Return the path of a cell's log, relative to the configuration. It may be in the folder of an earlier run."""
-    return line(posixpath.normpath(f".venvgrid/runs/{report.run}/{name}"))
+    """Return the path of a cell's log, relative to the configuration. It may be in the folder of an earlier run.
+
+    Of a merged report it is relative to the folder in which the report was asked for.
+    """
+    return line(posixpath.normpath(f"{report.folder or f'.venvgrid/runs/{report.run}'}/{name}"))
 
 
 def command(*words: str) -> str:

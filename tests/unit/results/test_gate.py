@@ -8,82 +8,21 @@ import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import factories
 import pytest
+from recorded import CELLS, green, plan, record
 
-from venvgrid.analysis import document
-from venvgrid.model import Attestation, Cell, Outcome, Plan, PlannedCell, Status, UsageError
+from venvgrid.model import Outcome, Plan, UsageError
 from venvgrid.model.shard import Shard
-from venvgrid.results import journal, plan_file, records
+from venvgrid.results import plan_file, records
 from venvgrid.results.gate import Judgement, judge
 from venvgrid.results.merge import merge
-from venvgrid.results.plan_file import PlanFile
-from venvgrid.results.report import build_report
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from venvgrid.model import CellResult, Event
-
-CELLS = [Cell(id=f"py3.{minor}", axes={"python": f"3.{minor}"}) for minor in range(9, 13)]
-COMMIT = "c0ffee" * 6
-
-
-def plan(*cells: Cell, **options: Any) -> PlanFile:
-    """Make a plan of cells, four by default."""
-    planned = tuple(PlannedCell(cell=cell, status=Status.RUNNABLE) for cell in cells or CELLS)
-    made = PlanFile(
-        plan=Plan(cells=planned),
-        venvgrid="0.1.0",
-        project="plotlib",
-        project_version="1.0",
-        config="matrix.toml",
-        grid="",
-        config_digest="d1",
-        inputs_digest="i1",
-        commit=COMMIT,
-        lock="",
-        seconds={item.cell.id: 1.0 for item in planned},
-    )
-    return replace(made, **options)
-
-
-def green(cell: Cell, outcome: Outcome = Outcome.PASSED, **options: Any) -> CellResult:
-    """Make a result with an attestation."""
-    attested = Attestation(python=f"cpython {cell.axes['python']}.1 bin/python", packages={"numpy": "1.23.2"})
-    return factories.result(cell, outcome, attested=attested, **options)
-
-
-def record(
-    folder: Path,
-    of: PlanFile,
-    shard: Shard,
-    *results: CellResult,
-    attempt: int = 1,
-    began: str = "2026-01-01",
-    **header: Any,
-) -> Path:
-    """Leave the record of a shard in a folder, and return it."""
-    folder.mkdir(parents=True)
-    cells = [item.cell for item in of.plan.cells if item.cell.id in {result.id for result in results}]
-    events: list[Event] = [factories.started(cells), *map(factories.finished, results), factories.ended()]
-    with journal.Journal(folder / "events.jsonl") as write:
-        for event in events:
-            write(event)
-    data = document.to_results(build_report(events))
-    (folder / "results.json").write_text(json.dumps({**data, "config_digest": "d1"}), encoding="utf-8")
-    made = records.Header(
-        plan=of.digest,
-        commit=of.commit,
-        shard=shard,
-        attempt=attempt,
-        began=began,
-        cells=tuple(sorted(item.id for item in results)),
-    )
-    records.seal(folder, of, replace(made, **header))
-    return folder
+    from venvgrid.results.plan_file import PlanFile
 
 
 def judged(of: PlanFile, *places: Path) -> Judgement:
@@ -308,7 +247,7 @@ def test_two_verdicts_of_one_attempt_are_flaky_and_told(tmp_path: Path) -> None:
     record(tmp_path / "a", plan(), Shard(1, 1), *map(green, CELLS))
     record(tmp_path / "b", plan(), Shard(1, 1), green(CELLS[0], Outcome.FAILED), *map(green, CELLS[1:]), began="2027")
     found = merge(plan(), records.find([tmp_path]))
-    assert found.chosen["py3.9"]["outcome"] == "flaky"
+    assert found.chosen["py3.9"].outcome == "flaky"
     assert judge(found).notes == ("py3.9: flaky: two results in one attempt: failed and passed",)
 
 

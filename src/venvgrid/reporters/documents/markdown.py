@@ -217,7 +217,7 @@ def _failure(finding: Finding, report: Report) -> str:
         f"- cells: {_names(group.cells)}",
         *([f"- what to do: {prose(group.hint)}"] if group.hint else []),
         f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
-        *([f"- log: {code(f'.venvgrid/runs/{report.run}/{group.log}')}"] if group.log else []),
+        *([f"- log: {code(text.log(report, group.log))}"] if group.log else []),
         "",
     ]
     if group.longrepr:
