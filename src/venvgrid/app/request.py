@@ -59,6 +59,11 @@ def runnable(plan: Plan) -> tuple[Cell, ...]:
     return tuple(item.cell for item in plan.cells if item.status is Status.RUNNABLE)
 
 
+def elsewhere(plan: Plan) -> tuple[Cell, ...]:
+    """Return the cells of a plan that are to run on machines of other platforms."""
+    return tuple(item.cell for item in plan.cells if item.status is Status.ELSEWHERE)
+
+
 def interpreters_for(
     context: RunContext, cells: tuple[Cell, ...]
 ) -> tuple[Mapping[str, Interpreter | str], Mapping[str, Interpreter]]:

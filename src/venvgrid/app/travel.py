@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from venvgrid.app.request import lock_digest, make_request
 from venvgrid.app.run import execute, read_config
 from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
 from venvgrid.model.version import __version__
-from venvgrid.planning import packing
+from venvgrid.planning import jobs, packing
 from venvgrid.project import repository
 from venvgrid.resolving import lockfile
 from venvgrid.results import plan_file, records
@@ -32,6 +31,16 @@ if TYPE_CHECKING:
     from venvgrid.results.plan_file import PlanFile
     from venvgrid.results.report import Report
     from venvgrid.results.run_folders import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedJobs:
+    """What the jobs of a plan are to be: `count` of them, or as many as `target` seconds for each take (count 0)."""
+
+    count: int = 0
+    target: float
+    prices: Mapping[str, float]  # of a minute, by platform
+
 
 # Variables in which services tell how often a job was started, and what has to be added to count from 1.
 ATTEMPTS = {"GITHUB_RUN_ATTEMPT": 0, "BUILDKITE_RETRY_COUNT": 1, "SYSTEM_JOBATTEMPT": 0, "CI_JOB_ID": 0}
@@ -54,9 +63,9 @@ def make_plan_file(
     if failed:
         more = f" (and {len(failed) - 1} more cells)" if failed[1:] else ""
         raise InfrastructureError(f"no plan was written: {failed[0].cell.id}: {failed[0].reason}{more}")
-    lock = lockfile.make(lock_digest(context), planned, resolved.entries, plan, frozen)
+    lock = lockfile.make(lock_digest(context), planned, {**resolved.entries, **resolved.unbuilt}, plan, frozen)
     metadata, held = context.project.metadata, _repository(context)
-    cells = [item.cell for item in resolved.plan.cells if item.status in plan_file.ELSEWHERE]
+    cells = [item.cell for item in resolved.plan.cells if item.status in plan_file.TO_RUN]
     return plan_file.PlanFile(
         plan=resolved.plan,
         venvgrid=__version__,
@@ -74,10 +83,45 @@ def make_plan_file(
     )
 
 
-def shards_of(plan: PlanFile, count: int) -> packing.Shards:
-    """Return the cells of each of `count` shards of a plan."""
-    seconds = {item.cell.id: plan.seconds[item.cell.id] for item in plan.cells}
+def shards_of(plan: PlanFile, count: int, here: str) -> packing.Shards:
+    """Return the cells of each of `count` shards: those of the platform `here`, and those of none.
+
+    Raises:
+        UsageError: the plan has cells, but none that can run here.
+    """
+    platforms = by_platform(plan)
+    seconds = {**platforms.get("", {}), **platforms.get(here, {})}
+    if platforms and not seconds:
+        where = ", ".join(platforms)
+        raise UsageError(f"the plan has no cell for this machine, which is {here}; it has cells for {where}")
     return packing.pack(seconds, count, plan.environments)
+
+
+def by_platform(plan: PlanFile) -> dict[str, dict[str, float]]:
+    """Return the expected seconds of cells by the platform that they run on."""
+    found: dict[str, dict[str, float]] = {}
+    for item in plan.cells:
+        found.setdefault(item.cell.platform, {})[item.cell.id] = plan.seconds[item.cell.id]
+    return found
+
+
+def with_jobs(plan: PlanFile, wanted: WantedJobs, here: str) -> PlanFile:
+    """Return the plan with the jobs that it needs; a plan without platforms has the prices of `here`.
+
+    Raises:
+        UsageError: the plan has cells on more platforms than there are to be jobs.
+    """
+    platforms = by_platform(plan)
+    if wanted.count and wanted.count < len(platforms):
+        names = ", ".join(platforms)
+        raise UsageError(f"--jobs {wanted.count}: the plan has cells for {names}; give at least {len(platforms)}")
+    counts = (
+        jobs.counts_for_jobs(platforms, wanted.count)
+        if wanted.count
+        else jobs.counts_for_target(platforms, plan.environments, wanted.target)
+    )
+    prices = {"": wanted.prices.get(here, 1.0), **wanted.prices}
+    return replace(plan, jobs=jobs.estimate(platforms, plan.environments, counts, prices))
 
 
 def run_part(
@@ -93,7 +137,7 @@ def run_part(
         config = read_config(source, wanted, front, grid=plan.grid).config
         context = RunContext(config=config, options=wanted, front=front)
         _check(context, plan)
-        mine = frozenset(shards_of(plan, shard.count)[shard.index - 1])
+        mine = frozenset(shards_of(plan, shard.count, context.machine.platform)[shard.index - 1])
         chosen = choose_cells(make_plan(context), lambda cell: cell.id in mine)
         if len(chosen.cells) != len(mine):
             raise UsageError(f"the plan has cells that {config.file.name} has not; write it again with: {_AGAIN}")
@@ -102,6 +146,7 @@ def run_part(
         plan=plan.digest,
         commit=plan.commit,
         shard=shard,
+        platform=context.machine.platform,
         attempt=_attempt(front.environ),
         began=finished.started,
         cells=tuple(sorted(mine)),
@@ -154,16 +199,3 @@ def _attempt(environ: Mapping[str, str]) -> int:
         if environ.get(name, "").isdigit():
             return int(environ[name]) + more
     return 1
-
-
-def durations(file: Path) -> dict[str, float]:
-    """Return the seconds that the tests of each cell took, by a results.json.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        return {cell["id"]: float(cell["durations"]["test"]) for cell in cells if "test" in cell["durations"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--durations {file}: it is no results.json ({error!r:.80})") from error

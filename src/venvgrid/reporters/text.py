@@ -50,6 +50,7 @@ SYMBOLS = {
     Outcome.BUILD_FAILED: ("B", "B"),
     Outcome.IMPOSSIBLE: ("–", "-"),  # noqa: RUF001  (a dash, as wide as the other signs)
     Outcome.MISSING_INTERPRETER: ("?", "?"),
+    Outcome.ELSEWHERE: ("→", ">"),
     Outcome.CANCELLED: ("c", "c"),
 }
 CACHED = ("↻", "*")
@@ -60,6 +61,7 @@ COLOURS = {
     Outcome.FLAKY: "yellow",
     Outcome.IMPOSSIBLE: "bright_black",
     Outcome.MISSING_INTERPRETER: "yellow",
+    Outcome.ELSEWHERE: "bright_black",
     Outcome.BUILD_FAILED: "magenta",
     Outcome.CANCELLED: "bright_black",
 }

@@ -118,7 +118,7 @@ def make(
             notes=entry.notes,
             distributions=entry.distributions,
         )
-        cells[cell] = name = name_of(locked)
+        cells[cell] = name = names_of(locked)[entry.interpreter.elsewhere]
         environments[name] = locked
     others = {
         status: {name: item.reason for name, item in planned.items() if item.status is status and name not in cells}
@@ -240,6 +240,12 @@ def name_of(environment: LockedEnvironment) -> str:
     contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
     digest = digests.of_json(contents, 10)
     return f"{environment.implementation}{'.'.join(environment.python.split('.')[:2]).replace('.', '_')}-{digest}"
+
+
+def names_of(environment: LockedEnvironment) -> tuple[str, str]:
+    """Return the names that an environment may have: of this machine, and of another platform."""
+    name = name_of(environment)
+    return name, f"{name}-{environment.platform}"
 
 
 def _distribution(item: Distribution) -> str:

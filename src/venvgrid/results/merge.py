@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell
     from venvgrid.results.plan_file import PlanFile
 
-VERDICTS = frozenset(outcome.value for outcome in Outcome) - {Outcome.CANCELLED.value}
+VERDICTS = frozenset(outcome.value for outcome in Outcome) - {Outcome.CANCELLED.value, Outcome.ELSEWHERE.value}
 GREEN = frozenset({Outcome.PASSED.value, Outcome.FLAKY.value})
 DIFFERENT = "two results in one attempt: {}"
 
@@ -64,7 +64,7 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
     for item in found:
         if isinstance(item, Unusable):
             refused.append(item)
-        elif why := _of_another(plan, digest, item):
+        elif why := _of_another(plan, digest, item) or _misplaced(planned, item):
             refused.append(Unusable(item.place, why))
         else:
             usable.setdefault(_name(item), item)  # the same record twice is one record
@@ -124,6 +124,15 @@ def _of_another(plan: PlanFile, digest: str, record: Record) -> str:
         return f"it is of another plan ({header.plan[:12]}, not {digest[:12]})"
     if header.commit != plan.commit:
         return f"it is of another commit ({header.commit[:12] or 'none'}, not {plan.commit[:12] or 'none'})"
+    return ""
+
+
+def _misplaced(planned: Mapping[str, Cell], record: Record) -> str:
+    """Return that a record has a cell of another platform than the machine that left it, or ""."""
+    for name in record.header.cells:
+        wanted = planned[name].platform if name in planned else ""
+        if wanted not in {"", record.header.platform}:
+            return f"it is of a machine that is {record.header.platform or 'unknown'}, but {name} is of {wanted}"
     return ""
 
 

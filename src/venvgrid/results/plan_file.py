@@ -7,11 +7,12 @@ that each cell is expected to take. Its digest names the plan in every record.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Cell, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.config import EMPTY
+from venvgrid.planning.jobs import Jobs
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = "venvgrid-plan-1"
-ELSEWHERE = {Status.RUNNABLE, Status.MISSING_INTERPRETER}  # another machine may have the interpreter
+TO_RUN = {Status.RUNNABLE, Status.MISSING_INTERPRETER, Status.ELSEWHERE}  # another machine may have the interpreter
+_JOBS = tuple(item.name for item in fields(Jobs))
 _NOT_IN_DIGEST = {"digest", "strategy"}
 _AGAIN = "write it again with: venvgrid plan -o plan.json"
 _FACTS = (
@@ -40,8 +42,9 @@ class PlanFile:
     """A plan with all that other machines need to run their part of it.
 
     `lock` is the text of matrix.lock. `environments` maps cells to what they share, `seconds` to the expected time of
-    their tests. `is_dirty`: the checkout has changes that `commit` has not. `text` is the file that it was read from,
-    and `name` its digest there: a later version may have added keys.
+    their tests. `jobs` says how many shards each platform is to have. `is_dirty`: the checkout has changes that
+    `commit` has not. `text` is the file that it was read from, and `name` its digest there: a later version may have
+    added keys.
     """
 
     plan: Plan
@@ -57,13 +60,14 @@ class PlanFile:
     lock: str
     environments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    jobs: tuple[Jobs, ...] = ()
     text: str = field(default="", compare=False, repr=False)
     name: str = field(default="", compare=False)
 
     @property
     def cells(self) -> tuple[PlannedCell, ...]:
         """The cells that some shard has to run."""
-        return tuple(item for item in self.plan.cells if item.status in ELSEWHERE)
+        return tuple(item for item in self.plan.cells if item.status in TO_RUN)
 
     @property
     def digest(self) -> str:
@@ -96,6 +100,7 @@ class PlanFile:
                 for item in self.plan.cells
             ],
             "warnings": list(self.plan.warnings),
+            **({"jobs": [asdict(item) for item in self.jobs]} if self.jobs else {}),
         }
 
 
@@ -155,5 +160,6 @@ def _from(data: dict[str, Any]) -> PlanFile:
         is_dirty=bool(data["dirty"]),
         environments=environments,
         seconds=seconds,
+        jobs=tuple(Jobs(**{name: item[name] for name in _JOBS}) for item in data.get("jobs", ())),
         **{name: str(data[name]) for name in _FACTS},
     )

@@ -45,7 +45,10 @@ MAX_DEPTH = 3  # archives within archives: an artifact of artifacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a record says of itself. `attempt` counts from 1; `began` is ISO 8601 in UTC and orders equal attempts."""
+    """What a record says of itself. `attempt` counts from 1; `began` is ISO 8601 in UTC and orders equal attempts.
+
+    `platform` is the value of the axis of that name that means the machine, "" in records of an early version.
+    """
 
     plan: str
     commit: str
@@ -53,6 +56,7 @@ class Header:
     attempt: int
     began: str
     cells: tuple[str, ...]
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,7 @@ def seal(folder: Path, plan: PlanFile, header: Header) -> None:
         "plan": header.plan,
         "commit": header.commit,
         "shard": str(header.shard),
+        "platform": header.platform,
         "attempt": header.attempt,
         "began": header.began,
         "cells": list(header.cells),
@@ -212,6 +217,7 @@ def _record(
             attempt=int(data["attempt"]),
             began=str(data["began"]),
             cells=tuple(map(str, data["cells"])),
+            platform=str(data.get("platform", "")),
         )
         files = {str(name): str(value) for name, value in data["files"].items()}
         return Record(place=place, header=header, files=files, open=opened)

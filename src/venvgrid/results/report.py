@@ -192,9 +192,10 @@ class ReportBuilder:
         results = {name: seen.with_durations(result) for name, seen in self._seen.items() if (result := seen.result)}
         wanted = [item for item in planned if item.status is not Status.EXCLUDED or item.cell.id in results]
         known = {item.cell.id for item in wanted}
+        here = {item.cell.id for item in wanted if item.status is not Status.ELSEWHERE}
         strangers = [result for name, result in results.items() if name not in known]
         cells = (*(results.get(item.cell.id) or self._without_result(item) for item in wanted), *strangers)
-        proven = start is not None and known <= results.keys()
+        proven = start is not None and here <= results.keys()
         return Report(
             **({name: getattr(start, name) for name in _STARTED} if start else {}),
             started=start.time if start else "",

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.analysis import document
 from venvgrid.model import (
     CellFinished,
+    CellResult,
     ExitStatus,
     InfrastructureError,
+    Outcome,
     RunFinished,
     RunStarted,
+    Status,
     serialization,
 )
 from venvgrid.results import journal, records
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from venvgrid.model import CellResult
+    from venvgrid.model import Cell
     from venvgrid.results.merge import Merged, Reported
     from venvgrid.results.records import Record
     from venvgrid.results.report import Report
@@ -109,11 +112,16 @@ class _Folder:
 
     def finish(self) -> Report:
         """End the journal and return the report."""
+        for item in self.merged.plan.cells:
+            if item.cell.id not in self.merged.chosen:
+                self._write(CellFinished(result=_missing(item.cell), at=0.0))
         status = ExitStatus.INCOMPLETE if self.merged.missing else exit_status(self.outcomes)
-        ended = RunFinished(exit_status=status, duration=self.seconds, at=self.seconds)
-        self.events.write(journal.encode(ended))
-        self.builder.add(ended)
+        self._write(RunFinished(exit_status=status, duration=self.seconds, at=self.seconds))
         return self.builder.report()
+
+    def _write(self, event: CellFinished | RunFinished) -> None:
+        self.events.write(journal.encode(event))
+        self.builder.add(event)
 
     def write_results(self, finished: Report, stream: BinaryIO) -> None:
         """Write results.json, with a line for each cell."""
@@ -206,9 +214,24 @@ def _as_counted(line: bytes, result: Mapping[str, Any], reported: Reported) -> b
     return journal.encode(replace(event, result=made))
 
 
+def _missing(cell: Cell) -> CellResult:
+    return CellResult(
+        id=cell.id,
+        axes=cell.axes,
+        outcome=Outcome.CANCELLED,
+        reason="no result was reported",
+        allow_failure=cell.allow_failure,
+        named=cell.named,
+    )
+
+
 def _started(merged: Merged) -> RunStarted:
-    """Return the first event."""
+    """Return the first event. What the plan sent to other machines is here: in a merged report nothing is elsewhere."""
     plan, first = merged.plan, min((record.header.began for record in merged.records), default="")
+    cells = tuple(
+        replace(item, status=Status.RUNNABLE, reason="") if item.status is Status.ELSEWHERE else item
+        for item in plan.plan.cells
+    )
     return RunStarted(
         run=f"plan-{plan.digest[:12]}",
         time=first,
@@ -217,6 +240,6 @@ def _started(merged: Merged) -> RunStarted:
         config_digest=plan.config_digest,
         project=plan.project,
         project_version=plan.project_version,
-        plan=plan.plan,
+        plan=replace(plan.plan, cells=cells),
         grid=plan.grid,
     )

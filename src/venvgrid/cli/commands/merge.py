@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.app.shards import durations
 from venvgrid.app.shards import merged as merging
 from venvgrid.cli import output
 from venvgrid.config.loading import MAX_CELLS
@@ -35,6 +36,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     shown = replace(finished, folder=Path(arguments.output).as_posix())
     if len(finished.cells) <= MAX_CELLS:  # more than any terminal shows
         terminal.data(output.table(arguments, shown, terminal, Path.cwd()))
+    if arguments.durations:
+        durations.write(Path(arguments.durations).absolute(), finished)
     for item in merged.refused:
         terminal.error(f"venvgrid: refused: {item.place}: {item.why}")
     terminal.message(f"{len(merged.chosen)} of {len(plan.cells)} cells, from {len(merged.records)} records")

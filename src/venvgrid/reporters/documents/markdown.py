@@ -36,6 +36,7 @@ SIGNS = {
     Outcome.FLAKY: "✅ flaky",
     Outcome.IMPOSSIBLE: "–",  # noqa: RUF001  (a dash, as in other tables of compatibility)
     Outcome.MISSING_INTERPRETER: "❔ no interpreter",
+    Outcome.ELSEWHERE: "→ elsewhere",
     Outcome.CANCELLED: "❔ no result",
 }
 _TITLES = {
@@ -43,6 +44,7 @@ _TITLES = {
     Outcome.CANCELLED: "without a result",
     Outcome.MISSING_INTERPRETER: "without an interpreter",
     Outcome.IMPOSSIBLE: "impossible",
+    Outcome.ELSEWHERE: "elsewhere",
 }
 # Characters with a meaning in Markdown or HTML, and those of GitHub's links, mentions, emoji and formulas.
 _ACTIVE = re.compile(r"[&<>\"'`*_{}\[\]#+!|~@$:;^=\\]|(?<=www)\.", re.IGNORECASE)
@@ -172,7 +174,9 @@ def _sign(cell: CellResult, *, spelt: bool = False) -> str:
 
 
 def _is_bad(cell: CellResult | None) -> bool:
-    return cell is not None and not cell.outcome.is_green and cell.outcome is not Outcome.IMPOSSIBLE
+    return (
+        cell is not None and not cell.outcome.is_green and cell.outcome not in {Outcome.IMPOSSIBLE, Outcome.ELSEWHERE}
+    )
 
 
 def _reason(group: ReasonGroup) -> str:
