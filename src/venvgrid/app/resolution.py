@@ -114,6 +114,8 @@ def _with_answers(
         elif isinstance(missing, str):
             planned.append(_planned(context, item, Status.MISSING_INTERPRETER, missing))
             unbuilt |= {item.cell.id: answer} if isinstance(answer, LockEntry) else {}
+        elif isinstance(answer, ResolveFailed) and answer.is_open:
+            planned.append(_planned(context, item, item.status, f"{item.reason}; {answer.reason}"))
         elif isinstance(answer, ResolveFailed):
             planned.append(_planned(context, item, Status.FAILED, answer.reason, answer.words))
         elif answer is not None:
@@ -130,7 +132,7 @@ def _interpreter_on(
     if "/" in value or "\\" in value:
         return ResolveFailed(reason=f"{value} is a place on this machine: for {cell.platform}, write a version")
     if value not in known:
-        return ResolveFailed(reason=f"for {cell.platform} it cannot be resolved here: {chosen[value]}")
+        return ResolveFailed(reason=f"could not be resolved here: {chosen[value]}", is_open=True)
     return interpreter_on(cell.platform, known[value])
 
 
@@ -206,7 +208,7 @@ def _answers(
         except TASK_ERRORS as error:
             found = ResolveFailed(reason=headline(str(error)))
         if isinstance(found, ResolveFailed):
-            return ResolveFailed(reason=f"could not be resolved: {found.reason}")
+            return replace(found, reason=f"could not be resolved{' here' if found.is_open else ''}: {found.reason}")
         if (
             isinstance(found, LockEntry)
             and interpreters[kind_of(some[0])].elsewhere

@@ -65,7 +65,7 @@ class Pip:
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `pip install --dry-run`, or `pip download` for older pips; see `installers.Installer`."""
         if request.interpreter.elsewhere:
-            return ResolveFailed(reason=_elsewhere(request))
+            return ResolveFailed(reason=_elsewhere(request), is_open=True)
         if request.resolution is not Resolution.HIGHEST:
             return ResolveFailed(
                 reason=f'pip cannot resolve "{request.resolution}"; install uv: pip install "venvgrid[uv]"'
@@ -240,6 +240,6 @@ def _elsewhere(request: ResolveRequest) -> str:
     of, python = request.interpreter.platform, request.interpreter.version
     way = 'install uv: pip install "venvgrid[uv]"'
     if request.interpreter.release < tool_support.UV:
-        way = f"uv does not know Python {python}: exclude it on {of}"
+        way = f"uv does not know Python {python}"
     why = "it takes markers and source builds for those of this machine"
     return f"pip cannot resolve Python {python} for {of}: {why}; {way}"

@@ -43,8 +43,11 @@ def answers(
     *,
     metadata: Metadata | None = None,
     groups: tuple[str, ...] = (),
+    accept_open: bool = False,
 ) -> dict[str, LockEntry | Unresolvable]:
     """Return the locked entries of cells, by their ids; a text in place of an interpreter is why it is missing.
+
+    With `accept_open`, cells that could not be locked have none.
 
     Raises:
         LockError: a cell is not locked, or locked for another interpreter or platform, or with distributions that
@@ -60,7 +63,7 @@ def answers(
             raise LockError(message)
         if name in lock.impossible:
             found[name] = Unresolvable(reason=lock.impossible[name])
-        elif isinstance(interpreter, str):
+        elif isinstance(interpreter, str) or (accept_open and name in lock.open):
             continue
         elif name not in lock.cells or lock.cells[name] not in lock.environments:
             why = f": {lock.open[name]}" if name in lock.open else ""

@@ -44,7 +44,7 @@ class LockedEnvironment:
 class Lock:
     """The whole file. `cells` map to the name of an environment; `impossible` and `open` map to a reason.
 
-    `open` are cells that could not be locked: no interpreter, no network.
+    `open` are cells that could not be locked: no interpreter, no network, another platform.
     """
 
     digest: str
@@ -128,7 +128,7 @@ def make(
         digest=digest,
         cells=cells,
         impossible=others[Status.IMPOSSIBLE],
-        open={**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]},
+        open={**others[Status.FAILED], **others[Status.MISSING_INTERPRETER], **others[Status.ELSEWHERE]},
         environments=environments,
         chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
         learnt=plan.learnt if plan else (),

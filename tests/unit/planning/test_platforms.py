@@ -178,7 +178,7 @@ def test_uv_resolves_for_the_platform() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "way"), [("3.12.1", 'pip install "venvgrid[uv]"'), ("2.7.18", "exclude it on macos")]
+    ("version", "way"), [("3.12.1", 'pip install "venvgrid[uv]"'), ("2.7.18", "uv does not know Python 2.7.18")]
 )
 def test_pip_says_that_it_cannot(version: str, way: str, tmp_path: Path) -> None:
     """It would answer for this machine: a cell that is called possible, or impossible, would be a guess."""
@@ -188,6 +188,7 @@ def test_pip_says_that_it_cannot(version: str, way: str, tmp_path: Path) -> None
     interpreter = interpreter_on("macos", testing.interpreter(version))
     found = pip.resolve(ResolveRequest(interpreter=interpreter, requirements=("six",)))
     assert isinstance(found, ResolveFailed)
+    assert found.is_open
     assert f"pip cannot resolve Python {version} for macos" in found.reason
     assert way in found.reason
 

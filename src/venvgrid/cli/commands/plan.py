@@ -76,7 +76,9 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
             )
             + "".join(f"{line}\n" for line in plan_table.jobs(jobs))
         )
-    return exit_status(known, strict=wanted.strict, skip_missing=context.skips_missing)
+    # Another machine may have the interpreter that this one lacks: the gate tells in the end.
+    skip_missing = context.skips_missing or bool(arguments.output)
+    return exit_status(known, strict=wanted.strict, skip_missing=skip_missing)
 
 
 def _travelling(
