@@ -25,6 +25,8 @@ from venvgrid.model.config import EMPTY
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from venvgrid.analysis.findings import Finding
 
 FORMAT = "venvgrid-results-1"
@@ -102,17 +104,17 @@ def from_cell(cell: CellResult) -> dict[str, Any]:
     }
 
 
-def cell_from(data: Mapping[str, Any]) -> CellResult:
-    """Return the result of a cell that `to_results` wrote."""
-    checked = {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": dict(data["packages"])}
+def cell_from(data: Mapping[str, Any], shared: Callable[[Any], Any] = lambda value: value) -> CellResult:
+    """Return the result of a cell that `to_results` wrote; `shared` may give an equal part of another result."""
+    checked = {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": shared(dict(data["packages"]))}
     return CellResult(
         **_picked(data, *_CELL) | checked,
-        interpreter=_interpreter_from(data["python"]) if data["python"] else None,
+        interpreter=shared(_interpreter_from(data["python"])) if data["python"] else None,
         durations={stage: float(seconds) for stage, seconds in data["durations"].items()},
-        tests=data["tests"],
+        tests=shared(data["tests"]),
         uncollected=int(data.get("uncollected", 0)),
         failures=tuple(map(_failure_from, data["failures"])),
-        attested=Attestation(**_picked(data["attested"], *_ATTESTATION)),
+        attested=shared(Attestation(**_picked(data["attested"], *_ATTESTATION))),
         notes=tuple(data["notes"]),
         words=data.get("words", ""),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from importlib import resources
@@ -22,6 +23,10 @@ from venvgrid.interpreters.elsewhere import interpreter_on
 from venvgrid.model import ConfigError, ExitStatus, LockError, Outcome, Plan, PlannedCell, Status
 from venvgrid.planning import expansion, selection
 from venvgrid.processes.command import Completed
+from venvgrid.reporters import registry
+from venvgrid.reporters.documents import plan_json
+from venvgrid.reporters.formats import FORMATS
+from venvgrid.reporters.terminal import plan_table
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.resolving.resolver import Resolver, lock_entry
 from venvgrid.results.exit_status import exit_status
@@ -253,3 +258,28 @@ def test_a_reason_names_the_platform_and_answers_are_not_shared(tmp_path: Path) 
         "macos",
         "linux-aarch64",
     ]
+
+
+def test_every_report_has_a_word_for_it() -> None:
+    """It is told where cells are listed, and is a failure nowhere."""
+    elsewhere = factories.result("py3.9", Outcome.ELSEWHERE, reason="it runs on macos; this machine is linux", log="")
+    report = factories.report(elsewhere, factories.result("py3.10"))
+    shown = {name: registry.text(name, report) for name in FORMATS}
+    for name in ("table", "markdown", "html", "json", "junit"):
+        assert "elsewhere" in shown[name], name
+        assert "it runs on macos; this machine is linux" in shown[name], name
+    assert 'failures="0" errors="0" skipped="1"' in shown["junit"]
+    assert "1 cells pass" in shown["badge"]
+    assert "::error" not in shown["github"]
+    assert json.loads(shown["gitlab"]) == []
+
+
+def test_the_plan_has_a_word_for_it() -> None:
+    """The table of a plan shows the sign, the reason, and the sum."""
+    plan = by_platform(expansion.expand(read(GRID)), "linux")
+    shown = plan_table.render(plan, width=100, colour=False, encoding="utf-8")
+    assert "→ elsewhere" in shown
+    assert "it runs on macos; this machine is linux (2 cells)" in shown
+    assert "4 cells: 2 runnable, 2 elsewhere" in shown
+    assert ">" in plan_table.render(plan, width=100, colour=False, encoding="ascii")
+    assert [cell["status"] for cell in plan_json.plan_json(plan)["cells"]] == ["runnable"] * 2 + ["elsewhere"] * 2

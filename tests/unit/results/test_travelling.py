@@ -15,7 +15,7 @@ import pytest
 from recorded import CELLS, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
 
 from venvgrid.app.shards import merged as merging
-from venvgrid.model import Outcome, UsageError
+from venvgrid.model import Outcome, PlannedCell, Status, UsageError, serialization
 from venvgrid.model.shard import Shard
 from venvgrid.results import journal, plan_file, records
 from venvgrid.results.merge import merge
@@ -241,3 +241,16 @@ def test_the_merged_report_has_the_cells_of_every_platform(tmp_path: Path) -> No
     read = build_report(journal.read(tmp_path / "m" / "events.jsonl"))
     assert [cell.reason for cell in read.cells] == ["", "", "no result was reported", "no result was reported"]
     validator("plan").validate(json.loads(of.render(SHOWN)))
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("options", [{}, {"allow_failure": True, "named": True, "labels": ("nightly", "slow")}])
+def test_planned_cells_are_written_as_the_journal_does(status: Status, options: dict[str, Any]) -> None:
+    """The short way gives what the long one gives."""
+    cell = replace(CELLS[0], **options)
+    for item in (
+        PlannedCell(cell=cell, status=status),
+        PlannedCell(cell=cell, status=status, reason="why", words="because"),
+    ):
+        assert merging.plain_cell(item) == serialization.to_plain(item)
+        assert list(merging.plain_cell(item)) == list(serialization.to_plain(item))

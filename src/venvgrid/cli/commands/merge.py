@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from venvgrid.cli.terminal import Terminal
 
 
+@output.without_collection
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Write the merged report; the exit status says whether every record counted, not whether cells are green."""
     found = list(records.find(map(Path, arguments.records)))
