@@ -124,6 +124,14 @@ def with_jobs(plan: PlanFile, wanted: WantedJobs, here: str) -> PlanFile:
     return replace(plan, jobs=jobs.estimate(platforms, plan.environments, counts, prices))
 
 
+def other_count(plan: PlanFile, shard: Shard, here: str) -> str:
+    """Return that the jobs of the plan are of another number than the shards, or "": then some cells may never run."""
+    counts = {job.shards for job in plan.jobs if job.platform in {"", here}}
+    if not counts or shard.count in counts:
+        return ""
+    return f"the plan has {max(counts)} jobs for {here}, this is {shard}: the gate tells if cells are missing"
+
+
 def run_part(
     source: Source, options: RunOptions, front: FrontEnd, plan: PlanFile, shard: Shard
 ) -> tuple[RunContext, Report, RunFolder]:
@@ -138,6 +146,8 @@ def run_part(
         context = RunContext(config=config, options=wanted, front=front)
         _check(context, plan)
         mine = frozenset(shards_of(plan, shard.count, context.machine.platform)[shard.index - 1])
+        if told := other_count(plan, shard, context.machine.platform):
+            front.notify(f"note: {told}")
         chosen = choose_cells(make_plan(context), lambda cell: cell.id in mine)
         if len(chosen.cells) != len(mine):
             raise UsageError(f"the plan has cells that {config.file.name} has not; write it again with: {_AGAIN}")

@@ -20,6 +20,7 @@ from venvgrid.app import travel
 from venvgrid.app.shards import durations
 from venvgrid.cli import main
 from venvgrid.model import UsageError
+from venvgrid.model.shard import Shard
 from venvgrid.planning import jobs, packing
 from venvgrid.reporters.terminal import plan_table
 from venvgrid.results import plan_file
@@ -95,6 +96,15 @@ def test_a_machine_gets_the_cells_of_its_platform() -> None:
         assert sorted(cell for shard in found for cell in shard) == [f"py3.11-{platform}", f"py3.12-{platform}"]
     with pytest.raises(UsageError, match=r"no cell for this machine, which is windows; it has cells for linux, macos"):
         travel.shards_of(plan, 2, "windows")
+
+
+def test_a_job_of_another_count_than_the_plan_says_is_told() -> None:
+    """A file of the CI service that was not written again; without jobs in the plan any count is right."""
+    plan = plan_of_platforms()
+    assert travel.other_count(plan, Shard(1, 3), "linux") == ""
+    made = travel.with_jobs(plan, travel.WantedJobs(target=1.0, prices={}), "linux")
+    assert travel.other_count(made, Shard(1, 2), "macos") == ""
+    assert "the plan has 2 jobs for macos, this is 1/3" in travel.other_count(made, Shard(1, 3), "macos")
 
 
 @pytest.mark.parametrize(
