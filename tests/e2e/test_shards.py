@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import DEMO
 from rig import HERE, has
+
+from venvgrid.config import platforms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +60,50 @@ def test_a_plan_is_run_in_parts_merged_and_judged(venvgrid: Command, checkout: P
     assert {cell["outcome"] for cell in json.loads(first)["cells"]} == {"passed"}
     assert "4 passed" in venvgrid("report", "one", cwd=tmp_path).out
     assert "4 cells: 4 passed" in venvgrid("report", "one", "--format", "markdown", cwd=tmp_path).out
+
+
+@pytest.mark.skipif(not has("git"), reason="needs git")
+@pytest.mark.skipif(platforms.here() not in platforms.PLATFORMS, reason="needs a platform of the axis")
+def test_cells_of_other_platforms_are_planned_here_and_run_elsewhere(
+    venvgrid: Command, checkout: Path, tmp_path: Path
+) -> None:
+    """They are resolved with their markers, only those of this machine run, and the gate wants the others."""
+    here = platforms.here()
+    others = [name for name in ("windows", "macos", "linux-aarch64") if name != here][:2]
+    axes = f'[axes]\npython = ["{HERE}"]\nplatform = {json.dumps([here, *others])}\n'
+    matrix = f'{axes}[test]\nenv = {{ MODE = "a" }}\n'
+    asks = """["colorama==0.4.6; sys_platform == 'win32'", "nothing-of-this-name; sys_platform == 'aix'"]"""
+    pyproject, version = checkout / "pyproject.toml", 'version = "1.0"\n'
+    text = pyproject.read_text("utf-8").replace(version, f"{version}dependencies = {asks}\n")
+    pyproject.write_text(text, encoding="utf-8")
+    (checkout / "matrix.toml").write_text(matrix, encoding="utf-8")
+    subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=n@e.org", "commit", "-qam", "y"], cwd=checkout, check=True
+    )
+    plan, record = tmp_path / "plan.json", tmp_path / "one.record"
+    planned = venvgrid("plan", "-q", "-o", str(plan), "--cost", "macos=10", cwd=checkout)
+    assert planned.status == 0, planned.out + planned.err
+    assert f"it runs on {others[0]}; this machine is {here}" in planned.out
+    data = json.loads(plan.read_text(encoding="utf-8"))
+    cells = {cell["axes"]["platform"]: cell for cell in data["cells"]}
+    assert {name: cell["status"] for name, cell in cells.items()} == {
+        **dict.fromkeys(others, "elsewhere"),
+        here: "runnable",
+    }
+    assert {job["platform"]: job["shards"] for job in data["jobs"]} == dict.fromkeys(cells, 1)
+    locked = tomllib.loads(data["lock"])["environments"]
+    names = {
+        name: {item["name"] for item in locked[cell["environment"]]["distributions"]} for name, cell in cells.items()
+    }
+    assert {name for name, found in names.items() if "colorama" in found} == {"windows"}
+    assert cells[here]["id"] == venvgrid("list", "-q", cwd=checkout).out.strip()
+    ended = venvgrid("run", "-q", "--plan", str(plan), "--record", str(record), cwd=checkout)
+    assert (ended.status, "1 cell: 1 passed" in ended.out) == (0, True), ended.out + ended.err
+    judged = venvgrid("gate", str(plan), str(record), cwd=tmp_path)
+    assert f"{cells[others[0]]['id']}: no result was reported" in judged.out
+    assert f"{cells[here]['id']}:" not in judged.out
+    whole = venvgrid("run", "-q", cwd=checkout)
+    assert (whole.status, "2 elsewhere in" in whole.out) == (0, True), whole.out + whole.err
 
 
 @pytest.mark.skipif(not has("git"), reason="needs git")

@@ -26,7 +26,7 @@ from venvgrid.model.config import EMPTY
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from venvgrid.analysis.findings import Finding
     from venvgrid.analysis.rules.conditions import Condition
@@ -47,15 +47,18 @@ _CHANGES = ("regressed", "fixed", "newly_impossible", "newly_possible", "moved")
 _GROUP = ("signature", "kind", "message", "cells", "tests", "hint", "through")
 
 
-def to_results(report: Report) -> dict[str, Any]:
-    """Return the report as plain data that every JSON parser accepts. Durations are seconds."""
+def to_results(report: Report, *, cells: bool = True) -> dict[str, Any]:
+    """Return the report as plain data that every JSON parser accepts. Durations are seconds.
+
+    Without `cells`, their list is empty: whoever has many writes them one by one.
+    """
     analysis = Analysis(report)
     return {
         "format": FORMAT,
         **_fields(report, *_RUN),
         "project": {"name": _text(report.project), "version": _text(report.project_version)},
         "command": _plain(report.command),
-        "cells": [_cell(cell) for cell in report.cells],
+        "cells": [from_cell(cell) for cell in report.cells] if cells else [],
         "excluded": [{**_fields(item.cell, "id", "axes"), "reason": _text(item.reason)} for item in report.excluded],
         "failure_groups": [_group(finding) for finding in analysis.findings],
         "changes": _fields(analysis.changes, *_CHANGES),
@@ -91,7 +94,8 @@ def from_results(data: Any) -> Report:
         raise ValueError(f"this is no document of the format {FORMAT!r}: {error!r:.80}") from error
 
 
-def _cell(cell: CellResult) -> dict[str, Any]:
+def from_cell(cell: CellResult) -> dict[str, Any]:
+    """Return the result of a cell as plain data."""
     return {
         **_fields(cell, *_CELL),
         "python": _fields(cell.interpreter, *_PYTHON) if cell.interpreter else None,
@@ -106,17 +110,17 @@ def _cell(cell: CellResult) -> dict[str, Any]:
     }
 
 
-def cell_from(data: Mapping[str, Any]) -> CellResult:
-    """Return the result of a cell that `to_results` wrote."""
-    checked = {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": dict(data["packages"])}
+def cell_from(data: Mapping[str, Any], shared: Callable[[Any], Any] = lambda value: value) -> CellResult:
+    """Return the result of a cell that `to_results` wrote; `shared` may give an equal part of another result."""
+    checked = {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": shared(dict(data["packages"]))}
     return CellResult(
         **_picked(data, *_CELL) | checked,
-        interpreter=_interpreter_from(data["python"]) if data["python"] else None,
+        interpreter=shared(_interpreter_from(data["python"])) if data["python"] else None,
         durations={stage: float(seconds) for stage, seconds in data["durations"].items()},
-        tests=data["tests"],
+        tests=shared(data["tests"]),
         uncollected=int(data.get("uncollected", 0)),
         failures=tuple(map(_failure_from, data["failures"])),
-        attested=Attestation(**_picked(data["attested"], *_ATTESTATION)),
+        attested=shared(Attestation(**_picked(data["attested"], *_ATTESTATION))),
         notes=tuple(data["notes"]),
         words=data.get("words", ""),
     )

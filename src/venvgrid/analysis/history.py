@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Outcomes that do not depend on the project: comparison looks further back.
-NOT_COMPARED = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER})
+NOT_COMPARED = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER, Outcome.ELSEWHERE})
 
 
 def last(root: Path, grid: str = "") -> dict[str, Earlier]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.toolchain import Toolchain
+from venvgrid.config import platforms
 from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.processes import runner
@@ -40,6 +41,11 @@ class Machine:
     def environ(self) -> Mapping[str, str]:
         """The environment variables of the caller."""
         return self.front.environ
+
+    @cached_property
+    def platform(self) -> str:
+        """The value of the axis `platform` that means this machine."""
+        return platforms.here()
 
     @cached_property
     def cache(self) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
-from venvgrid.app.request import lock_digest, runnable
+from venvgrid.app.request import elsewhere, lock_digest, runnable
 from venvgrid.installers.base import Unresolvable
 from venvgrid.model import AxisKind, Cell, Conflict, LockError, NothingToRunError, Outcome, PlannedCell, Status
 from venvgrid.planning import expansion, selection
@@ -37,17 +37,28 @@ def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
     Raises:
         NothingToRunError: no cell is left.
     """
-    plan = _expand(context, from_lock=from_lock)
+    plan = by_platform(_expand(context, from_lock=from_lock), context.machine.platform)
     for warning in plan.warnings:
         context.front.notify(f"warning: {warning}")
     options = context.options
     if options.cells:
         plan = _matching(context, plan)
-    if not runnable(plan):
+    if not (runnable(plan) or elsewhere(plan)):
         raise NothingToRunError("every cell is excluded; see why with: venvgrid plan")
     if options.changed:
         plan = _changed(context, plan)
     return _failed(context, plan) if options.failed else plan
+
+
+def by_platform(plan: Plan, here: str) -> Plan:
+    """Return the plan with the cells of other platforms marked; `here` is that of this machine."""
+    cells = tuple(
+        replace(item, status=Status.ELSEWHERE, reason=f"it runs on {item.cell.platform}; this machine is {here}")
+        if item.status is Status.RUNNABLE and item.cell.platform not in {"", here}
+        else item
+        for item in plan.cells
+    )
+    return replace(plan, cells=cells)
 
 
 def choose_cells(plan: Plan, keep: Callable[[Cell], bool]) -> Plan:
@@ -86,7 +97,7 @@ def _changed(context: RunContext, plan: Plan) -> Plan:
 def _failed(context: RunContext, plan: Plan) -> Plan:
     if not context.history:
         raise NothingToRunError("--failed: there is no earlier run; type: venvgrid run")
-    fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE}
+    fine = {Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE, Outcome.ELSEWHERE}
     bad = {name for name, earlier in context.history.items() if earlier.outcome not in fine}
     chosen = choose_cells(plan, lambda cell: cell.id in bad)
     if not chosen.cells:
@@ -113,7 +124,7 @@ def _without_conflicts(context: RunContext) -> Plan:
     conflicts: tuple[Conflict, ...] = ()
     plan = expansion.expand(context.config)
     for _ in range(MAX_ROUNDS):
-        resolved = resolve(context, plan)
+        resolved = resolve(context, by_platform(plan, context.machine.platform))
         found: list[Conflict] = []
         for item in resolved.plan.cells:
             is_known = any(other.values.items() <= item.cell.axes.items() for other in found)
@@ -129,7 +140,7 @@ def _without_conflicts(context: RunContext) -> Plan:
 def _conflict(context: RunContext, resolved: ResolvedPlan, item: PlannedCell) -> Conflict:
     """Remove the axes without which a cell is still impossible."""
     config, values, reason = context.config, dict(item.cell.axes), item.reason
-    interpreter = resolved.interpreters[item.cell.axes["python"]]
+    interpreter = resolved.interpreters[item.cell.axes["python"], item.cell.platform]
     resolver = assembly.make_resolver(context, resolved.metadata.get(item.cell.axes["python"]))
     for axis in context.config.axes:
         if axis.kind is AxisKind.VARIABLE:  # no resolver sees it

@@ -59,6 +59,11 @@ def runnable(plan: Plan) -> tuple[Cell, ...]:
     return tuple(item.cell for item in plan.cells if item.status is Status.RUNNABLE)
 
 
+def elsewhere(plan: Plan) -> tuple[Cell, ...]:
+    """Return the cells of a plan that are to run on machines of other platforms."""
+    return tuple(item.cell for item in plan.cells if item.status is Status.ELSEWHERE)
+
+
 def interpreters_for(
     context: RunContext, cells: tuple[Cell, ...]
 ) -> tuple[Mapping[str, Interpreter | str], Mapping[str, Interpreter]]:
@@ -94,7 +99,19 @@ def locked_answers(
         context.front.notify(f"note: {path.name} has no checksum: edits are not noticed; type: venvgrid lock")
     wanted = ((cell, chosen[cell.axes["python"]]) for cell in cells)
     project = context.project
-    answers = lock_check.answers(lock, path, context.config, wanted, metadata=project.metadata, groups=project.groups)
+    is_of_plan = context.options.lock_file is not None  # made on a machine that may lack what this one has
+    for cell in cells:
+        if is_of_plan and cell.id in lock.open and not isinstance(chosen[cell.axes["python"]], str):
+            context.front.notify(f"note: {cell.id} is resolved here: in the plan it is open ({lock.open[cell.id]})")
+    answers = lock_check.answers(
+        lock,
+        path,
+        context.config,
+        wanted,
+        metadata=project.metadata,
+        groups=project.groups,
+        accept_open=is_of_plan,
+    )
     for entry in {item.key: item for item in answers.values() if isinstance(item, LockEntry)}.values():
         for item in entry.distributions:
             if item.direct.startswith("file:"):

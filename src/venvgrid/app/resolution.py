@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
-from venvgrid.app.request import interpreters_for, locked_answers, runnable
+from venvgrid.app.request import elsewhere, interpreters_for, locked_answers, runnable
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model import InfrastructureError, PlannedCell, Status
+from venvgrid.interpreters.elsewhere import interpreter_on
+from venvgrid.model import InfrastructureError, LockEntry, PlannedCell, Status
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
 from venvgrid.project.metadata import ProjectError
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from venvgrid.app.context import RunContext
-    from venvgrid.model import Cell, Interpreter, LockEntry, Plan
+    from venvgrid.model import Cell, Interpreter, Plan
     from venvgrid.project.metadata import Metadata
     from venvgrid.running.tasks import CellAnswer
+
+    Kind = tuple[str, str]
 
 MAX_CELLS = 4  # that a note names
 ONLY_A_BUILD = "only a build of the project tells what it requires (--no-build)"
 TOLD_BY_A_BUILD = "only a build tells what the project requires: its build was run (plan without it: --no-build)"
+ASKED_HERE = "what the project requires was asked of a build on another platform"
 TASK_ERRORS = (ProjectError, InfrastructureError, OSError)
 
 
@@ -38,28 +42,38 @@ TASK_ERRORS = (ProjectError, InfrastructureError, OSError)
 class ResolvedPlan:
     """A plan whose cells are resolved.
 
-    `interpreters` are by the value of the python axis, surrogates among them; so are the project's `metadata`.
+    `unbuilt` are the entries of cells whose interpreter is missing here. `interpreters` are by the values of the axes
+    python and platform, surrogates among them; the project's `metadata` are by the former.
     """
 
     plan: Plan
     entries: Mapping[str, LockEntry]
-    interpreters: Mapping[str, Interpreter]
+    unbuilt: Mapping[str, LockEntry]
+    interpreters: Mapping[Kind, Interpreter]
     metadata: Mapping[str, Metadata | None]
 
 
 def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
-    """Resolve all cells of a plan that are to run.
+    """Resolve all cells of a plan that are to run, here or elsewhere.
 
     Raises:
         ConfigError, LockError: the project or the lock does not fit the configuration.
         KeyboardInterrupt: the user stopped it.
     """
     context.project.check()
-    cells = runnable(plan)
-    chosen, surrogates = interpreters_for(context, cells)
-    interpreters = {**surrogates, **{value: item for value, item in chosen.items() if not isinstance(item, str)}}
-    answers = dict(locked_answers(context, cells, chosen)) if context.options.locked else {}
-    unresolved = [cell for cell in cells if cell.id not in answers and cell.axes["python"] in interpreters]
+    here, others = runnable(plan), elsewhere(plan)
+    chosen, surrogates = interpreters_for(context, (*here, *others))
+    known = {**surrogates, **{value: item for value, item in chosen.items() if not isinstance(item, str)}}
+    interpreters = {kind_of(cell): known[cell.axes["python"]] for cell in here if cell.axes["python"] in known}
+    answers: dict[str, CellAnswer] = {}
+    for cell in others:
+        found = _interpreter_on(cell, known, chosen)
+        if isinstance(found, ResolveFailed):
+            answers[cell.id] = found
+        else:
+            interpreters[kind_of(cell)] = found
+    answers |= dict(locked_answers(context, here, chosen)) if context.options.locked else {}
+    unresolved = [cell for cell in (*here, *others) if cell.id not in answers and kind_of(cell) in interpreters]
     with context.front.listening(context.machine.cancellation.set):
         told = _metadata(context, {cell.axes["python"]: chosen[cell.axes["python"]] for cell in unresolved})
         metadata = {value: item for value, item in told.items() if not isinstance(item, ResolveFailed)}
@@ -69,24 +83,57 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
         answers |= _answers(context, known_cells, interpreters, metadata)
     if context.machine.cancellation.is_set():
         raise KeyboardInterrupt
+    cells, entries, unbuilt = _with_answers(context, plan, answers, chosen)
+    return ResolvedPlan(
+        plan=replace(plan, cells=cells), entries=entries, unbuilt=unbuilt, interpreters=interpreters, metadata=metadata
+    )
+
+
+def kind_of(cell: Cell) -> Kind:
+    """Return what decides about the interpreter of a cell: the values of the axes python and platform."""
+    return cell.axes["python"], cell.platform
+
+
+def _with_answers(
+    context: RunContext,
+    plan: Plan,
+    answers: Mapping[str, CellAnswer],
+    chosen: Mapping[str, Interpreter | str],
+) -> tuple[tuple[PlannedCell, ...], dict[str, LockEntry], dict[str, LockEntry]]:
+    """Return the cells with what is known of them now, the lock entries, and those of cells without interpreter."""
     planned = []
     entries: dict[str, LockEntry] = {}
+    unbuilt: dict[str, LockEntry] = {}
     for item in plan.cells:
-        missing = chosen.get(item.cell.axes["python"])
+        missing = chosen.get(item.cell.axes["python"]) if item.status is Status.RUNNABLE else None
         answer = answers.get(item.cell.id)
-        if item.status is not Status.RUNNABLE:
+        if item.status not in {Status.RUNNABLE, Status.ELSEWHERE}:
             planned.append(item)
         elif isinstance(answer, Unresolvable):
             planned.append(_planned(context, item, Status.IMPOSSIBLE, answer.reason, answer.words))
         elif isinstance(missing, str):
             planned.append(_planned(context, item, Status.MISSING_INTERPRETER, missing))
+            unbuilt |= {item.cell.id: answer} if isinstance(answer, LockEntry) else {}
+        elif isinstance(answer, ResolveFailed) and answer.is_open:
+            planned.append(_planned(context, item, item.status, f"{item.reason}; {answer.reason}"))
         elif isinstance(answer, ResolveFailed):
             planned.append(_planned(context, item, Status.FAILED, answer.reason, answer.words))
         elif answer is not None:
             planned.append(item)
             entries[item.cell.id] = answer
-    known = replace(plan, cells=tuple(planned))
-    return ResolvedPlan(plan=known, entries=entries, interpreters=interpreters, metadata=metadata)
+    return tuple(planned), entries, unbuilt
+
+
+def _interpreter_on(
+    cell: Cell, known: Mapping[str, Interpreter], chosen: Mapping[str, Interpreter | str]
+) -> Interpreter | ResolveFailed:
+    """Return the interpreter of a cell on another platform, as far as it is known here."""
+    value = cell.axes["python"]
+    if "/" in value or "\\" in value:
+        return ResolveFailed(reason=f"{value} is a place on this machine: for {cell.platform}, write a version")
+    if value not in known:
+        return ResolveFailed(reason=f"could not be resolved here: {chosen[value]}", is_open=True)
+    return interpreter_on(cell.platform, known[value])
 
 
 def tell_notes(context: RunContext, resolved: ResolvedPlan) -> None:
@@ -145,7 +192,7 @@ def _metadata(
 def _answers(
     context: RunContext,
     cells: list[Cell],
-    interpreters: Mapping[str, Interpreter],
+    interpreters: Mapping[Kind, Interpreter],
     metadata: Mapping[str, Metadata | None],
 ) -> dict[str, CellAnswer]:
     """Resolve cells, those that differ only in variables once."""
@@ -157,11 +204,17 @@ def _answers(
     def answer(some: list[Cell]) -> CellAnswer:
         value = some[0].axes["python"]
         try:
-            found = resolvers[value].resolve(some[0], interpreters[value])
+            found = resolvers[value].resolve(some[0], interpreters[kind_of(some[0])])
         except TASK_ERRORS as error:
             found = ResolveFailed(reason=headline(str(error)))
         if isinstance(found, ResolveFailed):
-            return ResolveFailed(reason=f"could not be resolved: {found.reason}")
+            return replace(found, reason=f"could not be resolved{' here' if found.is_open else ''}: {found.reason}")
+        if (
+            isinstance(found, LockEntry)
+            and interpreters[kind_of(some[0])].elsewhere
+            and context.project.depends_on_python
+        ):
+            return replace(found, notes=(*found.notes, ASKED_HERE))
         return found
 
     workers = Slots.for_workers(context.options.workers).network

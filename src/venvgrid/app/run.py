@@ -19,10 +19,10 @@ from venvgrid.analysis import document, history
 from venvgrid.app import assembly
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
-from venvgrid.app.request import make_request
+from venvgrid.app.request import elsewhere, make_request, runnable
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
-from venvgrid.model import ExitStatus, LockEntry, Outcome, Stage, UsageError
+from venvgrid.model import ExitStatus, LockEntry, NothingToRunError, Outcome, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
 from venvgrid.running import loop
@@ -81,7 +81,11 @@ def run_grid(
 
         coverage.check()
     context = RunContext(config=config, options=options, front=front)
-    return context, *execute(context, make_request(context, make_plan(context)))
+    plan = make_plan(context)
+    if not runnable(plan):
+        where = ", ".join(dict.fromkeys(cell.platform for cell in elsewhere(plan)))
+        raise NothingToRunError(f"every cell runs elsewhere ({where}); this machine is {context.machine.platform}")
+    return context, *execute(context, make_request(context, plan))
 
 
 def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder]:

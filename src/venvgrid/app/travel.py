@@ -1,39 +1,24 @@
-"""The use cases of a plan that travels: make it, run a part of it elsewhere, merge what comes back."""
+"""The use cases of a plan that travels: make it, and run a part of it elsewhere."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from venvgrid.analysis import document
-from venvgrid.app.capsules import merged as capsules
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
 from venvgrid.app.run import execute, read_config
-from venvgrid.model import (
-    CellFinished,
-    Event,
-    ExitStatus,
-    InfrastructureError,
-    RunFinished,
-    RunStarted,
-    Status,
-    UsageError,
-    serialization,
-)
+from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
 from venvgrid.model.version import __version__
-from venvgrid.planning import packing
+from venvgrid.planning import jobs, packing
 from venvgrid.project import repository
 from venvgrid.resolving import lockfile
-from venvgrid.results import journal, plan_file, records, report
-from venvgrid.results.exit_status import exit_status
+from venvgrid.results import plan_file, records
 from venvgrid.storage import digests
-from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,10 +28,19 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.model import FrozenPolicy, Plan
     from venvgrid.model.shard import Shard
-    from venvgrid.results.merge import Merged
     from venvgrid.results.plan_file import PlanFile
     from venvgrid.results.report import Report
     from venvgrid.results.run_folders import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedJobs:
+    """What the jobs of a plan are to be: `count` of them, or as many as `target` seconds for each take (count 0)."""
+
+    count: int = 0
+    target: float
+    prices: Mapping[str, float]  # of a minute, by platform
+
 
 # Variables in which services tell how often a job was started, and what has to be added to count from 1.
 ATTEMPTS = {"GITHUB_RUN_ATTEMPT": 0, "BUILDKITE_RETRY_COUNT": 1, "SYSTEM_JOBATTEMPT": 0, "CI_JOB_ID": 0}
@@ -69,9 +63,9 @@ def make_plan_file(
     if failed:
         more = f" (and {len(failed) - 1} more cells)" if failed[1:] else ""
         raise InfrastructureError(f"no plan was written: {failed[0].cell.id}: {failed[0].reason}{more}")
-    lock = lockfile.make(lock_digest(context), planned, resolved.entries, plan, frozen)
+    lock = lockfile.make(lock_digest(context), planned, {**resolved.entries, **resolved.unbuilt}, plan, frozen)
     metadata, held = context.project.metadata, _repository(context)
-    cells = [item.cell for item in resolved.plan.cells if item.status in plan_file.ELSEWHERE]
+    cells = [item.cell for item in resolved.plan.cells if item.status in plan_file.TO_RUN]
     return plan_file.PlanFile(
         plan=resolved.plan,
         venvgrid=__version__,
@@ -89,10 +83,53 @@ def make_plan_file(
     )
 
 
-def shards_of(plan: PlanFile, count: int) -> packing.Shards:
-    """Return the cells of each of `count` shards of a plan."""
-    seconds = {item.cell.id: plan.seconds[item.cell.id] for item in plan.cells}
+def shards_of(plan: PlanFile, count: int, here: str) -> packing.Shards:
+    """Return the cells of each of `count` shards: those of the platform `here`, and those of none.
+
+    Raises:
+        UsageError: the plan has cells, but none that can run here.
+    """
+    platforms = by_platform(plan)
+    seconds = {**platforms.get("", {}), **platforms.get(here, {})}
+    if platforms and not seconds:
+        where = ", ".join(platforms)
+        raise UsageError(f"the plan has no cell for this machine, which is {here}; it has cells for {where}")
     return packing.pack(seconds, count, plan.environments)
+
+
+def by_platform(plan: PlanFile) -> dict[str, dict[str, float]]:
+    """Return the expected seconds of cells by the platform that they run on."""
+    found: dict[str, dict[str, float]] = {}
+    for item in plan.cells:
+        found.setdefault(item.cell.platform, {})[item.cell.id] = plan.seconds[item.cell.id]
+    return found
+
+
+def with_jobs(plan: PlanFile, wanted: WantedJobs, here: str) -> PlanFile:
+    """Return the plan with the jobs that it needs; a plan without platforms has the prices of `here`.
+
+    Raises:
+        UsageError: the plan has cells on more platforms than there are to be jobs.
+    """
+    platforms = by_platform(plan)
+    if wanted.count and wanted.count < len(platforms):
+        names = ", ".join(platforms)
+        raise UsageError(f"--jobs {wanted.count}: the plan has cells for {names}; give at least {len(platforms)}")
+    counts = (
+        jobs.counts_for_jobs(platforms, wanted.count)
+        if wanted.count
+        else jobs.counts_for_target(platforms, plan.environments, wanted.target)
+    )
+    prices = {"": wanted.prices.get(here, 1.0), **wanted.prices}
+    return replace(plan, jobs=jobs.estimate(platforms, plan.environments, counts, prices))
+
+
+def other_count(plan: PlanFile, shard: Shard, here: str) -> str:
+    """Return that the jobs of the plan are of another number than the shards, or "": then some cells may never run."""
+    counts = {job.shards for job in plan.jobs if job.platform in {"", here}}
+    if not counts or shard.count in counts:
+        return ""
+    return f"the plan has {max(counts)} jobs for {here}, this is {shard}: the gate tells if cells are missing"
 
 
 def run_part(
@@ -108,7 +145,9 @@ def run_part(
         config = read_config(source, wanted, front, grid=plan.grid).config
         context = RunContext(config=config, options=wanted, front=front)
         _check(context, plan)
-        mine = frozenset(shards_of(plan, shard.count)[shard.index - 1])
+        mine = frozenset(shards_of(plan, shard.count, context.machine.platform)[shard.index - 1])
+        if told := other_count(plan, shard, context.machine.platform):
+            front.notify(f"note: {told}")
         chosen = choose_cells(make_plan(context), lambda cell: cell.id in mine)
         if len(chosen.cells) != len(mine):
             raise UsageError(f"the plan has cells that {config.file.name} has not; write it again with: {_AGAIN}")
@@ -117,6 +156,7 @@ def run_part(
         plan=plan.digest,
         commit=plan.commit,
         shard=shard,
+        platform=context.machine.platform,
         attempt=_attempt(front.environ),
         began=finished.started,
         cells=tuple(sorted(mine)),
@@ -169,67 +209,3 @@ def _attempt(environ: Mapping[str, str]) -> int:
         if environ.get(name, "").isdigit():
             return int(environ[name]) + more
     return 1
-
-
-def write_merged(merged: Merged, folder: Path) -> Report:
-    """Write merged records as the folder of a run: journal, results, logs. The same records give the same bytes.
-
-    Raises:
-        InfrastructureError: a file cannot be written.
-    """
-    events = list(_events(merged))
-    finished = report.build_report(events)
-    try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
-        for cell, record in merged.sources.items():
-            log = merged.chosen[cell].get("log") or ""
-            if content := record.read(log) if log == f"logs/{cell}.log" else b"":
-                (folder / log).write_bytes(content)
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename}: {error.strerror or error}") from error
-    capsules.write(((name, cell["outcome"], merged.sources[name].read) for name, cell in merged.chosen.items()), folder)
-    write_atomic(folder / records.EVENTS, b"".join(map(journal.encode, events)))
-    write_atomic(folder / records.RESULTS, json.dumps(document.to_results(finished), indent=1) + "\n")
-    return finished
-
-
-def _events(merged: Merged) -> Iterator[Event]:
-    """Yield the events of a run of the whole plan."""
-    plan, first = merged.plan, min((record.header.began for record in merged.records), default="")
-    yield RunStarted(
-        run=f"plan-{plan.digest[:12]}",
-        time=first,
-        venvgrid=plan.venvgrid,
-        config=plan.config,
-        config_digest=plan.config_digest,
-        project=plan.project,
-        project_version=plan.project_version,
-        plan=plan.plan,
-        grid=plan.grid,
-    )
-    seconds = 0.0
-    for record in merged.records:
-        seconds = max(seconds, float(record.results.get("duration") or 0.0))
-        for line in record.read(records.EVENTS).splitlines():
-            data: dict[str, Any] = json.loads(line)
-            cell = data["result"]["id"] if "result" in data else data.get("cell")
-            if merged.sources.get(str(cell)) is not record:
-                continue
-            event = serialization.event_from_plain(data)
-            if isinstance(event, CellFinished):
-                event = replace(event, result=_result(event.result, merged.chosen[event.result.id]))
-            if event is not None:
-                yield event
-    yield RunFinished(exit_status=_status(merged), duration=seconds, at=seconds)
-
-
-def _result(result: Any, cell: Mapping[str, Any]) -> Any:
-    """Return the result with what merging made of it."""
-    chosen = document.cell_from(cell)
-    return replace(result, outcome=chosen.outcome, reason=chosen.reason, notes=chosen.notes)
-
-
-def _status(merged: Merged) -> int:
-    if merged.missing:
-        return ExitStatus.INCOMPLETE
-    return exit_status(map(document.cell_from, merged.chosen.values()))

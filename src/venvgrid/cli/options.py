@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.app.options import FrontEnd, RunOptions
-from venvgrid.app.plan import choose_cells
+from venvgrid.app.plan import by_platform, choose_cells
 from venvgrid.app.run import read_config
 from venvgrid.cli import signals
-from venvgrid.config import config_file, grids, loading
-from venvgrid.model import ExitStatus, NothingToRunError, UsageError
+from venvgrid.config import config_file, grids, loading, platforms
+from venvgrid.model import ExitStatus, NothingToRunError, Status, UsageError
 from venvgrid.planning import expansion
 from venvgrid.planning.selection import is_part
 from venvgrid.processes.parallel import usable_cpus
@@ -155,8 +155,17 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
         planned = expansion.expand(loaded)
         chosen = choose_cells(planned, lambda item: item.id == cell)
         if chosen.cells:
-            return loaded, chosen
+            return loaded, _here(chosen)
         ids += [item.cell.id for item in planned.cells]
     close = [name for name in ids if is_part(name, cell)] or difflib.get_close_matches(cell, ids, n=3)
     hint = f"; did you mean {' or '.join(close[:3])}?" if close else "."
     raise UsageError(f"there is no cell {cell!r}{hint} List the cells with: venvgrid list")
+
+
+def _here(plan: Plan) -> Plan:
+    """Return a plan of one cell. Raises UsageError: it is of another platform."""
+    marked = by_platform(plan, platforms.here())
+    for item in marked.cells:
+        if item.status is Status.ELSEWHERE:
+            raise UsageError(f"{item.cell.id} cannot be built here: {item.reason}")
+    return marked

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import trend
 from venvgrid.reporters import registry
@@ -44,6 +45,23 @@ def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal, p
     root = Path(finished.config).parent
     shown = located(shown, root, Path.cwd())
     return linked(shown, root) if terminal.has_links else shown
+
+
+def without_collection(command: Callable[..., int]) -> Callable[..., int]:
+    """Return the command, run without garbage collection.
+
+    Values form no circles. To search 100,000 results for some takes a third of the time of merging them.
+    """
+
+    @functools.wraps(command)
+    def run(*arguments: Any) -> int:
+        gc.disable()
+        try:
+            return command(*arguments)
+        finally:
+            gc.enable()
+
+    return run
 
 
 def located(shown: str, root: Path, cwd: Path) -> str:

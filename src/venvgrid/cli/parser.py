@@ -31,7 +31,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
-SCHEMAS = ("config", "results", "events", "plan", "capsule")
+SCHEMAS = ("config", "results", "events", "plan", "record", "capsule")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
@@ -133,7 +133,12 @@ def _add_plan(commands: Commands[Parser]) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="a results.json that says how long cells take (default: the runs of this folder)",
+        help="a file that says how long cells take, of `merge --durations` or a results.json (default: the last runs)",
+    )
+    parser.add_argument("--jobs", metavar="N", help="say what N jobs take and cost; auto: as many as --target needs")
+    parser.add_argument("--target", metavar="TIME", help="the longest that a job is to take (default: 10m)")
+    parser.add_argument(
+        "--cost", metavar="PRICES", help="the price of a minute by platform, such as macos=10,windows=2 (default: 1)"
     )
     parser.add_argument("--tier", choices=TIERS, help="only the cells that [ci] names for this event; all without it")
     _without_builds(parser)
@@ -168,6 +173,9 @@ def _add_shards(commands: Commands[Parser]) -> None:
     parser.add_argument("records", nargs="+", metavar="RECORD", help="files, folders, or archives of them")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the merged report")
     parser.add_argument("--plan", metavar="FILE", help="the plan (default: that of the newest record)")
+    parser.add_argument(
+        "--durations", metavar="FILE", help="also keep there how long each cell took, for the next plan"
+    )
     parser.set_defaults(config=None)
     summary = "say whether every planned cell has an accepted result: the one check to require"
     parser = command(commands, "gate", summary, help_texts.GATE_EXAMPLES)

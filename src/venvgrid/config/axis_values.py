@@ -17,6 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from venvgrid.config.platforms import OTHER_NAMES, PLATFORMS
 from venvgrid.config.values import BadValueError, choice, nearest, normal_name, shown, text, variable_name
 from venvgrid.model import Axis, AxisKind, Resolution, python_releases, tool_support
 from venvgrid.model.config import VARIABLE_PREFIX
@@ -79,7 +80,7 @@ def meant(name: str) -> str:
     Only letters in another order, one too few, and a wrong plural are mistakes: "ipython" is a distribution.
     """
     wrong = str(canonicalize_name(name))
-    for right in (AxisKind.PYTHON, AxisKind.RESOLUTION, AxisKind.AS_OF, AxisKind.EXTRAS):
+    for right in (AxisKind.PYTHON, AxisKind.PLATFORM, AxisKind.RESOLUTION, AxisKind.AS_OF, AxisKind.EXTRAS):
         fewer = {right[:index] + right[index + 1 :] for index in range(len(right))}
         if wrong != right.value and (sorted(wrong) == sorted(right) or wrong in {*fewer, f"{right}s"}):
             return right.value
@@ -99,6 +100,8 @@ def values(axis_kind: AxisKind, raw: object, root: Path) -> list[str]:
     match axis_kind:
         case AxisKind.PYTHON:
             return _pythons(text(raw).strip(), root)
+        case AxisKind.PLATFORM:
+            return [_platform(text(raw).strip())]
         case AxisKind.DEPENDENCY:
             return [_dependency(text(raw).strip())]
         case AxisKind.VARIABLE:
@@ -163,6 +166,14 @@ def as_of(raw: object) -> str:
         f"{shown(value)} is not allowed (allowed: 'release', 'today', a date such as 2023-01-31, "
         "a time such as 2023-01-31T12:00:00Z)"
     )
+
+
+def _platform(value: str) -> str:
+    found = OTHER_NAMES.get(value.lower(), value.lower())
+    if found not in PLATFORMS:
+        allowed = f"allowed: {', '.join(PLATFORMS)}"
+        raise BadValueError(f"{shown(value)} is no platform{nearest(value, tuple(PLATFORMS))} ({allowed})")
+    return found
 
 
 def _utc(time: dt.datetime) -> str:

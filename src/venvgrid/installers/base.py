@@ -97,9 +97,13 @@ class Unresolvable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveFailed:
-    """The resolve failed (network, index, a broken build): the cell is not impossible. `reason` is one line."""
+    """The resolve failed (network, index, a broken build): the cell is not impossible. `reason` is one line.
+
+    `is_open`: it is of another platform, and a machine of that platform can tell.
+    """
 
     reason: str
+    is_open: bool = False
     words: str = field(default="", compare=False)  # of the resolver, as it printed them
 
 

@@ -35,7 +35,7 @@ from venvgrid.installers.base import (
     unfinished,
     without_dates,
 )
-from venvgrid.model import Distribution, Resolution
+from venvgrid.model import Distribution, Resolution, tool_support
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Pip:
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `pip install --dry-run`, or `pip download` for older pips; see `installers.Installer`."""
+        if request.interpreter.elsewhere:
+            return ResolveFailed(reason=_elsewhere(request), is_open=True)
         if request.resolution is not Resolution.HIGHEST:
             return ResolveFailed(
                 reason=f'pip cannot resolve "{request.resolution}"; install uv: pip install "venvgrid[uv]"'
@@ -249,3 +251,13 @@ def _failed_resolve(request: ResolveRequest, completed: Completed) -> ResolveRes
 def _failure(completed: Completed, name: str) -> str:
     output = re.sub(r"^(?:DEPRECATION|WARNING|Looking in links).*\n?", "", completed.stderr, flags=re.MULTILINE)
     return failure(replace(completed, stderr=output), name)
+
+
+def _elsewhere(request: ResolveRequest) -> str:
+    """Return why pip cannot answer: it evaluates markers for this machine, and builds what has no wheel."""
+    of, python = request.interpreter.platform, request.interpreter.version
+    way = 'install uv: pip install "venvgrid[uv]"'
+    if request.interpreter.release < tool_support.UV:
+        way = f"uv does not know Python {python}"
+    why = "it takes markers and source builds for those of this machine"
+    return f"pip cannot resolve Python {python} for {of}: {why}; {way}"

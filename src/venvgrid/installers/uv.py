@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.config.platforms import PLATFORMS
 from venvgrid.installers import progress
 from venvgrid.installers.base import (
     BUILD_TIMEOUT,
@@ -189,6 +190,8 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
         arguments += ["--python", request.interpreter.executable]
     else:  # a surrogate: uv takes the tags and markers of its version on this platform
         arguments += ["--python", sys.executable, "--python-version", request.interpreter.version]
+    if request.interpreter.elsewhere:
+        arguments += ["--python-platform", PLATFORMS[request.interpreter.platform].target]
     arguments += ["--resolution", request.resolution.value]
     arguments += binary_options(request)
     arguments += ["--prerelease", "allow"] if request.pre_releases else []

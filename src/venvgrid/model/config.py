@@ -19,6 +19,7 @@ class AxisKind(StrEnum):
     """What a value of an axis changes about its cell; in the order of the parts of a cell's id."""
 
     PYTHON = "python"
+    PLATFORM = "platform"
     DEPENDENCY = "dependency"
     VARIABLE = "variable"
     AS_OF = "as-of"
@@ -30,7 +31,7 @@ class AxisKind(StrEnum):
         """Return the kind of the axis with this name: a distribution unless the name is a special one."""
         if name.startswith(VARIABLE_PREFIX):
             return cls.VARIABLE
-        return cls(name) if name in {cls.PYTHON, cls.AS_OF, cls.RESOLUTION, cls.EXTRAS} else cls.DEPENDENCY
+        return cls(name) if name in {*cls} - {cls.DEPENDENCY, cls.VARIABLE} else cls.DEPENDENCY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """A Python that the machine has, as it described itself."""
+    """A Python that the machine has, as it described itself.
+
+    `elsewhere`: it is on another machine, and only resolved for. Its `platform` is a value of the axis of that name,
+    its `executable` the Python here with the same version, or "".
+    """
 
     executable: str  # absolute; what environments are made from
     version: str  # "3.9.18", "3.14.0rc1"
@@ -21,6 +25,7 @@ class Interpreter:
     cache_tag: str  # sys.implementation.cache_tag, "" on 2.7
     markers: Mapping[str, str]  # PEP 508 environment markers
     source: str  # where it was found: "pyenv", "uv", "PATH", …
+    elsewhere: bool = False
 
     @property
     def release(self) -> tuple[int, int]:

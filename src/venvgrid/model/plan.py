@@ -30,6 +30,11 @@ class Cell:
         }
 
     @property
+    def platform(self) -> str:
+        """The platform that the cell runs on, "" for any."""
+        return self.axes.get("platform", "")
+
+    @property
     def versions(self) -> tuple[tuple[str, str], ...]:
         """The axes that a resolver sees, all but the variables: equal for cells that are resolved alike."""
         return tuple(item for item in self.axes.items() if not item[0].startswith(VARIABLE_PREFIX))
@@ -41,6 +46,7 @@ class Status(StrEnum):
     RUNNABLE = "runnable"
     IMPOSSIBLE = "impossible"
     MISSING_INTERPRETER = "missing-interpreter"
+    ELSEWHERE = "elsewhere"  # on a machine of another platform
     EXCLUDED = "excluded"
     FAILED = "failed"  # it could not be found out: network, index, a build backend that fails
 

@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     BUILD_FAILED = "build-failed"
     IMPOSSIBLE = "impossible"
     MISSING_INTERPRETER = "missing-interpreter"
+    ELSEWHERE = "elsewhere"
     CANCELLED = "cancelled"
 
     @property
@@ -55,6 +56,7 @@ OUTCOME_OF_STATUS = {
     Status.IMPOSSIBLE: Outcome.IMPOSSIBLE,
     Status.MISSING_INTERPRETER: Outcome.MISSING_INTERPRETER,
     Status.FAILED: Outcome.BUILD_FAILED,
+    Status.ELSEWHERE: Outcome.ELSEWHERE,
 }  # of a cell that is not tested
 
 

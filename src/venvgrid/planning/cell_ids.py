@@ -1,8 +1,8 @@
 """Ids of cells: short, stable, and safe in a shell and as a file name, on Windows too.
 
-An id has one part for each axis, in an order that does not depend on the file: python, distributions by name, variables
-by name, as-of, resolution, extras. A value with other than the allowed characters gets a short hash, so that two values
-do not get the same id.
+An id has one part for each axis, in an order that does not depend on the file: python, platform, distributions by name,
+variables by name, as-of, resolution, extras. A value with other than the allowed characters gets a short hash, so that
+two values do not get the same id.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def _part(axis: Axis, value: str) -> str:
     match axis.kind:
         case AxisKind.PYTHON:
             return _python(value)
+        case AxisKind.PLATFORM | AxisKind.RESOLUTION:
+            return value
         case AxisKind.DEPENDENCY:
             return _dependency(axis.name, value)
         case AxisKind.VARIABLE:
@@ -54,8 +56,6 @@ def _part(axis: Axis, value: str) -> str:
             return f"{name}.{_slug(value)}" if value else f"{name}-empty"
         case AxisKind.AS_OF:
             return f"as-of-{_slug(value.replace(':', ''))}"
-        case AxisKind.RESOLUTION:
-            return value
         case AxisKind.EXTRAS:
             return f"extras-{_slug(value.replace(',', '.'))}" if value else "no-extras"
 

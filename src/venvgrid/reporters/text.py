@@ -50,6 +50,7 @@ SYMBOLS = {
     Outcome.BUILD_FAILED: ("B", "B"),
     Outcome.IMPOSSIBLE: ("–", "-"),  # noqa: RUF001  (a dash, as wide as the other signs)
     Outcome.MISSING_INTERPRETER: ("?", "?"),
+    Outcome.ELSEWHERE: ("→", ">"),
     Outcome.CANCELLED: ("c", "c"),
 }
 CACHED = ("↻", "*")
@@ -60,6 +61,7 @@ COLOURS = {
     Outcome.FLAKY: "yellow",
     Outcome.IMPOSSIBLE: "bright_black",
     Outcome.MISSING_INTERPRETER: "yellow",
+    Outcome.ELSEWHERE: "bright_black",
     Outcome.BUILD_FAILED: "magenta",
     Outcome.CANCELLED: "bright_black",
 }
@@ -192,8 +194,11 @@ def tally(cells: Iterable[CellResult], words: Mapping[Outcome, str]) -> str:
 
 
 def log(report: Report, name: str) -> str:
-    """Return the path of a cell's log, relative to the configuration. It may be in the folder of an earlier run."""
-    return line(posixpath.normpath(f".venvgrid/runs/{report.run}/{name}"))
+    """Return the path of a cell's log, relative to the configuration. It may be in the folder of an earlier run.
+
+    Of a merged report it is relative to the folder in which the report was asked for.
+    """
+    return line(posixpath.normpath(f"{report.folder or f'.venvgrid/runs/{report.run}'}/{name}"))
 
 
 def command(*words: str) -> str:

@@ -64,7 +64,8 @@ class Examiner:
             candidates.append((cause, fact))
         broken = next((cause.reason for cause in found.causes if cause.kind is CauseKind.BROKEN), "")
         for number, (cause, fact) in enumerate(candidates):
-            key = (request.interpreter.executable, fact.reason)
+            python = request.interpreter
+            key = (f"{python.executable} {python.version} {python.platform}", fact.reason)
             # What a broken file would have required is not known: only what is impossible alone is a reason then.
             is_open = cause.kind in {CauseKind.BROKEN, CauseKind.CONFLICT} if broken else number >= MAX_CHECKED
             known = fact.reason if fact.is_proved or key in self.confirmed else ""

@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from venvgrid.config import axis_values
+from venvgrid.config import axis_values, platforms
 from venvgrid.installers.base import Resolved, Unresolvable
 from venvgrid.model import InstallMode, LockError
 from venvgrid.model.names import normalise
@@ -43,8 +43,11 @@ def answers(
     *,
     metadata: Metadata | None = None,
     groups: tuple[str, ...] = (),
+    accept_open: bool = False,
 ) -> dict[str, LockEntry | Unresolvable]:
     """Return the locked entries of cells, by their ids; a text in place of an interpreter is why it is missing.
+
+    With `accept_open`, cells that could not be locked have none.
 
     Raises:
         LockError: a cell is not locked, or locked for another interpreter or platform, or with distributions that
@@ -60,7 +63,7 @@ def answers(
             raise LockError(message)
         if name in lock.impossible:
             found[name] = Unresolvable(reason=lock.impossible[name])
-        elif isinstance(interpreter, str):
+        elif isinstance(interpreter, str) or (accept_open and name in lock.open):
             continue
         elif name not in lock.cells or lock.cells[name] not in lock.environments:
             why = f": {lock.open[name]}" if name in lock.open else ""
@@ -133,8 +136,8 @@ def malformed(distributions: Iterable[Distribution]) -> str:
 
 
 def _renamed(locked: LockedEnvironment, name: str) -> str:
-    """Return that an environment does not have the name that follows from its contents, or ""."""
-    return "" if lockfile.name_of(locked) == name else f"{name} is the name of other contents"
+    """Return that an environment does not have a name that follows from its contents, or ""."""
+    return "" if name in lockfile.names_of(locked) else f"{name} is the name of other contents"
 
 
 def allows(specifier: str, version: str) -> bool:
@@ -210,7 +213,8 @@ def _contradiction(
 ) -> str:
     """Return how a locked environment contradicts its cell, or "". Markers are of the Python that was locked."""
     version = {"python_full_version": locked.python, "implementation_version": locked.python}
-    markers = {**interpreter.markers, **(version if locked.implementation == "cpython" else {})}
+    is_exact = locked.implementation == "cpython" and locked.python.count(".") > 1  # "3.12" was resolved without it
+    markers = {**interpreter.markers, **(version if is_exact else {})}
     no_era = any("as-of was not applied" in note for note in locked.notes)
     return first_problem(
         config,
@@ -223,8 +227,15 @@ def _contradiction(
     )
 
 
+def _platform(cell: Cell, locked: str, interpreter: Interpreter) -> str:
+    """Return the locked platform, or that of the interpreter if the cell names its platform and both are of it."""
+    machine = interpreter.markers.get("platform_machine", "")
+    is_same = platforms.named(locked, machine) == cell.platform == platforms.named(interpreter.platform, machine)
+    return interpreter.platform if is_same else locked
+
+
 def _entry(config: Config, cell: Cell, locked: LockedEnvironment, interpreter: Interpreter, path: Path) -> LockEntry:
-    wanted = (locked.implementation, locked.python.split(".")[:2], locked.platform)
+    wanted = (locked.implementation, locked.python.split(".")[:2], _platform(cell, locked.platform, interpreter))
     if wanted != (interpreter.implementation, interpreter.version.split(".")[:2], interpreter.platform):
         message = (
             f"{path} locks {cell.id} for {locked.implementation} {locked.python} on {locked.platform}, but this is "

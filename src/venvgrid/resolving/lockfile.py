@@ -44,7 +44,7 @@ class LockedEnvironment:
 class Lock:
     """The whole file. `cells` map to the name of an environment; `impossible` and `open` map to a reason.
 
-    `open` are cells that could not be locked: no interpreter, no network.
+    `open` are cells that could not be locked: no interpreter, no network, another platform.
     """
 
     digest: str
@@ -124,7 +124,7 @@ def make(
             notes=entry.notes,
             distributions=entry.distributions,
         )
-        cells[cell] = name = name_of(locked)
+        cells[cell] = name = names_of(locked)[entry.interpreter.elsewhere]
         environments[name] = locked
     others = {
         status: {name: item.reason for name, item in planned.items() if item.status is status and name not in cells}
@@ -134,7 +134,7 @@ def make(
         digest=digest,
         cells=cells,
         impossible=others[Status.IMPOSSIBLE],
-        open={**others[Status.FAILED], **others[Status.MISSING_INTERPRETER]},
+        open={**others[Status.FAILED], **others[Status.MISSING_INTERPRETER], **others[Status.ELSEWHERE]},
         environments=environments,
         chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
         learnt=plan.learnt if plan else (),
@@ -246,6 +246,12 @@ def name_of(environment: LockedEnvironment) -> str:
     contents = [[item.name, item.version, sorted(item.hashes), item.direct] for item in environment.distributions]
     digest = digests.of_json(contents, 10)
     return f"{environment.implementation}{'.'.join(environment.python.split('.')[:2]).replace('.', '_')}-{digest}"
+
+
+def names_of(environment: LockedEnvironment) -> tuple[str, str]:
+    """Return the names that an environment may have: of this machine, and of another platform."""
+    name = name_of(environment)
+    return name, f"{name}-{environment.platform}"
 
 
 def _distribution(item: Distribution) -> str:

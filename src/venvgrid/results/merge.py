@@ -2,30 +2,47 @@
 
 A shard that was run again leaves a second record. Of a cell's results that of the highest attempt counts. Two results
 of one attempt that disagree make the cell flaky, and a note tells both. Records of another plan are refused by name.
-Pure, but for reading the records.
+Pure, but for reading the records: one at a time, and of each result only what decides is kept.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model import Outcome
-from venvgrid.results.records import Record, Unusable
+from venvgrid.model import Outcome, UsageError
+from venvgrid.results.records import RESULTS, Record, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from venvgrid.model import Cell
     from venvgrid.results.plan_file import PlanFile
 
-VERDICTS = frozenset(outcome.value for outcome in Outcome) - {Outcome.CANCELLED.value}
+VERDICTS = frozenset(outcome.value for outcome in Outcome) - {Outcome.CANCELLED.value, Outcome.ELSEWHERE.value}
+GREEN = frozenset({Outcome.PASSED.value, Outcome.FLAKY.value})
 DIFFERENT = "two results in one attempt: {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a record says of a cell. `problem` is why the gate does not accept it, or "".
+
+    `disagreement` tells the two results of one attempt, or is "".
+    """
+
+    record: Record
+    outcome: str
+    reason: str = ""
+    problem: str = ""
+    disagreement: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """The records of one plan. `chosen` maps each cell to its result, `sources` to the record that it is from.
+    """The records of one plan. `chosen` maps each cell to its result.
 
     `missing` are the planned cells without a result, `strangers` the results of cells that were not planned, by record;
     `refused` are the records that do not count.
@@ -33,8 +50,7 @@ class Merged:
 
     plan: PlanFile
     records: tuple[Record, ...] = ()
-    chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    sources: Mapping[str, Record] = field(default_factory=dict)
+    chosen: Mapping[str, Reported] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     strangers: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[Unusable, ...] = ()
@@ -44,69 +60,127 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
     """Return what the records say of the cells of a plan. The order of the records does not matter."""
     refused: list[Unusable] = []
     usable: dict[str, Record] = {}
+    digest, planned = plan.digest, {item.cell.id: item.cell for item in plan.cells}
     for item in found:
         if isinstance(item, Unusable):
             refused.append(item)
-        elif why := _unfit(plan, item):
+        elif why := _of_another(plan, digest, item) or _misplaced(planned, item):
             refused.append(Unusable(item.place, why))
         else:
             usable.setdefault(_name(item), item)  # the same record twice is one record
-    records = [usable[name] for name in sorted(usable)]
-    planned = {item.cell.id for item in plan.cells}
-    results: defaultdict[str, list[tuple[Record, Mapping[str, Any]]]] = defaultdict(list)
+    results: defaultdict[str, list[Reported]] = defaultdict(list)
     strangers: dict[str, str] = {}
-    for record in records:
+    records = []
+    for name in sorted(usable):
+        record = usable[name]
+        try:
+            cells = read_results(plan, record, record.read(RESULTS))
+        except UsageError as error:
+            refused.append(Unusable(record.place, str(error)))
+            continue
+        records.append(record)
         own = set(record.header.cells)
-        for cell in record.results["cells"]:
-            if cell["id"] not in planned:
+        for cell in cells:
+            of = planned.get(cell["id"])
+            if of is None:
                 strangers[cell["id"]] = record.place
-            elif cell["id"] in own and cell["outcome"] in VERDICTS:
-                results[cell["id"]].append((record, cell))
-    chosen = {name: _newest(results[name]) for name in sorted(results)}
+            elif of.id in own and cell["outcome"] in VERDICTS:
+                results[of.id].append(_reported(record, of, cell))
     return Merged(
         plan=plan,
         records=tuple(records),
-        chosen={name: cell for name, (_, cell) in chosen.items()},
-        sources={name: record for name, (record, _) in chosen.items()},
-        missing=tuple(item.cell.id for item in plan.cells if item.cell.id not in chosen),
+        chosen={name: _newest(results[name]) for name in planned if name in results},
+        missing=tuple(name for name in planned if name not in results),
         strangers=strangers,
         refused=tuple(sorted(refused, key=lambda item: (item.place, item.why))),
     )
 
 
-def _unfit(plan: PlanFile, record: Record) -> str:
-    """Return why a record does not count, or ""."""
-    if record.header.plan != plan.digest:
-        return f"it is of another plan ({record.header.plan[:12]}, not {plan.digest[:12]})"
-    if record.header.commit != plan.commit:
-        return f"it is of another commit ({record.header.commit[:12] or 'none'}, not {plan.commit[:12] or 'none'})"
+def read_results(plan: PlanFile, record: Record, content: bytes) -> list[dict[str, Any]]:
+    """Return the results of the cells of a record; `content` is the file that holds them.
+
+    Raises:
+        UsageError: they are damaged, or of another configuration.
+    """
     try:
-        names = [cell["id"] for cell in record.results["cells"]]
-        is_plain = all(isinstance(cell["outcome"], str) for cell in record.results["cells"])
-    except (KeyError, TypeError):
-        return "its results are damaged"
-    if not is_plain or len(set(names)) != len(names):
-        return "its results are damaged: a cell is there twice, or has no outcome"
-    if record.results.get("config_digest") != plan.config_digest:
-        return "its results are of another configuration"
+        data = json.loads(record.checked(RESULTS, content))
+        cells: list[dict[str, Any]] = data["cells"]
+        names = {cell["id"] for cell in cells}
+        is_plain = all(isinstance(cell["outcome"], str) for cell in cells)
+        config = data.get("config_digest")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError("its results are damaged") from error
+    if not is_plain or len(names) != len(cells):
+        raise UsageError("its results are damaged: a cell is there twice, or has no outcome")
+    if config != plan.config_digest:
+        raise UsageError("its results are of another configuration")
+    return cells
+
+
+def _of_another(plan: PlanFile, digest: str, record: Record) -> str:
+    """Return that a record is of another plan or commit, or ""."""
+    header = record.header
+    if header.plan != digest:
+        return f"it is of another plan ({header.plan[:12]}, not {digest[:12]})"
+    if header.commit != plan.commit:
+        return f"it is of another commit ({header.commit[:12] or 'none'}, not {plan.commit[:12] or 'none'})"
+    return ""
+
+
+def _misplaced(planned: Mapping[str, Cell], record: Record) -> str:
+    """Return that a record has a cell of another platform than the machine that left it, or ""."""
+    for name in record.header.cells:
+        wanted = planned[name].platform if name in planned else ""
+        if wanted not in {"", record.header.platform}:
+            return f"it is of a machine that is {record.header.platform or 'unknown'}, but {name} is of {wanted}"
     return ""
 
 
 def _name(record: Record) -> str:
     header = record.header
-    return f"{header.attempt:06}|{header.began}|{header.shard}|{record.results.get('run', '')}"
+    return f"{header.attempt:06}|{header.began}|{header.shard}|{record.files[RESULTS]}"
 
 
-def _newest(results: list[tuple[Record, Mapping[str, Any]]]) -> tuple[Record, Mapping[str, Any]]:
-    last = max(record.header.attempt for record, _ in results)
-    rivals = [item for item in results if item[0].header.attempt == last]
-    record, cell = max(rivals, key=lambda item: item[0].header.began)
-    outcomes = sorted({str(rival["outcome"]) for _, rival in rivals})
+def _reported(record: Record, cell: Cell, result: Mapping[str, Any]) -> Reported:
+    return Reported(
+        record=record,
+        outcome=Outcome(result["outcome"]).value,
+        reason=str(result.get("reason", "")),
+        problem=objection(cell, result),
+    )
+
+
+def _newest(results: list[Reported]) -> Reported:
+    last = max(item.record.header.attempt for item in results)
+    rivals = [item for item in results if item.record.header.attempt == last]
+    newest = max(rivals, key=lambda item: item.record.header.began)
+    outcomes = sorted({rival.outcome for rival in rivals})
     if len(outcomes) == 1:
-        return record, cell
+        return newest
     told = DIFFERENT.format(" and ".join(outcomes))
-    greens = [item for item in rivals if Outcome(item[1]["outcome"]).is_green]
-    if greens:
-        record, cell = max(greens, key=lambda item: item[0].header.began)
-    changed = {"outcome": Outcome.FLAKY.value, "reason": told} if greens else {}
-    return record, {**cell, **changed, "notes": [*cell.get("notes", []), told]}
+    greens = [item for item in rivals if item.outcome in GREEN]
+    if not greens:
+        return replace(newest, disagreement=told)
+    green = max(greens, key=lambda item: item.record.header.began)
+    return replace(green, outcome=Outcome.FLAKY.value, reason=told, disagreement=told)
+
+
+def objection(cell: Cell, result: Mapping[str, Any]) -> str:
+    """Return why the gate does not accept the result of a cell, or ""."""
+    if result["outcome"] not in GREEN:
+        return " ".join(filter(None, [f"{result['outcome']}:", str(result.get("reason", ""))])).rstrip(":")
+    if result.get("axes") != cell.axes:
+        return f"it is of other values: {result.get('axes')}"
+    attested, installed = result.get("attested"), result.get("packages")
+    if not isinstance(attested, dict) or not attested.get("python"):
+        return "it is green without an attestation of what was tested"
+    packages = attested.get("packages") or {}
+    if not isinstance(packages, dict) or not isinstance(installed, dict):
+        return "it does not say which distributions were installed and attested"
+    for name, version in packages.items():
+        if version and installed.get(name, version) != version:
+            return f"it attests {name} {version}, but {installed[name]} was installed"
+    counts = result.get("tests")
+    if not isinstance(counts, dict) or counts.get("failed") or counts.get("error"):
+        return f"it is green with failed tests: {counts}"
+    return ""

@@ -7,11 +7,12 @@ that each cell is expected to take. Its digest names the plan in every record.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Cell, LeftOut, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.config import EMPTY
+from venvgrid.planning.jobs import Jobs
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = "venvgrid-plan-1"
-ELSEWHERE = {Status.RUNNABLE, Status.MISSING_INTERPRETER}  # another machine may have the interpreter
+TO_RUN = {Status.RUNNABLE, Status.MISSING_INTERPRETER, Status.ELSEWHERE}  # another machine may have the interpreter
+_JOBS = tuple(item.name for item in fields(Jobs))
+_NOT_IN_DIGEST = {"digest", "strategy"}
+_AGAIN = "write it again with: venvgrid plan -o plan.json"
 _FACTS = (
     "venvgrid",
     "project",
@@ -38,7 +42,9 @@ class PlanFile:
     """A plan with all that other machines need to run their part of it.
 
     `lock` is the text of matrix.lock. `environments` maps cells to what they share, `seconds` to the expected time of
-    their tests. `is_dirty`: the checkout has changes that `commit` has not.
+    their tests. `jobs` says how many shards each platform is to have. `is_dirty`: the checkout has changes that
+    `commit` has not. `text` is the file that it was read from, and `name` its digest there: a later version may have
+    added keys.
     """
 
     plan: Plan
@@ -54,20 +60,25 @@ class PlanFile:
     lock: str
     environments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    jobs: tuple[Jobs, ...] = ()
+    text: str = field(default="", compare=False, repr=False)
+    name: str = field(default="", compare=False)
 
     @property
     def cells(self) -> tuple[PlannedCell, ...]:
         """The cells that some shard has to run."""
-        return tuple(item for item in self.plan.cells if item.status in ELSEWHERE)
+        return tuple(item for item in self.plan.cells if item.status in TO_RUN)
 
     @property
     def digest(self) -> str:
         """The name of the plan: equal for equal plans, lock and times included."""
-        return digests.of_json(self._data())
+        return self.name or digests.of_json(self._data())
 
     def render(self, shown: Mapping[str, Any]) -> str:
-        """Return the text of the file; `shown` is the plan as `plan --json` shows it."""
-        return json.dumps({**shown, **self._data(), "digest": self.digest}, indent=1) + "\n"
+        """Return the text of the file, a line for each cell; `shown` is the plan as `plan --json` shows it."""
+        data = {**shown, **self._data(), "digest": self.digest}
+        parts = (f"{json.dumps(name)}: {_listed(value)}" for name, value in data.items())
+        return "{\n" + ",\n".join(parts) + "\n}\n"
 
     def _data(self) -> dict[str, Any]:
         return {
@@ -91,7 +102,15 @@ class PlanFile:
             "warnings": list(self.plan.warnings),
             **({"tier": self.plan.tier} if self.plan.tier else {}),
             **({"left_out": [item.plain() for item in self.plan.left_out]} if self.plan.left_out else {}),
+            **({"jobs": [asdict(item) for item in self.jobs]} if self.jobs else {}),
         }
+
+
+def _listed(value: object) -> str:
+    """Return JSON with a line for each item of a list."""
+    if not isinstance(value, list) or not value:
+        return json.dumps(value)
+    return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
 
 
 def read(path: Path) -> PlanFile:
@@ -113,42 +132,42 @@ def parse(content: str, name: str) -> PlanFile:
         data = json.loads(content)
         if data["format"] != FORMAT or "digest" not in data:
             raise UsageError(f"{name} is no plan that travels; write one with: venvgrid plan -o plan.json")
-        found = _from(data)
+        digest = digests.of_json({key: value for key, value in data.items() if key not in _NOT_IN_DIGEST})
+        if digest != data["digest"]:
+            raise UsageError(f"{name} was changed after it was written; {_AGAIN}")
+        return replace(_from(data), text=content, name=digest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{name} is damaged ({error!r:.80}); write it again with: venvgrid plan -o plan.json"
-        ) from error
-    if found.digest != data["digest"]:
-        raise UsageError(f"{name} was changed after it was written; write it again with: venvgrid plan -o plan.json")
-    return found
+        raise UsageError(f"{name} is damaged ({error!r:.80}); {_AGAIN}") from error
 
 
-def _from(data: Mapping[str, Any]) -> PlanFile:
-    cells = tuple(
-        PlannedCell(
-            cell=Cell(
-                id=str(item["id"]),
-                axes={str(name): str(value) for name, value in item["axes"].items()},
-                allow_failure=bool(item["allow_failure"]),
-                named=bool(item["named"]),
-                labels=tuple(map(str, item["labels"])),
-            ),
-            status=Status(item["status"]),
-            reason=str(item["reason"]),
+def _from(data: dict[str, Any]) -> PlanFile:
+    """Return the plan of checked data, which are used up: plans may have 100,000 cells."""
+    cells, environments, seconds = [], {}, {}
+    items = data["cells"]
+    for index, item in enumerate(items):
+        items[index] = None
+        cell = Cell(
+            id=str(item["id"]),
+            axes={str(name): str(value) for name, value in item["axes"].items()},
+            allow_failure=bool(item["allow_failure"]),
+            named=bool(item["named"]),
+            labels=tuple(map(str, item["labels"])),
         )
-        for item in data["cells"]
-    )
+        cells.append(PlannedCell(cell=cell, status=Status(item["status"]), reason=str(item["reason"])))
+        environments[cell.id] = str(item["environment"])
+        seconds[cell.id] = float(item["seconds"])
     warnings = tuple(map(str, data["warnings"]))
     return PlanFile(
         plan=Plan(
-            cells=cells,
+            cells=tuple(cells),
             strategy=str(data["strategy"]["name"]),
             warnings=warnings,
             tier=str(data.get("tier", "")),
             left_out=tuple(map(LeftOut.of, data.get("left_out", ()))),
         ),
         is_dirty=bool(data["dirty"]),
-        environments={item["id"]: str(item["environment"]) for item in data["cells"]},
-        seconds={item["id"]: float(item["seconds"]) for item in data["cells"]},
+        environments=environments,
+        seconds=seconds,
+        jobs=tuple(Jobs(**{name: item[name] for name in _JOBS}) for item in data.get("jobs", ())),
         **{name: str(data[name]) for name in _FACTS},
     )

@@ -17,21 +17,27 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
 from venvgrid.model import UsageError
 from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file
 from venvgrid.results.capsules import capsule
-from venvgrid.storage import digests
+from venvgrid.storage import archives, digests
 from venvgrid.storage.atomic import write_atomic, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from venvgrid.results.plan_file import PlanFile
+    from venvgrid.storage.archives import Known
+
+    Read = Callable[[str], bytes]
 
 FORMAT = "venvgrid-record-1"
 HEADER, PLAN, RESULTS, EVENTS = "record.json", "plan.json", "results.json", "events.jsonl"
@@ -41,7 +47,10 @@ MAX_DEPTH = 3  # archives within archives: an artifact of artifacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a record says of itself. `attempt` counts from 1; `began` is ISO 8601 in UTC and orders equal attempts."""
+    """What a record says of itself. `attempt` counts from 1; `began` is ISO 8601 in UTC and orders equal attempts.
+
+    `platform` is the value of the axis of that name that means the machine, "" in records of an early version.
+    """
 
     plan: str
     commit: str
@@ -49,20 +58,39 @@ class Header:
     attempt: int
     began: str
     cells: tuple[str, ...]
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A record that is whole. `read` returns the bytes of one of its files, b"" if there is none of that name."""
+    """A record that is whole: its files have the digests `files`. Its contents are read when they are needed.
 
-    place: str
+    `open` gives the files: a function from a name to its bytes, b"" if there is none of that name.
+    """
+
+    place: str = field(compare=False)
     header: Header
-    results: dict[str, Any]
-    read: Callable[[str], bytes]
+    files: Mapping[str, str]
+    open: Callable[[], AbstractContextManager[Read]] = field(compare=False)
+
+    def read(self, name: str) -> bytes:
+        """Return a file."""
+        with self.open() as read:
+            return read(name)
+
+    def checked(self, name: str, content: bytes) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            UsageError: it has changed since the record was found.
+        """
+        if digest(content) != self.files[name]:
+            raise UsageError(f"{self.place}: {name} was changed while it was being read")
+        return content
 
     def plan(self) -> PlanFile:
         """Return the plan that the record belongs to. Raises UsageError if it is damaged."""
-        return plan_file.parse(self.read(PLAN).decode("utf-8"), f"{self.place}: {PLAN}")
+        return plan_file.parse(self.checked(PLAN, self.read(PLAN)).decode("utf-8"), f"{self.place}: {PLAN}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +107,14 @@ def seal(folder: Path, plan: PlanFile, header: Header) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    write_whole(folder / PLAN, plan.render({"strategy": {"name": plan.plan.strategy}}))
+    write_whole(folder / PLAN, plan.text or plan.render({"strategy": {"name": plan.plan.strategy}}))
     files = {name: digest((folder / name).read_bytes()) for name in SEALED}
     data = {
         "format": FORMAT,
         "plan": header.plan,
         "commit": header.commit,
         "shard": str(header.shard),
+        "platform": header.platform,
         "attempt": header.attempt,
         "began": header.began,
         "cells": list(header.cells),
@@ -113,65 +142,69 @@ def pack(folder: Path, file: Path) -> None:
 
 def find(places: Iterable[Path]) -> Iterator[Record | Unusable]:
     """Yield the records in files and folders, folders searched to the bottom, archives within archives too."""
+    known: Known = {}
     for place in places:
         if not place.exists():
             yield Unusable(str(place), "it does not exist")
         elif place.is_file():
-            yield from _in_archive(str(place), place.read_bytes, MAX_DEPTH)
+            yield from _in_archive(place, (), known)
         else:
-            yield from _in_folder(place)
+            yield from _in_folder(place, known)
 
 
-def _in_folder(folder: Path) -> Iterator[Record | Unusable]:
+def _in_folder(folder: Path, known: Known) -> Iterator[Record | Unusable]:
     if (folder / HEADER).is_file():
-        yield _record(str(folder), lambda name: _content(folder / name))
+
+        def read(name: str) -> bytes:
+            return (folder / name).read_bytes() if (folder / name).is_file() else b""
+
+        yield _record(str(folder), read, lambda name: digest(read(name)), lambda: nullcontext(read))
         return
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
-            yield from _in_folder(path)
+            yield from _in_folder(path, known)
         elif path.suffix != capsule.SUFFIX and zipfile.is_zipfile(path):
-            yield from _in_archive(str(path), path.read_bytes, MAX_DEPTH)
+            yield from _in_archive(path, (), known)
         elif path.suffix in {".zip", ".record"}:
             yield Unusable(str(path), "it is no whole archive")
 
 
-def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
-
-
-def _in_archive(place: str, content: Callable[[], bytes], depth: int) -> Iterator[Record | Unusable]:
+def _in_archive(path: Path, inside: tuple[str, ...], known: Known) -> Iterator[Record | Unusable]:
+    """Yield the records of an archive; `inside` names the archives that lead to it, in `path`."""
+    place = "/".join([str(path), *inside])
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content()))
-        names = archive.namelist()
-    except (OSError, zipfile.BadZipFile, ValueError, EOFError) as error:
+        with archives.opened(path, inside) as archive:
+            names = archive.names
+            folders = sorted({name.removesuffix(HEADER) for name in names if f"/{name}".endswith(f"/{HEADER}")})
+            found = [
+                _record(
+                    f"{place}/{folder}".rstrip("/"),
+                    partial(archive.read, folder),
+                    partial(archive.digest, folder, known=known, digest=digest),
+                    partial(_reader, path, inside, folder),
+                )
+                for folder in folders
+            ]
+    except archives.DAMAGED as error:
         yield Unusable(place, f"it is no whole archive: {error}")
         return
-
-    def member(name: str) -> bytes:
-        try:
-            return archive.read(name) if name in known else b""
-        except (OSError, zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError):
-            return b""
-
-    def of(folder: str) -> Callable[[str], bytes]:
-        return lambda name: member(folder + name)
-
-    def content_of(name: str) -> Callable[[], bytes]:
-        return lambda: member(name)
-
-    known = frozenset(names)
-
-    folders = sorted({name.removesuffix(HEADER) for name in names if name == HEADER or name.endswith(f"/{HEADER}")})
-    for folder in folders:
-        yield _record(f"{place}/{folder}".rstrip("/"), of(folder))
+    yield from found
     inner = [name for name in names if name.endswith((".zip", ".record"))]
-    for name in inner if depth else ():
-        yield from _in_archive(f"{place}/{name}", content_of(name), depth - 1)
+    for name in inner if len(inside) < MAX_DEPTH else ():
+        yield from _in_archive(path, (*inside, name), known)
     if not folders and not inner:
         yield Unusable(place, f"there is no {HEADER} in it")
 
 
-def _record(place: str, read: Callable[[str], bytes]) -> Record | Unusable:
+@contextmanager
+def _reader(path: Path, inside: tuple[str, ...], folder: str) -> Iterator[Read]:
+    with archives.opened(path, inside) as archive:
+        yield partial(archive.read, folder)
+
+
+def _record(
+    place: str, read: Read, digest_of: Callable[[str], str], opened: Callable[[], AbstractContextManager[Read]]
+) -> Record | Unusable:
     try:
         data = json.loads(read(HEADER))
         if data["format"] != FORMAT:
@@ -179,7 +212,7 @@ def _record(place: str, read: Callable[[str], bytes]) -> Record | Unusable:
         if digests.of_json({name: value for name, value in data.items() if name != "checksum"}) != data["checksum"]:
             return Unusable(place, f"{HEADER} was changed after it was written")
         for name in SEALED:
-            if digest(read(name)) != data["files"][name]:
+            if digest_of(name) != data["files"][name]:
                 return Unusable(place, f"{name} is missing or damaged")
         header = Header(
             plan=str(data["plan"]),
@@ -188,8 +221,10 @@ def _record(place: str, read: Callable[[str], bytes]) -> Record | Unusable:
             attempt=int(data["attempt"]),
             began=str(data["began"]),
             cells=tuple(map(str, data["cells"])),
+            platform=str(data.get("platform", "")),
         )
-        return Record(place=place, header=header, results=json.loads(read(RESULTS)), read=read)
+        files = {str(name): str(value) for name, value in data["files"].items()}
+        return Record(place=place, header=header, files=files, open=opened)
     except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         return Unusable(place, f"it is damaged: {error!r:.80}")
 

@@ -104,6 +104,7 @@ class Report:
     spans: tuple[Span, ...] = ()
     before: Mapping[str, Earlier] = field(default_factory=lambda: MappingProxyType({}))
     finished: bool = False
+    folder: str = ""  # where the logs are, for people; "" for the run's folder in .venvgrid
 
 
 @dataclass(slots=True)
@@ -118,6 +119,12 @@ class _Seen:
     durations: dict[str, float] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     earlier: dict[str, str] = field(default_factory=dict)
+
+    def with_durations(self, result: CellResult) -> CellResult:
+        """Return the result with the durations of its stages."""
+        if not self.durations:
+            return result
+        return replace(result, durations=MappingProxyType({**self.durations, **result.durations}))
 
     def add(self, event: TestFinished, name: str) -> None:
         """Record a test. Of several outcomes in one attempt the worst counts; a new attempt begins anew."""
@@ -185,16 +192,13 @@ class ReportBuilder:
         """Return the report of all events so far."""
         start, end = self._started, self._ended
         planned = start.plan.cells if start else ()
-        results = {
-            name: replace(result, durations=MappingProxyType({**seen.durations, **result.durations}))
-            for name, seen in self._seen.items()
-            if (result := seen.result)
-        }
+        results = {name: seen.with_durations(result) for name, seen in self._seen.items() if (result := seen.result)}
         wanted = [item for item in planned if item.status is not Status.EXCLUDED or item.cell.id in results]
         known = {item.cell.id for item in wanted}
+        here = {item.cell.id for item in wanted if item.status is not Status.ELSEWHERE}
         strangers = [result for name, result in results.items() if name not in known]
         cells = (*(results.get(item.cell.id) or self._without_result(item) for item in wanted), *strangers)
-        proven = start is not None and known <= results.keys()
+        proven = start is not None and here <= results.keys()
         return Report(
             **({name: getattr(start, name) for name in _STARTED} if start else {}),
             started=start.time if start else "",

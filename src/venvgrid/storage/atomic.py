@@ -7,14 +7,16 @@ import os
 import stat
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 
 def write_atomic(path: Path, text: str | bytes) -> None:
@@ -53,6 +55,26 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         with suppress(OSError):
             os.unlink(partial)  # noqa: PTH108
+        raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Return a context whose value takes the bytes of a file: readers see the old file or, afterwards, the new one.
+
+    Raises:
+        OSError: the file cannot be written; the old one is unchanged.
+    """
+    partial = path.with_name(f".venvgrid-{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    try:
+        with partial.open("xb") as stream:
+            yield stream
+            stream.flush()
+            sync(stream.fileno())
+        _rename(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
         raise
 
 

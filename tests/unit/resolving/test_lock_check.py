@@ -10,7 +10,7 @@ import pytest
 from venvgrid import testing
 from venvgrid.config import loading
 from venvgrid.installers.base import Resolved
-from venvgrid.model import Cell, LockError, PlannedCell, Status
+from venvgrid.model import Cell, LockEntry, LockError, PlannedCell, Status
 from venvgrid.project.metadata import Metadata
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.resolving.lock_check import expected_version, first_problem
@@ -161,3 +161,32 @@ def test_without_a_checksum_nothing_is_impossible(tmp_path: Path) -> None:
     assert lock_check.answers(lock, tmp_path, CONFIG, [(CELL, testing.interpreter())])
     with pytest.raises(LockError, match="calls gone impossible and has no checksum"):
         lock_check.answers(lock, tmp_path, CONFIG, [(replace(CELL, id="gone"), testing.interpreter())])
+
+
+def test_what_was_locked_without_an_interpreter_is_checked_with_the_one_that_is_there() -> None:
+    """A plan is made where 3.12 is missing: it locks "3.12", which is no release that the project could refuse."""
+    answer = Resolved(distributions=tuple(testing.distribution(*item) for item in WHOLE.items()))
+    surrogate = replace(testing.interpreter("3.12"), executable="")
+    entry = lock_entry(CONFIG, CELL, surrogate, answer)
+    planned = PlannedCell(cell=CELL, status=Status.MISSING_INTERPRETER, reason="no CPython 3.12 on this machine")
+    lock = lockfile.make("d", {CELL.id: planned}, {CELL.id: entry})
+    assert lock.cells.keys() == {CELL.id}
+    assert not lock.open
+    picky = replace(DEMO, requires_python=">=3.12.1")
+    wanted = [(CELL, testing.interpreter("3.12.4"))]
+    found = lock_check.answers(lock, Path("matrix.lock"), CONFIG, wanted, metadata=picky)
+    assert isinstance(found[CELL.id], LockEntry)
+    old = [(CELL, testing.interpreter("3.12.0"))]
+    with pytest.raises(LockError, match=r"requires Python >=3\.12\.1"):
+        lock_check.answers(lock, Path("matrix.lock"), CONFIG, old, metadata=picky)
+
+
+def test_a_cell_that_a_plan_left_open_is_resolved_where_it_can_be() -> None:
+    """`run --locked` refuses it; of a plan that travels it has no answer here, and is resolved."""
+    planned = PlannedCell(cell=CELL, status=Status.ELSEWHERE, reason="it runs on macos; could not be resolved here")
+    lock = lockfile.make("d", {CELL.id: planned}, {})
+    assert lock.open == {CELL.id: "it runs on macos; could not be resolved here"}
+    wanted = [(CELL, testing.interpreter())]
+    with pytest.raises(LockError, match=r"does not lock py3\.12-six1\.17: it runs on macos"):
+        lock_check.answers(lock, Path("matrix.lock"), CONFIG, wanted)
+    assert lock_check.answers(lock, Path("matrix.lock"), CONFIG, wanted, accept_open=True) == {}

@@ -8,82 +8,21 @@ import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import factories
 import pytest
+from recorded import CELLS, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
 
-from venvgrid.analysis import document
-from venvgrid.model import Attestation, Cell, Outcome, Plan, PlannedCell, Status, UsageError
+from venvgrid.model import Outcome, Plan, UsageError
 from venvgrid.model.shard import Shard
-from venvgrid.results import journal, plan_file, records
+from venvgrid.results import plan_file, records
 from venvgrid.results.gate import Judgement, judge
 from venvgrid.results.merge import merge
-from venvgrid.results.plan_file import PlanFile
-from venvgrid.results.report import build_report
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from venvgrid.model import CellResult, Event
-
-CELLS = [Cell(id=f"py3.{minor}", axes={"python": f"3.{minor}"}) for minor in range(9, 13)]
-COMMIT = "c0ffee" * 6
-
-
-def plan(*cells: Cell, **options: Any) -> PlanFile:
-    """Make a plan of cells, four by default."""
-    planned = tuple(PlannedCell(cell=cell, status=Status.RUNNABLE) for cell in cells or CELLS)
-    made = PlanFile(
-        plan=Plan(cells=planned),
-        venvgrid="0.1.0",
-        project="plotlib",
-        project_version="1.0",
-        config="matrix.toml",
-        grid="",
-        config_digest="d1",
-        inputs_digest="i1",
-        commit=COMMIT,
-        lock="",
-        seconds={item.cell.id: 1.0 for item in planned},
-    )
-    return replace(made, **options)
-
-
-def green(cell: Cell, outcome: Outcome = Outcome.PASSED, **options: Any) -> CellResult:
-    """Make a result with an attestation."""
-    attested = Attestation(python=f"cpython {cell.axes['python']}.1 bin/python", packages={"numpy": "1.23.2"})
-    return factories.result(cell, outcome, attested=attested, **options)
-
-
-def record(
-    folder: Path,
-    of: PlanFile,
-    shard: Shard,
-    *results: CellResult,
-    attempt: int = 1,
-    began: str = "2026-01-01",
-    **header: Any,
-) -> Path:
-    """Leave the record of a shard in a folder, and return it."""
-    folder.mkdir(parents=True)
-    cells = [item.cell for item in of.plan.cells if item.cell.id in {result.id for result in results}]
-    events: list[Event] = [factories.started(cells), *map(factories.finished, results), factories.ended()]
-    with journal.Journal(folder / "events.jsonl") as write:
-        for event in events:
-            write(event)
-    data = document.to_results(build_report(events))
-    (folder / "results.json").write_text(json.dumps({**data, "config_digest": "d1"}), encoding="utf-8")
-    made = records.Header(
-        plan=of.digest,
-        commit=of.commit,
-        shard=shard,
-        attempt=attempt,
-        began=began,
-        cells=tuple(sorted(item.id for item in results)),
-    )
-    records.seal(folder, of, replace(made, **header))
-    return folder
+    from venvgrid.results.plan_file import PlanFile
 
 
 def judged(of: PlanFile, *places: Path) -> Judgement:
@@ -249,6 +188,9 @@ LOSSES: dict[str, Callable[[Path], Any]] = {
     "an attested version that was not installed": edit_cell(packages={"numpy": "2.0.0"}),
     "green of other values": edit_cell(axes={"python": "3.13"}),
     "green with failed tests": edit_cell(tests={"passed": 3, "failed": 1}),
+    "packages that are no table": edit_cell(packages=["numpy"], attested={"python": "x", "packages": {"numpy": "1"}}),
+    "an attestation that is no table": edit_cell(attested="cpython 3.9"),
+    "tests that are no table": edit_cell(tests=3),
     "green with errors": edit_cell(tests={"passed": 3, "error": 1}),
 }
 
@@ -262,9 +204,51 @@ def test_a_lost_result_is_red_by_name(whole: Path, way: str) -> None:
     assert any(name in line for line in said.problems for name in ("py3.9", "py3.10", "one", "py3.99"))
 
 
+@pytest.fixture
+def platforms(tmp_path: Path) -> Path:
+    """Return a folder with the records of a plan of two platforms, all green."""
+    for platform in PLATFORMS:
+        cells = [cell_on(platform, python) for python in ("3.11", "3.12")]
+        record(tmp_path / "all" / platform, plan_of_platforms(), Shard(1, 1), *map(green, cells), platform=platform)
+    return tmp_path / "all"
+
+
+def test_the_gate_wants_the_cells_of_every_platform(platforms: Path) -> None:
+    """Those that were elsewhere for the machine that planned, too; and nothing else."""
+    said = judged(plan_of_platforms(), platforms)
+    assert (said.is_green, said.reported, said.planned, said.problems) == (True, 4, 4, ())
+
+
+LOSSES_OF_PLATFORMS: dict[str, Callable[[Path], Any]] = {
+    "the jobs of a platform never ran": shutil.rmtree,
+    "a machine of another platform ran the shard": headed(platform="linux"),
+    "a machine that the axis does not know": headed(platform="freebsd-14"),
+    "without a platform": headed(platform=None),
+    "a platform that is no text": headed(platform=7),
+    "a platform in other letters": headed(platform="macOS"),
+    "an empty platform": headed(platform=""),
+    "cells of another platform": headed(cells=["py3.12-linux"]),
+    "the cells of both platforms": headed(cells=["py3.12-linux", "py3.12-macos"]),
+    "a result that says it was elsewhere": outcome("elsewhere"),
+    "a result of another platform's values": edit_cell(axes={"python": "3.11", "platform": "linux"}),
+    "a result without its platform": edit_cell(axes={"python": "3.11"}),
+    "the result of the other platform's cell": edit_cell(id="py3.11-linux"),
+    "fewer results than cells": lambda folder: edit(folder, lambda data: data["cells"].pop()),
+}
+
+
+@pytest.mark.parametrize("way", LOSSES_OF_PLATFORMS)
+def test_a_result_of_another_platform_that_is_lost_is_red_by_name(platforms: Path, way: str) -> None:
+    """Whatever happened to the jobs of macOS: red, and a cell of it or its record is named."""
+    LOSSES_OF_PLATFORMS[way](platforms / "macos")
+    said = judged(plan_of_platforms(), platforms)
+    assert not said.is_green
+    assert any("macos" in line for line in said.problems)
+
+
 def test_there_are_enough_ways() -> None:
     """Each of them is another one."""
-    assert len(LOSSES) >= 40
+    assert len(LOSSES) + len(LOSSES_OF_PLATFORMS) >= 75
 
 
 def test_a_plan_that_was_edited_is_refused(tmp_path: Path) -> None:
@@ -308,7 +292,7 @@ def test_two_verdicts_of_one_attempt_are_flaky_and_told(tmp_path: Path) -> None:
     record(tmp_path / "a", plan(), Shard(1, 1), *map(green, CELLS))
     record(tmp_path / "b", plan(), Shard(1, 1), green(CELLS[0], Outcome.FAILED), *map(green, CELLS[1:]), began="2027")
     found = merge(plan(), records.find([tmp_path]))
-    assert found.chosen["py3.9"]["outcome"] == "flaky"
+    assert found.chosen["py3.9"].outcome == "flaky"
     assert judge(found).notes == ("py3.9: flaky: two results in one attempt: failed and passed",)
 
 

@@ -90,10 +90,18 @@ def _equal(name: str, value: str) -> str:
 
 def _masks(values: Sequence[str]) -> dict[str, int]:
     """Map each value to the cells that have it, one bit a cell."""
-    masks: dict[str, int] = {}
+    numbers: dict[str, list[int]] = {}
     for number, value in enumerate(values):
-        masks[value] = masks.get(value, 0) | 1 << number
-    return masks
+        numbers.setdefault(value, []).append(number)
+    return {value: bits(some, len(values)) for value, some in numbers.items()}
+
+
+def bits(numbers: Iterable[int], most: int) -> int:
+    """Return the set of these numbers, all below `most`, as the bits of an integer; linear, as `|=` would not be."""
+    found = bytearray(most // 8 + 1)
+    for number in numbers:
+        found[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(found, "little")
 
 
 def _on_presence(name: str, values: Sequence[str], made: Callable[..., Condition], none: str) -> Iterator[Condition]:

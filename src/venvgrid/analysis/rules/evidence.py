@@ -16,7 +16,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.rules import apart, conditions, posterior
-from venvgrid.analysis.rules.conditions import union
 from venvgrid.analysis.rules.explanation import Explanation, Rival
 from venvgrid.outcomes.causes import plugins
 
@@ -75,7 +74,7 @@ class Evidence:
 
 
 def _those(cells: Sequence[CellResult], is_one: Callable[[CellResult], bool]) -> int:
-    return union(1 << number for number, cell in enumerate(cells) if is_one(cell))
+    return conditions.bits((number for number, cell in enumerate(cells) if is_one(cell)), len(cells))
 
 
 class _Explaining:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.cli import output
 from venvgrid.model import ExitStatus
 from venvgrid.results import plan_file, records
 from venvgrid.results.gate import judge
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from venvgrid.cli.terminal import Terminal
 
 
+@output.without_collection
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print what the gate says and return 0 only if it is green."""
     plan = plan_file.read(Path(arguments.plan))

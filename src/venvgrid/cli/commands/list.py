@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
-from venvgrid.app.request import runnable
+from venvgrid.app.request import elsewhere, runnable
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
 
@@ -32,5 +32,8 @@ def _list(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     cells = runnable(plan)
     for cell in cells:
         terminal.data(cell.id)
-    if left_out := len(plan.cells) - len(cells):
+    if others := elsewhere(plan):
+        where = ", ".join(dict.fromkeys(cell.platform for cell in others))
+        front.notify(f"note: {len(others)} run elsewhere ({where}); see which: venvgrid plan")
+    if left_out := len(plan.cells) - len(cells) - len(others):
         front.notify(f"note: {left_out} excluded; see which: venvgrid plan")

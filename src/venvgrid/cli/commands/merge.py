@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app import travel
+from venvgrid.app.shards import durations
+from venvgrid.app.shards import merged as merging
 from venvgrid.cli import output
+from venvgrid.config.loading import MAX_CELLS
 from venvgrid.model import ExitStatus, UsageError
 from venvgrid.results import plan_file, records
 from venvgrid.results.merge import merge
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from venvgrid.cli.terminal import Terminal
 
 
+@output.without_collection
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Write the merged report; the exit status says whether every record counted, not whether cells are green."""
     found = list(records.find(map(Path, arguments.records)))
@@ -29,8 +33,12 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
         raise UsageError(f"there is no record to merge: {told}")
     merged = merge(plan, found)
-    finished = travel.write_merged(merged, Path(arguments.output).absolute())
-    terminal.data(output.table(arguments, finished, terminal, Path.cwd()))
+    finished = merging.write(merged, Path(arguments.output).absolute())
+    shown = replace(finished, folder=Path(arguments.output).as_posix())
+    if len(finished.cells) <= MAX_CELLS:  # more than any terminal shows
+        terminal.data(output.table(arguments, shown, terminal, Path.cwd()))
+    if arguments.durations:
+        durations.write(Path(arguments.durations).absolute(), finished)
     for item in merged.refused:
         terminal.error(f"venvgrid: refused: {item.place}: {item.why}")
     terminal.message(f"{len(merged.chosen)} of {len(plan.cells)} cells, from {len(merged.records)} records")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
-from venvgrid.app.request import lock_digest, runnable
+from venvgrid.app.request import elsewhere, lock_digest, runnable
 from venvgrid.app.resolution import resolve, tell_notes
 from venvgrid.app.run import read_config, with_strategy
 from venvgrid.cli import options
-from venvgrid.config import loading
+from venvgrid.config import loading, platforms
+from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import ExitStatus, Status, UsageError
-from venvgrid.planning import expansion, tiers
+from venvgrid.model.shard import MAX_SHARDS
+from venvgrid.planning import expansion, packing, tiers
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
@@ -29,9 +32,13 @@ if TYPE_CHECKING:
 
     from venvgrid.app.options import RunOptions
     from venvgrid.app.resolution import ResolvedPlan
+    from venvgrid.app.travel import WantedJobs
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
     from venvgrid.model import Config, FrozenPolicy, Plan
+    from venvgrid.planning.jobs import Jobs
+
+TARGET = "10m"  # of a job
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -46,6 +53,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, grid: str) -> int:
+    jobs_wanted, told = _wanted_jobs(arguments), _durations(arguments)  # what is mistyped is told before any work
     wanted, front = options.run_options(arguments, terminal), options.front_end(arguments, terminal)
     loaded = read_config(source, wanted, front, grid=grid)
     config = loaded.config
@@ -61,10 +69,11 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
     resolved = resolve(context, plan)
     tell_notes(context, resolved)
     known = resolved.plan
-    if arguments.output:
-        _write(arguments, context, plan, resolved, loaded.frozen)
+    jobs: tuple[Jobs, ...] = ()
+    if arguments.output or jobs_wanted:
+        jobs = _travelling(arguments.output, context, plan, resolved, loaded.frozen, jobs_wanted, told)
     if arguments.json:
-        terminal.data(json.dumps(plan_json.plan_json(known), indent=1))
+        terminal.data(json.dumps(plan_json.plan_json(known, jobs), indent=1))
     else:
         terminal.data(
             plan_table.render(
@@ -74,8 +83,11 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
                 encoding=terminal.encoding,
                 verbose=arguments.verbose,
             )
+            + "".join(f"{line}\n" for line in plan_table.jobs(jobs))
         )
-    return exit_status(known, strict=wanted.strict, skip_missing=context.skips_missing)
+    # Another machine may have the interpreter that this one lacks: the gate tells in the end.
+    skip_missing = context.skips_missing or bool(arguments.output)
+    return exit_status(known, strict=wanted.strict, skip_missing=skip_missing)
 
 
 def _of_tier(wanted: RunOptions, config: Config, tier: str) -> RunOptions:
@@ -89,28 +101,90 @@ def _of_tier(wanted: RunOptions, config: Config, tier: str) -> RunOptions:
 
 def _leave_out(arguments: argparse.Namespace, context: RunContext, plan: Plan, config: Config) -> Plan:
     """Return the plan of a tier with the cells that it leaves out, and tell how many they are."""
-    earlier = last_results.of(context.history, map(Path, arguments.durations))
+    earlier = last_results.of(context.history, _results(arguments))
     made = tiers.leave_out(plan, config, arguments.tier, earlier)
     for line in made.warnings[len(plan.warnings) :]:
         context.front.notify(f"note: {line}")
     return made
 
 
-def _write(
-    arguments: argparse.Namespace,
+def _travelling(
+    output: str | None,
     context: RunContext,
     plan: Plan,
     resolved: ResolvedPlan,
     frozen: Mapping[str, FrozenPolicy],
-) -> None:
-    """Write the plan that other machines run."""
+    wanted: WantedJobs | None,
+    told: Mapping[str, float],
+) -> tuple[Jobs, ...]:
+    """Make the plan that other machines run, write it if a file is named, and return its jobs."""
     from venvgrid.app import travel  # noqa: PLC0415  (most plans stay here)
 
-    known = last_results.of(context.history, map(Path, arguments.durations))
-    measured = {name: earlier.seconds for name, earlier in known.items() if earlier.seconds}
+    measured = {name: earlier.seconds for name, earlier in context.history.items() if earlier.seconds} | told
     made = travel.make_plan_file(context, plan, resolved, frozen, measured)
-    write_atomic(Path(arguments.output).absolute(), made.render(plan_json.plan_json(resolved.plan)))
-    context.front.notify(f"{arguments.output}: {len(made.cells)} cells to run, plan {made.digest[:12]}")
+    if wanted is not None:
+        made = travel.with_jobs(made, wanted, context.machine.platform)
+        if unknown := sum(item.cell.id not in measured for item in made.cells):
+            taken = "as its neighbours" if measured else f"{packing.UNKNOWN:.0f} s"
+            context.front.notify(
+                f"note: {unknown} of {len(made.cells)} cells were never measured: each is taken {taken}"
+            )
+    if output:
+        write_atomic(Path(output).absolute(), made.render(plan_json.plan_json(resolved.plan)))
+        context.front.notify(f"{output}: {len(made.cells)} cells to run, plan {made.digest[:12]}")
+    return made.jobs
+
+
+def _durations(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the seconds of cells that the files of --durations tell."""
+    from venvgrid.app.shards import durations  # noqa: PLC0415  (most plans stay here)
+
+    found = {name: item.seconds for name, item in last_results.of({}, _results(arguments)).items() if item.seconds}
+    for file in arguments.durations:
+        found |= durations.read(Path(file))
+    return found
+
+
+def _results(arguments: argparse.Namespace) -> list[Path]:
+    """Return the files of --durations that are a results.json: those of `merge --durations` hold times alone."""
+    from venvgrid.app.shards import durations  # noqa: PLC0415
+
+    return [Path(file) for file in arguments.durations if durations.is_results(Path(file))]
+
+
+def _wanted_jobs(arguments: argparse.Namespace) -> WantedJobs | None:
+    """Return what the jobs are to be, None if they are not asked for.
+
+    Raises:
+        UsageError: an option is wrong.
+    """
+    from venvgrid.app.travel import WantedJobs  # noqa: PLC0415
+
+    if not (arguments.jobs or arguments.target or arguments.cost):
+        return None
+    count = arguments.jobs or "auto"
+    if count != "auto" and not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_SHARDS):
+        raise UsageError(f"--jobs {count!r}: write auto, or a number from 1 to {MAX_SHARDS}")
+    if count != "auto" and arguments.target:
+        raise UsageError("--target is the time of a job: it needs --jobs auto")
+    try:
+        target = duration(arguments.target or TARGET)
+    except BadValueError as error:
+        raise UsageError(f"--target: {error}") from error
+    return WantedJobs(count=0 if count == "auto" else int(count), target=target, prices=_prices(arguments.cost or ""))
+
+
+def _prices(text: str) -> dict[str, float]:
+    """Read "macos=10,windows=2"."""
+    prices = {}
+    for part in filter(None, text.split(",")):
+        name, _, price = (item.strip() for item in part.partition("="))
+        name = platforms.OTHER_NAMES.get(name, name)
+        if name not in platforms.PLATFORMS or not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", price):
+            known = ", ".join(platforms.PLATFORMS)
+            raise UsageError(f"--cost {part.strip()!r}: write a platform and the price of a minute, macos=10 ({known})")
+        prices[name] = float(price)
+    return prices
 
 
 def _check_config(chosen: options.SelectedGrids, terminal: Terminal) -> int:
@@ -134,7 +208,9 @@ def _check_config(chosen: options.SelectedGrids, terminal: Terminal) -> int:
 
 def _check(context: RunContext, plan: Plan, terminal: Terminal) -> int:
     """Print whether matrix.lock fits, without network and without resolving anything."""
-    why = lockfile.stale(context.config, lock_digest(context), [cell.id for cell in runnable(plan)])
+    why = lockfile.stale(
+        context.config, lock_digest(context), [cell.id for cell in (*runnable(plan), *elsewhere(plan))]
+    )
     if why:
         terminal.error(f"venvgrid: {why}; type: venvgrid lock")
     return ExitStatus.TESTS_FAILED if why else ExitStatus.PASSED
@@ -149,5 +225,5 @@ def exit_status(known: Plan, *, strict: bool, skip_missing: bool) -> ExitStatus:
         return ExitStatus.INCOMPLETE
     if any(item.status is Status.IMPOSSIBLE and (strict or item.cell.named) for item in counted):
         return ExitStatus.INCOMPLETE
-    is_any = any(item.status is Status.RUNNABLE for item in known.cells)
+    is_any = any(item.status in {Status.RUNNABLE, Status.ELSEWHERE} for item in known.cells)
     return ExitStatus.PASSED if is_any else ExitStatus.NOTHING_TO_RUN

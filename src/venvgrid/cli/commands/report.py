@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def _chosen(arguments: argparse.Namespace, terminal: Terminal) -> tuple[Report, 
     merged = Path(arguments.run or "").absolute()
     if arguments.run and (merged / run_folders.EVENTS).is_file():
         folder = run_folders.RunFolder(id=merged.name, path=merged)
-        return load(merged, folder), folder, Path.cwd()
+        return replace(load(merged, folder), folder=merged.as_posix()), folder, Path.cwd()
     loaded = options.load(arguments, terminal)
     return *_find(loaded.root / ".venvgrid", arguments.run), loaded.project.path
 

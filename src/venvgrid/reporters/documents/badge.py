@@ -46,11 +46,15 @@ def svg(report: Report) -> str:
 
 
 def _message(report: Report) -> tuple[str, str]:
-    """Return message and colour: the cells that passed, of those that can exist. Cells that may fail do not count."""
+    """Return message and colour: the cells that passed, of those that can exist and are not elsewhere.
+
+    Cells that may fail do not count.
+    """
     counted = [
         cell
         for cell in report.cells
-        if cell.outcome is not Outcome.IMPOSSIBLE and (cell.outcome.is_green or not cell.allow_failure)
+        if cell.outcome not in {Outcome.IMPOSSIBLE, Outcome.ELSEWHERE}
+        and (cell.outcome.is_green or not cell.allow_failure)
     ]
     green = sum(cell.outcome.is_green for cell in counted)
     if not counted or not report.finished:

@@ -30,7 +30,7 @@ TREND_HEIGHT = 40
 ORDER = (
     *(Outcome.FAILED, Outcome.CRASHED, Outcome.TIMED_OUT, Outcome.BROKEN_ENV, Outcome.MISMATCH, Outcome.NO_TESTS),
     *(Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER, Outcome.CANCELLED),
-    *(Outcome.FLAKY, Outcome.PASSED, Outcome.IMPOSSIBLE),
+    *(Outcome.FLAKY, Outcome.PASSED, Outcome.ELSEWHERE, Outcome.IMPOSSIBLE),
 )
 
 

@@ -123,9 +123,11 @@ class _Suite:
 
 
 def _is_waived(cell: CellResult, report: Report) -> bool:
-    """Whether an untested cell is skipped instead of failed: it is impossible, or missing interpreters are allowed."""
+    """Whether an untested cell is skipped instead of failed: impossible, elsewhere, or it may lack its interpreter."""
     if cell.outcome is Outcome.IMPOSSIBLE:
         return not cell.named or cell.allow_failure
+    if cell.outcome is Outcome.ELSEWHERE:
+        return True
     return cell.outcome is Outcome.MISSING_INTERPRETER and report.exit_status == ExitStatus.PASSED
 
 

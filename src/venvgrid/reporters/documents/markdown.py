@@ -37,6 +37,7 @@ SIGNS = {
     Outcome.FLAKY: "✅ flaky",
     Outcome.IMPOSSIBLE: "–",  # noqa: RUF001  (a dash, as in other tables of compatibility)
     Outcome.MISSING_INTERPRETER: "❔ no interpreter",
+    Outcome.ELSEWHERE: "→ elsewhere",
     Outcome.CANCELLED: "❔ no result",
 }
 _TITLES = {
@@ -44,6 +45,7 @@ _TITLES = {
     Outcome.CANCELLED: "without a result",
     Outcome.MISSING_INTERPRETER: "without an interpreter",
     Outcome.IMPOSSIBLE: "impossible",
+    Outcome.ELSEWHERE: "elsewhere",
 }
 # Characters with a meaning in Markdown or HTML, and those of GitHub's links, mentions, emoji and formulas.
 _ACTIVE = re.compile(r"[&<>\"'`*_{}\[\]#+!|~@$:;^=\\]|(?<=www)\.", re.IGNORECASE)
@@ -173,7 +175,9 @@ def _sign(cell: CellResult, *, spelt: bool = False) -> str:
 
 
 def _is_bad(cell: CellResult | None) -> bool:
-    return cell is not None and not cell.outcome.is_green and cell.outcome is not Outcome.IMPOSSIBLE
+    return (
+        cell is not None and not cell.outcome.is_green and cell.outcome not in {Outcome.IMPOSSIBLE, Outcome.ELSEWHERE}
+    )
 
 
 def _reason(group: ReasonGroup) -> str:
@@ -218,7 +222,7 @@ def _failure(finding: Finding, report: Report) -> str:
         f"- cells: {_names(group.cells)}",
         *([f"- what to do: {prose(group.hint)}"] if group.hint else []),
         f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
-        *([f"- log: {code(f'.venvgrid/runs/{report.run}/{group.log}')}"] if group.log else []),
+        *([f"- log: {code(text.log(report, group.log))}"] if group.log else []),
         "",
     ]
     if group.longrepr:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from venvgrid.model import Plan
+    from venvgrid.planning.jobs import Jobs
 
 FORMAT = "venvgrid-plan-1"
 MAX_SAFE_INTEGER = 2**53 - 1  # JSON parsers may round larger ones
@@ -29,8 +33,11 @@ def _strategy_json(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain data. Its JSON Schema is model/schemas/plan.schema.json."""
+def plan_json(plan: Plan, jobs: Sequence[Jobs] = ()) -> dict[str, Any]:
+    """Return a plan as plain data, with its jobs if they were asked for.
+
+    Its JSON Schema is model/schemas/plan.schema.json.
+    """
     return {
         "format": FORMAT,
         "strategy": _strategy_json(plan),
@@ -47,4 +54,5 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         **({"tier": plan.tier} if plan.tier else {}),
         **({"left_out": [item.plain() for item in plan.left_out]} if plan.left_out else {}),
+        **({"jobs": [dataclasses.asdict(item) for item in jobs]} if jobs else {}),
     }

@@ -19,7 +19,7 @@ from venvgrid.results.report import BAD
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-SILENT = frozenset({Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE, Outcome.CANCELLED})
+SILENT = frozenset({Outcome.PASSED, Outcome.FLAKY, Outcome.IMPOSSIBLE, Outcome.ELSEWHERE, Outcome.CANCELLED})
 MAX_SHAPE_HEIGHT = 6  # lines
 MIN_SHAPE_HEIGHT = 3  # of a failure among others
 MAX_SHAPE_WIDTH = 24  # columns

@@ -11,12 +11,14 @@ from venvgrid.reporters.manner import Manner
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from venvgrid.model import Plan
+    from venvgrid.planning.jobs import Jobs
 
 MAX_MISSING = 5
 MAX_REASONS = 12
+MINUTE = 60
 
 
 def render(plan: Plan, *, width: int, colour: bool, encoding: str, verbose: bool = False) -> str:
@@ -43,6 +45,43 @@ def render(plan: Plan, *, width: int, colour: bool, encoding: str, verbose: bool
         report, width=width, colour=colour, encoding=encoding, manner=Manner(planned=True, verbose=verbose)
     )
     return shown + "".join(f"{text.encodable(line, encoding)}\n" for line in coverage(plan))
+
+
+def jobs(found: Sequence[Jobs]) -> Iterator[str]:
+    """Yield a table of the jobs that a plan needs, with what they take and cost; nothing if there are none."""
+    if not found:
+        return
+    rows = [("", "jobs", "cells", "longest", "minutes", "cost")]
+    rows += [
+        (
+            item.platform or "jobs",
+            f"{item.shards}",
+            f"{item.cells}",
+            _minutes(item.seconds),
+            *_money(item.minutes, item.cost),
+        )
+        for item in found
+    ]
+    if len(found) > 1:
+        longest = max(item.seconds for item in found)
+        sums = (sum(item.shards for item in found), sum(item.cells for item in found))
+        paid = _money(sum(item.minutes for item in found), sum(item.cost for item in found))
+        rows.append(("together", f"{sums[0]}", f"{sums[1]}", _minutes(longest), *paid))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield ""
+    for name, *numbers in rows:
+        yield "  ".join(
+            [name.ljust(widths[0]), *(item.rjust(width) for item, width in zip(numbers, widths[1:], strict=True))]
+        )
+    yield "Times are those of the tests; what a job does before them comes on top."
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= MINUTE else f"{seconds:.0f} s"
+
+
+def _money(minutes: int, cost: float) -> tuple[str, str]:
+    return f"{minutes}", f"{cost:g}"
 
 
 def coverage(plan: Plan) -> Iterator[str]:

@@ -73,7 +73,9 @@ class Progress:
                 self._end(event.result.id, event.result.outcome)
             case RunStarted():
                 self.run, self.workers = event.run, max(1, event.workers)
-                wanted = [item.cell for item in event.plan.cells if item.status is not Status.EXCLUDED]
+                wanted = [
+                    item.cell for item in event.plan.cells if item.status not in {Status.EXCLUDED, Status.ELSEWHERE}
+                ]
                 self.cells = {cell.id: cell.axes for cell in wanted}
                 self.total = len(wanted)
                 return

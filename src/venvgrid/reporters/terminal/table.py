@@ -36,6 +36,7 @@ DIM = "bright_black"
 
 # Sections of reasons in the order of printing: the most important one is last, just above the prompt.
 _TITLES = {
+    Outcome.ELSEWHERE: "Elsewhere",
     Outcome.IMPOSSIBLE: "Impossible",
     Outcome.MISSING_INTERPRETER: "Missing interpreters",
     Outcome.CANCELLED: "No result",
