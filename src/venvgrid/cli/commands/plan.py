@@ -120,7 +120,7 @@ def _travelling(
     """Make the plan that other machines run, write it if a file is named, and return its jobs."""
     from venvgrid.app import travel  # noqa: PLC0415  (most plans stay here)
 
-    measured = {name: earlier.seconds for name, earlier in context.history.items() if earlier.seconds} | told
+    measured = {name: earlier.seconds for name, earlier in context.history.items() if earlier.seconds} | dict(told)
     made = travel.make_plan_file(context, plan, resolved, frozen, measured)
     if wanted is not None:
         made = travel.with_jobs(made, wanted, context.machine.platform)
