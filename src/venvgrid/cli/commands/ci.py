@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from venvgrid.ci import pipeline as pipelines
-from venvgrid.ci.vendors import VENDORS
+from venvgrid.app.pipelines import pipeline as pipelines
+from venvgrid.app.pipelines.vendors import VENDORS
 from venvgrid.cli import parser as parsers
 from venvgrid.cli.parser_parts import RefusedError
 from venvgrid.config import config_file, grids, loading
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from venvgrid.ci.pipeline import Pipeline
+    from venvgrid.app.pipelines.pipeline import Pipeline
     from venvgrid.cli.terminal import Terminal
 
 STDOUT = "-"

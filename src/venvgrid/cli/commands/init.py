@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.ci.vendors import VENDORS
+from venvgrid.app.pipelines.vendors import VENDORS
 from venvgrid.config import config_file
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.migration import initial, scaffold, translate

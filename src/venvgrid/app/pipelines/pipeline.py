@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from venvgrid.ci import limits
-from venvgrid.ci.vendors import ACTIONS, IMAGE, PYTHON, VENDORS
+from venvgrid.app.pipelines import limits
+from venvgrid.app.pipelines.vendors import ACTIONS, IMAGE, PYTHON, VENDORS
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:

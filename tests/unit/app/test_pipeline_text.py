@@ -7,9 +7,9 @@ import re
 import pytest
 import yaml
 
-from venvgrid.ci import limits, pipeline
-from venvgrid.ci.pipeline import Pipeline
-from venvgrid.ci.vendors import VENDORS
+from venvgrid.app.pipelines import limits, pipeline
+from venvgrid.app.pipelines.pipeline import Pipeline
+from venvgrid.app.pipelines.vendors import VENDORS
 from venvgrid.cli import parser as parsers
 from venvgrid.model import UsageError
 

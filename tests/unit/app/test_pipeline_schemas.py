@@ -13,9 +13,9 @@ import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 import yaml
 
-from venvgrid.ci import pipeline
-from venvgrid.ci.pipeline import Pipeline
-from venvgrid.ci.vendors import ACTIONS, VENDORS
+from venvgrid.app.pipelines import pipeline
+from venvgrid.app.pipelines.pipeline import Pipeline
+from venvgrid.app.pipelines.vendors import ACTIONS, VENDORS
 
 ROOT = Path(__file__).parents[3]
 SCHEMAS = {

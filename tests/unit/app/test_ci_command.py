@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from canaries import CANARIES
 
-from venvgrid.ci.vendors import VENDORS
+from venvgrid.app.pipelines.vendors import VENDORS
 from venvgrid.cli import parser as parsers
 from venvgrid.cli.commands import ci, init
 from venvgrid.cli.terminal import Terminal
