@@ -42,6 +42,31 @@ def test_a_finder_in_front_hides_no_replaced_package(venvgrid: Command, project:
     assert "vendor" in reason
 
 
+VENDORED = """
+    import importlib, importlib.util, sys
+    import demo
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "six":
+                return importlib.util.spec_from_file_location("six", demo.__file__.replace("__init__", "vendored"))
+
+    def test_it():
+        sys.meta_path.insert(0, Finder)
+        assert importlib.import_module("six").VENDORED
+        del sys.modules["six"]
+        sys.meta_path.remove(Finder)
+"""
+
+
+def test_a_finder_in_front_of_an_import_by_name_hides_no_vendored_copy(venvgrid: Command, project: Write) -> None:
+    """`importlib.import_module` tells no audit hook, and the file is one of the environment: its execution is seen."""
+    files = {"src/demo/vendored.py": "VENDORED = True\n", "tests/test_demo.py": VENDORED}
+    outcome, reason, _ = run(venvgrid, project(SIX, files))
+    assert (outcome, reason.startswith("six was imported from ")) == ("mismatch", True), reason
+
+
 UNCONCERNED = {
     "of old style": """
         import sys

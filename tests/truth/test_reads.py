@@ -40,6 +40,13 @@ READS = {
     "new: private/listed": "os.listdir('private')",
     "new: tests/local-globbed": "list(Path('tests').glob('*'))",
     "new: tests/local_conftest/conftest.py": "list(Path('tests').iterdir())",
+    "../measured": "assert os.path.getsize('../measured') < 2",
+    "local.so": "loaded('local.so')",
+    "new: private/asked": "os.access('asked', os.R_OK, dir_fd=os.open('private', os.O_RDONLY | os.O_DIRECTORY))",
+    "new: ../beside": "os.listdir('..')",
+    "new: local-flag": "subprocess.call(['test', '-f', 'local-flag'])",
+    "new: local-ls": "subprocess.check_call(['ls'])",
+    "new: tests/local_package/__init__.py": "importlib.util.find_spec('local_package')",
 }
 
 
@@ -49,7 +56,13 @@ def write(path: Path, text: str) -> None:
 
 
 def body(lines: Iterable[str]) -> str:
-    names = "import multiprocessing, os, sqlite3, subprocess, sys\nfrom pathlib import Path\n\n\n"
+    names = (
+        "import importlib.machinery, importlib.util, multiprocessing, os, sqlite3, subprocess, sys\n"
+        "from pathlib import Path\n\n\ndef loaded(path):\n"
+        '    loader = importlib.machinery.ExtensionFileLoader("x", path)\n    try:\n'
+        '        loader.create_module(importlib.util.spec_from_loader("x", loader))\n'
+        "    except ImportError:\n        pass\n\n\n"
+    )
     child = (
         'def spawned():\n    context = multiprocessing.get_context("spawn")\n'
         '    child = context.Process(target=open, args=("local-spawned",))\n'
@@ -90,6 +103,9 @@ UNKNOWN = {
     "subprocess.check_call([sys.executable, '-S', '-c', ''])": "ran python",
     "subprocess.check_call(['env', 'cat', 'pytest.ini'])": "ran env",
     "subprocess.check_call(['ls', '..'])": "listed ..",
+    "subprocess.check_call(['stdbuf', '-o0', 'ls'])": "ran stdbuf",
+    "subprocess.call('cat ~/nothing', shell=True)": "ran sh",
+    "subprocess.check_call(['python3', '-c', ''], env={'PATH': os.path.join(sys.base_prefix, 'bin')})": "ran python3",
     "open(os.path.join(os.path.dirname(os.__file__), '__pycache__', 'venvgrid-test.pyc'), 'w').close()": "wrote ",
 }
 
@@ -138,11 +154,12 @@ def test_old_pythons_tell_as_well(venvgrid: Command, project: Write, needs: Call
     lines = (
         *("open('local-opened').close()", "os.path.exists('local-asked')", "os.listdir('private')"),
         *("sys.path.insert(0, 'private'); import local_module", "subprocess.check_call(['cat', 'local-cat'])"),
+        "import sqlite3; sqlite3.connect('local.db').close()",
     )
     test = "import os, subprocess, sys\n\n\ndef test_it():\n" + "".join(f"    {line}\n" for line in lines)
     matrix = '[project]\ninstall = "none"\n[axes]\npython = ["2.7", "3.7"]\n'
     root = project(matrix, {"tests/test_demo.py": test, ".gitignore": IGNORED})
-    for name in ("local-opened", "private/local_module.py", "local-cat"):
+    for name in ("local-opened", "private/local_module.py", "local-cat", "local.db"):
         write(root / name, "")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
 
@@ -153,7 +170,7 @@ def test_old_pythons_tell_as_well(venvgrid: Command, project: Write, needs: Call
 
     kept()
     assert kept() == [True, True]
-    for name in ("local-opened", "local-asked", "private/listed", "private/local_module.py", "local-cat"):
+    for name in ("local-opened", "local-asked", "private/listed", "private/local_module.py", "local-cat", "local.db"):
         write(root / name, "#")
         assert (name, kept()) == (name, [False, False])
     assert kept() == [True, True]

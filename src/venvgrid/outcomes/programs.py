@@ -16,141 +16,68 @@ if TYPE_CHECKING:
 
     from venvgrid.outcomes.witness import Ran
 
-# They read what they are given, and the settings of the machine.
-PLAIN = frozenset(
-    [
-        "cat",
-        "head",
-        "tail",
-        "wc",
-        "sort",
-        "uniq",
-        "cut",
-        "tr",
-        "tac",
-        "od",
-        "xxd",
-        "hexdump",
-        "strings",
-        "file",
-        "stat",
-        "ls",
-        "find",
-        "du",
-        "tree",
-        "cp",
-        "mv",
-        "ln",
-        "tar",
-        "gzip",
-        "gunzip",
-        "zip",
-        "unzip",
-        "xz",
-        "rm",
-        "mkdir",
-        "rmdir",
-        "mkfifo",
-        "mknod",
-        "touch",
-        "chmod",
-        "chown",
-        "mktemp",
-        "readlink",
-        "realpath",
-        "basename",
-        "dirname",
-        "diff",
-        "cmp",
-        "comm",
-        "grep",
-        "egrep",
-        "fgrep",
-        "sed",
-        "tee",
-        "patch",
-        "md5sum",
-        "sha1sum",
-        "sha256sum",
-        "true",
-        "false",
-        "echo",
-        "printf",
-        "test",
-        "[",
-        "sleep",
-        "yes",
-        "seq",
-        "expr",
-        "exit",
-        ":",
-        "export",
-        "set",
-        "uname",
-        "arch",
-        "hostname",
-        "id",
-        "whoami",
-        "groups",
-        "tty",
-        "stty",
-        "tput",
-        "locale",
-        "getconf",
-        "nproc",
-        "lscpu",
-        "ps",
-        "kill",
-        "pkill",
-        "pgrep",
-        "lsof",
-        "ldconfig",
-        "ldd",
-        "ifconfig",
-        "ip",
-        "arp",
-        "netstat",
-        "which",
-        "date",
-        "gcc",
-        "g++",
-        "cc",
-        "c++",
-        "clang",
-        "clang++",
-        "ld",
-        "ld.gold",
-        "lld",
-        "ar",
-        "as",
-        "nm",
-        "objdump",
-        "readelf",
-        "strip",
-        "sw_vers",
-        "sysctl",
-        "otool",
-        "lsb_release",
-        "xdg-settings",
-        "openssl",
-        "ssh-keygen",
-        "stdbuf",
-        "install",
-    ]
-)
+# They read what they are given, and the settings of the machine; unless told more, see `_is_told_more`.
+_PLAIN = """
+    cat head tail wc sort uniq cut tr tac od xxd hexdump strings file stat ls find du tree cp mv ln tar gzip gunzip zip
+    unzip xz rm mkdir rmdir mkfifo mknod touch chmod chown mktemp readlink realpath basename dirname diff cmp comm grep
+    egrep fgrep sed tee md5sum sha1sum sha256sum true false echo printf test [ sleep yes seq expr exit : export set
+    uname arch hostname id whoami groups tty stty tput locale getconf nproc lscpu ps kill pkill pgrep lsof ldconfig ldd
+    ifconfig ip arp netstat which date gcc g++ cc c++ clang clang++ ld ld.gold lld ar as nm objdump readelf strip
+    sw_vers sysctl otool lsb_release xdg-settings openssl ssh-keygen install
+"""
+PLAIN = frozenset(_PLAIN.split())
+# Options by which a plain tool starts a program, or reads files that its command line does not name.
+MORE = {
+    "find": frozenset(("-exec", "-execdir", "-ok", "-okdir", "-files0-from")),
+    "tar": frozenset(
+        (
+            *("-T", "--files-from", "-I", "--use-compress-program", "--to-command", "-F", "--info-script"),
+            *("--new-volume-script", "--checkpoint-action", "--rsh-command"),
+        )
+    ),
+    "sed": frozenset(("-f", "--file")),
+    "file": frozenset(("-f", "--files-from")),
+    "xz": frozenset(("--files", "--files0")),
+    "zip": frozenset(("-@",)),
+    "tree": frozenset(("--fromfile", "--fromtabfile")),
+    "openssl": frozenset(("ca", "req", "ts", "-config", "-engine", "-provider-path", "-rand")),
+    **dict.fromkeys(("sort", "wc", "du"), frozenset(("--files0-from",))),
+    **dict.fromkeys(("md5sum", "sha1sum", "sha256sum"), frozenset(("-c", "--check"))),
+}
+COMPILERS = frozenset(("gcc", "g++", "cc", "c++", "clang", "clang++", "as", "ld", "ld.gold", "lld"))
+# They say what is in the working directory if they are given no folder.
+LISTERS = frozenset(("ls", "find", "du", "tree", "grep", "egrep", "fgrep"))
+SOURCE = re.compile(r"@.+|-x.*|-|.+\.([cCsSmihFfdxT]|cc|cpp|cxx|mm|hpp|f90|f95|ii|ld|lds)")  # it may include others
+MAX_SCRIPT = 500  # characters that are understood
+# A script of sed that prints, deletes or replaces: it reads and starts nothing.
+_LINE = r"(?:\d+|\$|/[^/]*/)"
+_REPLACE = r"[sy](?P<mark>[^\w\s]).*?(?P=mark).*?(?P=mark)[gpiI\d]*"
+SED = re.compile(rf"\s*(?:{_LINE}?(?:,{_LINE})?\s*(?:[pdqQ=nN]|{_REPLACE})\s*(?:[;\n]|$)\s*)*")
 SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ash", "ksh"))
 HISTORY = frozenset(("git", "hg", "svn"))
 SEPARATORS = frozenset((";", "&", "&&", "||", "|", "(", ")"))
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*(t|d)?(\.exe)?")
-_UNKNOWN = re.compile(r"[$`*?\[{]")  # in a shell's text: what it stands for is not known
-GIVEN, HISTORY_OF, UNKNOWN = "g", "h", "u"
+_UNKNOWN = re.compile(r"[$`*?{]|\[(?! )|(?<![\w/.^])~")  # in a shell's text: what it stands for is not known
+REDIRECTIONS = frozenset(("<", ">", ">>", "2>", ">&", "&>", ">|"))
+# Commands of git whose answer follows from the commit, the tags and the files.
+_OF_COMMIT = "describe rev-parse log tag show rev-list for-each-ref cat-file symbolic-ref status merge-base --version"
+OF_COMMIT = frozenset(_OF_COMMIT.split())
+# Settings of version control, each of which may be missing.
+SETTINGS_OF = {
+    "git": ("/etc/gitconfig", "~/.gitconfig", "~/.config/git/config", "~/.config/git/ignore"),
+    "hg": ("/etc/mercurial/hgrc", "~/.hgrc", "~/.config/hg/hgrc"),
+    "svn": ("/etc/subversion/config", "~/.subversion/config"),
+}
+GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT = "g", "h", "x", "e", "u", "l", "n"
 
 
 def reads(ran: Iterable[Ran], commands: str) -> Iterator[tuple[str, str]]:
     """Yield what the programs may have read.
 
-    `commands` is the folder of the environment's programs. Each item is a path that a plain tool was given (GIVEN), the
-    folder whose history a program read (HISTORY_OF), or the name of a program that may have read anything (UNKNOWN).
+    `commands` is the folder of the environment's programs. Each item is a path that a plain tool was given (GIVEN), or
+    that is not there (ABSENT); a folder whose names it read (LISTED); the folder whose history a program read, at a
+    commit (HISTORY_OF) or in any other way (INDEX_OF); a file of its settings (SETTING), which may be missing; or the
+    name of a program that may have read anything (UNKNOWN).
     """
     for item in ran:
         yield from _reads(item.cwd, item.argv, commands, lacks=item.lacks)
@@ -167,11 +94,57 @@ def _reads(cwd: str, argv: tuple[str, ...], commands: str, *, lacks: bool) -> It
         yield from _of_shell(cwd, argv, commands, lacks=lacks)
     elif name in HISTORY:
         if argv[1:] != ("--version",):
-            yield _folder(cwd, argv), HISTORY_OF
-    elif name in PLAIN:
-        yield from ((path, GIVEN) for path in _paths(cwd, argv[1:]))
+            yield _folder(cwd, argv), HISTORY_OF if _subcommand(argv) in OF_COMMIT else INDEX_OF
+            yield from ((os.path.expanduser(file), SETTING) for file in SETTINGS_OF[name])
+    elif name in PLAIN and not _is_told_more(name, argv[1:]):
+        yield from _of_plain(name, cwd, argv[1:])
     else:
         yield name, UNKNOWN
+
+
+def _is_told_more(name: str, arguments: tuple[str, ...]) -> bool:
+    """Return whether a plain tool is told to start a program, or to read files that its command line does not name."""
+    if name in COMPILERS:
+        return any(SOURCE.fullmatch(word) for word in arguments)
+    if name == "ssh-keygen":  # it takes a file of the user's
+        return "-f" not in arguments
+    options = MORE.get(name, frozenset())
+    if name == "sed" and not _is_plain_script(arguments):
+        return True
+    letters = {option[1] for option in options if len(option) == 2}  # noqa: PLR2004
+    for index, word in enumerate(arguments):
+        is_long = word.startswith("--") or name == "find"
+        if word in options or (is_long and len(word) > 3 and _is_short_for(word, options)):  # noqa: PLR2004
+            return True
+        is_bundle = word.startswith("-") or (name == "tar" and index == 0)
+        if is_bundle and not is_long and not letters.isdisjoint(word):
+            return True
+    return False
+
+
+def _is_short_for(word: str, options: Iterable[str]) -> bool:
+    start = word.partition("=")[0]
+    return any(option.startswith(start) for option in options if option.startswith("--"))
+
+
+def _is_plain_script(arguments: tuple[str, ...]) -> bool:
+    given = [value for option, value in itertools.pairwise(arguments) if option in {"-e", "--expression"}]
+    words = [word for word in arguments if not word.startswith("-")]
+    joined = any(word.startswith("--e") or (word[:2] == "-e" and len(word) > 2) for word in arguments)  # noqa: PLR2004
+    return not joined and all(len(script) < MAX_SCRIPT and SED.fullmatch(script) for script in given or words[:1])
+
+
+def _of_plain(name: str, cwd: str, arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the paths among the arguments, and the working directory if the tool takes it."""
+    yield from _paths(cwd, arguments)
+    words = [word for word in arguments if not word.startswith("-")]
+    if name in LISTERS:
+        is_grep = name.endswith("grep")
+        is_deep = any(re.match(r"-[a-zA-Z]*[rR]|--(deref|rec|dir)|-d", word) for word in arguments)
+        if name == "find" and arguments[:1] and arguments[0].startswith("-"):
+            words = []
+        if (is_grep and is_deep and len(words) <= 1) or not (is_grep or words):
+            yield cwd, LISTED if name == "ls" and not is_deep else GIVEN
 
 
 def _is_of_environment(program: str, cwd: str, commands: str) -> bool:
@@ -230,7 +203,9 @@ def _of_shell(cwd: str, argv: tuple[str, ...], commands: str, *, lacks: bool) ->
         if word in SEPARATORS:
             yield from _reads(cwd, tuple(_without_variables(command)), commands, lacks=lacks)
             command = []
-        elif word not in {"<", ">", ">>", "2>", ">&", "exec", "1", "2"}:
+        elif word and not word.strip("();<>|&") and word not in REDIRECTIONS:  # such as a substitution of processes
+            yield name, UNKNOWN
+        elif word not in REDIRECTIONS and word not in {"exec", "1", "2"}:
             command.append(word)
 
 
@@ -240,6 +215,20 @@ def _without_variables(command: list[str]) -> list[str]:
     return command
 
 
+def _subcommand(argv: tuple[str, ...]) -> str:
+    """Return the command of git: the first word that is neither an option nor the value of one."""
+    before = ("", *argv[1:-1])
+    return next(
+        (
+            word
+            for word, option in zip(argv[1:], before, strict=True)
+            if (word == "--version" or not word.startswith("-"))
+            and option not in {"-C", "-c", "--git-dir", "--work-tree", "--namespace"}
+        ),
+        "",
+    )
+
+
 def _folder(cwd: str, argv: tuple[str, ...]) -> str:
     for option, value in itertools.pairwise(argv):
         if option in {"-C", "-R", "--git-dir"}:
@@ -247,11 +236,11 @@ def _folder(cwd: str, argv: tuple[str, ...]) -> str:
     return cwd
 
 
-def _paths(cwd: str, arguments: tuple[str, ...]) -> Iterator[str]:
-    """Yield the existing files and folders among the arguments of a plain tool."""
+def _paths(cwd: str, arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the files and folders among the arguments of a plain tool, and the words that would be some."""
     for word in arguments:
-        texts = [word] if not word.startswith("-") else [word.partition("=")[2], word[2:]]
-        for text in texts:
+        is_option = word.startswith("-")
+        for text in [word.partition("=")[2], word[2:]] if is_option else [word]:
             place = os.path.normpath(os.path.join(cwd, text))
-            if text and "\0" not in text and os.path.lexists(place):
-                yield place
+            if text and "\0" not in text and (os.path.lexists(place) or not is_option):
+                yield place, GIVEN if os.path.lexists(place) else ABSENT

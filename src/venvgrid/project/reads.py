@@ -18,25 +18,32 @@ if TYPE_CHECKING:
 
 # Read-only places of the system: programs, libraries, languages and time zones.
 SYSTEM = (
-    *("/usr/lib", "/usr/share/", "/usr/bin/", "/usr/sbin/", "/usr/include/", "/usr/libexec/"),
-    *("/usr/local/lib", "/usr/local/bin/", "/lib", "/bin/", "/sbin/"),
-    *("/proc/", "/sys/", "/dev/", "/nix/store/", "/System/", "/Library/", "/private/var/db/"),
+    *(f"{place}/lib{bits}/" for place in ("", "/usr", "/usr/local") for bits in ("", "32", "64", "x32", "exec")),
+    *("/usr/share/", "/usr/bin/", "/usr/sbin/", "/usr/include/", "/usr/local/bin/", "/bin/", "/sbin/"),
+    *("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/pts/", "/dev/fd/", "/dev/std"),
+    *("/proc/", "/sys/", "/nix/store/", "/System/", "/Library/", "/private/var/db/"),
 )
+DEVICES, MEMORY = "/dev/", "/dev/shm/"  # noqa: S108  (files in the latter are as others)
 SETTINGS = ("/etc/", "/usr/local/share/", "/private/etc/")  # of the machine: their files count by their contents
 CACHES = frozenset((".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"))  # tools' own, in the project
 MANY = "m"  # how a path was opened after more than are noted
 FILES = frozenset(("r", "a", programs.GIVEN))  # how folders are opened as well, to be listed
+CODE = (".py", ".so", ".pyd")
+HISTORIES = frozenset((programs.HISTORY_OF, programs.INDEX_OF))
 OF_INTERPRETER = "i"  # how a file was written that is none of the environment's own
 MAX_UPWARDS = 3  # folders, in a path that is shown relative to the project
-# Suffixes of a path in a footprint: whether it is there, the names in a folder, and those of its modules.
-IS_THERE, NAMES, MODULES = "?", "/*", "/*.py"
+# Suffixes of a path in a footprint: whether it is there; size, times, mode and target; the names in a folder, those of
+# its modules, and all names below it.
+IS_THERE, STATUS, NAMES, MODULES, TREE = "?", "?=", "/*", "/*.py", "/**"
 
 
 def state_of(place: str) -> str:
     """Return what a footprint says of a place: a file's content, whether it is there, or what a folder holds."""
+    if place.endswith(STATUS):
+        return _status(place.removesuffix(STATUS))
     if place.endswith(IS_THERE):
         return _kind(place.removesuffix(IS_THERE))
-    for suffix in (MODULES, NAMES):
+    for suffix in (MODULES, TREE, NAMES):
         if place.endswith(suffix):
             text = "\0".join(sorted(_names(place.removesuffix(suffix), suffix)))
             return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
@@ -78,6 +85,9 @@ class _Judging:
             return f"wrote {path}, which all environments of that Python share"
         if how == programs.UNKNOWN:
             return f"ran {path}, which does not say what it reads"
+        if how == programs.SETTING:
+            self.read[path] = content_of(path)
+            return ""
         if how == "c" or f"{path}{os.sep}".startswith(self._skip):
             return ""
         place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -91,8 +101,9 @@ class _Judging:
 
     def _inside(self, name: str, how: str) -> str:
         path = os.path.join(self.inputs.path, name)
-        if how == programs.HISTORY_OF:
-            return "" if self.inputs.versions else "ran git, whose history is no input"
+        if how in HISTORIES:
+            is_input = self.inputs.versions and how == programs.HISTORY_OF
+            return "" if is_input else "ran git, whose history is no input"
         if how == "w" or not CACHES.isdisjoint(name.split("/")) or name.startswith((OURS, f"{OURS}/")):
             return ""
         if how in "lp" or (how in FILES and os.path.isdir(path) and not os.path.islink(path)):
@@ -113,7 +124,7 @@ class _Judging:
 
     def _listed(self, path: str, name: str, how: str) -> str:
         """Names that are inputs are one of them; those that git ignores count as they are."""
-        suffix = MODULES if how == "p" else NAMES
+        suffix = {"p": MODULES, programs.GIVEN: TREE}.get(how, NAMES)
         if "__pycache__" in name.split("/"):
             return ""
         prefix = f"{name}/" if name else ""
@@ -121,7 +132,7 @@ class _Judging:
             if prefix + item in self.inputs.stamps or self.inputs.is_report(prefix + item):
                 continue
             place = os.path.join(path, item)
-            if how == programs.GIVEN:
+            if how == programs.GIVEN and not os.path.isdir(place):
                 return f"gave {name or 'the project'} to a program, with {prefix}{item}, which git ignores"
             if how != "p" and not self._was_there(prefix + item) and _changed_since(place, self.inputs.since):
                 return f"listed {name or 'the project'}, where {item} was made in this run"
@@ -136,16 +147,23 @@ class _Judging:
     def _outside(self, path: str, place: str, how: str) -> str:
         if place in self.inputs.stamps:
             return ""
-        if how == programs.HISTORY_OF:
+        if how in HISTORIES:
             return f"ran git in {_relative(path, self.inputs)}, which is outside the project"
-        is_above = _is_above(place, self.inputs) or any(_is_in(folder, place) for folder in self._own)
-        if how == "w" or (how in "lps" and is_above):
+        is_above = _is_above(place, self.inputs)
+        if how == "w" or (how in "ps" and is_above) or self._is_of_machine(place, how, is_above=is_above):
             return ""
         if how in "sn":
             is_input = _is_above(os.path.dirname(place), self.inputs) and os.path.basename(place) in READ_ABOVE
             if not is_input:
-                self.read[place + IS_THERE] = _kind(place) if how == "s" else ""
-        elif not os.path.lexists(place):
+                self.read[place + (STATUS if how == "s" else IS_THERE)] = _status(place) if how == "s" else ""
+            return ""
+        if how == "l" and is_above:
+            self.read[place + NAMES] = state_of(place + NAMES)
+            return ""
+        return self._content_outside(path, place, how)
+
+    def _content_outside(self, path: str, place: str, how: str) -> str:
+        if not os.path.lexists(place):
             if how in "ra":
                 self.read[place] = ""
         elif os.path.isdir(place):
@@ -156,6 +174,11 @@ class _Judging:
             return f"read {_relative(path, self.inputs)}, which is outside the project"
         return ""
 
+    def _is_of_machine(self, place: str, how: str, *, is_above: bool) -> bool:
+        """Return whether a place is a device, or one of the folders that hold those of the cell."""
+        is_device = place.startswith(DEVICES) and not place.startswith(MEMORY)
+        return is_device or (how in "lps" and not is_above and any(_is_in(folder, place) for folder in self._own))
+
 
 def _kind(path: str) -> str:
     """Return the kind of what a path leads to; "" if there is nothing."""
@@ -164,16 +187,41 @@ def _kind(path: str) -> str:
     return "folder" if os.path.isdir(path) else "file" if os.path.exists(path) else "link"
 
 
+def _status(path: str) -> str:
+    """Return what `os.stat` and `os.readlink` tell of a path, as far as it stays the same while it is only read."""
+    if not (kind := _kind(path)):
+        return ""
+    target = os.path.realpath(path) if os.path.islink(path) else ""
+    found = None if kind == "link" else os.stat(path)
+    is_file = found is not None and kind == "file"
+    facts = (found.st_mode, found.st_size, found.st_mtime_ns) if found is not None and is_file else ()
+    return " ".join((kind, *map(str, facts), target))
+
+
 def _names(folder: str, suffix: str) -> Iterator[str]:
-    """Yield the names in a folder, without those of tools and compiled files."""
+    """Yield the names in a folder, without those of tools and compiled files; with TREE, also those in its folders."""
     try:
         names = os.listdir(folder)
     except OSError:
         return
     for name in names:
-        is_wanted = name.endswith(".py") if suffix == MODULES else name not in TOOLS and not name.endswith(COMPILED)
+        place = os.path.join(folder, name)
+        if suffix == MODULES:
+            is_wanted = name.endswith(CODE) or (name.isidentifier() and _holds_modules(place))
+        else:
+            is_wanted = name not in TOOLS and not name.endswith(COMPILED)
         if is_wanted and name != OURS:
             yield name
+            if suffix == TREE and os.path.isdir(place) and not os.path.islink(place):
+                yield from (f"{name}/{below}" for below in _names(place, TREE))
+
+
+def _holds_modules(folder: str) -> bool:
+    """Return whether a folder can be imported as a package."""
+    try:
+        return any(name.endswith(CODE) for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 def _has_source(name: str, inputs: Inputs) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.outcomes import programs
-from venvgrid.outcomes.programs import GIVEN, HISTORY_OF, UNKNOWN
+from venvgrid.outcomes.programs import ABSENT, GIVEN, HISTORY_OF, INDEX_OF, LISTED, SETTING, UNKNOWN
 from venvgrid.outcomes.witness import Ran
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
         (tmp_path / name).touch()
     argv = tuple(word.replace("BIN", str(commands)) for word in argv)
     found = programs.reads([Ran(cwd=str(tmp_path), argv=argv, lacks=lacks)], str(commands))
-    return [(os.path.relpath(path, tmp_path) if how != UNKNOWN else path, how) for path, how in found]
+    return [(os.path.relpath(path, tmp_path) if how != UNKNOWN else path, how) for path, how in found if how != SETTING]
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,46 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
         (("native",), [("native", UNKNOWN)]),
         (("./other.sh",), [("other.sh", UNKNOWN)]),
         (("make",), [("make", UNKNOWN)]),
-        (("cat", "data", "nothing"), [("data", GIVEN)]),
-        (("/bin/ls",), []),
-        (("gcc", "-I.", "--include=more", "data"), [(".", GIVEN), ("more", GIVEN), ("data", GIVEN)]),
+        (("cat", "data", "nothing"), [("data", GIVEN), ("nothing", ABSENT)]),
+        (("/bin/ls",), [(".", LISTED)]),
+        (("ls", "-R"), [(".", GIVEN)]),
+        (("ls", "env"), [("env", GIVEN)]),
+        (("find", "-name", "data"), [("data", GIVEN), (".", GIVEN)]),
+        (("find", "env", "-exec", "./other.sh", ";"), [("find", UNKNOWN)]),
+        (("grep", "-rn", "word"), [("word", ABSENT), (".", GIVEN)]),
+        (("grep", "-rn", "word", "env"), [("word", ABSENT), ("env", GIVEN)]),
+        (("grep", "word", "data"), [("word", ABSENT), ("data", GIVEN)]),
+        (("test", "-f", "flag"), [("flag", ABSENT)]),
+        (("md5sum", "data"), [("data", GIVEN)]),
+        (("md5sum", "--status", "-c", "data"), [("md5sum", UNKNOWN)]),
+        (("sort", "--files0=data"), [("sort", UNKNOWN)]),
+        (("tar", "cf", "x.tar", "env"), [("cf", ABSENT), ("x.tar", ABSENT), ("env", GIVEN)]),
+        (("tar", "cTf", "data", "x.tar"), [("tar", UNKNOWN)]),
+        (("tar", "-xf", "data", "--to-command=sh"), [("tar", UNKNOWN)]),
+        (("sed", "-n", "1,/x/p;s|a|b|g", "data"), [("1,/x/p;s|a|b|g", ABSENT), ("data", GIVEN)]),
+        (("sed", "r more", "data"), [("sed", UNKNOWN)]),
+        (("sed", "-e", "s/a/b/e", "data"), [("sed", UNKNOWN)]),
+        (("sed", "-f", "more", "data"), [("sed", UNKNOWN)]),
+        (("stdbuf", "-o0", "./other.sh"), [("stdbuf", UNKNOWN)]),
+        (("patch", "-i", "data"), [("patch", UNKNOWN)]),
+        (("openssl", "version"), [("version", ABSENT)]),
+        (("openssl", "req", "-config", "data"), [("openssl", UNKNOWN)]),
+        (("ssh-keygen", "-f", "data"), [("data", GIVEN)]),
+        (("ssh-keygen", "-l"), [("ssh-keygen", UNKNOWN)]),
+        (("gcc", "-L.", "-lm", "-o", "out"), [(".", GIVEN), ("out", ABSENT)]),
+        (("gcc", "-I.", "x.c"), [("gcc", UNKNOWN)]),
+        (("cc", "@data"), [("cc", UNKNOWN)]),
         (("git", "describe"), [(".", HISTORY_OF)]),
         (("git", "-C", "sub", "log"), [("sub", HISTORY_OF)]),
         (("git", "--version"), []),
+        (("git", "-c", "a=b", "ls-files"), [(".", INDEX_OF)]),
+        (("git", "commit", "-m", "log"), [(".", INDEX_OF)]),
         (("sh", "-c", "A=1 cat data | wc -l && make"), [("data", GIVEN), ("make", UNKNOWN)]),
-        (("sh", "-c", "cat < data > out; pytest"), [("data", GIVEN)]),
+        (("sh", "-c", "cat < data > out; pytest"), [("data", GIVEN), ("out", ABSENT)]),
+        (("sh", "-c", "[ -f data ] && echo a~1"), [("data", GIVEN), ("]", ABSENT), ("a~1", ABSENT)]),
+        (("sh", "-c", "cat ~/data"), [("sh", UNKNOWN)]),
+        (("sh", "-c", "cat data* more"), [("sh", UNKNOWN)]),
+        (("bash", "-c", "cat <(./other.sh)"), [("bash", UNKNOWN), ("other.sh", GIVEN)]),
         (("sh", "-c", "cat $FILE"), [("sh", UNKNOWN)]),
         (("sh", "-c", "cat 'data"), [("?", UNKNOWN)]),
         (("bash", "other.sh"), [("bash", UNKNOWN)]),
@@ -68,3 +100,9 @@ def test_what_a_program_reads(tmp_path: Path, argv: tuple[str, ...], expected: l
 def test_a_python_without_the_witness_is_unknown(tmp_path: Path) -> None:
     """Its variables do not name the witness, and the system does not tell those of its parents."""
     assert reads(tmp_path, "BIN/python", "x.py", lacks=True) == [("python", UNKNOWN)]
+
+
+def test_the_settings_of_version_control_count(tmp_path: Path) -> None:
+    """The first branch of a new repository, and whether a commit is signed, follow from files of the user."""
+    found = programs.reads([Ran(cwd=str(tmp_path), argv=("git", "init"))], "")
+    assert (os.path.expanduser("~/.gitconfig"), SETTING) in found  # noqa: PTH111

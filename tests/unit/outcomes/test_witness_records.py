@@ -94,7 +94,7 @@ def test_the_witness_is_old_python(guest: Path) -> None:
     tree = ast.parse(source, feature_version=(3, 7))
     assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    assert imported <= {"os", "sys", "io", "atexit", "imp", "_venvgrid_opened", "_posixsubprocess"}
+    assert imported <= {"os", "sys", "io", "atexit", "imp", "_venvgrid_opened", "_posixsubprocess", "_sqlite3"}
     assert guest not in {guests.WITNESS_FILE, guests.OPENED_FILE} or 'type(u"")' in source
 
 
@@ -119,20 +119,28 @@ def test_both_sides_know_the_same_tests(name: str) -> None:
 def test_what_is_read_is_recorded_with_how(tmp_path: Path) -> None:
     """Opened, written, asked for, listed, relative to a descriptor, given to a program: what matters most."""
     (tmp_path / "folder").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    (tmp_path / "other" / "tool").symlink_to("/bin/true")
     for name in ("read", "there", "folder/below"):
         (tmp_path / name).touch()
     code = (
         "import os, subprocess; from pathlib import Path; open('read'); open('written', 'w'); open('written')\n"
         "os.path.exists('there'); Path('absent').exists(); os.path.exists('read'); os.listdir('folder')\n"
         "os.open('below', os.O_RDONLY, dir_fd=os.open('folder', os.O_RDONLY)); os.system('true\\n')\n"
-        "subprocess.check_call(['true', 'a b'], cwd='folder')\n"
+        "subprocess.check_call(['./other/tool', 'a b'], cwd='.')\n"
+        "subprocess.check_call(['tool'], cwd='folder', env={'PATH': os.path.abspath('other')})\n"
+        "fd = os.open('other', os.O_RDONLY | os.O_DIRECTORY); os.listdir(fd); os.readlink('link')\n"
+        "os.access('none', os.R_OK, dir_fd=fd)\n"
     )
     found = seen(tmp_path, code, ("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)))
     here = {os.path.relpath(path, tmp_path): how for path, how in found.opened.items() if str(tmp_path) in path}
     expected = {"read": "r", "written": "w", "there": "s", "absent": "n", "folder": "r", "folder/below": "r"}
+    expected |= {"other": "l", "link": "s", "other/none": "n"}
     assert {name: here.get(name) for name in expected} == expected
+    tool = ("folder", (str(tmp_path / "other" / "tool"),))
     ran = [(os.path.relpath(item.cwd, tmp_path), item.argv) for item in found.ran]
-    assert ran == [(".", ("/bin/sh", "-c", "true\n")), ("folder", ("true", "a b"))]
+    assert ran == [(".", ("/bin/sh", "-c", "true\n")), (".", ("./other/tool", "a b")), tool]
     assert (found.silent, found.hooked) == (0, 1)
 
 
@@ -145,7 +153,7 @@ class Holder:
 assert Holder().stat(".").st_mode == os.stat(b".").st_mode
 assert pickle.loads(pickle.dumps(os.stat)) is os.stat
 assert {os.stat, os.open} <= os.supports_dir_fd and os.stat in os.supports_fd and os.stat in os.supports_follow_symlinks
-assert os.stat.__name__ == "stat" and "dir_fd" in str(inspect.signature(os.stat))
+assert inspect.isbuiltin(os.stat) and os.stat.__name__ == "stat" and "dir_fd" in str(inspect.signature(os.stat))
 assert os.access("/", os.R_OK) is True and os.access("/nowhere", os.R_OK) is False
 os.mkdir("folder"); shutil.rmtree("folder")
 for call in (lambda: os.stat("nowhere"), lambda: os.open("nowhere", os.O_RDONLY)):

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a project with a tracked file and two that are no inputs."""
+    """Return a project with a tracked file and two that are no inputs; a file, a link and a folder are beside it."""
     root = tmp_path / "project"
+    (tmp_path / "folder").mkdir()
+    (root / "empty" / ".venv").mkdir(parents=True)
+    (tmp_path / "file").write_text("1", encoding="utf-8")
+    (tmp_path / "link").symlink_to("file")
     for name in ("input", ".venv/data", ".venv/more.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("1", encoding="utf-8")
@@ -36,6 +40,18 @@ def root(tmp_path: Path) -> Path:
         ("p", ".venv", ".venv/new", True),
         ("p", ".venv", ".venv/new.py", False),
         ("w", ".venv/data", ".venv/data", True),
+        ("s", "../file", "../file", False),
+        ("s", "../link", "../file", False),
+        ("s", "../link", "../link", False),
+        ("s", "../folder", "../folder/new", True),
+        ("l", "..", "../new", False),
+        ("n", "../none", "../none", False),
+        ("p", ".venv", ".venv/new.so", False),
+        ("p", ".venv", ".venv/new/__init__.py", False),
+        ("p", ".venv", ".venv/new/data", True),
+        ("g", "empty", "empty/.venv/new", False),
+        ("e", "../file", "../file", False),
+        ("e", "../none", "../none", False),
         ("p", "__pycache__", "__pycache__/new.py", True),
     ],
 )
@@ -45,6 +61,8 @@ def test_what_was_read_counts(root: Path, how: str, name: str, change: str, *, i
     found = reads.judge({str((root / name).parent.resolve() / (root / name).name): how}, (), taken, ())
     assert found.doubt == ""
     (root / change).parent.mkdir(exist_ok=True)
+    if (root / change).is_symlink():
+        (root / change).unlink()
     (root / change).write_text("22", encoding="utf-8")
     assert all(reads.state_of(place) == state for place, state in found.read.items()) is is_same
 
@@ -76,6 +94,8 @@ def test_the_kind_of_what_is_asked_for_counts(root: Path) -> None:
         ("g", "../data", "read ../data, which is outside the project"),
         ("g", "../folder", "listed ../folder, which is outside the project"),
         ("g", ".venv", "gave .venv to a program, with .venv/data, which git ignores"),
+        ("g", "above", "gave above to a program, with above/.venv/data, which git ignores"),
+        ("x", ".", "ran git, whose history is no input"),
         ("h", ".", "ran git, whose history is no input"),
         ("h", "../folder", "ran git in ../folder, which is outside the project"),
         ("m", "input", "its tests opened more files than are noted"),
@@ -87,7 +107,8 @@ def test_the_kind_of_what_is_asked_for_counts(root: Path) -> None:
 def test_what_cannot_be_compared_is_a_doubt(root: Path, how: str, name: str, doubt: str) -> None:
     """Files outside, the history, and what programs found in folders."""
     (root.parent / "data").touch()
-    (root.parent / "folder").mkdir()
+    (root / "above" / ".venv").mkdir(parents=True)
+    (root / "above" / ".venv" / "data").touch()
     if (how, name) == ("g", ".venv"):
         (root / ".venv" / "more.py").unlink()
     place = (root / name).resolve()

@@ -26,11 +26,13 @@ NEWLINE = "\2"  # in paths and arguments
 BETWEEN = ("pathlib", "pathlib._local", "pathlib._abc", "glob", "os")  # they list for others
 # Modules that look for modules.
 SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")
-DOORS = ("stat", "lstat", "access", "open")
+DOORS = ("stat", "lstat", "access", "readlink")  # and open, where a folder is given as a descriptor
 
 
 class Door(object):
     """A function of a module that tells its arguments before it is called, and whether a file is there after it."""
+
+    __class__ = type(os.stat)  # inspect.isbuiltin: pyfakefs and others look for functions
 
     def __init__(self, function, before=None, after=None):
         self.__wrapped__, self._before, self._after = function, before, after
@@ -72,8 +74,9 @@ def install(add, skip, variable):
     own += [place for place in (base, os.path.realpath(base)) if place.count(os.sep) > 2]
     shared = tuple([place.rstrip(os.sep) + os.sep for place in own if not place.startswith(tuple(own[1:3]))])
     notes = Notes(add, tuple(skip) + tuple([place.rstrip(os.sep) + os.sep for place in own]), shared, variable)
-    for name in DOORS[:3]:
-        put(os, name, Door(getattr(os, name), after=notes.asked))
+    for name in DOORS:
+        if hasattr(os, name):
+            put(os, name, Door(getattr(os, name), after=notes.asked))
     events = {}
     if hasattr(sys, "addaudithook"):
         put(os, "open", Door(os.open, before=notes.opened_in))
@@ -120,7 +123,8 @@ class Notes(object):
         self.cwd, self.join, self.isabs, self.normpath = os.getcwd, os.path.join, os.path.isabs, os.path.normpath
         self.decode = getattr(os, "fsdecode", None) or old_decode
         self.fspath = getattr(os, "fspath", None) or old_fspath
-        self.readlink, self.environ, self.sep, self.frame = os.readlink, os.environ, os.sep, sys._getframe
+        self.readlink, self.environ, self.sep, self.frame = getattr(os, "readlink", None), os.environ, os.sep, sys._getframe
+        self.access = os.access
         self.is_writing, self.wronly, self.is_new = os.O_WRONLY | os.O_RDWR, os.O_WRONLY, os.O_TRUNC | os.O_EXCL
         self.is_folder = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
 
@@ -152,9 +156,10 @@ class Notes(object):
         """Note whether a path is there that a test asks for."""
         try:
             path = args[0] if args else more["path"]
-            if path in self.there or (type(path) is str and path.startswith(self.skip)) or "dir_fd" in more:
+            folder = self.of_descriptor(more["dir_fd"]) if more.get("dir_fd") is not None else None
+            if folder is None and (path in self.there or (type(path) is str and path.startswith(self.skip))):
                 return
-            path = self.path_of(path)
+            path = self.path_of(path, folder)
             if path is None or path in self.seen or path in self.there or len(self.there) > LIMIT:
                 return
             self.there.add(path)
@@ -162,11 +167,14 @@ class Notes(object):
         except Exception:
             pass
 
+    def of_descriptor(self, number):
+        return self.readlink("/proc/self/fd/%d" % number)
+
     def opened_in(self, args, more):
         """Note a path relative to a folder that is given as a descriptor."""
         try:
             if more.get("dir_fd") is not None:
-                folder = self.readlink("/proc/self/fd/%d" % more["dir_fd"])
+                folder = self.of_descriptor(more["dir_fd"])
                 self.opened(args[0] if args else more["path"], args[1] if len(args) > 1 else more["flags"], folder)
         except Exception:
             pass
@@ -197,7 +205,7 @@ class Notes(object):
             self.add("opened", "i", target)
 
     def listed(self, path, depth):
-        path = path if path is not None else self.cwd()
+        path = self.cwd() if path is None else self.of_descriptor(path) if isinstance(path, int) else path
         frame = self.frame(depth)
         while frame.f_back is not None and frame.f_globals.get("__name__") in BETWEEN:
             frame = frame.f_back
@@ -212,11 +220,24 @@ class Notes(object):
         words = [self.decode(self.fspath(word)) for word in words]
         words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
         base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
+        words[:1] = [self.found(word, variables) for word in words[:1]]
         lacks = self.lacks(self.environ if variables is None else variables)
         key = (base, tuple(words), lacks)
         if key not in self.ran and len(self.ran) <= LIMIT:
             self.ran.add(key)
             self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), "1" if lacks else "")
+
+    def found(self, word, variables):
+        """Return the path of a program that was given by its name: its variables say where it is."""
+        if self.sep in word:
+            return word
+        if variables is not None and not hasattr(variables, "get"):
+            variables = dict([item.partition(b"=")[::2] for item in variables])
+        places = (self.environ if variables is None else variables).get("PATH")
+        if places is None and type(variables) is dict:
+            places = variables.get(b"PATH")
+        paths = [self.join(place, word) for place in self.decode(places or os.defpath).split(os.pathsep)]
+        return next((path for path in paths if self.access(path, os.X_OK)), word)
 
     def lacks(self, variables):
         if sys.platform.startswith("linux"):  # the witness finds it nevertheless
@@ -247,6 +268,7 @@ def events_of(notes):
         "os.posix_spawn": lambda args: notes.program(args[0], args[1], None, args[2]),
         "os.spawn": lambda args: notes.program(args[1], args[2], None, args[3]),
         "sqlite3.connect": lambda args: notes.database(args),
+        "import": lambda args: notes.note(args[1], "r") if args[1] else None,  # an extension
         "ctypes.dlopen": lambda args: notes.note(args[0], "r") if args[0] and os.sep in str(args[0]) else None,
     }
 

@@ -53,6 +53,25 @@ def old_doors(notes):
     except (ImportError, AttributeError):
         pass
     old_imports(notes)
+    sys.meta_path.insert(0, Databases(quiet(lambda args, more: notes.database(args or [more["database"]]))))
+
+
+class Databases(object):
+    """A finder that finds nothing; it puts a door before sqlite3.connect when sqlite3 is imported."""
+
+    def __init__(self, before):
+        self.before = before
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "sqlite3":
+            try:
+                import _sqlite3
+
+                _sqlite3.connect = Door(_sqlite3.connect, self.before)
+            except Exception:
+                pass
+
+    find_module = find_spec
 
 
 def old_imports(notes):

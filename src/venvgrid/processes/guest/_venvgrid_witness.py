@@ -64,7 +64,7 @@ class Witness(object):
         self.library = os.path.join(os.path.dirname(os.__file__), "")
         self.realpath, self.split, self.join, self.isabs = os.path.realpath, os.path.split, os.path.join, os.path.isabs
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        self.modules = sys.modules
+        self.modules, self.frame, self.extension = sys.modules, sys._getframe, str
 
     def add(self, kind, name, file, changed=""):
         """Append a record, once. A full disk or a closed descriptor is no trouble of the tests."""
@@ -133,22 +133,32 @@ class Witness(object):
 
     def at_exit(self):
         for name in list(self.modules):
-            if name in self.roots or name.startswith(self.below):
+            if self.is_root_or_below(name):
                 self.look_at(name)
 
     def executed(self, arguments):
         """Record a file outside of the environment whose code is executed, and what it is imported as; an audit event."""
-        file = arguments[0].co_filename
+        file, frame = arguments[0].co_filename, self.frame(1).f_back
         if file[:1] != "<" and not file.startswith(self.inside):
             self.look()  # another finder may have been asked before this one
             if file not in self.files:
                 self.files[file] = file
                 self.add("run", "", self.real(file))
+        for loading in (frame, frame and frame.f_back):  # a finder in front may answer with another file of the environment
+            if loading and loading.f_code.co_name == "exec_module":
+                name = MODULE.__getattribute__(loading.f_locals["module"], "__dict__")["__name__"]
+                if self.is_root_or_below(name):
+                    self.look_at(name)
 
     def imported(self, arguments):
-        """Take the first place again before a watched module is imported. An audit event."""
-        if arguments[0].partition(".")[0] in self.tops:
+        """Take the first place again before a watched module is imported; record an extension. An audit event."""
+        if arguments[1]:
+            self.extension(arguments)
+        elif arguments[0].partition(".")[0] in self.tops:
             self.front()
+
+    def is_root_or_below(self, name):
+        return name in self.roots or name.startswith(self.below)
 
     def front(self):
         """Take the first place of sys.meta_path."""
@@ -162,7 +172,7 @@ class Witness(object):
         self.front()  # a hook that instruments the project may have been put there
         if name.partition(".")[0] not in self.tops:
             return False
-        if name not in self.roots and not name.startswith(self.below):
+        if not self.is_root_or_below(name):
             return False
         self.look()
         return True
@@ -234,18 +244,6 @@ class Witness(object):
                 return self.sources
         return ()
 
-    def module_of(self, file):
-        """Return the name of the project's module whose source in the checkout is a file, or ""."""
-        base = os.path.splitext(file)[0]
-        for folder in self.sources:
-            if base.startswith(folder.rstrip(os.sep) + os.sep):
-                name = base[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, ".")
-                if name.endswith(".__init__"):
-                    name = name[: -len(".__init__")]
-                if any(name == root or name.startswith(root + ".") for root in self.first):
-                    return name
-        return ""
-
     def find_distributions(self, context):
         """Return the installed copy of the project for importlib.metadata, not an egg-info of the checkout."""
         name = (getattr(context, "name", None) or "").replace("_", "-").replace(".", "-").lower()
@@ -288,6 +286,7 @@ def start():
         import _venvgrid_opened
 
         events = _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE) if witness.unnoted else {}
+        witness.extension = events.get("import", str)
         _venvgrid_opened.listen(dict(events, **{"exec": witness.executed, "import": witness.imported}))
         return witness
     except Exception:

@@ -45,13 +45,26 @@ def run_installed():
         local.pyimport = _by_name(local.pyimport, witness)
 
 
+def _module_of(witness, file):
+    """Return the name of the project's module whose source in the checkout is a file, or ""."""
+    base = os.path.splitext(file)[0]
+    for folder in witness.sources:
+        if base.startswith(folder.rstrip(os.sep) + os.sep):
+            name = base[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, ".")
+            if name.endswith(".__init__"):
+                name = name[: -len(".__init__")]
+            if any(name == root or name.startswith(root + ".") for root in witness.first):
+                return name
+    return ""
+
+
 def _by_name(original, witness):
     if getattr(original, "is_venvgrids", False):
         return original
 
     def import_path(path, *arguments, **options):
         __tracebackhide__ = True  # the project's tracebacks are as without the probe
-        name = witness.module_of(os.path.abspath(str(path)))
+        name = _module_of(witness, os.path.abspath(str(path)))
         if not name:
             return original(path, *arguments, **options)
         if str(options.get("mode", "")).endswith("importlib"):
