@@ -26,6 +26,11 @@ _PLAIN = """
     sw_vers sysctl otool lsb_release xdg-settings openssl ssh-keygen install
 """
 PLAIN = frozenset(_PLAIN.split())
+# They take words, or ask only whether a file is there and of which size, time, mode or target it is.
+_SILENT = "true false echo printf expr seq sleep yes exit : export set kill pkill pgrep basename dirname uname"
+SILENT = frozenset(_SILENT.split())
+_ASKING = "test [ stat readlink realpath mkdir rmdir mkfifo mknod touch chmod chown"
+ASKING = frozenset(_ASKING.split())
 # Options by which a plain tool starts a program, or reads files that its command line does not name.
 MORE = {
     "find": frozenset(("-exec", "-execdir", "-ok", "-okdir", "-files0-from")),
@@ -68,16 +73,16 @@ SETTINGS_OF = {
     "hg": ("/etc/mercurial/hgrc", "~/.hgrc", "~/.config/hg/hgrc"),
     "svn": ("/etc/subversion/config", "~/.subversion/config"),
 }
-GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT = "g", "h", "x", "e", "u", "l", "n"
+GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT, ASKED = "g", "h", "x", "e", "u", "l", "n", "s"
 
 
 def reads(ran: Iterable[Ran], commands: str) -> Iterator[tuple[str, str]]:
     """Yield what the programs may have read.
 
-    `commands` is the folder of the environment's programs. Each item is a path that a plain tool was given (GIVEN), or
-    that is not there (ABSENT); a folder whose names it read (LISTED); the folder whose history a program read, at a
-    commit (HISTORY_OF) or in any other way (INDEX_OF); a file of its settings (SETTING), which may be missing; or the
-    name of a program that may have read anything (UNKNOWN).
+    `commands` is the folder of the environment's programs. Each item is a path that a plain tool was given (GIVEN),
+    only asked for (ASKED), or that is not there (ABSENT); a folder whose names it read (LISTED); the folder whose
+    history a program read, at a commit (HISTORY_OF) or in any other way (INDEX_OF); a file of its settings (SETTING),
+    which may be missing; or the name of a program that may have read anything (UNKNOWN).
     """
     for item in ran:
         yield from _reads(item.cwd, item.argv, commands, lacks=item.lacks)
@@ -136,7 +141,10 @@ def _is_plain_script(arguments: tuple[str, ...]) -> bool:
 
 def _of_plain(name: str, cwd: str, arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield the paths among the arguments, and the working directory if the tool takes it."""
-    yield from _paths(cwd, arguments)
+    if name in SILENT:
+        return
+    asked = {GIVEN: ASKED} if name in ASKING else {}
+    yield from ((place, asked.get(how, how)) for place, how in _paths(cwd, arguments))
     words = [word for word in arguments if not word.startswith("-")]
     if name in LISTERS:
         is_grep = name.endswith("grep")

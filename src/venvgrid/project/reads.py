@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.model.result import Footprint
@@ -33,8 +34,8 @@ HISTORIES = frozenset((programs.HISTORY_OF, programs.INDEX_OF))
 OF_INTERPRETER = "i"  # how a file was written that is none of the environment's own
 MAX_UPWARDS = 3  # folders, in a path that is shown relative to the project
 # Suffixes of a path in a footprint: whether it is there; size, times, mode and target; the names in a folder, those of
-# its modules, and all names below it.
-IS_THERE, STATUS, NAMES, MODULES, TREE = "?", "?=", "/*", "/*.py", "/**"
+# its modules, all names below it, and the names with the status of each.
+IS_THERE, STATUS, NAMES, MODULES, TREE, ENTRIES = "?", "?=", "/*", "/*.py", "/**", "/*="
 
 
 def state_of(place: str) -> str:
@@ -43,9 +44,12 @@ def state_of(place: str) -> str:
         return _status(place.removesuffix(STATUS))
     if place.endswith(IS_THERE):
         return _kind(place.removesuffix(IS_THERE))
-    for suffix in (MODULES, TREE, NAMES):
+    for suffix in (MODULES, TREE, NAMES, ENTRIES):
         if place.endswith(suffix):
-            text = "\0".join(sorted(_names(place.removesuffix(suffix), suffix)))
+            folder = place.removesuffix(suffix)
+            names = sorted(_names(folder, suffix))
+            entries = [_status(os.path.join(folder, name)) for name in names] if suffix == ENTRIES else []
+            text = "\0".join(names + entries)
             return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     return content_of(place)
 
@@ -114,7 +118,9 @@ class _Judging:
             return ""
         if how in "sn":
             if "__pycache__" not in name.split("/") and not self.inputs.is_report(name):
-                self.read[path + IS_THERE] = _kind(path) if how == "s" else ""
+                is_plain = how == "n" or os.path.isdir(path) or _changed_since(path, self.inputs.since)
+                place = path + (IS_THERE if is_plain and not os.path.islink(path) else STATUS)
+                self.read[place] = state_of(place) if how == "s" else ""
             return ""
         content = content_of(path)
         if content and _changed_since(path, self.inputs.since):
@@ -158,7 +164,7 @@ class _Judging:
                 self.read[place + (STATUS if how == "s" else IS_THERE)] = _status(place) if how == "s" else ""
             return ""
         if how == "l" and is_above:
-            self.read[place + NAMES] = state_of(place + NAMES)
+            self.read[place + ENTRIES] = state_of(place + ENTRIES)
             return ""
         return self._content_outside(path, place, how)
 
@@ -189,13 +195,13 @@ def _kind(path: str) -> str:
 
 def _status(path: str) -> str:
     """Return what `os.stat` and `os.readlink` tell of a path, as far as it stays the same while it is only read."""
-    if not (kind := _kind(path)):
-        return ""
+    kind, facts = _kind(path), tuple[int, ...]()
+    if kind == "file":
+        with suppress(OSError):
+            found = os.stat(path)
+            facts = (found.st_mode, found.st_size, found.st_mtime_ns)
     target = os.path.realpath(path) if os.path.islink(path) else ""
-    found = None if kind == "link" else os.stat(path)
-    is_file = found is not None and kind == "file"
-    facts = (found.st_mode, found.st_size, found.st_mtime_ns) if found is not None and is_file else ()
-    return " ".join((kind, *map(str, facts), target))
+    return " ".join((kind, *map(str, facts), target)).strip()
 
 
 def _names(folder: str, suffix: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.outcomes import programs
-from venvgrid.outcomes.programs import ABSENT, GIVEN, HISTORY_OF, INDEX_OF, LISTED, SETTING, UNKNOWN
+from venvgrid.outcomes.programs import ABSENT, ASKED, GIVEN, HISTORY_OF, INDEX_OF, LISTED, SETTING, UNKNOWN
 from venvgrid.outcomes.witness import Ran
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
         (("grep", "-rn", "word", "env"), [("word", ABSENT), ("env", GIVEN)]),
         (("grep", "word", "data"), [("word", ABSENT), ("data", GIVEN)]),
         (("test", "-f", "flag"), [("flag", ABSENT)]),
+        (("test", "-d", "env"), [("env", ASKED)]),
+        (("echo", "data", "nothing"), []),
         (("md5sum", "data"), [("data", GIVEN)]),
         (("md5sum", "--status", "-c", "data"), [("md5sum", UNKNOWN)]),
         (("sort", "--files0=data"), [("sort", UNKNOWN)]),
@@ -82,7 +84,7 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
         (("git", "commit", "-m", "log"), [(".", INDEX_OF)]),
         (("sh", "-c", "A=1 cat data | wc -l && make"), [("data", GIVEN), ("make", UNKNOWN)]),
         (("sh", "-c", "cat < data > out; pytest"), [("data", GIVEN), ("out", ABSENT)]),
-        (("sh", "-c", "[ -f data ] && echo a~1"), [("data", GIVEN), ("]", ABSENT), ("a~1", ABSENT)]),
+        (("sh", "-c", "[ -f data ] && echo a~1"), [("data", ASKED), ("]", ABSENT)]),
         (("sh", "-c", "cat ~/data"), [("sh", UNKNOWN)]),
         (("sh", "-c", "cat data* more"), [("sh", UNKNOWN)]),
         (("bash", "-c", "cat <(./other.sh)"), [("bash", UNKNOWN), ("other.sh", GIVEN)]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +33,7 @@ def root(tmp_path: Path) -> Path:
     [
         ("r", "input", "input", True),
         ("r", ".venv/data", ".venv/data", False),
-        ("s", ".venv/data", ".venv/data", True),
+        ("s", ".venv/data", ".venv/data", False),
         ("n", ".venv/new", ".venv/new", False),
         ("n", "../new", "../new", False),
         ("r", "../new", "../new", False),
@@ -45,6 +47,8 @@ def root(tmp_path: Path) -> Path:
         ("s", "../link", "../link", False),
         ("s", "../folder", "../folder/new", True),
         ("l", "..", "../new", False),
+        ("l", "..", "../file", False),
+        ("s", ".venv/link", ".venv/link", False),
         ("n", "../none", "../none", False),
         ("p", ".venv", ".venv/new.so", False),
         ("p", ".venv", ".venv/new/__init__.py", False),
@@ -57,14 +61,21 @@ def root(tmp_path: Path) -> Path:
 )
 def test_what_was_read_counts(root: Path, how: str, name: str, change: str, *, is_same: bool) -> None:
     """Contents of files, names in folders, whether something is there; inputs count apart."""
+    (root / ".venv" / "link").symlink_to("data")
     taken = inputs.take(root)
-    found = reads.judge({str((root / name).parent.resolve() / (root / name).name): how}, (), taken, ())
+    found = reads.judge({os.path.normpath((root / name).parent.resolve() / (root / name).name): how}, (), taken, ())
     assert found.doubt == ""
     (root / change).parent.mkdir(exist_ok=True)
     if (root / change).is_symlink():
         (root / change).unlink()
     (root / change).write_text("22", encoding="utf-8")
     assert all(reads.state_of(place) == state for place, state in found.read.items()) is is_same
+
+
+def test_an_ignored_file_that_was_written_in_the_run_counts_as_being_there(root: Path) -> None:
+    """Data of coverage and the like have another size and time after each run."""
+    found = reads.judge({str(root / ".venv/data"): "s"}, (), replace(inputs.take(root), since=0), ())
+    assert list(found.read.values()) == ["file"]
 
 
 def test_folders_above_those_of_the_cell_are_its_own(root: Path) -> None:
