@@ -56,6 +56,18 @@ def test_a_python_that_cannot_build_ends_its_own_cells_alone(venvgrid: Command, 
     assert outcomes(root) == {"py3.8": "passed", "py3.12": "build-failed"}
 
 
+def test_a_pin_that_conflicts_is_impossible_on_python_2_too(venvgrid: Command, tmp_path: Path, needs: Any) -> None:
+    """The last pip of Python 2.7 installs what conflicts and says so, unless it is told to resolve."""
+    needs("2.7")
+    setup = "name='demo', version='1.0', py_modules=['demo'], install_requires=['six>=1.14']"
+    grid = matrix("import demo", "2.7", more="[install]\nrequires = []\n")
+    grid = grid.replace("[test]", 'six = ["1.10", "1.16"]\n[test]')
+    files = {"setup.py": f"from setuptools import setup\nsetup({setup})", "demo.py": "", "matrix.toml": grid}
+    root = tree(tmp_path / "two", files)
+    assert venvgrid("run", cwd=root).status == 0
+    assert outcomes(root) == {"py2.7-six1.10": "impossible", "py2.7-six1.16": "passed"}
+
+
 def test_no_build_runs_no_code_of_the_project(venvgrid: Command, tmp_path: Path) -> None:
     """Without a build, cells are unknown and say why; with one, a note says that it was run; -q hides it."""
     told = tmp_path / "told"

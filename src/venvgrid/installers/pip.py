@@ -129,6 +129,8 @@ class Pip:
 
     def _download(self, request: ResolveRequest, here: Path) -> ResolveResult:
         arguments = ["download", *QUIET, "--dest", "files", "-r", "requirements.txt", "-c", "constraints.txt"]
+        # On Python 2, pip downloads what conflicts unless it is told not to.
+        arguments += ["--use-feature=2020-resolver"] if request.interpreter.release < (3, 0) else []
         arguments += binary_options(request)
         arguments += [] if request.dependencies else ["--no-deps"]
         arguments += ["--no-index", "--find-links", str(self.downloads)] if request.offline else []
