@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from worlds import FLAT, MATRIX, run
@@ -89,3 +89,25 @@ def test_a_module_that_the_project_makes_is_noted(venvgrid: Command, project: Wr
     (root / "src/demo/parsetab.py").write_text("TABLE = 0\n", encoding="utf-8")
     outcome, reason, _ = run(venvgrid, root)
     assert (outcome, "parsetab" in reason) == ("mismatch", True), reason
+
+
+FORKING = """
+    import faulthandler, os, signal
+    import demo
+
+    def test_it():
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            faulthandler.cancel_dump_traceback_later()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_process_that_forks_has_no_thread_of_venvgrids(venvgrid: Command, project: Write, needs: Any) -> None:
+    """A child would wait for ever for the thread that dumps stacks, and Python 3.12 warns of a fork with threads."""
+    needs("3.12")
+    files = {"pytest.ini": "[pytest]\nfilterwarnings = error\n", "tests/test_demo.py": FORKING}
+    outcome, reason, _ = run(venvgrid, project('[axes]\npython = ["3.12"]\n', files))
+    assert (outcome, reason) == ("passed", "")

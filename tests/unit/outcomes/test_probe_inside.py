@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -188,3 +189,27 @@ def test_only_the_process_that_was_configured_writes(tmp_path: Path) -> None:
     writer.getpid = lambda: -1
     writer.add({"n": 1})
     assert [] == list(tmp_path.iterdir())
+
+
+FORKED = """
+import faulthandler, os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+import stream
+stacks = stream.Stacks({"stacks_at": time.time() + 600, "stacks": sys.argv[2]})
+armed, stacks.later = [], lambda *_, **__: armed.append(1)
+child = os.fork()
+if not child:
+    signal.alarm(10)
+    faulthandler.cancel_dump_traceback_later()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+stacks.start()
+assert armed == [1]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_wait_for_the_dump_of_its_parent(tmp_path: Path) -> None:
+    """A failure cancels the dump, by pytest: in a child of pytest-forked, that would wait for ever."""
+    argv = [sys.executable, "-c", FORKED, str(PROBE_FOLDER), str(tmp_path)]
+    subprocess.run(argv, check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})

@@ -5,6 +5,7 @@ from __future__ import absolute_import
 
 import json
 import os
+import sys
 import time
 
 
@@ -68,7 +69,12 @@ class Writer(object):
 
 
 class Stacks(object):
-    """Schedules a dump of all stacks by faulthandler shortly before the time limit; not on Python 2.7."""
+    """Schedules a dump of all stacks by faulthandler shortly before the time limit; from Python 3.7, where tests can fork.
+
+    A child that is forked meanwhile would wait for ever for the thread of the dump, which it does not have, as soon as it
+    cancels the dump: pytest does so for each failure. So the dump is cancelled before a fork and scheduled again after it; from
+    Python 3.12 with the next test, because Python warns in the parent of a fork if it has threads.
+    """
 
     def __init__(self, spec):
         self.file = None
@@ -78,17 +84,33 @@ class Stacks(object):
         try:
             import faulthandler
 
-            if self.moment:
-                self.later = faulthandler.dump_traceback_later
+            if self.moment and (hasattr(os, "register_at_fork") or not hasattr(os, "fork")):
+                self.later, self.cancel = faulthandler.dump_traceback_later, faulthandler.cancel_dump_traceback_later
                 self.file = open(os.path.join(spec["stacks"], "%d.txt" % os.getpid()), "w")
                 self.arm()
+                self.watch_forks()
         except Exception:
             self.file = None
+
+    def watch_forks(self):
+        if hasattr(os, "register_at_fork"):
+            import weakref
+
+            # Python 3.8 crashes at its end if the file is still open then: it must not live as long as the hooks.
+            me = weakref.ref(self)
+            os.register_at_fork(before=lambda: me() and me().pause())
+            if sys.version_info < (3, 12):
+                os.register_at_fork(after_in_parent=lambda: me() and me().start())
 
     def arm(self):
         left = self.moment - self.clock()
         if left > 0:
             self.later(left, exit=False, file=self.file)
+
+    def pause(self):
+        if self.file is not None and not self.is_cancelled:
+            self.cancel()
+            self.is_cancelled = True
 
     def report(self, report):
         # pytest cancels the dump when a test fails, for a debugger.
