@@ -141,6 +141,15 @@ def test_commands_that_are_not_pytests(project: Write, again: Callable[..., dict
     assert again(root)["cached"] is False
 
 
+def test_a_cell_without_distributions_is_kept(project: Write, again: Callable[..., dict[str, Any]]) -> None:
+    """What venvgrid adds to an empty site-packages is no change of the tests: nothing is installed for unittest."""
+    test = "import unittest\n\n\nclass Test(unittest.TestCase):\n    def test_it(self):\n        pass\n"
+    more = '[install]\nrequires = []\n[test]\ncommand = ["python", "-m", "unittest", "discover", "tests"]\n'
+    root = project(f'{MATRIX}{more}reports = "exit-status"\n', {"tests/test_demo.py": test})
+    assert again(root)["notes"] == []
+    assert again(root)["cached"] is True
+
+
 def test_a_command_that_is_any_program_is_not_kept(project: Write, again: Callable[..., dict[str, Any]]) -> None:
     """A script of the shell reads whatever it likes."""
     root = project(f'{MATRIX}[test]\ncommand = ["sh", "check.sh"]\nreports = "exit-status"\n', {"check.sh": "true\n"})

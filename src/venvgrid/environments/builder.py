@@ -155,10 +155,11 @@ class Builder:
         if is_editable:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
         manifest = self._manifest(path, site, populated.links) if missing or is_editable else populated.manifest
+        guests = self._guests(path, site)  # with them, site-packages is no empty folder
         filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and any((path / name).iterdir())}
         manifest = {name: entry for name, entry in manifest.items() if name not in filled}
         return BuildResult(
-            manifest={**manifest, **self._guests(path, site)},
+            manifest={**manifest, **guests},
             links=populated.links,
             cached_packages=tuple(populated.packages),
             compiled=frozenset(populated.compiled),
