@@ -37,7 +37,7 @@ from venvgrid.resolving import index_settings
 # `venvgrid init && venvgrid run`, untouched.
 RUN = (
     "six==1.17.0", "h11==0.16.0", "outcome==1.3.0.post0", "cachetools==5.5.0", "pluggy==1.5.0", "itsdangerous==2.2.0",
-    "blinker==1.9.0", "idna==3.10", "tomlkit==0.13.2", "packaging==24.2", "humanize==4.11.0",
+    "blinker==1.9.0", "idna==3.10", "tomlkit==0.13.2", "packaging==24.2", "humanize==4.11.0", "platformdirs==4.3.6",
 )  # fmt: skip
 # `venvgrid init --from`: the file, and what comes of it: "whole", "part" (environments are named that are not in it),
 # or "refused" (its main environments are named, and nothing is written).
@@ -49,7 +49,7 @@ MIGRATE = {
     "attrs==25.3.0": ("tox.ini", "whole"),
     "structlog==26.1.0": ("tox.ini", "whole"),
     "pluggy==1.7.0": ("tox.ini", "part"),
-    "pytest-cov==7.1.0": ("tox.ini", "refused"),
+    "pytest-cov==7.1.0": ("tox.ini", "whole"),
     "pytest-mock==3.17.0": ("tox.ini", "whole"),
     "pytest-xdist==3.8.0": ("tox.ini", "part"),
     "tox==4.67.15": ("tox.toml", "whole"),
@@ -65,10 +65,11 @@ MIGRATE = {
     "hatch-vcs==0.5.0": ("hatch", "whole"),
     "hatch==1.18.2": ("hatch", "refused"),
     "wsproto==1.3.2": ("pyproject.toml", "whole"),
-    "build==1.6.1": ("tox.toml", "refused"),
+    "build==1.6.1": ("tox.toml", "part"),
     "anyio==4.16.0": ("pyproject.toml", "whole"),
     "nox==2026.10.20": ("noxfile.py", "refused"),
     "svcs==26.2.0": ("tox.ini", "whole"),
+    "pytest-doctestplus==1.3.0": ("tox.ini", "whole"),
     "environs==15.2.0": ("tox.ini", "part"),
     "marshmallow==4.4.0": ("tox.ini", "whole"),
     "pyjwt==2.15.1": ("tox.ini", "whole"),

@@ -33,6 +33,7 @@ from projects import PROJECTS, Project
 from venvgrid.resolving import index_settings
 
 LINE = re.compile(r"^(FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+SUMMARY = "short test summary info"
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|xfailed|xpassed|errors?)\b")
 OLD = 8  # Python 3.7 and older get their environments from an older virtualenv
 NOT_PASSED = ("PYTHON", "VENVGRID_", "PYTEST_", "VIRTUAL_ENV")
@@ -62,18 +63,22 @@ def download(name: str, version: str, archive: Path) -> None:
 
 
 def unpack(project: Project, folder: Path) -> Path:
-    """Download a source distribution and unpack it; write the project's own files."""
-    folder.mkdir(parents=True)
+    """Make the checkout of a project: its source distributions, its own files, and git's history."""
     root = folder / project.name
-    if project.sdist:
-        download(*project.sdist.split("=="), folder / "sdist.tar.gz")
-        with tarfile.open(folder / "sdist.tar.gz") as opened:
-            opened.extractall(folder, filter="data")
-        next(path for path in folder.iterdir() if path.is_dir()).rename(root)
-    root.mkdir(exist_ok=True)
+    for place, sdist in {project.path: project.sdist, **project.siblings}.items():
+        with tempfile.TemporaryDirectory() as unpacked:
+            download(*sdist.split("=="), Path(unpacked, "sdist.tar.gz"))
+            with tarfile.open(Path(unpacked, "sdist.tar.gz")) as opened:
+                opened.extractall(unpacked, filter="data")
+            (source,) = (path for path in Path(unpacked).iterdir() if path.is_dir())
+            shutil.copytree(source, root / place, symlinks=True)
     for name, text in project.files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
+    if project.tag:
+        git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+        commit = ["commit", "-q", "-m", "a change", "--allow-empty"]
+        for command in (["init", "-q"], ["add", "."], commit, ["tag", project.tag], commit):
+            subprocess.run([*git, *command], check=True)
     return root
 
 
@@ -100,7 +105,8 @@ def by_hand(project: Project, root: Path, cell: dict[str, Any], place: Path) -> 
     subprocess.run(venv, env=environment(), check=True)
     python = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
     copy = place / "copy"
-    shutil.copytree(root, copy, symlinks=True, ignore=shutil.ignore_patterns(".venvgrid", "matrix.toml"))
+    shutil.copytree(root, copy, symlinks=True)
+    copy = copy / project.path
     pins = [requirement(*axis) for axis in axes.items() if axis[0] not in {"python", "as-of"} and axis[1] != "absent"]
     pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     if axes.get("as-of", "today") != "today":
@@ -111,11 +117,12 @@ def by_hand(project: Project, root: Path, cell: dict[str, Any], place: Path) -> 
         return Answer(green=False, counts={}, failing=frozenset({f"pip: {ended.stderr.strip()[-300:]}"}))
     for name in project.moved_away:
         shutil.rmtree(copy / name)
-    argv = [python, "-m", "pytest", *project.arguments, "-rfE", "-p", "no:cacheprovider"]
-    ended = subprocess.run(argv, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
+    argv = [python, *project.command, *project.arguments]
+    env = environment() | project.env
+    ended = subprocess.run(argv, cwd=copy, env=env, capture_output=True, text=True, check=False)
     last = ended.stdout.strip().rpartition("\n")[2]
     counts = {kind.removesuffix("s") if kind == "errors" else kind: int(number) for number, kind in COUNT.findall(last)}
-    failing = frozenset(name for _, name in LINE.findall(ended.stdout))
+    failing = frozenset(name for _, name in LINE.findall(ended.stdout.rpartition(SUMMARY)[2]))
     return Answer(green=ended.returncode == 0, counts=counts, failing=failing)
 
 

@@ -72,11 +72,24 @@ def test_ten_projects(
 def test_a_file_whose_main_environments_cannot_be_expressed(
     source: Callable[[str, str], Path], venvgrid: Command
 ) -> None:
-    """pypa/build gives its tests the temporary folder of tox: no other environment becomes the main grid."""
-    root = source("build", "1.3.0")
-    refused = venvgrid("init", "--from", "tox", cwd=root)
+    """The sessions of nox install what another program tells them: no other session becomes the main grid."""
+    root = source("nox", "2026.10.20")
+    refused = venvgrid("init", "--from", "noxfile.py", cwd=root)
     assert (refused.status, (root / "matrix.toml").exists()) == (2, False)
-    assert "the variable TEST_STATUS_DIR" in refused.err
+    assert "its main environments need what a configuration cannot express" in refused.err
+
+
+def test_temporary_folders_and_lowest_versions_are_carried_over(
+    source: Callable[[str, str], Path], venvgrid: Command
+) -> None:
+    """pypa/build gives its tests the temporary folder of tox, and constraints of its lowest versions to a template."""
+    root = source("build", "1.6.1")
+    made = venvgrid("init", "--from", "tox.toml", cwd=root)
+    text = tomllib.loads((root / "matrix.toml").read_text(encoding="utf-8"))
+    assert text["test"]["env"]["TEST_STATUS_DIR"] == "{tmp}"
+    assert text["grid"]["min"]["install"]["constraints"] == ["-c ./tests/constraints.txt"]
+    assert "constraints" not in text["install"]
+    assert "not written: path: `python -E -m pip uninstall" in made.err
 
 
 def test_init_on_stdout_and_by_force(venvgrid: Command, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,29 @@ def test_commands_before_the_tests(
     found = cell(root)
     assert outcome == found["outcome"], found["reason"]
     assert reason in found["reason"]
+
+
+def test_a_cell_runs_where_the_configuration_says(project: Write, venvgrid: Command) -> None:
+    """In its own folder: what `before` leaves there is found by the tests, by a relative path and by a variable."""
+    test = """
+        import os
+
+
+        def test_where():
+            assert open("made.txt").read() == "py" and os.listdir(os.environ["DATA"]) == ["made.txt"]
+            assert os.getcwd() == os.path.realpath(os.environ["DATA"]) and "tests" not in os.listdir(".")
+    """
+    options = """
+        [test]
+        before = [["{python}", "-c", "open('made.txt', 'w').write('py')"]]
+        command = ["pytest", "{project}/tests"]
+        working-directory = "{tmp}"
+        env = { DATA = "{tmp}" }
+    """
+    root = project(f'[axes]\npython = ["{HERE}"]\n{textwrap.dedent(options)}', {**DEMO, "tests/test_where.py": test})
+    venvgrid("run", cwd=root)
+    found = cell(root)
+    assert found["outcome"] == "passed", found["reason"]
 
 
 def test_what_is_named_is_installed_and_a_change_runs_the_cell_again(

@@ -123,7 +123,13 @@ def _split_by_settings(variants: Sequence[Variant], declared: Mapping[str, str])
         groups.setdefault(_settings_key(variant), []).append(variant)
     main, *others = sorted(
         groups.values(),
-        key=lambda some: (-len(some), all(item.label for item in some), len(some[0].env), len(some[0].requires)),
+        key=lambda some: (
+            -len(some),
+            all(item.label for item in some),
+            len(some[0].env),
+            len(some[0].requires),
+            len(some[0].label),
+        ),
     )
     labels = _labels(main)
     return [("", main), *((_name(_labels(some), labels) or some[0].name, some) for some in others)]
