@@ -16,6 +16,7 @@ from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
 from venvgrid.model.version import __version__
 from venvgrid.planning import jobs, packing
 from venvgrid.project import repository
+from venvgrid.reporters import text
 from venvgrid.resolving import lockfile
 from venvgrid.results import plan_file, records
 from venvgrid.storage import digests
@@ -129,7 +130,8 @@ def other_count(plan: PlanFile, shard: Shard, here: str) -> str:
     counts = {job.shards for job in plan.jobs if job.platform in {"", here}}
     if not counts or shard.count in counts:
         return ""
-    return f"the plan has {max(counts)} jobs for {here}, this is {shard}: the gate tells if cells are missing"
+    number = text.count(max(counts), "job")
+    return f"the plan has {number} for {here}, this is {shard}: the gate tells if cells are missing"
 
 
 def run_part(

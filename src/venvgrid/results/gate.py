@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.model import Outcome
+from venvgrid.model import Outcome, Status
 
 if TYPE_CHECKING:
+    from venvgrid.model import PlannedCell
     from venvgrid.results.merge import Merged
 
 
@@ -50,7 +51,19 @@ def judge(merged: Merged) -> Judgement:
             problems.append(f"{item.cell.id}: {why}")
         elif cell is not None and cell.outcome == Outcome.FLAKY.value:
             notes.append(f"{item.cell.id}: flaky: {cell.reason or 'it failed, then passed'}")
+    for item in merged.plan.plan.cells:
+        if why := _unfit(item):
+            (notes if item.cell.allow_failure else problems).append(f"{item.cell.id}: {why}: {item.reason}")
     planned = len(cells)
     if not planned:
         problems.append("the plan has no cell that can run")
     return Judgement(planned=planned, reported=len(merged.chosen), problems=tuple(problems), notes=tuple(notes))
+
+
+def _unfit(item: PlannedCell) -> str:
+    """Return why a cell that no shard runs is a problem; "" if it is none."""
+    if item.status is Status.FAILED:
+        return "the plan does not know whether it can exist"
+    return (
+        "it is impossible, but [[include]] asks for it" if item.status is Status.IMPOSSIBLE and item.cell.named else ""
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from recorded import CELLS, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
 
-from venvgrid.model import Outcome, Plan, UsageError
+from venvgrid.model import Cell, Outcome, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file, records
 from venvgrid.results.gate import Judgement, judge
@@ -268,6 +268,26 @@ def test_a_plan_without_cells_is_red(tmp_path: Path) -> None:
     """Nothing to report is no success."""
     nothing = replace(plan(), plan=Plan(cells=()))
     assert not judged(nothing, tmp_path).is_green
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "is_green"),
+    [(Status.IMPOSSIBLE, False, True), (Status.IMPOSSIBLE, True, False), (Status.FAILED, False, False)],
+)
+def test_a_cell_that_no_shard_runs_is_red_if_it_was_asked_for_or_is_unknown(
+    tmp_path: Path,
+    status: Status,
+    named: bool,  # noqa: FBT001
+    is_green: bool,  # noqa: FBT001
+) -> None:
+    """An impossible cell is no failure, unless an include names it; a network failure is not impossible."""
+    made = plan()
+    odd = PlannedCell(cell=Cell(id="odd", axes={"python": "3.5"}, named=named), status=status, reason="why")
+    made = replace(made, plan=replace(made.plan, cells=(*made.plan.cells, odd)))
+    record(tmp_path / "all", made, Shard(1, 1), *map(green, CELLS))
+    said = judged(made, tmp_path / "all")
+    assert said.is_green is is_green
+    assert bool([line for line in said.problems if line.startswith("odd: ") and line.endswith(": why")]) is not is_green
 
 
 def test_the_newest_attempt_of_each_cell_wins(tmp_path: Path) -> None:
