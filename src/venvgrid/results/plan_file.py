@@ -23,6 +23,7 @@ FORMAT = "venvgrid-plan-1"
 TO_RUN = {Status.RUNNABLE, Status.MISSING_INTERPRETER, Status.ELSEWHERE}  # another machine may have the interpreter
 _JOBS = tuple(item.name for item in fields(Jobs))
 _NOT_IN_DIGEST = {"digest", "strategy"}
+_WRITE = "write one with: venvgrid plan -o plan.json"
 _AGAIN = "write it again with: venvgrid plan -o plan.json"
 _FACTS = (
     "venvgrid",
@@ -121,8 +122,12 @@ def read(path: Path) -> PlanFile:
     """
     try:
         content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the plan {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise UsageError(f"the plan {path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        content = ""
+    if not content.lstrip().startswith("{"):
+        raise UsageError(f"{path} is no plan; {_WRITE}")
     return parse(content, str(path))
 
 
@@ -131,7 +136,7 @@ def parse(content: str, name: str) -> PlanFile:
     try:
         data = json.loads(content)
         if data["format"] != FORMAT or "digest" not in data:
-            raise UsageError(f"{name} is no plan that travels; write one with: venvgrid plan -o plan.json")
+            raise UsageError(f"{name} is no plan that travels; {_WRITE}")
         digest = digests.of_json({key: value for key, value in data.items() if key not in _NOT_IN_DIGEST})
         if digest != data["digest"]:
             raise UsageError(f"{name} was changed after it was written; {_AGAIN}")

@@ -264,6 +264,14 @@ def test_a_plan_that_was_edited_is_refused(tmp_path: Path) -> None:
         plan_file.read(file)
 
 
+@pytest.mark.parametrize("content", [b"PK\x03\x04\xba", b"[axes]", b""])
+def test_a_file_of_another_kind_is_no_plan(tmp_path: Path, content: bytes) -> None:
+    """A record or a configuration where the plan belongs: the message says what is missing and what to type."""
+    (tmp_path / "a.record").write_bytes(content)
+    with pytest.raises(UsageError, match=r"a\.record is no plan; write one with: venvgrid plan -o plan\.json"):
+        plan_file.read(tmp_path / "a.record")
+
+
 def test_a_plan_without_cells_is_red(tmp_path: Path) -> None:
     """Nothing to report is no success."""
     nothing = replace(plan(), plan=Plan(cells=()))

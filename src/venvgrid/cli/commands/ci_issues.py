@@ -26,7 +26,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     try:
         data = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{place} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        why = getattr(error, "strerror", None) or "it is no results.json"
+        raise UsageError(f"{place}: {why}; make one of records with: venvgrid merge RECORDS -o merged") from error
     run, redactor = issues.read(data, str(place)), Redactor.from_environ(terminal.environ)
     tracker: trackers.Tracker
     try:
