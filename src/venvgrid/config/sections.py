@@ -204,14 +204,6 @@ def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOpt
             "(allowed: 'pytest', 'exit-status', 'junit:FILE')"
         )
 
-    def imports(raw: object) -> str:
-        value = text(raw)
-        if value in {"required", "noted"}:
-            return value
-        raise BadValueError(
-            f"{shown(value)} is not allowed{nearest(value, ['required', 'noted'])} (allowed: 'required', 'noted')"
-        )
-
     command = table.take_all("command", argument, default.command, split=_words)
     if problem := _problem(command, is_empty=table.values.get("command") == []):
         table.wrong("command", problem)
@@ -227,7 +219,7 @@ def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOpt
         working_directory=table.take("working-directory", partial(_directory, root), ""),
         reports=table.take("reports", reports, default.reports),
         smoke=_unique(table.take_all("smoke", values.module_name)),
-        imports=table.take("imports", imports, default.imports),
+        imports=table.take("imports", _imports, default.imports),
         timeout=table.take("timeout", values.limit, default.timeout),
         grace_period=table.take("grace-period", values.duration, default.grace_period),
         retries=table.take("retries", values.whole_number(values.MAX_RETRIES), default.retries),
@@ -235,6 +227,15 @@ def read_test(table: Table, root: Path, axis_names: Collection[str]) -> SuiteOpt
         coverage=table.take("coverage", values.flag, default.coverage),
         pass_env=_unique(table.take_all("pass-env", values.variable_pattern)),
         env=_variables(table, axis_names),
+    )
+
+
+def _imports(raw: object) -> str:
+    value = text(raw)
+    if value in {"required", "noted"}:
+        return value
+    raise BadValueError(
+        f"{shown(value)} is not allowed{nearest(value, ['required', 'noted'])} (allowed: 'required', 'noted')"
     )
 
 
