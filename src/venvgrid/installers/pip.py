@@ -146,13 +146,10 @@ class Pip:
         return _failed_resolve(request, completed)
 
     def _download(self, request: ResolveRequest, here: Path) -> ResolveResult:
-        arguments = ["download", *QUIET, "--dest", "files", "-r", "requirements.txt", "-c", "constraints.txt"]
-        # On Python 2, pip downloads what conflicts unless it is told not to.
-        arguments += ["--use-feature=2020-resolver"] if request.interpreter.release < (3, 0) else []
-        arguments += [*binary_options(request), *(["--pre"] if request.pre_releases else [])]
-        arguments += [] if request.dependencies else ["--no-deps"]
-        arguments += ["--no-index", "--find-links", str(self.downloads)] if request.offline else []
-        completed = self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
+        completed = self._downloaded(request, here)
+        if completed.exit_code == 0 and request.dependencies and not _is_consistent(request, here):
+            shutil.rmtree(here / "files")
+            completed = self._downloaded(request, here, "--use-feature=2020-resolver")
         if completed.exit_code != 0:
             return _failed_resolve(request, completed)
         lines = [line for line in request.requirements if "file://" in line and METADATA in line]
@@ -165,6 +162,13 @@ class Pip:
             shutil.move(file, partial)
             partial.replace(self.downloads / file.name)
         return Resolved(distributions=distributions)
+
+    def _downloaded(self, request: ResolveRequest, here: Path, *more: str) -> Completed:
+        arguments = ["download", *QUIET, "--dest", "files", "-r", "requirements.txt", "-c", "constraints.txt", *more]
+        arguments += [*binary_options(request), *(["--pre"] if request.pre_releases else [])]
+        arguments += [] if request.dependencies else ["--no-deps"]
+        arguments += ["--no-index", "--find-links", str(self.downloads)] if request.offline else []
+        return self._start(request.interpreter, request.interpreter.executable, arguments, here, RESOLVE_TIMEOUT)
 
     def _install(self, arguments: list[str], request: InstallRequest, cwd: Path) -> str:
         python = str(request.python)
@@ -218,6 +222,12 @@ def _direct(info: dict[str, Any]) -> str:
     vcs = info.get("vcs_info")
     url = f"{vcs['vcs']}+{info['url']}@{vcs['commit_id']}" if vcs else str(info["url"])
     return direct_url(url, info.get("subdirectory"))
+
+
+def _is_consistent(request: ResolveRequest, here: Path) -> bool:
+    from venvgrid.installers import consistency  # noqa: PLC0415  (Python 2.7 alone needs it)
+
+    return consistency.is_consistent((here / "files").iterdir(), request.requirements, request.interpreter.markers)
 
 
 def _from_folders(report: str) -> frozenset[str]:
