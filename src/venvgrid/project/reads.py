@@ -118,8 +118,8 @@ class _Judging:
             return ""
         if how in "sn":
             if "__pycache__" not in name.split("/") and not self.inputs.is_report(name):
-                is_plain = how == "n" or os.path.isdir(path) or _changed_since(path, self.inputs.since)
-                place = path + (IS_THERE if is_plain and not os.path.islink(path) else STATUS)
+                # Of a file only that it is there: pytest asks for every file beside the tests, also for logs and data.
+                place = path + (STATUS if os.path.islink(path) else IS_THERE)
                 self.read[place] = state_of(place) if how == "s" else ""
             return ""
         content = content_of(path)

@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
     [
         ("r", "input", "input", True),
         ("r", ".venv/data", ".venv/data", False),
-        ("s", ".venv/data", ".venv/data", False),
+        ("s", ".venv/data", ".venv/data", True),
         ("n", ".venv/new", ".venv/new", False),
         ("n", "../new", "../new", False),
         ("r", "../new", "../new", False),
