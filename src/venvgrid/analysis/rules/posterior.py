@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ SIZES = {1: 0.45, 2: 0.2, 3: 0.1}  # prior of one conjunction, by the number of 
 TWO = 0.05  # prior of two conjunctions with "or"
 MOST_IN_PAIRS, MOST_IN_THREES = 300, 50  # conditions
 MOST_FIRST, MOST_SECOND = 40, 60  # conjunctions in "or"
+ROOM = 50e6  # bytes for the sets of pairs: with 100,000 cells, one set has 12 kB
 MOST_ODD = 4  # cells by which a hypothesis may differ from the best one and still count
 
 
@@ -60,6 +62,7 @@ class _Search:
         whole = sum(atoms.values())
         self.atoms = {cells: weight / whole for cells, weight in atoms.items() if cells and cells != every}
         self.bad, self.good, self.again = bad, every & ~bad, again
+        self.most = math.isqrt(int(2 * ROOM / (every.bit_length() / 8 + 1)))  # conditions in pairs
         self.found: dict[int, tuple[float, float, Parts]] = {}
 
     def likelihood(self, cells: int) -> float:
@@ -75,7 +78,7 @@ class _Search:
         fit = [cells for cells in self.atoms if (self.bad & ~cells).bit_count() <= slack]
         fit.sort(key=lambda cells: ((cells ^ self.bad).bit_count(), -self.atoms[cells]))
         weights, twice, thrice = self.atoms, 2 * SIZES[2], 6 * SIZES[3]  # the orders of the same conditions
-        for a, b in itertools.combinations(fit[:MOST_IN_PAIRS], 2):
+        for a, b in itertools.combinations(fit[: min(MOST_IN_PAIRS, self.most)], 2):
             self._add(a & b, twice * weights[a] * weights[b], ((a, b),))
         for a, b, c in itertools.combinations(fit[:MOST_IN_THREES], 3):
             self._add(a & b & c, thrice * weights[a] * weights[b] * weights[c], ((a, b, c),))
@@ -93,7 +96,7 @@ class _Search:
 
     def _pool(self) -> Iterator[tuple[float, int, float, tuple[int, ...]]]:
         """Yield conjunctions that hold for failing cells and for at most one other: gain, cells, weight, parts."""
-        atoms, seen = [cells for cells in self.atoms if cells & self.bad], set[int]()
+        atoms, seen = [cells for cells in self.atoms if cells & self.bad][: self.most], set[int]()
         share = SIZES[1] / (SIZES[1] + SIZES[2])
         singles = ((cells, share * self.atoms[cells], (cells,)) for cells in atoms)
         pairs = (
