@@ -11,6 +11,7 @@ import factories
 from venvgrid.analysis import document
 from venvgrid.model import Attestation, Cell, Outcome, Plan, PlannedCell, Status
 from venvgrid.results import journal, records
+from venvgrid.results.capsules.capsule import Capsule, Locked, Python
 from venvgrid.results.plan_file import PlanFile
 from venvgrid.results.report import build_report
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 CELLS = [Cell(id=f"py3.{minor}", axes={"python": f"3.{minor}"}) for minor in range(9, 13)]
 COMMIT = "c0ffee" * 6
+CAPSULE = Capsule(
+    cell="py3.12",
+    axes={"python": "3.12"},
+    outcome=Outcome.FAILED,
+    python=Python(implementation="cpython", version="3.12.1", platform="linux-x86_64"),
+    lock=Locked(),
+)
 
 
 def plan(*cells: Cell, **options: Any) -> PlanFile:

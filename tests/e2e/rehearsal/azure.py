@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rehearsal.machine import Job, Machine, WrongPipelineError, below, copy
+from rehearsal.machine import Job, Machine, Rehearsal, WrongPipelineError, below, copy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,18 +20,8 @@ SET = re.compile(r"##vso\[task\.setvariable variable=(\w+);isOutput=true\](.*)")
 OWN_CACHES = {"UV_CACHE_DIR", "VENVGRID_CACHE_DIR"}  # those of the tests are used instead
 
 
-@dataclass
-class Run:
+class Run(Rehearsal):
     """A run of a pipeline. A job in `lost` never runs."""
-
-    text: str
-    repository: Path
-    cache: Path
-    folder: Path
-    facts: dict[str, str]
-    lost: set[str] = field(default_factory=set)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    attempt: int = 0
 
     def start(self) -> None:
         """Run all jobs; a second time: rerun the failed jobs, and those that depend on them."""
@@ -44,7 +33,7 @@ class Run:
             count = int(job.get("strategy", {}).get("parallel", 1))
             for index in range(1, count + 1):
                 title = f"{job['job']} {index}" if "strategy" in job else job["job"]
-                if title in self.jobs and self.jobs[title].result == "success":
+                if self.has_passed(title):
                     continue
                 if title in self.lost or not (fine or job.get("condition") == "always()"):
                     self.jobs[title] = Job(title, "cancelled" if title in self.lost else "skipped")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rehearsal.machine import Job, Machine, WrongPipelineError
+from rehearsal.machine import Job, Machine, Rehearsal, WrongPipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,18 +17,8 @@ if TYPE_CHECKING:
 AGENT = Path(__file__).with_name("buildkite_agent.py")
 
 
-@dataclass
-class Run:
+class Run(Rehearsal):
     """A build. A job in `lost` never runs."""
-
-    text: str
-    repository: Path
-    cache: Path
-    folder: Path
-    facts: dict[str, str]
-    lost: set[str] = field(default_factory=set)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    attempt: int = 0
 
     def start(self) -> None:
         """Run all jobs; a second time: retry those that failed."""
@@ -38,7 +27,7 @@ class Run:
             count = step.get("parallelism", 1)
             for index in range(count):
                 title = f"{step['key']} {index + 1}" if "parallelism" in step else step["key"]
-                if title in self.jobs and self.jobs[title].result == "success":
+                if self.has_passed(title):
                     continue
                 if title in self.lost or not all(map(self._is_met, _needs(step))):
                     self.jobs[title] = Job(title, "skipped")

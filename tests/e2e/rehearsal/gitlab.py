@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
-from rehearsal.machine import Job, Machine, WrongPipelineError, below, copy
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from rehearsal.machine import Job, Machine, Rehearsal, WrongPipelineError, below, copy
 
 BASH = ("bash", "-eo", "pipefail")  # what the runner starts scripts with, in images that have bash
 OWN_CACHES = {"UV_CACHE_DIR", "VENVGRID_CACHE_DIR"}  # those of the tests are used instead
@@ -19,17 +16,9 @@ TERM = re.compile(r"\s*\$(\w+)\s*==\s*(?:\$(\w+)|\"([^\"]*)\")\s*")
 
 
 @dataclass
-class Run:
+class Run(Rehearsal):
     """A pipeline; `facts` are the variables of its source. A job in `lost` never runs, or its artifact is lost."""
 
-    text: str
-    repository: Path
-    cache: Path
-    folder: Path
-    facts: dict[str, str]
-    lost: set[str] = field(default_factory=set)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    attempt: int = 0
     number: int = 0
 
     def start(self) -> None:
@@ -46,7 +35,7 @@ class Run:
                 count = job.get("parallel", 1)
                 for index in range(1, count + 1):
                     title = f"{name} {index}/{count}" if "parallel" in job else name
-                    if title in self.jobs and self.jobs[title].result == "success":
+                    if self.has_passed(title):
                         continue
                     if (failed and self.attempt == 1 and job.get("when") != "always") or title in self.lost:
                         self.jobs[title] = Job(title, "skipped")

@@ -44,6 +44,27 @@ class Job:
 
 
 @dataclass
+class Rehearsal:
+    """A run of a pipeline, started again for the jobs that did not pass. A job in `lost` never runs.
+
+    `facts` are what the vendor says of the commit and the event.
+    """
+
+    text: str
+    repository: Path
+    cache: Path
+    folder: Path
+    facts: dict[str, str]
+    lost: set[str] = field(default_factory=set)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    attempt: int = 0
+
+    def has_passed(self, title: str) -> bool:
+        """Return whether a job passed in an earlier attempt."""
+        return title in self.jobs and self.jobs[title].result == "success"
+
+
+@dataclass
 class Machine:
     """A fresh machine of a vendor: folders of its own, the tests' cache, and a search path with venvgrid on it."""
 

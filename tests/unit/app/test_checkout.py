@@ -9,25 +9,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from recorded import CAPSULE
 from rig import has
 
 from venvgrid.app.reproduction.checkout import Checkouts
-from venvgrid.model import Outcome, UsageError
+from venvgrid.model import UsageError
 from venvgrid.processes import runner
-from venvgrid.results.capsules.capsule import Capsule, Locked, Python, Sources
+from venvgrid.results.capsules.capsule import Sources
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not has("git"), reason="needs git")
 GIT = ("git", "-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "protocol.file.allow=always")
-CAPSULE = Capsule(
-    cell="py3.12",
-    axes={"python": "3.12"},
-    outcome=Outcome.FAILED,
-    python=Python(implementation="cpython", version="3.12.1", platform="linux-x86_64"),
-    lock=Locked(),
-)
 
 
 def git(root: Path, *words: str) -> str:

@@ -10,23 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from recorded import CAPSULE
 
 from venvgrid.app.reproduction import download
 from venvgrid.app.reproduction.trusted import harmless, taken
 from venvgrid.config import loading
-from venvgrid.model import InfrastructureError, Outcome, UsageError
-from venvgrid.results.capsules.capsule import Capsule, Locked, Python
+from venvgrid.model import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CAPSULE = Capsule(
-    cell="py3.12",
-    axes={"python": "3.12"},
-    outcome=Outcome.FAILED,
-    python=Python(implementation="cpython", version="3.12.1", platform="linux-x86_64"),
-    lock=Locked(),
-)
 
 
 @pytest.mark.parametrize(
