@@ -137,6 +137,8 @@ def _travelling(
 
 def _durations(arguments: argparse.Namespace) -> dict[str, float]:
     """Return the seconds of cells that the files of --durations tell."""
+    if not arguments.durations:
+        return {}
     from venvgrid.app.shards import durations  # noqa: PLC0415  (most plans stay here)
 
     found = {name: item.seconds for name, item in last_results.of({}, _results(arguments)).items() if item.seconds}
@@ -147,6 +149,8 @@ def _durations(arguments: argparse.Namespace) -> dict[str, float]:
 
 def _results(arguments: argparse.Namespace) -> list[Path]:
     """Return the files of --durations that are a results.json: those of `merge --durations` hold times alone."""
+    if not arguments.durations:
+        return []
     from venvgrid.app.shards import durations  # noqa: PLC0415
 
     return [Path(file) for file in arguments.durations if durations.is_results(Path(file))]
@@ -158,10 +162,10 @@ def _wanted_jobs(arguments: argparse.Namespace) -> WantedJobs | None:
     Raises:
         UsageError: an option is wrong.
     """
-    from venvgrid.app.travel import WantedJobs  # noqa: PLC0415
-
     if not (arguments.jobs or arguments.target or arguments.cost):
         return None
+    from venvgrid.app.travel import WantedJobs  # noqa: PLC0415  (most plans stay here)
+
     count = arguments.jobs or "auto"
     if count != "auto" and not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_SHARDS):
         raise UsageError(f"--jobs {count!r}: write auto, or a number from 1 to {MAX_SHARDS}")
