@@ -1,0 +1,1 @@
+"""Searches for a cause: which probe to run next, and what the answers mean. Pure."""

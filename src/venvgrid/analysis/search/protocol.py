@@ -1,0 +1,47 @@
+"""What a search and its driver say to each other. Pure.
+
+A search is a generator. It yields probes that may run at once, and is sent what each of them showed, in their order.
+Its return value is the answer. It is deterministic: sent the same observations, it asks for the same probes. So a
+search that was interrupted goes on where it stopped, when the observations of before are sent to it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from venvgrid.model.config import EMPTY
+
+
+class Verdict(StrEnum):
+    """What a probe says of the failure that is looked for.
+
+    GOOD: its tests pass. BAD: they fail with its signature. UNKNOWN: all else, such as another failure, versions that
+    do not resolve, a build that failed.
+    """
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a probe showed. `packages` are the versions that were really installed; `reason` is why it is unknown.
+
+    `runs` and `bad_runs` count how often its tests ran, and how often they failed with the signature.
+    """
+
+    verdict: Verdict
+    axes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    reason: str = ""
+    runs: int = 1
+    bad_runs: int = 0
+
+
+P = TypeVar("P")
+A = TypeVar("A")
+Search = Generator[Sequence[P], Sequence[Observation], A]
