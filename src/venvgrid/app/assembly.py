@@ -80,6 +80,7 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
             redactor=machine.redactor,
             cpus=max(1, usable_cpus() // context.options.workers),
             only=context.options.tests,
+            attest=context.options.attest,
             pytest_options=context.options.pytest_options,
         )
         return CellRunner(

@@ -25,6 +25,7 @@ class RunOptions:
     plan_digest: str = ""  # of that plan
     with_wheels: bool = False  # capsules of red cells hold the wheels
     tests: tuple[str, ...] = ()  # only these tests, by their ids; () for all
+    attest: tuple[str, ...] = ()  # distributions besides those of the axes whose versions the tests attest
     pytest_options: str = ""  # further options of pytest, quoted as for a shell
     changed: str = ""  # a git revision: only the cells whose lock differs from it
     failed: bool = False  # only the cells that were not green when they last ran

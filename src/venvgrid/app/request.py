@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import prioritisation
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import CellAnswer
 
 
-def make_request(context: RunContext, plan: Plan, *, run: str = "", until: Stage = Stage.TEST) -> RunRequest:
-    """Return the run request for a plan.
+def make_request(
+    context: RunContext,
+    plan: Plan,
+    *,
+    run: str = "",
+    until: Stage = Stage.TEST,
+    entries: Mapping[str, LockEntry] = MappingProxyType({}),
+) -> RunRequest:
+    """Return the run request for a plan; cells with `entries` are resolved already.
 
     Raises:
         ConfigError, LockError: the project or the lock does not fit the configuration.
@@ -45,7 +53,7 @@ def make_request(context: RunContext, plan: Plan, *, run: str = "", until: Stage
         version=__version__,
         command=(*context.config.test.command, *options.arguments),
         workers=options.workers,
-        locked=locked_answers(context, cells, chosen) if options.locked else {},
+        locked={**(locked_answers(context, cells, chosen) if options.locked else {}), **entries},
         until=until,
         fail_fast=options.fail_fast,
         strict=options.strict,

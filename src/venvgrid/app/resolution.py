@@ -75,7 +75,7 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
     answers |= dict(locked_answers(context, here, chosen)) if context.options.locked else {}
     unresolved = [cell for cell in (*here, *others) if cell.id not in answers and kind_of(cell) in interpreters]
     with context.front.listening(context.machine.cancellation.set):
-        told = _metadata(context, {cell.axes["python"]: chosen[cell.axes["python"]] for cell in unresolved})
+        told = metadata_of(context, {cell.axes["python"]: chosen[cell.axes["python"]] for cell in unresolved})
         metadata = {value: item for value, item in told.items() if not isinstance(item, ResolveFailed)}
         problems = {value: item for value, item in told.items() if isinstance(item, ResolveFailed)}
         answers |= {cell.id: problems[value] for cell in unresolved if (value := cell.axes["python"]) in problems}
@@ -157,7 +157,7 @@ def _planned(context: RunContext, item: PlannedCell, status: Status, reason: str
     )
 
 
-def _metadata(
+def metadata_of(
     context: RunContext, interpreters: Mapping[str, Interpreter | str]
 ) -> dict[str, Metadata | ResolveFailed | None]:
     """Return the metadata of the project by the value of the python axis, or why there are none.

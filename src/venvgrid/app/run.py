@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import document, history
@@ -33,7 +34,7 @@ from venvgrid.storage import directories, locks, own_folders
 from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.config.config_file import Source
@@ -120,11 +121,17 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
     return finished, folder
 
 
-def trial(context: RunContext, plan: Plan, *, until: Stage = Stage.TEST) -> Report:
+def trial(
+    context: RunContext,
+    plan: Plan,
+    *,
+    until: Stage = Stage.TEST,
+    entries: Mapping[str, LockEntry] = MappingProxyType({}),
+) -> Report:
     """Perform a plan without a folder of its own, and report it; no history and no cached result comes of it.
 
     `until` BUILD: only environments are built. A cell whose environment was built then has no result: it is
-    `cancelled` in the report, and all others say what was in the way.
+    `cancelled` in the report, and all others say what was in the way. Cells with `entries` are not resolved.
 
     Raises:
         KeyboardInterrupt: the user stopped it.
@@ -132,7 +139,7 @@ def trial(context: RunContext, plan: Plan, *, until: Stage = Stage.TEST) -> Repo
     builder = report.ReportBuilder()
     with using_environments(context), tempfile.TemporaryDirectory(prefix="venvgrid-trial-") as place:
         folder = run_folders.RunFolder(id="trial", path=Path(place))
-        for event in _perform(context, make_request(context, plan, run="trial", until=until), folder):
+        for event in _perform(context, make_request(context, plan, run="trial", until=until, entries=entries), folder):
             builder.add(event)
     finished = builder.report()
     if finished.exit_status == ExitStatus.INTERRUPTED:

@@ -32,7 +32,8 @@ class ResolveRequest:
     """Request of one resolve: `requirements` and `constraints` are PEP 508, `cutoff` is RFC 3339 or "" for none.
 
     With `only_binary`, only wheels are considered, except for the distributions in `source_builds`. Nothing may
-    require those in `without`: requirements for them are ignored (uv only).
+    require those in `without`: requirements for them are ignored (uv only). The versions of `prefer` stay as they are
+    where that is possible (uv), or are kept at any price (pip, which knows no preferences).
     """
 
     interpreter: Interpreter
@@ -47,6 +48,7 @@ class ResolveRequest:
     offline: bool = False
     refresh: bool = False  # whether the installer's own cache of the index may be stale
     without: tuple[str, ...] = ()
+    prefer: tuple[Distribution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,8 @@ class Pip:
             )
         if request.without:
             return ResolveFailed(reason="pip cannot ignore the requirements of dependencies")
+        kept = tuple(f"{item.name}=={item.version}" for item in request.prefer)
+        request = replace(request, constraints=(*request.constraints, *kept))
         version = pip_version(self.folder_for(request.interpreter))
         notes: tuple[str, ...] = ()
         if request.cutoff and version < HAS_CUTOFF:

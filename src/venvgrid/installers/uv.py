@@ -34,7 +34,7 @@ from venvgrid.model import Distribution, tool_support
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from packaging.pylock import Package
 
@@ -77,9 +77,11 @@ class Uv:
         with requirement_files(request) as here:
             overrides = [f'{name} ; python_version < "0"\n' for name in request.without]
             (here / "overrides.txt").write_text("".join(overrides), encoding="utf-8")
-            completed = self._start(_compile_arguments(request), cwd=here, timeout=RESOLVE_TIMEOUT)
+            output = _write_preferences(here, request.prefer) if request.prefer else None
+            completed = self._start(_compile_arguments(request, output), cwd=here, timeout=RESOLVE_TIMEOUT)
+            text = output.read_text(encoding="utf-8") if output else completed.stdout
         if completed.exit_code == 0:
-            return _resolved(completed.stdout, here, request.cutoff)
+            return _resolved(text, here, request.cutoff)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
         from venvgrid.installers import resolver_errors  # noqa: PLC0415  (its patterns take 3 ms)
@@ -123,6 +125,14 @@ class Uv:
         return self.run(
             Command(argv=argv, cwd=cwd, env=self.environ, timeout=timeout, supervised=supervised, listen=listen)
         )
+
+
+def _write_preferences(folder: Path, prefer: Iterable[Distribution]) -> Path:
+    """Write the file in which uv finds the versions to keep, and which it replaces by its answer."""
+    packages = (f'[[packages]]\nname = "{item.name}"\nversion = "{item.version}"\n' for item in prefer)
+    file = folder / "pylock.toml"
+    file.write_text("\n".join(['lock-version = "1.0"\ncreated-by = "venvgrid"\n', *packages]), encoding="utf-8")
+    return file
 
 
 def _resolved(text: str, folder: Path, cutoff: str = "") -> ResolveResult:
@@ -182,9 +192,10 @@ def _uri(folder: Path, path: str) -> str:
     return Path(os.path.normpath(folder / path)).as_uri()
 
 
-def _compile_arguments(request: ResolveRequest) -> list[str]:
+def _compile_arguments(request: ResolveRequest, output: Path | None = None) -> list[str]:
     arguments = ["pip", "compile", "requirements.txt", "--format", "pylock.toml", "--no-header", "--quiet"]
     arguments += ["--constraints", "constraints.txt"]
+    arguments += ["--output-file", output.name] if output else []
     arguments += ["--overrides", "overrides.txt"] if request.without else []
     if request.interpreter.executable:
         arguments += ["--python", request.interpreter.executable]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
@@ -10,7 +10,7 @@ from venvgrid.model import AxisKind, Resolution
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from venvgrid.model import Cell, Config
+    from venvgrid.model import Cell, Config, Distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,29 @@ class Requirements:
     resolution: Resolution
     as_of: str  # "", "release", or RFC 3339
     requires: tuple[str, ...]  # of the tests: install.requires and the groups
+    prefer: tuple[Distribution, ...] = ()  # versions to keep where that is possible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a probe asks for besides its cell: further pins, versions to keep where possible, a cut-off date.
+
+    `cutoff` is RFC 3339, "" for none; None leaves that of the cell.
+    """
+
+    pins: tuple[tuple[str, str], ...] = ()  # normalised name, exact version
+    prefer: tuple[Distribution, ...] = ()
+    cutoff: str | None = None
+
+    def added_to(self, needs: Requirements) -> Requirements:
+        """Return the requirements of a cell with what is wished."""
+        pinned = dict(self.pins)
+        return replace(
+            needs,
+            pins=(*needs.pins, *(f"{name}=={version}" for name, version in self.pins)),
+            prefer=tuple(item for item in self.prefer if item.name not in pinned and not item.direct),
+            as_of=needs.as_of if self.cutoff is None else self.cutoff,
+        )
 
 
 def requirements_of(config: Config, cell: Cell, groups: tuple[str, ...]) -> Requirements:

@@ -27,7 +27,7 @@ from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
 from venvgrid.project.local_wheels import Placing
-from venvgrid.resolving.requirements import name_of, requirements_of
+from venvgrid.resolving.requirements import Wish, name_of, requirements_of
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ FRESH_TODAY = 3600.0
 FRESH_PAST = 7 * 86400.0
 # An era ends a week after the release of its newest pin: immediate fixes belong to it.
 AFTER_RELEASE = timedelta(days=7)
+NO_WISH = Wish()
 TEST_REQUIREMENTS = "venvgrid-test-requirements"  # a distribution that exists only while resolving
 
 
@@ -80,9 +81,11 @@ class Resolver:
                 file.unlink(missing_ok=True)
                 file.with_suffix(INVALID).touch()
 
-    def resolve(self, cell: Cell, interpreter: Interpreter) -> LockEntry | Unresolvable | ResolveFailed:
+    def resolve(
+        self, cell: Cell, interpreter: Interpreter, wish: Wish = NO_WISH
+    ) -> LockEntry | Unresolvable | ResolveFailed:
         """Return the lock entry of a cell, or why there is none. ProjectError: a required folder cannot be built."""
-        needs = requirements_of(self.config, cell, self.groups)
+        needs = wish.added_to(requirements_of(self.config, cell, self.groups))
         bases = (self.config.root, self.config.project.path)
         here = Placing(local=self.local, bases=bases, interpreter=interpreter, extras=needs.extras)
         metadata = self.metadata and replace(self.metadata, requires=here.lines(self.metadata.requires))
@@ -177,6 +180,7 @@ class Resolver:
             resolution=needs.resolution,
             cutoff=cutoff,
             offline=self.offline,
+            prefer=needs.prefer,
         )
 
     def _requirements(self, needs: Requirements, interpreter: Interpreter) -> tuple[str, ...]:

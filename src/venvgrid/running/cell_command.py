@@ -33,6 +33,7 @@ class CellCommands:
     """Makes the commands of cells. `root` is `.venvgrid`, `folder` the run's; `arguments` are appended to the command.
 
     `cpus` is how many each of the cells that run at once may use. `only` are the ids of the tests to run, () for all.
+    `attest` are further distributions whose versions must be those of the lock.
     `pytest_options` are further ones, quoted as for a shell.
     """
 
@@ -44,6 +45,7 @@ class CellCommands:
     redactor: Redactor
     cpus: int = 1
     only: tuple[str, ...] = ()
+    attest: tuple[str, ...] = ()
     pytest_options: str = ""
 
     def tests(self, task: TestTask, env: Mapping[str, str], scratch: Path) -> Command:
@@ -123,7 +125,7 @@ class CellCommands:
         return probe.switch_on(
             scratch,
             prefix=str(task.environment.path),
-            distributions=self.axis_packages(),
+            distributions=tuple(dict.fromkeys((*self.axis_packages(), *self.attest))),
             project=(task.project.metadata.name, task.project.modules) if task.project else None,
             options=f"-o {cache} {self.pytest_options}".strip(),
             user_env=child,
@@ -162,9 +164,8 @@ class CellCommands:
             prefix=prefix,
             python_version=task.entry.interpreter.version,
             implementation=task.entry.interpreter.implementation,
-            packages={
-                name: lock_check.expected_version(name, task.cell.axes[name], locked) for name in self.axis_packages()
-            },
+            packages={name: locked.get(name, "") for name in self.attest}
+            | {name: lock_check.expected_version(name, task.cell.axes[name], locked) for name in self.axis_packages()},
             project=task.project.metadata.name if task.project else "",
             project_version=task.project.metadata.version if task.project and mode is not InstallMode.EDITABLE else "",
             project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
