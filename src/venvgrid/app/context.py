@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import history
 from venvgrid.app.machine import Machine
@@ -45,6 +45,15 @@ class RunContext:
 
     releases: dict[str, tuple[Release, ...] | None] = field(default_factory=dict)  # in the index, of what it lacks
     confirmed: set[tuple[str, str]] = field(default_factory=set)  # checked reasons of impossible cells, by interpreter
+
+    def with_options(self, **changes: Any) -> RunContext:
+        """Return the context with other options of `RunOptions`, for the same machine and state of the project."""
+        return replace(self, options=replace(self.options, **changes)).sharing(self)
+
+    def sharing(self, other: RunContext) -> RunContext:
+        """Return this context after it took over the machine and the state of the project from another."""
+        self.__dict__.update(machine=other.machine, project=other.project)
+        return self
 
     @cached_property
     def machine(self) -> Machine:

@@ -60,6 +60,9 @@ examples:
   venvgrid reproduce https://example.org/py3.13.capsule
 
 exit status: 0 reproduced; 1 another failure; 5 passes here; 3 it could not be run here; 2 the capsule is refused"""
+WHY_EXAMPLES = """\
+examples:
+  venvgrid why py3.12-flask2.2 --good 2022-09-01"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot

@@ -62,6 +62,7 @@ def build() -> Parser:
     _add_shards(commands)
     _add_ci(commands)
     _add_reproduce(commands)
+    _add_causes(commands)
     _add_environments(commands)
     _add_helpers(commands)
     return parser
@@ -219,6 +220,17 @@ def _add_reproduce(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--offline", action="store_true", help="no network: only the caches, and the wheels that the capsule brings"
     )
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
+
+
+def _add_causes(commands: Commands[Parser]) -> None:
+    summary = "find the release that broke a cell, and prove it"
+    parser = configured(command(commands, "why", summary, help_texts.WHY_EXAMPLES))
+    completed(
+        parser.add_argument("cell", nargs="?", metavar="CELL", help="a red cell (default: of the last run)"), "cells"
+    )
+    parser.add_argument("--good", metavar="DATE", help="when the cell was green")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 
 

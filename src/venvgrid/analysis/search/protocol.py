@@ -7,7 +7,7 @@ search that was interrupted goes on where it stopped, when the observations of b
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -45,3 +45,30 @@ class Observation:
 P = TypeVar("P")
 A = TypeVar("A")
 Search = Generator[Sequence[P], Sequence[Observation], A]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One question: what do the tests do in a world that has these versions?
+
+    `cell` is the id of the cell, "" for that of the search. `base` names the world whose versions are kept where that
+    is possible, "" for none. `pins` are exact versions, by normalised name. `cutoff` is RFC 3339: of what was uploaded
+    until then; "" is now, None is that of the cell. `again` counts repetitions: it is 0 for the first run in a world.
+    """
+
+    cell: str = ""
+    base: str = ""
+    pins: tuple[tuple[str, str], ...] = ()
+    cutoff: str | None = None
+    again: int = 0
+
+
+def answer(search: Search[P, A], ask: Callable[[Sequence[P]], Sequence[Observation]]) -> A:
+    """Return the answer of a search; `ask` runs the probes that it wants, at once."""
+    try:
+        wanted = next(search)
+        while True:
+            wanted = search.send(ask(wanted))
+    except StopIteration as stop:
+        found: A = stop.value
+        return found

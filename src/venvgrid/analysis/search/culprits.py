@@ -1,0 +1,208 @@
+"""Search for the release that broke the tests, between a green world and a red one. Pure.
+
+    named suspects, each alone ──▶ dates ──▶ sets of distributions, doubled, then halved ──▶ partner ──▶ releases
+                 └─ red ─────────────────────────────────────────────────────────────────────────▶┘        │
+                                            proof: the green world with it is red, the red one without it ◀┘
+
+A world of a date always resolves, as it existed. A mix keeps to the green world where that is possible: what else had
+to move along with the culprit is its company, and is tried without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from packaging.version import InvalidVersion, Version
+
+from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict
+from venvgrid.analysis.search.releases import Boundary, boundary
+from venvgrid.model.config import EMPTY
+
+GREEN, RED = "green", "red"  # the names of the worlds that mixes keep to
+
+Steps = Generator[Sequence[Probe], Sequence[Observation], Observation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """What differs between a green world and a red one. `named` are the suspects that the failure names.
+
+    `releases` returns the releases of a distribution from a good version to a bad one, both included, in their order.
+    `dates` are the times between the two worlds at which something was released.
+    """
+
+    green: Mapping[str, str]
+    red: Mapping[str, str]
+    named: tuple[str, ...] = ()
+    releases: Callable[[str, str, str], Sequence[str]] = lambda _name, good, bad: (good, bad)
+    dates: tuple[str, ...] = ()
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """The distributions that the red world has in another version: those named first, then by the jump."""
+        names = [name for name, version in self.red.items() if self.green.get(name) != version]
+        known = [name for name in self.named if name in names]
+        return (*known, *sorted((name for name in names if name not in known), key=self._jump))
+
+    def _jump(self, name: str) -> tuple[int, str]:
+        """Return 0 for another major release, or a new distribution, 1 for another minor one, 2 for all else."""
+        try:
+            old, new = (Version(version).release for version in (self.green.get(name, "0"), self.red[name]))
+        except InvalidVersion:
+            return 2, name
+        return (0 if old[:1] != new[:1] else 1 if old[:2] != new[:2] else 2), name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Culprit:
+    """The release that broke the tests. `good` is "" for a distribution that the green world has not.
+
+    `company` is what the resolver had to move along, with both versions; `acquitted`: without the culprit it breaks
+    nothing; None if that cannot be tried. `partners` are pinned as well: alone, the culprit breaks nothing.
+    `skipped` are the releases between good and bad that could not be tried.
+    """
+
+    name: str
+    good: str
+    bad: str
+    skipped: tuple[str, ...] = ()
+    company: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    acquitted: bool | None = None
+    partners: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    without: Observation | None = None  # the red world with the good release
+    undated: bool = False  # no date tells the two worlds apart
+
+
+def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
+    """Return the release that breaks the green world, or None if the search found none."""
+    found = yield from _named(of)
+    if found is None:
+        narrowed = yield from _by_date(of, at_once)
+        found = yield from _by_sets(narrowed)
+        of = narrowed
+    if found is None:
+        return None
+    name, partners = found[0], found[1:]
+    whole = yield from _by_release(of, name, partners, at_once)
+    pins = _pins(of, partners, {name: whole.bad})
+    broken = yield from _one(Probe(base=GREEN, pins=pins))
+    chosen = {name, *partners}
+    company = {
+        other: (of.green.get(other, ""), version)
+        for other, version in broken.packages.items()
+        if other not in chosen and of.green.get(other) != version
+    }
+    acquitted = None
+    if company:
+        alone = tuple(sorted((other, new) for other, (_, new) in company.items()))
+        kept = ((name, whole.good),) if whole.good else ()
+        seen = yield from _one(Probe(base=GREEN, pins=(*alone, *kept)))
+        acquitted = {Verdict.GOOD: True, Verdict.BAD: False}.get(seen.verdict)
+    without = None
+    if whole.good:
+        without = yield from _one(Probe(base=RED, pins=((name, whole.good),)))
+    return Culprit(
+        name=name,
+        good=whole.good,
+        bad=whole.bad,
+        skipped=whole.skipped,
+        company=company,
+        acquitted=acquitted,
+        partners={other: of.red[other] for other in partners},
+        without=without,
+    )
+
+
+def _one(probe: Probe) -> Steps:
+    (seen,) = yield [probe]
+    return seen
+
+
+def _pins(of: Differing, names: Sequence[str], more: Mapping[str, str] = EMPTY) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({**{name: of.red[name] for name in names}, **more}.items()))
+
+
+def _named(of: Differing) -> Search[Probe, tuple[str, ...] | None]:
+    """Return the suspect that the failure names, if it breaks the green world alone."""
+    for name in of.suspects[: len(of.named)]:
+        if name in of.named:
+            seen = yield from _one(Probe(base=GREEN, pins=_pins(of, [name])))
+            if seen.verdict is Verdict.BAD:
+                return (name,)
+    return None
+
+
+def _by_date(of: Differing, at_once: int) -> Search[Probe, Differing]:
+    """Return the difference between the last good and the first bad date."""
+    if not of.dates:
+        return of
+    places = range(len(of.dates))
+    low, high, green, red = -1, len(of.dates), of.green, of.red
+    unknown: set[int] = set()
+    while inside := [place for place in places if low < place < high and place not in unknown]:
+        step = max(1, (len(inside) + 1) // (at_once + 1))
+        wanted = inside[step - 1 :: step][:at_once] if at_once > 1 else [inside[len(inside) // 2]]
+        seen = yield [Probe(cutoff=of.dates[place]) for place in wanted]
+        for place, item in zip(wanted, seen, strict=True):
+            if item.verdict is Verdict.UNKNOWN:
+                unknown.add(place)
+            elif item.verdict is Verdict.GOOD and low < place < high:
+                low, green = place, item.packages
+            elif item.verdict is Verdict.BAD and low < place < high:
+                high, red = place, item.packages
+    return replace(of, green=green, red=red)
+
+
+def _by_sets(of: Differing) -> Search[Probe, tuple[str, ...] | None]:
+    """Return the suspect, and its partners, that break the green world; None if all of them together do not."""
+    fixed: tuple[str, ...] = ()
+    names = of.suspects
+    while True:
+        found = yield from _last_of_prefix(of, names, fixed)
+        if found is None:
+            return None
+        fixed = (found, *fixed)
+        names = names[: names.index(found)]
+        if not names:
+            return fixed
+        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, fixed)))
+        if seen.verdict is Verdict.BAD:
+            return fixed
+
+
+def _last_of_prefix(of: Differing, names: Sequence[str], fixed: Sequence[str]) -> Search[Probe, str | None]:
+    """Return the distribution with which the shortest bad beginning of `names` ends: doubled, then halved."""
+    size, low = 1, 0
+    while True:
+        size = min(size, len(names))
+        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, (*names[:size], *fixed))))
+        if seen.verdict is Verdict.BAD:
+            break
+        if size == len(names):
+            return None
+        low = size if seen.verdict is Verdict.GOOD else low
+        size *= 2
+    high, unknown = size, set[int]()
+    while inside := [place for place in range(low + 1, high) if place not in unknown]:
+        middle = inside[len(inside) // 2]
+        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, (*names[:middle], *fixed))))
+        if seen.verdict is Verdict.BAD:
+            high = middle
+        elif seen.verdict is Verdict.GOOD:
+            low = middle
+        else:
+            unknown.add(middle)
+    return names[high - 1]
+
+
+def _by_release(of: Differing, name: str, partners: Sequence[str], at_once: int) -> Search[Probe, Boundary]:
+    """Return the last good and the first bad release of a distribution, the others as they were found."""
+    good, bad = of.green.get(name, ""), of.red[name]
+    if not good:
+        return Boundary(good="", bad=bad)
+    versions = of.releases(name, good, bad)
+    found = yield from boundary(
+        versions, lambda version: Probe(base=GREEN, pins=_pins(of, partners, {name: version})), at_once
+    )
+    return found

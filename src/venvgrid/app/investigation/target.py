@@ -1,0 +1,74 @@
+"""The failure that an investigation looks for, and what a result says of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis.search.protocol import Observation, Verdict
+from venvgrid.model import Outcome
+from venvgrid.model.names import normalise
+
+if TYPE_CHECKING:
+    from venvgrid.model import CellResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A failure: its signature, and the tests that fail with it; () where something else than a test failed.
+
+    With the signature "" every failure is meant: the question is whether the tests pass at all.
+    """
+
+    signature: str = ""
+    tests: tuple[str, ...] = ()
+    text: str = ""  # exception and message
+    through: tuple[str, ...] = ()  # distributions that the exception names or its traceback passes
+
+    @classmethod
+    def of(cls, result: CellResult) -> Target:
+        """Return the failure that most tests of a red cell have; any failure if none of its failures has a signature.
+
+        What stopped the cell before its tests comes first.
+        """
+        counts: dict[str, int] = {}
+        for item in result.failures:
+            counts[item.signature] = counts.get(item.signature, 0) + (1 if item.test else len(result.failures))
+        if not counts:
+            return cls(text=result.reason)
+        signature = max(counts, key=lambda name: counts[name])
+        those = [item for item in result.failures if item.signature == signature]
+        tests = () if any(not item.test for item in those) else tuple(dict.fromkeys(item.test for item in those))
+        first = those[0]
+        return cls(
+            signature=signature,
+            tests=tests,
+            text=": ".join(filter(None, (first.kind, first.message))),
+            through=tuple(dict.fromkeys(normalise(name) for item in those for name in item.through)),
+        )
+
+    def verdict(self, result: CellResult) -> Verdict:
+        """Return what the result of a probe says of the failure."""
+        if result.outcome is Outcome.PASSED:
+            return Verdict.GOOD
+        if result.outcome is Outcome.MISMATCH or not result.outcome.is_red:
+            return Verdict.UNKNOWN
+        if not self.signature:
+            return Verdict.BAD if result.failures or result.outcome is Outcome.FAILED else Verdict.UNKNOWN
+        if any(item.signature == self.signature for item in result.failures):
+            return Verdict.BAD
+        ran = result.failures and all(item.test for item in result.failures) and not result.uncollected
+        return Verdict.GOOD if ran and not self.tests else Verdict.UNKNOWN
+
+    def observation(self, result: CellResult) -> Observation:
+        """Return what the result of a probe showed."""
+        verdict = self.verdict(result)
+        other = ", ".join(dict.fromkeys(item.kind for item in result.failures))
+        reason = result.reason or other if verdict is Verdict.UNKNOWN else ""
+        return Observation(
+            verdict=verdict,
+            axes=dict(result.axes),
+            packages=dict(result.packages),
+            reason=reason,
+            bad_runs=int(verdict is Verdict.BAD),
+        )
