@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from venvgrid.model import CellResult
+
 # Outcomes that do not depend on the project: comparison looks further back.
 NOT_COMPARED = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER, Outcome.ELSEWHERE})
 
@@ -26,6 +28,14 @@ def last(root: Path, grid: str = "") -> dict[str, Earlier]:
         run = _read(folder)
         found |= _results(folder.id, run) if run.grid == grid else ()
     return found
+
+
+def of_cell(root: Path, cell: str, grid: str = "") -> Iterator[tuple[str, CellResult]]:
+    """Yield the runs of a cell with its results, the newest first."""
+    for folder in reversed(run_folders.runs(root)):
+        run = _read(folder)
+        if run.grid == grid:
+            yield from ((folder.id, item) for item in run.cells if item.id == cell)
 
 
 def before(root: Path, finished: Report) -> Mapping[str, Earlier]:

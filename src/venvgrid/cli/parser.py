@@ -226,10 +226,14 @@ def _add_reproduce(commands: Commands[Parser]) -> None:
 def _add_causes(commands: Commands[Parser]) -> None:
     summary = "find the release that broke a cell, and prove it"
     parser = configured(command(commands, "why", summary, help_texts.WHY_EXAMPLES))
-    completed(
-        parser.add_argument("cell", nargs="?", metavar="CELL", help="a red cell (default: of the last run)"), "cells"
+    cell = "a red cell, or words of a failure (default: the first failure of the last run)"
+    completed(parser.add_argument("cell", nargs="?", metavar="CELL", help=cell), "cells")
+    parser.add_argument(
+        "--good", metavar="WHEN", help="when it was green: a date, a run, or the file of a lock (default: looked for)"
     )
-    parser.add_argument("--good", metavar="DATE", help="when the cell was green")
+    parser.add_argument(
+        "--upstream", action="store_true", help="print a text for the tracker of the project whose release broke it"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 

@@ -60,7 +60,8 @@ class Culprit:
 
     `company` is what the resolver had to move along, with both versions; `acquitted`: without the culprit it breaks
     nothing; None if that cannot be tried. `partners` are pinned as well: alone, the culprit breaks nothing.
-    `skipped` are the releases between good and bad that could not be tried.
+    `skipped` are the releases between good and bad that could not be tried. `broken` is the green world with it,
+    `whole` the green world with the good release, `without` the red world with the good release.
     """
 
     name: str
@@ -70,8 +71,9 @@ class Culprit:
     company: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     acquitted: bool | None = None
     partners: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    without: Observation | None = None  # the red world with the good release
-    undated: bool = False  # no date tells the two worlds apart
+    broken: Observation
+    whole: Observation
+    without: Observation | None = None
 
 
 def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
@@ -84,9 +86,10 @@ def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
     if found is None:
         return None
     name, partners = found[0], found[1:]
-    whole = yield from _by_release(of, name, partners, at_once)
-    pins = _pins(of, partners, {name: whole.bad})
-    broken = yield from _one(Probe(base=GREEN, pins=pins))
+    ends = yield from _by_release(of, name, partners, at_once)
+    broken = yield from _one(Probe(base=GREEN, pins=_pins(of, partners, {name: ends.bad})))
+    kept = {name: ends.good} if ends.good and ends.good != of.green.get(name) else {}
+    whole = yield from _one(Probe(base=GREEN, pins=_pins(of, partners, kept)))
     chosen = {name, *partners}
     company = {
         other: (of.green.get(other, ""), version)
@@ -95,21 +98,22 @@ def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
     }
     acquitted = None
     if company:
-        alone = tuple(sorted((other, new) for other, (_, new) in company.items()))
-        kept = ((name, whole.good),) if whole.good else ()
-        seen = yield from _one(Probe(base=GREEN, pins=(*alone, *kept)))
+        alone = {other: new for other, (_, new) in company.items()}
+        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, partners, {**alone, **kept})))
         acquitted = {Verdict.GOOD: True, Verdict.BAD: False}.get(seen.verdict)
     without = None
-    if whole.good:
-        without = yield from _one(Probe(base=RED, pins=((name, whole.good),)))
+    if ends.good:
+        without = yield from _one(Probe(base=RED, pins=((name, ends.good),)))
     return Culprit(
         name=name,
-        good=whole.good,
-        bad=whole.bad,
-        skipped=whole.skipped,
+        good=ends.good,
+        bad=ends.bad,
+        skipped=ends.skipped,
         company=company,
         acquitted=acquitted,
         partners={other: of.red[other] for other in partners},
+        broken=broken,
+        whole=whole,
         without=without,
     )
 

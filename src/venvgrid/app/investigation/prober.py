@@ -14,7 +14,7 @@ from venvgrid.analysis.search.protocol import Observation, Probe, Verdict
 from venvgrid.app import assembly
 from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
-from venvgrid.app.run import trial
+from venvgrid.app.run import trial, using_environments
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import CellResult, LockEntry, Plan, PlannedCell, Status, serialization
 from venvgrid.model.names import normalise
@@ -35,13 +35,16 @@ if TYPE_CHECKING:
 
 FORMAT = "venvgrid-investigation-1"
 FOLDER = "investigations"
+WORDS = {Verdict.GOOD: "passes", Verdict.BAD: "fails", Verdict.UNKNOWN: "unknown"}
+OF_PROBE = ".probe"  # in the ids of the cells that probes run in
 
 
 @dataclass(kw_only=True)
 class Prober:
     """Asks probes about one failure. `cells` are those that probes name, by id; "" is the one of the search.
 
-    `bases` are the worlds that probes keep to, by name. It counts what it did: `resolves`, `builds`, `tests`.
+    `bases` are the worlds that probes keep to, by name; a base may have a cell of its own, by that name. It counts
+    what it did: `resolves`, `builds`, `tests`.
     """
 
     context: RunContext
@@ -50,6 +53,7 @@ class Prober:
     bases: dict[str, tuple[Distribution, ...]] = field(default_factory=dict)
     entries: dict[Probe, LockEntry] = field(default_factory=dict)
     builds: set[str] = field(default_factory=set)
+    titles: dict[str, str] = field(default_factory=dict)  # of the bases, for people
     resolves: int = 0
     tests: int = 0
     _known: dict[str, CellResult] = field(default_factory=dict, init=False)  # by world and repetition
@@ -77,12 +81,46 @@ class Prober:
                 if (key := self._key(probe, world)) not in self._known:
                     todo.setdefault(key, probe)
         self._run(todo)
-        return [
-            self.target.observation(self._known[self._key(probe, world)])
-            if isinstance(world, LockEntry)
-            else Observation(verdict=Verdict.UNKNOWN, reason=world, runs=0)
-            for probe, world in found.items()
-        ]
+        return [self._seen(probe, world) for probe, world in found.items()]
+
+    def _seen(self, probe: Probe, world: LockEntry | str) -> Observation:
+        """Return what a probe showed, and tell the user."""
+        if isinstance(world, str):
+            seen = Observation(verdict=Verdict.UNKNOWN, reason=world, runs=0)
+        else:
+            seen = self.target.observation(self._known[self._key(probe, world)])
+        why = f" ({seen.reason})" if seen.reason else ""
+        self.context.front.notify(f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}")
+        return seen
+
+    def title(self, probe: Probe) -> str:
+        """Return what a probe tries, for people: "2022-03-01 with numpy 2.0.0"."""
+        base = self.titles.get(probe.base) or (probe.cutoff or "today").removesuffix("T00:00:00Z")
+        pins = ", ".join(f"{name} {version}" for name, version in probe.pins)
+        return base + (f" with {pins}" if pins else "") + (", again" if probe.again else "")
+
+    def set_base(self, name: str, distributions: Iterable[Distribution]) -> None:
+        """Let a name stand for another world."""
+        self.bases[name] = tuple(distributions)
+        for probe in [item for item in self.entries if item.base == name]:
+            del self.entries[probe]
+
+    def tidy(self) -> None:
+        """Delete the environments that only probes had."""
+        store, links = self.context.store, self.context.root / "envs"
+        with using_environments(self.context):
+            for link in links.glob(f"*{OF_PROBE}*"):
+                with suppress(OSError):
+                    link.unlink()
+            used = set(store.linked().values())
+            for key in self.builds - used:
+                store.wipe(key)
+
+    def _cell(self, probe: Probe) -> Cell:
+        """Return the cell of a probe: the one that it names, that of its base, or that of the search."""
+        if probe.cell:
+            return self.cells[probe.cell]
+        return self.cells.get(probe.base) or self.cells[""]
 
     def result(self, probe: Probe) -> CellResult | None:
         """Return the result of a probe that was asked; None if its world does not resolve, or was not tested."""
@@ -101,8 +139,9 @@ class Prober:
     # Resolving.
 
     def _resolved(self, probes: Sequence[Probe]) -> list[LockEntry | str]:
+        self.resolves += sum(replace(probe, again=0) not in self.entries for probe in probes)
         for probe in probes:  # makes what the threads share before the first of them asks
-            self._resolver(self.cells[probe.cell])
+            self._resolver(self._cell(probe))
         workers = Slots.for_workers(self.context.options.workers).network
         return list(map_parallel(self._world, probes, workers=workers))
 
@@ -110,19 +149,18 @@ class Prober:
         first = replace(probe, again=0)
         if first in self.entries:
             return self.entries[first]
-        resolver, cell = self._resolver(self.cells[probe.cell]), self.cells[probe.cell]
+        resolver, cell = self._resolver(self._cell(probe)), self._cell(probe)
         if isinstance(resolver, str):
             return resolver
         chosen, _ = interpreters_for(self.context, (cell,))
         interpreter = chosen[cell.axes["python"]]
         if isinstance(interpreter, str):
             return interpreter
-        pins = tuple(item for item in probe.pins if item[0] not in cell.axes)
-        axes = {name: dict(probe.pins).get(name, value) for name, value in cell.axes.items()}
+        own = {normalise(name) for name in cell.axes}
+        pins = tuple(item for item in probe.pins if item[0] not in own)
         wish = Wish(pins=pins, prefer=self.bases.get(probe.base, ()), cutoff=probe.cutoff)
-        self.resolves += 1
         try:
-            answer = resolver.resolve(replace(cell, axes=axes), interpreter, wish)
+            answer = resolver.resolve(_pinned(cell, probe), interpreter, wish)
         except TASK_ERRORS as error:
             return headline(str(error))
         return answer.reason if isinstance(answer, Unresolvable | ResolveFailed) else answer
@@ -148,10 +186,9 @@ class Prober:
         entries: dict[str, LockEntry] = {}
         cells: dict[str, PlannedCell] = {}
         for number, probe in enumerate(todo.values(), 1):
-            cell = self.cells[probe.cell]
-            axes = {name: dict(probe.pins).get(name, value) for name, value in cell.axes.items()}
-            name = f"{cell.id}.probe{number}"
-            cells[name] = PlannedCell(cell=replace(cell, id=name, axes=axes), status=Status.RUNNABLE)
+            cell = self._cell(probe)
+            name = f"{cell.id}{OF_PROBE}{number}"
+            cells[name] = PlannedCell(cell=replace(_pinned(cell, probe), id=name), status=Status.RUNNABLE)
             entries[name] = self.entries[probe]
         context = self.context.with_options(
             tests=self.target.tests,
@@ -163,20 +200,15 @@ class Prober:
         report = trial(context, Plan(cells=tuple(cells.values())), entries=entries)
         by_id = {result.id: result for result in report.cells}
         for name, (key, probe) in zip(cells, todo.items(), strict=True):
-            self._known[key] = replace(by_id[name], id=self.cells[probe.cell].id)
+            self._known[key] = replace(by_id[name], id=self._cell(probe).id)
             self.tests += 1
             self.builds.add(entries[name].key)
         plain = {key: serialization.to_plain(item) for key, item in self._known.items()}
         json_cache.save(self._file, {"results": plain}, format=FORMAT)
 
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """How many worlds were resolved, built and tested."""
-        return self.resolves, len(self.builds), self.tests
-
     def _key(self, probe: Probe, world: LockEntry) -> str:
         """Return the key of a world and its repetition."""
-        variables = sorted(self.cells[probe.cell].variables.items())
+        variables = sorted(self._cell(probe).variables.items())
         return f"{digests.of_json([world.key, variables], 16)}.{probe.again}"
 
     @property
@@ -188,6 +220,12 @@ class Prober:
             self.context.options.arguments,
         ]
         return self.context.root / FOLDER / f"{digests.of_json(asked, 16)}.json"
+
+
+def _pinned(cell: Cell, probe: Probe) -> Cell:
+    """Return the cell with the values of its axes that a probe pins."""
+    pins = dict(probe.pins)
+    return replace(cell, axes={name: pins.get(normalise(name), value) for name, value in cell.axes.items()})
 
 
 def _attested(context: RunContext, worlds: Iterable[LockEntry], probes: Iterable[Probe]) -> tuple[str, ...]:

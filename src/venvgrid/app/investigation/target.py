@@ -23,20 +23,21 @@ class Target:
     signature: str = ""
     tests: tuple[str, ...] = ()
     text: str = ""  # exception and message
+    longrepr: str = ""
     through: tuple[str, ...] = ()  # distributions that the exception names or its traceback passes
 
     @classmethod
-    def of(cls, result: CellResult) -> Target:
-        """Return the failure that most tests of a red cell have; any failure if none of its failures has a signature.
+    def of(cls, result: CellResult, signature: str = "") -> Target:
+        """Return a failure of a red cell: the one with a signature, or that of most tests.
 
-        What stopped the cell before its tests comes first.
+        What stopped the cell before its tests comes first. If none of its failures has a signature, any is meant.
         """
         counts: dict[str, int] = {}
         for item in result.failures:
             counts[item.signature] = counts.get(item.signature, 0) + (1 if item.test else len(result.failures))
         if not counts:
             return cls(text=result.reason)
-        signature = max(counts, key=lambda name: counts[name])
+        signature = signature or max(counts, key=lambda name: counts[name])
         those = [item for item in result.failures if item.signature == signature]
         tests = () if any(not item.test for item in those) else tuple(dict.fromkeys(item.test for item in those))
         first = those[0]
@@ -44,6 +45,7 @@ class Target:
             signature=signature,
             tests=tests,
             text=": ".join(filter(None, (first.kind, first.message))),
+            longrepr=next((item.longrepr for item in those if item.longrepr), ""),
             through=tuple(dict.fromkeys(normalise(name) for item in those for name in item.through)),
         )
 

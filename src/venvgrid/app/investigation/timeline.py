@@ -40,6 +40,11 @@ class Timeline:
                 found.add(item.version)
         return tuple(sorted(found, key=Version, reverse=ends[0] > ends[1]))
 
+    def uploaded(self, name: str, version: str) -> str:
+        """Return the day on which a release was uploaded, as an ISO date, or "" if the index does not tell."""
+        found = next((item.uploaded for item in self.index.all_releases(name) if item.version == version), None)
+        return _utc(found).date().isoformat() if found else ""
+
     def dates(self, names: Iterable[str], *, since: str) -> tuple[str, ...]:
         """Return the times after a date at which distributions were released, oldest first, as RFC 3339."""
         found = {

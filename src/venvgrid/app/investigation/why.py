@@ -1,106 +1,150 @@
-"""The use case "why": which releases broke a cell that was green at a time, one culprit after the other."""
+"""The use case "why": which releases broke a cell that was green, one culprit after the other.
+
+Each culprit hides the next: the red world without it is the red end of the next search, with the failure that it has.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.search.culprits import GREEN, RED, Differing, culprit
-from venvgrid.analysis.search.protocol import Probe, Verdict, answer
-from venvgrid.app.investigation.prober import Prober
+from venvgrid.analysis.search.culprits import GREEN, RED, Culprit, Differing, culprit
+from venvgrid.analysis.search.protocol import Observation, Probe, Verdict, answer
+from venvgrid.analysis.search.story import Effort, Ending, Finding, Story
 from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline
-from venvgrid.model import LockEntry, UsageError
+from venvgrid.model import LockEntry
 
 if TYPE_CHECKING:
-    from venvgrid.analysis.search.culprits import Culprit
-    from venvgrid.app.context import RunContext
-    from venvgrid.model import Cell
+    from venvgrid.app.investigation.prober import Prober
+    from venvgrid.model import CellResult
 
-MAX_CULPRITS = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guilt:
-    """A culprit and the failure that it causes."""
-
-    target: Target
-    culprit: Culprit
+MAX_CULPRITS = 10
+TWICE = (0, 1)
 
 
-@dataclass(slots=True, kw_only=True)
-class Why:
-    """What an investigation found. `problem` is why it cannot tell, or ""."""
+@dataclass(kw_only=True)
+class Investigation:
+    """A search between two worlds of a prober, its bases `GREEN` and `RED`; `green` and `red` are their names.
 
+    `since` and `until` are RFC 3339: the failure came after the one and before the other; "" if that is not known.
+    """
+
+    prober: Prober
     cell: str
-    culprits: list[Guilt] = field(default_factory=list)
-    problem: str = ""
-    resolves: int = 0
-    builds: int = 0
-    tests: int = 0
+    green: str
+    red: str
+    since: str = ""
+    until: str = ""
+    began: float = field(default_factory=time.monotonic)
+    findings: list[Finding] = field(default_factory=list)
+    untested: dict[str, str] = field(default_factory=dict)
+    _ends: dict[str, Ending] = field(default_factory=dict)
 
+    def run(self) -> Story:
+        """Return what broke the red world; the environments of probes are deleted, what they showed is kept."""
+        try:
+            return self._story()
+        finally:
+            self.prober.tidy()
 
-def explain(context: RunContext, cell: Cell, *, good: str) -> Why:
-    """Return what broke a cell since a date."""
-    cells = {cell.id: cell, "": cell}
-    prober = Prober(context=context, target=Target(), cells=cells)
-    for name, probe in ((RED, Probe()), (GREEN, Probe(cutoff=good))):
-        world = prober.resolve(probe)
-        if not isinstance(world, LockEntry):
-            raise UsageError(f"{cell.id} does not resolve {probe.cutoff or 'today'}: {world}")
-        prober.bases[name] = world.distributions
-    found = Why(cell=cell.id)
-    (first,) = prober.ask([Probe(base=RED)])
-    if first.verdict is not Verdict.BAD:
-        found.problem = f"{cell.id} is not red today: {first.reason or 'its tests pass'}"
-        return found
-    result = prober.result(Probe(base=RED))
-    target = Target.of(result) if result else Target()
-    while len(found.culprits) < MAX_CULPRITS:
-        prober = replace_target(prober, target)
-        problem = _check_ends(prober, context)
-        if problem:
-            found.problem = problem
-            break
-        differing = _differing(context, prober, target, good)
-        guilty = answer(culprit(differing, at_once=1), prober.ask)
-        if guilty is None:
-            found.problem = "the versions of today break nothing when they come to the green ones"
-            break
-        found.culprits.append(Guilt(target=target, culprit=guilty))
-        back = Probe(base=RED, pins=((guilty.name, guilty.good),))
-        world = prober.resolve(back) if guilty.good else "it was not there"
-        if isinstance(world, str) or guilty.without is None or guilty.without.verdict is Verdict.GOOD:
-            break
-        prober.bases[RED] = world.distributions
-        if guilty.without.verdict is Verdict.UNKNOWN:
-            result = prober.result(back)
-            if result is None or not result.failures:
+    def _story(self) -> Story:
+        problem = self._start()
+        while not problem and len(self.findings) < MAX_CULPRITS:
+            found = answer(culprit(self._differing()), self.prober.ask)
+            if found is None:
+                problem = (
+                    "the versions of the red world break nothing when the green one gets them: "
+                    "the cause is none of the distributions"
+                )
                 break
-            target = Target.of(result)
-    found.resolves, found.builds, found.tests = prober.counts
-    return found
+            self._add(found)
+            result, problem = self._without(found)
+            if result is None:
+                break
+            self.prober = replace(self.prober, target=Target.of(result))
+            problem = problem or self._check(GREEN, Verdict.GOOD) or self._check(RED, Verdict.BAD)
+        red = self.prober.result(Probe(base=RED))
+        return Story(
+            cell=self.cell,
+            python=red.interpreter.version if red and red.interpreter else "",
+            green=self._ends.get(GREEN),
+            red=self._ends.get(RED),
+            findings=tuple(self.findings),
+            problem=problem,
+            untested=self.untested,
+            effort=Effort(
+                resolves=self.prober.resolves,
+                builds=len(self.prober.builds),
+                tests=self.prober.tests,
+                seconds=time.monotonic() - self.began,
+            ),
+        )
+
+    def _start(self) -> str:
+        """Learn the failure of the red world, if it is not known; return what is wrong with the two ends, or ""."""
+        if not self.prober.target.signature:
+            self.prober.ask([Probe(base=RED)])
+            result = self.prober.result(Probe(base=RED))
+            if result is None or not result.outcome.is_red:
+                return (
+                    f"{self.cell} is not red ({self.red}): {result.reason or result.outcome if result else 'no result'}"
+                )
+            self.prober = replace(self.prober, target=Target.of(result))
+        return self._check(RED, Verdict.BAD) or self._check(GREEN, Verdict.GOOD)
+
+    def _check(self, base: str, wanted: Verdict) -> str:
+        """Test an end twice; return why it is not as it has to be, or ""."""
+        seen = self.prober.ask([Probe(base=base, again=again) for again in TWICE])
+        verdicts = {item.verdict for item in seen}
+        name = self.green if base == GREEN else self.red
+        packages = dict(seen[0].packages)
+        self._ends.setdefault(base, Ending(name=name, verdict=seen[0].verdict, runs=len(seen), packages=packages))
+        if verdicts == {wanted}:
+            return ""
+        if len(verdicts) > 1:
+            return f"too flaky: of two runs of {name}, {_told(seen[0])}, and {_told(seen[1])}"
+        return f"{name} is no {'green' if wanted is Verdict.GOOD else 'red'} end: {_told(seen[0])}"
+
+    def _differing(self) -> Differing:
+        green, red = ({item.name: item.version for item in self.prober.bases[name]} for name in (GREEN, RED))
+        times = Timeline(context=self.prober.context)
+        of = Differing(green=green, red=red, named=self.prober.target.through, releases=times.releases)
+        if not self.since:
+            return of
+        dates = times.dates(of.suspects, since=self.since)
+        return replace(of, dates=tuple(time for time in dates if not self.until or time < self.until))
+
+    def _add(self, found: Culprit) -> None:
+        target = self.prober.target
+        uploaded = Timeline(context=self.prober.context).uploaded(found.name, found.bad)
+        self.findings.append(
+            Finding(culprit=found, failure=target.text, tests=target.tests, longrepr=target.longrepr, uploaded=uploaded)
+        )
+
+    def _without(self, found: Culprit) -> tuple[CellResult | None, str]:
+        """Return the red result that is left without a culprit, or None and what is not told, "" if nothing."""
+        if not found.good:
+            return None, f"{found.name} is new: without it the red world could not be tried"
+        back = Probe(base=RED, pins=((found.name, found.good),))
+        world, seen = self.prober.resolve(back), found.without
+        if not isinstance(world, LockEntry) or seen is None:
+            return None, f"the red world does not resolve with {found.name} {found.good}: {world}"
+        chosen = {found.name, *(item.culprit.name for item in self.findings)}
+        before = {item.name: item.version for item in self.prober.bases[RED]}
+        held = {item.name for item in world.distributions if before.get(item.name, item.version) != item.version}
+        self.untested |= {name: before[name] for name in held - chosen}
+        self.prober.set_base(RED, world.distributions)
+        if seen.verdict is Verdict.GOOD:
+            return None, ""
+        result = self.prober.result(back)
+        if result is None or not result.outcome.is_red:
+            return None, f"without {found.name} {found.bad}, the red world could not be tested: {seen.reason}"
+        return result, ""
 
 
-def replace_target(prober: Prober, target: Target) -> Prober:
-    """Return a prober of another failure that goes on counting."""
-    return replace(prober, target=target)
-
-
-def _check_ends(prober: Prober, context: RunContext) -> str:
-    """Return why the two worlds do not tell the failure apart, or ""; each is tested twice."""
-    ends = [Probe(base=name, again=again) for name in (GREEN, RED) for again in (0, 1)]
-    seen = prober.ask(ends)
-    for probe, item in zip(ends, seen, strict=True):
-        context.front.notify(f"{probe.base}: {item.verdict} {item.reason}")
-    wanted = (Verdict.GOOD, Verdict.GOOD, Verdict.BAD, Verdict.BAD)
-    if tuple(item.verdict for item in seen) == wanted:
-        return ""
-    return "the two ends are alike, or too flaky"
-
-
-def _differing(context: RunContext, prober: Prober, target: Target, good: str) -> Differing:
-    green, red = ({item.name: item.version for item in prober.bases[name]} for name in (GREEN, RED))
-    times = Timeline(context=context)
-    of = Differing(green=green, red=red, named=target.through, releases=times.releases)
-    return replace(of, dates=times.dates(of.suspects, since=good))
+def _told(seen: Observation) -> str:
+    if seen.verdict is Verdict.UNKNOWN:
+        return f"it could not be told ({seen.reason})"
+    return "its tests passed" if seen.verdict is Verdict.GOOD else "its tests failed"

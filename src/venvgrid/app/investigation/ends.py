@@ -1,0 +1,249 @@
+"""The two ends of an investigation: what is red, and a world in which it was green.
+
+red     the cell that the user names, a cell with the failure that he names, or the first failure of the last run
+green   what --good says (a date, a lock, a run); else the last run in which the cell passed, a cell of the same
+        Python in which the tests passed, matrix.lock in git, or a time before: 1, 2, 4, … weeks ago
+
+Both are worlds of one cell, but for a green cell of the same run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis import grouping, history
+from venvgrid.analysis.findings import Analysis
+from venvgrid.analysis.neighbours import Neighbours
+from venvgrid.analysis.search.culprits import GREEN, RED
+from venvgrid.analysis.search.protocol import Probe, Verdict
+from venvgrid.app.investigation.prober import Prober
+from venvgrid.app.investigation.target import Target
+from venvgrid.app.investigation.why import Investigation
+from venvgrid.app.plan import by_platform, make_plan
+from venvgrid.app.request import runnable
+from venvgrid.app.run import load, trial
+from venvgrid.config.axis_values import as_of
+from venvgrid.config.values import BadValueError
+from venvgrid.model import Distribution, LockEntry, NothingToRunError, UsageError
+from venvgrid.planning import expansion
+from venvgrid.processes import runner
+from venvgrid.resolving import changed_cells, lockfile
+from venvgrid.results import run_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.app.context import RunContext
+    from venvgrid.model import Cell, CellResult
+    from venvgrid.results.report import Report
+
+TODAY = "today"
+WEEKS = tuple(2**power for power in range(10))  # to walk back: 1 to 512
+MAX_COMMITS = 20  # of matrix.lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Red:
+    """A red cell: its result in the last run, None if it did not run, and the failure that is meant."""
+
+    cell: str
+    result: CellResult | None = None
+    target: Target = field(default_factory=Target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Green:
+    """A world that is said to be green: versions by name, or what resolves until a time.
+
+    `cell` is the cell that it is of, if that is another one. `since` is RFC 3339: it holds nothing younger.
+    """
+
+    name: str
+    packages: Mapping[str, str] | None = None
+    cutoff: str | None = None
+    cell: Cell | None = None
+    since: str = ""
+    until: str = ""  # the red end was red at this time, too
+
+
+def find_red(report: Report | None, wanted: str) -> Red | None:
+    """Return the red cell of a run that is meant: an id, or words of a failure; with "" that of the first failure.
+
+    Raises:
+        UsageError: no cell was red.
+    """
+    if report is None:
+        return Red(cell=wanted) if wanted else None
+    results = {cell.id: cell for cell in report.cells}
+    if wanted in results:
+        result = results[wanted]
+        return Red(cell=wanted, result=result, target=Target.of(result)) if result.outcome.is_red else Red(cell=wanted)
+    for group in grouping.by_signature(report.cells):
+        texts = (group.signature, group.headline, *group.tests)
+        if not wanted or any(wanted in text for text in texts):
+            result = results[group.cells[0]]
+            return Red(cell=result.id, result=result, target=Target.of(result, group.signature))
+    if wanted:
+        return Red(cell=wanted)
+    red = next((cell for cell in report.cells if cell.outcome.is_red), None)
+    if red is None:
+        raise NothingToRunError(
+            "no cell was red in the last run; name a cell and a time when it was green: venvgrid why CELL --good DATE"
+        )
+    return Red(cell=red.id, result=red, target=Target.of(red))
+
+
+def make_red(context: RunContext) -> Red:
+    """Run the cells of a configuration until one is red, and return it.
+
+    Raises:
+        NothingToRunError: none is.
+    """
+    plan = by_platform(make_plan(context), context.machine.platform)
+    context.front.notify(f"there is no earlier run: {len(runnable(plan))} cells run until one is red")
+    for result in trial(context.with_options(fail_fast=True), plan).cells:
+        if result.outcome.is_red:
+            return Red(cell=result.id, result=result, target=Target.of(result))
+    raise NothingToRunError("no cell is red: there is nothing to explain")
+
+
+def investigation(context: RunContext, cell: Cell, red: Red, report: Report | None, *, good: str) -> Investigation:
+    """Return the investigation of a red cell.
+
+    Raises:
+        UsageError: there is no green end, or one of the two does not resolve.
+    """
+    prober = Prober(context=context, target=red.target, cells={"": cell})
+    if red.result is not None:
+        prober.set_base(RED, _distributions(red.result.packages))
+        world = prober.resolve(Probe(base=RED))
+    else:
+        world = prober.resolve(Probe())
+    prober.set_base(RED, _whole(world, cell, TODAY).distributions)
+    green = _given(context, cell, good) if good else _found(context, prober, cell, red, report)
+    if green is None:
+        raise UsageError(
+            f"{cell.id} was never seen green: no earlier run, no cell of its Python in which the tests pass, no lock "
+            f"in git, and no time in the last {WEEKS[-1]} weeks; say when it was: venvgrid why {cell.id} --good DATE"
+        )
+    prober.cells = {"": cell, **({GREEN: green.cell} if green.cell else {})}
+    prober.set_base(GREEN, _distributions(green.packages or {}))
+    base = GREEN if green.packages is not None else ""
+    prober.set_base(
+        GREEN, _whole(prober.resolve(Probe(base=base, cutoff=green.cutoff)), cell, green.name).distributions
+    )
+    name = f"run {report.run}" if red.result is not None and report is not None else TODAY
+    prober.titles.update({GREEN: green.name, RED: name})
+    return Investigation(prober=prober, cell=cell.id, green=green.name, red=name, since=green.since, until=green.until)
+
+
+def _whole(world: LockEntry | str, cell: Cell, name: str) -> LockEntry:
+    if isinstance(world, LockEntry):
+        return world
+    raise UsageError(f"{cell.id} does not resolve ({name}): {world}")
+
+
+def _distributions(packages: Mapping[str, str]) -> tuple[Distribution, ...]:
+    return tuple(Distribution(name=name, version=version) for name, version in packages.items())
+
+
+# The green end that the user names.
+
+
+def _given(context: RunContext, cell: Cell, good: str) -> Green:
+    """Return the green world of --good: the file of a lock, a run, or a date."""
+    file = Path(good)
+    if file.suffix == ".lock" or file.is_file():
+        return _of_lock(lockfile.read(file), cell, good)
+    folder = run_folders.find(context.root, good) if re.match(r"\d{8}-", good) else None
+    if folder is not None:
+        result = next((item for item in load(context.root, folder).cells if item.id == cell.id), None)
+        if result is None or not result.packages:
+            raise UsageError(f"--good {good}: {cell.id} did not run in {folder.id}")
+        return Green(name=f"run {folder.id}", packages=result.packages)
+    try:
+        since = as_of(good)
+    except BadValueError as error:
+        raise UsageError(f"--good {good}: no file of a lock, no run (see .venvgrid/runs), no date: {error}") from error
+    return Green(name=good, cutoff=since, since=since)
+
+
+def _of_lock(lock: lockfile.Lock, cell: Cell, name: str) -> Green:
+    environment = lock.environments.get(lock.cells.get(cell.id, ""))
+    if environment is None:
+        raise UsageError(f"--good {name}: it does not lock {cell.id}")
+    return Green(name=name, packages={item.name: item.version for item in environment.distributions})
+
+
+# The green end that is looked for.
+
+
+def _found(context: RunContext, prober: Prober, cell: Cell, red: Red, report: Report | None) -> Green | None:
+    """Return the first green world that there is."""
+    places = (
+        _in_history(context, cell, red),
+        _beside(context, report, cell, red) if report else None,
+        _in_git(context, cell, prober),
+    )
+    return next(filter(None, places), None) or _walk_back(context, prober)
+
+
+def _in_history(context: RunContext, cell: Cell, red: Red) -> Green | None:
+    """Return the newest run in which the cell was green, with other versions."""
+    for run, result in history.of_cell(context.root, cell.id, context.config.grid):
+        now = red.result.packages if red.result else {}
+        if result.outcome.is_green and result.packages and result.packages != now:
+            return Green(name=f"run {run}", packages=result.packages)
+    return None
+
+
+def _beside(context: RunContext, report: Report, cell: Cell, red: Red) -> Green | None:
+    """Return the nearest cell of the run, on the same Python, in which the failing tests passed."""
+    same = {item.id: item for item in report.cells if item.axes.get("python") == cell.axes["python"]}
+    groups = (item for item in grouping.by_signature(report.cells) if item.signature == red.target.signature)
+    passing = [name for group in groups for name in Analysis(report).passing(group) if name in same]
+    nearest = Neighbours(report.cells).closest([cell.id], passing)
+    if nearest is None or not red.target.signature:
+        return None
+    found = same[nearest[1].cell]
+    cells = (item.cell for item in expansion.expand(context.config).cells)
+    other = next((item for item in cells if item.id == found.id), None)
+    return Green(name=found.id, packages=found.packages, cell=other)
+
+
+def _in_git(context: RunContext, cell: Cell, prober: Prober) -> Green | None:
+    """Return the newest lock in git whose world is green."""
+    name = lockfile.path_for(context.config).name
+    for commit, lock in changed_cells.earlier(context.config, MAX_COMMITS, runner.run, context.machine.environ):
+        environment = lock.environments.get(lock.cells.get(cell.id, ""))
+        if environment is not None:
+            packages = {item.name: item.version for item in environment.distributions}
+            prober.set_base(GREEN, _distributions(packages))
+            (seen,) = prober.ask([Probe(base=GREEN)])
+            if seen.verdict is Verdict.GOOD:
+                return Green(name=f"{name} of {commit[:10]}", packages=packages)
+    return None
+
+
+def _walk_back(context: RunContext, prober: Prober) -> Green | None:
+    """Return the first time before now at which the tests passed: 1, 2, 4, … weeks ago."""
+    until = ""
+    for day, time in _weeks():
+        context.front.notify(f"was it green on {day}?")
+        (seen,) = prober.ask([Probe(cutoff=time)])
+        if seen.verdict is Verdict.GOOD:
+            return Green(name=day, cutoff=time, since=time, until=until)
+        if seen.verdict is Verdict.BAD:
+            until = time
+    return None
+
+
+def _weeks() -> Iterator[tuple[str, str]]:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for weeks in WEEKS:
+        time = today - timedelta(weeks=weeks)
+        yield time.date().isoformat(), time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,182 @@
+"""What an investigation found, as text: for a screen, as Markdown, and for the tracker of the project to blame."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis.search.protocol import Verdict
+from venvgrid.reporters import text
+from venvgrid.reporters.documents.markdown import code, prose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvgrid.analysis.search.protocol import Observation
+    from venvgrid.analysis.search.story import Finding, Story
+
+MAX_TESTS = 3  # that are named
+MAX_TAIL = 15  # lines of a traceback, for a tracker
+WORDS = {Verdict.GOOD: "passes", Verdict.BAD: "fails the same way", Verdict.UNKNOWN: "cannot be told"}
+
+
+def screen(story: Story) -> str:
+    """Return an investigation as lines for a terminal."""
+    return text.guard("\n".join(text.line(line, indented=True) if line else "" for line in _lines(story)) + "\n")
+
+
+def _lines(story: Story) -> Iterator[str]:
+    python = f" (Python {story.python})" if story.python else ""
+    for number, item in enumerate(story.findings):
+        yield from ([""] if number else [])
+        yield f"{story.cell}{python}: {_headline(item)}"
+        yield f"  {item.failure}"
+        yield from (f"    {test}" for test in item.tests[:MAX_TESTS])
+        if len(item.tests) > MAX_TESTS:
+            yield f"    and {len(item.tests) - MAX_TESTS} more tests"
+        yield ""
+        for title, lines in (("proof", proof(story, number)), ("note", notes(item)), ("to do", advice(item))):
+            for place, line in enumerate(lines):
+                yield f"  {title if not place else '':7}{line}"
+    if story.findings:
+        yield ""
+    if story.problem:
+        yield f"{story.cell}: {story.problem}"
+    if story.untested:
+        held = ", ".join(f"{name} {version}" for name, version in sorted(story.untested.items()))
+        yield f"not tested: {held}: what is said above holds them back"
+    effort = story.effort
+    counts = (text.count(effort.builds, "environment"), text.count(effort.tests, "test run"))
+    yield f"{', '.join(counts)}, {text.seconds(effort.seconds)}"
+
+
+def _headline(item: Finding) -> str:
+    found = item.culprit
+    when = f", released {item.uploaded}," if item.uploaded else ""
+    with_ = f" together with {_versions(found.partners)}" if found.partners else ""
+    if not found.good:
+        return f"{found.name} {found.bad}{when} broke it, which was not there before{with_}"
+    return f"{found.name} {found.bad}{when} broke it{with_}"
+
+
+def _versions(packages: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} {version}" for name, version in packages.items())
+
+
+def proof(story: Story, number: int) -> list[str]:
+    """Return the three lines that prove a culprit."""
+    found = story.findings[number].culprit
+    green = story.green.name if story.green else "the green world"
+    earlier = [f"{item.culprit.name} {item.culprit.good}" for item in story.findings[:number]]
+    kept = f" and {' and '.join(earlier)}" if earlier else ""
+    last = f" with {found.name} {found.good}" if found.good else ""
+    rows = [
+        (f"{green}{last}", _word(found.whole)),
+        (f"{green} with {found.name} {found.bad}", _word(found.broken)),
+    ]
+    if found.without is not None and story.red:
+        rows.append((f"{story.red.name} with {found.name} {found.good}{kept}", _word(found.without)))
+    width = max(len(title) for title, _ in rows)
+    return [f"{title:{width}}  {word}" for title, word in rows]
+
+
+def _word(seen: Observation) -> str:
+    if seen.verdict is Verdict.UNKNOWN and seen.reason:
+        return f"fails in another way: {seen.reason}"
+    return WORDS[seen.verdict]
+
+
+def notes(item: Finding) -> list[str]:
+    """Return what moved along with a culprit, and what could not be tried."""
+    found, lines = item.culprit, []
+    if found.company:
+        moved = ", ".join(f"{name} {good or 'none'} → {bad}" for name, (good, bad) in sorted(found.company.items()))
+        told = {True: "breaks nothing alone", False: "breaks the same alone", None: "cannot be tried alone"}
+        lines.append(f"moved along with it: {moved}: {told[found.acquitted]}")
+    if found.skipped:
+        lines.append(f"not tried, between {found.good} and {found.bad}: {', '.join(found.skipped)}")
+    return lines
+
+
+def advice(item: Finding) -> list[str]:
+    """Return what to do: pin, patch, report."""
+    found = item.culprit
+    pin = f"{found.name}<{found.bad}" if found.good else f"{found.name} is not needed: leave it out"
+    place = _place(item.longrepr)
+    return [
+        f"pin     {pin}",
+        *([f"patch   {place}"] if place else []),
+        "report  venvgrid why --upstream: a text for the tracker of " + found.name,
+    ]
+
+
+def _place(longrepr: str) -> str:
+    """Return the last line of the project's own code in a traceback, "file:line", or ""."""
+    own = [
+        match[1]
+        for match in re.finditer(r"^([^\s:]+\.py:\d+):", longrepr, re.MULTILINE)
+        if "site-packages" not in match[1] and not match[1].startswith(("/", ".."))
+    ]
+    return own[-1] if own else ""
+
+
+def markdown(story: Story) -> str:
+    """Return an investigation as a section of Markdown."""
+    parts = [f"### Why {prose(story.cell)} is red\n"]
+    for number, item in enumerate(story.findings):
+        parts.append(f"**{prose(_headline(item))}**: {code(item.failure)}\n")
+        parts.append("\n".join(f"- {prose(line)}" for line in (*proof(story, number), *notes(item))) + "\n")
+        parts.append("\n".join(f"- {prose(line)}" for line in advice(item)) + "\n")
+    if story.problem:
+        parts.append(f"{prose(story.problem)}\n")
+    return "\n".join(parts)
+
+
+def upstream(story: Story) -> str:
+    """Return a text for the tracker of the first culprit, with a reproduction in three plain lines.
+
+    Raises:
+        IndexError: there is no culprit.
+    """
+    item = story.findings[0]
+    found = item.culprit
+    since = (
+        f"It passes with {found.name} {found.good} and fails with {found.name} {found.bad}"
+        if found.good
+        else (f"It fails since {found.name} {found.bad} is installed")
+    )
+    tail = "\n".join(text.line(line, indented=True) for line in item.longrepr.splitlines()[-MAX_TAIL:])
+    return "\n".join(
+        [
+            f"{found.name} {found.bad}: {text.line(item.failure)}",
+            "",
+            f"{since}, all other distributions as they were"
+            + (f" but {', '.join(found.company)}, which had to move along." if found.company else "."),
+            "",
+            "To reproduce:",
+            "",
+            "```",
+            *reproduction(story, item),
+            "```",
+            "",
+            "```",
+            tail or text.line(item.failure),
+            "```",
+            "",
+            f"Python {story.python}. Found by probing the releases between {found.good or 'none'} and {found.bad}"
+            + (f"; not tried: {', '.join(found.skipped)}." if found.skipped else "."),
+            "",
+        ]
+    )
+
+
+def reproduction(story: Story, item: Finding) -> tuple[str, str, str]:
+    """Return three lines for a shell: the sources, an environment with exact versions, the failing tests."""
+    python = ".".join(story.python.split(".")[:2])
+    pins = " ".join(f"{name}=={version}" for name, version in sorted(item.culprit.broken.packages.items()))
+    tests = " ".join(item.tests[:MAX_TESTS])
+    return (
+        story.sources,
+        f"python{python} -m venv cell && cell/bin/python -m pip install --no-deps {pins} {story.install}".rstrip(),
+        f"cell/bin/python -m pytest {tests}".rstrip(),
+    )
