@@ -53,6 +53,12 @@ class Red:
     cell: str
     result: CellResult | None = None
     target: Target = field(default_factory=Target)
+    whole: Target = field(default_factory=Target)  # all failures that are to be explained
+
+    @classmethod
+    def of(cls, result: CellResult) -> Red:
+        """Return a red cell all of whose failures are to be explained."""
+        return cls(cell=result.id, result=result, target=Target.of(result), whole=Target.all_of(result))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +87,14 @@ def find_red(report: Report | None, wanted: str) -> Red | None:
     results = {cell.id: cell for cell in report.cells}
     if wanted in results:
         result = results[wanted]
-        return Red(cell=wanted, result=result, target=Target.of(result)) if result.outcome.is_red else Red(cell=wanted)
+        return Red.of(result) if result.outcome.is_red else Red(cell=wanted)
     for group in grouping.by_signature(report.cells):
         texts = (group.signature, group.headline, *group.tests)
         if not wanted or any(wanted in text for text in texts):
             result = results[group.cells[0]]
-            return Red(cell=result.id, result=result, target=Target.of(result, group.signature))
+            target = Target.of(result, group.signature)
+            whole = Target(tests=target.tests) if wanted else Target.all_of(result)
+            return Red(cell=result.id, result=result, target=target, whole=whole)
     if wanted:
         return Red(cell=wanted)
     red = next((cell for cell in report.cells if cell.outcome.is_red), None)
@@ -94,7 +102,7 @@ def find_red(report: Report | None, wanted: str) -> Red | None:
         raise NothingToRunError(
             "no cell was red in the last run; name a cell and a time when it was green: venvgrid why CELL --good DATE"
         )
-    return Red(cell=red.id, result=red, target=Target.of(red))
+    return Red.of(red)
 
 
 def make_red(context: RunContext) -> Red:
@@ -107,7 +115,7 @@ def make_red(context: RunContext) -> Red:
     context.front.notify(f"there is no earlier run: {len(runnable(plan))} cells run until one is red")
     for result in trial(context.with_options(fail_fast=True), plan).cells:
         if result.outcome.is_red:
-            return Red(cell=result.id, result=result, target=Target.of(result))
+            return Red.of(result)
     raise NothingToRunError("no cell is red: there is nothing to explain")
 
 
@@ -138,7 +146,9 @@ def investigation(context: RunContext, cell: Cell, red: Red, report: Report | No
     )
     name = f"run {report.run}" if red.result is not None and report is not None else TODAY
     prober.titles.update({GREEN: green.name, RED: name})
-    return Investigation(prober=prober, cell=cell.id, green=green.name, red=name, since=green.since, until=green.until)
+    return Investigation(
+        prober=prober, cell=cell.id, green=green.name, red=name, whole=red.whole, since=green.since, until=green.until
+    )
 
 
 def _whole(world: LockEntry | str, cell: Cell, name: str) -> LockEntry:

@@ -49,6 +49,12 @@ class Target:
             through=tuple(dict.fromkeys(normalise(name) for item in those for name in item.through)),
         )
 
+    @classmethod
+    def all_of(cls, result: CellResult) -> Target:
+        """Return all failures of a red cell."""
+        tests = tuple(dict.fromkeys(item.test for item in result.failures))
+        return cls(tests=() if "" in tests else tests)
+
     def verdict(self, result: CellResult) -> Verdict:
         """Return what the result of a probe says of the failure."""
         if result.outcome is Outcome.PASSED:

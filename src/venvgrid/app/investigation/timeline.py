@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.context import RunContext
     from venvgrid.resolving.index import Index
+    from venvgrid.resolving.version_policies import Release
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,15 @@ class Timeline:
         machine = self.context.machine
         return from_environ(machine.environ, machine.cache, offline=self.context.options.offline)
 
+    def _of(self, name: str) -> tuple[Release, ...]:
+        """Return the releases of a distribution in the index, or in all indexes and folders if that has none."""
+        return self.index.releases(name) or self.index.everywhere(name)
+
     def releases(self, name: str, good: str, bad: str) -> tuple[str, ...]:
         """Return the final releases of a distribution between two versions, both included, from good to bad."""
         ends = Version(good), Version(bad)
         found = {good, bad}
-        for item in self.index.releases(name):
+        for item in self._of(name):
             version = Version(item.version)
             if min(ends) < version < max(ends) and not version.is_prerelease:
                 found.add(item.version)
@@ -42,7 +47,7 @@ class Timeline:
 
     def uploaded(self, name: str, version: str) -> str:
         """Return the day on which a release was uploaded, as an ISO date, or "" if the index does not tell."""
-        found = next((item.uploaded for item in self.index.all_releases(name) if item.version == version), None)
+        found = next((item.uploaded for item in self._of(name) if item.version == version), None)
         return _utc(found).date().isoformat() if found else ""
 
     def dates(self, names: Iterable[str], *, since: str) -> tuple[str, ...]:
@@ -50,7 +55,7 @@ class Timeline:
         found = {
             _utc(item.uploaded)
             for name in names
-            for item in self.index.releases(name)
+            for item in self._of(name)
             if item.uploaded and not Version(item.version).is_prerelease
         }
         after = sorted(time for time in found if time > _utc(datetime.fromisoformat(since)))

@@ -28,6 +28,7 @@ TWICE = (0, 1)
 class Investigation:
     """A search between two worlds of a prober, its bases `GREEN` and `RED`; `green` and `red` are their names.
 
+    `whole` has the tests of all failures that are to be explained; those of the prober's target come first.
     `since` and `until` are RFC 3339: the failure came after the one and before the other; "" if that is not known.
     """
 
@@ -35,6 +36,7 @@ class Investigation:
     cell: str
     green: str
     red: str
+    whole: Target = field(default_factory=Target)
     since: str = ""
     until: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -91,6 +93,7 @@ class Investigation:
                 return (
                     f"{self.cell} is not red ({self.red}): {result.reason or result.outcome if result else 'no result'}"
                 )
+            self.whole = Target.all_of(result)
             self.prober = replace(self.prober, target=Target.of(result))
         return self._check(RED, Verdict.BAD) or self._check(GREEN, Verdict.GOOD)
 
@@ -136,9 +139,12 @@ class Investigation:
         held = {item.name for item in world.distributions if before.get(item.name, item.version) != item.version}
         self.untested |= {name: before[name] for name in held - chosen}
         self.prober.set_base(RED, world.distributions)
-        if seen.verdict is Verdict.GOOD:
-            return None, ""
-        result = self.prober.result(back)
+        if seen.verdict is not Verdict.BAD:  # this failure is gone, or another hides it: what is left of all failures?
+            self.prober = replace(self.prober, target=self.whole)
+            (seen,) = self.prober.ask([Probe(base=RED)])
+            if seen.verdict is Verdict.GOOD:
+                return None, ""
+        result = self.prober.result(Probe(base=RED))
         if result is None or not result.outcome.is_red:
             return None, f"without {found.name} {found.bad}, the red world could not be tested: {seen.reason}"
         return result, ""
