@@ -99,7 +99,7 @@ CASES = {
         "flask==1.1.2",
         "import flask\n    assert flask.Flask('x').test_client().get('/').status_code == 404",
         "2021-04-01",
-        ("jinja2 3.1.0", "markupsafe 2.1.0", "itsdangerous 2.1.0"),
+        ("jinja2 3.1.0", "itsdangerous 2.1.0", "werkzeug 2.1.0"),
         python="3.9",
     ),
     "sphinx": Case(

@@ -24,17 +24,20 @@ class Requirements:
     as_of: str  # "", "release", or RFC 3339
     requires: tuple[str, ...]  # of the tests: install.requires and the groups
     prefer: tuple[Distribution, ...] = ()  # versions to keep where that is possible
+    limits: tuple[str, ...] = ()  # further constraints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a probe asks for besides its cell: further pins, versions to keep where possible, a cut-off date.
+    """What a probe asks for besides its cell: further pins, versions to keep where possible, limits, a cut-off date.
 
-    `cutoff` is RFC 3339, "" for none; None leaves that of the cell.
+    Of the distributions in `limits`, only versions below are wanted. `cutoff` is RFC 3339, "" for none; None leaves
+    that of the cell.
     """
 
     pins: tuple[tuple[str, str], ...] = ()  # normalised name, exact version
     prefer: tuple[Distribution, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()  # normalised name, version
     cutoff: str | None = None
 
     def added_to(self, needs: Requirements) -> Requirements:
@@ -44,6 +47,7 @@ class Wish:
             needs,
             pins=(*needs.pins, *(f"{name}=={version}" for name, version in self.pins)),
             prefer=tuple(item for item in self.prefer if item.name not in pinned and not item.direct),
+            limits=tuple(f"{name}<{version}" for name, version in self.limits),
             as_of=needs.as_of if self.cutoff is None else self.cutoff,
         )
 

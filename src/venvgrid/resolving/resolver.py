@@ -173,7 +173,7 @@ class Resolver:
         return ResolveRequest(
             interpreter=interpreter,
             requirements=requirements,
-            constraints=self.config.install.constraints,
+            constraints=(*self.config.install.constraints, *needs.limits),
             only_binary=self.config.install.only_binary,
             source_builds=(*self.config.install.source_builds, *built_from_source(requirements)),
             pre_releases=self.config.install.pre_releases,

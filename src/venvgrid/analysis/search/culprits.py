@@ -37,6 +37,7 @@ class Differing:
     named: tuple[str, ...] = ()
     releases: Callable[[str, str, str], Sequence[str]] = lambda _name, good, bad: (good, bad)
     dates: tuple[str, ...] = ()
+    base: str = GREEN  # the world that mixes keep to: the green one, or that of the last good date
 
     @property
     def suspects(self) -> tuple[str, ...]:
@@ -60,8 +61,9 @@ class Culprit:
 
     `company` is what the resolver had to move along, with both versions; `acquitted`: without the culprit it breaks
     nothing; None if that cannot be tried. `partners` are pinned as well: alone, the culprit breaks nothing.
-    `skipped` are the releases between good and bad that could not be tried. `broken` is the green world with it,
-    `whole` the green world with the good release, `without` the red world with the good release.
+    `skipped` are the releases between good and bad that could not be tried. `base` is the world that
+    the proof keeps to: `GREEN`, or a time. `broken` is that world with the culprit, `whole` with the good release;
+    `without` is the red world with the good release.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Culprit:
     company: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     acquitted: bool | None = None
     partners: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    base: str
     broken: Observation
     whole: Observation
     without: Observation | None = None
@@ -87,9 +90,9 @@ def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
         return None
     name, partners = found[0], found[1:]
     ends = yield from _by_release(of, name, partners, at_once)
-    broken = yield from _one(Probe(base=GREEN, pins=_pins(of, partners, {name: ends.bad})))
+    broken = yield from _one(Probe(base=of.base, pins=_pins(of, partners, {name: ends.bad})))
     kept = {name: ends.good} if ends.good and ends.good != of.green.get(name) else {}
-    whole = yield from _one(Probe(base=GREEN, pins=_pins(of, partners, kept)))
+    whole = yield from _one(Probe(base=of.base, pins=_pins(of, partners, kept)))
     chosen = {name, *partners}
     company = {
         other: (of.green.get(other, ""), version)
@@ -99,7 +102,7 @@ def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
     acquitted = None
     if company:
         alone = {other: new for other, (_, new) in company.items()}
-        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, partners, {**alone, **kept})))
+        seen = yield from _one(Probe(base=of.base, pins=_pins(of, partners, {**alone, **kept})))
         acquitted = {Verdict.GOOD: True, Verdict.BAD: False}.get(seen.verdict)
     without = None
     if ends.good:
@@ -112,6 +115,7 @@ def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
         company=company,
         acquitted=acquitted,
         partners={other: of.red[other] for other in partners},
+        base=of.base,
         broken=broken,
         whole=whole,
         without=without,
@@ -131,7 +135,7 @@ def _named(of: Differing) -> Search[Probe, tuple[str, ...] | None]:
     """Return the suspect that the failure names, if it breaks the green world alone."""
     for name in of.suspects[: len(of.named)]:
         if name in of.named:
-            seen = yield from _one(Probe(base=GREEN, pins=_pins(of, [name])))
+            seen = yield from _one(Probe(base=of.base, pins=_pins(of, [name])))
             if seen.verdict is Verdict.BAD:
                 return (name,)
     return None
@@ -155,7 +159,7 @@ def _by_date(of: Differing, at_once: int) -> Search[Probe, Differing]:
                 low, green = place, item.packages
             elif item.verdict is Verdict.BAD and low < place < high:
                 high, red = place, item.packages
-    return replace(of, green=green, red=red)
+    return replace(of, green=green, red=red, base=of.dates[low] if low >= 0 else of.base)
 
 
 def _by_sets(of: Differing) -> Search[Probe, tuple[str, ...] | None]:
@@ -170,7 +174,7 @@ def _by_sets(of: Differing) -> Search[Probe, tuple[str, ...] | None]:
         names = names[: names.index(found)]
         if not names:
             return fixed
-        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, fixed)))
+        seen = yield from _one(Probe(base=of.base, pins=_pins(of, fixed)))
         if seen.verdict is Verdict.BAD:
             return fixed
 
@@ -180,7 +184,7 @@ def _last_of_prefix(of: Differing, names: Sequence[str], fixed: Sequence[str]) -
     size, low = 1, 0
     while True:
         size = min(size, len(names))
-        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, (*names[:size], *fixed))))
+        seen = yield from _one(Probe(base=of.base, pins=_pins(of, (*names[:size], *fixed))))
         if seen.verdict is Verdict.BAD:
             break
         if size == len(names):
@@ -190,7 +194,7 @@ def _last_of_prefix(of: Differing, names: Sequence[str], fixed: Sequence[str]) -
     high, unknown = size, set[int]()
     while inside := [place for place in range(low + 1, high) if place not in unknown]:
         middle = inside[len(inside) // 2]
-        seen = yield from _one(Probe(base=GREEN, pins=_pins(of, (*names[:middle], *fixed))))
+        seen = yield from _one(Probe(base=of.base, pins=_pins(of, (*names[:middle], *fixed))))
         if seen.verdict is Verdict.BAD:
             high = middle
         elif seen.verdict is Verdict.GOOD:
@@ -207,6 +211,6 @@ def _by_release(of: Differing, name: str, partners: Sequence[str], at_once: int)
         return Boundary(good="", bad=bad)
     versions = of.releases(name, good, bad)
     found = yield from boundary(
-        versions, lambda version: Probe(base=GREEN, pins=_pins(of, partners, {name: version})), at_once
+        versions, lambda version: Probe(base=of.base, pins=_pins(of, partners, {name: version})), at_once
     )
     return found

@@ -43,20 +43,23 @@ OF_PROBE = ".probe"  # in the ids of the cells that probes run in
 class Prober:
     """Asks probes about one failure. `cells` are those that probes name, by id; "" is the one of the search.
 
-    `bases` are the worlds that probes keep to, by name; a base may have a cell of its own, by that name. It counts
-    what it did: `resolves`, `builds`, `tests`.
+    `bases` are the worlds that probes keep to, by name, and may have a cell of their own by that name; a base that is
+    a time is what resolves until then. `limits` are versions that no world reaches: of culprits that were found. It
+    counts what it did: `resolves`, `builds`, `tests`.
     """
 
     context: RunContext
     target: Target
     cells: Mapping[str, Cell]
     bases: dict[str, tuple[Distribution, ...]] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
     entries: dict[Probe, LockEntry] = field(default_factory=dict)
     builds: set[str] = field(default_factory=set)
     titles: dict[str, str] = field(default_factory=dict)  # of the bases, for people
     resolves: int = 0
     tests: int = 0
     _known: dict[str, CellResult] = field(default_factory=dict, init=False)  # by world and repetition
+    _told: set[str] = field(default_factory=set, init=False)
     _resolvers: dict[str, Resolver | str] = field(default_factory=dict, init=False)  # by the value of the python axis
 
     def __post_init__(self) -> None:
@@ -90,12 +93,15 @@ class Prober:
         else:
             seen = self.target.observation(self._known[self._key(probe, world)])
         why = f" ({seen.reason})" if seen.reason else ""
-        self.context.front.notify(f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}")
+        line = f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}"
+        if line not in self._told:
+            self._told.add(line)
+            self.context.front.notify(line)
         return seen
 
     def title(self, probe: Probe) -> str:
         """Return what a probe tries, for people: "2022-03-01 with numpy 2.0.0"."""
-        base = self.titles.get(probe.base) or (probe.cutoff or "today").removesuffix("T00:00:00Z")
+        base = self.titles.get(probe.base) or (probe.base or probe.cutoff or "today").removesuffix("T00:00:00Z")
         pins = ", ".join(f"{name} {version}" for name, version in probe.pins)
         return base + (f" with {pins}" if pins else "") + (", again" if probe.again else "")
 
@@ -104,6 +110,11 @@ class Prober:
         self.bases[name] = tuple(distributions)
         for probe in [item for item in self.entries if item.base == name]:
             del self.entries[probe]
+
+    def limit(self, name: str, version: str) -> None:
+        """Let every further world have an older version of a distribution."""
+        self.limits[name] = version
+        self.entries.clear()
 
     def tidy(self) -> None:
         """Delete the environments that only probes had."""
@@ -158,12 +169,22 @@ class Prober:
             return interpreter
         own = {normalise(name) for name in cell.axes}
         pins = tuple(item for item in probe.pins if item[0] not in own)
-        wish = Wish(pins=pins, prefer=self.bases.get(probe.base, ()), cutoff=probe.cutoff)
+        base = self._base(probe.base)
+        if isinstance(base, str):
+            return base
+        wish = Wish(pins=pins, prefer=base, limits=tuple(self.limits.items()), cutoff=probe.cutoff)
         try:
             answer = resolver.resolve(_pinned(cell, probe), interpreter, wish)
         except TASK_ERRORS as error:
             return headline(str(error))
         return answer.reason if isinstance(answer, Unresolvable | ResolveFailed) else answer
+
+    def _base(self, name: str) -> tuple[Distribution, ...] | str:
+        """Return the world that a name stands for: one that was set, or that of a time."""
+        if name in self.bases or not name:
+            return self.bases.get(name, ())
+        world = self._world(Probe(cutoff=name))
+        return world if isinstance(world, str) else world.distributions
 
     def _resolver(self, cell: Cell) -> Resolver | str:
         python = cell.axes["python"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis.search.protocol import Observation, Verdict
 from venvgrid.model import Outcome
 from venvgrid.model.names import normalise
+from venvgrid.outcomes.signatures import without_environment
 
 if TYPE_CHECKING:
     from venvgrid.model import CellResult
@@ -44,8 +45,8 @@ class Target:
         return cls(
             signature=signature,
             tests=tests,
-            text=": ".join(filter(None, (first.kind, first.message))),
-            longrepr=next((item.longrepr for item in those if item.longrepr), ""),
+            text=": ".join(filter(None, (first.kind, without_environment(first.message)))),
+            longrepr=without_environment(next((item.longrepr for item in those if item.longrepr), "")),
             through=tuple(dict.fromkeys(normalise(name) for item in those for name in item.through)),
         )
 
@@ -72,7 +73,7 @@ class Target:
         """Return what the result of a probe showed."""
         verdict = self.verdict(result)
         other = ", ".join(dict.fromkeys(item.kind for item in result.failures))
-        reason = result.reason or other if verdict is Verdict.UNKNOWN else ""
+        reason = without_environment(result.reason or other) if verdict is Verdict.UNKNOWN else ""
         return Observation(
             verdict=verdict,
             axes=dict(result.axes),

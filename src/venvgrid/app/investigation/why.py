@@ -138,6 +138,10 @@ class Investigation:
         before = {item.name: item.version for item in self.prober.bases[RED]}
         held = {item.name for item in world.distributions if before.get(item.name, item.version) != item.version}
         self.untested |= {name: before[name] for name in held - chosen}
+        self.prober.limit(found.name, found.bad)
+        world = self.prober.resolve(Probe(base=RED))
+        if not isinstance(world, LockEntry):
+            return None, f"the red world does not resolve with {found.name} below {found.bad}: {world}"
         self.prober.set_base(RED, world.distributions)
         if seen.verdict is not Verdict.BAD:  # this failure is gone, or another hides it: what is left of all failures?
             self.prober = replace(self.prober, target=self.whole)

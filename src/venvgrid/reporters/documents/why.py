@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.search.culprits import GREEN
 from venvgrid.analysis.search.protocol import Verdict
 from venvgrid.reporters import text
 from venvgrid.reporters.documents.markdown import code, prose
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from venvgrid.analysis.search.story import Finding, Story
 
 MAX_TESTS = 3  # that are named
+MAX_LINE = 500  # characters
 MAX_TAIL = 15  # lines of a traceback, for a tracker
 WORDS = {Verdict.GOOD: "passes", Verdict.BAD: "fails the same way", Verdict.UNKNOWN: "cannot be told"}
 
 
 def screen(story: Story) -> str:
     """Return an investigation as lines for a terminal."""
-    return text.guard("\n".join(text.line(line, indented=True) if line else "" for line in _lines(story)) + "\n")
+    return text.guard("\n".join(text.safe(line[:MAX_LINE]) for line in _lines(story)) + "\n")
 
 
 def _lines(story: Story) -> Iterator[str]:
@@ -66,7 +68,7 @@ def _versions(packages: Mapping[str, str]) -> str:
 def proof(story: Story, number: int) -> list[str]:
     """Return the three lines that prove a culprit."""
     found = story.findings[number].culprit
-    green = story.green.name if story.green else "the green world"
+    green = found.base if found.base != GREEN else story.green.name if story.green else "the green world"
     earlier = [f"{item.culprit.name} {item.culprit.good}" for item in story.findings[:number]]
     kept = f" and {' and '.join(earlier)}" if earlier else ""
     last = f" with {found.name} {found.good}" if found.good else ""
@@ -82,7 +84,7 @@ def proof(story: Story, number: int) -> list[str]:
 
 def _word(seen: Observation) -> str:
     if seen.verdict is Verdict.UNKNOWN and seen.reason:
-        return f"fails in another way: {seen.reason}"
+        return f"fails in another way: {text.line(seen.reason, 120)}"
     return WORDS[seen.verdict]
 
 
