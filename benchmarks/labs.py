@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis.rules.conditions import Condition
 
 KINDS = {  # conditions of the fault; None for a random number
+    "one cause": (None,),
     "one condition": (1,),
     "two conditions": (2,),
     "three conditions": (3,),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.rules import evidence, posterior
+from venvgrid.analysis.rules import conditions, evidence, posterior
 from venvgrid.analysis.search.ground import LEVELS
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
     whole = null + sum(fit.weight for fit in fits)
     made: dict[int, tuple[float, float, posterior.Parts]] = {}
     for weight, parts in _spread(fits, classes, whole):
-        cells = _union(parts)
+        cells = conditions.union(map(conditions.common, parts))
         total, best, kept = made.get(cells, (0.0, 0.0, ()))
         made[cells] = (total + weight, max(best, weight), parts if weight > best else kept)
     hypotheses = [
@@ -121,13 +121,3 @@ def _spread(
             rest = iter([cells for _, cells in chosen])
             share = math.prod(chance for chance, _ in chosen) / shares
             yield weight * share, tuple(tuple(itertools.islice(rest, len(part))) for part in parts)
-
-
-def _union(parts: posterior.Parts) -> int:
-    found = 0
-    for part in parts:
-        cells = part[0]
-        for other in part[1:]:
-            cells &= other
-        found |= cells
-    return found

@@ -11,16 +11,19 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.rules.conditions import common, union
 from venvgrid.analysis.rules.posterior import NOISE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from venvgrid.analysis.search.belief import Belief, Hypothesis
+    from venvgrid.analysis.rules.posterior import Parts
+    from venvgrid.analysis.search.belief import Belief
 
 UNIT = 1 << 20  # weights are summed as integers
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
+MOST_ALIKE = 3  # conditions that no world tells apart, that count in a distance
 SHORTLIST = 150  # worlds that are tried as companions of a first probe
 MOST_TIES = 300  # pairs of worlds
 MOST_GROUPS = 16  # outcomes of the probes before, that a further one is chosen for
@@ -137,38 +140,48 @@ def _divided(groups: Sequence[_Group], number: int) -> list[_Group]:
     return made[:MOST_GROUPS]
 
 
-def refuting(belief: Belief, best: Hypothesis, open_: int, likely: Likely) -> int | None:
-    """Return the open world inside the rule that is farthest from all known failures, or None if none tells more."""
-    found = [place for part in best.parts if (place := _farthest(belief, best, part, open_, likely))]
-    return max(found)[1] if found else None
+def doubts(belief: Belief, worlds: Sequence[int]) -> list[float]:
+    """Return for each world the chance of the rules that say other of it than the likeliest one."""
+    sums = Sums()
+    for item in belief.hypotheses[1:MOST_HYPOTHESES]:
+        sums.add(item.cells ^ belief.hypotheses[0].cells, round(item.chance * UNIT))
+    return [total / UNIT for total in sums.of(worlds)]
+
+
+def refuting(belief: Belief, open_: int, most: int, likely: Likely) -> list[int]:
+    """Return at most `most` open worlds inside the likeliest rule, each the farthest from all failures before it."""
+    best, failures, chosen = belief.hypotheses[0], belief.bad, list[int]()
+    while len(chosen) < most:
+        found = [
+            place for part in best.parts if (place := _farthest(belief, best.parts, part, open_, failures, likely))
+        ]
+        if not found:
+            break
+        number = max(found)[1]
+        chosen.append(number)
+        failures |= 1 << number  # expected
+        open_ &= ~(1 << number)
+    return chosen
 
 
 def _farthest(
-    belief: Belief, best: Hypothesis, part: tuple[int, ...], open_: int, likely: Likely
+    belief: Belief, parts: Parts, part: tuple[int, ...], open_: int, failures: int, likely: Likely
 ) -> tuple[float, int] | None:
-    others = 0
-    for other in best.parts:
-        others |= 0 if other == part else _common(other)
-    inside = _common(part)
-    failures = belief.bad & inside & ~others or belief.bad & inside
-    there = open_ & inside & ~others
-    if not there or not failures:
+    """Return the open world of a part that breaks most of the conditions which all its failures meet, and how many."""
+    others = union(common(other) for other in parts if other != part)
+    inside = common(part) & ~others
+    known = failures & inside or failures & common(part)
+    there = open_ & inside
+    if not there or not known:
         return None
     sums = Sums()
     for cells, alike in belief.found.items():
-        if not failures & ~cells and there & ~cells:  # holds in each failure, not in each open world
-            sums.add(there & ~cells, 1 + min(3, len(alike)))
+        if not known & ~cells and there & ~cells:
+            sums.add(there & ~cells, 1 + min(MOST_ALIKE, len(alike)))
     numbers = [number for number, digit in enumerate(f"{there:b}"[::-1]) if digit == "1"]
     distances = [far * likely(number) for far, number in zip(sums.of(numbers), numbers, strict=True)]
     place = max(range(len(numbers)), key=lambda at: (distances[at], -numbers[at]))
     return (distances[place], numbers[place]) if distances[place] > 0 else None
-
-
-def _common(part: Sequence[int]) -> int:
-    found = part[0]
-    for cells in part[1:]:
-        found &= cells
-    return found
 
 
 def nearest_pair(

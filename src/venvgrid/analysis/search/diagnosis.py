@@ -30,7 +30,8 @@ LEAST_BITS = 0.03  # that a probe must tell
 REFUTING = 3  # probes that fail to refute a rule before it is certain
 THRICE = 3  # runs of each side of a proof
 TWICE = 2  # runs of an end
-MOST_ODD = 3  # odd worlds that are run again
+LEAST_DOUBT = 0.002  # chance that a world is an accident and the rule is wrong
+RESERVE = 2  # probes for the proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,8 @@ class _Search:
     def __init__(self, ground: Ground, at_once: int, budget: int, through: Sequence[str], refuting: int) -> None:
         self.ground, self.at_once, self.budget = ground, max(1, at_once), budget
         self.through, self.refuting = through, refuting
-        self.probes = self.repeats = self.unrefuted = self.confirmed = 0
+        self.probes = self.repeats = self.unrefuted = 0
+        self.pair: tuple[int, int] | None = None  # the proof, once it was to be confirmed
         self.belief = believe(ground, through)
         self.rule = self.belief.best.cells if self.belief.best else 0
 
@@ -150,24 +152,35 @@ class _Search:
         return Probe(candidate=self.ground.worlds[number], purpose=purpose, runs=runs)
 
     def is_flaky(self) -> bool:
-        """Whether chance explains the failures better than all rules."""
-        return not self.belief.hypotheses or self.belief.flaky > SURE
+        """Whether the failure came and went, and chance explains that better than all rules."""
+        flickers = any(tally.is_mixed for tally in self.ground.tallies.values())
+        return not self.belief.hypotheses or (flickers and self.belief.flaky > SURE)
 
     def next(self) -> list[Probe]:
         """Return the probes to run next, none if there is nothing left to learn."""
         best = self.belief.best
         if best is None:
             return []
+        if self.left <= RESERVE:
+            return self.confirming()
         if best.chance < SURE:
             return self.splitting()
         odd = [number for number in told.numbers(self.belief.odd) if self.ground.tallies[number].runs < THRICE]
-        if odd:
-            return [self.again(number, Purpose.AGAIN, 1) for number in odd[: min(MOST_ODD, self.at_once)]]
-        if self.unrefuted < self.refuting:
-            number = choice.refuting(self.belief, best, self.ground.open, self.ground.likely_to_run)
-            if number is not None:
-                return [Probe(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY)]
-        return self.confirming()
+        odd = (odd or self.doubted())[: self.at_once]
+        again = [self.again(number, Purpose.AGAIN, 1) for number in odd]
+        return again + self.falsifying(self.at_once - len(again)) or self.confirming()
+
+    def falsifying(self, most: int) -> list[Probe]:
+        """Return probes that could refute the rule, as many as it still has to stand."""
+        most = min(most, self.refuting - self.unrefuted)
+        chosen = choice.refuting(self.belief, self.ground.open, most, self.ground.likely_to_run)
+        return [Probe(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
+
+    def doubted(self) -> list[int]:
+        """Return the worlds that ran once and on which the rule rests: without them, others would be as likely."""
+        once = [number for number, tally in self.ground.tallies.items() if tally.runs == 1]
+        doubts = zip(choice.doubts(self.belief, once), once, strict=True)
+        return [number for doubt, number in sorted(doubts, reverse=True) if doubt > LEAST_DOUBT]
 
     def splitting(self) -> list[Probe]:
         """Return the probes that tell most together."""
@@ -187,8 +200,8 @@ class _Search:
         best = self.belief.best
         if best is None:
             return None
-        inside = told.numbers(best.cells & self.belief.bad)
-        outside = told.numbers(self.belief.seen & ~best.cells & ~self.belief.bad)
+        inside = self.steady(best.cells & self.belief.bad)
+        outside = self.steady(self.belief.seen & ~best.cells & ~self.belief.bad)
         if not inside or not outside:
             return None
         worlds = {
@@ -197,22 +210,26 @@ class _Search:
         }
         return choice.nearest_pair(worlds, inside, outside, self.belief.found)
 
+    def steady(self, cells: int) -> list[int]:
+        """Return the worlds whose outcome was always the same; all of these if there are none."""
+        every = told.numbers(cells)
+        return [number for number in every if not self.ground.tallies[number].is_mixed] or every
+
     def confirming(self) -> list[Probe]:
         """Return the runs that the proof still needs, once."""
-        pair = self.proof()
-        if pair is None or self.confirmed:
+        if self.pair:
             return []
-        self.confirmed = 1
+        self.pair = self.proof()
         return [
             self.again(number, Purpose.CONFIRM, THRICE - runs)
-            for number in pair
+            for number in self.pair or ()
             if (runs := self.ground.tallies[number].runs) < THRICE
         ]
 
     def diagnosis(self) -> Diagnosis:
         """Return what was found."""
         best = self.belief.best
-        pair = self.proof()
+        pair = self.pair or self.proof()
         shown = [
             Shown(world=self.ground.worlds[number], runs=tally.runs, bad_runs=tally.bad)
             for number in pair or ()
@@ -222,8 +239,9 @@ class _Search:
         mixed = any(0 < item.bad_runs < item.runs for item in shown)
         flickers = any(tally.is_mixed for tally in self.ground.tallies.values())
         is_flaky = mixed or (flickers and not explanation.rule)
-        is_sure = best is not None and best.chance >= SURE
-        proven = len(shown) > 1 and all(item.runs >= THRICE for item in shown)
+        is_sure = best is not None and best.chance >= SURE and not self.falsifying(1)
+        sides = [bool(best and best.cells >> number & 1) for number in pair or ()]
+        proven = sides == [True, False] and all(item.runs >= THRICE for item in shown)
         more = self.splitting() if best is not None and best.chance < SURE else []
         return Diagnosis(
             explanation=explanation,
