@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ from venvgrid.analysis.search.ground import Ground
 from venvgrid.analysis.search.protocol import Observation, Verdict
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Mapping, Sequence
 
     from venvgrid.analysis.rules.conditions import Condition
@@ -147,8 +147,9 @@ def _row(world: Candidate) -> Row:
     return {**{name: value for name, value in world.axes.items() if name == "python"}, **world.packages}
 
 
-def lab(source: random.Random, strategy: str, kind: str, *, most_swaps: int) -> Lab:
+def lab(seed: str, strategy: str, kind: str, *, most_swaps: int) -> Lab:
     """Return a world whose plan shows the failure, and cells without it."""
+    source = random.Random(f"{seed}-{kind}-{strategy}")  # noqa: S311  (a simulation)
     while True:
         made = worlds.cells_of(source)
         cells = [Candidate(name=cell.id, axes=cell.axes, packages=cell.packages) for cell in made]
@@ -195,7 +196,7 @@ def _both(rows: Sequence[Row], faults: Sequence[Fault]) -> bool:
 
 def _fault(source: random.Random, rows: Sequence[Row], size: int | None) -> Fault:
     """Return a random conjunction that some planned cells meet and others do not, none of whose terms is idle."""
-    names = sorted({name for row in rows for name in row if len({row.get(name) for row in rows}) > 1})
+    names = [name for name in sorted(set().union(*rows)) if len({row.get(name) for row in rows}) > 1]
     size = size or source.choices((1, 2, 3), SIZES)[0]
     for _ in range(MOST_TRIES):
         if len(names) < size:

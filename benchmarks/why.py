@@ -9,7 +9,6 @@ green and a red lock, half of which were no candidates. No measurement of real p
 from __future__ import annotations
 
 import argparse
-import random
 import statistics
 import time
 from dataclasses import dataclass
@@ -53,10 +52,9 @@ def investigate(lab: labs.Lab, *, at_once: int, budget: int) -> Outcome:
 
 def row(kind: str, strategy: str, options: argparse.Namespace) -> list[str]:
     """Return a line of the table."""
-    source = random.Random(f"{options.seed}-{kind}-{strategy}")  # noqa: S311  (a simulation)
     found = []
-    for number in range(options.worlds):
-        lab = labs.lab(source, strategy, kind, most_swaps=options.swaps)
+    for number in [options.only] if options.only is not None else range(options.worlds):
+        lab = labs.lab(f"{options.seed}-{number}", strategy, kind, most_swaps=options.swaps)
         found.append(investigate(lab, at_once=options.at_once, budget=options.budget))
         if options.verbose and not found[-1].is_true:
             tell(number, lab, found[-1])
@@ -106,6 +104,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=BUDGET)
     parser.add_argument("--kind", action="append", choices=labs.KINDS)
     parser.add_argument("--plan", action="append", choices=worlds.PLANS)
+    parser.add_argument("--only", type=int, help="number of one world")
     parser.add_argument("--verbose", action="store_true", help="print the worlds that were not understood")
     options = parser.parse_args()
     print(

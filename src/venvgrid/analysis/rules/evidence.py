@@ -89,7 +89,7 @@ class _Explaining:
         self.atoms: dict[int, float] = {}
         for condition in known:
             self.atoms[condition.cells] = self.atoms.get(condition.cells, 0.0) + weight(condition)
-        self.fits, self.null = posterior.fits(self.atoms, bad, self.every, (again,))
+        self.fits, self.null, _ = posterior.fits(self.atoms, bad, self.every, (again,))
         self.total = self.null + sum(fit.weight for fit in self.fits)
 
     def explanation(self) -> Explanation:

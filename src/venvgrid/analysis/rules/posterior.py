@@ -30,6 +30,7 @@ SIZES = {1: 0.45, 2: 0.2, 3: 0.1}  # prior of one conjunction, by the number of 
 TWO = 0.05  # prior of two conjunctions with "or"
 MOST_IN_PAIRS, MOST_IN_THREES = 300, 50  # conditions
 MOST_FIRST, MOST_SECOND = 40, 60  # conjunctions in "or"
+MOST_NEAR = 60  # pairs that a third condition may turn into a conjunction of "or"
 ROOM = 50e6  # bytes for the sets of pairs: with 100,000 cells, one set has 12 kB
 MOST_ODD = 4  # cells by which a hypothesis may differ from the best one and still count
 
@@ -56,19 +57,19 @@ class Fit:
         return self.forms[0][0]
 
 
-def fits(
-    atoms: Mapping[int, float], bad: int, every: int, again: Sequence[int] = (), *, is_thorough: bool = False
-) -> tuple[list[Fit], float]:
-    """Return the sets of cells that explain `bad`, the likeliest first, and the weight of "no rule".
+def fits(atoms: Mapping[int, float], bad: int, every: int, again: Sequence[int] = ()) -> tuple[list[Fit], float, int]:
+    """Return the sets of cells that explain `bad`, the likeliest first, the weight of "no rule", and the unit of both.
+
+    Weights are relative: the unit is how many outcomes the best set does not explain.
 
     `atoms` maps the cells of conditions to their weight. Each set of `again` is of cells whose outcome was seen once
-    more. With `is_thorough`, two conjunctions are tried although one is exact.
+    more.
     """
     search = _Search(atoms, bad, every, again)
     search.conjunctions()
-    if is_thorough or bad not in search.found:  # one conjunction that tells just these is simpler than two
+    if bad not in search.found:  # one conjunction that tells just these is simpler than two
         search.alternatives()
-    return search.ranked(), FLAKE * search.likelihood(0)
+    return search.ranked()
 
 
 class _Search:
@@ -84,10 +85,6 @@ class _Search:
         odd = cells ^ self.bad
         return odd.bit_count() + sum((odd & more).bit_count() for more in self.again)
 
-    def likelihood(self, cells: int) -> float:
-        """Return the likelihood of what was seen if these cells are broken, up to a constant."""
-        return float(ODDS ** self.odd(cells))
-
     def conjunctions(self) -> None:
         """Try single conditions, pairs and threes."""
         for cells, weight in self.atoms.items():
@@ -102,7 +99,7 @@ class _Search:
             self._add(a & b & c, thrice * weights[a] * weights[b] * weights[c], ((a, b, c),))
 
     def alternatives(self) -> None:
-        """Try two conjunctions of one or two conditions with "or": the second one explains what the first leaves."""
+        """Try two conjunctions with "or": the second one explains what the first leaves."""
         pool = sorted(self._pool(), key=lambda item: item[0], reverse=True)
         for _, one, weight, first in pool[:MOST_FIRST]:
             for other, more, second in self._seconds(pool, one):
@@ -126,19 +123,32 @@ class _Search:
     def _pool(self) -> Iterator[_Conjunction]:
         """Yield conjunctions that hold for failing cells and for at most one other: gain, cells, weight, parts."""
         atoms, seen = [cells for cells in self.atoms if cells & self.bad][: self.most], set[int]()
-        share = SIZES[1] / (SIZES[1] + SIZES[2])
         bad, good, weights = self.bad, self.good, self.atoms
-        singles = ((cells, share * weights[cells], (cells,)) for cells in atoms)
-        pairs = (
-            (a & b, 2 * (1 - share) * weights[a] * weights[b], (a, b)) for a, b in itertools.combinations(atoms, 2)
+        one, two, three = (
+            times * share / sum(SIZES.values()) for times, share in zip((1, 2, 6), SIZES.values(), strict=True)
         )
+        near: list[tuple[float, int, float, tuple[int, ...]]] = []
+        singles = ((cells, one * weights[cells], (cells,)) for cells in atoms)
+        pairs = ((a & b, two * weights[a] * weights[b], (a, b)) for a, b in itertools.combinations(atoms, 2))
         for cells, weight, parts in itertools.chain(singles, pairs):
             if cells in seen:
                 continue
             seen.add(cells)
+            hit = (cells & bad).bit_count()
+            if not hit:
+                continue
             wrong = (cells & good).bit_count()
-            if wrong <= 1 and (hit := (cells & bad).bit_count()):
+            if wrong <= 1:
                 yield hit - 1.5 * wrong, cells, weight, parts
+            elif hit > 1 and len(parts) > 1:
+                near.append((hit - wrong / 2, cells, weight * three / two, parts))
+        for (_, cells, weight, parts), atom in itertools.product(heapq.nlargest(MOST_NEAR, near), atoms):
+            smaller = cells & atom
+            if smaller not in seen:
+                seen.add(smaller)
+                wrong, hit = (smaller & good).bit_count(), (smaller & bad).bit_count()
+                if wrong <= 1 < hit:
+                    yield hit - 1.5 * wrong, smaller, weight * weights[atom], (*parts, atom)
 
     def _add(self, cells: int, weight: float, parts: Parts) -> None:
         if cells & self.bad:
@@ -148,14 +158,16 @@ class _Search:
             else:
                 known.append((weight, parts))
 
-    def ranked(self) -> list[Fit]:
-        """Return what was found, the likeliest first."""
+    def ranked(self) -> tuple[list[Fit], float, int]:
+        """Return what was found, the likeliest first, and the weight of "no rule"."""
         odd = {cells: self.odd(cells) for cells in self.found}
-        least = min(odd.values(), default=0)
+        none = self.odd(0)
+        least = min(odd.values(), default=none)
         made = []
         for cells, forms in self.found.items():
-            if odd[cells] <= least + MOST_ODD and (chance := float(ODDS ** odd[cells])):
+            if odd[cells] <= least + MOST_ODD:
+                chance = ODDS ** (odd[cells] - least)
                 forms.sort(key=itemgetter(0), reverse=True)
                 told = tuple((weight * chance, parts) for weight, parts in forms)
                 made.append(Fit(cells, sum(weight for weight, _ in told), told))
-        return sorted(made, key=lambda fit: -fit.weight)
+        return sorted(made, key=lambda fit: -fit.weight), FLAKE * ODDS ** float(none - least), least

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from venvgrid.analysis.search.ground import Ground
 
 MOST_FORMS = 3000  # of rules on the worlds that ran
-MOST_MEMBERS = {1: 1000, 2: 12, 3: 6, 4: 4}  # conditions that are alike there, by the number of conditions of the rule
+MOST_MEMBERS = {
+    1: 1000,
+    2: 12,
+    3: 6,
+    4: 4,
+    5: 3,
+    6: 2,
+}  # conditions that are alike there, by the number of conditions of the rule
 LEAST = 1e-7  # share of a form
 
 
@@ -80,8 +87,8 @@ def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
         classes.setdefault(cells & seen, []).append((chance, cells))
     for members in classes.values():
         members.sort(reverse=True)
-    fits, null = posterior.fits(weights, bad, seen, again)
-    null = _flaky(ground, null)
+    fits, null, odd = posterior.fits(weights, bad, seen, again)
+    null = _flaky(ground, null, odd)
     whole = null + sum(fit.weight for fit in fits)
     made: dict[int, tuple[float, float, posterior.Parts]] = {}
     for weight, parts in _spread(fits, classes, whole):
@@ -95,16 +102,17 @@ def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
     return Belief(hypotheses=tuple(hypotheses), flaky=null / whole, bad=bad, seen=seen, found=found)
 
 
-def _flaky(ground: Ground, null: float) -> float:
+def _flaky(ground: Ground, null: float, odd: int) -> float:
     """Return the weight of "no rule": a rare accident, or a test that fails at any rate everywhere.
 
-    Worlds that passed and failed speak for it: to a rule they are accidents.
+    Worlds that passed and failed speak for it: to a rule they are accidents, as are those `odd` ones that the best does
+    not fit.
     """
     bad = sum(tally.bad for tally in ground.tallies.values())
     runs = sum(tally.runs for tally in ground.tallies.values())
     mixed = sum(min(tally.bad, tally.good) for tally in ground.tallies.values())
     rate = math.lgamma(bad + 1) + math.lgamma(runs - bad + 1) - math.lgamma(runs + 2)
-    expected = runs * math.log(1 - posterior.NOISE) + mixed * math.log(posterior.ODDS)
+    expected = runs * math.log(1 - posterior.NOISE) + (mixed + odd) * math.log(posterior.ODDS)
     return (null + posterior.FLAKE * math.exp(min(rate - expected, 50.0))) / 2
 
 

@@ -1,8 +1,8 @@
 """Which probes to run next: those that split what is believed, then those that would refute the likeliest rule. Pure.
 
 A probe's information is the entropy of its outcome, less the noise. Probes that run at once are chosen one after the
-other, each for what it adds to those before. A refuting probe lies inside the rule, and breaks as many conditions as
-possible that hold in every known failure: each of these may be a part of the cause that the rule omits.
+other, each for what it adds to those before. A refuting probe lies inside the rule, far from every known failure, and
+breaks conditions that hold in all of them: each of these may be a part of the cause that the rule omits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 UNIT = 1 << 20  # weights are summed as integers
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
-MOST_ALIKE = 3  # conditions that no world tells apart, that count in a distance
+MOST_FAILURES, MOST_FAR = 16, 10**9  # that a world is far from; more than any distance
 SHORTLIST = 150  # worlds that are tried as companions of a first probe
 MOST_TIES = 300  # pairs of worlds
 MOST_GROUPS = 16  # outcomes of the probes before, that a further one is chosen for
@@ -148,40 +148,68 @@ def doubts(belief: Belief, worlds: Sequence[int]) -> list[float]:
     return [total / UNIT for total in sums.of(worlds)]
 
 
-def refuting(belief: Belief, open_: int, most: int, likely: Likely) -> list[int]:
-    """Return at most `most` open worlds inside the likeliest rule, each the farthest from all failures before it."""
+def refuting(belief: Belief, open_: int, most: int, likely: Likely, turn: int = 0) -> list[int]:
+    """Return at most `most` open worlds that could refute the likeliest rule.
+
+    In turn, from `turn` on: the world inside the rule that is the farthest from all failures, and the world anywhere on
+    which most of the other rules disagree with it.
+    """
     best, failures, chosen = belief.hypotheses[0], belief.bad, list[int]()
-    while len(chosen) < most:
-        found = [
-            place for part in best.parts if (place := _farthest(belief, best.parts, part, open_, failures, likely))
-        ]
-        if not found:
+    for place in range(turn, turn + most):
+        number = _doubted(belief, open_, likely) if place % 2 else None
+        if number is None:
+            found = [it for part in best.parts if (it := _farthest(belief, best.parts, part, open_, failures, likely))]
+            number = max(found)[1] if found else None
+        if number is None:
             break
-        number = max(found)[1]
         chosen.append(number)
-        failures |= 1 << number  # expected
+        failures |= best.cells & 1 << number  # expected
         open_ &= ~(1 << number)
     return chosen
+
+
+def _doubted(belief: Belief, open_: int, likely: Likely) -> int | None:
+    worlds = numbers(open_)
+    doubted = [doubt * likely(number) for doubt, number in zip(doubts(belief, worlds), worlds, strict=True)]
+    place = max(range(len(worlds)), key=lambda at: (doubted[at], -worlds[at]), default=0)
+    return worlds[place] if worlds and doubted[place] > 0 else None
 
 
 def _farthest(
     belief: Belief, parts: Parts, part: tuple[int, ...], open_: int, failures: int, likely: Likely
 ) -> tuple[float, int] | None:
-    """Return the open world of a part that breaks most of the conditions which all its failures meet, and how many."""
+    """Return how far the farthest open world of a part is from its failures, and this world."""
     others = union(common(other) for other in parts if other != part)
     inside = common(part) & ~others
     known = failures & inside or failures & common(part)
     there = open_ & inside
     if not there or not known:
         return None
-    sums = Sums()
-    for cells, alike in belief.found.items():
-        if not known & ~cells and there & ~cells:
-            sums.add(there & ~cells, 1 + min(MOST_ALIKE, len(alike)))
-    numbers = [number for number, digit in enumerate(f"{there:b}"[::-1]) if digit == "1"]
-    distances = [far * likely(number) for far, number in zip(sums.of(numbers), numbers, strict=True)]
-    place = max(range(len(numbers)), key=lambda at: (distances[at], -numbers[at]))
-    return (distances[place], numbers[place]) if distances[place] > 0 else None
+    worlds = numbers(there)
+    kept, nearest = Sums(), [MOST_FAR] * len(worlds)
+    for cells in belief.found:
+        if not known & ~cells:
+            kept.add(there & ~cells, 1)
+    for failure in spread(numbers(known), MOST_FAILURES):
+        sums = Sums()
+        for cells in belief.found:
+            sums.add(there & ~cells if cells >> failure & 1 else there & cells, 1)
+        nearest = list(map(min, nearest, sums.of(worlds)))
+    distances = [
+        (near + shared) * likely(number) for near, shared, number in zip(nearest, kept.of(worlds), worlds, strict=True)
+    ]
+    place = max(range(len(worlds)), key=lambda at: (distances[at], -worlds[at]))
+    return (distances[place], worlds[place]) if distances[place] > 0 else None
+
+
+def numbers(cells: int) -> list[int]:
+    """Return the worlds that these bits stand for."""
+    return [number for number, digit in enumerate(f"{cells:b}"[::-1]) if digit == "1"]
+
+
+def spread(items: Sequence[int], most: int) -> list[int]:
+    """Return at most `most` items, evenly chosen."""
+    return [items[place * len(items) // most] for place in range(most)] if len(items) > most else list(items)
 
 
 def nearest_pair(

@@ -30,7 +30,9 @@ LEAST_BITS = 0.03  # that a probe must tell
 REFUTING = 3  # probes that fail to refute a rule before it is certain
 THRICE = 3  # runs of each side of a proof
 TWICE = 2  # runs of an end
-LEAST_DOUBT = 0.002  # chance that a world is an accident and the rule is wrong
+LEAST_DOUBT = 0.0005  # chance that a world is an accident and the rule is wrong
+MOST_DOUBTED = 4  # of these that are run again
+REPEAT = 0.5  # worth of a repeat, of that of a new world
 RESERVE = 2  # probes for the proof
 
 
@@ -86,7 +88,7 @@ class _Search:
     def __init__(self, ground: Ground, at_once: int, budget: int, through: Sequence[str], refuting: int) -> None:
         self.ground, self.at_once, self.budget = ground, max(1, at_once), budget
         self.through, self.refuting = through, refuting
-        self.probes = self.repeats = self.unrefuted = 0
+        self.probes = self.repeats = self.unrefuted = self.doubts = 0
         self.pair: tuple[int, int] | None = None  # the proof, once it was to be confirmed
         self.belief = believe(ground, through)
         self.rule = self.belief.best.cells if self.belief.best else 0
@@ -165,28 +167,32 @@ class _Search:
             return self.confirming()
         if best.chance < SURE:
             return self.splitting()
-        odd = [number for number in told.numbers(self.belief.odd) if self.ground.tallies[number].runs < THRICE]
-        odd = (odd or self.doubted())[: self.at_once]
-        again = [self.again(number, Purpose.AGAIN, 1) for number in odd]
+        odd = [number for number in choice.numbers(self.belief.odd) if self.ground.tallies[number].runs < THRICE]
+        if not odd:
+            odd = self.doubted()
+            self.doubts += len(odd)
+        again = [self.again(number, Purpose.AGAIN, 1) for number in odd[: self.at_once]]
         return again + self.falsifying(self.at_once - len(again)) or self.confirming()
 
     def falsifying(self, most: int) -> list[Probe]:
         """Return probes that could refute the rule, as many as it still has to stand."""
         most = min(most, self.refuting - self.unrefuted)
-        chosen = choice.refuting(self.belief, self.ground.open, most, self.ground.likely_to_run)
+        chosen = choice.refuting(self.belief, self.ground.open, most, self.ground.likely_to_run, self.unrefuted)
         return [Probe(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
 
     def doubted(self) -> list[int]:
         """Return the worlds that ran once and on which the rule rests: without them, others would be as likely."""
         once = [number for number, tally in self.ground.tallies.items() if tally.runs == 1]
         doubts = zip(choice.doubts(self.belief, once), once, strict=True)
-        return [number for doubt, number in sorted(doubts, reverse=True) if doubt > LEAST_DOUBT]
+        left = MOST_DOUBTED - self.doubts
+        found = [number for doubt, number in sorted(doubts, reverse=True) if doubt > LEAST_DOUBT]
+        return found[: min(left, self.at_once)]
 
     def splitting(self) -> list[Probe]:
         """Return the probes that tell most together."""
-        worlds = told.numbers(self.ground.open)
+        worlds = choice.numbers(self.ground.open)
         once = [number for number, tally in self.ground.tallies.items() if tally.runs < THRICE]
-        chosen = choice.split(self.belief, [*worlds, *once], self.at_once, self.ground.likely_to_run)
+        chosen = choice.split(self.belief, [*worlds, *once], self.at_once, self.worth)
         return [
             self.again(number, Purpose.AGAIN, 1)
             if number in self.ground.tallies
@@ -194,6 +200,10 @@ class _Search:
             for number, gain in chosen
             if gain > LEAST_BITS
         ]
+
+    def worth(self, number: int) -> float:
+        """Return what a world is worth: a repeat shows a world that is known, a swap may not resolve."""
+        return REPEAT if number in self.ground.tallies else self.ground.likely_to_run(number)
 
     def proof(self) -> tuple[int, int] | None:
         """Return the failing and the passing world that differ least, on both sides of the rule."""
@@ -212,7 +222,7 @@ class _Search:
 
     def steady(self, cells: int) -> list[int]:
         """Return the worlds whose outcome was always the same; all of these if there are none."""
-        every = told.numbers(cells)
+        every = choice.numbers(cells)
         return [number for number in every if not self.ground.tallies[number].is_mixed] or every
 
     def confirming(self) -> list[Probe]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis.rules import evidence
 from venvgrid.analysis.rules.explanation import Explanation, Rival
+from venvgrid.analysis.search import choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from venvgrid.analysis.rules.posterior import Parts
     from venvgrid.analysis.search.belief import Belief
     from venvgrid.analysis.search.ground import Ground
-
-
-def numbers(cells: int) -> list[int]:
-    """Return the worlds that these bits stand for."""
-    return [number for number, digit in enumerate(f"{cells:b}"[::-1]) if digit == "1"]
 
 
 def explanation(ground: Ground, belief: Belief, through: Sequence[str]) -> Explanation:
@@ -41,7 +37,7 @@ def explanation(ground: Ground, belief: Belief, through: Sequence[str]) -> Expla
         meeting=inside.bit_count(),
         others=(seen & ~best.cells).bit_count(),
         outside=(bad & ~best.cells).bit_count(),
-        odd=tuple(ground.worlds[number].name for number in numbers(belief.odd)),
+        odd=tuple(ground.worlds[number].name for number in choice.numbers(belief.odd)),
         alternatives=tuple(others),
         more=max(0, math.prod(len(belief.found[cells]) for part in best.parts for cells in part) - 1 - len(others)),
         blamed=tuple(item.subject for rule in (first, *more) for item in rule if item.subject in through),
