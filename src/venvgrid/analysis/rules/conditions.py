@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from venvgrid.model import CellResult
 
 ABSENT = "absent"
+MOST_CODES = 256  # values that one byte tells apart
 _PYTHON = re.compile(r"(?:cpython|pypy|graalpy)?-?(\d+\.\d+(?:\.\d+)?(?:(?:a|b|rc)\d+)?)t?")
 
 
@@ -47,9 +48,14 @@ def conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
     axes = dict.fromkeys(name for cell in cells for name in cell.axes)
     own = {normalise(name) for name in axes if AxisKind.of_axis(name) is AxisKind.DEPENDENCY}
     yield from on_axes(cells)
-    for name in sorted({name for cell in cells for name in cell.packages}):
-        values = [cell.packages.get(name, "") for cell in cells]
-        made = functools.partial(Condition, subject=normalise(name), is_axis=normalise(name) in own)
+    for name in sorted(set[str]().union(*(cell.packages for cell in cells))):
+        yield from on_package(name, [cell.packages.get(name, "") for cell in cells], is_axis=normalise(name) in own)
+
+
+def on_package(name: str, values: Sequence[str], *, is_axis: bool) -> Iterator[Condition]:
+    """Yield the conditions on the resolved versions of a distribution; "" stands for a cell without it."""
+    if len(set(values)) > 1:
+        made = functools.partial(Condition, subject=normalise(name), is_axis=is_axis)
         yield from _on_presence(name, values, made, "")
         yield from _on_versions(name, values, made, _version, each=True)
 
@@ -90,6 +96,11 @@ def _equal(name: str, value: str) -> str:
 
 def _masks(values: Sequence[str]) -> dict[str, int]:
     """Map each value to the cells that have it, one bit a cell."""
+    codes = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    if len(codes) <= MOST_CODES:  # one byte a cell, and each value's digits from a translation: ten times as fast
+        row = bytes(map(codes.__getitem__, reversed(values)))
+        zeros = b"0" * MOST_CODES
+        return {value: int(row.translate(zeros[:code] + b"1" + zeros[code + 1 :]), 2) for value, code in codes.items()}
     numbers: dict[str, list[int]] = {}
     for number, value in enumerate(values):
         numbers.setdefault(value, []).append(number)

@@ -85,11 +85,11 @@ class _Explaining:
     ) -> None:
         self.cells, self.bad, self.every = cells, bad, (1 << len(cells)) - 1
         self.blame = {name: place for place, name in enumerate(through)}
-        self.found = _best_of_each(known, self.blame)
+        self.found = best_of_each(known, self.blame)
         self.atoms: dict[int, float] = {}
         for condition in known:
-            self.atoms[condition.cells] = self.atoms.get(condition.cells, 0.0) + self._weight(condition)
-        self.fits, self.null = posterior.fits(self.atoms, bad, self.every, again)
+            self.atoms[condition.cells] = self.atoms.get(condition.cells, 0.0) + weight(condition)
+        self.fits, self.null, _ = posterior.fits(self.atoms, bad, self.every, (again,))
         self.total = self.null + sum(fit.weight for fit in self.fits)
 
     def explanation(self) -> Explanation:
@@ -121,9 +121,6 @@ class _Explaining:
             apart=apart.cell(self.cells, self._weighted()),
         )
 
-    def _weight(self, condition: Condition) -> float:
-        return WEIGHT[condition.cost] * (OF_AXIS if condition.is_axis else 1.0)
-
     def _confidence(self, best: Fit, told: Sequence[Condition]) -> float:
         """Return the chance of a rule. If cells are missing in the grid, what coincides here may differ there."""
         if self._is_full():
@@ -134,7 +131,7 @@ class _Explaining:
         return best.best * share / self.total
 
     def _chance(self, condition: Condition) -> float:
-        return self._weight(condition) * (OF_BLAMED if condition.subject in self.blame else 1.0)
+        return weight(condition) * (OF_BLAMED if condition.subject in self.blame else 1.0)
 
     def _is_full(self) -> bool:
         names = dict.fromkeys(name for cell in self.cells for name in cell.axes)
@@ -144,7 +141,7 @@ class _Explaining:
     def _rivals(self) -> Iterator[Rival]:
         for fit in self.fits[1 : 1 + MAX_RIVALS]:
             if fit.weight >= MIN_RIVAL * self.total:
-                rules = _sorted(_ordered([self.found[cells][0] for cells in part]) for part in fit.parts)
+                rules = in_order(ordered([self.found[cells][0] for cells in part]) for part in fit.parts)
                 yield Rival(rules=rules, chance=fit.weight / self.total)
 
     def _weighted(self) -> Iterator[apart.Weighted]:
@@ -163,7 +160,7 @@ class _Explaining:
     ) -> tuple[tuple[Condition, ...], tuple[Condition, ...], tuple[tuple[Condition, ...], ...], int]:
         """Return the rule for the cells of a fit, its second conjunction, the alternatives, and how many more."""
         if len(best.parts) > 1:
-            one, two = _sorted(_ordered([self.found[cells][0] for cells in part]) for part in best.parts)
+            one, two = in_order(ordered([self.found[cells][0] for cells in part]) for part in best.parts)
             return one, two, (), math.prod(len(self.found[cells]) for part in best.parts for cells in part) - 1
         around = {cells: alike for cells, alike in self.found.items() if cells & best.cells == best.cells}
         for size in range(1, len(best.parts[0])):
@@ -177,9 +174,9 @@ class _Explaining:
         every.sort(key=functools.partial(_rule_cost, blame=self.blame))
         first, *others = every
         others.sort(key=lambda rule: not any(map(is_test_tool, rule)))  # these are never cut off
-        kept = tuple(map(_ordered, others[:MAX_ALTERNATIVES]))
+        kept = tuple(map(ordered, others[:MAX_ALTERNATIVES]))
         total = sum(math.prod(len(self.found[cells]) for cells in parts) for parts in chosen)
-        return _ordered(first), (), kept, max(0, total - 1 - len(kept))
+        return ordered(first), (), kept, max(0, total - 1 - len(kept))
 
     def _some(self, cells: int, parts: Sequence[int]) -> list[Condition]:
         best, *rest = self.found[cells]
@@ -190,7 +187,13 @@ class _Explaining:
 Found = dict[int, list["Condition"]]  # set of cells → conditions that exactly these cells meet, best first
 
 
-def _best_of_each(every: Iterable[Condition], blame: Mapping[str, int]) -> Found:
+def weight(condition: Condition) -> float:
+    """Return the weight of a condition in the prior."""
+    return WEIGHT[condition.cost] * (OF_AXIS if condition.is_axis else 1.0)
+
+
+def best_of_each(every: Iterable[Condition], blame: Mapping[str, int]) -> Found:
+    """Return the conditions by their cells, the best first, of each subject the simplest one."""
     # Conditions with equal cells are interchangeable: rules combine sets of cells. The simplest of a subject stays.
     found: Found = {}
     for condition in every:
@@ -233,11 +236,13 @@ def _rule_cost(rule: tuple[Condition, ...], blame: Mapping[str, int]) -> tuple[i
     return likeliest, other, sum(condition.cost for condition in rule), named
 
 
-def _ordered(rule: Iterable[Condition]) -> tuple[Condition, ...]:
+def ordered(rule: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Return a conjunction in the order of its text, Python first."""
     return tuple(sorted(rule, key=_place))
 
 
-def _sorted(rules: Iterable[tuple[Condition, ...]]) -> tuple[tuple[Condition, ...], ...]:
+def in_order(rules: Iterable[tuple[Condition, ...]]) -> tuple[tuple[Condition, ...], ...]:
+    """Return conjunctions in the order of their text."""
     return tuple(sorted(rules, key=lambda rule: tuple(map(_place, rule))))
 
 

@@ -14,12 +14,14 @@ import heapq
 import itertools
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Parts = tuple[tuple[int, ...], ...]  # conjunctions, each of sets of cells
+_Conjunction = tuple[float, int, float, tuple[int, ...]]  # gain, cells, weight, parts
 
 NOISE = 0.01  # chance that a cell fails or passes though its versions say otherwise
 ODDS = NOISE / (1 - NOISE)
@@ -28,47 +30,60 @@ SIZES = {1: 0.45, 2: 0.2, 3: 0.1}  # prior of one conjunction, by the number of 
 TWO = 0.05  # prior of two conjunctions with "or"
 MOST_IN_PAIRS, MOST_IN_THREES = 300, 50  # conditions
 MOST_FIRST, MOST_SECOND = 40, 60  # conjunctions in "or"
+MOST_NEAR = 60  # pairs that a third condition may turn into a conjunction of "or"
 ROOM = 50e6  # bytes for the sets of pairs: with 100,000 cells, one set has 12 kB
 MOST_ODD = 4  # cells by which a hypothesis may differ from the best one and still count
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A set of cells that may be those which a fault breaks. `weight` is not normalised; `best` is its likeliest form.
+    """A set of cells that may be those which a fault breaks. `weight` is not normalised, and the sum of its forms.
 
-    `parts` is that form: one or two conjunctions, each of the cells of its conditions.
+    Each form is its weight, and one or two conjunctions, each of the cells of its conditions; the likeliest is first.
     """
 
     cells: int
-    parts: Parts
     weight: float
-    best: float
+    forms: tuple[tuple[float, Parts], ...]
+
+    @property
+    def parts(self) -> Parts:
+        """The likeliest form."""
+        return self.forms[0][1]
+
+    @property
+    def best(self) -> float:
+        """The weight of the likeliest form."""
+        return self.forms[0][0]
 
 
-def fits(atoms: Mapping[int, float], bad: int, every: int, again: int = 0) -> tuple[list[Fit], float]:
-    """Return the sets of cells that explain `bad`, the likeliest first, and the weight of "no rule".
+def fits(atoms: Mapping[int, float], bad: int, every: int, again: Sequence[int] = ()) -> tuple[list[Fit], float, int]:
+    """Return the sets of cells that explain `bad`, the likeliest first, the weight of "no rule", and the unit of both.
 
-    `atoms` maps the cells of conditions to their weight. The cells in `again` failed more than once.
+    Weights are relative: the unit is how many outcomes the best set does not explain.
+
+    `atoms` maps the cells of conditions to their weight. Each set of `again` is of cells whose outcome was seen once
+    more.
     """
     search = _Search(atoms, bad, every, again)
     search.conjunctions()
     if bad not in search.found:  # one conjunction that tells just these is simpler than two
         search.alternatives()
-    return search.ranked(), FLAKE * search.likelihood(0)
+    return search.ranked()
 
 
 class _Search:
-    def __init__(self, atoms: Mapping[int, float], bad: int, every: int, again: int) -> None:
+    def __init__(self, atoms: Mapping[int, float], bad: int, every: int, again: Sequence[int]) -> None:
         whole = sum(atoms.values())
         self.atoms = {cells: weight / whole for cells, weight in atoms.items() if cells and cells != every}
         self.bad, self.good, self.again = bad, every & ~bad, again
         self.most = math.isqrt(int(2 * ROOM / (every.bit_length() / 8 + 1)))  # conditions in pairs
-        self.found: dict[int, tuple[float, float, Parts]] = {}
+        self.found: dict[int, list[tuple[float, Parts]]] = {}
 
-    def likelihood(self, cells: int) -> float:
-        """Return the likelihood of what was seen if these cells are broken, up to a constant."""
+    def odd(self, cells: int) -> int:
+        """Return how often the outcome of a cell was not as these cells say."""
         odd = cells ^ self.bad
-        return float(ODDS ** (odd.bit_count() + (odd & self.again).bit_count()))
+        return odd.bit_count() + sum((odd & more).bit_count() for more in self.again)
 
     def conjunctions(self) -> None:
         """Try single conditions, pairs and threes."""
@@ -84,42 +99,75 @@ class _Search:
             self._add(a & b & c, thrice * weights[a] * weights[b] * weights[c], ((a, b, c),))
 
     def alternatives(self) -> None:
-        """Try two conjunctions of one or two conditions with "or": the second one explains what the first leaves."""
+        """Try two conjunctions with "or": the second one explains what the first leaves."""
         pool = sorted(self._pool(), key=lambda item: item[0], reverse=True)
         for _, one, weight, first in pool[:MOST_FIRST]:
-            left = self.bad & ~one
-            rest = ((gain - (cells & self.bad & ~left).bit_count(), cells, w, p) for gain, cells, w, p in pool)
-            for _, other, more, second in heapq.nlargest(
-                MOST_SECOND, (item for item in rest if item[1] & left), key=lambda item: item[0]
-            ):
+            for other, more, second in self._seconds(pool, one):
                 self._add(one | other, 2 * TWO * weight * more, (first, second))
 
-    def _pool(self) -> Iterator[tuple[float, int, float, tuple[int, ...]]]:
+    def _seconds(self, pool: Sequence[_Conjunction], one: int) -> Iterator[tuple[int, float, tuple[int, ...]]]:
+        """Yield the conjunctions that explain most of what `one` leaves; `pool` is ordered by gain."""
+        left, taken = self.bad & ~one, self.bad & one
+        best: list[tuple[float, int]] = []
+        for place, (gain, cells, _, _) in enumerate(pool):
+            if len(best) == MOST_SECOND and gain <= best[0][0]:
+                break  # the others gain less
+            if cells & left:
+                item = (gain - (cells & taken).bit_count(), -place)
+                if len(best) < MOST_SECOND:
+                    heapq.heappush(best, item)
+                else:
+                    heapq.heappushpop(best, item)
+        yield from (pool[-place][1:] for _, place in sorted(best, reverse=True))
+
+    def _pool(self) -> Iterator[_Conjunction]:
         """Yield conjunctions that hold for failing cells and for at most one other: gain, cells, weight, parts."""
         atoms, seen = [cells for cells in self.atoms if cells & self.bad][: self.most], set[int]()
-        share = SIZES[1] / (SIZES[1] + SIZES[2])
-        singles = ((cells, share * self.atoms[cells], (cells,)) for cells in atoms)
-        pairs = (
-            (a & b, 2 * (1 - share) * self.atoms[a] * self.atoms[b], (a, b))
-            for a, b in itertools.combinations(atoms, 2)
+        bad, good, weights = self.bad, self.good, self.atoms
+        one, two, three = (
+            times * share / sum(SIZES.values()) for times, share in zip((1, 2, 6), SIZES.values(), strict=True)
         )
+        near: list[tuple[float, int, float, tuple[int, ...]]] = []
+        singles = ((cells, one * weights[cells], (cells,)) for cells in atoms)
+        pairs = ((a & b, two * weights[a] * weights[b], (a, b)) for a, b in itertools.combinations(atoms, 2))
         for cells, weight, parts in itertools.chain(singles, pairs):
-            hit, wrong = (cells & self.bad).bit_count(), (cells & self.good).bit_count()
-            if hit and wrong <= 1 and cells not in seen:
-                seen.add(cells)
+            if cells in seen:
+                continue
+            seen.add(cells)
+            hit = (cells & bad).bit_count()
+            if not hit:
+                continue
+            wrong = (cells & good).bit_count()
+            if wrong <= 1:
                 yield hit - 1.5 * wrong, cells, weight, parts
+            elif hit > 1 and len(parts) > 1:
+                near.append((hit - wrong / 2, cells, weight * three / two, parts))
+        for (_, cells, weight, parts), atom in itertools.product(heapq.nlargest(MOST_NEAR, near), atoms):
+            smaller = cells & atom
+            if smaller not in seen:
+                seen.add(smaller)
+                wrong, hit = (smaller & good).bit_count(), (smaller & bad).bit_count()
+                if wrong <= 1 < hit:
+                    yield hit - 1.5 * wrong, smaller, weight * weights[atom], (*parts, atom)
 
     def _add(self, cells: int, weight: float, parts: Parts) -> None:
         if cells & self.bad:
-            total, best, kept = self.found.get(cells, (0.0, 0.0, ()))
-            self.found[cells] = (total + weight, max(best, weight), parts if weight > best else kept)
+            known = self.found.get(cells)
+            if known is None:
+                self.found[cells] = [(weight, parts)]
+            else:
+                known.append((weight, parts))
 
-    def ranked(self) -> list[Fit]:
-        """Return what was found, the likeliest first."""
-        least = min(((cells ^ self.bad).bit_count() for cells in self.found), default=0)
-        made = [
-            Fit(cells, parts, total * chance, best * chance)
-            for cells, (total, best, parts) in self.found.items()
-            if (cells ^ self.bad).bit_count() <= least + MOST_ODD and (chance := self.likelihood(cells))
-        ]
-        return sorted(made, key=lambda fit: -fit.weight)
+    def ranked(self) -> tuple[list[Fit], float, int]:
+        """Return what was found, the likeliest first, and the weight of "no rule"."""
+        odd = {cells: self.odd(cells) for cells in self.found}
+        none = self.odd(0)
+        least = min(odd.values(), default=none)
+        made = []
+        for cells, forms in self.found.items():
+            if odd[cells] <= least + MOST_ODD:
+                chance = ODDS ** (odd[cells] - least)
+                forms.sort(key=itemgetter(0), reverse=True)
+                told = tuple((weight * chance, parts) for weight, parts in forms)
+                made.append(Fit(cells, sum(weight for weight, _ in told), told))
+        return sorted(made, key=lambda fit: -fit.weight), FLAKE * ODDS ** float(none - least), least

@@ -31,7 +31,8 @@ class Verdict(StrEnum):
 class Observation:
     """What a probe showed. `packages` are the versions that were really installed; `reason` is why it is unknown.
 
-    `runs` and `bad_runs` count how often its tests ran, and how often they failed with the signature.
+    `runs` and `bad_runs` count how often its tests ran, and how often they failed with the signature. BAD without
+    `bad_runs` failed each time.
     """
 
     verdict: Verdict

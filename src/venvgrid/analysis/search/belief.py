@@ -1,0 +1,131 @@
+"""What is believed about a cause after some observations: rules over all worlds, each with its chance. Pure.
+
+The posterior (`analysis.rules.posterior`) works on the worlds that ran. Conditions that are alike there may differ in
+those that can be tried. So each form of a rule is spread over its conditions; rules that agree on all worlds are one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis.rules import conditions, evidence, posterior
+from venvgrid.analysis.search.ground import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from venvgrid.analysis.rules.conditions import Condition
+    from venvgrid.analysis.search.ground import Ground
+
+MOST_FORMS = 3000  # of rules on the worlds that ran
+MOST_MEMBERS = {
+    1: 1000,
+    2: 12,
+    3: 6,
+    4: 4,
+    5: 3,
+    6: 2,
+}  # conditions that are alike there, by the number of conditions of the rule
+LEAST = 1e-7  # share of a form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """A set of worlds that a fault may break, its chance, and its likeliest rule: conjunctions of sets of worlds."""
+
+    cells: int
+    chance: float
+    parts: posterior.Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belief:
+    """The hypotheses, the likeliest first, and the chance that no rule holds: the failure is flaky.
+
+    `bad` and `seen` are worlds as bits; `found` maps the worlds of conditions to these conditions, the best first.
+    """
+
+    hypotheses: tuple[Hypothesis, ...]
+    flaky: float
+    bad: int
+    seen: int
+    found: Mapping[int, Sequence[Condition]]
+
+    @property
+    def best(self) -> Hypothesis | None:
+        """The likeliest hypothesis."""
+        return self.hypotheses[0] if self.hypotheses else None
+
+    @property
+    def odd(self) -> int:
+        """The worlds that the likeliest rule does not fit."""
+        return (self.best.cells & self.seen) ^ self.bad if self.best else 0
+
+
+def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
+    """Return what to believe; `through` are distributions that the failure names, the likeliest first."""
+    tallies = ground.tallies
+    seen = ground.those(number for number, tally in tallies.items() if tally.net)
+    bad = ground.those(number for number, tally in tallies.items() if tally.net > 0)
+    again = [
+        ground.those(number for number, tally in tallies.items() if abs(tally.net) > level)
+        for level in range(1, LEVELS)
+    ]
+    blame = {name: place for place, name in enumerate(through)}
+    found = evidence.best_of_each(ground.conditions(), blame)
+    classes: dict[int, list[tuple[float, int]]] = {}
+    weights: dict[int, float] = {}
+    for cells, alike in found.items():
+        weight = sum(map(evidence.weight, alike))
+        chance = sum(evidence.weight(item) * (evidence.OF_BLAMED if item.subject in blame else 1) for item in alike)
+        weights[cells & seen] = weights.get(cells & seen, 0.0) + weight
+        classes.setdefault(cells & seen, []).append((chance, cells))
+    for members in classes.values():
+        members.sort(reverse=True)
+    fits, null, odd = posterior.fits(weights, bad, seen, again)
+    null = _flaky(ground, null, odd)
+    whole = null + sum(fit.weight for fit in fits)
+    made: dict[int, tuple[float, float, posterior.Parts]] = {}
+    for weight, parts in _spread(fits, classes, whole):
+        cells = conditions.union(map(conditions.common, parts))
+        total, best, kept = made.get(cells, (0.0, 0.0, ()))
+        made[cells] = (total + weight, max(best, weight), parts if weight > best else kept)
+    hypotheses = [
+        Hypothesis(cells=cells, chance=total / whole, parts=parts) for cells, (total, _, parts) in made.items()
+    ]
+    hypotheses.sort(key=lambda item: (-item.chance, item.cells))
+    return Belief(hypotheses=tuple(hypotheses), flaky=null / whole, bad=bad, seen=seen, found=found)
+
+
+def _flaky(ground: Ground, null: float, odd: int) -> float:
+    """Return the weight of "no rule": a rare accident, or a test that fails at any rate everywhere.
+
+    Worlds that passed and failed speak for it: to a rule they are accidents, as are those `odd` ones that the best does
+    not fit.
+    """
+    bad = sum(tally.bad for tally in ground.tallies.values())
+    runs = sum(tally.runs for tally in ground.tallies.values())
+    mixed = sum(min(tally.bad, tally.good) for tally in ground.tallies.values())
+    rate = math.lgamma(bad + 1) + math.lgamma(runs - bad + 1) - math.lgamma(runs + 2)
+    expected = runs * math.log(1 - posterior.NOISE) + (mixed + odd) * math.log(posterior.ODDS)
+    return (null + posterior.FLAKE * math.exp(min(rate - expected, 50.0))) / 2
+
+
+def _spread(
+    fits: Sequence[posterior.Fit], classes: Mapping[int, Sequence[tuple[float, int]]], whole: float
+) -> Iterator[tuple[float, posterior.Parts]]:
+    """Yield rules over all worlds for the likeliest forms of the fits, each with its weight."""
+    every = (form for fit in fits for form in fit.forms if form[0] > LEAST * whole)
+    for weight, parts in heapq.nlargest(MOST_FORMS, every, key=itemgetter(0)):
+        size = sum(map(len, parts))
+        members = [classes[cells][: MOST_MEMBERS[size]] for part in parts for cells in part]
+        shares = math.prod(sum(chance for chance, _ in alike) for alike in members)
+        for chosen in itertools.product(*members):
+            rest = iter([cells for _, cells in chosen])
+            share = math.prod(chance for chance, _ in chosen) / shares
+            yield weight * share, tuple(tuple(itertools.islice(rest, len(part))) for part in parts)
