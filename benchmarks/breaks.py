@@ -120,9 +120,7 @@ CASES = {
     ),
     "black": Case(
         "black==22.1.0",
-        "import click.testing, black\n"
-        "    assert click.testing.CliRunner().invoke(black.patched_main, ['--version']).exit_code == 0\n"
-        "    black.patch_click()\n    from click import _unicodefun",
+        "import black\n    black.patch_click()",
         "2022-03-01",
         ("click 8.1.0",),
         python="3.9",

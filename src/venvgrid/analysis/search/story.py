@@ -47,6 +47,7 @@ class Effort:
 class Story:
     """What broke a cell. `problem` is why that cannot be told, or not wholly; "" if it is proven.
 
+    `rule` tells which cells have the failure, in lines, with its chance; it `is_certain` if probes failed to refute it.
     `untested` maps distributions that a culprit's good release holds back to the version that the red world has.
     """
 
@@ -55,6 +56,9 @@ class Story:
     green: Ending | None = None
     red: Ending | None = None
     findings: tuple[Finding, ...] = ()
+    rule: tuple[str, ...] = ()
+    confidence: float = 0.0
+    is_certain: bool = False
     problem: str = ""
     untested: Mapping[str, str] = field(default_factory=dict)
     sources: str = ""  # a command for a shell that gets the sources of the project
@@ -64,4 +68,4 @@ class Story:
     @property
     def is_proven(self) -> bool:
         """Whether each failure has its culprit, and the red world without them passes."""
-        return bool(self.findings) and not self.problem
+        return (bool(self.findings) or self.is_certain) and not self.problem

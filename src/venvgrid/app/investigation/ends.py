@@ -10,7 +10,7 @@ Both are worlds of one cell, but for a green cell of the same run.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,15 +20,14 @@ from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.neighbours import Neighbours
 from venvgrid.analysis.search.culprits import GREEN, RED
 from venvgrid.analysis.search.protocol import Probe, Verdict
-from venvgrid.app.investigation.prober import Prober
+from venvgrid.app.investigation.prober import Prober, distributions
 from venvgrid.app.investigation.target import Target
-from venvgrid.app.investigation.why import Investigation
 from venvgrid.app.plan import by_platform, make_plan
 from venvgrid.app.request import runnable
 from venvgrid.app.run import load, trial
 from venvgrid.config.axis_values import as_of
 from venvgrid.config.values import BadValueError
-from venvgrid.model import Distribution, LockEntry, NothingToRunError, UsageError
+from venvgrid.model import LockEntry, NothingToRunError, UsageError
 from venvgrid.planning import expansion
 from venvgrid.processes import runner
 from venvgrid.resolving import changed_cells, lockfile
@@ -119,46 +118,48 @@ def make_red(context: RunContext) -> Red:
     raise NothingToRunError("no cell is red: there is nothing to explain")
 
 
-def investigation(context: RunContext, cell: Cell, red: Red, report: Report | None, *, good: str) -> Investigation:
-    """Return the investigation of a red cell.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Both ends of an investigation, as bases of a prober; `green` is None if none was found."""
+
+    prober: Prober
+    red: str  # what the user calls it
+    green: Green | None
+
+
+def find_ends(context: RunContext, cell: Cell, red: Red, report: Report | None, *, good: str) -> Ends:
+    """Return the two worlds of a red cell.
 
     Raises:
-        UsageError: there is no green end, or one of the two does not resolve.
+        UsageError: one of the two does not resolve, or `good` is none.
     """
     prober = Prober(context=context, target=red.target, cells={"": cell})
     if red.result is not None:
-        prober.set_base(RED, _distributions(red.result.packages))
-        world = prober.resolve(Probe(base=RED))
-    else:
-        world = prober.resolve(Probe())
+        prober.set_base(RED, distributions(red.result.packages))
+    world = prober.resolve(Probe(base=RED) if red.result is not None else Probe())
     prober.set_base(RED, _whole(world, cell, TODAY).distributions)
-    green = _given(context, cell, good) if good else _found(context, prober, cell, red, report)
-    if green is None:
-        raise UsageError(
-            f"{cell.id} was never seen green: no earlier run, no cell of its Python in which the tests pass, no lock "
-            f"in git, and no time in the last {WEEKS[-1]} weeks; say when it was: venvgrid why {cell.id} --good DATE"
-        )
-    prober.cells = {"": cell, **({GREEN: green.cell} if green.cell else {})}
-    prober.set_base(GREEN, _distributions(green.packages or {}))
-    base = GREEN if green.packages is not None else ""
-    prober.set_base(
-        GREEN, _whole(prober.resolve(Probe(base=base, cutoff=green.cutoff)), cell, green.name).distributions
-    )
     name = f"run {report.run}" if red.result is not None and report is not None else TODAY
-    prober.titles.update({GREEN: green.name, RED: name})
-    return Investigation(
-        prober=prober, cell=cell.id, green=green.name, red=name, whole=red.whole, since=green.since, until=green.until
-    )
+    prober.titles[RED] = name
+    green = _given(context, cell, good) if good else _found(context, prober, cell, red, report)
+    return _with_green(Ends(prober=prober, red=name, green=green))
+
+
+def _with_green(ends: Ends) -> Ends:
+    """Make the green end a base of the prober, if there is one."""
+    prober, green = ends.prober, ends.green
+    if green is not None:
+        prober.cells = {**prober.cells, **({GREEN: green.cell} if green.cell else {})}
+        prober.titles[GREEN] = green.name
+        prober.set_base(GREEN, distributions(green.packages or {}))
+        world = prober.resolve(Probe(base=GREEN if green.packages is not None else "", cutoff=green.cutoff))
+        prober.set_base(GREEN, _whole(world, prober.cells[""], green.name).distributions)
+    return ends
 
 
 def _whole(world: LockEntry | str, cell: Cell, name: str) -> LockEntry:
     if isinstance(world, LockEntry):
         return world
     raise UsageError(f"{cell.id} does not resolve ({name}): {world}")
-
-
-def _distributions(packages: Mapping[str, str]) -> tuple[Distribution, ...]:
-    return tuple(Distribution(name=name, version=version) for name, version in packages.items())
 
 
 # The green end that the user names.
@@ -194,12 +195,11 @@ def _of_lock(lock: lockfile.Lock, cell: Cell, name: str) -> Green:
 
 def _found(context: RunContext, prober: Prober, cell: Cell, red: Red, report: Report | None) -> Green | None:
     """Return the first green world that there is."""
-    places = (
-        _in_history(context, cell, red),
-        _beside(context, report, cell, red) if report else None,
-        _in_git(context, cell, prober),
+    return (
+        _in_history(context, cell, red)
+        or (_beside(context, report, cell, red) if report else None)
+        or _in_git(context, cell, prober)
     )
-    return next(filter(None, places), None) or _walk_back(context, prober)
 
 
 def _in_history(context: RunContext, cell: Cell, red: Red) -> Green | None:
@@ -232,24 +232,23 @@ def _in_git(context: RunContext, cell: Cell, prober: Prober) -> Green | None:
         environment = lock.environments.get(lock.cells.get(cell.id, ""))
         if environment is not None:
             packages = {item.name: item.version for item in environment.distributions}
-            prober.set_base(GREEN, _distributions(packages))
+            prober.set_base(GREEN, distributions(packages))
             (seen,) = prober.ask([Probe(base=GREEN)])
             if seen.verdict is Verdict.GOOD:
                 return Green(name=f"{name} of {commit[:10]}", packages=packages)
     return None
 
 
-def _walk_back(context: RunContext, prober: Prober) -> Green | None:
-    """Return the first time before now at which the tests passed: 1, 2, 4, … weeks ago."""
+def walk_back(ends: Ends) -> Ends:
+    """Return ends with the first time before now at which the tests passed: 1, 2, 4, … weeks ago."""
     until = ""
     for day, time in _weeks():
-        context.front.notify(f"was it green on {day}?")
-        (seen,) = prober.ask([Probe(cutoff=time)])
+        (seen,) = ends.prober.ask([Probe(cutoff=time)])
         if seen.verdict is Verdict.GOOD:
-            return Green(name=day, cutoff=time, since=time, until=until)
+            return _with_green(replace(ends, green=Green(name=day, cutoff=time, since=time, until=until)))
         if seen.verdict is Verdict.BAD:
             until = time
-    return None
+    return ends
 
 
 def _weeks() -> Iterator[tuple[str, str]]:

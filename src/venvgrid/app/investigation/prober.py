@@ -16,7 +16,7 @@ from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
 from venvgrid.app.run import trial, using_environments
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model import CellResult, LockEntry, Plan, PlannedCell, Status, serialization
+from venvgrid.model import CellResult, Distribution, LockEntry, Plan, PlannedCell, Status, serialization
 from venvgrid.model.names import normalise
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.context import RunContext
     from venvgrid.app.investigation.target import Target
-    from venvgrid.model import Cell, Distribution
+    from venvgrid.model import Cell
     from venvgrid.resolving.resolver import Resolver
 
 FORMAT = "venvgrid-investigation-1"
@@ -101,7 +101,8 @@ class Prober:
 
     def title(self, probe: Probe) -> str:
         """Return what a probe tries, for people: "2022-03-01 with numpy 2.0.0"."""
-        base = self.titles.get(probe.base) or (probe.base or probe.cutoff or "today").removesuffix("T00:00:00Z")
+        plain = (probe.base or probe.cutoff or probe.cell or "today").removesuffix("T00:00:00Z")
+        base = self.titles.get(probe.base) or plain
         pins = ", ".join(f"{name} {version}" for name, version in probe.pins)
         return base + (f" with {pins}" if pins else "") + (", again" if probe.again else "")
 
@@ -241,6 +242,11 @@ class Prober:
             self.context.options.arguments,
         ]
         return self.context.root / FOLDER / f"{digests.of_json(asked, 16)}.json"
+
+
+def distributions(packages: Mapping[str, str]) -> tuple[Distribution, ...]:
+    """Return versions by name as distributions."""
+    return tuple(Distribution(name=name, version=version) for name, version in packages.items())
 
 
 def _pinned(cell: Cell, probe: Probe) -> Cell:

@@ -11,7 +11,9 @@ from venvgrid.model.names import normalise
 from venvgrid.outcomes.signatures import without_environment
 
 if TYPE_CHECKING:
-    from venvgrid.model import CellResult
+    from collections.abc import Iterable
+
+    from venvgrid.model import CellResult, Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +37,12 @@ class Target:
         """
         counts: dict[str, int] = {}
         for item in result.failures:
-            counts[item.signature] = counts.get(item.signature, 0) + (1 if item.test else len(result.failures))
+            counts[item.signature] = counts.get(item.signature, 0) + (1 if "::" in item.test else len(result.failures))
         if not counts:
             return cls(text=result.reason)
         signature = signature or max(counts, key=lambda name: counts[name])
         those = [item for item in result.failures if item.signature == signature]
-        tests = () if any(not item.test for item in those) else tuple(dict.fromkeys(item.test for item in those))
+        tests = _tests(those)
         first = those[0]
         return cls(
             signature=signature,
@@ -53,8 +55,7 @@ class Target:
     @classmethod
     def all_of(cls, result: CellResult) -> Target:
         """Return all failures of a red cell."""
-        tests = tuple(dict.fromkeys(item.test for item in result.failures))
-        return cls(tests=() if "" in tests else tests)
+        return cls(tests=_tests(result.failures))
 
     def verdict(self, result: CellResult) -> Verdict:
         """Return what the result of a probe says of the failure."""
@@ -66,7 +67,7 @@ class Target:
             return Verdict.BAD if result.failures or result.outcome is Outcome.FAILED else Verdict.UNKNOWN
         if any(item.signature == self.signature for item in result.failures):
             return Verdict.BAD
-        ran = result.failures and all(item.test for item in result.failures) and not result.uncollected
+        ran = bool(_tests(result.failures)) and not result.uncollected
         return Verdict.GOOD if ran and not self.tests else Verdict.UNKNOWN
 
     def observation(self, result: CellResult) -> Observation:
@@ -81,3 +82,9 @@ class Target:
             reason=reason,
             bad_runs=int(verdict is Verdict.BAD),
         )
+
+
+def _tests(failures: Iterable[Failure]) -> tuple[str, ...]:
+    """Return the tests that failed; () if something else did, such as the collection of a file."""
+    names = tuple(dict.fromkeys(item.test for item in failures))
+    return names if all("::" in name for name in names) else ()

@@ -37,6 +37,7 @@ class Investigation:
     green: str
     red: str
     whole: Target = field(default_factory=Target)
+    named: tuple[str, ...] = ()  # the first suspects, before those that the failure names
     since: str = ""
     until: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -45,13 +46,7 @@ class Investigation:
     _ends: dict[str, Ending] = field(default_factory=dict)
 
     def run(self) -> Story:
-        """Return what broke the red world; the environments of probes are deleted, what they showed is kept."""
-        try:
-            return self._story()
-        finally:
-            self.prober.tidy()
-
-    def _story(self) -> Story:
+        """Return what broke the red world."""
         problem = self._start()
         while not problem and len(self.findings) < MAX_CULPRITS:
             found = answer(culprit(self._differing()), self.prober.ask)
@@ -113,7 +108,7 @@ class Investigation:
     def _differing(self) -> Differing:
         green, red = ({item.name: item.version for item in self.prober.bases[name]} for name in (GREEN, RED))
         times = Timeline(context=self.prober.context)
-        of = Differing(green=green, red=red, named=self.prober.target.through, releases=times.releases)
+        of = Differing(green=green, red=red, named=(*self.named, *self.prober.target.through), releases=times.releases)
         if not self.since:
             return of
         dates = times.dates(of.suspects, since=self.since)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
 from venvgrid.app.investigation import ends
+from venvgrid.app.investigation.story import tell
 from venvgrid.app.run import load_merged, read_config
 from venvgrid.cli import options
 from venvgrid.model import ExitStatus, NothingToRunError
@@ -35,7 +36,7 @@ def _story(arguments: argparse.Namespace, terminal: Terminal) -> Story:
         red = ends.make_red(RunContext(config=read_config(source, wanted, front).config, options=wanted, front=front))
     config, plan = options.one_cell(source, red.cell, wanted, front)
     context = RunContext(config=config, options=wanted, front=front)
-    return ends.investigation(context, plan.cells[0].cell, red, report, good=arguments.good or "").run()
+    return tell(context, plan.cells[0].cell, red, report, good=arguments.good or "")
 
 
 def _rendered(story: Story, arguments: argparse.Namespace) -> str:

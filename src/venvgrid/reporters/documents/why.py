@@ -29,6 +29,10 @@ def screen(story: Story) -> str:
 
 def _lines(story: Story) -> Iterator[str]:
     python = f" (Python {story.python})" if story.python else ""
+    if story.rule:
+        yield f"{story.cell}{python}"
+        yield from (f"  {line}" for line in story.rule)
+        yield ""
     for number, item in enumerate(story.findings):
         yield from ([""] if number else [])
         yield f"{story.cell}{python}: {_headline(item)}"
@@ -178,7 +182,7 @@ def reproduction(story: Story, item: Finding) -> tuple[str, str, str]:
     pins = " ".join(f"{name}=={version}" for name, version in sorted(item.culprit.broken.packages.items()))
     tests = " ".join(item.tests[:MAX_TESTS])
     return (
-        story.sources,
+        story.sources or "cd sources  # of the project",
         f"python{python} -m venv cell && cell/bin/python -m pip install --no-deps {pins} {story.install}".rstrip(),
         f"cell/bin/python -m pytest {tests}".rstrip(),
     )

@@ -20,6 +20,8 @@ def document(story: Story) -> dict[str, Any]:
         "good": _end(story.green),
         "bad": _end(story.red),
         "culprits": [_culprit(item) for item in story.findings],
+        "rule": list(story.rule),
+        "confidence": round(story.confidence, 3),
         "proven": story.is_proven,
         "problem": story.problem,
         "untested": dict(story.untested),
