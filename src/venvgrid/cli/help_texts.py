@@ -63,6 +63,15 @@ exit status: 0 reproduced; 1 another failure; 5 passes here; 3 it could not be r
 WHY_EXAMPLES = """\
 examples:
   venvgrid why py3.12-flask2.2 --good 2022-09-01"""
+BISECT_EXAMPLES = """\
+examples:
+  venvgrid bisect werkzeug                  from the version that the red cell has, back to one that works
+  venvgrid bisect numpy 1.26.4 2.1.0        between two versions, of which the first is good
+  venvgrid bisect numpy --wheel nightlies/  with the wheels of a folder beside the releases
+  venvgrid bisect --commits                 from HEAD back to a commit that works
+  venvgrid bisect --commits v1.0 main --tests-of .
+
+exit status: 0 found; 5 cannot tell: the tests are too flaky, or both ends are alike"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot

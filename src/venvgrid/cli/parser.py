@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from venvgrid.cli import help_texts
+from venvgrid.cli import cause_parsers, help_texts
 from venvgrid.cli.parser_parts import Parser, command, completed, configured, planned, selecting, shards, verbose
 from venvgrid.model.version import __version__
 from venvgrid.reporters.formats import FORMATS
@@ -31,7 +31,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
-SCHEMAS = ("config", "results", "events", "plan", "record", "capsule")
+SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "bisect")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
@@ -63,6 +63,7 @@ def build() -> Parser:
     _add_ci(commands)
     _add_reproduce(commands)
     _add_causes(commands)
+    cause_parsers.add_bisect(commands)
     _add_environments(commands)
     _add_helpers(commands)
     return parser

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from packaging.version import InvalidVersion, Version
 
+from venvgrid.analysis.search.narrowing import narrow
 from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict
 from venvgrid.analysis.search.releases import Boundary, boundary
 from venvgrid.model.config import EMPTY
@@ -145,21 +146,11 @@ def _by_date(of: Differing, at_once: int) -> Search[Probe, Differing]:
     """Return the difference between the last good and the first bad date."""
     if not of.dates:
         return of
-    places = range(len(of.dates))
-    low, high, green, red = -1, len(of.dates), of.green, of.red
-    unknown: set[int] = set()
-    while inside := [place for place in places if low < place < high and place not in unknown]:
-        step = max(1, (len(inside) + 1) // (at_once + 1))
-        wanted = inside[step - 1 :: step][:at_once] if at_once > 1 else [inside[len(inside) // 2]]
-        seen = yield [Probe(cutoff=of.dates[place]) for place in wanted]
-        for place, item in zip(wanted, seen, strict=True):
-            if item.verdict is Verdict.UNKNOWN:
-                unknown.add(place)
-            elif item.verdict is Verdict.GOOD and low < place < high:
-                low, green = place, item.packages
-            elif item.verdict is Verdict.BAD and low < place < high:
-                high, red = place, item.packages
-    return replace(of, green=green, red=red, base=of.dates[low] if low >= 0 else of.base)
+    found = yield from narrow(-1, len(of.dates), lambda place: Probe(cutoff=of.dates[place]), at_once)
+    green = found.seen[found.low].packages if found.low in found.seen else of.green
+    red = found.seen[found.high].packages if found.high in found.seen else of.red
+    base = of.dates[found.low] if found.low in found.seen else of.base
+    return replace(of, green=green, red=red, base=base)
 
 
 def _by_sets(of: Differing) -> Search[Probe, tuple[str, ...] | None]:

@@ -90,14 +90,22 @@ class Checkouts:
         folder = Path(tempfile.mkdtemp(prefix="venvgrid-reproduce-"))
         try:
             root = folder / origin.name
-            self._copy(origin, sources.commit, root)
-            if missing := self._copy_submodules(origin, root):
-                self.notify(f"note: submodules that are not in {origin}: {', '.join(missing)}")
+            self.copy(origin, sources.commit, root)
             if with_patch:
                 self._apply(sources.patch, root)
             yield root
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def copy(self, origin: Path, commit: str, target: Path) -> None:
+        """Check out a commit of a clone, with its submodules, into a new folder; the clone is only read.
+
+        Raises:
+            InfrastructureError: git fails.
+        """
+        self._copy(origin, commit, target)
+        if missing := self._copy_submodules(origin, target):
+            self.notify(f"note: submodules that are not in {origin}: {', '.join(missing)}")
 
     def _copy(self, origin: Path, commit: str, target: Path) -> None:
         """Check out a commit of a clone into another folder; the clone is only read."""
@@ -130,7 +138,7 @@ class Checkouts:
 
     def _must(self, words: tuple[str, ...], folder: Path, done: str) -> None:
         if self._git(words, folder) is None:
-            raise InfrastructureError(f"the commit of the capsule could not be {done}: git {words[0]} failed")
+            raise InfrastructureError(f"the commit could not be {done}: git {words[0]} failed")
 
     def _git(self, words: tuple[str, ...], folder: Path) -> bytes | None:
         return git(words, folder, self.environ, self.run)

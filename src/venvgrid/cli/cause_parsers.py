@@ -1,0 +1,39 @@
+"""The parsers of commands that look for a cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from venvgrid.cli import help_texts
+from venvgrid.cli.parser_parts import Parser, command, completed, configured, workers
+
+if TYPE_CHECKING:
+    from venvgrid.cli.parser_parts import Commands
+
+
+def add_bisect(commands: Commands[Parser]) -> None:
+    """Add `bisect`."""
+    summary = "find the release of a package, or the commit, that broke a cell"
+    parser = configured(command(commands, "bisect", summary, help_texts.BISECT_EXAMPLES))
+    parser.add_argument("package", nargs="?", metavar="PACKAGE", help="the package; left out with --commits")
+    good = "a version or commit in which the tests pass (default: one is searched for)"
+    parser.add_argument("good", nargs="?", metavar="GOOD", help=good)
+    bad = "one in which they fail (default: the version that the cell has; HEAD)"
+    parser.add_argument("bad", nargs="?", metavar="BAD", help=bad)
+    parser.add_argument("--commits", action="store_true", help="search the commits of the project itself")
+    parser.add_argument(
+        "--tests-of",
+        metavar="COMMIT",
+        help="with --commits: run the tests of this commit with all others; . for those of the checkout",
+    )
+    option = parser.add_argument("-k", dest="expression", metavar="EXPR", help="the cell (default: a red one)")
+    completed(option, "cells")
+    parser.add_argument("--pre", action="store_true", help="try pre-releases, too")
+    parser.add_argument("--yanked", action="store_true", help="try yanked releases, too")
+    wheel = "a wheel of the package, or a folder of wheels, to try beside the releases; may be repeated"
+    parser.add_argument("--wheel", action="append", default=[], metavar="FILE", help=wheel)
+    number = "number of versions that are tried at once (default: the usable CPUs)"
+    parser.add_argument("-j", dest="workers", metavar="N", type=workers, help=number)
+    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
