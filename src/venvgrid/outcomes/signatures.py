@@ -137,6 +137,12 @@ def last_frame(longrepr: str) -> str:
     return frames[-1] if frames else ""
 
 
+def own_frame(longrepr: str) -> str:
+    """Return "file:line" of the last place of the project in pytest's text of a failure, or ""."""
+    own = [frame for frame in _frames(longrepr) if _is_own(frame)]
+    return own[-1] if own else ""
+
+
 def _exception(line: str) -> tuple[str, str] | None:
     if (match := _KIND.fullmatch(line)) is None:
         return None
@@ -164,8 +170,8 @@ def _frames(longrepr: str) -> list[str]:
 def _place(where: str, longrepr: str) -> str:
     if where and _is_own(where):
         return where.replace("\\", "/")
-    own = [frame for frame in _frames(longrepr) if _is_own(frame)]
-    return own[-1].replace("\\", "/") if own else normalise(re.sub(r":\d*$", "", where))
+    own = own_frame(longrepr)
+    return own.replace("\\", "/") if own else normalise(re.sub(r":\d*$", "", where))
 
 
 def _is_own(place: str) -> bool:

@@ -31,13 +31,13 @@ class Requirements:
 class Wish:
     """What a probe asks for besides its cell: further pins, versions to keep where possible, limits, a cut-off date.
 
-    Of the distributions in `limits`, only versions below are wanted. `cutoff` is RFC 3339, "" for none; None leaves
+    `limits` are specifiers for what may be installed. `cutoff` is RFC 3339, "" for none; None leaves
     that of the cell.
     """
 
     pins: tuple[tuple[str, str], ...] = ()  # normalised name, exact version
     prefer: tuple[Distribution, ...] = ()
-    limits: tuple[tuple[str, str], ...] = ()  # normalised name, version
+    limits: tuple[tuple[str, str], ...] = ()  # normalised name, specifier
     cutoff: str | None = None
 
     def added_to(self, needs: Requirements) -> Requirements:
@@ -47,7 +47,7 @@ class Wish:
             needs,
             pins=(*needs.pins, *(f"{name}=={version}" for name, version in self.pins)),
             prefer=tuple(item for item in self.prefer if item.name not in pinned and not item.direct),
-            limits=tuple(f"{name}<{version}" for name, version in self.limits),
+            limits=tuple(f"{name}{specifier}" for name, specifier in self.limits),
             as_of=needs.as_of if self.cutoff is None else self.cutoff,
         )
 

@@ -30,6 +30,7 @@ class Finding:
     failure: str
     tests: tuple[str, ...] = ()
     longrepr: str = ""
+    place: str = ""  # "file:line": the last line of the project's own code in the traceback
     uploaded: str = ""  # when the bad release was uploaded: an ISO date, "" if unknown
 
 

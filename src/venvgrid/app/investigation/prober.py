@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict
 from venvgrid.app import assembly
 from venvgrid.app.request import interpreters_for
@@ -112,9 +114,9 @@ class Prober:
         for probe in [item for item in self.entries if item.base == name]:
             del self.entries[probe]
 
-    def limit(self, name: str, version: str) -> None:
-        """Let every further world have an older version of a distribution."""
-        self.limits[name] = version
+    def limit(self, name: str, bad: str, good: str) -> None:
+        """Let every further world have a version of a distribution on the good side of a bad one."""
+        self.limits[name] = f"{'<' if Version(good) < Version(bad) else '>'}{bad}"
         self.entries.clear()
 
     def tidy(self) -> None:

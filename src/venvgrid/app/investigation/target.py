@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search.protocol import Observation, Verdict
 from venvgrid.model import Outcome
 from venvgrid.model.names import normalise
-from venvgrid.outcomes.signatures import without_environment
+from venvgrid.outcomes.signatures import own_frame, without_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from venvgrid.model import CellResult, Failure
+
+
+ALIKE = 0.9  # share of two messages that is equal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class Target:
     tests: tuple[str, ...] = ()
     text: str = ""  # exception and message
     longrepr: str = ""
+    place: str = ""  # "file:line": the last line of the project in the traceback
     through: tuple[str, ...] = ()  # distributions that the exception names or its traceback passes
 
     @classmethod
@@ -49,6 +54,7 @@ class Target:
             tests=tests,
             text=": ".join(filter(None, (first.kind, without_environment(first.message)))),
             longrepr=without_environment(next((item.longrepr for item in those if item.longrepr), "")),
+            place=own_frame(next((item.longrepr for item in those if item.longrepr), "")),
             through=tuple(dict.fromkeys(normalise(name) for item in those for name in item.through)),
         )
 
@@ -65,10 +71,24 @@ class Target:
             return Verdict.UNKNOWN
         if not self.signature:
             return Verdict.BAD if result.failures or result.outcome is Outcome.FAILED else Verdict.UNKNOWN
-        if any(item.signature == self.signature for item in result.failures):
+        if any(self.is_same(item) for item in result.failures):
             return Verdict.BAD
         ran = bool(_tests(result.failures)) and not result.uncollected
         return Verdict.GOOD if ran and not self.tests else Verdict.UNKNOWN
+
+    def is_same(self, failure: Failure) -> bool:
+        """Return whether a failure has the signature, or is that failure in the words of another release.
+
+        From release to release a message may change a little ('CallSpec' becomes 'CallSpec2'), and its place a lot. The
+        same exception in the same test with almost the same message is the same failure.
+        """
+        if failure.signature == self.signature:
+            return True
+        is_one_of_them = not self.tests or failure.test in self.tests
+        words = ": ".join(filter(None, (failure.kind, without_environment(failure.message))))
+        if not (is_one_of_them and failure.kind == self.text.partition(":")[0] and failure.message):
+            return False
+        return SequenceMatcher(None, self.text, words, autojunk=False).ratio() >= ALIKE
 
     def observation(self, result: CellResult) -> Observation:
         """Return what the result of a probe showed."""

@@ -15,6 +15,7 @@ from venvgrid.analysis.search.story import Effort, Ending, Finding, Story
 from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline
 from venvgrid.model import LockEntry
+from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
     from venvgrid.app.investigation.prober import Prober
@@ -116,9 +117,17 @@ class Investigation:
 
     def _add(self, found: Culprit) -> None:
         target = self.prober.target
+        self.findings = [item for item in self.findings if item.culprit.name != found.name]  # an older one was found
         uploaded = Timeline(context=self.prober.context).uploaded(found.name, found.bad)
         self.findings.append(
-            Finding(culprit=found, failure=target.text, tests=target.tests, longrepr=target.longrepr, uploaded=uploaded)
+            Finding(
+                culprit=found,
+                failure=target.text,
+                tests=target.tests,
+                longrepr=target.longrepr,
+                place=target.place,
+                uploaded=uploaded,
+            )
         )
 
     def _without(self, found: Culprit) -> tuple[CellResult | None, str]:
@@ -133,7 +142,10 @@ class Investigation:
         before = {item.name: item.version for item in self.prober.bases[RED]}
         held = {item.name for item in world.distributions if before.get(item.name, item.version) != item.version}
         self.untested |= {name: before[name] for name in held - chosen}
-        self.prober.limit(found.name, found.bad)
+        if found.name in {normalise(name) for name in self.prober.cells[""].axes}:
+            left = "" if seen.verdict is Verdict.GOOD else f"{self.cell} pins {found.name}: nothing else was looked for"
+            return None, left
+        self.prober.limit(found.name, found.bad, found.good)
         world = self.prober.resolve(Probe(base=RED))
         if not isinstance(world, LockEntry):
             return None, f"the red world does not resolve with {found.name} below {found.bad}: {world}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from packaging.version import Version
 
 from venvgrid.analysis.search.culprits import GREEN
 from venvgrid.analysis.search.protocol import Verdict
@@ -13,6 +14,7 @@ from venvgrid.reporters.documents.markdown import code, prose
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from venvgrid.analysis.search.culprits import Culprit
     from venvgrid.analysis.search.protocol import Observation
     from venvgrid.analysis.search.story import Finding, Story
 
@@ -62,7 +64,14 @@ def _headline(item: Finding) -> str:
     with_ = f" together with {_versions(found.partners)}" if found.partners else ""
     if not found.good:
         return f"{found.name} {found.bad}{when} broke it, which was not there before{with_}"
+    if _is_older(found):
+        return f"it needs a newer {found.name}: {found.good} passes, and {found.bad} does not{with_}"
     return f"{found.name} {found.bad}{when} broke it{with_}"
+
+
+def _is_older(found: Culprit) -> bool:
+    """Return whether the bad release came before the good one."""
+    return bool(found.good) and Version(found.bad) < Version(found.good)
 
 
 def _versions(packages: Mapping[str, str]) -> str:
@@ -107,23 +116,14 @@ def notes(item: Finding) -> list[str]:
 def advice(item: Finding) -> list[str]:
     """Return what to do: pin, patch, report."""
     found = item.culprit
-    pin = f"{found.name}<{found.bad}" if found.good else f"{found.name} is not needed: leave it out"
-    place = _place(item.longrepr)
+    pin = f"{found.name}{'>' if _is_older(found) else '<'}{found.bad}"
+    if not found.good:
+        pin = f"none: leave {found.name} out, or use a release before {found.bad}"
     return [
         f"pin     {pin}",
-        *([f"patch   {place}"] if place else []),
+        *([f"patch   {item.place}"] if item.place else []),
         "report  venvgrid why --upstream: a text for the tracker of " + found.name,
     ]
-
-
-def _place(longrepr: str) -> str:
-    """Return the last line of the project's own code in a traceback, "file:line", or ""."""
-    own = [
-        match[1]
-        for match in re.finditer(r"^([^\s:]+\.py:\d+):", longrepr, re.MULTILINE)
-        if "site-packages" not in match[1] and not match[1].startswith(("/", ".."))
-    ]
-    return own[-1] if own else ""
 
 
 def markdown(story: Story) -> str:
