@@ -78,7 +78,7 @@ CASES = {
         "requests-toolbelt==0.10.1",
         "import requests_toolbelt\n    assert requests_toolbelt.MultipartEncoder({'a': 'b'}).len",
         "2023-01-01",
-        ("urllib3 2.0.2",),  # 2.0.0 and 2.0.1 are yanked,
+        ("urllib3 2.0.2",),  # 2.0.0 and 2.0.1 are yanked
     ),
     "jinja2": Case(
         "jinja2==2.11.3",
@@ -110,11 +110,11 @@ CASES = {
         "                                    status=io.StringIO(), warning=io.StringIO())\n    app.build()",
         "2022-06-01",
         (
-            "sphinxcontrib-applehelp 1.0.5",
-            "sphinxcontrib-devhelp 1.0.3",
-            "sphinxcontrib-htmlhelp 2.0.2",
-            "sphinxcontrib-serializinghtml 1.1.6",
-            "sphinxcontrib-qthelp 1.0.4",
+            "sphinxcontrib-applehelp 1.0.8",
+            "sphinxcontrib-devhelp 1.0.6",
+            "sphinxcontrib-htmlhelp 2.0.5",
+            "sphinxcontrib-serializinghtml 1.1.10",
+            "sphinxcontrib-qthelp 1.0.7",
         ),
         python="3.9",
     ),
@@ -129,7 +129,7 @@ CASES = {
         "googleapis-common-protos==1.52.0",
         "from google.rpc import status_pb2\n    assert status_pb2.Status(code=1).code == 1",
         "2022-03-01",
-        ("protobuf 4.21.0",),
+        ("protobuf 4.21.1",),  # 4.21.0 is yanked
         python="3.9",
     ),
     "starlette": Case(

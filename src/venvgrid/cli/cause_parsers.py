@@ -37,3 +37,22 @@ def add_bisect(commands: Commands[Parser]) -> None:
     parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
+
+
+def add_why(commands: Commands[Parser]) -> None:
+    """Add `why`."""
+    summary = "find the releases that broke a cell, and prove it"
+    parser = configured(command(commands, "why", summary, help_texts.WHY_EXAMPLES))
+    cell = "a red cell, or words of a failure (default: the first failure of the last run)"
+    completed(parser.add_argument("cell", nargs="?", metavar="CELL", help=cell), "cells")
+    parser.add_argument(
+        "--good", metavar="WHEN", help="when it was green: a date, a run, or the file of a lock (default: looked for)"
+    )
+    parser.add_argument(
+        "--upstream", action="store_true", help="print a text for the tracker of the project whose release broke it"
+    )
+    number = "number of cells that are tried at once (default: the usable CPUs)"
+    parser.add_argument("-j", dest="workers", metavar="N", type=workers, help=number)
+    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes and probes")

@@ -62,7 +62,14 @@ examples:
 exit status: 0 reproduced; 1 another failure; 5 passes here; 3 it could not be run here; 2 the capsule is refused"""
 WHY_EXAMPLES = """\
 examples:
-  venvgrid why py3.12-flask2.2 --good 2022-09-01"""
+  venvgrid why                                the first failure of the last run
+  venvgrid why py3.12-flask2.2                a red cell
+  venvgrid why url_quote                      words of a failure or of a test's name
+  venvgrid why py3.12 --good 2023-02-01       it was green on that day
+  venvgrid why py3.12 --good 20261121-1430    in that run
+  venvgrid why --upstream                     a text for the tracker of the other project
+
+exit status: 0 proven; 5 it cannot be told; 4 no cell is red; 2 usage"""
 BISECT_EXAMPLES = """\
 examples:
   venvgrid bisect werkzeug                  from the version that the red cell has, back to one that works

@@ -31,7 +31,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
-SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "bisect")
+SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "bisect", "why")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
@@ -62,7 +62,7 @@ def build() -> Parser:
     _add_shards(commands)
     _add_ci(commands)
     _add_reproduce(commands)
-    _add_causes(commands)
+    cause_parsers.add_why(commands)
     cause_parsers.add_bisect(commands)
     _add_environments(commands)
     _add_helpers(commands)
@@ -221,21 +221,6 @@ def _add_reproduce(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--offline", action="store_true", help="no network: only the caches, and the wheels that the capsule brings"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
-
-
-def _add_causes(commands: Commands[Parser]) -> None:
-    summary = "find the release that broke a cell, and prove it"
-    parser = configured(command(commands, "why", summary, help_texts.WHY_EXAMPLES))
-    cell = "a red cell, or words of a failure (default: the first failure of the last run)"
-    completed(parser.add_argument("cell", nargs="?", metavar="CELL", help=cell), "cells")
-    parser.add_argument(
-        "--good", metavar="WHEN", help="when it was green: a date, a run, or the file of a lock (default: looked for)"
-    )
-    parser.add_argument(
-        "--upstream", action="store_true", help="print a text for the tracker of the project whose release broke it"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 
 

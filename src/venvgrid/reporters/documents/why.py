@@ -12,21 +12,26 @@ from venvgrid.reporters import text
 from venvgrid.reporters.documents.markdown import code, prose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from venvgrid.analysis.search.culprits import Culprit
     from venvgrid.analysis.search.protocol import Observation
     from venvgrid.analysis.search.story import Finding, Story
 
 MAX_TESTS = 3  # that are named
-MAX_LINE = 500  # characters
+MAX_LINE = 5000  # characters
 MAX_TAIL = 15  # lines of a traceback, for a tracker
 WORDS = {Verdict.GOOD: "passes", Verdict.BAD: "fails the same way", Verdict.UNKNOWN: "cannot be told"}
 
 
 def screen(story: Story) -> str:
     """Return an investigation as lines for a terminal."""
-    return text.guard("\n".join(text.safe(line[:MAX_LINE]) for line in _lines(story)) + "\n")
+    return _safe(_lines(story))
+
+
+def _safe(lines: Iterable[str]) -> str:
+    """Return lines whose text comes from code under test as one text that does nothing."""
+    return text.guard("\n".join(text.safe(line[:MAX_LINE]) for line in lines) + "\n")
 
 
 def _lines(story: Story) -> Iterator[str]:
@@ -151,10 +156,10 @@ def upstream(story: Story) -> str:
         if found.good
         else (f"It fails since {found.name} {found.bad} is installed")
     )
-    tail = "\n".join(text.line(line, indented=True) for line in item.longrepr.splitlines()[-MAX_TAIL:])
-    return "\n".join(
+    tail = item.longrepr.splitlines()[-MAX_TAIL:] or [item.failure]
+    return _safe(
         [
-            f"{found.name} {found.bad}: {text.line(item.failure)}",
+            f"{found.name} {found.bad}: {item.failure}",
             "",
             f"{since}, all other distributions as they were"
             + (f" but {', '.join(found.company)}, which had to move along." if found.company else "."),
@@ -166,12 +171,11 @@ def upstream(story: Story) -> str:
             "```",
             "",
             "```",
-            tail or text.line(item.failure),
+            *tail,
             "```",
             "",
             f"Python {story.python}. Found by probing the releases between {found.good or 'none'} and {found.bad}"
             + (f"; not tried: {', '.join(found.skipped)}." if found.skipped else "."),
-            "",
         ]
     )
 
