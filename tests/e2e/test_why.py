@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+import rig
 import wheels
 from rig import HERE
+
+from venvgrid.storage import json_cache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +44,29 @@ def test_alpha():
 
 def test_beta():
     assert not hasattr(beta, "REMOVED"), "beta has lost it"
+"""
+
+COUNTED = """
+import alpha
+
+
+def test_alpha():
+    with open({log!r}, "a") as file:
+        file.write(".")
+    assert alpha.VALUE == 1
+"""
+FLAKY = """
+import pathlib
+
+import alpha
+
+
+def test_alpha():
+    log = pathlib.Path({log!r})
+    runs = len(log.read_text()) if log.exists() else 0
+    if alpha.VALUE == 2:
+        log.write_text("." * (runs + 1))
+        assert runs % 2 == 1
 """
 
 
@@ -84,3 +113,75 @@ def test_each_culprit_is_named_though_it_hides_the_next(venvgrid: Command, proje
     text = venvgrid("why", "test_beta", "--upstream", "-q", cwd=root, env=env).out
     assert "beta 2.2: AssertionError: beta has lost it" in text
     assert "passes with beta 2.1 and fails with beta 2.2" in text
+
+
+def test_what_an_interrupted_search_knows_is_not_asked_again(
+    venvgrid: Command, cache_dir: Path, project: Write, tmp_path: Path
+) -> None:
+    """After Ctrl-C the same command goes on: no world is tested twice, and the answer is right."""
+    root, folder = (
+        project(MATRIX, {"tests/test_demo.py": COUNTED.format(log=str(tmp_path / "log"))}),
+        tmp_path / "wheels",
+    )
+    env = {"UV_FIND_LINKS": str(folder)}
+    add(folder, "alpha", "1.0")
+    add(folder, "beta", "1.0")
+    assert venvgrid("run", "-q", cwd=root, env=env).status == 0
+    for number in range(1, 10):
+        add(folder, "alpha", f"1.{number}", f"VALUE = {1 + number // 7}\n")
+        add(folder, "beta", f"1.{number}")
+    assert venvgrid("run", "-q", cwd=root, env=env).status == 1
+    log = tmp_path / "log"
+    log.unlink()
+
+    argv, variables = rig.argv("why", "-q", "--json"), rig.environment(cache_dir, **env)
+    with subprocess.Popen(argv, cwd=root, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        rig.wait_for(lambda: len(known(root)) >= 3, first)
+        first.send_signal(signal.SIGINT)
+        assert first.wait() == 130
+    kept = known(root)
+    ended = venvgrid("why", "-q", "--json", cwd=root, env=env)
+    assert ended.status == 0, ended.out + ended.err
+    (found,) = json.loads(ended.out)["culprits"]
+    assert (found["name"], found["good"], found["bad"]) == ("alpha", "1.6", "1.7")
+    assert kept <= known(root)
+    assert json.loads(ended.out)["probes"]["tests"] == len(known(root)) - len(kept)
+
+
+def known(root: Path) -> set[str]:
+    """Return the worlds that an investigation remembers."""
+    found = set()
+    for file in (root / ".venvgrid" / "investigations").glob("*.json"):
+        with contextlib.suppress(ValueError):
+            found |= {f"{file.name} {name}" for name in json_cache.load(file).get("results", {})}
+    return found
+
+
+def test_a_failure_that_comes_and_goes_blames_nobody(venvgrid: Command, project: Write, tmp_path: Path) -> None:
+    """Where one world fails and passes, the answer is "too flaky", with a status of its own."""
+    root, folder = project(MATRIX, {"tests/test_demo.py": FLAKY.format(log=str(tmp_path / "log"))}), tmp_path / "wheels"
+    env = {"UV_FIND_LINKS": str(folder)}
+    add(folder, "alpha", "1.0")
+    add(folder, "beta", "1.0")
+    assert venvgrid("run", "-q", cwd=root, env=env).status == 0
+    add(folder, "alpha", "1.1", "VALUE = 2\n")
+    assert venvgrid("run", "-q", cwd=root, env=env).status == 1
+    ended = venvgrid("why", "-q", cwd=root, env=env)
+    assert ended.status == 5, ended.out + ended.err
+    assert "too flaky" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["nosuch"], 2, "there is no cell 'nosuch'"),
+        ([f"py{HERE}", "--good", "yesterday"], 2, "no date"),
+        ([f"py{HERE}", "--good", "gone.lock"], 2, "gone.lock"),
+    ],
+)
+def test_mistakes_name_what_is_wrong(
+    venvgrid: Command, project: Write, arguments: list[str], status: int, words: str
+) -> None:
+    """A wrong cell, a wrong date, a lock that is not there: status 2, and nothing is built."""
+    ended = venvgrid("why", *arguments, cwd=project(MATRIX))
+    assert (ended.status, words in ended.err) == (status, True), ended.err

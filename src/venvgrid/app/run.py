@@ -23,7 +23,7 @@ from venvgrid.app.plan import make_plan
 from venvgrid.app.request import elsewhere, make_request, runnable
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
-from venvgrid.model import ExitStatus, LockEntry, NothingToRunError, Outcome, Stage, UsageError
+from venvgrid.model import CellFinished, ExitStatus, LockEntry, NothingToRunError, Outcome, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
 from venvgrid.running import loop
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.config.config_file import Source
-    from venvgrid.model import Config, Event, Plan
+    from venvgrid.model import CellResult, Config, Event, Plan
     from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
     from venvgrid.results.run_folders import RunFolder
@@ -127,11 +127,13 @@ def trial(
     *,
     until: Stage = Stage.TEST,
     entries: Mapping[str, LockEntry] = MappingProxyType({}),
+    finished: Callable[[CellResult], None] = lambda _result: None,
 ) -> Report:
     """Perform a plan without a folder of its own, and report it; no history and no cached result comes of it.
 
     `until` BUILD: only environments are built. A cell whose environment was built then has no result: it is
     `cancelled` in the report, and all others say what was in the way. Cells with `entries` are not resolved.
+    `finished` is called with each result as it comes, so that an interruption loses none.
 
     Raises:
         KeyboardInterrupt: the user stopped it.
@@ -141,10 +143,12 @@ def trial(
         folder = run_folders.RunFolder(id="trial", path=Path(place))
         for event in _perform(context, make_request(context, plan, run="trial", until=until, entries=entries), folder):
             builder.add(event)
-    finished = builder.report()
-    if finished.exit_status == ExitStatus.INTERRUPTED:
+            if isinstance(event, CellFinished):
+                finished(event.result)
+    made = builder.report()
+    if made.exit_status == ExitStatus.INTERRUPTED:
         raise KeyboardInterrupt
-    return finished
+    return made
 
 
 def _perform(

@@ -51,7 +51,7 @@ def add_why(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--upstream", action="store_true", help="print a text for the tracker of the project whose release broke it"
     )
-    number = "number of cells that are tried at once (default: the usable CPUs)"
+    number = "number of worlds that are tried at once: faster, with more builds (default: 1)"
     parser.add_argument("-j", dest="workers", metavar="N", type=workers, help=number)
     parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -41,7 +41,7 @@ class Diagnosing:
     _worlds: dict[str, Probe] = field(default_factory=dict)  # by the name of the candidate
     _runs: dict[str, list[Observation]] = field(default_factory=dict)  # of these, so far
 
-    def run(self, budget: int = BUDGET) -> Diagnosis | None:
+    def run(self, at_once: int = 1, budget: int = BUDGET) -> Diagnosis | None:
         """Return the rule, or None if the failure is of no group with cells to compare."""
         seen = self._seen()
         if len({item.verdict for item in seen.values()}) < 2:  # noqa: PLR2004  (good and bad)
@@ -49,7 +49,7 @@ class Diagnosing:
         search = diagnose(
             seen,
             self._candidates(seen),
-            at_once=self.prober.context.options.workers,
+            at_once=at_once,
             budget=budget,
             through=self.prober.target.through,
         )

@@ -133,6 +133,7 @@ def find_ends(context: RunContext, cell: Cell, red: Red, report: Report | None, 
     Raises:
         UsageError: one of the two does not resolve, or `good` is none.
     """
+    given = _given(context, cell, good) if good else None  # a mistake of typing shows before anything is resolved
     prober = Prober(context=context, target=red.target, cells={"": cell})
     if red.result is not None:
         prober.set_base(RED, distributions(red.result.packages))
@@ -140,7 +141,7 @@ def find_ends(context: RunContext, cell: Cell, red: Red, report: Report | None, 
     prober.set_base(RED, _whole(world, cell, TODAY).distributions)
     name = f"run {report.run}" if red.result is not None and report is not None else TODAY
     prober.titles[RED] = name
-    green = _given(context, cell, good) if good else _found(context, prober, cell, red, report)
+    green = given or _found(context, prober, cell, red, report)
     return _with_green(Ends(prober=prober, red=name, green=green))
 
 

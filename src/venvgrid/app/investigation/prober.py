@@ -18,7 +18,7 @@ from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
 from venvgrid.app.run import trial, using_environments
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model import CellResult, Distribution, LockEntry, Plan, PlannedCell, Status, serialization
+from venvgrid.model import CellResult, Distribution, LockEntry, Outcome, Plan, PlannedCell, Status, serialization
 from venvgrid.model.names import normalise
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
@@ -41,6 +41,10 @@ WORDS = {Verdict.GOOD: "passes", Verdict.BAD: "fails", Verdict.UNKNOWN: "unknown
 OF_PROBE = ".probe"  # in the ids of the cells that probes run in
 
 
+class SpentError(Exception):
+    """An investigation would build more environments than it may."""
+
+
 @dataclass(kw_only=True)
 class Prober:
     """Asks probes about one failure. `cells` are those that probes name, by id; "" is the one of the search.
@@ -58,6 +62,7 @@ class Prober:
     entries: dict[Probe, LockEntry] = field(default_factory=dict)
     builds: set[str] = field(default_factory=set)
     titles: dict[str, str] = field(default_factory=dict)  # of the bases, for people
+    most: int | None = None  # environments that may be built
     resolves: int = 0
     tests: int = 0
     _known: dict[str, CellResult] = field(default_factory=dict, init=False)  # by world and repetition
@@ -77,7 +82,11 @@ class Prober:
                 self._known[key] = serialization.from_plain(CellResult, plain)
 
     def ask(self, probes: Sequence[Probe]) -> list[Observation]:
-        """Return what each probe shows; those that were answered before are not run again."""
+        """Return what each probe shows; those that were answered before are not run again.
+
+        Raises:
+            SpentError: too many environments were built.
+        """
         found = dict(zip(probes, self._resolved(probes), strict=True))
         todo: dict[str, Probe] = {}
         for probe, world in found.items():
@@ -85,6 +94,8 @@ class Prober:
                 self.entries[probe] = world
                 if (key := self._key(probe, world)) not in self._known:
                     todo.setdefault(key, probe)
+        if self.most is not None and len(self.builds) >= self.most and todo:
+            raise SpentError(f"stopped after {len(self.builds)} environments; to go on, type the same again")
         self._run(todo)
         return [self._seen(probe, world) for probe, world in found.items()]
 
@@ -221,12 +232,20 @@ class Prober:
             locked=False,
             fail_fast=False,
         )
-        report = trial(context, Plan(cells=tuple(cells.values())), entries=entries)
-        by_id = {result.id: result for result in report.cells}
-        for name, (key, probe) in zip(cells, todo.items(), strict=True):
-            self._known[key] = replace(by_id[name], id=self._cell(probe).id)
+        keys = dict(zip(cells, todo, strict=True))
+
+        def finished(result: CellResult) -> None:
+            if result.outcome is Outcome.CANCELLED:
+                return
+            key = keys[result.id]
+            self._known[key] = replace(result, id=self._cell(todo[key]).id)
             self.tests += 1
-            self.builds.add(entries[name].key)
+            self.builds.add(entries[result.id].key)
+            self._save()
+
+        trial(context, Plan(cells=tuple(cells.values())), entries=entries, finished=finished)
+
+    def _save(self) -> None:
         plain = {key: serialization.to_plain(item) for key, item in self._known.items()}
         json_cache.save(self._file, {"results": plain}, format=FORMAT)
 

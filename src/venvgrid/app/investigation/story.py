@@ -12,6 +12,7 @@ from venvgrid.analysis.search.story import Effort, Story
 from venvgrid.app.capsules import repository_state
 from venvgrid.app.investigation.diagnosing import Diagnosing
 from venvgrid.app.investigation.ends import WEEKS, find_ends, walk_back
+from venvgrid.app.investigation.prober import SpentError
 from venvgrid.app.investigation.why import Investigation
 from venvgrid.model import InstallMode
 
@@ -19,50 +20,58 @@ if TYPE_CHECKING:
     from venvgrid.analysis.search.diagnosis import Diagnosis
     from venvgrid.app.context import RunContext
     from venvgrid.app.investigation.ends import Ends, Red
+    from venvgrid.app.investigation.prober import Prober
     from venvgrid.model import Cell
     from venvgrid.results.report import Report
 
+MOST = 60  # environments that one command builds for probes
 FLAKY = "too flaky: the failure comes and goes in the same world, so that no release can be blamed"
 
 
-def tell(context: RunContext, cell: Cell, red: Red, report: Report | None, *, good: str = "") -> Story:
+def tell(
+    context: RunContext, cell: Cell, red: Red, report: Report | None, *, good: str = "", at_once: int = 1
+) -> Story:
     """Return what broke a red cell; the environments of probes are deleted, what they showed is kept.
+
+    `at_once` worlds are tried together: that is faster, and builds more of them.
 
     Raises:
         UsageError: an end does not resolve, or `good` is none.
     """
     began = time.monotonic()
     ends = find_ends(context, cell, red, report, good=good)
+    ends.prober.most = MOST
     try:
-        diagnosis = None if good or report is None else _diagnosis(ends, red, report)
+        diagnosis = None if good or report is None else _diagnosis(ends, red, report, at_once)
         if ends.green is None and not (diagnosis and (diagnosis.is_certain or diagnosis.is_flaky)):
             ends = walk_back(ends)
-        story = _story(ends, cell, red, diagnosis)
+        story = _story(ends, cell, red, diagnosis, at_once)
+    except SpentError as error:
+        story = Story(cell=cell.id, python="", problem=str(error), effort=_effort(ends.prober))
     finally:
         ends.prober.tidy()
     effort = replace(story.effort, seconds=time.monotonic() - began)
     return replace(story, effort=effort, sources=_sources(context), install=_install(context))
 
 
-def _diagnosis(ends: Ends, red: Red, report: Report) -> Diagnosis | None:
+def _diagnosis(ends: Ends, red: Red, report: Report, at_once: int) -> Diagnosis | None:
     if red.result is None:
         return None
     same = {cell.id: cell for cell in report.cells}
     green = same.get(ends.green.cell.id) if ends.green and ends.green.cell else None
-    return Diagnosing(prober=ends.prober, report=report, red=red.result, green=green).run()
+    return Diagnosing(prober=ends.prober, report=report, red=red.result, green=green).run(at_once)
 
 
-def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None) -> Story:
+def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None, at_once: int) -> Story:
     prober, explanation = ends.prober, diagnosis.explanation if diagnosis else None
     python = red.result.interpreter.version if red.result and red.result.interpreter else ""
-    effort = Effort(resolves=prober.resolves, builds=len(prober.builds), tests=prober.tests)
     story = Story(
         cell=cell.id,
         python=python,
         rule=describe(explanation) if explanation and explanation.rule else (),
         confidence=explanation.confidence if explanation else 0.0,
         is_certain=bool(diagnosis and diagnosis.is_certain),
-        effort=effort,
+        effort=_effort(prober),
     )
     if diagnosis and diagnosis.is_flaky:
         return replace(story, problem=FLAKY)
@@ -78,12 +87,17 @@ def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None) -> Sto
         cell=cell.id,
         green=ends.green.name,
         red=ends.red,
+        at_once=at_once,
         whole=red.whole,
         named=tuple(dict.fromkeys(subjects)),
         since=ends.green.since,
         until=ends.green.until,
     ).run()
     return replace(found, rule=story.rule, confidence=story.confidence, is_certain=story.is_certain)
+
+
+def _effort(prober: Prober) -> Effort:
+    return Effort(resolves=prober.resolves, builds=len(prober.builds), tests=prober.tests)
 
 
 def _sources(context: RunContext) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis.search.culprits import GREEN, RED, Culprit, Differing, culprit
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict, answer
 from venvgrid.analysis.search.story import Effort, Ending, Finding, Story
+from venvgrid.app.investigation.prober import SpentError
 from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline
 from venvgrid.model import LockEntry
@@ -37,6 +38,7 @@ class Investigation:
     cell: str
     green: str
     red: str
+    at_once: int = 1
     whole: Target = field(default_factory=Target)
     named: tuple[str, ...] = ()  # the first suspects, before those that the failure names
     since: str = ""
@@ -45,25 +47,15 @@ class Investigation:
     findings: list[Finding] = field(default_factory=list)
     untested: dict[str, str] = field(default_factory=dict)
     _ends: dict[str, Ending] = field(default_factory=dict)
+    _result: CellResult | None = None  # of the red end
 
     def run(self) -> Story:
         """Return what broke the red world."""
-        problem = self._start()
-        while not problem and len(self.findings) < MAX_CULPRITS:
-            found = answer(culprit(self._differing()), self.prober.ask)
-            if found is None:
-                problem = (
-                    "the versions of the red world break nothing when the green one gets them: "
-                    "the cause is none of the distributions"
-                )
-                break
-            self._add(found)
-            result, problem = self._without(found)
-            if result is None:
-                break
-            self.prober = replace(self.prober, target=Target.of(result))
-            problem = problem or self._check(GREEN, Verdict.GOOD) or self._check(RED, Verdict.BAD)
-        red = self.prober.result(Probe(base=RED))
+        try:
+            problem = self._search()
+        except SpentError as error:
+            problem = str(error)
+        red = self._result
         return Story(
             cell=self.cell,
             python=red.interpreter.version if red and red.interpreter else "",
@@ -80,6 +72,25 @@ class Investigation:
             ),
         )
 
+    def _search(self) -> str:
+        """Find culprits until the red world passes; return what is not told, or ""."""
+        problem = self._start()
+        while not problem and len(self.findings) < MAX_CULPRITS:
+            found = answer(culprit(self._differing(), self.at_once), self.prober.ask)
+            if found is None:
+                problem = (
+                    "the versions of the red world break nothing when the green one gets them: "
+                    "the cause is none of the distributions"
+                )
+                break
+            self._add(found)
+            result, problem = self._without(found)
+            if result is None:
+                break
+            self.prober = replace(self.prober, target=Target.of(result))
+            problem = problem or self._check(GREEN, Verdict.GOOD) or self._check(RED, Verdict.BAD)
+        return problem
+
     def _start(self) -> str:
         """Learn the failure of the red world, if it is not known; return what is wrong with the two ends, or ""."""
         if not self.prober.target.signature:
@@ -91,7 +102,9 @@ class Investigation:
                 )
             self.whole = Target.all_of(result)
             self.prober = replace(self.prober, target=Target.of(result))
-        return self._check(RED, Verdict.BAD) or self._check(GREEN, Verdict.GOOD)
+        problem = self._check(RED, Verdict.BAD)
+        self._result = self.prober.result(Probe(base=RED))
+        return problem or self._check(GREEN, Verdict.GOOD)
 
     def _check(self, base: str, wanted: Verdict) -> str:
         """Test an end twice; return why it is not as it has to be, or ""."""

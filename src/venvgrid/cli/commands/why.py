@@ -36,7 +36,7 @@ def _story(arguments: argparse.Namespace, terminal: Terminal) -> Story:
         red = ends.make_red(RunContext(config=read_config(source, wanted, front).config, options=wanted, front=front))
     config, plan = options.one_cell(source, red.cell, wanted, front)
     context = RunContext(config=config, options=wanted, front=front)
-    return tell(context, plan.cells[0].cell, red, report, good=arguments.good or "")
+    return tell(context, plan.cells[0].cell, red, report, good=arguments.good or "", at_once=arguments.workers or 1)
 
 
 def _rendered(story: Story, arguments: argparse.Namespace) -> str:
