@@ -10,7 +10,7 @@ from venvgrid.app.investigation import ends
 from venvgrid.app.investigation.story import tell
 from venvgrid.app.run import load_merged, read_config
 from venvgrid.cli import options
-from venvgrid.model import ExitStatus, NothingToRunError
+from venvgrid.model import ExitStatus, NothingToRunError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,12 @@ def _story(arguments: argparse.Namespace, terminal: Terminal) -> Story:
     red = ends.find_red(report, arguments.cell or "")
     if red is None:
         red = ends.make_red(RunContext(config=read_config(source, wanted, front).config, options=wanted, front=front))
-    config, plan = options.one_cell(source, red.cell, wanted, front)
+    try:
+        config, plan = options.one_cell(source, red.cell, wanted, front)
+    except UsageError as error:
+        if report is None or red.result is not None:
+            raise
+        raise UsageError(f"no failure of run {report.run} has the words {red.cell!r}, and {error}") from error
     context = RunContext(config=config, options=wanted, front=front)
     return tell(context, plan.cells[0].cell, red, report, good=arguments.good or "", at_once=arguments.workers or 1)
 
