@@ -52,12 +52,12 @@ class Red:
     cell: str
     result: CellResult | None = None
     target: Target = field(default_factory=Target)
-    whole: Target = field(default_factory=Target)  # all failures that are to be explained
+    all_failures: Target = field(default_factory=Target)  # all failures that are to be explained
 
     @classmethod
     def of(cls, result: CellResult) -> Red:
         """Return a red cell all of whose failures are to be explained."""
-        return cls(cell=result.id, result=result, target=Target.of(result), whole=Target.all_of(result))
+        return cls(cell=result.id, result=result, target=Target.of(result), all_failures=Target.all_of(result))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +92,8 @@ def find_red(report: Report | None, wanted: str) -> Red | None:
         if not wanted or any(wanted in text for text in texts):
             result = results[group.cells[0]]
             target = Target.of(result, group.signature)
-            whole = Target(tests=target.tests) if wanted else Target.all_of(result)
-            return Red(cell=result.id, result=result, target=target, whole=whole)
+            every = Target(tests=target.tests) if wanted else Target.all_of(result)
+            return Red(cell=result.id, result=result, target=target, all_failures=every)
     if wanted:
         return Red(cell=wanted)
     red = next((cell for cell in report.cells if cell.outcome.is_red), None)
@@ -138,7 +138,7 @@ def find_ends(context: RunContext, cell: Cell, red: Red, report: Report | None, 
     if red.result is not None:
         prober.set_base(RED, distributions(red.result.packages))
     world = prober.resolve(Probe(base=RED) if red.result is not None else Probe())
-    prober.set_base(RED, _whole(world, cell, TODAY).distributions)
+    prober.set_base(RED, _resolved(world, cell, TODAY).distributions)
     name = f"run {report.run}" if red.result is not None and report is not None else TODAY
     prober.titles[RED] = name
     green = given or _found(context, prober, cell, red, report)
@@ -153,11 +153,11 @@ def _with_green(ends: Ends) -> Ends:
         prober.titles[GREEN] = green.name
         prober.set_base(GREEN, distributions(green.packages or {}))
         world = prober.resolve(Probe(base=GREEN if green.packages is not None else "", cutoff=green.cutoff))
-        prober.set_base(GREEN, _whole(world, prober.cells[""], green.name).distributions)
+        prober.set_base(GREEN, _resolved(world, prober.cells[""], green.name).distributions)
     return ends
 
 
-def _whole(world: LockEntry | str, cell: Cell, name: str) -> LockEntry:
+def _resolved(world: LockEntry | str, cell: Cell, name: str) -> LockEntry:
     if isinstance(world, LockEntry):
         return world
     raise UsageError(f"{cell.id} does not resolve ({name}): {world}")

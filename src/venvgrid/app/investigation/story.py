@@ -88,7 +88,7 @@ def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None, at_onc
         green=ends.green.name,
         red=ends.red,
         at_once=at_once,
-        whole=red.whole,
+        all_failures=red.all_failures,
         named=tuple(dict.fromkeys(subjects)),
         since=ends.green.since,
         until=ends.green.until,

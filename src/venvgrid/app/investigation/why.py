@@ -30,7 +30,7 @@ TWICE = (0, 1)
 class Investigation:
     """A search between two worlds of a prober, its bases `GREEN` and `RED`; `green` and `red` are their names.
 
-    `whole` has the tests of all failures that are to be explained; those of the prober's target come first.
+    `all_failures` has the tests of all failures that are to be explained; those of the prober's target come first.
     `since` and `until` are RFC 3339: the failure came after the one and before the other; "" if that is not known.
     """
 
@@ -39,7 +39,7 @@ class Investigation:
     green: str
     red: str
     at_once: int = 1
-    whole: Target = field(default_factory=Target)
+    all_failures: Target = field(default_factory=Target)
     named: tuple[str, ...] = ()  # the first suspects, before those that the failure names
     since: str = ""
     until: str = ""
@@ -100,7 +100,7 @@ class Investigation:
                 return (
                     f"{self.cell} is not red ({self.red}): {result.reason or result.outcome if result else 'no result'}"
                 )
-            self.whole = Target.all_of(result)
+            self.all_failures = Target.all_of(result)
             self.prober = replace(self.prober, target=Target.of(result))
         problem = self._check(RED, Verdict.BAD)
         self._result = self.prober.result(Probe(base=RED))
@@ -164,7 +164,7 @@ class Investigation:
             return None, f"the red world does not resolve with {found.name} below {found.bad}: {world}"
         self.prober.set_base(RED, world.distributions)
         if seen.verdict is not Verdict.BAD:  # this failure is gone, or another hides it: what is left of all failures?
-            self.prober = replace(self.prober, target=self.whole)
+            self.prober = replace(self.prober, target=self.all_failures)
             (seen,) = self.prober.ask([Probe(base=RED)])
             if seen.verdict is Verdict.GOOD:
                 return None, ""
