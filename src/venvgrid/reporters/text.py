@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from venvgrid.results.report import Report
 
 MAX_LINE_LENGTH = 300  # characters of a line of untrusted text
+MAX_PAIRS = 5  # that a line names
 
 # Whole escape sequences, also the 8-bit ones: CSI; OSC, DCS, SOS, PM and APC with their text; the short ones.
 # A sequence without its end does not match: otherwise the output after it would be lost.
@@ -151,6 +152,17 @@ def some(items: Sequence[str], most: int) -> str:
     """Format the first `most` items: "a, b and 3 more"."""
     shown = ", ".join(line(item) for item in items[:most])
     return f"{shown} and {len(items) - most} more" if len(items) > most else shown
+
+
+def combinations(strength: int) -> str:
+    """Return the word for combinations of so many values."""
+    return {1: "values", 2: "pairs", 3: "triples"}.get(strength, f"combinations of {strength} values")
+
+
+def pairs(items: Sequence[Mapping[str, str]], total: int) -> str:
+    """Format the first combinations of values: "python 3.9 + numpy 2.2; python 3.9 + numpy 2.3; and 3 more"."""
+    shown = [line(" + ".join(f"{name} {value}" for name, value in item.items())) for item in items[:MAX_PAIRS]]
+    return "; ".join([*shown, f"and {total - len(shown)} more"] if total > len(shown) else shown)
 
 
 def tests(counts: Mapping[str, int]) -> str:
