@@ -55,11 +55,12 @@ def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
 
 def counted(config: Config, plan: Plan, before: Plan) -> Plan:
     """Return the plan with what its cells cover, if these are not the cells of the plan `before`."""
-    if plan.certificate is None or plan.cells == before.cells:
+    is_full = config.planning.kind == "full"
+    if plan.cells == before.cells or (is_full and len(plan.cells) == len(before.cells)):
         return plan
-    from venvgrid.planning import coverage  # noqa: PLC0415  (not needed for the full product)
+    from venvgrid.planning import coverage  # noqa: PLC0415  (only for a part of the full product)
 
-    return coverage.with_certificate(config, plan)
+    return coverage.of_a_part(before, plan) if is_full else coverage.with_certificate(config, plan)
 
 
 def by_platform(plan: Plan, here: str) -> Plan:

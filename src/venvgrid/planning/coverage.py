@@ -6,6 +6,7 @@ The certificate is made by code that is independent of the generator.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from venvgrid.model import Certificate, Status
 from venvgrid.planning import constraints
 from venvgrid.planning.covering.certificate import certify
+from venvgrid.planning.covering.tuples import MAX_TUPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     Named = tuple[tuple[str, str], ...]
 
+OF_A_GRID = 2  # values in a combination, where no strategy says how many
 MAX_MISSING = 200  # uncovered combinations that `plan --json` names
 SEVERAL = "follows from several"
 
@@ -59,6 +62,30 @@ def with_certificate(config: Config, plan: Plan) -> Plan:
         axes={axis.name: axis.values for axis in config.axes},
     )
     return replace(plan, certificate=certificate)
+
+
+def of_a_part(whole: Plan, part: Plan) -> Plan:
+    """Return a part of a full grid with what its cells cover: the pairs of all cells that are not excluded count."""
+    cells = [item.cell.axes for item in whole.cells if item.status is not Status.EXCLUDED]
+    strength = min(OF_A_GRID, min(map(len, cells), default=0))
+    if not strength or len(cells) * math.comb(len(cells[0]), strength) > MAX_TUPLES:
+        return part
+    feasible = dict.fromkeys(named for axes in cells for named in combinations(axes, strength))
+    covered = {
+        named
+        for item in part.cells
+        if item.status in {Status.RUNNABLE, Status.ELSEWHERE}
+        for named in combinations(item.cell.axes, strength)
+    }
+    missing = [named for named in feasible if named not in covered]
+    certificate = Certificate(
+        strength=strength,
+        feasible=len(feasible),
+        covered=len(feasible) - len(missing),
+        infeasible={},
+        missing=tuple(map(dict, missing[:MAX_MISSING])),
+    )
+    return replace(part, certificate=certificate)
 
 
 def combinations(axes: Mapping[str, str], strength: int) -> Iterable[Named]:

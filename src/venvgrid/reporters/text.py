@@ -13,10 +13,11 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import coverage as ran
 from venvgrid.model import CaseOutcome, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.model import CellResult
     from venvgrid.results.report import Report
@@ -163,6 +164,20 @@ def pairs(items: Sequence[Mapping[str, str]], total: int) -> str:
     """Format the first combinations of values: "python 3.9 + numpy 2.2; python 3.9 + numpy 2.3; and 3 more"."""
     shown = [line(" + ".join(f"{name} {value}" for name, value in item.items())) for item in items[:MAX_PAIRS]]
     return "; ".join([*shown, f"and {total - len(shown)} more"] if total > len(shown) else shown)
+
+
+def coverage(report: Report) -> Iterator[str]:
+    """Yield what the cells that ran cover, if the run is of chosen cells: of a full grid, the grid itself shows it."""
+    if report.certificate is None or (found := ran.of(report)) is None:
+        return
+    what, rest = combinations(found.strength), found.feasible - found.covered
+    if not rest:
+        yield f"Cells that ran cover all {found.feasible} possible {what}"
+        return
+    yield f"Cells that ran cover {found.covered} of {found.feasible} possible {what}"
+    yield f"  not covered: {pairs(found.missing, rest)}"
+    for why, number in list(found.lost.items())[:MAX_PAIRS]:
+        yield f"  {number} not covered, because their cells did not run: {line(why)}"
 
 
 def tests(counts: Mapping[str, int]) -> str:

@@ -31,6 +31,7 @@ def _strategy_json(plan: Plan) -> dict[str, Any]:
             "missing": [dict(item) for item in proof.missing],
             "lost": dict(proof.lost),
             "elsewhere": proof.elsewhere,
+            "axes": {name: list(values) for name, values in proof.axes.items()},
         }
     return found
 
