@@ -31,7 +31,7 @@ def of(report: Report) -> Certificate | None:
         return None
     ran = dict.fromkeys(_combinations(report, (cell for cell in report.cells if cell.outcome in RAN), strength))
     # A strategy chooses no cell that it knows to be impossible: such a one was found in the run.
-    no_cells = RAN if planned else RAN | {Outcome.IMPOSSIBLE}
+    no_cells = RAN if planned and planned.axes else RAN | {Outcome.IMPOSSIBLE}
     idle = [cell for cell in report.cells if cell.outcome not in no_cells]
     known = (tuple(item.items()) for item in planned.missing) if planned else ()
     missing = [item for item in dict.fromkeys((*known, *_combinations(report, idle, strength))) if item not in ran]
