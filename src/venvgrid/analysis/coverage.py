@@ -30,15 +30,19 @@ def of(report: Report) -> Certificate | None:
     if not strength or len(report.cells) * math.comb(fewest, strength) > MAX_TUPLES:
         return None
     ran = dict.fromkeys(_combinations(report, (cell for cell in report.cells if cell.outcome in RAN), strength))
-    # A strategy chooses no cell that it knows to be impossible: such a one was found in the run.
-    no_cells = RAN if planned and planned.axes else RAN | {Outcome.IMPOSSIBLE}
-    idle = [cell for cell in report.cells if cell.outcome not in no_cells]
+    # A strategy chooses no cell that it knows to be impossible: such a one was asked for by name, or found in the run.
+    is_chosen = planned is not None and bool(planned.axes)
+    idle = [
+        cell
+        for cell in report.cells
+        if cell.outcome not in RAN and (cell.outcome is not Outcome.IMPOSSIBLE or (is_chosen and not cell.named))
+    ]
     known = (tuple(item.items()) for item in planned.missing) if planned else ()
     missing = [item for item in dict.fromkeys((*known, *_combinations(report, idle, strength))) if item not in ran]
     return Certificate(
         strength=strength,
         feasible=planned.feasible if planned else len(ran) + len(missing),
-        covered=len(ran),
+        covered=min(len(ran), planned.feasible) if planned else len(ran),  # an include can have what is excluded
         infeasible=planned.infeasible if planned else {},
         missing=tuple(map(dict, missing[: coverage.MAX_MISSING])),
         lost=coverage.lost(missing, ((cell.axes, cell.reason or cell.outcome.value) for cell in idle)),

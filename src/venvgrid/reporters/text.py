@@ -177,7 +177,7 @@ def coverage(report: Report) -> Iterator[str]:
     yield f"Cells that ran cover {found.covered} of {found.feasible} possible {what}"
     yield f"  not covered: {pairs(found.missing, rest)}"
     for why, number in list(found.lost.items())[:MAX_PAIRS]:
-        yield f"  {number} not covered, because their cells did not run: {line(why)}"
+        yield f"  {number} not covered, because their cells did not run: {line(why.partition('; ')[0])}"
 
 
 def tests(counts: Mapping[str, int]) -> str:

@@ -108,3 +108,15 @@ def test_of_a_part_of_a_grid_the_whole_counts() -> None:
     assert part.certificate is not None
     assert (part.certificate.covered, part.certificate.feasible) == (6, 37)
     assert coverage.of(Report()) is None
+
+
+def test_an_impossible_cell_that_was_asked_for_by_name_lacks_nothing() -> None:
+    """Its combinations are none of those that can be."""
+    report = ran()
+    asked = {"python": "3.10", "numpy": "2.2", "env.MODE": "a", "env.SPEED": "x"}
+    cell = CellResult(id="asked", axes=MappingProxyType(asked), outcome=Outcome.IMPOSSIBLE, named=True)
+    found = of(replace(report, cells=(*report.cells, cell)))
+    assert (found.covered, found.feasible, found.missing, found.lost) == (37, 37, (), {})
+    green = [item for item in report.cells if not {"3.10", "2.2"} <= {*item.axes.values()}]
+    found = of(replace(report, cells=(*green, cell)))
+    assert found.lost == {}

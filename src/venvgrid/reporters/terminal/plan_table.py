@@ -95,7 +95,7 @@ def coverage(plan: Plan) -> Iterator[str]:
         yield f"{plan.strategy}: cells that run cover {proof.covered} of {proof.feasible} possible {what} (checked)"
         yield f"  not covered: {text.pairs(proof.missing, proof.feasible - proof.covered)}"
     for why, number in list(proof.lost.items())[:MAX_REASONS]:
-        yield f"  {number} not covered, because their cells do not run: {text.line(why)}"
+        yield f"  {number} not covered, because their cells do not run: {text.line(why.partition('; ')[0])}"
     if proof.elsewhere:
         yield f"  {proof.elsewhere} covered on other platforms only"
     for why, number in list(proof.infeasible.items())[:MAX_REASONS]:
