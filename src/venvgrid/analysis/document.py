@@ -9,12 +9,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from venvgrid.analysis import coverage
 from venvgrid.analysis.findings import Analysis
 from venvgrid.model import (
     Attestation,
     CaseOutcome,
     Cell,
     CellResult,
+    Certificate,
     Failure,
     Interpreter,
     LeftOut,
@@ -63,6 +65,7 @@ def to_results(report: Report, *, cells: bool = True) -> dict[str, Any]:
         "failure_groups": [_group(finding) for finding in analysis.findings],
         "changes": _fields(analysis.changes, *_CHANGES),
         "warnings": _plain(report.warnings),
+        "coverage": _coverage(coverage.of(report)),
         **({"tier": report.tier} if report.tier else {}),
         **({"left_out": [item.plain() for item in report.left_out]} if report.left_out else {}),
     }
@@ -89,6 +92,7 @@ def from_results(data: Any) -> Report:
             warnings=tuple(data["warnings"]),
             tier=str(data.get("tier", "")),
             left_out=tuple(map(LeftOut.of, data.get("left_out", ()))),
+            certificate=_certificate_from(data["coverage"]) if data.get("coverage") else None,
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"this is no document of the format {FORMAT!r}: {error!r:.80}") from error
@@ -163,6 +167,31 @@ def _group(finding: Finding) -> dict[str, Any]:
         "alternatives": list(map(_words, why.alternatives)),
         "more_alternatives": why.more,
     }
+
+
+def _coverage(found: Certificate | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "strength": found.strength,
+        "feasible": found.feasible,
+        "covered": found.covered,
+        "missing": [_plain(item) for item in found.missing],
+        "lost": {_text(reason): number for reason, number in found.lost.items()},
+        "axes": {_text(name): _plain(values) for name, values in found.axes.items()},
+    }
+
+
+def _certificate_from(data: Mapping[str, Any]) -> Certificate:
+    return Certificate(
+        strength=int(data["strength"]),
+        feasible=int(data["feasible"]),
+        covered=int(data["covered"]),
+        infeasible={},
+        missing=tuple(map(dict, data["missing"])),
+        lost=dict(data["lost"]),
+        axes={name: tuple(values) for name, values in data["axes"].items()},
+    )
 
 
 def _words(rule: Sequence[Condition]) -> list[str]:

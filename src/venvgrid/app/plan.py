@@ -37,7 +37,8 @@ def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
     Raises:
         NothingToRunError: no cell is left.
     """
-    plan = by_platform(_expand(context, from_lock=from_lock), context.machine.platform)
+    expanded = _expand(context, from_lock=from_lock)
+    plan = by_platform(expanded, context.machine.platform)
     for warning in plan.warnings:
         context.front.notify(f"warning: {warning}")
     options = context.options
@@ -47,7 +48,19 @@ def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
         raise NothingToRunError("every cell is excluded; see why with: venvgrid plan")
     if options.changed:
         plan = _changed(context, plan)
-    return _failed(context, plan) if options.failed else plan
+    if options.failed:
+        plan = _failed(context, plan)
+    return counted(context.config, plan, expanded)
+
+
+def counted(config: Config, plan: Plan, before: Plan) -> Plan:
+    """Return the plan with what its cells cover, if these are not the cells of the plan `before`."""
+    is_full = config.planning.kind == "full"
+    if plan.cells == before.cells or (is_full and len(plan.cells) == len(before.cells)):
+        return plan
+    from venvgrid.planning import coverage  # noqa: PLC0415  (only for a part of the full product)
+
+    return coverage.of_a_part(before, plan) if is_full else coverage.with_certificate(config, plan)
 
 
 def by_platform(plan: Plan, here: str) -> Plan:
@@ -127,7 +140,8 @@ def _without_conflicts(context: RunContext) -> Plan:
         resolved = resolve(context, by_platform(plan, context.machine.platform))
         found: list[Conflict] = []
         for item in resolved.plan.cells:
-            is_known = any(other.values.items() <= item.cell.axes.items() for other in found)
+            # A conflict that was found before is in a plan only if nothing is left without it.
+            is_known = any(other.values.items() <= item.cell.axes.items() for other in (*conflicts, *found))
             if item.status is Status.IMPOSSIBLE and not item.cell.named and not is_known:
                 found.append(_conflict(context, resolved, item))
         if not found:

@@ -78,6 +78,7 @@ class Cause:
     name: str  # normalised
     reason: str
     range: str = ""
+    who: str = ""  # of a conflict: the distribution that needs other versions of it, normalised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

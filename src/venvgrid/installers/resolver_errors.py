@@ -190,8 +190,8 @@ def _conflicts(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iter
     }
     seen: dict[str, str] = {}
     for match in _DEPENDS.finditer(text):
-        name, who = normalise(match["name"]), match["who"].replace("==", " ")
-        needs = f"{who} needs {match['name']}{match['range'].rstrip(',')}"
+        name = normalise(match["name"])
+        needs = f"{match['who'].replace('==', ' ')} needs {match['name']}{match['range'].rstrip(',')}"
         if name in pins:
             reason = f"{needs}, but the cell has {pins[name]}"
         elif name in limits:
@@ -201,7 +201,8 @@ def _conflicts(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iter
         else:
             seen[name] = needs
             continue
-        yield Cause(kind=CauseKind.CONFLICT, name=name, reason=_short(reason))
+        who = normalise(re.split(r"[<>=!~\[ ]", match["who"])[0])
+        yield Cause(kind=CauseKind.CONFLICT, name=name, reason=_short(reason), who=who)
 
 
 def refused_index(output: str) -> str:
@@ -255,9 +256,8 @@ def _pip_conflict(output: str) -> str:
         return _tail(output)
     user = r"^The user requested (?:\(constraint\) )?"
     causes = [re.sub(user, "the cell requires ", line) for line in itertools.takewhile(bool, lines)]
-    # The next versions of the first one say the same: the other side of the conflict is told.
     others = [line for line in causes[1:] if line.split()[0] != causes[0].split()[0]] or causes[1:]
-    return _short(", but ".join([*causes[:1], *others[:1]]))
+    return _short(", but ".join([*causes[:1], *others[:1]]))  # the next versions of the first one say the same
 
 
 def _network_reason(output: str) -> str:

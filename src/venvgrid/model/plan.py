@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from venvgrid.model.config import VARIABLE_PREFIX
@@ -73,8 +74,10 @@ class Conflict:
 class Certificate:
     """What the cells of a plan cover, checked apart from what chose them: combinations of `strength` values.
 
-    `feasible` can be, `covered` of them are in a cell; `infeasible` counts those that cannot be, by who says so;
-    `missing` names combinations that can be and are in no cell (the first of them).
+    `feasible` can be, `covered` of them are in a cell that runs; `infeasible` counts those that cannot be, by who says
+    so; `missing` names combinations that can be and are in no cell that runs (the first of them). `lost` counts those
+    of them that are in other cells, by the reason why these do not run. `elsewhere` of the covered ones are only in
+    cells of other platforms. `axes` are the values that are combined.
     """
 
     strength: int
@@ -82,6 +85,9 @@ class Certificate:
     covered: int
     infeasible: Mapping[str, int]
     missing: tuple[Mapping[str, str], ...] = ()
+    lost: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    elsewhere: int = 0
+    axes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

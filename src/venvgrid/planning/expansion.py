@@ -40,7 +40,6 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
     _check_size(config)
     kinds = {axis.name: axis.kind for axis in config.axes}
     warnings: list[str] = []
-    certificate = None
     if config.planning.kind == "full":
         cells = [_runnable(config, values) for values in _combinations(_open_values(config, {}))]
     else:
@@ -48,7 +47,9 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
 
         choice = strategies.choose(config, config.planning, conflicts, locked)
         cells = [_runnable(config, values) for values in choice.cells]
-        warnings, certificate = list(choice.warnings), choice.certificate
+        asked = (_runnable(config, values) for values in choice.named)
+        cells += [replace(item, cell=replace(item.cell, named=True)) for item in asked]
+        warnings = list(choice.warnings)
     for rule in config.excludes if config.planning.kind == "full" else ():
         hits = [index for index, planned in enumerate(cells) if rule_fits(rule, kinds, planned.cell.axes)]
         for index in hits:
@@ -62,14 +63,18 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
             _include(cells, config, wanted, rule)
     _check_ids(config, cells)
     warnings += _dropped(config, cells, conflicts)
-    return Plan(
+    if config.planning.kind == "full":
+        return Plan(cells=tuple(cells), strategy=config.strategy, warnings=tuple(warnings), learnt=conflicts)
+    from venvgrid.planning import coverage  # noqa: PLC0415  (not needed for the full product)
+
+    plan = Plan(
         cells=tuple(cells),
         strategy=config.strategy,
         warnings=tuple(warnings),
-        certificate=certificate,
         learnt=conflicts,
-        combinations=axis_values.count(config.axes) if config.planning.kind != "full" else 0,
+        combinations=axis_values.count(config.axes),
     )
+    return coverage.with_certificate(config, plan)
 
 
 def _dropped(config: Config, cells: list[PlannedCell], conflicts: tuple[Conflict, ...]) -> Iterator[str]:

@@ -13,15 +13,17 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import coverage as ran
 from venvgrid.model import CaseOutcome, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
 MAX_LINE_LENGTH = 300  # characters of a line of untrusted text
+MAX_PAIRS = 5  # that a line names
 
 # Whole escape sequences, also the 8-bit ones: CSI; OSC, DCS, SOS, PM and APC with their text; the short ones.
 # A sequence without its end does not match: otherwise the output after it would be lost.
@@ -151,6 +153,31 @@ def some(items: Sequence[str], most: int) -> str:
     """Format the first `most` items: "a, b and 3 more"."""
     shown = ", ".join(line(item) for item in items[:most])
     return f"{shown} and {len(items) - most} more" if len(items) > most else shown
+
+
+def combinations(strength: int) -> str:
+    """Return the word for combinations of so many values."""
+    return {1: "values", 2: "pairs", 3: "triples"}.get(strength, f"combinations of {strength} values")
+
+
+def pairs(items: Sequence[Mapping[str, str]], total: int) -> str:
+    """Format the first combinations of values: "python 3.9 + numpy 2.2; python 3.9 + numpy 2.3; and 3 more"."""
+    shown = [line(" + ".join(f"{name} {value}" for name, value in item.items())) for item in items[:MAX_PAIRS]]
+    return "; ".join([*shown, f"and {total - len(shown)} more"] if total > len(shown) else shown)
+
+
+def coverage(report: Report) -> Iterator[str]:
+    """Yield what the cells that ran cover, if the run is of chosen cells: of a full grid, the grid itself shows it."""
+    if report.certificate is None or (found := ran.of(report)) is None:
+        return
+    what, rest = combinations(found.strength), found.feasible - found.covered
+    if not rest:
+        yield f"Cells that ran cover all {found.feasible} possible {what}"
+        return
+    yield f"Cells that ran cover {found.covered} of {found.feasible} possible {what}"
+    yield f"  not covered: {pairs(found.missing, rest)}"
+    for why, number in list(found.lost.items())[:MAX_PAIRS]:
+        yield f"  {number} not covered, because their cells did not run: {line(why.partition('; ')[0])}"
 
 
 def tests(counts: Mapping[str, int]) -> str:

@@ -153,7 +153,20 @@ class Examiner:
         if not (lines or limits):
             fewer = replace(fewer, without=(*request.without, cause.name))
         # An answer that the installer cannot give refutes nothing.
-        return reason if not requirements or isinstance(self.resolve(fewer), Resolved | ResolveFailed) else ""
+        is_enough = not requirements or isinstance(self.resolve(fewer), Resolved | ResolveFailed)
+        return reason if is_enough or self._is_impossible_alone(cause, request) else ""
+
+    def _is_impossible_alone(self, cause: Cause, request: ResolveRequest) -> bool:
+        """Whether both sides of a conflict are impossible together without the rest of the cell.
+
+        So it is a reason also if the cell has a second, independent one.
+        """
+        lines, others = _lines(request, cause.name), _lines(request, cause.who)
+        limits = tuple(line for line in request.constraints if _name(line) == cause.name)
+        if not others or not (lines or limits):
+            return False
+        alone = replace(request, requirements=(*others, *lines), constraints=limits)
+        return isinstance(self.resolve(alone), Unresolvable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

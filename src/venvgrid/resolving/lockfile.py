@@ -136,7 +136,9 @@ def make(
         impossible=others[Status.IMPOSSIBLE],
         open={**others[Status.FAILED], **others[Status.MISSING_INTERPRETER], **others[Status.ELSEWHERE]},
         environments=environments,
-        chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named) if plan and plan.certificate else (),
+        chosen=tuple(item.cell.axes for item in plan.cells if not item.cell.named)
+        if plan and plan.certificate and plan.combinations
+        else (),
         learnt=plan.learnt if plan else (),
         frozen=frozen or {},
     )

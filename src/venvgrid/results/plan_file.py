@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model import Cell, LeftOut, Plan, PlannedCell, Status, UsageError
+from venvgrid.model import Cell, Certificate, LeftOut, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.config import EMPTY
 from venvgrid.planning.jobs import Jobs
 from venvgrid.storage import digests
@@ -169,10 +169,25 @@ def _from(data: dict[str, Any]) -> PlanFile:
             warnings=warnings,
             tier=str(data.get("tier", "")),
             left_out=tuple(map(LeftOut.of, data.get("left_out", ()))),
+            certificate=_certificate(data["strategy"]),
         ),
         is_dirty=bool(data["dirty"]),
         environments=environments,
         seconds=seconds,
         jobs=tuple(Jobs(**{name: item[name] for name in _JOBS}) for item in data.get("jobs", ())),
         **{name: str(data[name]) for name in _FACTS},
+    )
+
+
+def _certificate(strategy: Mapping[str, Any]) -> Certificate | None:
+    """Return what the planned cells cover; None if their strategy promises nothing, or the plan is an older one."""
+    if "axes" not in strategy:
+        return None
+    return Certificate(
+        strength=int(strategy["strength"]),
+        feasible=int(strategy["feasible"]),
+        covered=int(strategy["covered"]),
+        infeasible=dict(strategy["infeasible"]),
+        missing=tuple(map(dict, strategy["missing"])),
+        axes={name: tuple(values) for name, values in strategy["axes"].items()},
     )

@@ -12,6 +12,7 @@ from venvgrid.model import (
     CellFinished,
     CellPlanned,
     CellResult,
+    Certificate,
     Event,
     ExitStatus,
     LeftOut,
@@ -100,6 +101,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     tier: str = ""  # of [ci], that chose the cells
     left_out: tuple[LeftOut, ...] = ()  # by the tier
+    certificate: Certificate | None = None  # of the plan; what the cells that ran cover: analysis/coverage.py
     tests: Mapping[str, Mapping[str, Case]] = field(default_factory=lambda: MappingProxyType({}))
     spans: tuple[Span, ...] = ()
     before: Mapping[str, Earlier] = field(default_factory=lambda: MappingProxyType({}))
@@ -208,6 +210,7 @@ class ReportBuilder:
             excluded=tuple(item for item in planned if item.cell.id not in known),
             tier=start.plan.tier if start else "",
             left_out=start.plan.left_out if start else (),
+            certificate=start.plan.certificate if start else None,
             warnings=(*(start.plan.warnings if start else ()), *self._warnings),
             tests=MappingProxyType(
                 {name: MappingProxyType(dict(seen.cases)) for name, seen in self._seen.items() if seen.cases}

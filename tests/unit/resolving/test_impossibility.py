@@ -108,6 +108,22 @@ def test_a_conflict_is_checked_without_its_distribution() -> None:
     assert (reason, check.without) == ("conflict of deep", ("deep",))
 
 
+def test_of_two_independent_conflicts_the_first_is_told() -> None:
+    """Without either the cell is still impossible, but both sides of one are impossible alone."""
+    asked = request("toy==1.*", "new==1.*", "source==1.*", "odd==1.*")
+    blamed = Cause(kind=CauseKind.CONFLICT, name="new", reason="toy 1 needs new>=2", who="toy")
+
+    def resolve(some: ResolveRequest) -> ResolveResult:
+        names = {line.partition("=")[0] for line in some.requirements}
+        return Unresolvable(reason="") if {"toy", "new"} <= names or {"source", "odd"} <= names else FINE
+
+    reason, checks = examined(asked, blamed, resolve=resolve)
+    assert reason == "toy 1 needs new>=2"
+    assert checks[-1].requirements == ("toy==1.*", "new==1.*")
+    others = replace(blamed, who="odd", reason="odd 1 needs new>=2")
+    assert examined(asked, others, resolve=resolve)[0] == "the proof", "these two are possible together"
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "told"),
     [

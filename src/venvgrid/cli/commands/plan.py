@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
-from venvgrid.app.plan import make_plan
+from venvgrid.app.plan import counted, make_plan
 from venvgrid.app.request import elsewhere, lock_digest, runnable
 from venvgrid.app.resolution import resolve, tell_notes
 from venvgrid.app.run import read_config, with_strategy
@@ -68,7 +68,7 @@ def _plan(arguments: argparse.Namespace, terminal: Terminal, source: Source, gri
         return _check(context, plan, terminal)
     resolved = resolve(context, plan)
     tell_notes(context, resolved)
-    known = resolved.plan
+    known = counted(config, resolved.plan, plan)
     jobs: tuple[Jobs, ...] = ()
     if arguments.output or jobs_wanted:
         jobs = _travelling(arguments.output, context, plan, resolved, loaded.frozen, jobs_wanted, told)
@@ -130,7 +130,9 @@ def _travelling(
                 f"note: {unknown} of {len(made.cells)} cells were never measured: each is taken {taken}"
             )
     if output:
-        write_atomic(Path(output).absolute(), made.render(plan_json.plan_json(resolved.plan)))
+        write_atomic(
+            Path(output).absolute(), made.render(plan_json.plan_json(counted(context.config, resolved.plan, plan)))
+        )
         context.front.notify(f"{output}: {len(made.cells)} cells to run, plan {made.digest[:12]}")
     return made.jobs
 

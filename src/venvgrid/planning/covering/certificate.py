@@ -44,11 +44,12 @@ def certify(
     """Check every tuple of `strength` values. A row holds the index of the value of each factor."""
     parts = [set(enumerate(row)) for row in rows]
     invalid = tuple(number for number, row in enumerate(parts) if any(row.issuperset(item) for item in forbidden))
-    valid = [row for number, row in enumerate(rows) if number not in set(invalid)]
+    excluded = set(invalid)
+    columns = list(zip(*(row for number, row in enumerate(rows) if number not in excluded), strict=True))
     covered, missing, infeasible = 0, [], {}
     solver = _Solver(sizes, forbidden)
     for chosen in itertools.combinations(range(len(sizes)), strength):
-        seen = {tuple(row[factor] for factor in chosen) for row in valid}
+        seen = set(zip(*(columns[factor] for factor in chosen), strict=True)) if columns else set()
         covered += len(seen)
         for values in itertools.product(*(range(sizes[factor]) for factor in chosen)):
             if values not in seen:

@@ -1,214 +1,265 @@
-"""Reduces an array of strength 2 by tabu search (Nurmela 2004; Galinier et al. 2017).
+"""Improves an array by tabu search, whatever its strength: fewer rows, or more tuples in as many rows.
 
-A row is removed, and single values of the others are changed until no pair is missing. The partners of a value are the
-union of the rows that contain it. So the pairs that a change loses and gains take a few ands and population counts, and
-only the missing pairs have to be kept up to date.
+A row is removed. Then single values of the others are changed until no tuple is missing (Nurmela 2004; Lin, Luo, Cai et
+al.: TCA, 2015). A row that constraints forbid to change in one value is repaired: other values change with it.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from typing import TYPE_CHECKING
 
-from venvgrid.planning.covering.space import Space, bits
+from venvgrid.planning.covering.counters import Counters
+from venvgrid.planning.covering.space import bits, lowest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-WORK = 500_000  # without a deadline: changes times the cost of each, in rows evaluated
-MIN_STEPS = 150
-TENURE = 6  # changes for which a removed value stays tabu
-CHECK_INTERVAL = 64  # changes between checks of the deadline
-PATIENCE = 4_000  # changes without improvement, after which a search with a deadline restarts
-TABU_PENALTY = 1_000_000
+    from venvgrid.planning.covering.space import State
+    from venvgrid.planning.covering.tuples import Companions
+
+WORK = 250_000  # without a success, for pairs and without a deadline: about so many microseconds
+LONGEST = 4  # times that, in all
+TENURE = 5  # changes for which a changed factor of a row stays tabu
+CHECK_INTERVAL = 8  # changes between checks of the deadline
+PATIENCE = 20_000  # changes without improvement, after which a search with a deadline restarts
+WALK = 0.001  # chance of a change that is not the best one
+MAX_RATED = 48  # rows of which one is removed
+SAMPLE = 6  # rows into which a tuple is forced
+
+_Rated = tuple[int, float, int, int]  # the tuples won, a random number, the number of a row and what it becomes
 
 
 def reduce(
-    space: Space,
-    feasible: dict[int, int],
-    fixed: Sequence[int],
+    companions: Companions,
+    feasible: Mapping[int, int],
     rows: list[int],
+    pins: list[int],
     *,
     seed: int,
     effort: float,
     is_over: Callable[[], bool] | None,
 ) -> list[int]:
-    """Return at most as many rows, which together with `fixed` cover the same pairs.
+    """Return at most as many rows, which cover the same tuples.
 
-    `feasible` maps each value to the mask of its feasible partners; `effort` multiplies the work without a deadline.
+    `feasible` maps each value to its companions in feasible tuples; `pins` are the values of each row that must stay;
+    `effort` multiplies the work without a deadline.
     """
-    rng = random.Random(seed)  # noqa: S311  (no secret depends on it)
-    if len(rows) < 2:  # noqa: PLR2004  (a removed row needs another one to take its pairs)
-        return rows
-    typical = sum(space.sizes) / len(space.sizes)
-    cost = len(rows) * (1 + len(rows) / typical / 8)  # of one change, measured
-    best, search = list(rows), _Search(space, feasible, [*fixed], rows, rng)
-    budget: int | None = max(MIN_STEPS, int(WORK * effort / cost))
-    fewest = max(1, _needed(space, feasible) - len(fixed))
-    while len(best) > fewest:
+    search = _Search(companions, feasible, rows, pins, random.Random(seed))  # noqa: S311  (no secret depends on it)
+    best = list(rows), list(pins)
+    budget = _Budget(companions, effort, is_over)
+    fewest = max(1, needed(companions, feasible))
+    while len(best[0]) > fewest and not all(best[1]) and not budget.is_used_up:
+        if search.missing:  # the search gave up
+            search = _Search(companions, feasible, *best, search.rng)
         search.remove_row()
-        budget = search.run(budget, None)
-        if search.missing:
-            break
-        best = list(search.rows)
-    while is_over is not None and len(best) > fewest and not is_over():
-        if search.missing or len(search.rows) != len(best):
-            search = _Search(space, feasible, [*fixed], best, rng)
-        search.remove_row()
-        search.run(None, is_over)
+        search.run(budget)
         if not search.missing:
-            best = list(search.rows)
+            best = list(search.rows), list(search.pins)
+            budget.renew()
+    return best[0]
+
+
+def improve(
+    companions: Companions,
+    feasible: Mapping[int, int],
+    rows: list[int],
+    pins: list[int],
+    *,
+    seed: int,
+    effort: float,
+    is_over: Callable[[], bool] | None,
+) -> list[int]:
+    """Return as many rows, which cover at least as many tuples; the arguments are those of `reduce`."""
+    search = _Search(companions, feasible, rows, pins, random.Random(seed))  # noqa: S311  (no secret depends on it)
+    best, fewest = list(rows), search.missing
+    budget = _Budget(companions, effort, is_over)
+    factors, total = len(companions.space.sizes), sum(mask.bit_count() for mask in feasible.values())
+    most = len(rows) * math.comb(factors, companions.strength)  # if no two rows have a tuple in common
+    least = max(0, total // companions.strength - most)
+    is_free = any(pinned.bit_count() < factors for pinned in pins)
+    while fewest > least and is_free and not budget.is_used_up:
+        search.run(budget, fewest)
+        if search.missing < fewest:
+            best, fewest = list(search.rows), search.missing
+            budget.renew()
+        else:
+            search = _Search(companions, feasible, best, pins, search.rng)
     return best
 
 
-def _needed(space: Space, feasible: dict[int, int]) -> int:
-    """Return a lower bound for the number of rows: each pair of two factors needs a row of its own."""
-    return max(
-        (
-            sum((feasible[bit] & other).bit_count() for bit in own)
-            for number, own in enumerate(space.values)
-            for other in space.factors[:number]
-        ),
-        default=1,
-    )
+def needed(companions: Companions, feasible: Mapping[int, int]) -> int:
+    """Return a lower bound for the number of rows: each tuple of the same factors needs a row of its own."""
+    space, strength, most = companions.space, companions.strength, 0
+    for chosen in sorted(
+        itertools.combinations(range(len(space.sizes)), strength),
+        key=lambda factors: -math.prod(space.sizes[factor] for factor in factors),
+    ):
+        if math.prod(space.sizes[factor] for factor in chosen) <= most:
+            break
+        outside = 0
+        for factor, having in enumerate(companions.of_factor):
+            outside |= 0 if factor in chosen[1:] else having
+        mine = sum((feasible.get(bit, 0) & ~outside).bit_count() for bit in space.values[chosen[0]])
+        most = max(most, mine)
+    return most
+
+
+class _Budget:
+    """The work that may still be done, counted, not timed. With a deadline: all that fits, but never less than that."""
+
+    def __init__(self, companions: Companions, effort: float, is_over: Callable[[], bool] | None) -> None:
+        self.most = WORK * (companions.strength - 1) * effort
+        self.work, self.left, self.is_over, self.is_used_up = LONGEST * self.most, self.most, is_over, False
+        self.changes = 0
+
+    def spend(self, work: int) -> None:
+        """Count the work of one change."""
+        self.work -= work
+        self.left -= work
+        self.changes += 1
+        if min(self.work, self.left) <= 0 and (self.is_over is None or self.changes % CHECK_INTERVAL == 0):
+            self.is_used_up = self.is_over is None or self.is_over()
+
+    def renew(self) -> None:
+        """Begin to count anew after a success."""
+        self.left = self.most
 
 
 class _Search:
-    """The state of the search: rows, and the pairs that they miss.
-
-    `open` maps each value to the mask of its missing partners, `where` to the numbers of the rows that contain it.
-    """
+    """The state of the search: rows, the companions in each, and how many rows cover each tuple."""
 
     def __init__(
-        self, space: Space, feasible: dict[int, int], fixed: list[int], rows: Sequence[int], rng: random.Random
+        self,
+        companions: Companions,
+        feasible: Mapping[int, int],
+        rows: Sequence[int],
+        pins: Sequence[int],
+        rng: random.Random,
     ) -> None:
-        self.space, self.feasible, self.rng, self.rows = space, feasible, rng, list(rows)
-        self.fixed = dict.fromkeys(feasible, 0)  # the partners of each value in fixed rows
-        for row in fixed:
-            for bit in bits(row):
-                self.fixed[bit] |= row
-        self.where: dict[int, list[int]] = {bit: [] for bit in feasible}
-        for number, row in enumerate(self.rows):
-            for bit in bits(row):
-                self.where[bit].append(number)
-        self.open = {bit: left for bit in feasible if (left := feasible[bit] & ~self._partners(bit, -1))}
-        self.missing = sum(left.bit_count() for left in self.open.values()) // 2
+        self.companions, self.space, self.rng = companions, companions.space, rng
+        self.rows, self.pins = list(rows), list(pins)
+        self.within = [companions.within(row) for row in rows]
+        self.counters = Counters(companions, feasible)
+        for row, within in zip(self.rows, self.within, strict=True):
+            self.counters.add_row(row, within)
+        self.missing = self.counters.total_missing
         self.tabu: dict[tuple[int, int], int] = {}
         self.step = 0
-
-    def _partners(self, bit: int, without: int) -> int:
-        """Return the mask of all partners of a value, in all rows but one."""
-        found = self.fixed[bit]
-        rows = self.rows
-        for number in self.where[bit]:
-            if number != without:
-                found |= rows[number]
-        return found
+        self.cost = len(self.space.sizes) * (3 + len(companions.sets) // 700)  # of rating a row, measured
 
     def remove_row(self) -> None:
-        """Remove the row with the fewest pairs of its own."""
-        costs = [
-            sum((row & self.feasible[bit] & ~self._partners(bit, number)).bit_count() for bit in bits(row))
-            for number, row in enumerate(self.rows)
-        ]
-        number = min(range(len(costs)), key=lambda at: (costs[at], self.rng.random()))
-        row, last = self.rows[number], len(self.rows) - 1
-        for bit in bits(row):
-            if lost := row & self.feasible[bit] & ~self._partners(bit, number):
-                self.open[bit] = self.open.get(bit, 0) | lost
-            self.where[bit].remove(number)
-        if number != last:  # the last row gets its number
-            for bit in bits(self.rows[last]):
-                self.where[bit][self.where[bit].index(last)] = number
-            self.rows[number] = self.rows[last]
-        self.rows.pop()
-        self.missing = sum(left.bit_count() for left in self.open.values()) // 2
+        """Remove a row without pins that has few tuples of its own."""
+        free = [number for number, pinned in enumerate(self.pins) if not pinned]
+        some = self.rng.sample(free, min(len(free), MAX_RATED))
+        costs = {number: self.counters.lost(self.rows[number], self.within[number]) for number in some}
+        number = min(some, key=lambda at: costs[at])
+        self.counters.remove_row(self.rows[number], self.within[number])
+        self.missing += costs[number]
+        for part in (self.rows, self.pins, self.within):
+            part[number] = part[-1]  # the last row gets its number
+            part.pop()
         self.tabu = {}
 
-    def run(self, budget: int | None, is_over: Callable[[], bool] | None) -> int | None:
-        """Change values until no pair is missing or the budget is used up; return the rest of it."""
+    def run(self, budget: _Budget, enough: int = 1) -> None:
+        """Change values until fewer than `enough` tuples are missing, nothing helps, or the budget is used up."""
         stale, fewest = 0, self.missing
-        while self.missing:
+        while self.missing >= enough and stale <= PATIENCE and not budget.is_used_up:
             self.step += 1
-            if budget == 0:
-                return 0
-            budget = None if budget is None else budget - 1
-            if is_over is not None and not self.step % CHECK_INTERVAL and is_over():
-                return None
-            self._change()
+            budget.spend(self._change())
+            stale += 1
             if self.missing < fewest:
                 fewest, stale = self.missing, 0
-            else:
-                stale += 1
-                if is_over is not None and stale > PATIENCE:
-                    return None
-        return budget
 
-    def _change(self) -> None:
-        """Put a missing pair into the row where that loses the fewest pairs."""
-        one, other = self._random_missing_pair()
-        space, feasible, rng = self.space, self.feasible, self.rng
-        outside = ~(space.factors[space.factor_of[one]] | space.factors[space.factor_of[other]])
-        pair = one | other
-        clauses = {*space.by_value.get(one, ()), *space.by_value.get(other, ())}
-        new_with = {bit: feasible[bit] & ~self._partners(bit, -1) for bit in (one, other)}
-        best: tuple[int, float, int] | None = None
+    def _change(self) -> int:
+        """Put a missing tuple into the row where that loses the fewest tuples; return the work."""
+        wanted = self._random_missing_tuple()
+        best: _Rated | None = None
+        forced = []  # rows that constraints forbid to change in one value only
         for number, row in enumerate(self.rows):
-            kept = row & outside
-            new = kept | pair
-            if any(clause & new == clause for clause in clauses):
-                continue
-            change = 1
-            is_tabu = False
-            for bit in (one, other):
-                if not row & bit:
-                    change += (new_with[bit] & kept).bit_count()
-                    is_tabu = is_tabu or self.tabu.get((number, bit), 0) >= self.step
-            leaving = row & ~new
-            for bit in bits(leaving):
-                change -= (row & feasible[bit] & ~self._partners(bit, number)).bit_count()
-            if leaving & (leaving - 1):  # their common pair was counted twice
-                first = leaving & -leaving
-                change += bool(feasible[first] & leaving & ~self._partners(first, number))
-            if is_tabu and self.missing > change:
-                change -= TABU_PENALTY
-            found = (change, rng.random(), number)
-            if best is None or found > best:
-                best = found
+            if (row & wanted).bit_count() == self.companions.strength - 1:
+                entering = wanted & ~row
+                leaving = row & self.space.factors[self.space.factor_of[entering]]
+                if leaving & self.pins[number]:
+                    continue
+                if self.space.is_forbidden(row ^ leaving ^ entering, entering):
+                    forced.append(number)
+                elif (found := self._single(number, leaving, entering)) and (best is None or found > best):
+                    best = found
+        if best is None or self.rng.random() < WALK:
+            forced += self.rng.sample(range(len(self.rows)), min(SAMPLE, len(self.rows)))
+        if best is not None and best[0] > 0 and self.rng.random() >= WALK:
+            forced = []  # it need not be looked for
+        forced = forced if len(forced) <= SAMPLE else self.rng.sample(forced, SAMPLE)
+        if forced:
+            best = self._forced(forced, wanted, best)
         if best is not None:
-            number = best[2]
-            self._replace_row(number, (self.rows[number] & outside) | pair)
+            self._replace_row(best[2], best[3], best[0])
+        return len(self.rows) // 8 + self.cost * (1 + len(forced))
 
-    def _random_missing_pair(self) -> tuple[int, int]:
-        at = self.rng.randrange(len(self.open))
-        bit = next(itertools.islice(self.open, at, None))
-        partners = list(bits(self.open[bit]))
-        return bit, partners[self.rng.randrange(len(partners))]
+    def _single(self, number: int, leaving: int, entering: int) -> _Rated | None:
+        """Rate the change of one value of a row; None if it is tabu."""
+        counters, row, within = self.counters, self.rows[number], self.within[number]
+        change = (counters.missing.get(entering, 0) & within).bit_count()
+        change -= (counters.once(leaving) & within).bit_count()
+        if self.tabu.get((number, self.space.factor_of[leaving]), 0) >= self.step and change < self.missing:
+            return None
+        return change, self.rng.random(), number, row ^ leaving ^ entering
 
-    def _replace_row(self, number: int, new: int) -> None:
-        row = self.rows[number]
-        leaving, entering = row & ~new, new & ~row
-        for bit in bits(leaving):
-            lost = row & self.feasible[bit] & ~self._partners(bit, number)
-            for partner in bits(lost & ~self.open.get(bit, 0)):
-                self._add_missing(bit, partner)
-            self.where[bit].remove(number)
-            self.tabu[number, bit] = self.step + TENURE + self.rng.randrange(TENURE)
-        self.rows[number] = new
-        for bit in bits(entering):
-            self.where[bit].append(number)
-            for partner in bits(new & self.open.get(bit, 0)):
-                self._remove_missing(bit, partner)
+    def _forced(self, numbers: Sequence[int], wanted: int, best: _Rated | None) -> _Rated | None:
+        """Rate changes of several values, which put a tuple into a row; return the best one."""
+        factor_of, step = self.space.factor_of, self.step
+        state = self.space.assign_all(wanted)
+        for number in numbers:
+            row, within = self.rows[number], self.within[number]
+            new = self._repaired(row, wanted, self.pins[number], state)
+            if not new or new == row:
+                continue
+            after = self.companions.within(new)
+            change = self.counters.won(new, after) - self.counters.lost(row, within, new, after)
+            is_tabu = any(self.tabu.get((number, factor_of[bit]), 0) >= step for bit in bits(new & ~row))
+            found = (change, self.rng.random(), number, new)
+            if (change >= self.missing or not is_tabu) and (best is None or found > best):
+                best = found
+        return best
 
-    def _add_missing(self, one: int, other: int) -> None:
-        self.open[one] = self.open.get(one, 0) | other
-        self.open[other] = self.open.get(other, 0) | one
-        self.missing += 1
+    def _repaired(self, row: int, wanted: int, pins: int, state: State | None) -> int:
+        """Return a feasible row with the wanted values and the pins, and as much of `row` as can stay; 0 if none is."""
+        space = self.space
+        new = space.overlaid(row, wanted)
+        if new & pins != pins:
+            return 0
+        if space.is_allowed(new):
+            return new
+        for bit in bits(pins):
+            if state is not None and not state[1] & bit:
+                state = space.assign(state, bit)
+        if state is None:
+            return 0
+        kept = [bit for bit in bits(new & space.bound) if not state[1] & bit]
+        self.rng.shuffle(kept)
+        for bit in kept:
+            if state[0] & bit and not state[1] & bit:
+                state = space.assign(state, bit) or state
+        found = space.completed(state)
+        return space.overlaid(row, found | wanted) if found else 0
 
-    def _remove_missing(self, one: int, other: int) -> None:
-        for bit, partner in ((one, other), (other, one)):
-            self.open[bit] &= ~partner
-            if not self.open[bit]:
-                del self.open[bit]
-        self.missing -= 1
+    def _random_missing_tuple(self) -> int:
+        missing = self.counters.missing
+        bit = next(itertools.islice(missing, self.rng.randrange(len(missing)), None))
+        mask = missing[bit]
+        start = self.rng.randrange(mask.bit_length())
+        return bit | self.companions.sets[start + lowest(mask >> start)]
+
+    def _replace_row(self, number: int, new: int, change: int) -> None:
+        space = self.space
+        for entering in list(bits(new & ~self.rows[number])):
+            factor = space.factor_of[entering]
+            leaving = self.rows[number] & space.factors[factor]
+            self.rows[number], self.within[number] = self.counters.replace(
+                self.rows[number], self.within[number], leaving, entering
+            )
+            self.tabu[number, factor] = self.step + TENURE + self.rng.randrange(TENURE)
+        self.missing -= change

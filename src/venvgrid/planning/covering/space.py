@@ -24,6 +24,11 @@ def bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
+def lowest(mask: int) -> int:
+    """Return the number of the lowest bit of a mask that is not 0."""
+    return (mask & -mask).bit_length() - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """Factors, by their numbers of values, and the clauses that no row may contain."""
@@ -35,8 +40,11 @@ class Space:
     factor_of: dict[int, int] = field(init=False, repr=False, compare=False)
     by_value: dict[int, tuple[int, ...]] = field(init=False, repr=False, compare=False)
     constrained: int = field(init=False)  # the values that occur in clauses
+    bound: int = field(init=False)  # all values of the factors that occur in clauses
     start: State | None = field(init=False)  # None: no row is feasible
     _known: dict[int, int] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _rows: list[int] = field(init=False, repr=False, compare=False, default_factory=list)  # all witnesses so far
+    _rows_with: dict[int, int] = field(init=False, repr=False, compare=False, default_factory=dict)  # their numbers
 
     def __post_init__(self) -> None:
         """Compute the masks."""
@@ -54,6 +62,7 @@ class Space:
                 found.setdefault(bit, []).append(clause)
         put(self, "by_value", {bit: tuple(clauses) for bit, clauses in found.items()})
         put(self, "constrained", sum(found))
+        put(self, "bound", sum(whole for whole in self.factors if whole & self.constrained))
         put(self, "start", self._start())
 
     def mask(self, parts: Iterable[tuple[int, int]]) -> int:
@@ -76,6 +85,10 @@ class Space:
         """Whether a row contains no clause."""
         named = mask & self.constrained
         return not any(clause & named == clause for bit in bits(named) for clause in self.by_value[bit])
+
+    def is_forbidden(self, row: int, bit: int) -> bool:
+        """Whether a row contains a clause with this value."""
+        return any(clause & row == clause for clause in self.by_value.get(bit, ()))
 
     def assign(self, state: State, bit: int) -> State | None:
         """Assign a value, with unit propagation; return the new state, or None on a conflict."""
@@ -113,18 +126,47 @@ class Space:
                 state = self.assign(state, bit)
         return state
 
+    def overlaid(self, row: int, values: int) -> int:
+        """Return a row with some values replaced."""
+        return sum(values & whole or row & whole for whole in self.factors)
+
+    def completed(self, state: State) -> int:
+        """Return the values of all bound factors, completed without a search; 0 if that does not find any."""
+        for whole in self.factors:
+            if whole & self.bound and not whole & state[1]:
+                found = next(filter(None, (self.assign(state, bit) for bit in bits(state[0] & whole))), None)
+                if found is None:
+                    return 0
+                state = found
+        return state[1] & self.bound
+
     def witness(self, mask: int) -> int:
         """Return a feasible row that contains the values of `mask`, or 0 if there is none."""
         named = mask & self.constrained
         if named not in self._known:
-            state = self.assign_all(named)
-            self._known[named] = self._search(state) if state else 0
+            self._known[named] = self._earlier(named) or self._found(named)
         found = self._known[named]
         if not found:
             return 0
         for bit in bits(mask):  # unconstrained values can replace others of their factors
             found = (found & ~self.factors[self.factor_of[bit]]) | bit
         return found
+
+    def _earlier(self, named: int) -> int:
+        """Return a witness of other values that has these, too; 0 if there is none."""
+        common = (1 << len(self._rows)) - 1
+        for bit in bits(named):
+            common &= self._rows_with.get(bit, 0)
+        return self._rows[lowest(common)] if common else 0
+
+    def _found(self, named: int) -> int:
+        state = self.assign_all(named)
+        row = self._search(state) if state else 0
+        if row:
+            for bit in bits(row):
+                self._rows_with[bit] = self._rows_with.get(bit, 0) | 1 << len(self._rows)
+            self._rows.append(row)
+        return row
 
     def _start(self) -> State | None:
         allowed, fixed = sum(self.factors), 0

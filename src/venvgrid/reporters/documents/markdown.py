@@ -57,6 +57,8 @@ def render(report: Report) -> str:
     project = f"{report.project} {report.project_version}".strip() or "venvgrid"
     page.add(f"### {prose(project)}\n\n")
     page.add(f"**{text.tally(report.cells, {})}** in {text.seconds(report.duration)}\n\n")
+    for line in text.coverage(report):
+        page.add(f"{prose(line.strip())}\n\n")
     if not report.finished:
         page.add("❌ **The run did not finish.**\n\n")
     _add_table(page, report.cells)

@@ -29,6 +29,9 @@ def _strategy_json(plan: Plan) -> dict[str, Any]:
             "covered": proof.covered,
             "infeasible": dict(proof.infeasible),
             "missing": [dict(item) for item in proof.missing],
+            "lost": dict(proof.lost),
+            "elsewhere": proof.elsewhere,
+            "axes": {name: list(values) for name, values in proof.axes.items()},
         }
     return found
 

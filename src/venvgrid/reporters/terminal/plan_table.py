@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from venvgrid.model import Plan
     from venvgrid.planning.jobs import Jobs
 
-MAX_MISSING = 5
 MAX_REASONS = 12
 MINUTE = 60
 
@@ -89,15 +88,24 @@ def coverage(plan: Plan) -> Iterator[str]:
     proof = plan.certificate
     if proof is None:
         return
-    what = {1: "values", 2: "pairs", 3: "triples"}.get(proof.strength, f"combinations of {proof.strength} values")
+    what = text.combinations(proof.strength)
     if proof.covered == proof.feasible:
-        yield f"{plan.strategy}: all {proof.feasible} possible {what} are covered (checked)"
+        yield f"{plan.strategy}: cells that run cover all {proof.feasible} possible {what} (checked)"
     else:
-        yield f"{plan.strategy}: {proof.covered} of {proof.feasible} possible {what} are covered (checked)"
-        shown = [", ".join(f"{name} {value}" for name, value in item.items()) for item in proof.missing[:MAX_MISSING]]
-        more = proof.feasible - proof.covered - len(shown)
-        yield f"  not covered: {text.some(shown, MAX_MISSING)}{f' and {more} more' if more > 0 else ''}"
+        yield f"{plan.strategy}: cells that run cover {proof.covered} of {proof.feasible} possible {what} (checked)"
+        yield f"  not covered: {text.pairs(proof.missing, proof.feasible - proof.covered)}"
+    for why, number in list(proof.lost.items())[:MAX_REASONS]:
+        yield f"  {number} not covered, because their cells do not run: {text.line(why.partition('; ')[0])}"
+    if proof.elsewhere:
+        yield f"  {proof.elsewhere} covered on other platforms only"
     for why, number in list(proof.infeasible.items())[:MAX_REASONS]:
         yield f"  {number} impossible: {text.line(why)}"
     if plan.combinations:
-        yield f"  not run: {plan.combinations - len(plan.cells):,} of {plan.combinations:,} combinations of all axes"
+        # A cell of an include that has other values than the axes is none of their combinations.
+        own = [
+            item
+            for item in plan.cells
+            if item.status in {Status.RUNNABLE, Status.ELSEWHERE}
+            and all(value in proof.axes.get(name, ()) for name, value in item.cell.axes.items())
+        ]
+        yield f"  not run: {plan.combinations - len(own):,} of {plan.combinations:,} combinations of all axes"

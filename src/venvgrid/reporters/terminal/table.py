@@ -110,6 +110,7 @@ def _lines(report: Report, width: int, encoding: str, manner: Manner) -> Iterato
         yield Text("The run did not finish; run it again: venvgrid run", style="bold red")
     yield Text(summary(report, planned=planned), style="bold")
     if not planned:
+        yield from map(Text, text.coverage(report))
         yield from sections.next_commands(report, manner.options)
 
 

@@ -123,9 +123,9 @@ def test_rows_that_must_be_there_are_there(model: Model, number: int) -> None:
     possible = allowed(model)
     if not possible or len(model[0]) < 2:
         return
-    must = [possible[number % len(possible)]]
-    rows = generator.array(space_of(model), 2, must=must, effort=0.02)
-    assert rows[0] == must[0]
+    must, space = possible[number % len(possible)], space_of(model)
+    rows = generator.array(space, 2, must=[space.mask_of(must)], effort=0.02)
+    assert rows[0] == must
     assert is_complete(certify(model[0], model[1], rows, 2))
 
 
@@ -163,6 +163,69 @@ def test_a_budget_takes_what_covers_most() -> None:
         assert len(rows) <= limit
         counts.append(certify((4, 4, 4), (), rows, 2).covered)
     assert counts[0] < counts[1] < counts[2] < counts[3] == 48
+
+
+@settings(deadline=None, max_examples=60)
+@given(models(), st.integers(1, 12), st.integers(0, 3))
+def test_a_budget_covers_no_less_than_the_beginning_of_the_whole(model: Model, limit: int, seed: int) -> None:
+    """Law: its rows cover at least as many pairs as the first rows of the plan without a budget."""
+    space = space_of(model)
+    if space.start is None or not allowed(model):
+        return
+    limited = generator.array(space, 2, seed=seed, limit=limit, effort=0.02)
+    whole = generator.array(space, 2, seed=seed, effort=0.02)
+    strength = min(2, len(model[0]))
+    assert len(limited) <= limit
+    first = certify(*model, whole[:limit], strength).covered
+    assert certify(*model, limited, strength).covered >= first
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    models(), st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 63)), max_size=5), st.none() | st.integers(1, 6)
+)
+def test_parts_of_rows_that_must_be_there_are_there(
+    model: Model, chosen: list[tuple[int, int]], limit: int | None
+) -> None:
+    """Law: each is in a row; no row is only there for a part that fits into another one."""
+    possible, space = allowed(model), space_of(model)
+    if not possible:
+        return
+    must = []
+    for number, factors in chosen:
+        row = possible[number % len(possible)]
+        must.append(space.mask((at, value) for at, value in enumerate(row) if factors >> at & 1))
+    rows = generator.array(space, 2, must=must, limit=limit, effort=0.02)
+    masks = [space.mask_of(row) for row in rows]
+    assert set(rows) <= set(possible)
+    assert all(any(part & row == part for row in masks) for part in must)
+    if limit is None:
+        assert is_complete(certify(*model, rows, min(2, len(model[0]))))
+        without = generator.array(space, 2, effort=0.02)
+        assert len(rows) <= len(without) + len(must)
+    else:
+        assert len(rows) <= max(limit, len(generator.merged(space, must, limit)))
+
+
+@pytest.mark.parametrize(("sizes", "best"), [((3,) * 6, 33), ((2,) * 10, 12), ((4,) * 6, 64), ((5, 4, 3, 3, 2), 60)])
+def test_arrays_of_triples_are_short(sizes: tuple[int, ...], best: int) -> None:
+    """At most 15 % longer than the best known ones."""
+    rows = generator.array(Space(sizes), 3)
+    assert len(rows) <= best * 1.15
+    assert is_complete(certify(sizes, (), rows, 3))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "strength", "limit"), [((3,) * 6, 2, 8), ((3,) * 8, 3, None), ((2,) * 9, 4, None)], ids=str
+)
+def test_time_to_improve_is_used(sizes: tuple[int, ...], strength: int, limit: int | None) -> None:
+    """With budgets and triples, too: it is over only when it is over, and the result is better."""
+    space, asked = Space(sizes), itertools.count()
+    at_once = generator.array(space, strength, limit=limit, effort=0.001)
+    improved = generator.array(space, strength, limit=limit, effort=0.001, is_over=lambda: next(asked) >= 300)
+    assert next(asked) > 300
+    counts = [certify(sizes, (), rows, strength).covered for rows in (at_once, improved)]
+    assert counts[0] < counts[1] if limit else len(improved) < len(at_once)
 
 
 def test_time_to_improve_never_makes_it_worse() -> None:
