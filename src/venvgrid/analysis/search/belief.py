@@ -103,7 +103,7 @@ def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
 
 
 def _flaky(ground: Ground, null: float, odd: int) -> float:
-    """Return the weight of "no rule": a rare accident, or a test that fails at any rate everywhere.
+    """Return the weight of "no rule": a rare accident, or a test that fails everywhere at a rate of at most a half.
 
     Worlds that passed and failed speak for it: to a rule they are accidents, as are those `odd` ones that the best does
     not fit.
@@ -112,6 +112,7 @@ def _flaky(ground: Ground, null: float, odd: int) -> float:
     runs = sum(tally.runs for tally in ground.tallies.values())
     mixed = sum(min(tally.bad, tally.good) for tally in ground.tallies.values())
     rate = math.lgamma(bad + 1) + math.lgamma(runs - bad + 1) - math.lgamma(runs + 2)
+    rate = rate if 2 * bad < runs else runs * math.log(1 / 2)
     expected = runs * math.log(1 - posterior.NOISE) + (mixed + odd) * math.log(posterior.ODDS)
     return (null + posterior.FLAKE * math.exp(min(rate - expected, 50.0))) / 2
 

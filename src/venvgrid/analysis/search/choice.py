@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 UNIT = 1 << 20  # weights are summed as integers
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
+SHARED = 1000  # weight of a condition that holds in each failure, in a distance
 MOST_FAILURES, MOST_FAR = 16, 10**9  # that a world is far from; more than any distance
 SHORTLIST = 150  # worlds that are tried as companions of a first probe
 MOST_TIES = 300  # pairs of worlds
@@ -196,7 +197,8 @@ def _farthest(
             sums.add(there & ~cells if cells >> failure & 1 else there & cells, 1)
         nearest = list(map(min, nearest, sums.of(worlds)))
     distances = [
-        (near + shared) * likely(number) for near, shared, number in zip(nearest, kept.of(worlds), worlds, strict=True)
+        (near + SHARED * shared) * likely(number)
+        for near, shared, number in zip(nearest, kept.of(worlds), worlds, strict=True)
     ]
     place = max(range(len(worlds)), key=lambda at: (distances[at], -worlds[at]))
     return (distances[place], worlds[place]) if distances[place] > 0 else None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis.rules.explanation import Explanation
     from venvgrid.analysis.search.protocol import Observation, Search
 
-BUDGET = 20  # probes, repeats included
+BUDGET = 24  # probes, repeats included
 SURE = 0.95  # chance of a rule that is told as certain
 LEAST_BITS = 0.03  # that a probe must tell
 REFUTING = 3  # probes that fail to refute a rule before it is certain
@@ -155,8 +155,14 @@ class _Search:
 
     def is_flaky(self) -> bool:
         """Whether the failure came and went, and chance explains that better than all rules."""
-        flickers = any(tally.is_mixed for tally in self.ground.tallies.values())
-        return not self.belief.hypotheses or (flickers and self.belief.flaky > SURE)
+        mixed = sum(tally.is_mixed for tally in self.ground.tallies.values())
+        is_known = mixed >= THRICE or (mixed > 0 and not self.fleeting())
+        return not self.belief.hypotheses or (is_known and self.belief.flaky > SURE)
+
+    def fleeting(self) -> list[int]:
+        """Return the worlds that failed, and did not run three times; those that ran least first."""
+        runs = {number: self.ground.tallies[number].runs for number in choice.numbers(self.belief.bad)}
+        return sorted((number for number, count in runs.items() if count < THRICE), key=runs.__getitem__)
 
     def next(self) -> list[Probe]:
         """Return the probes to run next, none if there is nothing left to learn."""
@@ -165,6 +171,8 @@ class _Search:
             return []
         if self.left <= RESERVE:
             return self.confirming()
+        if self.belief.flaky > best.chance and (some := self.fleeting()):
+            return [self.again(number, Purpose.AGAIN, 1) for number in some[: self.at_once]]
         if best.chance < SURE:
             return self.splitting()
         odd = [number for number in choice.numbers(self.belief.odd) if self.ground.tallies[number].runs < THRICE]
