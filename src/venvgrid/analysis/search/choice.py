@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 UNIT = 1 << 20  # weights are summed as integers
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
-SHARED = 1000  # weight of a condition that holds in each failure, in a distance
+SHARED = 500  # weight of a condition that holds in all failures but one, in a distance; twice in all
+MOST_ALONE = 2  # failures none of which is taken for an accident
 MOST_FAILURES, MOST_FAR = 16, 10**9  # that a world is far from; more than any distance
 SHORTLIST = 150  # worlds that are tried as companions of a first probe
 MOST_TIES = 300  # pairs of worlds
@@ -188,9 +189,11 @@ def _farthest(
         return None
     worlds = numbers(there)
     kept, nearest = Sums(), [MOST_FAR] * len(worlds)
+    slack = known.bit_count() > MOST_ALONE  # one of them may be an accident that hides a condition
     for cells in belief.found:
-        if not known & ~cells:
-            kept.add(there & ~cells, 1)
+        without = (known & ~cells).bit_count()
+        if without <= slack:
+            kept.add(there & ~cells, 2 - without)
     for failure in spread(numbers(known), MOST_FAILURES):
         sums = Sums()
         for cells in belief.found:
