@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.rules.conditions import common, union
+from venvgrid.analysis.rules.conditions import bits, common, union
 from venvgrid.analysis.rules.posterior import NOISE
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ UNIT = 1 << 20  # weights are summed as integers
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
 SHARED = 500  # weight of a condition that holds in all failures but one, in a distance; twice in all
+UNLIKELY = 0.1  # chance that a world shows anything, below which it is not tried
 MOST_ALONE = 2  # failures none of which is taken for an accident
 MOST_FAILURES, MOST_FAR = 16, 10**9  # that a world is far from; more than any distance
 SHORTLIST = 150  # worlds that are tried as companions of a first probe
@@ -150,6 +151,14 @@ def doubts(belief: Belief, worlds: Sequence[int]) -> list[float]:
     return [total / UNIT for total in sums.of(worlds)]
 
 
+def chances(belief: Belief, worlds: Sequence[int]) -> list[float]:
+    """Return the chance of each world that a rule holds for it."""
+    sums = Sums()
+    for cells, weight in _weighted(belief):
+        sums.add(cells, weight)
+    return [total / UNIT for total in sums.of(worlds)]
+
+
 def refuting(belief: Belief, open_: int, most: int, likely: Likely, turn: int = 0) -> list[int]:
     """Return at most `most` open worlds that could refute the likeliest rule.
 
@@ -171,7 +180,7 @@ def refuting(belief: Belief, open_: int, most: int, likely: Likely, turn: int = 
 
 
 def _doubted(belief: Belief, open_: int, likely: Likely) -> int | None:
-    worlds = numbers(open_)
+    worlds = [number for number in numbers(open_) if likely(number) > UNLIKELY]
     doubted = [doubt * likely(number) for doubt, number in zip(doubts(belief, worlds), worlds, strict=True)]
     place = max(range(len(worlds)), key=lambda at: (doubted[at], -worlds[at]), default=0)
     return worlds[place] if worlds and doubted[place] > 0 else None
@@ -185,6 +194,7 @@ def _farthest(
     inside = common(part) & ~others
     known = failures & inside or failures & common(part)
     there = open_ & inside
+    there = bits((number for number in numbers(there) if likely(number) > UNLIKELY), there.bit_length())
     if not there or not known:
         return None
     worlds = numbers(there)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search import choice, told
-from venvgrid.analysis.search.belief import believe
+from venvgrid.analysis.search.belief import believe, hiding
 from venvgrid.analysis.search.candidates import Candidate, Probe, Purpose
 from venvgrid.analysis.search.ground import Ground
 
@@ -91,6 +91,8 @@ class _Search:
         self.probes = self.repeats = self.unrefuted = self.doubts = 0
         self.pair: tuple[int, int] | None = None  # the proof, once it was to be confirmed
         self.belief = believe(ground, through)
+        self.hidden: dict[int, float] = {}  # chance of a world to show nothing
+        self.hide()
         self.rule = self.belief.best.cells if self.belief.best else 0
 
     @property
@@ -127,6 +129,7 @@ class _Search:
     def learn(self, batch: Sequence[Probe]) -> None:
         """Update what is believed, and count how often the same rule stood a probe that could refute it."""
         self.belief = believe(self.ground, self.through)
+        self.hide()
         best = self.belief.best
         rule = best.cells if best else 0
         tried = sum(
@@ -136,6 +139,12 @@ class _Search:
         changed = (rule ^ self.rule) & self.ground.every
         self.unrefuted = 0 if changed else self.unrefuted + tried
         self.rule = rule
+
+    def hide(self) -> None:
+        """Learn which worlds are likely to show nothing: what hides the failure has rules as well."""
+        if self.ground.unknown:
+            worlds = choice.numbers(self.ground.open)
+            self.hidden = dict(zip(worlds, choice.chances(hiding(self.ground), worlds), strict=True))
 
     def first(self, ends: Sequence[str]) -> list[Probe]:
         """Return the repeats that come before any rule: the ends, and a failure that was seen once."""
@@ -185,7 +194,7 @@ class _Search:
     def falsifying(self, most: int) -> list[Probe]:
         """Return probes that could refute the rule, as many as it still has to stand."""
         most = min(most, self.refuting - self.unrefuted)
-        chosen = choice.refuting(self.belief, self.ground.open, most, self.ground.likely_to_run, self.unrefuted)
+        chosen = choice.refuting(self.belief, self.ground.open, most, self.likely, self.unrefuted)
         return [Probe(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
 
     def doubted(self) -> list[int]:
@@ -211,7 +220,11 @@ class _Search:
 
     def worth(self, number: int) -> float:
         """Return what a world is worth: a repeat shows a world that is known, a swap may not resolve."""
-        return REPEAT if number in self.ground.tallies else self.ground.likely_to_run(number)
+        return REPEAT if number in self.ground.tallies else self.likely(number)
+
+    def likely(self, number: int) -> float:
+        """Return the chance that a world shows anything, from those that did not."""
+        return 1 - self.hidden.get(number, 0.0)
 
     def proof(self) -> tuple[int, int] | None:
         """Return the failing and the passing world that differ least, on both sides of the rule."""
