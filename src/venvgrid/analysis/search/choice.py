@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis.rules.conditions import bits, common, union
 from venvgrid.analysis.rules.posterior import NOISE
+from venvgrid.analysis.search.ground import spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -220,11 +221,6 @@ def _farthest(
 def numbers(cells: int) -> list[int]:
     """Return the worlds that these bits stand for."""
     return [number for number, digit in enumerate(f"{cells:b}"[::-1]) if digit == "1"]
-
-
-def spread(items: Sequence[int], most: int) -> list[int]:
-    """Return at most `most` items, evenly chosen."""
-    return [items[place * len(items) // most] for place in range(most)] if len(items) > most else list(items)
 
 
 def nearest_pair(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis.search import choice, told
 from venvgrid.analysis.search.belief import believe, hiding
 from venvgrid.analysis.search.candidates import Candidate, Probe, Purpose
-from venvgrid.analysis.search.ground import Ground
+from venvgrid.analysis.search.ground import MOST_WORLDS, Ground, spread, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -79,9 +79,14 @@ def diagnose(
     """Search for the rule behind a failure.
 
     `seen` are the outcomes so far by name: cells with the failure, and cells in which its tests passed. `ends` are
-    names of these that run twice before anything else. `through` are distributions that the failure names.
+    names of these that run twice before anything else. `through` are distributions that the failure names. Of
+    candidates that tell the same, the first one is probed. Of more than MOST_WORLDS, an even choice is searched.
     """
-    return (yield from _Search(Ground(seen, candidates), at_once, budget, through, refuting).run(ends))
+    return (
+        yield from _Search(
+            Ground(thinned(seen, ends), spread(candidates, MOST_WORLDS)), at_once, budget, through, refuting
+        ).run(ends)
+    )
 
 
 class _Search:
@@ -183,7 +188,7 @@ class _Search:
         if self.belief.flaky > best.chance and (some := self.fleeting()):
             return [self.again(number, Purpose.AGAIN, 1) for number in some[: self.at_once]]
         if best.chance < SURE:
-            return self.splitting()
+            return self.splitting() or self.confirming()
         odd = [number for number in choice.numbers(self.belief.odd) if self.ground.tallies[number].runs < THRICE]
         if not odd:
             odd = self.doubted()

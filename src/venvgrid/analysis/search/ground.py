@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.analysis.rules import conditions
 from venvgrid.analysis.search.candidates import Candidate
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.rules.conditions import Condition
 
+MOST_WORLDS = 2000  # that failed, that did not, that can be tried
 LEVELS = 3  # outcomes of one world that count, if they are alike
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -151,3 +154,16 @@ def _predicted(candidate: Candidate, ran: Sequence[Candidate]) -> Candidate:
         return candidate
     nearest = max(ran, key=lambda world: sum(world.axes.get(name) == value for name, value in candidate.axes.items()))
     return replace(candidate, packages=nearest.packages)
+
+
+def thinned(seen: Mapping[str, Observation], kept: Iterable[str] = ()) -> dict[str, Observation]:
+    """Return an even choice of the worlds that failed, and of the others, if there are very many; and those `kept`."""
+    bad = [name for name, item in seen.items() if item.verdict is Verdict.BAD]
+    rest = [name for name, item in seen.items() if item.verdict is not Verdict.BAD]
+    names = {*spread(bad, MOST_WORLDS), *spread(rest, MOST_WORLDS), *kept}
+    return {name: item for name, item in seen.items() if name in names}
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """Return at most `most` items, evenly chosen."""
+    return [items[place * len(items) // most] for place in range(most)] if len(items) > most else list(items)

@@ -7,7 +7,7 @@ import pytest
 from venvgrid.analysis.search import choice
 from venvgrid.analysis.search.belief import hiding
 from venvgrid.analysis.search.candidates import Candidate, swaps
-from venvgrid.analysis.search.ground import Ground
+from venvgrid.analysis.search.ground import MOST_WORLDS, Ground, thinned
 from venvgrid.analysis.search.protocol import Observation, Verdict
 
 AXES = {"python": "3.12", "numpy": "<2"}
@@ -81,3 +81,14 @@ def test_names_are_unique() -> None:
     """Two candidates of one name cannot be told apart: an error."""
     with pytest.raises(ValueError, match="same name"):
         Ground({}, [Candidate(name="a"), Candidate(name="a")])
+
+
+def test_of_very_many_worlds_an_even_choice_counts() -> None:
+    """Of 10,000 cells each part is thinned by itself, so that rare failures stay; so do those that must be kept."""
+    seen = {
+        str(number): Observation(verdict=Verdict.BAD if number % 100 == 0 else Verdict.GOOD) for number in range(10_000)
+    }
+    left = thinned(seen, ["7777"])
+    assert sum(item.verdict is Verdict.BAD for item in left.values()) == 100
+    assert MOST_WORLDS <= sum(item.verdict is Verdict.GOOD for item in left.values()) <= MOST_WORLDS + 1
+    assert "7777" in left
