@@ -6,6 +6,7 @@ those that can be tried. So each form of a rule is spread over its conditions; r
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import math
@@ -17,7 +18,7 @@ from venvgrid.analysis.rules import conditions, evidence, posterior
 from venvgrid.analysis.search.ground import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from venvgrid.analysis.rules.conditions import Condition
     from venvgrid.analysis.search.ground import Ground
@@ -76,6 +77,24 @@ def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
         ground.those(number for number, tally in tallies.items() if abs(tally.net) > level)
         for level in range(1, LEVELS)
     ]
+    return _posterior(ground, bad, seen, again, through, functools.partial(_flaky, ground))
+
+
+def hiding(ground: Ground) -> Belief:
+    """Return what to believe about the worlds that show nothing: versions that do not resolve, another failure."""
+    unknown = ground.those(ground.unknown)
+    return _posterior(ground, unknown, unknown | ground.those(ground.tallies), (), (), lambda null, _: null)
+
+
+def _posterior(
+    ground: Ground,
+    bad: int,
+    seen: int,
+    again: Sequence[int],
+    through: Sequence[str],
+    flaky: Callable[[float, int], float],
+) -> Belief:
+    """Return the posterior over rules for the worlds `bad` of those `seen`."""
     blame = {name: place for place, name in enumerate(through)}
     found = evidence.best_of_each(ground.conditions(), blame)
     classes: dict[int, list[tuple[float, int]]] = {}
@@ -88,7 +107,7 @@ def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
     for members in classes.values():
         members.sort(reverse=True)
     fits, null, odd = posterior.fits(weights, bad, seen, again)
-    null = _flaky(ground, null, odd)
+    null = flaky(null, odd)
     whole = null + sum(fit.weight for fit in fits)
     made: dict[int, tuple[float, float, posterior.Parts]] = {}
     for weight, parts in _spread(fits, classes, whole):
@@ -103,7 +122,7 @@ def believe(ground: Ground, through: Sequence[str] = ()) -> Belief:
 
 
 def _flaky(ground: Ground, null: float, odd: int) -> float:
-    """Return the weight of "no rule": a rare accident, or a test that fails at any rate everywhere.
+    """Return the weight of "no rule": a rare accident, or a test that fails everywhere at a rate of at most a half.
 
     Worlds that passed and failed speak for it: to a rule they are accidents, as are those `odd` ones that the best does
     not fit.
@@ -112,6 +131,7 @@ def _flaky(ground: Ground, null: float, odd: int) -> float:
     runs = sum(tally.runs for tally in ground.tallies.values())
     mixed = sum(min(tally.bad, tally.good) for tally in ground.tallies.values())
     rate = math.lgamma(bad + 1) + math.lgamma(runs - bad + 1) - math.lgamma(runs + 2)
+    rate = rate if 2 * bad < runs else runs * math.log(1 / 2)
     expected = runs * math.log(1 - posterior.NOISE) + (mixed + odd) * math.log(posterior.ODDS)
     return (null + posterior.FLAKE * math.exp(min(rate - expected, 50.0))) / 2
 

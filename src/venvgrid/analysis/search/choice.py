@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.rules.conditions import common, union
+from venvgrid.analysis.rules.conditions import bits, common, union
 from venvgrid.analysis.rules.posterior import NOISE
+from venvgrid.analysis.search.ground import spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 UNIT = 1 << 20  # weights are summed as integers
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
+SHARED = 500  # weight of a condition that holds in all failures but one, in a distance; twice in all
+UNLIKELY = 0.1  # chance that a world shows anything, below which it is not tried
+MOST_ALONE = 2  # failures none of which is taken for an accident
 MOST_FAILURES, MOST_FAR = 16, 10**9  # that a world is far from; more than any distance
 SHORTLIST = 150  # worlds that are tried as companions of a first probe
 MOST_TIES = 300  # pairs of worlds
@@ -148,6 +152,14 @@ def doubts(belief: Belief, worlds: Sequence[int]) -> list[float]:
     return [total / UNIT for total in sums.of(worlds)]
 
 
+def chances(belief: Belief, worlds: Sequence[int]) -> list[float]:
+    """Return the chance of each world that a rule holds for it."""
+    sums = Sums()
+    for cells, weight in _weighted(belief):
+        sums.add(cells, weight)
+    return [total / UNIT for total in sums.of(worlds)]
+
+
 def refuting(belief: Belief, open_: int, most: int, likely: Likely, turn: int = 0) -> list[int]:
     """Return at most `most` open worlds that could refute the likeliest rule.
 
@@ -169,7 +181,7 @@ def refuting(belief: Belief, open_: int, most: int, likely: Likely, turn: int = 
 
 
 def _doubted(belief: Belief, open_: int, likely: Likely) -> int | None:
-    worlds = numbers(open_)
+    worlds = [number for number in numbers(open_) if likely(number) > UNLIKELY]
     doubted = [doubt * likely(number) for doubt, number in zip(doubts(belief, worlds), worlds, strict=True)]
     place = max(range(len(worlds)), key=lambda at: (doubted[at], -worlds[at]), default=0)
     return worlds[place] if worlds and doubted[place] > 0 else None
@@ -183,20 +195,24 @@ def _farthest(
     inside = common(part) & ~others
     known = failures & inside or failures & common(part)
     there = open_ & inside
+    there = bits((number for number in numbers(there) if likely(number) > UNLIKELY), there.bit_length())
     if not there or not known:
         return None
     worlds = numbers(there)
     kept, nearest = Sums(), [MOST_FAR] * len(worlds)
+    slack = known.bit_count() > MOST_ALONE  # one of them may be an accident that hides a condition
     for cells in belief.found:
-        if not known & ~cells:
-            kept.add(there & ~cells, 1)
+        without = (known & ~cells).bit_count()
+        if without <= slack:
+            kept.add(there & ~cells, 2 - without)
     for failure in spread(numbers(known), MOST_FAILURES):
         sums = Sums()
         for cells in belief.found:
             sums.add(there & ~cells if cells >> failure & 1 else there & cells, 1)
         nearest = list(map(min, nearest, sums.of(worlds)))
     distances = [
-        (near + shared) * likely(number) for near, shared, number in zip(nearest, kept.of(worlds), worlds, strict=True)
+        (near + SHARED * shared) * likely(number)
+        for near, shared, number in zip(nearest, kept.of(worlds), worlds, strict=True)
     ]
     place = max(range(len(worlds)), key=lambda at: (distances[at], -worlds[at]))
     return (distances[place], worlds[place]) if distances[place] > 0 else None
@@ -205,11 +221,6 @@ def _farthest(
 def numbers(cells: int) -> list[int]:
     """Return the worlds that these bits stand for."""
     return [number for number, digit in enumerate(f"{cells:b}"[::-1]) if digit == "1"]
-
-
-def spread(items: Sequence[int], most: int) -> list[int]:
-    """Return at most `most` items, evenly chosen."""
-    return [items[place * len(items) // most] for place in range(most)] if len(items) > most else list(items)
 
 
 def nearest_pair(

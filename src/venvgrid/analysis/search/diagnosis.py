@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search import choice, told
-from venvgrid.analysis.search.belief import believe
+from venvgrid.analysis.search.belief import believe, hiding
 from venvgrid.analysis.search.candidates import Candidate, Probe, Purpose
-from venvgrid.analysis.search.ground import Ground
+from venvgrid.analysis.search.ground import MOST_WORLDS, Ground, spread, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis.rules.explanation import Explanation
     from venvgrid.analysis.search.protocol import Observation, Search
 
-BUDGET = 20  # probes, repeats included
+BUDGET = 24  # probes, repeats included
 SURE = 0.95  # chance of a rule that is told as certain
 LEAST_BITS = 0.03  # that a probe must tell
 REFUTING = 3  # probes that fail to refute a rule before it is certain
@@ -79,9 +79,14 @@ def diagnose(
     """Search for the rule behind a failure.
 
     `seen` are the outcomes so far by name: cells with the failure, and cells in which its tests passed. `ends` are
-    names of these that run twice before anything else. `through` are distributions that the failure names.
+    names of these that run twice before anything else. `through` are distributions that the failure names. Of
+    candidates that tell the same, the first one is probed. Of more than MOST_WORLDS, an even choice is searched.
     """
-    return (yield from _Search(Ground(seen, candidates), at_once, budget, through, refuting).run(ends))
+    return (
+        yield from _Search(
+            Ground(thinned(seen, ends), spread(candidates, MOST_WORLDS)), at_once, budget, through, refuting
+        ).run(ends)
+    )
 
 
 class _Search:
@@ -91,6 +96,8 @@ class _Search:
         self.probes = self.repeats = self.unrefuted = self.doubts = 0
         self.pair: tuple[int, int] | None = None  # the proof, once it was to be confirmed
         self.belief = believe(ground, through)
+        self.hidden: dict[int, float] = {}  # chance of a world to show nothing
+        self.hide()
         self.rule = self.belief.best.cells if self.belief.best else 0
 
     @property
@@ -127,6 +134,7 @@ class _Search:
     def learn(self, batch: Sequence[Probe]) -> None:
         """Update what is believed, and count how often the same rule stood a probe that could refute it."""
         self.belief = believe(self.ground, self.through)
+        self.hide()
         best = self.belief.best
         rule = best.cells if best else 0
         tried = sum(
@@ -136,6 +144,12 @@ class _Search:
         changed = (rule ^ self.rule) & self.ground.every
         self.unrefuted = 0 if changed else self.unrefuted + tried
         self.rule = rule
+
+    def hide(self) -> None:
+        """Learn which worlds are likely to show nothing: what hides the failure has rules as well."""
+        if self.ground.unknown:
+            worlds = choice.numbers(self.ground.open)
+            self.hidden = dict(zip(worlds, choice.chances(hiding(self.ground), worlds), strict=True))
 
     def first(self, ends: Sequence[str]) -> list[Probe]:
         """Return the repeats that come before any rule: the ends, and a failure that was seen once."""
@@ -155,8 +169,14 @@ class _Search:
 
     def is_flaky(self) -> bool:
         """Whether the failure came and went, and chance explains that better than all rules."""
-        flickers = any(tally.is_mixed for tally in self.ground.tallies.values())
-        return not self.belief.hypotheses or (flickers and self.belief.flaky > SURE)
+        mixed = sum(tally.is_mixed for tally in self.ground.tallies.values())
+        is_known = mixed >= THRICE or (mixed > 0 and not self.fleeting())
+        return not self.belief.hypotheses or (is_known and self.belief.flaky > SURE)
+
+    def fleeting(self) -> list[int]:
+        """Return the worlds that failed, and did not run three times; those that ran least first."""
+        runs = {number: self.ground.tallies[number].runs for number in choice.numbers(self.belief.bad)}
+        return sorted((number for number, count in runs.items() if count < THRICE), key=runs.__getitem__)
 
     def next(self) -> list[Probe]:
         """Return the probes to run next, none if there is nothing left to learn."""
@@ -165,8 +185,10 @@ class _Search:
             return []
         if self.left <= RESERVE:
             return self.confirming()
+        if self.belief.flaky > best.chance and (some := self.fleeting()):
+            return [self.again(number, Purpose.AGAIN, 1) for number in some[: self.at_once]]
         if best.chance < SURE:
-            return self.splitting()
+            return self.splitting() or self.confirming()
         odd = [number for number in choice.numbers(self.belief.odd) if self.ground.tallies[number].runs < THRICE]
         if not odd:
             odd = self.doubted()
@@ -177,7 +199,7 @@ class _Search:
     def falsifying(self, most: int) -> list[Probe]:
         """Return probes that could refute the rule, as many as it still has to stand."""
         most = min(most, self.refuting - self.unrefuted)
-        chosen = choice.refuting(self.belief, self.ground.open, most, self.ground.likely_to_run, self.unrefuted)
+        chosen = choice.refuting(self.belief, self.ground.open, most, self.likely, self.unrefuted)
         return [Probe(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
 
     def doubted(self) -> list[int]:
@@ -203,7 +225,11 @@ class _Search:
 
     def worth(self, number: int) -> float:
         """Return what a world is worth: a repeat shows a world that is known, a swap may not resolve."""
-        return REPEAT if number in self.ground.tallies else self.ground.likely_to_run(number)
+        return REPEAT if number in self.ground.tallies else self.likely(number)
+
+    def likely(self, number: int) -> float:
+        """Return the chance that a world shows anything, from those that did not."""
+        return 1 - self.hidden.get(number, 0.0)
 
     def proof(self) -> tuple[int, int] | None:
         """Return the failing and the passing world that differ least, on both sides of the rule."""

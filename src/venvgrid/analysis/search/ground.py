@@ -1,15 +1,14 @@
 """The worlds of a search: those that ran, those that can be tried, and what is known of them. Pure.
 
-Worlds are numbered. What a probe really installed replaces what it was expected to have, and teaches two things about
-lock swaps: the company of a swap comes with every larger one too, and what refused one may refuse others.
+Worlds are numbered. What a probe really installed replaces what it was expected to have, and teaches something about
+lock swaps: the company of a swap comes with every larger one too.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.analysis.rules import conditions
 from venvgrid.analysis.search.candidates import Candidate
@@ -22,7 +21,10 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.rules.conditions import Condition
 
+MOST_WORLDS = 2000  # that failed, that did not, that can be tried
 LEVELS = 3  # outcomes of one world that count, if they are alike
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -61,7 +63,6 @@ class Ground:
             raise ValueError(message)
         self.tallies: dict[int, Tally] = {}
         self.unknown: set[int] = set()
-        self.refused: list[frozenset[str]] = []
         self._columns: dict[str, tuple[tuple[str, ...], tuple[Condition, ...]]] = {}
         self._conditions: tuple[Condition, ...] = ()  # until the packages of a world change
         for name, item in seen.items():
@@ -87,8 +88,6 @@ class Ground:
         self._count(number, item)
         world = self.worlds[number]
         if item.verdict is Verdict.UNKNOWN:
-            if world.swapped:
-                self.refused.append(frozenset(world.swapped))
             return
         if item.packages and item.packages != world.packages:
             self.worlds[number] = replace(world, packages=item.packages)
@@ -148,17 +147,6 @@ class Ground:
                 self._columns[name] = (column, tuple(conditions.on_package(name, column, is_axis=is_axis)))
             yield from self._columns[name][1]
 
-    def likely_to_run(self, number: int) -> float:
-        """Return the chance that a swap resolves and shows anything, from those that did not."""
-        swapped = set(self.worlds[number].swapped)
-        if not swapped or not self.refused:
-            return 1.0
-        return math.prod(1 - self._refuses(refused, swapped) for refused in self.refused)
-
-    def _refuses(self, refused: frozenset[str], swapped: set[str]) -> float:
-        """Return the chance that what refused one swap refuses another: they share distributions."""
-        return 0.9 * (len(refused & swapped) / len(refused)) ** 2
-
 
 def _predicted(candidate: Candidate, ran: Sequence[Candidate]) -> Candidate:
     """Return a candidate with the packages of the nearest world that ran, if it has none."""
@@ -166,3 +154,16 @@ def _predicted(candidate: Candidate, ran: Sequence[Candidate]) -> Candidate:
         return candidate
     nearest = max(ran, key=lambda world: sum(world.axes.get(name) == value for name, value in candidate.axes.items()))
     return replace(candidate, packages=nearest.packages)
+
+
+def thinned(seen: Mapping[str, Observation], kept: Iterable[str] = ()) -> dict[str, Observation]:
+    """Return an even choice of the worlds that failed, and of the others, if there are very many; and those `kept`."""
+    bad = [name for name, item in seen.items() if item.verdict is Verdict.BAD]
+    rest = [name for name, item in seen.items() if item.verdict is not Verdict.BAD]
+    names = {*spread(bad, MOST_WORLDS), *spread(rest, MOST_WORLDS), *kept}
+    return {name: item for name, item in seen.items() if name in names}
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """Return at most `most` items, evenly chosen."""
+    return [items[place * len(items) // most] for place in range(most)] if len(items) > most else list(items)
