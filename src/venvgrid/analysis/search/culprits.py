@@ -38,7 +38,7 @@ class Differing:
     named: tuple[str, ...] = ()
     releases: Callable[[str, str, str], Sequence[str]] = lambda _name, good, bad: (good, bad)
     dates: tuple[str, ...] = ()
-    base: str = GREEN  # the world that mixes keep to: the green one, or that of the last good date
+    base: str = GREEN  # the world that mixes keep to: the green one, that of the last good date, or the red one
 
     @property
     def suspects(self) -> tuple[str, ...]:
@@ -62,9 +62,9 @@ class Culprit:
 
     `company` is what the resolver had to move along, with both versions; `acquitted`: without the culprit it breaks
     nothing; None if that cannot be tried. `partners` are pinned as well: alone, the culprit breaks nothing.
-    `skipped` are the releases between good and bad that could not be tried. `base` is the world that
-    the proof keeps to: `GREEN`, or a time. `broken` is that world with the culprit, `whole` with the good release;
-    `without` is the red world with the good release.
+    `skipped` are the releases between good and bad that could not be tried. `base` is the world that the proof keeps
+    to: `GREEN`, `RED`, or a time. `broken` is that world with the culprit, `whole` with the good release; `without` is
+    the red world with the good release.
     """
 
     name: str
@@ -82,23 +82,30 @@ class Culprit:
 
 def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
     """Return the release that breaks the green world, or None if the search found none."""
-    found = yield from _named(of)
-    if found is None:
-        narrowed = yield from _by_date(of, at_once)
-        found = yield from _by_sets(narrowed)
-        of = narrowed
+    found: tuple[str, ...] | None
+    named = yield from _named(of)
+    if named is not None:
+        of, found = named[0], (named[1],)
+    else:
+        of = yield from _by_date(of, at_once)
+        found = yield from _by_sets(of)
     if found is None:
         return None
     name, partners = found[0], found[1:]
     ends = yield from _by_release(of, name, partners, at_once)
+    return (yield from _proof(of, name, partners, ends))
+
+
+def _proof(of: Differing, name: str, partners: Sequence[str], ends: Boundary) -> Search[Probe, Culprit]:
+    """Return a culprit with the worlds that prove it, and what is known of its company."""
+    kept = {name: ends.good} if ends.good and (of.base == RED or ends.good != of.green.get(name)) else {}
     broken = yield from _one(Probe(base=of.base, pins=_pins(of, partners, {name: ends.bad})))
-    kept = {name: ends.good} if ends.good and ends.good != of.green.get(name) else {}
     whole = yield from _one(Probe(base=of.base, pins=_pins(of, partners, kept)))
-    chosen = {name, *partners}
+    before, chosen = whole.packages or of.green, {name, *partners}
     company = {
-        other: (of.green.get(other, ""), version)
+        other: (before.get(other, ""), version)
         for other, version in broken.packages.items()
-        if other not in chosen and of.green.get(other) != version
+        if other not in chosen and before.get(other) != version
     }
     acquitted = None
     if company:
@@ -132,13 +139,21 @@ def _pins(of: Differing, names: Sequence[str], more: Mapping[str, str] = EMPTY) 
     return tuple(sorted({**{name: of.red[name] for name in names}, **more}.items()))
 
 
-def _named(of: Differing) -> Search[Probe, tuple[str, ...] | None]:
-    """Return the suspect that the failure names, if it breaks the green world alone."""
+def _named(of: Differing) -> Search[Probe, tuple[Differing, str] | None]:
+    """Return the suspect that the failure names, if it breaks the green world alone.
+
+    Where the mix tells nothing, as the company of the suspect breaks something else, it is taken out of the red world.
+    """
     for name in of.suspects[: len(of.named)]:
-        if name in of.named:
-            seen = yield from _one(Probe(base=of.base, pins=_pins(of, [name])))
-            if seen.verdict is Verdict.BAD:
-                return (name,)
+        if name not in of.named:
+            continue
+        seen = yield from _one(Probe(base=of.base, pins=_pins(of, [name])))
+        if seen.verdict is Verdict.BAD:
+            return of, name
+        if seen.verdict is Verdict.UNKNOWN and of.green.get(name):
+            seen = yield from _one(Probe(base=RED, pins=((name, of.green[name]),)))
+            if seen.verdict is Verdict.GOOD:
+                return replace(of, base=RED), name
     return None
 
 

@@ -271,8 +271,8 @@ def distributions(packages: Mapping[str, str]) -> tuple[Distribution, ...]:
 
 
 def _pinned(cell: Cell, probe: Probe) -> Cell:
-    """Return the cell with the values of its axes that a probe pins."""
-    pins = dict(probe.pins)
+    """Return the cell with the values of its axes that a probe pins: 2.0 is 2.0 there, and not any 2.0.x."""
+    pins = {name: version if version.startswith("=") else f"=={version}" for name, version in probe.pins}
     return replace(cell, axes={name: pins.get(normalise(name), value) for name, value in cell.axes.items()})
 
 

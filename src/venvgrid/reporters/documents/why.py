@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from venvgrid.analysis.search.culprits import GREEN
+from venvgrid.analysis.search.culprits import GREEN, RED
 from venvgrid.analysis.search.protocol import Verdict
 from venvgrid.reporters import text
 from venvgrid.reporters.documents.markdown import code, prose
@@ -86,7 +86,9 @@ def _versions(packages: Mapping[str, str]) -> str:
 def proof(story: Story, number: int) -> list[str]:
     """Return the three lines that prove a culprit."""
     found = story.findings[number].culprit
-    green = found.base if found.base != GREEN else story.green.name if story.green else "the green world"
+    green = found.base
+    for base, end in ((GREEN, story.green), (RED, story.red)):
+        green = end.name if found.base == base and end else green
     earlier = [f"{item.culprit.name} {item.culprit.good}" for item in story.findings[:number]]
     kept = f" and {' and '.join(earlier)}" if earlier else ""
     last = f" with {found.name} {found.good}" if found.good else ""

@@ -108,12 +108,28 @@ def test_releases_that_break_only_together_are_named_together(newest: list[int],
 
 def test_company_is_named_and_acquitted() -> None:
     """What the resolver moved along with the culprit is tried without it."""
-    world = World({"a": 5, "b": 5, "c": 5}, lambda found: found["a"] >= 3, drags={"a": "b"})
+    world = World({"a": 5, "b": 5, "c": 5}, lambda found: found["a"] >= 2, drags={"a": "b"})
     found = answer(culprit(world.differing(named=["a"])), world.ask)
     assert found is not None
-    assert (found.name, found.bad) == ("a", "3")
+    assert (found.name, found.bad) == ("a", "2")
     assert found.company == {"b": ("1", "5")}
     assert found.acquitted is True
+
+
+def test_a_suspect_whose_company_breaks_something_else_is_taken_out_of_the_red_world() -> None:
+    """Where the green world with it tells nothing, the red world without it does."""
+    world = World({"a": 9, "b": 5}, lambda found: found["a"] >= 4, drags={"a": "b"})
+    plain = world.seen
+
+    def seen(probe: Probe) -> Observation:
+        found = plain(probe)
+        is_mixed = probe.base == GREEN and probe.pins
+        return Observation(verdict=Verdict.UNKNOWN, packages=found.packages) if is_mixed else found
+
+    world.seen = seen  # type: ignore[method-assign]
+    found = answer(culprit(world.differing(named=["a"])), world.ask)
+    assert found is not None
+    assert (found.name, found.good, found.bad, found.base) == ("a", "3", "4", RED)
 
 
 def test_releases_that_do_not_resolve_are_named() -> None:
