@@ -143,7 +143,7 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
         changes=tuple(
             replace(
                 item,
-                skipped={**item.skipped, **_between(item, chosen.left_out)},
+                skipped=_between(item, chosen.left_out),
                 company=_company(name, bases.get(item.good), bases.get(item.bad)),
             )
             for item in made.changes
@@ -152,9 +152,10 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
 
 
 def _between(change: Found, left_out: Mapping[str, str]) -> dict[str, str]:
-    """Return the releases between the sides of a change that were left out beforehand."""
+    """Return what lies between the sides of a change, with the releases that were left out beforehand."""
     low, high = Version(change.good), Version(change.bad)
-    return {version: reason for version, reason in left_out.items() if low < Version(version) < high}
+    left = {version: reason for version, reason in left_out.items() if low < Version(version) < high}
+    return dict(sorted({**change.skipped, **left}.items(), key=lambda item: Version(item[0])))
 
 
 def aimed(prober: Prober, bad: Probe, earlier: CellResult | None = None) -> Prober:

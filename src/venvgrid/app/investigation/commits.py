@@ -234,7 +234,7 @@ class _Bench:
         listed = self.history.read("ls-tree", "-r", "--name-only", "-z", "--full-tree", self.tests_of)
         if self.tests_of == WORK_TREE:
             listed = self.history.read("ls-files", "--cached", "--others", "--exclude-standard", "-z")
-        names = [name for name in listed.split("\0") if _is_test(name, inside)]
+        names = [name for name in listed.split("\0") if is_test(name, inside)]
         if not names:
             raise UsageError(f"--tests-of {self.tests_of}: it has no tests (a folder tests, or files test_*.py)")
         for top in {_top(name, inside) for name in names}:
@@ -256,6 +256,7 @@ def _top(name: str, inside: str) -> str:
     return prefix + name.removeprefix(prefix).split("/")[0]
 
 
-def _is_test(name: str, inside: str) -> bool:
+def is_test(name: str, inside: str) -> bool:
+    """Return whether a file of the repository is a test of the project in its folder `inside`."""
     prefix = "" if inside == "." else f"{inside}/"
     return name.startswith(prefix) and OF_TESTS.fullmatch(_top(name, inside).rpartition("/")[2]) is not None
