@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from venvgrid.analysis.search.bisection import Bisected, Line, Problem, bisected
 from venvgrid.analysis.search.protocol import Observation, Verdict, answer
+from venvgrid.analysis.search.releases import series_of_releases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +72,19 @@ def test_the_good_end_is_found(bad: int, data: st.DataObject) -> None:
     assert changes(world.bisect(bad, None)) == [(cut - 1, cut)]
     distance = bad - cut + 1
     assert len(world.places) <= 1 + (math.log2(distance) + 2) + (math.log2(max(distance, 2)) + 2)
+
+
+def test_the_way_back_goes_by_series() -> None:
+    """From the end of one major series to that of another: a break in 2.0.0 takes four places in all."""
+    versions = [f"1.{minor}.0" for minor in range(30)] + [f"2.{minor}.0" for minor in range(20)]
+    world = World(since(30))
+    line = Line(bad=49, probe=lambda place, again: (place, again), series=series_of_releases(versions))
+    assert changes(answer(bisected(line), world.ask)) == [(29, 30)]
+    assert list(dict.fromkeys(place for place, _ in world.asked))[:3] == [49, 29, 30]
+    one_major = Line(bad=29, probe=lambda place, again: (place, again), series=series_of_releases(versions))
+    world = World(since(20))
+    assert changes(answer(bisected(one_major), world.ask)) == [(19, 20)]
+    assert [place for place, _ in world.asked][2:6] == [28, 27, 25, 21]
 
 
 def test_a_good_end_is_found_between_bad_and_unknown_ones() -> None:
