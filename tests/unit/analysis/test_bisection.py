@@ -112,6 +112,16 @@ def test_ends_that_do_not_differ_are_a_problem(
     assert (found.problem, found.at, found.changes) == (problem, at, ())
 
 
+@pytest.mark.parametrize("end", [0, 9])
+def test_an_end_that_changes_its_mind_is_flaky(end: int) -> None:
+    """An end whose runs differ, and which then settles on the other side, is no good end and no bad one: too flaky."""
+    wanted = BAD if end else GOOD
+    other = GOOD if end else BAD
+    runs = iter([wanted] + [other] * 9)
+    found = World(lambda place: next(runs) if place == end else since(5)(place)).bisect(9)
+    assert (found.problem, found.at) == (Problem.FLAKY, end)
+
+
 def test_four_slots_need_far_fewer_rounds_than_one() -> None:
     """All rounds counted, ends and proof too: one slot needs at least 2.5 times as many as four."""
     taken = dict.fromkeys((1, 4), 0)

@@ -149,8 +149,10 @@ class _Work(Generic[P]):
         verdict = _verdict(self.seen[place])
         if verdict is wanted:
             return None
+        if is_flaky(self.seen[place]):
+            return Problem.FLAKY
         if verdict is Verdict.UNKNOWN:
-            return Problem.FLAKY if is_flaky(self.seen[place]) else Problem.UNKNOWN
+            return Problem.UNKNOWN
         return Problem.NOT_BAD if wanted is Verdict.BAD else Problem.NOT_GOOD
 
     def _walk_back(self) -> Search[P, int | None]:

@@ -78,8 +78,6 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
         named = {name for item in found.changes for name in (item.good, item.bad)} | {item.name for item in found.steps}
         return replace(
             found,
-            failure=bench.prober.target.text,
-            tests=bench.prober.target.tests,
             builds=len(bench.built),
             runs=bench.runs,
             titles=history.titles(sorted(named)),
@@ -135,7 +133,7 @@ class _Bench:
         ends = Line(bad=len(line) - 1, good=0 if has_good else None, probe=probe)
         found = answer(bisected(ends), self._ask)
         project = self.context.project.metadata.name if self.context.project.metadata else self.history.root.name
-        return told(found, line, Bisection(kind="commits", name=project, cell=self.cell.id))
+        return told(found, line, Bisection(kind="commits", name=project, cell=self.cell.id), self.prober.target)
 
     def inside_merge(self, found: Bisection) -> Bisection | None:
         """Return the change within the branch that a bad merge brought; None if the merge itself is to blame."""

@@ -183,7 +183,8 @@ def _headline(failure: str) -> str:
 def _problem(found: Bisection) -> Iterator[str]:
     step = found.step
     at = f"{found.name} {found.at}" if found.kind == "releases" else _title(found, found.at)
-    how = f"passes and fails in turn ({step.bad_runs} of {step.runs} runs failed)" if step else ""
+    counts = f": {step.bad_runs} of {step.runs} runs failed" if step and 0 < step.bad_runs < step.runs else ""
+    how = f"passes and fails in turn{counts}"
     told = ENDS[found.problem] if found.problem else ""
     yield f"{found.cell}: cannot tell: {told.format(at=at, how=how, reason=step.reason if step else '')}"
     if found.failure:
