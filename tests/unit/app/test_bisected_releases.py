@@ -63,7 +63,9 @@ def target(result_of: Callable[[tuple[str, ...]], CellResult], earlier: CellResu
 
 def test_the_failure_is_that_of_the_last_run_if_it_is_still_there() -> None:
     """Then not all tests have to run; a failure that the bad end has not is not looked for."""
-    other = replace(RED, failures=(replace(RED.failures[0], signature="other"),))
+    other = replace(
+        RED, failures=(replace(RED.failures[0], signature="other", kind="ValueError", message="another one"),)
+    )
     assert target(lambda _tests: RED, RED) == (Target.of(RED), 0)
     assert target(lambda _tests: RED, other) == (Target.of(RED), 1)
     assert target(lambda _tests: RED) == (Target.of(RED), 1)

@@ -62,7 +62,12 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
         UsageError: this is no checkout, there is no such commit, or good is no ancestor of bad.
         InfrastructureError: git fails, or the cell cannot be resolved at the bad commit.
     """
-    history = History.of(context.config.root, context.machine.environ, context.machine.run)
+    project, folder = context.config.project.path, context.config.root
+    history = History.of(project, context.machine.environ, context.machine.run)
+    if not folder.is_relative_to(history.root):
+        raise UsageError(
+            f"{context.config.file} is not in the repository of the project, {history.root}: move it there"
+        )
     bad, good = history.commit(asked.bad), history.commit(asked.good) if asked.good else ""
     line = history.line(good, bad)
     if history.read("status", "--porcelain", "--untracked-files=no"):
@@ -158,7 +163,8 @@ class _Bench:
             self.known.update({probe: item for probe, item in seen.items() if item.runs})
             found.update(seen)
             if seen and self.tests_of != WORK_TREE:
-                plain = {f"{key.name}.{key.again}": serialization.to_plain(item) for key, item in self.known.items()}
+                kept = {key: item for key, item in self.known.items() if item.verdict is not Verdict.UNKNOWN}
+                plain = {f"{key.name}.{key.again}": serialization.to_plain(item) for key, item in kept.items()}
                 json_cache.save(self._file, {"known": plain}, format=FORMAT)
         return [self.known.get(probe) or found[probe] for probe in probes]
 
@@ -176,6 +182,7 @@ class _Bench:
 
     def _prober(self, commit: str, target: Target) -> Prober:
         self._check_out(commit)
+        self.context.front.notify(f"commit {commit[:10]} {self.history.titles([commit]).get(commit, '')}")
         config, origin = self.context.config, self.history.root
 
         def moved(path: Path) -> Path:
