@@ -61,7 +61,7 @@ def test_completion_code(venvgrid: Command, tmp_path: Path, shell: str) -> None:
     assert "venvgrid" in ended.out
 
 
-@pytest.mark.parametrize("name", ["config", "results", "events", "plan", "record"])
+@pytest.mark.parametrize("name", ["config", "results", "events", "plan", "record", "bisect"])
 def test_schema(venvgrid: Command, tmp_path: Path, name: str) -> None:
     """What is printed is a JSON Schema."""
     ended = venvgrid("schema", name, cwd=tmp_path)

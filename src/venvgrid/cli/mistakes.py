@@ -7,6 +7,7 @@ does the same.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -145,6 +146,10 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
     if command == "python" and first in {"install", "find", "pin", "download"}:
         by_hand = f"uv python {' '.join(unknown)}"
         return f"{command} only lists. venvgrid run downloads with uv what is missing; by hand, type: {by_hand}"
+    if not first.startswith("-") and command == "bisect":
+        given = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+        others = [word for word in words[len(given) :] if word not in unknown]
+        return f"package and versions come before the options. Type: {_typed(command, *given, *unknown, *others)}"
     if not first.startswith("-"):
         return f"{command} does not take {first!r}. See: {_typed(command, '--help')}"
     name = first.partition("=")[0]

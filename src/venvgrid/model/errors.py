@@ -29,7 +29,7 @@ class ExitStatus(IntEnum):
     USAGE = 2  # the command line, the configuration or the lock is wrong
     INCOMPLETE = 3  # no test is red, but a cell could not be built, resolved, or lacks its interpreter
     NOTHING_TO_RUN = 4
-    CANNOT_TELL = 5  # a failure does not show here: `reproduce`
+    CANNOT_TELL = 5  # a failure does not show here: `reproduce`; too flaky, or both ends alike: `bisect`
     BUG = 70  # in venvgrid
     INTERRUPTED = 130
 

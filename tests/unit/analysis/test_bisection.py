@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from venvgrid.analysis.search.bisection import Bisected, Line, Problem, bisected
 from venvgrid.analysis.search.protocol import Observation, Verdict, answer
+from venvgrid.analysis.search.releases import series_of_releases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +74,19 @@ def test_the_good_end_is_found(bad: int, data: st.DataObject) -> None:
     assert len(world.places) <= 1 + (math.log2(distance) + 2) + (math.log2(max(distance, 2)) + 2)
 
 
+def test_the_way_back_goes_by_series() -> None:
+    """From the end of one major series to that of another: a break in 2.0.0 takes four places in all."""
+    versions = [f"1.{minor}.0" for minor in range(30)] + [f"2.{minor}.0" for minor in range(20)]
+    world = World(since(30))
+    line = Line(bad=49, probe=lambda place, again: (place, again), series=series_of_releases(versions))
+    assert changes(answer(bisected(line), world.ask)) == [(29, 30)]
+    assert list(dict.fromkeys(place for place, _ in world.asked))[:3] == [49, 29, 30]
+    one_major = Line(bad=29, probe=lambda place, again: (place, again), series=series_of_releases(versions))
+    world = World(since(20))
+    assert changes(answer(bisected(one_major), world.ask)) == [(19, 20)]
+    assert [place for place, _ in world.asked][2:6] == [28, 27, 25, 21]
+
+
 def test_a_good_end_is_found_between_bad_and_unknown_ones() -> None:
     """Old releases that nobody can tell anything of do not hide the good ones after them."""
     world = World(lambda place: UNKNOWN if place < 36 else since(40)(place))
@@ -96,6 +110,16 @@ def test_ends_that_do_not_differ_are_a_problem(
     world = World(verdict)
     found = world.bisect(9, good)
     assert (found.problem, found.at, found.changes) == (problem, at, ())
+
+
+@pytest.mark.parametrize("end", [0, 9])
+def test_an_end_that_changes_its_mind_is_flaky(end: int) -> None:
+    """An end whose runs differ, and which then settles on the other side, is no good end and no bad one: too flaky."""
+    wanted = BAD if end else GOOD
+    other = GOOD if end else BAD
+    runs = iter([wanted] + [other] * 9)
+    found = World(lambda place: next(runs) if place == end else since(5)(place)).bisect(9)
+    assert (found.problem, found.at) == (Problem.FLAKY, end)
 
 
 def test_four_slots_need_far_fewer_rounds_than_one() -> None:

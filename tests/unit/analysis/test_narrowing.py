@@ -143,6 +143,14 @@ def test_the_first_of_a_series_and_its_predecessor_come_first() -> None:
     assert [versions[place] for place in world.asked] == ["1.9.4", "2.0.0"]
 
 
+def test_the_direct_predecessor_of_a_bad_first_release_comes_first() -> None:
+    """Where the bad end begins a major series, one probe is enough if the release before it is good."""
+    versions = [f"1.{minor}.{patch}" for minor in range(10) for patch in range(5)] + ["2.0.0"]
+    world = World(versions, versions.index("2.0.0"))
+    world.boundary()
+    assert [versions[place] for place in world.asked] == ["1.9.4"]
+
+
 def test_an_edge_is_tried_from_the_side_where_a_vain_probe_costs_little() -> None:
     """With most releases before the edge, its last one decides; with most after it, the first of the new series."""
     long_ago = [f"1.0.{n}" for n in range(40)] + [f"2.0.{n}" for n in range(5)]

@@ -1,6 +1,6 @@
 """The whole search of `bisect`: finds the good end, narrows, proves both sides, and notices what is not in order. Pure.
 
-    bad end, good end: twice ──▶ a good end is searched for: 1, 2, 4 … steps back ──▶ narrow ──▶ both sides: three times
+    bad end, good end: twice ──▶ a good end is searched for: in doubled steps ──▶ narrow ──▶ both sides: three times
                                                                                         ▲               │
                                                     a place that contradicts ───────────┴── two more places, if the
                                                                                             budget is not used up
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from venvgrid.analysis.search.narrowing import PLAIN, Series, narrow, rounds
+from venvgrid.analysis.search.narrowing import NO_EDGE, PLAIN, Series, narrow, rounds
 from venvgrid.analysis.search.protocol import Verdict
 
 if TYPE_CHECKING:
@@ -149,16 +149,15 @@ class _Work(Generic[P]):
         verdict = _verdict(self.seen[place])
         if verdict is wanted:
             return None
+        if is_flaky(self.seen[place]):
+            return Problem.FLAKY
         if verdict is Verdict.UNKNOWN:
-            return Problem.FLAKY if is_flaky(self.seen[place]) else Problem.UNKNOWN
+            return Problem.UNKNOWN
         return Problem.NOT_BAD if wanted is Verdict.BAD else Problem.NOT_GOOD
 
     def _walk_back(self) -> Search[P, int | None]:
-        """Return a good place, from the bad end back in doubled steps, the oldest place last; None if there is none."""
-        steps = [1]
-        while steps[-1] < self.line.bad:
-            steps.append(min(2 * steps[-1], self.line.bad))
-        places = [self.line.bad - step for step in steps if self.line.bad]
+        """Return a good place before the bad end, or None if there is none."""
+        places = self._way_back()
         for start in range(0, len(places), self.at_once):
             yield from self._ask([(place, 0) for place in places[start : start + self.at_once]])
             if good := self._are(Verdict.GOOD):
@@ -172,6 +171,18 @@ class _Work(Generic[P]):
                 return middle
             low, high = (middle, high) if verdict is Verdict.UNKNOWN else (low, middle)
         return None
+
+    def _way_back(self) -> list[int]:
+        """Return the places to try, in doubled steps: ends of major series, else of minor ones, else places.
+
+        The oldest place is the last.
+        """
+        before = range(self.line.bad, 0, -1)
+        ranks = {place: self.line.series.rank(place) for place in before}
+        best = min(ranks.values(), default=NO_EDGE)
+        ends = [place - 1 for place in before if ranks[place] == best]
+        doubled = [2**power - 1 for power in range(len(ends).bit_length())]
+        return list(dict.fromkeys([*(ends[step] for step in doubled), *([0] if self.line.bad else [])]))
 
     def _are(self, verdict: Verdict) -> list[int]:
         oldest = min((place for place, known in self._told() if known is Verdict.BAD), default=0)

@@ -170,10 +170,14 @@ class _Range:
         yield from (edge - 1 if place == edge else edge for edge, place in zip(near, first, strict=True))
 
     def _beside_ends(self) -> Iterator[int]:
-        """Yield the direct predecessor of a bad first release, and the first release after a good one."""
-        if self.series.rank(self.high) < NO_EDGE:
+        """Yield the direct predecessor of a bad first release, and the first release after a good one.
+
+        A minor edge is passed over while there is a major one.
+        """
+        best = min(map(self.series.rank, range(self.low + 1, self.high + 1)))
+        if self.series.rank(self.high) == best < NO_EDGE:
             yield self.high - 1
-        if self.series.rank(self.low + 1) < NO_EDGE:
+        if self.series.rank(self.low + 1) == best < NO_EDGE:
             yield self.low + 1
 
     def _edges(self, start: int, end: int) -> list[int]:

@@ -131,11 +131,9 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
     line = Line(bad=bad, good=0 if asked.good else None, probe=probe, series=series_of_releases(versions))
     found = answer(bisected(line, context.options.workers), prober.ask)
     bases = {version: prober.resolve(probe(place, 0)) for place, version in enumerate(versions) if place in found.seen}
-    made = told(found, versions, Bisection(kind="releases", name=name, cell=cell.id))
+    made = told(found, versions, Bisection(kind="releases", name=name, cell=cell.id), prober.target)
     return replace(
         made,
-        failure=prober.target.text,
-        tests=prober.target.tests,
         left_out=chosen.left_out,
         resolves=prober.resolves,
         builds=len(prober.builds),
@@ -143,7 +141,7 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
         changes=tuple(
             replace(
                 item,
-                skipped={**item.skipped, **_between(item, chosen.left_out)},
+                skipped=_between(item, chosen.left_out),
                 company=_company(name, bases.get(item.good), bases.get(item.bad)),
             )
             for item in made.changes
@@ -152,9 +150,10 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
 
 
 def _between(change: Found, left_out: Mapping[str, str]) -> dict[str, str]:
-    """Return the releases between the sides of a change that were left out beforehand."""
+    """Return what lies between the sides of a change, with the releases that were left out beforehand."""
     low, high = Version(change.good), Version(change.bad)
-    return {version: reason for version, reason in left_out.items() if low < Version(version) < high}
+    left = {version: reason for version, reason in left_out.items() if low < Version(version) < high}
+    return dict(sorted({**change.skipped, **left}.items(), key=lambda item: Version(item[0])))
 
 
 def aimed(prober: Prober, bad: Probe, earlier: CellResult | None = None) -> Prober:
@@ -172,10 +171,19 @@ def aimed(prober: Prober, bad: Probe, earlier: CellResult | None = None) -> Prob
     result = prober.result(bad)
     if result is None or prober.target.verdict(result) is not Verdict.BAD:
         return prober
-    return replace(prober, target=Target.of(result))
+    alone = replace(prober, target=Target.of(result))
+    if not alone.target.tests or alone.ask([bad])[0].verdict is Verdict.BAD:
+        return alone
+    prober.context.front.notify("the tests that failed do not fail so alone: all tests are run")
+    return replace(alone, target=replace(alone.target, tests=()))
 
 
-def told(found: Bisected, names: Sequence[str], made: Bisection) -> Bisection:
+def doubted(problem: Problem | None, target: Target) -> Problem | None:
+    """Return the problem of a search: a failure that the bad end had, and has no more, is flaky."""
+    return Problem.FLAKY if problem is Problem.NOT_BAD and target.signature else problem
+
+
+def told(found: Bisected, names: Sequence[str], made: Bisection, target: Target) -> Bisection:
     """Return a bisection with what a search found about places of these names."""
     steps = {
         place: Step(
@@ -199,7 +207,9 @@ def told(found: Bisected, names: Sequence[str], made: Bisection) -> Bisection:
     return replace(
         made,
         changes=changes,
-        problem=found.problem,
+        failure=target.text,
+        tests=target.tests,
+        problem=doubted(found.problem, target),
         at=names[found.at] if found.problem else "",
         steps=tuple(steps.values()),
     )

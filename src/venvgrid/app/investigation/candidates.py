@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from venvgrid.resolving.version_policies import Release
 
 NAMED = 5  # versions in a message
+PRE_RELEASE = "pre-release"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,10 @@ class Filter:
     yanked: bool = False
 
     def refuses(self, name: str, release: Release) -> str:
-        """Return why a release cannot be tried, or ""; a pre-release that nobody asked for is "pre-release"."""
+        """Return why a release cannot be tried, or ""; PRE_RELEASE is no problem, but not asked for."""
         version, python = Version(release.version), self.interpreter.version
         if version.is_prerelease and not self.pre:
-            return "pre-release"
+            return PRE_RELEASE
         if release.yanked and not self.yanked:
             return "yanked"
         if not SpecifierSet(release.requires_python or "").contains(Version(python), prereleases=True):
@@ -88,28 +89,20 @@ def candidates(
 
     With two ends, only what lies between them counts; with one, it is the newest.
     """
-    known = {str(Version(item.version)): replace(item, version=str(Version(item.version))) for item in releases}
-    kept = {str(Version(version)) for version in (*local, *ends)}
-    refused = {version: wanted.refuses(name, item) for version, item in known.items() if version not in kept}
-    kept |= {version for version, reason in refused.items() if not reason}
-    low, high = (_end(ends, place) for place in (0, -1))
-
-    def is_between(version: str) -> bool:
-        lowest = low if len(ends) > 1 else None
-        return (lowest is None or lowest <= Version(version)) and (high is None or Version(version) <= high)
-
+    known = {Version(item.version): item for item in releases}
+    always = {Version(version): version for version in (*ends, *local)}
+    refused = {version: wanted.refuses(name, item) for version, item in known.items() if version not in always}
+    kept = {**{version: known[version].version for version, reason in refused.items() if not reason}, **always}
+    low = Version(ends[0]) if len(ends) > 1 else min(known.keys() | kept.keys())
+    high = Version(ends[-1]) if ends else max(known.keys() | kept.keys())
     return Candidates(
-        versions=tuple(sorted(filter(is_between, kept), key=Version)),
+        versions=tuple(kept[version] for version in sorted(kept) if low <= version <= high),
         left_out={
-            version: refused[version]
-            for version in sorted(refused, key=Version)
-            if refused[version] and refused[version] != "pre-release" and is_between(version)
+            known[version].version: refused[version]
+            for version in sorted(refused)
+            if refused[version] not in {"", PRE_RELEASE} and low <= version <= high
         },
     )
-
-
-def _end(ends: Sequence[str], place: int) -> Version | None:
-    return Version(ends[place]) if ends else None
 
 
 def existing(name: str, text: str, there: Iterable[str]) -> str:

@@ -62,7 +62,12 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
         UsageError: this is no checkout, there is no such commit, or good is no ancestor of bad.
         InfrastructureError: git fails, or the cell cannot be resolved at the bad commit.
     """
-    history = History.of(context.config.root, context.machine.environ, context.machine.run)
+    project, folder = context.config.project.path, context.config.root
+    history = History.of(project, context.machine.environ, context.machine.run)
+    if not folder.is_relative_to(history.root):
+        raise UsageError(
+            f"{context.config.file} is not in the repository of the project, {history.root}: move it there"
+        )
     bad, good = history.commit(asked.bad), history.commit(asked.good) if asked.good else ""
     line = history.line(good, bad)
     if history.read("status", "--porcelain", "--untracked-files=no"):
@@ -78,8 +83,6 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
         named = {name for item in found.changes for name in (item.good, item.bad)} | {item.name for item in found.steps}
         return replace(
             found,
-            failure=bench.prober.target.text,
-            tests=bench.prober.target.tests,
             builds=len(bench.built),
             runs=bench.runs,
             titles=history.titles(sorted(named)),
@@ -135,7 +138,7 @@ class _Bench:
         ends = Line(bad=len(line) - 1, good=0 if has_good else None, probe=probe)
         found = answer(bisected(ends), self._ask)
         project = self.context.project.metadata.name if self.context.project.metadata else self.history.root.name
-        return told(found, line, Bisection(kind="commits", name=project, cell=self.cell.id))
+        return told(found, line, Bisection(kind="commits", name=project, cell=self.cell.id), self.prober.target)
 
     def inside_merge(self, found: Bisection) -> Bisection | None:
         """Return the change within the branch that a bad merge brought; None if the merge itself is to blame."""
@@ -160,7 +163,8 @@ class _Bench:
             self.known.update({probe: item for probe, item in seen.items() if item.runs})
             found.update(seen)
             if seen and self.tests_of != WORK_TREE:
-                plain = {f"{key.name}.{key.again}": serialization.to_plain(item) for key, item in self.known.items()}
+                kept = {key: item for key, item in self.known.items() if item.verdict is not Verdict.UNKNOWN}
+                plain = {f"{key.name}.{key.again}": serialization.to_plain(item) for key, item in kept.items()}
                 json_cache.save(self._file, {"known": plain}, format=FORMAT)
         return [self.known.get(probe) or found[probe] for probe in probes]
 
@@ -178,6 +182,7 @@ class _Bench:
 
     def _prober(self, commit: str, target: Target) -> Prober:
         self._check_out(commit)
+        self.context.front.notify(f"commit {commit[:10]} {self.history.titles([commit]).get(commit, '')}")
         config, origin = self.context.config, self.history.root
 
         def moved(path: Path) -> Path:
@@ -234,7 +239,7 @@ class _Bench:
         listed = self.history.read("ls-tree", "-r", "--name-only", "-z", "--full-tree", self.tests_of)
         if self.tests_of == WORK_TREE:
             listed = self.history.read("ls-files", "--cached", "--others", "--exclude-standard", "-z")
-        names = [name for name in listed.split("\0") if _is_test(name, inside)]
+        names = [name for name in listed.split("\0") if is_test(name, inside)]
         if not names:
             raise UsageError(f"--tests-of {self.tests_of}: it has no tests (a folder tests, or files test_*.py)")
         for top in {_top(name, inside) for name in names}:
@@ -256,6 +261,7 @@ def _top(name: str, inside: str) -> str:
     return prefix + name.removeprefix(prefix).split("/")[0]
 
 
-def _is_test(name: str, inside: str) -> bool:
+def is_test(name: str, inside: str) -> bool:
+    """Return whether a file of the repository is a test of the project in its folder `inside`."""
     prefix = "" if inside == "." else f"{inside}/"
     return name.startswith(prefix) and OF_TESTS.fullmatch(_top(name, inside).rpartition("/")[2]) is not None

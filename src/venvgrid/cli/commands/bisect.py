@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -153,11 +154,8 @@ def lines(found: Bisection) -> Iterator[str]:
 def _doubts(found: Bisection, change: Found) -> Iterator[str]:
     """Yield what makes the answer less exact."""
     if change.skipped:
-        between = [
-            f"{_short(found, name)}{f' ({reason})' if reason else ' (not tried)'}"
-            for name, reason in change.skipped.items()
-        ]
-        yield f"  between them, and unknown: {text.some(between, MAX_SKIPPED)}"
+        yield "  between them, and unknown:"
+        yield from (f"    {line}" for line in _grouped(found, change.skipped))
     if change.company:
         moved = [f"{name} {old or 'absent'} → {new or 'absent'}" for name, (old, new) in change.company.items()]
         yield f"  moved along: {text.some(moved, MAX_SKIPPED)}"
@@ -185,17 +183,30 @@ def _headline(failure: str) -> str:
 def _problem(found: Bisection) -> Iterator[str]:
     step = found.step
     at = f"{found.name} {found.at}" if found.kind == "releases" else _title(found, found.at)
-    how = f"passes and fails in turn ({step.bad_runs} of {step.runs} runs failed)" if step else ""
+    counts = f": {step.bad_runs} of {step.runs} runs failed" if step and 0 < step.bad_runs < step.runs else ""
+    how = f"passes and fails in turn{counts}"
     told = ENDS[found.problem] if found.problem else ""
     yield f"{found.cell}: cannot tell: {told.format(at=at, how=how, reason=step.reason if step else '')}"
     if found.failure:
         yield f"  {_headline(found.failure)}"
     yield f"  {_advice(found)}"
-    unknown = [f"{_short(found, item.name)} ({item.reason})" for item in found.steps if item.verdict is Verdict.UNKNOWN]
+    unknown = {item.name: item.reason for item in found.steps if item.verdict is Verdict.UNKNOWN and not item.flaky}
     if unknown:
-        yield f"  unknown: {text.some(unknown, MAX_SKIPPED)}"
+        yield "  unknown:"
+        yield from (f"    {line}" for line in _grouped(found, unknown))
     yield ""
     yield _counts(found)
+
+
+def _grouped(found: Bisection, unknown: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names that nothing is known of, those with one reason in one line."""
+    for number, (reason, group) in enumerate(itertools.groupby(unknown, key=lambda name: unknown[name])):
+        if number == MAX_SKIPPED:
+            yield "…"
+            return
+        names = [_short(found, name) for name in group]
+        shown = f"{names[0]} … {names[-1]}" if len(names) > MAX_TESTS else ", ".join(names)
+        yield f"{shown}: {_headline(reason) or 'not tried'}"
 
 
 def _advice(found: Bisection) -> str:
