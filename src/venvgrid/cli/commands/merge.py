@@ -12,7 +12,6 @@ from venvgrid.cli import output
 from venvgrid.config.loading import MAX_CELLS
 from venvgrid.model import ExitStatus, UsageError
 from venvgrid.results import plan_file, records
-from venvgrid.results.merge import merge
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +31,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
         raise UsageError(f"there is no record to merge: {told}")
-    merged = merge(plan, found)
+    merged = merging.collect(plan, found)
     finished = merging.write(merged, Path(arguments.output).absolute())
     shown = replace(finished, folder=Path(arguments.output).as_posix())
     if len(finished.cells) <= MAX_CELLS:  # more than any terminal shows
