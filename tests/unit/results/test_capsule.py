@@ -308,7 +308,7 @@ def test_the_third_command_goes_to_the_folder_of_the_tests() -> None:
     """Programs and variables are seen from there; failing tests are not named, for their ids are not relative to it."""
     moved = make(folder="sub/tests", back="../..", assigned={"DATA": "{project}/data", "TOKEN": "{tmp}/{axis:six}"})
     assert plain.commands(moved)[2] == (
-        "cd sub/tests && DATA=../../data TOKEN=../../cell-files/1.16 ../../cell/bin/pytest -q"
+        "mkdir -p cell-files && cd sub/tests && DATA=../../data TOKEN=../../cell-files/1.16 ../../cell/bin/pytest -q"
     )
     more = replace(moved, before=(("python", "prepare.py"), ("make", "it")), command=("tox", "{python}"), assigned={})
     assert plain.commands(more)[2] == (

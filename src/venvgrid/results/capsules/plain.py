@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from dataclasses import dataclass
@@ -89,20 +90,26 @@ def _tests(capsule: Capsule, scripts: str, *, is_windows: bool) -> str:
     """Return the line that goes into the folder of the tests, and runs the commands before them, then the tests."""
     back = f"{capsule.back}/" if capsule.back else ""
     own = _Own(f"{back}{scripts}".replace("/", "\\") if is_windows else f"{back}{scripts}", back)
-    go = [] if not capsule.folder else [f"cd {shlex.quote(capsule.folder)}"]
-    if capsule.folder.partition("/")[0] == FILES:
-        go.insert(0, f"mkdir {'' if is_windows else '-p '}{shlex.quote(capsule.folder)}")
+    go = [f"cd {shlex.quote(capsule.folder)}"] if capsule.folder else []
     commands_ = [*(own.words(list(command)) for command in capsule.before), own.words(_chosen(capsule))]
     values = placeholders.of_cell(Cell(id=capsule.cell, axes=capsule.axes), **places(capsule.back))
     values["python"] = f"{own.scripts}python"
     assigned = {name: placeholders.fill_variable(value, values) for name, value in capsule.assigned.items()}
+    made = _made(capsule.folder, " ".join([*assigned.values(), *itertools.chain.from_iterable(commands_)]))
     if is_windows:
-        return " && ".join(
-            [*go, *(f"set {name}={value}" for name, value in assigned.items()), *map(" ".join, commands_)]
-        )
+        go += [f"set {name}={value}" for name, value in assigned.items()]
+        # There mkdir fails for a folder that is there.
+        return f"mkdir {made} & " * bool(made) + " && ".join([*go, *map(" ".join, commands_)])
     told = [f"{name}={shlex.quote(value)}" for name, value in assigned.items()]
     lines = (" ".join([*told, *own.path(words), shlex.join(words)]) for words in commands_)
-    return " && ".join([*go, *lines])
+    return f"mkdir -p {made} && " * bool(made) + " && ".join([*go, *lines])
+
+
+def _made(folder: str, texts: str) -> str:
+    """Return the folder that stands for {tmp}, or the one in it where commands run; "" if none is used."""
+    if folder.partition("/")[0] == FILES:
+        return shlex.quote(folder)
+    return FILES if FILES in texts else ""
 
 
 @dataclass(frozen=True)
