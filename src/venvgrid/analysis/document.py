@@ -6,6 +6,7 @@ The format is "venvgrid-results-1"; its JSON Schema is model/schemas/results.sch
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.findings import Finding
     from venvgrid.analysis.rules.conditions import Condition
+
+    Shared = Callable[[Callable[[Any], Any], Any], Any]
 
 FORMAT = "venvgrid-results-1"
 STAGES = ("resolve", "build", "test")
@@ -114,20 +117,33 @@ def from_cell(cell: CellResult) -> dict[str, Any]:
     }
 
 
-def cell_from(data: Mapping[str, Any], shared: Callable[[Any], Any] = lambda value: value) -> CellResult:
-    """Return the result of a cell that `to_results` wrote; `shared` may give an equal part of another result."""
-    checked = {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": shared(dict(data["packages"]))}
+def anew(make: Callable[[Any], Any], data: Any) -> Any:
+    """Make a part of a result."""
+    return make(data)
+
+
+def cell_from(data: Mapping[str, Any], shared: Shared = anew) -> CellResult:
+    """Return the result of a cell that `to_results` wrote.
+
+    `shared` makes a part of it with a function from its data, or returns an equal part that was made before.
+    """
+    attested = _picked(data["attested"], *_ATTESTATION)
     return CellResult(
-        **_picked(data, *_CELL) | checked,
-        interpreter=shared(_interpreter_from(data["python"])) if data["python"] else None,
-        durations={stage: float(seconds) for stage, seconds in data["durations"].items()},
-        tests=shared(data["tests"]),
+        **_picked(data, *_CELL)
+        | {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": shared(dict, data["packages"])},
+        interpreter=shared(_interpreter_from, data["python"]) if data["python"] else None,
+        durations={sys.intern(stage): float(seconds) for stage, seconds in data["durations"].items()},
+        tests=shared(dict, data["tests"]),
         uncollected=int(data.get("uncollected", 0)),
         failures=tuple(map(_failure_from, data["failures"])),
-        attested=shared(Attestation(**_picked(data["attested"], *_ATTESTATION))),
+        attested=shared(_attestation_from, attested),
         notes=tuple(data["notes"]),
         words=data.get("words", ""),
     )
+
+
+def _attestation_from(data: Mapping[str, Any]) -> Attestation:
+    return Attestation(**data)
 
 
 def _failure_from(data: Mapping[str, Any]) -> Failure:

@@ -6,7 +6,17 @@ import argparse
 from typing import TYPE_CHECKING
 
 from venvgrid.cli import cause_parsers, help_texts
-from venvgrid.cli.parser_parts import Parser, command, completed, configured, planned, selecting, shards, verbose
+from venvgrid.cli.parser_parts import (
+    Parser,
+    command,
+    commit,
+    completed,
+    configured,
+    planned,
+    selecting,
+    shards,
+    verbose,
+)
 from venvgrid.model.version import __version__
 from venvgrid.reporters.formats import FORMATS
 
@@ -183,6 +193,7 @@ def _add_shards(commands: Commands[Parser]) -> None:
     parser = command(commands, "gate", summary, help_texts.GATE_EXAMPLES)
     parser.add_argument("plan", metavar="PLAN", help="the file of `venvgrid plan -o`")
     parser.add_argument("records", nargs="*", metavar="RECORD", help="files, folders, or archives of them")
+    parser.add_argument("--commit", metavar="SHA", type=commit, default="", help="red if the plan is of another commit")
 
 
 def _add_ci(commands: Commands[Parser]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any, NoReturn
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
@@ -114,6 +115,19 @@ def workers(text: str) -> int:
         message = f"{text!r} is not a number from 1 to 256"
         raise argparse.ArgumentTypeError(message)
     return int(text)
+
+
+def commit(text: str) -> str:
+    """Read the hash of a commit, or its beginning.
+
+    Raises:
+        ArgumentTypeError: it is none. An empty one is none: a variable that is not set must not make the gate green.
+    """
+    found = text.lower()
+    if not re.fullmatch(r"[0-9a-f]{7,64}", found):
+        message = f"{text!r} is no hash of a commit; the current one: git rev-parse HEAD"
+        raise argparse.ArgumentTypeError(message)
+    return found
 
 
 def shards(text: str) -> int:

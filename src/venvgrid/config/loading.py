@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.config.grids import Section
 
-MAX_CELLS = 10_000
+MAX_CELLS = 100_000  # a plan of so many takes 16 s and 350 MB; no product may fill the memory
 NOT_SETTLED: Mapping[str, FrozenPolicy] = MappingProxyType({})
 
 
@@ -119,7 +119,8 @@ def too_many(cells: int, sizes: str) -> str:
     """Return the message that a product is too large to be expanded."""
     # A number of more than 4,300 digits cannot be written out.
     number = f"{cells:,}" if cells < 10**30 else "more than 10^30"
-    return f"{number} cells ({sizes[:300]}); at most {MAX_CELLS:,} are possible: give fewer values, or fewer axes"
+    fewer = 'give fewer values or axes, or let a strategy choose cells: [plan] strategy = "pairwise"'
+    return f"{number} cells ({sizes[:300]}); at most {MAX_CELLS:,} are possible: {fewer}"
 
 
 def digest(config: Config) -> str:

@@ -32,6 +32,7 @@ class Expectation:
     project_version: str = ""  # "" for any
     project_origin: str = ""  # the folder that it must be imported from, "" for any
     reports: str = "pytest"  # as in `[test] reports`
+    chosen: str = ""  # the options of its command that choose tests
 
 
 def first_difference(

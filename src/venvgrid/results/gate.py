@@ -34,9 +34,15 @@ class Judgement:
         return not self.problems and self.planned > 0
 
 
-def judge(merged: Merged) -> Judgement:
-    """Return what the gate says of merged records."""
-    problems = [f"{item.place}: {item.why}" for item in merged.refused]
+def judge(merged: Merged, commit: str = "") -> Judgement:
+    """Return what the gate says of merged records. With `commit` or its beginning, the plan must be of that commit."""
+    problems = []
+    if not merged.plan.commit.startswith(commit):
+        made = merged.plan.commit[:12] or "no commit"
+        problems.append(
+            f"the plan is of {made}, not of {commit[:12]}: take the plan of this run, not of an earlier one"
+        )
+    problems += [f"{item.place}: {item.why}" for item in merged.refused]
     problems += [
         f"{name}: the plan has no such cell, but {place} reports it" for name, place in merged.strangers.items()
     ]

@@ -7,19 +7,23 @@ Pure, but for reading the records: one at a time, and of each result only what d
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Outcome, UsageError
 from venvgrid.results.records import RESULTS, Record, Unusable
+from venvgrid.storage import json_items
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from venvgrid.model import Cell
+    from venvgrid.model import Cell, CellResult
     from venvgrid.results.plan_file import PlanFile
+    from venvgrid.results.records import Read
+    from venvgrid.storage.json_items import Item
+
+    Keep = Callable[[Cell, Mapping[str, Any]], CellResult | None]
 
 VERDICTS = frozenset(outcome.value for outcome in Outcome) - {Outcome.CANCELLED.value, Outcome.ELSEWHERE.value}
 GREEN = frozenset({Outcome.PASSED.value, Outcome.FLAKY.value})
@@ -30,10 +34,14 @@ DIFFERENT = "two results in one attempt: {}"
 class Reported:
     """What a record says of a cell. `problem` is why the gate does not accept it, or "".
 
-    `disagreement` tells the two results of one attempt, or is "".
+    `disagreement` tells the two results of one attempt, or is "". The text of the result is that from `start` to `end`
+    in the record's file, in characters; `whole` is what `keep` made of it.
     """
 
     record: Record
+    start: int
+    end: int
+    whole: CellResult | None = None
     outcome: str
     reason: str = ""
     problem: str = ""
@@ -56,15 +64,19 @@ class Merged:
     refused: tuple[Unusable, ...] = ()
 
 
-def merge(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
-    """Return what the records say of the cells of a plan. The order of the records does not matter."""
+def merge(plan: PlanFile, found: Iterable[Record | Unusable], keep: Keep = lambda _cell, _data: None) -> Merged:
+    """Return what the records say of the cells of a plan. The order of the records does not matter.
+
+    `keep` makes the result of a planned cell of its data, or returns None, as whoever only judges needs no more.
+    """
     refused: list[Unusable] = []
     usable: dict[str, Record] = {}
     digest, planned = plan.digest, {item.cell.id: item.cell for item in plan.cells}
+    platforms = {name: platform for name, cell in planned.items() if (platform := cell.platform)}
     for item in found:
         if isinstance(item, Unusable):
             refused.append(item)
-        elif why := _of_another(plan, digest, item) or _misplaced(planned, item):
+        elif why := _of_another(plan, digest, item) or _misplaced(platforms, item):
             refused.append(Unusable(item.place, why))
         else:
             usable.setdefault(_name(item), item)  # the same record twice is one record
@@ -74,18 +86,16 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
     for name in sorted(usable):
         record = usable[name]
         try:
-            cells = read_results(plan, record, record.read(RESULTS))
+            told = _results(plan, planned, record, keep)
         except UsageError as error:
             refused.append(Unusable(record.place, str(error)))
             continue
         records.append(record)
-        own = set(record.header.cells)
-        for cell in cells:
-            of = planned.get(cell["id"])
-            if of is None:
-                strangers[cell["id"]] = record.place
-            elif of.id in own and cell["outcome"] in VERDICTS:
-                results[of.id].append(_reported(record, of, cell))
+        for cell, reported in told.items():
+            if cell not in planned:
+                strangers[cell] = record.place
+            elif reported is not None:
+                results[cell].append(reported)
     return Merged(
         plan=plan,
         records=tuple(records),
@@ -96,25 +106,39 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
     )
 
 
-def read_results(plan: PlanFile, record: Record, content: bytes) -> list[dict[str, Any]]:
-    """Return the results of the cells of a record; `content` is the file that holds them.
+def _results(plan: PlanFile, planned: Mapping[str, Cell], record: Record, keep: Keep) -> dict[str, Reported | None]:
+    """Return what a record says of each cell; None if that does not count: it is of another shard, or no verdict.
 
     Raises:
-        UsageError: they are damaged, or of another configuration.
+        UsageError: it is damaged, or of another configuration.
     """
+    own = planned.keys() & record.header.cells
+    told: dict[str, Reported | None] = {}
+
+    def use(item: Item) -> None:
+        name, outcome = item.value["id"], item.value["outcome"]
+        if name in told or not isinstance(outcome, str):
+            raise UsageError("its results are damaged: a cell is there twice, or has no outcome")
+        counts = name in own and outcome in VERDICTS
+        told[name] = _reported(record, planned[name], item, keep) if counts else None
+
     try:
-        data = json.loads(record.checked(RESULTS, content))
-        cells: list[dict[str, Any]] = data["cells"]
-        names = {cell["id"] for cell in cells}
-        is_plain = all(isinstance(cell["outcome"], str) for cell in cells)
-        config = data.get("config_digest")
+        data = json_items.read(text_of(record, record.read), "cells", use)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError("its results are damaged") from error
-    if not is_plain or len(names) != len(cells):
-        raise UsageError("its results are damaged: a cell is there twice, or has no outcome")
-    if config != plan.config_digest:
+    if data.get("config_digest") != plan.config_digest:
         raise UsageError("its results are of another configuration")
-    return cells
+    return told
+
+
+def text_of(record: Record, read: Read) -> str:
+    """Return the text of the results of a record.
+
+    Raises:
+        UsageError: it has changed since the record was found.
+        ValueError: it is no text.
+    """
+    return record.checked(RESULTS, read(RESULTS)).decode("utf-8")
 
 
 def _of_another(plan: PlanFile, digest: str, record: Record) -> str:
@@ -127,12 +151,15 @@ def _of_another(plan: PlanFile, digest: str, record: Record) -> str:
     return ""
 
 
-def _misplaced(planned: Mapping[str, Cell], record: Record) -> str:
-    """Return that a record has a cell of another platform than the machine that left it, or ""."""
-    for name in record.header.cells:
-        wanted = planned[name].platform if name in planned else ""
-        if wanted not in {"", record.header.platform}:
-            return f"it is of a machine that is {record.header.platform or 'unknown'}, but {name} is of {wanted}"
+def _misplaced(platforms: Mapping[str, str], record: Record) -> str:
+    """Return that a record has a cell of another platform than the machine that left it, or "".
+
+    `platforms` maps cells to their platform, if they have one.
+    """
+    here = record.header.platform
+    for name in record.header.cells if platforms else ():
+        if platforms.get(name, here) != here:
+            return f"it is of a machine that is {here or 'unknown'}, but {name} is of {platforms[name]}"
     return ""
 
 
@@ -141,16 +168,22 @@ def _name(record: Record) -> str:
     return f"{header.attempt:06}|{header.began}|{header.shard}|{record.files[RESULTS]}"
 
 
-def _reported(record: Record, cell: Cell, result: Mapping[str, Any]) -> Reported:
+def _reported(record: Record, cell: Cell, item: Item, keep: Keep) -> Reported:
+    result = item.value
     return Reported(
         record=record,
-        outcome=Outcome(result["outcome"]).value,
+        start=item.start,
+        end=item.end,
+        whole=keep(cell, result),
+        outcome=Outcome(result["outcome"]).value,  # one text for all
         reason=str(result.get("reason", "")),
         problem=objection(cell, result),
     )
 
 
 def _newest(results: list[Reported]) -> Reported:
+    if len(results) == 1:
+        return results[0]
     last = max(item.record.header.attempt for item in results)
     rivals = [item for item in results if item.record.header.attempt == last]
     newest = max(rivals, key=lambda item: item.record.header.began)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Cell, Certificate, LeftOut, Plan, PlannedCell, Status, UsageError
@@ -153,13 +154,13 @@ def _from(data: dict[str, Any]) -> PlanFile:
         items[index] = None
         cell = Cell(
             id=str(item["id"]),
-            axes={str(name): str(value) for name, value in item["axes"].items()},
+            axes={intern(str(name)): intern(str(value)) for name, value in item["axes"].items()},
             allow_failure=bool(item["allow_failure"]),
             named=bool(item["named"]),
             labels=tuple(map(str, item["labels"])),
         )
         cells.append(PlannedCell(cell=cell, status=Status(item["status"]), reason=str(item["reason"])))
-        environments[cell.id] = str(item["environment"])
+        environments[cell.id] = intern(str(item["environment"]))
         seconds[cell.id] = float(item["seconds"])
     warnings = tuple(map(str, data["warnings"]))
     return PlanFile(

@@ -111,11 +111,10 @@ class Report:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the events told of one cell so far."""
+    """What the events told of one cell so far, but for its result."""
 
     stage: Stage | None = None
     planned: CellPlanned | None = None
-    result: CellResult | None = None
     collected: int = 0
     attempt: int = 1
     durations: dict[str, float] = field(default_factory=dict)
@@ -149,7 +148,8 @@ class ReportBuilder:
         """Begin with nothing."""
         self._started: RunStarted | None = None
         self._ended: RunFinished | None = None
-        self._seen: dict[str, _Seen] = {}
+        self._results: dict[str, CellResult] = {}
+        self._seen: dict[str, _Seen] = {}  # of a merged report with 100,000 cells, most have a result alone
         self._names: dict[str, str] = {}  # one copy of each test's name: cells share most of them
         self._spans: dict[tuple[str, Stage], Span] = {}
         self._warnings: list[str] = []
@@ -167,7 +167,7 @@ class ReportBuilder:
             case CellPlanned():
                 self._cell(event.cell).planned = event
             case CellFinished():
-                self._cell(event.result.id).result = event.result
+                self._results[event.result.id] = event.result
             case StageProgress():
                 pass
             case Message():
@@ -194,7 +194,10 @@ class ReportBuilder:
         """Return the report of all events so far."""
         start, end = self._started, self._ended
         planned = start.plan.cells if start else ()
-        results = {name: seen.with_durations(result) for name, seen in self._seen.items() if (result := seen.result)}
+        results = {
+            name: seen.with_durations(result) if (seen := self._seen.get(name)) else result
+            for name, result in self._results.items()
+        }
         wanted = [item for item in planned if item.status is not Status.EXCLUDED or item.cell.id in results]
         known = {item.cell.id for item in wanted}
         here = {item.cell.id for item in wanted if item.status is not Status.ELSEWHERE}
@@ -220,7 +223,9 @@ class ReportBuilder:
         )
 
     def _cell(self, name: str) -> _Seen:
-        return self._seen.setdefault(name, _Seen())
+        if name not in self._seen:
+            self._seen[name] = _Seen()
+        return self._seen[name]
 
     def _without_result(self, item: PlannedCell) -> CellResult:
         """Return the result of a cell that has none in the journal; it is never green."""

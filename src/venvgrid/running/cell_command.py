@@ -11,6 +11,7 @@ from venvgrid.config import placeholders
 from venvgrid.model import AxisKind, InstallMode
 from venvgrid.outcomes import probe
 from venvgrid.outcomes.attestation import Expectation
+from venvgrid.outcomes.causes import deselection
 from venvgrid.processes import variables
 from venvgrid.processes.command import Command
 from venvgrid.resolving import lock_check
@@ -170,6 +171,7 @@ class CellCommands:
             project_version=task.project.metadata.version if task.project and mode is not InstallMode.EDITABLE else "",
             project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
             reports=self.config.test.reports,
+            chosen=deselection.options((*self.config.test.command, *self.arguments)),
         )
 
 

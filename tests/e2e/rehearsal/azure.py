@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rehearsal.machine import Job, Machine, Rehearsal, WrongPipelineError, below, copy
+from rehearsal.machine import Job, Machine, Rehearsal, WrongPipelineError, below, copy, head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,7 @@ class Run(Rehearsal):
             "Agent.TempDirectory": str(machine.temp),
             "Pipeline.Workspace": str(machine.folder),
             "Agent.OS": "Linux",
+            "Build.SourceVersion": head(self.repository),
             **self.facts,
         }
         for name, value in job.get("variables", {}).items():

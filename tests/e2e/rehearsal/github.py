@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from rehearsal.expressions import condition, fill
-from rehearsal.machine import Job, Machine, WrongPipelineError, below, copy
+from rehearsal.machine import Job, Machine, WrongPipelineError, below, copy, head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,6 +137,7 @@ class _Leg:
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(summary),
             "RUNNER_TEMP": str(self.machine.temp),
+            "GITHUB_SHA": head(self.whole.repository),
         }
         status, printed = self.machine.run(fill(step["run"], self.contexts), *BASH, **more)
         self.made.log += f"## {step.get('name')} -> {status}\n{printed}"

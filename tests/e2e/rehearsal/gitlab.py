@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from rehearsal.machine import Job, Machine, Rehearsal, WrongPipelineError, below, copy
+from rehearsal.machine import Job, Machine, Rehearsal, WrongPipelineError, below, copy, head
 
 BASH = ("bash", "-eo", "pipefail")  # what the runner starts scripts with, in images that have bash
 OWN_CACHES = {"UV_CACHE_DIR", "VENVGRID_CACHE_DIR"}  # those of the tests are used instead
@@ -50,7 +50,13 @@ class Run(Rehearsal):
             self.folder / f"job{self.number}",
             self.repository,
             self.cache,
-            {**variables, **own, "GITLAB_CI": "true", "CI_JOB_ID": str(100 + self.number)},
+            {
+                **variables,
+                **own,
+                "GITLAB_CI": "true",
+                "CI_JOB_ID": str(100 + self.number),
+                "CI_COMMIT_SHA": head(self.repository),
+            },
         )
         machine.check_out(int(own.get("GIT_DEPTH", "20")))
         for kept in sorted((self.folder / "artifacts").glob("*")):

@@ -32,6 +32,12 @@ class WrongPipelineError(Exception):
     """The pipeline asks for something that the vendor refuses, or that the rehearsal does not know."""
 
 
+def head(repository: Path) -> str:
+    """Return the commit that a repository is at."""
+    command = ["git", "-C", str(repository), "rev-parse", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 @dataclass
 class Job:
     """What became of a job: `result` is "success", "failure", "cancelled" or "skipped"."""

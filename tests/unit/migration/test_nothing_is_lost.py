@@ -423,7 +423,10 @@ NOX = """
         ("session.install('--no-cache-bin', 'x')", "the option --no-cache-bin"),
         ("session.install('x', env={'UV_PRERELEASE': 'explicit'})", "UV_PRERELEASE=explicit"),
         ("prepare(session)", "what prepare does, which is not in the file"),
-        ("session.chdir('x')", "session.chdir('x')"),
+        ("session.chdir('x')", "it runs in the folder x, which is not in the project"),
+        ("session.chdir(y())", "it runs in the folder …(y()), which is not in the project"),
+        ("session.chdir('sub'); session.install('-e', '.')", "`session.install('-e', '.')` in the folder sub"),
+        ("session.run('python', 'make.py'); session.chdir('sub')", "`python make.py` in . and `pytest` in sub: write"),
         ("session.conda_install('x')", "session.conda_install('x')"),
         ("[session.install(x) for x in y()]", "installs or runs something"),
         ("while y():\n            session.install('x')", "installs or runs something"),
@@ -438,6 +441,43 @@ def test_nox_statements_that_cannot_be_known(tmp_path: Path, statement: str, mis
     made, said = carried(tmp_path, "noxfile.py", textwrap.dedent(NOX).replace("{statement}", statement))
     assert {} == made
     assert missing in said
+
+
+@pytest.mark.parametrize(
+    ("statement", "folder"),
+    [
+        ("session.chdir('sub')", "sub"),
+        ("session.cd('sub/../sub/inner')", "sub/inner"),
+        ("session.chdir('sub'); session.chdir('inner')", "sub/inner"),
+        ("session.chdir('sub'); session.install('x'); session.chdir('..')", ""),
+        ("with session.chdir('sub'):\n            session.run('echo', 'here')", ""),
+        ("session.run('ruff', 'check'); session.chdir('sub'); session.run('python', 'make.py')", "sub"),
+    ],
+)
+def test_a_nox_session_that_goes_elsewhere(tmp_path: Path, statement: str, folder: str) -> None:
+    """Its tests run where they ran."""
+    (tmp_path / "sub/inner").mkdir(parents=True)
+    made, said = carried(tmp_path, "noxfile.py", textwrap.dedent(NOX).replace("{statement}", statement))
+    assert made[""].test.working_directory == folder, said
+
+
+@pytest.mark.parametrize(
+    ("job", "folder"),
+    [
+        ("steps: [{run: pytest, working-directory: sub}]", "sub"),
+        ("steps: [{run: pytest, working-directory: ./sub/}]", "sub"),
+        ("defaults: {run: {working-directory: sub}}, steps: [{run: pytest}]", "sub"),
+        ("defaults: {run: {working-directory: gone}}, steps: [{run: pytest, working-directory: sub}]", "sub"),
+        ("steps: [{run: pip install x}, {run: cd sub && pytest}]", "sub"),
+        ("steps: [{run: cd sub}, {run: pytest}]", ""),
+    ],
+)
+def test_a_step_that_runs_elsewhere(tmp_path: Path, job: str, folder: str) -> None:
+    """Its tests run where they ran; each step begins in the folder that is usual in its job."""
+    (tmp_path / "sub").mkdir()
+    text = f"jobs: {{test: {{strategy: {{matrix: {{python-version: ['3.12']}}}}, {job}}}}}\n"
+    made, said = carried(tmp_path, "ci.yml", text)
+    assert made[""].test.working_directory == folder, said
 
 
 @pytest.mark.parametrize(
@@ -477,8 +517,13 @@ def test_uv_sync_installs_groups_and_extras(tmp_path: Path) -> None:
         ("steps: [{uses: ./.github/actions/prepare}, {run: pytest}]", "what the action ./.github/actions/prepare does"),
         ("steps: [{run: 'if x; then pip install y; fi'}, {run: pytest}]", "`then pip install y` (it may install"),
         ("steps: [{run: pip install --dry-run x}, {run: pytest}]", "the option --dry-run"),
-        ("steps: [{run: pytest, working-directory: sub}]", "a step with working-directory: sub"),
-        ("{defaults: {run: {working-directory: sub}}, steps: [{run: pytest}]}", "it runs in the folder sub"),
+        ("steps: [{run: pytest, working-directory: gone}]", "it runs in the folder gone, which is not in the project"),
+        ("steps: [{run: cd ../other && pytest}]", "it runs in the folder ../other, which is not in the project"),
+        (
+            "steps: [{run: pip install -r r.txt, working-directory: sub}, {run: pytest}]",
+            "`pip install -r r.txt` in the",
+        ),
+        ("{defaults: {run: {working-directory: sub}}, steps: [{run: pytest}]}", "it runs in the folder sub, which"),
         ("{env: {PIP_NO_BINARY: x}, steps: [{run: pytest}]}", "PIP_NO_BINARY=x"),
         ("steps: [{run: pip install x, if: hashFiles('y')}, {run: pytest}]", "a step that installs or tests only `if:"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.model import CaseOutcome, Outcome
-from venvgrid.outcomes.causes import output, plugins, remedies
+from venvgrid.outcomes.causes import deselection, output, plugins, remedies
 from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.outcomes.records import Finished, Reported
 
@@ -294,12 +295,41 @@ def test_a_failure_of_unittest_is_one_in_all_pythons() -> None:
 
 
 def test_no_tests_at_all_may_be_inside_the_package() -> None:
-    """With the way to run those; not told if tests were deselected, or if the command failed."""
+    """With the way to run those; not told if tests were deselected."""
     said = "collected 0 items\n\n============================ no tests ran in 0.01s ============================\n"
     found = seen.judged(seen.session(status=5), CommandExit(exit_code=5, output=said))
     assert (found.outcome, found.reason) == (Outcome.NO_TESTS, "pytest collected no tests")
     assert found.failures[0].hint == INSIDE.replace("demo", "proj")
-    assert output.find(said.replace("no tests ran", "3 deselected"), ran=False, failed=False) is None
+    other = output.find(said.replace("no tests ran", "3 deselected"), ran=False, failed=False)
+    assert other is not None
+    assert "inside" not in other.hint
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("pytest", "-q", "-k", "nothing"), "-k nothing does not select any of 3 tests"),
+        (("pytest", "-k", "a and b", "tests"), "-k 'a and b' does not select any of 3 tests"),
+        (("{python}", "-m", "pytest", "-mslow"), "-mslow does not select any of 3 tests"),
+        (("python3.12", "-m", "pytest", "-m", "slow", "-k=x"), "-m slow -k=x do not select any of 3 tests"),
+        (("pytest", "--deselect=tests"), "--deselect=tests does not select any of 3 tests"),
+        (("pytest", "--deselect", "-k"), "--deselect -k does not select any of 3 tests"),
+        (("python", "-mpytest", "-k"), "the settings of pytest (addopts) do not select any of 3 tests"),
+        ((), "the settings of pytest (addopts) do not select any of 3 tests"),
+    ],
+)
+def test_options_that_select_no_test_are_named(command: tuple[str, ...], message: str) -> None:
+    """Tests were collected, and the user's own option left none: it is told, with the way to see their names."""
+    chosen = deselection.options(command)
+    for said in ("3 deselected in 0.01s\n", "=== 3 deselected, 1 warning in 0.01 seconds ===\n"):
+        ended = CommandExit(exit_code=5, output=f"collected 3 items / 3 deselected\n\n{said}")
+        found = seen.judged(seen.session(status=5), ended, replace(seen.EXPECTED, chosen=chosen))
+        assert (found.outcome, found.reason) == (Outcome.NO_TESTS, message)
+        assert found.failures[0].hint == deselection.NAMES
+    assert output.find("1 failed, 3 deselected in 0.01s\n", ran=False, failed=False) is None
+    only = deselection.find("1 deselected in 1s", "-k x")
+    assert only is not None
+    assert only.message == "-k x does not select the only test"
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,13 @@ def test_no_axis_is_one_cell() -> None:
 
 def test_includes_count_towards_the_limit() -> None:
     """An include that would add too many cells is refused before it is expanded."""
-    versions = json.dumps([str(number) for number in range(100)])
+    versions = json.dumps([str(number) for number in range(300)])
     text = f'[axes]\na = {versions}\nb = {versions}\n[[include]]\npython = "3.14"'
     with pytest.raises(ConfigError) as caught:
         expand(text)
     message = (
-        "matrix.toml: axes: 20,000 cells (1 python x 100 a x 100 b and 1 includes); at most 10,000 are possible: "
-        "give fewer values, or fewer axes"
+        "matrix.toml: axes: 180,000 cells (1 python x 300 a x 300 b and 1 includes); at most 100,000 are possible: "
+        'give fewer values or axes, or let a strategy choose cells: [plan] strategy = "pairwise"'
     )
     assert (message,) == caught.value.mistakes
 

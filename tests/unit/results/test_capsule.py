@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from venvgrid.app.capsules import given as given_to_cells
+from venvgrid.config import loading
 from venvgrid.model import Attestation, Distribution, Failure, Outcome, UsageError
 from venvgrid.results import records
 from venvgrid.results.capsules import archives, capsule, comparison, plain
@@ -300,3 +302,43 @@ def test_three_commands_make_the_environment_install_and_test() -> None:
     unhashed = Locked(distributions=(Distribution(name="x", version="1", direct="git+https://e.org/x@c0"),))
     assert "--require-hashes" not in plain.commands(make(lock=unhashed))[1]
     assert plain.requirements(unhashed.distributions) == "x @ git+https://e.org/x@c0\n"
+
+
+def test_the_third_command_goes_to_the_folder_of_the_tests() -> None:
+    """Programs and variables are seen from there; failing tests are not named, for their ids are not relative to it."""
+    moved = make(folder="sub/tests", back="../..", assigned={"DATA": "{project}/data", "TOKEN": "{tmp}/{axis:six}"})
+    assert plain.commands(moved)[2] == (
+        "mkdir -p cell-files && cd sub/tests && DATA=../../data TOKEN=../../cell-files/1.16 ../../cell/bin/pytest -q"
+    )
+    more = replace(moved, before=(("python", "prepare.py"), ("make", "it")), command=("tox", "{python}"), assigned={})
+    assert plain.commands(more)[2] == (
+        "cd sub/tests && ../../cell/bin/python prepare.py"
+        ' && PATH="$PWD/../../cell/bin:$PATH" make it && PATH="$PWD/../../cell/bin:$PATH" tox ../../cell/bin/python'
+    )
+    empty = make(folder="cell-files/a b", back="../..", assigned={})
+    assert plain.commands(empty)[2] == "mkdir -p 'cell-files/a b' && cd 'cell-files/a b' && ../../cell/bin/pytest -q"
+    windows = replace(moved, python=replace(PYTHON, platform="win-amd64"), assigned={"A": "1"})
+    assert plain.commands(windows)[2] == r"cd sub/tests && set A=1 && ..\..\cell\Scripts\pytest -q"
+
+
+@pytest.mark.parametrize(
+    ("written", "project", "expected"),
+    [
+        ("", ".", ("", "")),
+        (".", ".", ("", "")),
+        ("tests", ".", ("tests", "..")),
+        ("pkg", "pkg", ("", "")),
+        ("tests/unit", "pkg", ("../tests/unit", "../../pkg")),
+        ("{tmp}", ".", ("cell-files", "..")),
+        ("{tmp}/a/b", "pkg", ("cell-files/a/b", "../../..")),
+    ],
+)
+def test_the_folder_of_the_tests_is_told_from_the_project(
+    written: str, project: str, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    """It is relative to the configuration there, and to the project here."""
+    for name in ("tests/unit", "pkg"):
+        (tmp_path / name).mkdir(parents=True)
+    text = f'[project]\npath = "{project}"\n[test]\nworking-directory = "{written}"\n' if written else ""
+    config = loading.parse(text or "[axes]\n", file=tmp_path / "matrix.toml", running="3.12")
+    assert given_to_cells.folder(config) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import zipfile
@@ -9,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from recorded import CELLS, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
+from recorded import CELLS, COMMIT, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
 
+from venvgrid.cli import parser_parts
 from venvgrid.model import Cell, Outcome, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file, records
@@ -296,6 +298,25 @@ def test_a_cell_that_no_shard_runs_is_red_if_it_was_asked_for_or_is_unknown(
     said = judged(made, tmp_path / "all")
     assert said.is_green is is_green
     assert bool([line for line in said.problems if line.startswith("odd: ") and line.endswith(": why")]) is not is_green
+
+
+def test_a_plan_of_another_commit_is_red(whole: Path) -> None:
+    """All artifacts of an earlier run fit each other: only the commit that is tested tells them from those of this."""
+    merged = merge(plan(), records.find([whole]))
+    for same in ("", COMMIT, COMMIT[:7]):
+        assert judge(merged, same).is_green
+    said = judge(merged, "f" * 40)
+    told = f"the plan is of {COMMIT[:12]}, not of {'f' * 12}: take the plan of this run, not of an earlier one"
+    assert (said.is_green, said.problems) == (False, (told,))
+    without = merge(plan(commit=""), [])
+    assert judge(without, COMMIT).problems[0].startswith("the plan is of no commit, not of ")
+
+
+@pytest.mark.parametrize("wrong", ["", "HEAD", "c0ffee", "main"])
+def test_what_is_no_commit_is_refused(wrong: str) -> None:
+    """A variable that is not set must not make the gate green."""
+    with pytest.raises(argparse.ArgumentTypeError, match="is no hash of a commit"):
+        parser_parts.commit(wrong)
 
 
 def test_the_newest_attempt_of_each_cell_wins(tmp_path: Path) -> None:

@@ -180,6 +180,37 @@ def test_a_cell_without_a_result_is_in_the_merged_report(shards: list[Path], tmp
     assert told.exit_status == 3
 
 
+def test_what_is_kept_is_what_is_parsed_again(shards: list[Path], tmp_path: Path) -> None:
+    """Whoever collects the results while merging writes the same report and the same bytes."""
+    third = leave(tmp_path / "three", Shard(1, 2), *map(green, CELLS[:2]), began="2027")
+    _, parsed = merged(tmp_path / "m1", *shards, third)
+    kept = merging.write(merging.collect(plan(), records.find([*shards, third])), tmp_path / "m2")
+    assert kept == parsed
+    assert contents(tmp_path / "m1") == contents(tmp_path / "m2")
+
+
+@pytest.mark.parametrize("style", [{}, {"indent": 1}, {"separators": (",", ":")}])
+@pytest.mark.parametrize("told", ["logs/py3.9.log", "logs/other.log", ""])
+def test_an_axis_may_be_named_log(tmp_path: Path, style: dict[str, Any], told: str) -> None:
+    """The log of a result is its own, however its text was written; what is no log of the cell is not linked to."""
+    cell = replace(CELLS[0], axes={"python": "3.9", "log": "logs/py3.9.log", "quoted": '"log": "x"'})
+    of = plan(cell)
+    folder = record(tmp_path / "a", of, Shard(1, 1), green(cell))
+    (folder / "logs").mkdir()
+    (folder / "logs" / "py3.9.log").write_text("its log\n", encoding="utf-8")
+    data = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    data["cells"][0]["log"] = told
+    (folder / "results.json").write_text(json.dumps(data, **style), encoding="utf-8")
+    header = records.Header(
+        plan=of.digest, commit=of.commit, shard=Shard(1, 1), attempt=1, began="2026-01-01", cells=(cell.id,)
+    )
+    records.seal(folder, of, header)
+    done = merging.write(merging.collect(of, records.find([folder])), tmp_path / "m")
+    (made,) = json.loads((tmp_path / "m" / "results.json").read_text(encoding="utf-8"))["cells"]
+    wanted = told if told == "logs/py3.9.log" else ""
+    assert (made["log"], made["axes"], done.cells[0].log) == (wanted, dict(cell.axes), wanted)
+
+
 def test_a_record_that_changes_while_it_is_read_ends_the_merge(shards: list[Path], tmp_path: Path) -> None:
     """Its results were checked before; what is written now must be what was checked, else nothing is."""
     found = merge(plan(), records.find(shards))

@@ -85,6 +85,8 @@ class _Packer:
         passed = given.given(config, self.context.machine.environ, own, interpreter)
         told = self._told(interpreter.executable, passed)
         assigned = {**config.test.env, **own.variables}
+        place, back = given.folder(config)
+        values = placeholders.of_cell(own, **plain.places(back))
         shown = {name: value for name, value in passed.items() if name not in assigned and not self._hides(name, value)}
         made = Capsule(
             cell=cell.id,
@@ -104,8 +106,11 @@ class _Packer:
                 facts={name: value for name, value in told.items() if name not in facts.OF_MACHINE},
             ),
             lock=Locked(as_of=entry.as_of, notes=entry.notes, distributions=entry.distributions),
-            command=(*fill(config.test.command, placeholders.of_cell(own, **plain.PLACES)), *options.arguments),
+            command=(*fill(config.test.command, values), *options.arguments),
             arguments=options.arguments,
+            before=tuple(fill(command, values) for command in config.test.before),
+            folder=place,
+            back=back,
             assigned={name: value for name, value in sorted(assigned.items()) if not self._hides(name, value)},
             passed=dict(sorted(shown.items())),
             hidden=tuple(sorted(passed.keys() - shown.keys() - assigned.keys())),

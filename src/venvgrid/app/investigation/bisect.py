@@ -116,7 +116,8 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
     name = normalise(asked.package)
     there = {item.name: item.version for item in world.distributions}
     _check_package(context, cell, name, there)
-    prober.bases[BASE] = world.distributions
+    prober.set_base(BASE, world.distributions)
+    prober.titles[BASE] = cell.id
     chosen = _candidates(context, cell, world, replace(asked, package=name), there[name])
     versions = chosen.versions
 
@@ -129,7 +130,10 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
     bad = len(versions) - 1
     prober = aimed(prober, probe(bad, 0), earlier)
     line = Line(bad=bad, good=0 if asked.good else None, probe=probe, series=series_of_releases(versions))
-    found = answer(bisected(line, context.options.workers), prober.ask)
+    try:
+        found = answer(bisected(line, context.options.workers), prober.ask)
+    finally:
+        prober.tidy()
     bases = {version: prober.resolve(probe(place, 0)) for place, version in enumerate(versions) if place in found.seen}
     made = told(found, versions, Bisection(kind="releases", name=name, cell=cell.id), prober.target)
     return replace(

@@ -103,6 +103,12 @@ class Investigation:
             self.all_failures = Target.all_of(result)
             self.prober = replace(self.prober, target=Target.of(result))
         problem = self._check(RED, Verdict.BAD)
+        if problem and self.prober.target.tests:  # tests that fail only together with others
+            self.prober.context.front.notify("the tests that failed do not fail so alone: all tests are run")
+            self.prober = replace(self.prober, target=replace(self.prober.target, tests=()))
+            self.all_failures = replace(self.all_failures, tests=())
+            self._ends.clear()
+            problem = self._check(RED, Verdict.BAD)
         self._result = self.prober.result(Probe(base=RED))
         return problem or self._check(GREEN, Verdict.GOOD)
 

@@ -118,8 +118,10 @@ def _plain(context: RunContext, made: Capsule, cell: Cell) -> tuple[str, ...]:
     """Return the commands without venvgrid; what they run and set is what the configuration says, not the capsule."""
     test = context.config.test
     assigned = {name: value for name, value in test.env.items() if name not in made.passed} | cell.variables
-    command = fill(test.command, placeholders.of_cell(cell, **plain.PLACES))
-    known = replace(made, command=command, arguments=(), assigned=assigned)
+    folder, back = given.folder(context.config)
+    values = placeholders.of_cell(cell, **plain.places(back))
+    command, before = fill(test.command, values), tuple(fill(words, values) for words in test.before)
+    known = replace(made, command=command, arguments=(), before=before, folder=folder, back=back, assigned=assigned)
     return plain.commands(known) if made.requirements else ()
 
 

@@ -18,7 +18,6 @@ from venvgrid.model import (
     CellResult,
     ExitStatus,
     InfrastructureError,
-    Interpreter,
     Outcome,
     PlannedCell,
     RunFinished,
@@ -28,28 +27,47 @@ from venvgrid.model import (
 )
 from venvgrid.results import journal, records
 from venvgrid.results.exit_status import exit_status
-from venvgrid.results.merge import read_results
+from venvgrid.results.merge import merge, text_of
 from venvgrid.results.report import ReportBuilder
 from venvgrid.storage.atomic import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from typing import IO, BinaryIO
 
+    from venvgrid.analysis.document import Shared
     from venvgrid.model import Cell
     from venvgrid.results.merge import Merged, Reported
-    from venvgrid.results.records import Record
+    from venvgrid.results.plan_file import PlanFile
+    from venvgrid.results.records import Record, Unusable
     from venvgrid.results.report import Report
 
 _OF = re.compile(rb'\{"event":"(\w+)",(?:"cell":"([^"\\]*)"|"result":\{"id":"([^"\\]*)")')  # what a line is about
 _NO_CELLS = b'"cells":[]'
 MAX_LOGS = 10_000
+AT_ONCE = 1000  # planned cells that are written with one call
+_LOG = '"log": "'
+_decode = json.JSONDecoder().raw_decode
 _CELLS = '\n "cells": [],'  # in the document of a report without cells
 
 
+def collect(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
+    """Merge records, and keep the result of each cell: who writes them need not parse them again."""
+    known: dict[tuple[Callable[[Any], Any], str], Any] = {}
+
+    def shared(make: Callable[[Any], Any], data: Any) -> Any:
+        """Return the part that was made of equal data before: most cells have what others have."""
+        key = make, repr(data)
+        if key not in known:
+            known[key] = make(data)
+        return known[key]
+
+    return merge(plan, found, lambda cell, data: _result_from(cell, data, shared))
+
+
 def write(merged: Merged, folder: Path) -> Report:
-    """Write journal, results and logs of merged records; return the report of the whole plan.
+    """Write journal, results and logs of what was collected; return the report of the whole plan.
 
     Of more than MAX_LOGS cells, only the logs of those that are not green are written.
 
@@ -77,9 +95,11 @@ class _Folder:
     def __init__(self, merged: Merged, folder: Path, events: BinaryIO, cells: IO[bytes]) -> None:
         self.merged, self.folder, self.events, self.cells = merged, folder, events, cells
         self.places: dict[str, tuple[int, int]] = {}  # of a cell's text: where it begins, how long it is
-        self.axes = {item.cell.id: item.cell.axes for item in merged.plan.plan.cells}
-        self.end = 0
-        self.shared: dict[object, Any] = {}
+        self.planned = {item.cell.id: item.cell for item in merged.plan.cells}
+        self.end, self.lines = 0, list[bytes]()
+        self.of: dict[str, dict[str, Reported]] = {}  # place of a record → its results that count
+        for name, reported in merged.chosen.items():
+            self.of.setdefault(reported.record.place, {})[name] = reported
         self.builder, self.seconds = ReportBuilder(), 0.0
         self.outcomes: list[CellResult] = []
         self.has_all_logs = len(merged.chosen) <= MAX_LOGS
@@ -91,30 +111,30 @@ class _Folder:
         self.builder.add(started)
         before, after = journal.encode(replace(started, plan=replace(started.plan, cells=()))).split(_NO_CELLS)
         self.events.write(before + b'"cells":[')
-        separator = b""
-        for item in started.plan.cells:
-            self.events.write(separator + json.dumps(plain_cell(item), separators=(",", ":")).encode())
+        separator, cells = b"", started.plan.cells
+        for begin in range(0, len(cells), AT_ONCE):
+            some = [plain_cell(item) for item in cells[begin : begin + AT_ONCE]]
+            self.events.write(separator + json.dumps(some, separators=(",", ":"))[1:-1].encode())
             separator = b","
         self.events.write(b"]" + after)
 
     def add(self, record: Record) -> None:
         """Add what counts of a record."""
+        mine = self.of.get(record.place, {})
         with record.open() as read:
-            every = read_results(self.merged.plan, record, read(records.RESULTS))
-            results = {cell["id"]: cell for cell in every}
-            mine = [name for name in results if name in self.axes and self._reported(name, record)]
-            for name in mine:
-                results[name] = self._result(results[name], read)
+            text = text_of(record, read)
+            results = {name: self._result(name, reported, text, read) for name, reported in mine.items()}
+            self.cells.write(b"".join(self.lines))
+            self.lines.clear()
             content = record.checked(records.EVENTS, read(records.EVENTS))
-            told = self._copy_events(content, frozenset(mine), results)
-            capsules.write(((name, results[name]["outcome"], read) for name in mine), self.folder)
-        for name in mine:
-            result = {**results[name], "axes": self.axes[name], "words": ""}
-            ended = CellFinished(result=document.cell_from(result, self._same), at=0.0)
+            told = self._copy_events(content, results)
+            capsules.write(((name, result.outcome, read) for name, result in results.items()), self.folder)
+        for name, result in results.items():
+            ended = CellFinished(result=result, at=0.0)
             if name not in told:
                 self.events.write(journal.encode(ended))
             self.builder.add(ended)
-            self.outcomes.append(ended.result)
+            self.outcomes.append(result)
 
     def finish(self) -> Report:
         """End the journal and return the report."""
@@ -130,43 +150,40 @@ class _Folder:
         self.builder.add(event)
 
     def write_results(self, finished: Report, stream: BinaryIO) -> None:
-        """Write results.json, with a line for each cell."""
+        """Write results.json."""
         before, after = json.dumps(document.to_results(finished, cells=False), indent=1).split(_CELLS)
         stream.write(f'{before}\n "cells": ['.encode())
-        separator = b"\n"
+        separator = b"\n  "
         for cell in finished.cells:
             start, length = self.places.get(cell.id, (0, 0))
             self.cells.seek(start)
-            text = self.cells.read(length) or json.dumps(document.from_cell(cell)).encode()
+            text = self.cells.read(length) or _text(document.from_cell(cell)).encode()
             stream.write(separator + text)
-            separator = b",\n"
+            separator = b",\n  "
         stream.write(f"\n ],{after}\n".encode())
 
-    def _reported(self, name: str, record: Record) -> Reported | None:
-        """Return the result of a cell if it is from this record."""
-        reported = self.merged.chosen.get(name)
-        return reported if reported is not None and reported.record is record else None
-
-    def _result(self, cell: dict[str, Any], read: records.Read) -> dict[str, Any]:
-        """Return the result as it counts, and keep its text and its log."""
-        name, reported = cell["id"], self.merged.chosen[cell["id"]]
-        if reported.disagreement:
-            notes = [*cell.get("notes", []), reported.disagreement]
-            cell = {**cell, "outcome": reported.outcome, "reason": reported.reason, "notes": notes}
-        log = f"logs/{name}.log"
+    def _result(self, name: str, reported: Reported, text: str, read: records.Read) -> CellResult:
+        """Return the result as it counts, and keep its text and its log; `text` is that of the record's results."""
+        before, log, after = _around_log(text[reported.start : reported.end])
         is_wanted = self.has_all_logs or reported.problem
-        content = read(log) if is_wanted and cell.get("log") == log else b""
+        content = read(log) if is_wanted and log == f"logs/{name}.log" else b""
         if content:
             (self.folder / log).write_bytes(content)
-        else:
-            cell = {**cell, "log": ""}
-        line = json.dumps(cell).encode()
+        log = log if content else ""
+        own = f"{before}{json.dumps(log)}{after}"
+        result = reported.whole or _result_from(self.planned[name], json.loads(own))
+        if reported.disagreement:
+            notes = (*result.notes, reported.disagreement)
+            result = replace(result, outcome=Outcome(reported.outcome), reason=reported.reason, notes=notes)
+            told = {"outcome": reported.outcome, "reason": reported.reason, "notes": list(notes)}
+            own = _text({**json.loads(own), **told})
+        line = own.encode()
         self.places[name] = (self.end, len(line))
         self.end += len(line)
-        self.cells.write(line)
-        return cell
+        self.lines.append(line)
+        return replace(result, log=log) if log else result
 
-    def _copy_events(self, journal_: bytes, mine: frozenset[str], results: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    def _copy_events(self, journal_: bytes, results: Mapping[str, CellResult]) -> set[str]:
         """Copy the lines of these cells; return the cells whose end was told."""
         ended: set[str] = set()
         for line in journal_.splitlines(keepends=True):
@@ -176,7 +193,7 @@ class _Folder:
                 self.seconds = max(self.seconds, float(data.get("duration", 0.0)))
                 continue
             name = (found[2] or found[3]).decode()
-            if name not in mine:
+            if name not in results:
                 continue
             if found[1] != b"CellFinished":
                 event = serialization.event_from_plain(json.loads(line))
@@ -188,27 +205,39 @@ class _Folder:
             self.events.write(_as_counted(line, results[name], self.merged.chosen[name]))
         return ended
 
-    def _same(self, part: Any) -> Any:
-        """Return the first part of a result that is equal to this one: most cells have what others have."""
-        if isinstance(part, dict):
-            key: object = tuple(part.items())
-        elif isinstance(part, Interpreter):
-            key = part.executable, part.version, part.implementation
-        else:
-            key = str(part)
-        return self.shared.setdefault(key, part)
+
+def _result_from(cell: Cell, data: Mapping[str, Any], shared: Shared = document.anew) -> CellResult:
+    """Return the result of a planned cell, without its log."""
+    return document.cell_from({**data, "axes": cell.axes, "words": "", "log": ""}, shared)
 
 
-def _as_counted(line: bytes, result: Mapping[str, Any], reported: Reported) -> bytes:
+def _around_log(text: str) -> tuple[str, str, str]:
+    """Return the text of a result before its log, the log, and the text after that.
+
+    As text: to write 100,000 results anew takes longer than all the rest.
+    """
+    if text.count(_LOG) != 1:  # an axis or a distribution has that name, or the result has no log
+        cell = json.loads(text)
+        text = _text({"log": "", **cell, **({} if isinstance(cell.get("log"), str) else {"log": ""})})
+    begin = text.index(_LOG) + len(_LOG) - 1
+    log, end = _decode(text, begin)
+    return text[:begin], log, text[end:]
+
+
+def _text(cell: Mapping[str, Any]) -> str:
+    """Return the text of a result as an item of the list of cells."""
+    return json.dumps(cell, indent=1).replace("\n", "\n  ")
+
+
+def _as_counted(line: bytes, result: CellResult, reported: Reported) -> bytes:
     """Return the line of a cell's end with what merging made of its result."""
     if not reported.disagreement:
         # As bytes: to make 100,000 lines anew takes longer than all the rest.
-        return line if result["log"] else line.replace(f',"log":"logs/{result["id"]}.log"'.encode(), b"")
+        return line if result.log else line.replace(f',"log":"logs/{result.id}.log"'.encode(), b"")
     event = serialization.event_from_plain(json.loads(line))
     if not isinstance(event, CellFinished):
         return line
-    counted = document.cell_from(result)
-    made = replace(event.result, outcome=counted.outcome, reason=counted.reason, notes=counted.notes, log=counted.log)
+    made = replace(event.result, outcome=result.outcome, reason=result.reason, notes=result.notes, log=result.log)
     return journal.encode(replace(event, result=made))
 
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from venvgrid.app.shards import durations
 from venvgrid.app.shards import merged as merging
 from venvgrid.cli import output
-from venvgrid.config.loading import MAX_CELLS
 from venvgrid.model import ExitStatus, UsageError
 from venvgrid.results import plan_file, records
-from venvgrid.results.merge import merge
 
 if TYPE_CHECKING:
     import argparse
 
     from venvgrid.cli.terminal import Terminal
+
+
+MAX_SHOWN = 10_000  # cells: no terminal shows more
 
 
 @output.without_collection
@@ -32,10 +33,10 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
         raise UsageError(f"there is no record to merge: {told}")
-    merged = merge(plan, found)
+    merged = merging.collect(plan, found)
     finished = merging.write(merged, Path(arguments.output).absolute())
     shown = replace(finished, folder=Path(arguments.output).as_posix())
-    if len(finished.cells) <= MAX_CELLS:  # more than any terminal shows
+    if len(finished.cells) <= MAX_SHOWN:
         terminal.data(output.table(arguments, shown, terminal, Path.cwd()))
     if arguments.durations:
         durations.write(Path(arguments.durations).absolute(), finished)

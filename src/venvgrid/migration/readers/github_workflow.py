@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
-from venvgrid.migration.readers import commands, env_names, requirements
+from venvgrid.migration.readers import commands, env_names, folders, requirements
 from venvgrid.migration.readers.workflow_steps import MACHINE, PYTHON, Job, commands_of, filled
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
@@ -137,8 +137,9 @@ def _variants_of(
 
     `relevant` are those of its values that do not select the machine.
     """
-    argvs, env = commands_of(job, values)
-    steps = commands.sort(argvs, job.folder, job.notes, job.where)
+    placed, env = commands_of(job, values)
+    steps = commands.sort([item.argv for item in placed], job.folder, job.notes, job.where)
+    folder = folders.of_tests(placed, job.folder, job.notes, job.where)
     for shown in (" ".join(early)[:80] for early in (steps.before[-1] if steps.before else ())):
         if re.search(r"install|setup|bootstrap|depend|\.sh\b", shown):
             job.notes.lose(f"{job.where}: `{shown}` (it may install: write what it installs into install.requires)")
@@ -149,7 +150,7 @@ def _variants_of(
     for number, (before, command) in enumerate(pairs, 1):
         made = _variant(job, (values, relevant, python, python_key), installs, command)
         grid = f"{made.grid or 'tests'}-{number}" if number > 1 else made.grid
-        yield replace(made, before=before, env=env, grid=grid)
+        yield replace(made, before=before, env=env, grid=grid, working_directory=folder)
 
 
 def _variant(

@@ -20,7 +20,8 @@ from venvgrid.config import config_file
 from venvgrid.migration.declared import allowed_minors
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.model import Notes, ParsedSource, Variant
-from venvgrid.migration.readers import commands, env_names, requirements
+from venvgrid.migration.readers import commands, env_names, folders, requirements
+from venvgrid.migration.readers.folders import Placed
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
 from venvgrid.migration.readers.substitution import words
 from venvgrid.model import ConfigError, UsageError, python_releases
@@ -165,8 +166,10 @@ class _Reader:
         tracer = SessionTracer(name=where, functions=self.functions, top=self.top, notes=notes)
         tracer.trace(session.function.body, scope)
         record = tracer.record
-        steps = commands.sort([words(argv) for argv in record.argvs], self.folder, notes, where)
-        if not steps.tests and notes.lost and "pytest" in str(record.argvs):
+        placed = [Placed(words(item.argv), item.folder) for item in record.placed]
+        steps = commands.sort([item.argv for item in placed], self.folder, notes, where)
+        folder = folders.of_tests(placed, self.folder, notes, where)
+        if not steps.tests and notes.lost and "pytest" in str(placed):
             yield Variant(name=where, python=minor, command=("pytest",), missing=tuple(notes.lost), grid=where)
         if not steps.tests or commands.kind(steps.tests[0]) in commands.NOT_TESTS:
             return
@@ -196,6 +199,7 @@ class _Reader:
                 pre_releases=installs.pre_releases,
                 before=before,
                 command=tuple(_parametrised(word, used) for word in command),
+                working_directory=folder,
                 env=env,
                 axes=used,
                 missing=tuple(notes.lost),

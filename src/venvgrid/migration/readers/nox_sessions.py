@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
+from venvgrid.migration.readers.folders import Placed, enter, installs_files
 from venvgrid.migration.readers.substitution import UNAVAILABLE
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class SessionRecord:
 
     arguments: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
-    argvs: list[tuple[str, ...]] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    folder: str = ""  # of the commands that come next
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -82,10 +84,13 @@ class SessionTracer:
     def _block(self, statement: ast.stmt, scope: Scope) -> bool:
         match statement:
             case ast.With(items=items, body=inner):
+                folder = self.record.folder
                 for item in items:
                     if isinstance(item.context_expr, ast.Call):
                         self._effect(item.context_expr, scope)
-                return self.trace(inner, scope)
+                goes_on = self.trace(inner, scope)
+                self.record.folder = folder  # `with session.chdir(…)` goes back
+                return goes_on
             case ast.Try(body=inner, orelse=others, finalbody=final):
                 return self.trace([*inner, *others, *final], scope)
             case ast.FunctionDef():
@@ -173,10 +178,15 @@ class SessionTracer:
 
     def _session_call(self, what: str, call: ast.Call, scope: Scope) -> bool:
         env = next((value(item.value, scope) for item in call.keywords if item.arg == "env"), None)
-        if what in {"conda_install", "chdir", "cd"}:
+        if what == "conda_install":
             self.notes.lose(f"{self.name}: `{ast.unparse(call)[:80]}`")
+        elif what in {"chdir", "cd"}:
+            self.record.folder = enter(self.record.folder, "".join(self._words(call, scope)))
         elif what == "install":
-            self.record.arguments += self._words(call, scope)
+            words = self._words(call, scope)
+            if self.record.folder and installs_files(words):
+                self.notes.lose(f"{self.name}: `{ast.unparse(call)[:80]}` in the folder {self.record.folder}")
+            self.record.arguments += words
             self._installer_variables(env)
         elif what in RUNS:
             words = self._words(call, scope)
@@ -184,7 +194,7 @@ class SessionTracer:
                 self.notes.add(
                     f"{self.name}: success_codes of `{' '.join(words)[:60]}` are left out: only 0 is a success"
                 )
-            self.record.argvs.append(tuple(words))
+            self.record.placed.append(Placed(tuple(words), self.record.folder))
             if isinstance(env, dict):
                 self._variables(env, ast.unparse(call))
             elif env is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import Notes, subtable
 from venvgrid.migration.readers import commands
+from venvgrid.migration.readers.folders import Placed, enter
 from venvgrid.migration.readers.substitution import UNAVAILABLE, escape
 
 if TYPE_CHECKING:
@@ -47,15 +48,18 @@ class Job:
         return f"job {self.name}"
 
 
-def commands_of(job: Job, values: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], dict[str, str]]:
-    """Return the commands of the steps of a combination, and the variables of its tests."""
+def commands_of(job: Job, values: Mapping[str, Any]) -> tuple[list[Placed], dict[str, str]]:
+    """Return the commands of the steps of a combination, with their folders, and the variables of its tests."""
     env = _env(job.table, values, job.notes, job.where)
-    argvs: list[tuple[str, ...]] = []
+    placed: list[Placed] = []
     where, notes = job.where, job.notes
-    _note_settings(job)
+    for name in subtable(job.table, "services"):
+        notes.add(f"{where}: the service {name}: start it before")
+    usual = subtable(subtable(job.table, "defaults"), "run").get("working-directory", ".")
     for step in job.table["steps"]:
         if not isinstance(step, dict) or not _applies(step, notes, where):
             continue
+        folder = enter("", filled(str(step.get("working-directory", usual)), values))
         for line in _lines(filled(step["run"], values)):
             words = _words(re.split(r"\s\|\s*(?:cat|tee)\b", line)[0])
             if not words:
@@ -63,18 +67,12 @@ def commands_of(job: Job, values: Mapping[str, Any]) -> tuple[list[tuple[str, ..
                     notes.lose(f"{where}: `{line[:80]}`, which only a shell understands")
             elif words[0] in MACHINE_PROGRAMS:
                 notes.add(f"{where}: `{line[:80]}` prepares the machine: do it before")
+            elif words[0] == "cd" and len(words) == 2:  # noqa: PLR2004  (the word and its folder)
+                folder = enter(folder, words[1])
             elif not _upgrades_tools(words):
-                argvs.append(tuple(map(escape, words)))
+                placed.append(Placed(tuple(map(escape, words)), folder))
                 env |= _env(step, values, notes, where) if "test" in line else {}
-    return argvs, env
-
-
-def _note_settings(job: Job) -> None:
-    """Note the settings of a job that a configuration has no place for."""
-    if folder := subtable(subtable(job.table, "defaults"), "run").get("working-directory"):
-        job.notes.lose(f"{job.where}: it runs in the folder {folder}")
-    for name in subtable(job.table, "services"):
-        job.notes.add(f"{job.where}: the service {name}: start it before")
+    return placed, env
 
 
 def _applies(step: Mapping[str, Any], notes: Notes, where: str) -> bool:
@@ -83,8 +81,6 @@ def _applies(step: Mapping[str, Any], notes: Notes, where: str) -> bool:
         if str(step.get("uses", "")).startswith("."):
             notes.lose(f"{where}: what the action {step['uses']} does")
         return False
-    if step.get("working-directory", ".") not in {".", "./"}:
-        notes.lose(f"{where}: a step with working-directory: {step['working-directory']}")
     condition = " ".join(str(step.get("if", "")).split())
     if found := _SYSTEM.fullmatch(condition):
         is_here = (found["name"].lower() == SYSTEMS.get(sys.platform, "")) is (found["how"] == "==")

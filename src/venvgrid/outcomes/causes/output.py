@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from venvgrid.outcomes import signatures
-from venvgrid.outcomes.causes import other_errors, pytest_errors, remedies
+from venvgrid.outcomes.causes import deselection, other_errors, pytest_errors, remedies
 from venvgrid.outcomes.causes.cause import EXCEPTION, EXCERPT_LINES, TRACEBACK, Cause, excerpt, one_line
 
 _LAST_ERROR = re.compile(
@@ -20,11 +20,11 @@ _SUMMARY = re.compile(r"^(?:FAILED|ERROR) \S+.*$", re.MULTILINE)  # pytest's, of
 ANY = pytest_errors.BEFORE + other_errors.BEFORE + pytest_errors.AFTER
 
 
-def find(output: str, *, ran: bool, failed: bool = True, project: str = "") -> Cause | None:
+def find(output: str, *, ran: bool, failed: bool = True, project: str = "", chosen: str = "") -> Cause | None:
     """Return the cause of a bad end, or None if the output tells none.
 
     `ran`: tests ran, and all of them passed. `failed`: the command failed; else only what is known is looked for.
-    `project` is the name of the project's distribution, for the hint.
+    `project` is the name of the project's distribution, for the hint; `chosen` are the options that choose tests.
     """
     said = re.sub(r"\r\n?", "\n", signatures.without_escapes(output))
     for pattern, make in pytest_errors.AFTER if ran else ANY if failed else ANY + pytest_errors.NOTHING:
@@ -32,7 +32,7 @@ def find(output: str, *, ran: bool, failed: bool = True, project: str = "") -> C
         if found:
             return make(found[-1], said, project)
     if not failed:
-        return None
+        return deselection.find(said, chosen)
     return (None if ran else _of_traceback(said)) or _of_tail(said, ran=ran)
 
 

@@ -130,6 +130,9 @@ class Capsule:
     lock: Locked
     command: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()  # those of `run -- …`, at the end of `command`
+    before: tuple[tuple[str, ...], ...] = ()  # the commands before it
+    folder: str = ""  # where they run, seen from the project's folder; "" if there
+    back: str = ""  # the project's folder, seen from there
     assigned: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     passed: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     hidden: tuple[str, ...] = ()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.config import placeholders
+from venvgrid.model import Cell
 from venvgrid.results.capsules.capsule import file_name
 
 if TYPE_CHECKING:
@@ -13,10 +17,15 @@ if TYPE_CHECKING:
     from venvgrid.results.capsules.capsule import Capsule
 
 FOLDER = "cell"  # of the environment that the commands make
-PLACES = {"python": "python", "project": ".", "tmp": f"{FOLDER}-files"}  # what stands for the places of a cell
+FILES = f"{FOLDER}-files"  # the folder that stands for {tmp}
 # The last pip for Pythons whose own pip does not know today's wheels.
 LAST_PIP = {(3, 6): "pip<22", (3, 7): "pip<24.1"}
 MAX_TESTS = 20  # that are named; else the whole command runs
+
+
+def places(back: str) -> dict[str, str]:
+    """Return what stands for the places of a cell; `back` is the project's folder, seen from where commands run."""
+    return {"python": "python", "project": back or ".", "tmp": f"{back}/{FILES}" if back else FILES}
 
 
 def requirements(distributions: tuple[Distribution, ...]) -> str:
@@ -78,27 +87,69 @@ def _packages(capsule: Capsule, python: str, *, has_wheels: bool) -> list[str]:
 
 
 def _tests(capsule: Capsule, scripts: str, *, is_windows: bool) -> str:
-    words = list(capsule.command)
-    program = words[0] if words else "pytest"
-    is_python = re.fullmatch(r"\{python\}|python[\d.]*", program) is not None
-    is_plain = program == "pytest" or (is_python and words[1:3] == ["-m", "pytest"])
-    words = [f"{scripts}python" if is_python else f"{scripts}{program}" if is_plain else program, *words[1:]]
-    words = [word.replace("{python}", f"{scripts}python") for word in words]
-    named = capsule.failing_tests
-    if is_plain and _only_options(words[3 if is_python else 1 :]) and len(named) <= MAX_TESTS:
-        words += named
-    if is_plain and capsule.order.seed and any(item.name == "pytest-randomly" for item in capsule.lock.distributions):
-        words.append(f"--randomly-seed={capsule.order.seed}")
+    """Return the line that goes into the folder of the tests, and runs the commands before them, then the tests."""
+    back = f"{capsule.back}/" if capsule.back else ""
+    own = _Own(f"{back}{scripts}".replace("/", "\\") if is_windows else f"{back}{scripts}", back)
+    go = [f"cd {shlex.quote(capsule.folder)}"] if capsule.folder else []
+    commands_ = [*(own.words(list(command)) for command in capsule.before), own.words(_chosen(capsule))]
+    values = placeholders.of_cell(Cell(id=capsule.cell, axes=capsule.axes), **places(capsule.back))
+    values["python"] = f"{own.scripts}python"
+    assigned = {name: placeholders.fill_variable(value, values) for name, value in capsule.assigned.items()}
+    made = _made(capsule.folder, " ".join([*assigned.values(), *itertools.chain.from_iterable(commands_)]))
     if is_windows:
-        return "".join(f"set {name}={value} && " for name, value in capsule.assigned.items()) + " ".join(words)
-    assigned = [f"{name}={shlex.quote(value)}" for name, value in capsule.assigned.items()]
-    assigned += [] if is_plain or is_python else [f'PATH="$PWD/{FOLDER}/bin:$PATH"']
-    return " ".join([*assigned, shlex.join(words)])
+        go += [f"set {name}={value}" for name, value in assigned.items()]
+        # There mkdir fails for a folder that is there.
+        return f"mkdir {made} & " * bool(made) + " && ".join([*go, *map(" ".join, commands_)])
+    told = [f"{name}={shlex.quote(value)}" for name, value in assigned.items()]
+    lines = (" ".join([*told, *own.path(words), shlex.join(words)]) for words in commands_)
+    return f"mkdir -p {made} && " * bool(made) + " && ".join([*go, *lines])
 
 
-def _only_options(words: list[str]) -> bool:
-    """Return whether there is no file among the arguments of pytest, so that tests can be named after them."""
-    return all(word.startswith("-") for word in words)
+def _made(folder: str, texts: str) -> str:
+    """Return the folder that stands for {tmp}, or the one in it where commands run; "" if none is used."""
+    if folder.partition("/")[0] == FILES:
+        return shlex.quote(folder)
+    return FILES if FILES in texts else ""
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The programs of the environment; `scripts` and `back` are prefixes, seen from where commands run."""
+
+    scripts: str
+    back: str
+
+    def words(self, command: list[str]) -> list[str]:
+        """Return a command that starts the environment's own Python or pytest."""
+        program, *rest = command or ["pytest"]
+        if _is_python(program):
+            program = f"{self.scripts}python"
+        elif program == "pytest":
+            program = f"{self.scripts}pytest"
+        return [word.replace("{python}", f"{self.scripts}python") for word in [program, *rest]]
+
+    def path(self, words: list[str]) -> list[str]:
+        """Return the search path for a program that is not of the environment."""
+        return [] if words[0].startswith(self.scripts) else [f'PATH="$PWD/{self.back}{FOLDER}/bin:$PATH"']
+
+
+def _is_python(program: str) -> bool:
+    return re.fullmatch(r"\{python\}|python[\d.]*", program) is not None
+
+
+def _chosen(capsule: Capsule) -> list[str]:
+    """Return the test command, with the tests that failed and the seed, where it is plain pytest."""
+    words = list(capsule.command) or ["pytest"]
+    is_module = _is_python(words[0]) and words[1:3] == ["-m", "pytest"]
+    if not is_module and words[0] != "pytest":
+        return words
+    named = capsule.failing_tests
+    options = words[3 if is_module else 1 :]
+    if not capsule.folder and all(word.startswith("-") for word in options) and len(named) <= MAX_TESTS:
+        words += named  # whose ids are relative to the project's folder
+    if capsule.order.seed and any(item.name == "pytest-randomly" for item in capsule.lock.distributions):
+        words.append(f"--randomly-seed={capsule.order.seed}")
+    return words
 
 
 def _release(capsule: Capsule) -> tuple[int, int]:
