@@ -14,9 +14,9 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> oracle.Plain:
-    """Return an oracle; its environments serve all sequences."""
-    return oracle.Plain(tmp_path_factory.mktemp("plain"))
+def plain(shared_dir: Path) -> oracle.Plain:
+    """Return an oracle; its environments and answers serve the sequences of all workers."""
+    return oracle.Plain(shared_dir / "plain")
 
 
 @pytest.mark.parametrize("number", range(10))
