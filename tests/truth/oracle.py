@@ -31,7 +31,9 @@ import rig
 import wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    Drawn = tuple[object, list[tuple[tuple[str, object], str]]]  # a layout, and steps: a change and its way
 
 AT_ONCE = 20  # sequences of one task of the long form
 BACKENDS = {
@@ -245,9 +247,9 @@ def change_during_a_run(root: Path, cache: Path, plain: Plain, earlier: World, l
         running.wait(rig.LIMIT)
 
 
-def search(plain: Plain, cache: Path, count: int, number: int, report: Callable[[str], None]) -> int:
-    """Try `count` random sequences; report each difference and return their number."""
-    wrong = 0
+def drawn(count: int, number: int) -> list[Drawn]:
+    """Return `count` different random sequences; the first is always the simplest one."""
+    found: list[Drawn] = []
 
     @seed(number)
     @settings(
@@ -258,19 +260,23 @@ def search(plain: Plain, cache: Path, count: int, number: int, report: Callable[
         suppress_health_check=list(HealthCheck),
     )
     @given(sequences)
-    def attempt(sequence: tuple[object, list[tuple[tuple[str, object], str]]]) -> None:
-        nonlocal wrong
-        for line in differences(plain, sequence[0], sequence[1], cache):
-            wrong += 1
-            report(line)
+    def draw(sequence: Drawn) -> None:
+        found.append(sequence)
 
-    attempt()
-    return wrong
+    draw()
+    return found
+
+
+def search(plain: Plain, cache: Path, tried: Iterable[Drawn], report: Callable[[str], None]) -> None:
+    """Try sequences; report each difference."""
+    for layout, steps in tried:
+        for line in differences(plain, layout, steps, cache):
+            report(line)
 
 
 def _search_part(folder: Path, count: int, number: int) -> list[str]:
     found: list[str] = []
-    search(Plain(folder / "plain"), folder / "cache", count, number, found.append)
+    search(Plain(folder / "plain"), folder / "cache", drawn(count, number), found.append)
     return found
 
 
