@@ -1,9 +1,9 @@
 """Run commands of venvgrid in forks of a process that has imported it: imports are nearly half of a short command.
 
 A fork is a process of its own. It has the arguments, folder, variables, umask and pipes of the command, runs
-`venvgrid.__main__`, and ends as Python ends. What Python does before that is not repeated; where it could make
-a difference (`_starts_alike`), the fork becomes `python -m venvgrid`. Tests that kill, stop or trace a command start
-`rig.argv()` themselves.
+`venvgrid.__main__`, and ends as Python ends. What Python does before that is not repeated (forks of a server share the
+seed of hashes); where it could make a difference (`_starts_alike`), the fork becomes `python -m venvgrid`. Tests that
+kill, stop or trace a command start `rig.argv()` themselves.
 
     pytest ── control ──▶ server ── fork ──▶ command      the server ends with pytest
        └────────── a socket ────────────────────┘         to it: what to run; from the server: its number, its status
@@ -27,11 +27,11 @@ import time
 from contextlib import suppress
 from functools import cache
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 WORKS = sys.platform == "linux"  # elsewhere, a fork without exec is not safe
 OF_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_")  # read by Python or libc before any code runs
@@ -44,9 +44,7 @@ def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: fl
     Raises:
         TimeoutExpired: it took longer; it is killed.
     """
-    umask = os.umask(0)
-    os.umask(umask)
-    request = {"arguments": [*arguments], "cwd": str(cwd), "env": dict(env), "umask": umask}
+    request = {"arguments": [*arguments], "cwd": str(cwd), "env": dict(env), "umask": _umask()}
     control, lock = _server()
     ours, theirs = socket.socketpair()
     (out, out_end), (err, err_end) = os.pipe(), os.pipe()
@@ -61,6 +59,12 @@ def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: fl
             os.kill(pid, signal.SIGKILL)
             raise subprocess.TimeoutExpired([*arguments], timeout, read[out], read[err])
         return int(read[ours.fileno()]), read[out], read[err]
+
+
+def _umask() -> int:
+    """Return the umask; `os.umask` would change it for a moment, in all threads."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
 
 
 def _read(files: dict[int, bytes], timeout: float) -> bool:

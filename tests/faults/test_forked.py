@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import forked
@@ -42,6 +43,17 @@ def test_what_python_reads_when_it_starts_is_not_lost(tmp_path: Path) -> None:
     fork, process = both(root, tmp_path / "cache", "--version")
     assert fork == process
     assert "the folder comes first" in fork.err
+
+
+def test_commands_at_once_are_not_mistaken_for_each_other(tmp_path: Path) -> None:
+    """Each gets its own output and status."""
+    root = rig.project(tmp_path / "project", rig.TOY_MATRIX, rig.TOY_TEST)
+    wanted = ["--version", "--help", "nothing", "--version"]
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        found = list(pool.map(lambda word: rig.venvgrid(root, tmp_path / "cache", word), wanted))
+    assert [ended.status for ended in found] == [0, 0, 2, 0]
+    assert [ended.out.partition(" ")[0] for ended in found] == ["venvgrid", "usage:", "", "venvgrid"]
+    assert found[2].err.startswith("venvgrid: ")
 
 
 def test_a_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:
