@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+
+import forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,18 +111,16 @@ def argv(*arguments: str) -> list[str]:
 
 def venvgrid(root: Path, cache: Path, *arguments: str, before: Sequence[str] = (), **more: str) -> Ended:
     """Run venvgrid in a project, under the program `before` if there is one, with more variables."""
-    done = subprocess.run(
-        [*before, *argv(*arguments)],
-        cwd=root,
-        env=environment(cache, **more),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=LIMIT,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    env = environment(cache, **more)
+    if forked.WORKS and not before:
+        status, *output = forked.run(arguments, root, env, LIMIT)
+    else:
+        done = subprocess.run(
+            [*before, *argv(*arguments)], cwd=root, env=env, capture_output=True, timeout=LIMIT, check=False
+        )
+        status, *output = done.returncode, done.stdout, done.stderr
+    out, err = (io.TextIOWrapper(io.BytesIO(text), "utf-8", "replace").read() for text in output)
+    return Ended(status, out, err)
 
 
 def results(root: Path) -> dict[str, Any]:

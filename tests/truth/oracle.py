@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -29,7 +31,9 @@ import rig
 import wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    Drawn = tuple[object, list[tuple[tuple[str, object], str]]]  # a layout, and steps: a change and its way
 
 AT_ONCE = 20  # sequences of one task of the long form
 BACKENDS = {
@@ -137,17 +141,22 @@ def write(world: World, root: Path) -> None:
 
 
 class Plain:
-    """Answers by hand: a virtual environment a pin, pip, and pytest in a fresh copy of the project."""
+    """Answers by hand: a virtual environment a pin, pip, and pytest in a fresh copy of the project.
+
+    Processes may share a folder. Each environment is made once and used by one at a time; no question is asked twice.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Make the distributions that projects depend on; `folder` is for this oracle alone."""
+        """Make the distributions that projects depend on, unless the folder has them."""
         self.folder = folder
-        for index in ("good", "bad"):
-            self.links(index).mkdir(parents=True)
-            for version, state in (("1.0", index), ("2.0", "bad")):
-                made = wheels.wheel("dep", version, {"dep.py": f'STATE = "{state}"\n'.encode()})
-                (self.links(index) / f"dep-{version}-py3-none-any.whl").write_bytes(made)
-        self._known = functools.cache(self._is_green)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "links.lock"):
+            for index in ("good", "bad"):
+                self.links(index).mkdir(exist_ok=True)
+                for version, state in (("1.0", index), ("2.0", "bad")):
+                    place = self.links(index) / f"dep-{version}-py3-none-any.whl"
+                    if not place.exists():
+                        place.write_bytes(wheels.wheel("dep", version, {"dep.py": f'STATE = "{state}"\n'.encode()}))
 
     def links(self, index: str) -> Path:
         """Return the folder of the wheels that an index has."""
@@ -155,20 +164,26 @@ class Plain:
 
     def is_green(self, world: World) -> bool:
         """Return whether a venv, pip and pytest call a project green."""
-        return self._known(replace(world, keeps_times=False, installer="pip"))
+        asked = replace(world, keeps_times=False, installer="pip")
+        venv = self.folder / f"venv-{asked.dependency}-{asked.index}"
+        answer = self.folder / f"{hashlib.sha256(repr(asked).encode()).hexdigest()}.answer"
+        with FileLock(venv.with_suffix(".lock")):
+            if not answer.exists():
+                answer.write_text("green" if self._is_green(asked, self._python(venv, asked)) else "red", "utf-8")
+            return answer.read_text("utf-8") == "green"
 
-    @functools.cache  # noqa: B019  (an oracle lives as long as its process)
-    def _python(self, pin: str, index: str) -> Path:
-        place = self.folder / f"venv-{pin}-{index}"
-        subprocess.run([sys.executable, "-m", "venv", place], check=True, capture_output=True)
-        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        needs = ["pytest", "wheel", *(requires for requires, _, _ in BACKENDS.values())]
-        links = str(self.links(index))
-        subprocess.run([*pip, *needs, "--find-links", links, f"dep=={pin}"], check=True, capture_output=True)
+    def _python(self, place: Path, world: World) -> Path:
+        whole = place / "whole"
+        if not whole.exists():
+            subprocess.run([sys.executable, "-m", "venv", place], check=True, capture_output=True)
+            pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+            needs = ["pytest", "wheel", *(requires for requires, _, _ in BACKENDS.values())]
+            links = ["--find-links", str(self.links(world.index)), f"dep=={world.dependency}"]
+            subprocess.run([*pip, *needs, *links], check=True, capture_output=True)
+            whole.touch()
         return place / "bin" / "python"
 
-    def _is_green(self, world: World) -> bool:
-        python = self._python(world.dependency, world.index)
+    def _is_green(self, world: World, python: Path) -> bool:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             root = Path(folder, "copy")
             write(world, root)
@@ -232,9 +247,9 @@ def change_during_a_run(root: Path, cache: Path, plain: Plain, earlier: World, l
         running.wait(rig.LIMIT)
 
 
-def search(plain: Plain, cache: Path, count: int, number: int, report: Callable[[str], None]) -> int:
-    """Try `count` random sequences; report each difference and return their number."""
-    wrong = 0
+def drawn(count: int, number: int) -> list[Drawn]:
+    """Return `count` different random sequences; the first is always the simplest one."""
+    found: list[Drawn] = []
 
     @seed(number)
     @settings(
@@ -245,24 +260,23 @@ def search(plain: Plain, cache: Path, count: int, number: int, report: Callable[
         suppress_health_check=list(HealthCheck),
     )
     @given(sequences)
-    def attempt(sequence: tuple[object, list[tuple[tuple[str, object], str]]]) -> None:
-        nonlocal wrong
-        for line in differences(plain, sequence[0], sequence[1], cache):
-            wrong += 1
+    def draw(sequence: Drawn) -> None:
+        found.append(sequence)
+
+    draw()
+    return found
+
+
+def search(plain: Plain, cache: Path, tried: Iterable[Drawn], report: Callable[[str], None]) -> None:
+    """Try sequences; report each difference."""
+    for layout, steps in tried:
+        for line in differences(plain, layout, steps, cache):
             report(line)
-
-    attempt()
-    return wrong
-
-
-@functools.cache
-def _plain(folder: Path) -> Plain:
-    return Plain(folder)
 
 
 def _search_part(folder: Path, count: int, number: int) -> list[str]:
     found: list[str] = []
-    search(_plain(folder / f"plain-{os.getpid()}"), folder / "cache", count, number, found.append)
+    search(Plain(folder / "plain"), folder / "cache", drawn(count, number), found.append)
     return found
 
 

@@ -6,6 +6,7 @@ The order of the packages is checked by import-linter (`lint-imports`, contracts
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -28,6 +29,12 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return the nodes of a module's syntax tree; each file is parsed once."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
@@ -42,7 +49,7 @@ def test_effects_stay_behind_their_doors(library: str, allowed: set[str]) -> Non
     """Processes, threads, colours and virtualenv are used where the architecture says, and only there."""
     users = set()
     for path in modules().values():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             if any(name == library or name.startswith(f"{library}.") for name in names):
@@ -56,7 +63,7 @@ def test_only_the_command_line_prints() -> None:
     printing = [
         name
         for name, path in modules().items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert printing == []
@@ -67,7 +74,7 @@ def test_every_test_states_its_claim() -> None:
     silent = [
         f"{path.name}: {node.name}"
         for path in sorted(TESTS.rglob("test_*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
     ]
     assert silent == []
@@ -77,7 +84,7 @@ def test_nothing_is_evaluated() -> None:
     """No eval, no exec, no pickle, no shell: what others wrote is never code."""
     wrong = []
     for name, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
             names = [item.name for item in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
