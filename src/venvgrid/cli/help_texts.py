@@ -63,6 +63,14 @@ exit status: 0 reproduced; 1 another failure; 5 passes here; 3 it could not be r
 WHY_EXAMPLES = """\
 examples:
   venvgrid why py3.12-flask2.2 --good 2022-09-01"""
+BOUNDS_EXAMPLES = """\
+examples:
+  venvgrid bounds                    declared, resolvable and proven lower bounds of each dependency
+  venvgrid bounds --check            for CI: do the tests pass with the lowest versions that are declared?
+  venvgrid bounds --write            write what is proven into pyproject.toml
+  venvgrid bounds -k 'python>=3.12'  on some Pythons
+
+exit status: 0 proven, or printed; with --check, 1 if a declared lower bound is wrong; 5 cannot tell"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from venvgrid.cli import help_texts
+from venvgrid.cli import help_texts, parser_searches
 from venvgrid.cli.parser_parts import Parser, command, completed, configured, planned, selecting, shards, verbose
 from venvgrid.model.version import __version__
 from venvgrid.reporters.formats import FORMATS
@@ -31,7 +31,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
-SCHEMAS = ("config", "results", "events", "plan", "record", "capsule")
+SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "bounds")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
@@ -232,6 +232,7 @@ def _add_causes(commands: Commands[Parser]) -> None:
     parser.add_argument("--good", metavar="DATE", help="when the cell was green")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
+    parser_searches.add_bounds(commands)
 
 
 def _add_environments(commands: Commands[Parser]) -> None:

@@ -25,12 +25,13 @@ from venvgrid.running.executors.base import Slots
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from venvgrid.app.context import RunContext
     from venvgrid.app.investigation.target import Target
     from venvgrid.model import Cell, Distribution
+    from venvgrid.project.metadata import Metadata
     from venvgrid.resolving.resolver import Resolver
 
 FORMAT = "venvgrid-investigation-1"
@@ -41,7 +42,8 @@ FOLDER = "investigations"
 class Prober:
     """Asks probes about one failure. `cells` are those that probes name, by id; "" is the one of the search.
 
-    `bases` are the worlds that probes keep to, by name. It counts what it did: `resolves`, `builds`, `tests`.
+    `bases` are the worlds that probes keep to, by name. `metadata_for` returns those of the project that a cell is
+    resolved with. It counts what it did: `resolves`, `builds`, `tests`.
     """
 
     context: RunContext
@@ -50,10 +52,12 @@ class Prober:
     bases: dict[str, tuple[Distribution, ...]] = field(default_factory=dict)
     entries: dict[Probe, LockEntry] = field(default_factory=dict)
     builds: set[str] = field(default_factory=set)
+    metadata_for: Callable[[Cell, Metadata], Metadata] = lambda _cell, metadata: metadata
+    undecided: dict[Probe, str] = field(default_factory=dict)  # no resolver could say whether their worlds exist
     resolves: int = 0
     tests: int = 0
     _known: dict[str, CellResult] = field(default_factory=dict, init=False)  # by world and repetition
-    _resolvers: dict[str, Resolver | str] = field(default_factory=dict, init=False)  # by the value of the python axis
+    _resolvers: dict[str, Resolver | str] = field(default_factory=dict, init=False)  # by the id of the cell
 
     def __post_init__(self) -> None:
         """Read what was answered before.
@@ -124,20 +128,21 @@ class Prober:
         try:
             answer = resolver.resolve(replace(cell, axes=axes), interpreter, wish)
         except TASK_ERRORS as error:
-            return headline(str(error))
+            answer = ResolveFailed(reason=headline(str(error)))
+        if isinstance(answer, ResolveFailed):
+            self.undecided[probe] = answer.reason
         return answer.reason if isinstance(answer, Unresolvable | ResolveFailed) else answer
 
     def _resolver(self, cell: Cell) -> Resolver | str:
-        python = cell.axes["python"]
-        if python not in self._resolvers:
+        if cell.id not in self._resolvers:
             chosen, _ = interpreters_for(self.context, (cell,))
-            metadata = metadata_of(self.context, chosen)[python]
-            self._resolvers[python] = (
+            metadata = metadata_of(self.context, chosen)[cell.axes["python"]]
+            self._resolvers[cell.id] = (
                 metadata.reason
                 if isinstance(metadata, ResolveFailed)
-                else assembly.make_resolver(self.context, metadata)
+                else assembly.make_resolver(self.context, metadata and self.metadata_for(cell, metadata))
             )
-        return self._resolvers[python]
+        return self._resolvers[cell.id]
 
     # Testing.
 
@@ -155,7 +160,7 @@ class Prober:
             entries[name] = self.entries[probe]
         context = self.context.with_options(
             tests=self.target.tests,
-            attest=_attested(self.context, entries.values(), todo.values()),
+            attest=(*self.context.options.attest, *_attested(self.context, entries.values(), todo.values())),
             run_unchanged=True,
             locked=False,
             fail_fast=False,
@@ -186,6 +191,7 @@ class Prober:
             self.context.project.inputs_digest,
             self.target.tests,
             self.context.options.arguments,
+            self.context.options.attest,
         ]
         return self.context.root / FOLDER / f"{digests.of_json(asked, 16)}.json"
 
