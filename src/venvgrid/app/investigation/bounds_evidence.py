@@ -86,7 +86,7 @@ class Witness:
             proven=proven,
             evidence=evidence,
             fails_below=fails,
-            note=_note(item, floor),
+            note=_note(item, floor, standing),
         )
 
     def _resolvable(self, probe: Probe) -> Mapping[str, str]:
@@ -153,7 +153,7 @@ def _of(
     return DependencyBounds(name=name, lines=asked[0][1].lines, bounds=bounds, fixed=fixed)
 
 
-def _note(item: Found, floor: Floor | None) -> str:
+def _note(item: Found, floor: Floor | None, standing: Standing) -> str:
     """Return what a reader has to know of a bound besides its verdict."""
     if item.problem:
         return item.problem
@@ -163,4 +163,6 @@ def _note(item: Found, floor: Floor | None) -> str:
         return "all floors at once fail and pass: run them again"
     if floor is not None and floor.skipped:
         return f"not tried: {', '.join(floor.skipped)}"
+    if standing is Standing.UNKNOWN and floor is not None and floor.below is not None:
+        return f"nothing is known of {floor.below.version}: {floor.below.observation.reason}"
     return ""

@@ -16,7 +16,7 @@ from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
 from venvgrid.app.run import trial
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model import CellResult, LockEntry, Plan, PlannedCell, Status, serialization
+from venvgrid.model import CellResult, LockEntry, Plan, PlannedCell, Status, UsageError, serialization
 from venvgrid.model.names import normalise
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
@@ -127,6 +127,10 @@ class Prober:
         self.resolves += 1
         try:
             answer = resolver.resolve(replace(cell, axes=axes), interpreter, wish)
+        except UsageError as error:  # of the configuration, unless it is about what the probe asks for
+            if not pins:
+                raise
+            return headline(str(error))
         except TASK_ERRORS as error:
             answer = ResolveFailed(reason=headline(str(error)))
         if isinstance(answer, ResolveFailed):
