@@ -175,7 +175,8 @@ class Prober:
             self._known[key] = replace(by_id[name], id=self.cells[probe.cell].id)
             self.tests += 1
             self.builds.add(entries[name].key)
-        plain = {key: serialization.to_plain(item) for key, item in self._known.items()}
+        said = {key: item for key, item in self._known.items() if item.outcome.is_green or item.outcome.is_red}
+        plain = {key: serialization.to_plain(item) for key, item in said.items()}  # a build may fail for the network
         json_cache.save(self._file, {"results": plain}, format=FORMAT)
 
     @property
