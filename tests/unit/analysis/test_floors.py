@@ -14,7 +14,7 @@ from venvgrid.analysis.search.floors import Ladder
 from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 GOOD, BAD, UNKNOWN = Verdict.GOOD, Verdict.BAD, Verdict.UNKNOWN
 
@@ -223,3 +223,38 @@ def test_searches_run_beside_each_other() -> None:
     world = World(newest=dict.fromkeys(names, "1.63"), rule=rule)
     search(world, laddered(dict.fromkeys(names, 64)))
     assert world.rounds <= floors.most_builds(64) + 2
+
+
+@given(st.lists(st.sampled_from("Mmp"), max_size=70), st.data())
+def test_series_are_preferred_within_the_budget(steps: list[str], data: st.DataObject) -> None:
+    """Whatever the releases are called, the floor is exact, and the first release of a series costs no more builds."""
+    numbers, texts = [1, 0, 0], ["1.0.0"]
+    for step in steps:
+        place = "Mmp".index(step)
+        numbers = [*numbers[:place], numbers[place] + 1, *[0] * (2 - place)]
+        texts.append(".".join(map(str, numbers)))
+    low = data.draw(st.integers(0, len(texts) - 1))
+    tried: list[int] = []
+
+    def show(probes: Sequence[Probe]) -> list[Observation]:
+        places = [texts.index(dict(probe.pins)["a"]) for probe in probes if not probe.again]
+        tried.extend(places)
+        return [Observation(verdict=GOOD if texts.index(dict(one.pins)["a"]) >= low else BAD) for one in probes]
+
+    ladder = Ladder(name="a", versions=tuple(texts), first=data.draw(st.sampled_from(["", *texts])))
+    found: Search[Probe, floors.Floor] = floors.lowest(ladder, lambda version: ask({"a": version}))
+    assert answer(found, show).version == texts[low]
+    assert len(tried) <= floors.most_builds(len(texts))
+
+
+def test_what_lies_below_a_release_that_does_not_resolve_is_tried() -> None:
+    """A single hole does not end the search."""
+    world = World(newest={"a": "1.15"}, rule=lambda seen: None if seen["a"] == 8 else GOOD if seen["a"] >= 4 else BAD)
+    assert versions(search(world, laddered({"a": 16}))) == {"a": 4}
+
+
+def test_what_lies_below_a_failure_is_not_tried() -> None:
+    """A failure above a hole ends the search below it: older releases are taken to fail, too."""
+    world = World(newest={"a": "1.15"}, rule=lambda seen: None if seen["a"] == 8 else GOOD if seen["a"] >= 12 else BAD)
+    assert versions(search(world, laddered({"a": 16}))) == {"a": 12}
+    assert [pins for pins in world.builds if 0 < _numbers(Probe(pins=pins))["a"] < 8] == []

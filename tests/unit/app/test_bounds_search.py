@@ -125,6 +125,9 @@ def test_a_check_that_fails_searches_only_what_is_declared() -> None:
     _, bounds = search(prober, "a>=1.3", "b>=1.2", check=True)
     assert (bounds["a"].standing, bounds["a"].resolvable, bounds["a"].proven) == (Standing.TOO_LOW, "1.3", "1.6")
     assert bounds["b"].standing is Standing.PROVEN
+    prober = FakeProber(passes=lambda world: world["b"] >= "1.3", lowest={"a": "1.3", "b": "1.2"})
+    _, bounds = search(prober, "a>=1.3", "b>=1.2", check=True)
+    assert (bounds["b"].standing, bounds["a"].proven) == (Standing.TOO_LOW, "1.3")
     assert all(dict(probe.pins).get("a", "1.9") >= "1.3" for probe in prober.asked)
 
 
