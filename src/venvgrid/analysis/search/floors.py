@@ -4,7 +4,7 @@
                                                                          raise the later of a pair ◀──┘ fails
 
 A search of n releases builds at most log2 n + 2 worlds. What does not resolve costs no build; it is passed over, and
-what lies below it is tried as long as there are builds left. A failure just below a floor is seen twice.
+a little of what lies below it is tried. A failure just below a floor is seen twice.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from venvgrid.analysis.search.protocol import A, Observation, P, Probe, Search, Verdict
 
+IN_HOLES = 2  # resolves below releases that do not resolve: mostly, those below them do not either
 Ask = Callable[[Mapping[str, str]], Probe]  # a probe of the world with these versions, all else as new as possible
 
 
@@ -172,7 +173,7 @@ def lowest(ladder: Ladder, ask: Callable[[str], Probe], below: Seen | None = Non
     """Return the lowest release that passes; `below` is what was seen just below the ladder."""
     versions, last = ladder.versions, len(ladder.versions) - 1
     builds = most_builds(len(versions))
-    state = _Halving(ladder=ladder, low=-1, end=last, builds=builds, resolves=2 * builds)
+    state = _Halving(ladder=ladder, low=-1, end=last, builds=builds, resolves=builds + IN_HOLES)
     while (place := state.next_place()) is not None:
         probe = ask(versions[place])
         (found,) = yield [probe]

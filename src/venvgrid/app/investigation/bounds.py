@@ -31,6 +31,7 @@ from venvgrid.model.config import Planning
 from venvgrid.model.names import normalise
 from venvgrid.outcomes.attestation import same_version
 from venvgrid.planning.cell_ids import cell_id
+from venvgrid.reporters import text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from venvgrid.resolving.version_policies import Release
 
 KEPT = {AxisKind.PYTHON, AxisKind.PLATFORM, AxisKind.VARIABLE, AxisKind.EXTRAS}  # axes that bounds go by
+MAX_TITLES = 6  # of probes, in a message
 WEEKS_BACK = (4, 26, 52, 156)  # where a green world is looked for, if today's and the lowest one are red
 
 
@@ -152,7 +154,8 @@ class Searcher:
 
     def ask(self, probes: Sequence[Probe]) -> list[Observation]:
         """Return what probes show; a world whose tests did not attest the versions asked for shows nothing."""
-        self.context.front.notify(f"{len(probes)} to try: {', '.join(dict.fromkeys(map(_title, probes)))}")
+        titles = tuple(dict.fromkeys(map(_title, probes)))
+        self.context.front.notify(f"{len(probes)} to try: {text.some(titles, MAX_TITLES)}")
         return [self._attested(*item) for item in zip(probes, self.prober.ask(probes), strict=True)]
 
     def _attested(self, probe: Probe, seen: Observation) -> Observation:
