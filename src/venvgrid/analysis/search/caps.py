@@ -51,12 +51,13 @@ def newest_passing(item: OnePython, today: Observation, ends: Ends) -> Search[Pr
     if green is None:
         found.problem = NO_GREEN
         return found
-    ends.keep(f"{item.cell.id}:{GREEN}", green.probe)
     while len(found.held) < MAX_CAPS and today.verdict is Verdict.BAD:
-        ends.keep(f"{item.cell.id}:{RED}", item.probe(found.held))
+        own = f"{item.cell.id}:{len(found.held)}"  # a name never stands for two worlds: probers remember them
+        ends.keep(f"{own}:{GREEN}", green.probe)
+        ends.keep(f"{own}:{RED}", item.probe(found.held))
         failing: list[Seen] = []
         differing = Differing(green=green.observation.packages, red=today.packages, releases=ends.releases)
-        guilty = yield from _inside(culprit(differing), item, failing)
+        guilty = yield from _inside(culprit(differing), item, own, failing)
         if guilty is None or not guilty.good or guilty.name in found.held:
             found.problem = NO_CULPRIT
             return found
@@ -84,15 +85,17 @@ def _clearest(failing: Sequence[Seen], guilty: Culprit) -> Seen:
 
 
 def _inside(
-    search: Search[Probe, Culprit | None], item: OnePython, failing: list[Seen]
+    search: Search[Probe, Culprit | None], item: OnePython, own: str, failing: list[Seen]
 ) -> Search[Probe, Culprit | None]:
-    """Return the answer of a search in the cell of a Python; `failing` gets the worlds that fail."""
+    """Return the answer of a search in the cell of a Python; `own` begins the names of its worlds.
+
+    `failing` gets the worlds that fail.
+    """
     try:
         wanted = next(search)
         while True:
             probes = [
-                replace(probe, cell=item.cell.id, base=f"{item.cell.id}:{probe.base}" if probe.base else "")
-                for probe in wanted
+                replace(probe, cell=item.cell.id, base=f"{own}:{probe.base}" if probe.base else "") for probe in wanted
             ]
             seen = yield probes
             for probe, one in zip(probes, seen, strict=True):
