@@ -48,7 +48,8 @@ class FakeProber:
     undecided: dict[Probe, str] = field(default_factory=dict)
     bases: dict[str, Any] = field(default_factory=dict)
     asked: list[Probe] = field(default_factory=list)
-    counts: tuple[int, int, int] = (0, 0, 0)
+    builds: set[str] = field(default_factory=set)
+    tests: int = 0
 
     def world(self, probe: Probe) -> dict[str, str]:
         base = self.lowest if probe.cell.endswith(LOWEST) else {"a": "1.9", "b": "2.0"}

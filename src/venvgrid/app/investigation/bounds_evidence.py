@@ -35,7 +35,6 @@ class Witness:
         for item in found:
             for one in item.of.dependencies:
                 asked.setdefault((one.name, one.lines), []).append((item, one))
-        resolves, builds, tests = self.prober.counts
         return Bounds(
             project=project.name,
             pythons=project.values,
@@ -45,9 +44,9 @@ class Witness:
             caps=tuple(self._caps(found)),
             problems={**project.problems, **{item.of.python: item.problem for item in found if item.problem}},
             notes=tuple(project.notes),
-            resolves=resolves,
-            builds=builds,
-            tests=tests,
+            resolves=self.prober.resolves,
+            builds=len(self.prober.builds),
+            tests=self.prober.tests,
         )
 
     def _bound(self, item: Found, of: Dependency) -> Bound:
