@@ -54,6 +54,7 @@ def make_request(
         command=(*context.config.test.command, *options.arguments),
         workers=options.workers,
         locked={**(locked_answers(context, cells, chosen) if options.locked else {}), **entries},
+        given=frozenset(entries),
         until=until,
         fail_fast=options.fail_fast,
         strict=options.strict,

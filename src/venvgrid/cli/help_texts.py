@@ -79,6 +79,14 @@ examples:
   venvgrid bisect --commits v1.0 main --tests-of .
 
 exit status: 0 found; 5 cannot tell: the tests are too flaky, or both ends are alike"""
+BOUNDS_EXAMPLES = """\
+examples:
+  venvgrid bounds                    declared, resolvable and proven lower bounds of each dependency
+  venvgrid bounds --check            for CI: do the tests pass with the lowest versions that are declared?
+  venvgrid bounds --write            write what is proven into pyproject.toml
+  venvgrid bounds -k 'python>=3.12'  on some Pythons
+
+exit status: 0 proven, or printed; with --check, 1 if a declared lower bound is wrong; 5 cannot tell"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot

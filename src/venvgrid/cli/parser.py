@@ -41,7 +41,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
-SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "bisect", "why")
+SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "why", "bisect", "bounds")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
@@ -74,6 +74,7 @@ def build() -> Parser:
     _add_reproduce(commands)
     cause_parsers.add_why(commands)
     cause_parsers.add_bisect(commands)
+    cause_parsers.add_bounds(commands)
     _add_environments(commands)
     _add_helpers(commands)
     return parser

@@ -37,6 +37,7 @@ class RunRequest:
     command: tuple[str, ...] = ()
     workers: int = 1
     locked: Mapping[str, CellAnswer] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()  # of the locked cells, those that no lock holds: the caller resolved them
     until: Stage = Stage.TEST  # BUILD: no cell is tested
     fail_fast: bool = False
     strict: bool = False

@@ -81,6 +81,8 @@ class RunState:
         events: list[Event] = []
         for cell in list(self.unfinished()) if self._request.metadata is None else ():
             entry, config = self._request.locked.get(cell.id), self._request.config
+            if cell.id in self._request.given:  # a trial may ask for versions that the project does not declare
+                continue
             metadata = metadata_for(entry.interpreter) if isinstance(entry, LockEntry) else None
             if isinstance(entry, LockEntry) and metadata is not None:
                 markers = entry.interpreter.markers

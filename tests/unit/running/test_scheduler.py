@@ -212,6 +212,19 @@ def test_a_locked_cell_is_not_resolved() -> None:
     assert "resolve" not in {name for name, _ in work.calls}
 
 
+def test_only_what_a_lock_holds_has_to_fit_the_built_project() -> None:
+    """A lock that contradicts the wheel is refused; a trial may test what the project does not declare."""
+    wanted = request('[axes]\npython = ["3.12"]\nsix = ["1.15"]', metadata=None)
+    cell = wanted.plan.cells[0].cell
+    entry = replace(
+        testing.FakeWorker().entry(cell, PYTHONS["3.12"]), distributions=(testing.distribution("six", "1.16"),)
+    )
+    state, _ = run(replace(wanted, locked={cell.id: entry}), testing.FakeWorker())
+    assert outcomes(state) == {cell.id: "build-failed"}
+    state, _ = run(replace(wanted, locked={cell.id: entry}, given=frozenset({cell.id})), testing.FakeWorker())
+    assert outcomes(state) == {cell.id: "passed"}
+
+
 def test_cells_are_tested_in_their_order() -> None:
     """The lowest place goes first."""
     work = testing.FakeWorker()

@@ -18,7 +18,17 @@ from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
 from venvgrid.app.run import trial, using_environments
 from venvgrid.installers.base import ResolveFailed, Unresolvable
-from venvgrid.model import CellResult, Distribution, LockEntry, Outcome, Plan, PlannedCell, Status, serialization
+from venvgrid.model import (
+    CellResult,
+    Distribution,
+    LockEntry,
+    Outcome,
+    Plan,
+    PlannedCell,
+    Status,
+    UsageError,
+    serialization,
+)
 from venvgrid.model.names import normalise
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
@@ -27,12 +37,13 @@ from venvgrid.running.executors.base import Slots
 from venvgrid.storage import digests, json_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from venvgrid.app.context import RunContext
     from venvgrid.app.investigation.target import Target
     from venvgrid.model import Cell
+    from venvgrid.project.metadata import Metadata
     from venvgrid.resolving.resolver import Resolver
 
 FORMAT = "venvgrid-investigation-1"
@@ -50,8 +61,9 @@ class Prober:
     """Asks probes about one failure. `cells` are those that probes name, by id; "" is the one of the search.
 
     `bases` are the worlds that probes keep to, by name, and may have a cell of their own by that name; a base that is
-    a time is what resolves until then. `limits` are versions that no world reaches: of culprits that were found. It
-    counts what it did: `resolves`, `builds`, `tests`.
+    a time is what resolves until then. `limits` are versions that no world reaches: of culprits that were found.
+    `metadata_for` returns the metadata of the project that a cell is resolved with. It counts what it did:
+    `resolves`, `builds`, `tests`.
     """
 
     context: RunContext
@@ -63,11 +75,13 @@ class Prober:
     builds: set[str] = field(default_factory=set)
     titles: dict[str, str] = field(default_factory=dict)  # of the bases, for people
     most: int | None = None  # environments that may be built
+    metadata_for: Callable[[Cell, Metadata], Metadata] = lambda _cell, metadata: metadata
+    undecided: dict[Probe, str] = field(default_factory=dict)  # no resolver could say whether their worlds exist
     resolves: int = 0
     tests: int = 0
     _known: dict[str, CellResult] = field(default_factory=dict, init=False)  # by world and repetition
     _told: set[str] = field(default_factory=set, init=False)
-    _resolvers: dict[str, Resolver | str] = field(default_factory=dict, init=False)  # by the value of the python axis
+    _resolvers: dict[str, Resolver | str] = field(default_factory=dict, init=False)  # by the id of the cell
 
     def __post_init__(self) -> None:
         """Read what was answered before.
@@ -189,8 +203,14 @@ class Prober:
         wish = Wish(pins=pins, prefer=base, limits=tuple(self.limits.items()), cutoff=probe.cutoff)
         try:
             answer = resolver.resolve(_pinned(cell, probe), interpreter, wish)
-        except TASK_ERRORS as error:
+        except UsageError as error:  # of the configuration, unless it is about what the probe asks for
+            if not pins:
+                raise
             return headline(str(error))
+        except TASK_ERRORS as error:
+            answer = ResolveFailed(reason=headline(str(error)))
+        if isinstance(answer, ResolveFailed):
+            self.undecided[probe] = answer.reason
         return answer.reason if isinstance(answer, Unresolvable | ResolveFailed) else answer
 
     def _base(self, name: str) -> tuple[Distribution, ...] | str:
@@ -201,16 +221,15 @@ class Prober:
         return world if isinstance(world, str) else world.distributions
 
     def _resolver(self, cell: Cell) -> Resolver | str:
-        python = cell.axes["python"]
-        if python not in self._resolvers:
+        if cell.id not in self._resolvers:
             chosen, _ = interpreters_for(self.context, (cell,))
-            metadata = metadata_of(self.context, chosen)[python]
-            self._resolvers[python] = (
+            metadata = metadata_of(self.context, chosen)[cell.axes["python"]]
+            self._resolvers[cell.id] = (
                 metadata.reason
                 if isinstance(metadata, ResolveFailed)
-                else assembly.make_resolver(self.context, metadata)
+                else assembly.make_resolver(self.context, metadata and self.metadata_for(cell, metadata))
             )
-        return self._resolvers[python]
+        return self._resolvers[cell.id]
 
     # Testing.
 
@@ -227,7 +246,7 @@ class Prober:
             entries[name] = self.entries[probe]
         context = self.context.with_options(
             tests=self.target.tests,
-            attest=_attested(self.context, entries.values(), todo.values()),
+            attest=(*self.context.options.attest, *_attested(self.context, entries.values(), todo.values())),
             run_unchanged=True,
             locked=False,
             fail_fast=False,
@@ -246,7 +265,8 @@ class Prober:
         trial(context, Plan(cells=tuple(cells.values())), entries=entries, finished=finished)
 
     def _save(self) -> None:
-        plain = {key: serialization.to_plain(item) for key, item in self._known.items()}
+        said = {key: item for key, item in self._known.items() if item.outcome.is_green or item.outcome.is_red}
+        plain = {key: serialization.to_plain(item) for key, item in said.items()}  # a build may fail for the network
         json_cache.save(self._file, {"results": plain}, format=FORMAT)
 
     def _key(self, probe: Probe, world: LockEntry) -> str:
@@ -261,6 +281,7 @@ class Prober:
             self.context.project.inputs_digest,
             self.target.tests,
             self.context.options.arguments,
+            self.context.options.attest,
         ]
         return self.context.root / FOLDER / f"{digests.of_json(asked, 16)}.json"
 

@@ -1,0 +1,107 @@
+"""Search for the newest versions that pass, where today's do not: which releases break them. Pure.
+
+It starts from a green world: the lowest versions that are declared, or the versions of some past date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis.search.culprits import GREEN, RED, Culprit, Differing, culprit
+from venvgrid.analysis.search.floors import Seen
+from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from venvgrid.analysis.search.bounds import OnePython
+
+MAX_CAPS = 4  # of one Python
+NO_GREEN = "the tests fail with the newest versions, with the lowest ones that are declared, and with those of the past"
+NO_CULPRIT = "the tests fail with the newest versions, and no single release is to blame; venvgrid why may tell more"
+
+
+@dataclass(kw_only=True)
+class Capped:
+    """The releases to hold so that all others may be the newest, each found as a culprit, with a world that fails."""
+
+    held: dict[str, str] = field(default_factory=dict)
+    culprits: list[tuple[Culprit, Seen]] = field(default_factory=list)
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """What the search starts from. `lowest` is the probe of what is declared, `eras` are past dates, the newest first.
+
+    `keep` names a world for the probes that keep to it; `releases` is as in `Differing`.
+    """
+
+    lowest: Probe
+    eras: Sequence[str]
+    keep: Callable[[str, Probe], None]
+    releases: Callable[[str, str, str], Sequence[str]]
+
+
+def newest_passing(item: OnePython, today: Observation, ends: Ends) -> Search[Probe, Capped]:
+    """Return the releases to hold on a Python whose world of `today` fails."""
+    found = Capped()
+    green = yield from _green(item, ends)
+    if green is None:
+        found.problem = NO_GREEN
+        return found
+    while len(found.held) < MAX_CAPS and today.verdict is Verdict.BAD:
+        own = f"{item.cell.id}:{len(found.held)}"  # a name never stands for two worlds: probers remember them
+        ends.keep(f"{own}:{GREEN}", green.probe)
+        ends.keep(f"{own}:{RED}", item.probe(found.held))
+        failing: list[Seen] = []
+        differing = Differing(green=green.observation.packages, red=today.packages, releases=ends.releases)
+        guilty = yield from _inside(culprit(differing), item, own, failing)
+        if guilty is None or not guilty.good or guilty.name in found.held:
+            found.problem = NO_CULPRIT
+            return found
+        found.held[guilty.name] = guilty.good
+        found.culprits.append((guilty, _clearest(failing, guilty)))
+        (today,) = yield [item.probe(found.held)]
+    return found
+
+
+def _green(item: OnePython, ends: Ends) -> Search[Probe, Seen | None]:
+    """Return a world that passes: the lowest versions, or the newest ones of the latest date that does."""
+    (seen,) = yield [ends.lowest]
+    if seen.verdict is Verdict.GOOD:
+        return Seen(version="", probe=ends.lowest, observation=seen)
+    probes = [replace(item.probe({}), cutoff=era) for era in ends.eras]
+    shown = (yield probes) if probes else ()
+    passing = (one for one in zip(probes, shown, strict=True) if one[1].verdict is Verdict.GOOD)
+    return next((Seen(version="", probe=probe, observation=one) for probe, one in passing), None)
+
+
+def _clearest(failing: Sequence[Seen], guilty: Culprit) -> Seen:
+    """Return the failing world that has the guilty release, with as few other pins as possible."""
+    those = [one for one in failing if one.observation.packages.get(guilty.name) == guilty.bad] or list(failing)
+    return min(those, key=lambda one: len(one.probe.pins))
+
+
+def _inside(
+    search: Search[Probe, Culprit | None], item: OnePython, own: str, failing: list[Seen]
+) -> Search[Probe, Culprit | None]:
+    """Return the answer of a search in the cell of a Python; `own` begins the names of its worlds.
+
+    `failing` gets the worlds that fail.
+    """
+    try:
+        wanted = next(search)
+        while True:
+            probes = [
+                replace(probe, cell=item.cell.id, base=f"{own}:{probe.base}" if probe.base else "") for probe in wanted
+            ]
+            seen = yield probes
+            for probe, one in zip(probes, seen, strict=True):
+                if one.verdict is Verdict.BAD:
+                    failing.append(Seen(version="", probe=probe, observation=one))
+            wanted = search.send(seen)
+    except StopIteration as stop:
+        guilty: Culprit | None = stop.value
+        return guilty

@@ -1,0 +1,79 @@
+"""The search for the releases that break the newest versions, in simulated worlds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis.search import caps
+from venvgrid.analysis.search.bounds import OnePython
+from venvgrid.analysis.search.caps import Capped, Ends, newest_passing
+from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict, answer
+from venvgrid.model import Cell
+from venvgrid.testing import interpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Rule = Callable[[Mapping[str, int]], bool]
+
+PYTHON = OnePython(cell=Cell(id="py3.12", axes={"python": "3.12"}), interpreter=interpreter(), dependencies=())
+LOWEST = Probe(cell="py3.12-lowest")
+OLD, NEW = {"a": "1", "b": "1", "c": "1"}, {"a": "8", "b": "8", "c": "8"}
+ERAS = {"2022": "5", "2021": "3", "2020": "2"}  # the version of all distributions at a date
+
+
+def releases(_name: str, good: str, bad: str) -> Sequence[str]:
+    return [str(number) for number in range(int(good), int(bad) + 1)]
+
+
+def search(passes: Rule) -> tuple[Capped, list[str]]:
+    """Return what is found, and which worlds it kept."""
+    worlds: dict[str, Mapping[str, str]] = {}
+
+    def world(probe: Probe) -> Mapping[str, str]:
+        base = OLD if probe == LOWEST else worlds.get(probe.base, NEW)
+        dated = dict.fromkeys(base, ERAS[probe.cutoff]) if probe.cutoff else base
+        return {**dated, **dict(probe.pins)}
+
+    def keep(name: str, probe: Probe) -> None:
+        assert name not in worlds  # a prober remembers what a probe with this base resolves to
+        worlds[name] = world(probe)
+
+    def ask(probes: Sequence[Probe]) -> list[Observation]:
+        assert all(probe.cell.startswith("py3.12") for probe in probes)
+        shown = [(world(probe), passes({name: int(text) for name, text in world(probe).items()})) for probe in probes]
+        return [Observation(verdict=Verdict.GOOD if good else Verdict.BAD, packages=there) for there, good in shown]
+
+    today = Observation(verdict=Verdict.BAD, packages=NEW)
+    found: Search[Probe, Capped] = newest_passing(
+        PYTHON, today, Ends(lowest=LOWEST, eras=tuple(ERAS), keep=keep, releases=releases)
+    )
+    return answer(found, ask), sorted(worlds)
+
+
+def test_the_release_that_breaks_is_held_back_alone() -> None:
+    """The last good release is held, with the world that fails as evidence; other dependencies stay new."""
+    found, kept = search(lambda seen: seen["b"] < 6)
+    ((guilty, failing),) = found.culprits
+    assert (found.held, found.problem) == ({"b": "5"}, "")
+    assert (guilty.name, guilty.good, guilty.bad) == ("b", "5", "6")
+    assert (failing.observation.verdict, failing.observation.packages["b"]) == (Verdict.BAD, "6")
+    assert kept == ["py3.12:0:green", "py3.12:0:red"]
+
+
+def test_several_breaks_are_found_one_after_the_other() -> None:
+    """With the first one held, the newest versions are tried again."""
+    found, _ = search(lambda seen: seen["a"] < 4 and seen["c"] < 8)
+    assert (found.held, found.problem) == ({"a": "3", "c": "7"}, "")
+
+
+def test_a_past_date_stands_in_for_lowest_versions_that_fail() -> None:
+    """If what is declared fails too, the search starts from the latest date whose versions pass."""
+    found, _ = search(lambda seen: seen["a"] >= 2 and seen["b"] < 4)
+    assert (found.held, found.problem) == ({"b": "3"}, "")
+
+
+def test_without_a_green_world_nothing_is_blamed() -> None:
+    """A suite that never passes has no upper bounds."""
+    found, kept = search(lambda _seen: False)
+    assert (found.held, found.culprits, found.problem, kept) == ({}, [], caps.NO_GREEN, [])
