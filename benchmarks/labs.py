@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import worlds
 from packaging.version import Version
 
-from venvgrid.analysis.search.candidates import Candidate, swaps
-from venvgrid.analysis.search.ground import Ground
+from venvgrid.analysis.diagnosis.candidates import Candidate, swaps
+from venvgrid.analysis.diagnosis.ground import Ground
 from venvgrid.analysis.search.protocol import Observation, Verdict
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import labs
 import worlds
 
-from venvgrid.analysis.search.diagnosis import BUDGET, Diagnosis, diagnose
+from venvgrid.analysis.diagnosis.diagnosis import BUDGET, Diagnosis, diagnose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

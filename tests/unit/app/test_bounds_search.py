@@ -12,8 +12,8 @@ from venvgrid import testing
 from venvgrid.analysis.search import declared
 from venvgrid.analysis.search.bounds import LOWEST, Found, OnePython, Project, Standing
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict, answer
-from venvgrid.app.investigation.bounds import Searcher
-from venvgrid.app.investigation.bounds_evidence import Witness
+from venvgrid.app.bounds.bounds import Searcher
+from venvgrid.app.bounds.evidence import Witness
 from venvgrid.model import Attestation, Cell, CellResult, LockEntry, Outcome
 from venvgrid.project.metadata import Metadata
 from venvgrid.resolving.version_policies import Release

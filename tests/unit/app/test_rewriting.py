@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from venvgrid.analysis.search.bounds import Bound, Bounds, DependencyBounds, Standing
-from venvgrid.app.investigation import rewriting
+from venvgrid.app.bounds import rewriting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from venvgrid.app.investigation.rewriting import Place
+    from venvgrid.app.bounds.rewriting import Place
 
 FILE = """\
 # numpy>=1.20 is what we say

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grouping
+from venvgrid.analysis.diagnosis.candidates import Candidate, swaps
+from venvgrid.analysis.diagnosis.diagnosis import BUDGET, Diagnosis, diagnose
 from venvgrid.analysis.findings import Analysis
-from venvgrid.analysis.search.candidates import Candidate, swaps
 from venvgrid.analysis.search.culprits import GREEN
-from venvgrid.analysis.search.diagnosis import BUDGET, Diagnosis, diagnose
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict, answer
-from venvgrid.app.investigation.prober import distributions
+from venvgrid.app.investigation.worlds import distributions
 from venvgrid.app.plan import by_platform
 from venvgrid.app.request import runnable
 from venvgrid.planning import expansion
@@ -19,7 +19,7 @@ from venvgrid.planning import expansion
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from venvgrid.analysis.search import candidates
+    from venvgrid.analysis.diagnosis import candidates
     from venvgrid.app.investigation.prober import Prober
     from venvgrid.model import Cell, CellResult
     from venvgrid.results.report import Report

@@ -20,8 +20,9 @@ from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.neighbours import Neighbours
 from venvgrid.analysis.search.culprits import GREEN, RED
 from venvgrid.analysis.search.protocol import Probe, Verdict
-from venvgrid.app.investigation.prober import Prober, distributions
+from venvgrid.app.investigation.prober import Prober
 from venvgrid.app.investigation.target import Target
+from venvgrid.app.investigation.worlds import distributions
 from venvgrid.app.plan import by_platform, make_plan
 from venvgrid.app.request import runnable
 from venvgrid.app.run import load, trial

@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict
 from venvgrid.app import assembly
+from venvgrid.app.investigation.worlds import attested, pinned
 from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
 from venvgrid.app.run import trial, using_environments
@@ -202,7 +203,7 @@ class Prober:
             return base
         wish = Wish(pins=pins, prefer=base, limits=tuple(self.limits.items()), cutoff=probe.cutoff)
         try:
-            answer = resolver.resolve(_pinned(cell, probe), interpreter, wish)
+            answer = resolver.resolve(pinned(cell, probe), interpreter, wish)
         except UsageError as error:  # of the configuration, unless it is about what the probe asks for
             if not pins:
                 raise
@@ -242,11 +243,11 @@ class Prober:
         for number, probe in enumerate(todo.values(), 1):
             cell = self._cell(probe)
             name = f"{cell.id}{OF_PROBE}{number}"
-            cells[name] = PlannedCell(cell=replace(_pinned(cell, probe), id=name), status=Status.RUNNABLE)
+            cells[name] = PlannedCell(cell=replace(pinned(cell, probe), id=name), status=Status.RUNNABLE)
             entries[name] = self.entries[probe]
         context = self.context.with_options(
             tests=self.target.tests,
-            attest=(*self.context.options.attest, *_attested(self.context, entries.values(), todo.values())),
+            attest=(*self.context.options.attest, *attested(self.context, entries.values(), todo.values())),
             run_unchanged=True,
             locked=False,
             fail_fast=False,
@@ -284,22 +285,3 @@ class Prober:
             self.context.options.attest,
         ]
         return self.context.root / FOLDER / f"{digests.of_json(asked, 16)}.json"
-
-
-def distributions(packages: Mapping[str, str]) -> tuple[Distribution, ...]:
-    """Return versions by name as distributions."""
-    return tuple(Distribution(name=name, version=version) for name, version in packages.items())
-
-
-def _pinned(cell: Cell, probe: Probe) -> Cell:
-    """Return the cell with the values of its axes that a probe pins: 2.0 is 2.0 there, and not any 2.0.x."""
-    pins = {name: version if version.startswith("=") else f"=={version}" for name, version in probe.pins}
-    return replace(cell, axes={name: pins.get(normalise(name), value) for name, value in cell.axes.items()})
-
-
-def _attested(context: RunContext, worlds: Iterable[LockEntry], probes: Iterable[Probe]) -> tuple[str, ...]:
-    """Return the pinned distributions that all worlds have: the tests have to see the versions that were asked for."""
-    axes = {normalise(axis.name) for axis in context.config.axes}
-    there = [{item.name for item in world.distributions} for world in worlds]
-    pinned = {name for probe in probes for name, _ in probe.pins}
-    return tuple(sorted(name for name in pinned - axes if all(name in some for some in there)))

@@ -17,7 +17,7 @@ from venvgrid.app.investigation.why import Investigation
 from venvgrid.model import InstallMode
 
 if TYPE_CHECKING:
-    from venvgrid.analysis.search.diagnosis import Diagnosis
+    from venvgrid.analysis.diagnosis.diagnosis import Diagnosis
     from venvgrid.app.context import RunContext
     from venvgrid.app.investigation.ends import Ends, Red
     from venvgrid.app.investigation.prober import Prober

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search.bounds import Standing
+from venvgrid.app.bounds import rewriting
+from venvgrid.app.bounds.bounds import find_bounds
 from venvgrid.app.context import RunContext
-from venvgrid.app.investigation import rewriting
-from venvgrid.app.investigation.bounds import find_bounds
 from venvgrid.app.run import read_config
 from venvgrid.cli import options
 from venvgrid.model import ExitStatus, UsageError

@@ -6,17 +6,17 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.diagnosis import choice
 from venvgrid.analysis.rules import evidence
 from venvgrid.analysis.rules.explanation import Explanation, Rival
-from venvgrid.analysis.search import choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from venvgrid.analysis.diagnosis.belief import Belief
+    from venvgrid.analysis.diagnosis.ground import Ground
     from venvgrid.analysis.rules.conditions import Condition
     from venvgrid.analysis.rules.posterior import Parts
-    from venvgrid.analysis.search.belief import Belief
-    from venvgrid.analysis.search.ground import Ground
 
 
 def explanation(ground: Ground, belief: Belief, through: Sequence[str]) -> Explanation:

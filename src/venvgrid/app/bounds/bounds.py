@@ -18,7 +18,7 @@ from venvgrid.analysis.search.bounds import LOWEST, Found, OnePython, Project
 from venvgrid.analysis.search.caps import Ends, newest_passing
 from venvgrid.analysis.search.floors import Ladder, Seen, floors, together
 from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict, answer
-from venvgrid.app.investigation.bounds_evidence import Witness
+from venvgrid.app.bounds.evidence import Witness
 from venvgrid.app.investigation.prober import Prober
 from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline

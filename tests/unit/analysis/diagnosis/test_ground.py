@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from venvgrid.analysis.search import choice
-from venvgrid.analysis.search.belief import hiding
-from venvgrid.analysis.search.candidates import Candidate, swaps
-from venvgrid.analysis.search.ground import MOST_WORLDS, Ground, thinned
+from venvgrid.analysis.diagnosis import choice
+from venvgrid.analysis.diagnosis.belief import hiding
+from venvgrid.analysis.diagnosis.candidates import Candidate, swaps
+from venvgrid.analysis.diagnosis.ground import MOST_WORLDS, Ground, thinned
 from venvgrid.analysis.search.protocol import Observation, Verdict
 
 AXES = {"python": "3.12", "numpy": "<2"}

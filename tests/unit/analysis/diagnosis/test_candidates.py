@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from venvgrid.analysis.search.candidates import swaps
+from venvgrid.analysis.diagnosis.candidates import swaps
 
 
 def locks(size: int) -> tuple[dict[str, str], dict[str, str]]:

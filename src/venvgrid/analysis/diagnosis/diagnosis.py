@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.search import choice, told
-from venvgrid.analysis.search.belief import believe, hiding
-from venvgrid.analysis.search.candidates import Candidate, Probe, Purpose
-from venvgrid.analysis.search.ground import MOST_WORLDS, Ground, spread, thinned
+from venvgrid.analysis.diagnosis import choice, told
+from venvgrid.analysis.diagnosis.belief import believe, hiding
+from venvgrid.analysis.diagnosis.candidates import Candidate, Probe, Purpose
+from venvgrid.analysis.diagnosis.ground import MOST_WORLDS, Ground, spread, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence

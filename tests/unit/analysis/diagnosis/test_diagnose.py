@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from venvgrid.analysis.diagnosis.candidates import Candidate, Probe, Purpose, swaps
+from venvgrid.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from venvgrid.analysis.rules.wording import either
-from venvgrid.analysis.search.candidates import Candidate, Probe, Purpose, swaps
-from venvgrid.analysis.search.diagnosis import Diagnosis, diagnose
 from venvgrid.analysis.search.protocol import Observation, Verdict
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.analysis.search import choice
-from venvgrid.analysis.search.belief import Belief, Hypothesis
+from venvgrid.analysis.diagnosis import choice
+from venvgrid.analysis.diagnosis.belief import Belief, Hypothesis
 
 
 def belief(*sets: set[int]) -> Belief:

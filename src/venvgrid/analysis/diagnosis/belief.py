@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.diagnosis.ground import LEVELS
 from venvgrid.analysis.rules import conditions, evidence, posterior
-from venvgrid.analysis.search.ground import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from venvgrid.analysis.diagnosis.ground import Ground
     from venvgrid.analysis.rules.conditions import Condition
-    from venvgrid.analysis.search.ground import Ground
 
 MOST_FORMS = 3000  # of rules on the worlds that ran
 MOST_MEMBERS = {

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from venvgrid.analysis.diagnosis.candidates import Candidate
 from venvgrid.analysis.rules import conditions
-from venvgrid.analysis.search.candidates import Candidate
 from venvgrid.analysis.search.protocol import Observation, Verdict
 from venvgrid.model import AxisKind, CellResult, Outcome
 from venvgrid.model.names import normalise

@@ -11,15 +11,15 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.diagnosis.ground import spread
 from venvgrid.analysis.rules.conditions import bits, common, union
 from venvgrid.analysis.rules.posterior import NOISE
-from venvgrid.analysis.search.ground import spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from venvgrid.analysis.diagnosis.belief import Belief
     from venvgrid.analysis.rules.posterior import Parts
-    from venvgrid.analysis.search.belief import Belief
 
 UNIT = 1 << 20  # weights are summed as integers
 MOST_HYPOTHESES = 4000

@@ -1,0 +1,35 @@
+"""Worlds of probes: versions as distributions, cells with pins, and what tests attest. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from venvgrid.model import Distribution
+from venvgrid.model.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from venvgrid.analysis.search.protocol import Probe
+    from venvgrid.app.context import RunContext
+    from venvgrid.model import Cell, LockEntry
+
+
+def distributions(packages: Mapping[str, str]) -> tuple[Distribution, ...]:
+    """Return versions by name as distributions."""
+    return tuple(Distribution(name=name, version=version) for name, version in packages.items())
+
+
+def pinned(cell: Cell, probe: Probe) -> Cell:
+    """Return the cell with the values of its axes that a probe pins: 2.0 is 2.0 there, and not any 2.0.x."""
+    pins = {name: version if version.startswith("=") else f"=={version}" for name, version in probe.pins}
+    return replace(cell, axes={name: pins.get(normalise(name), value) for name, value in cell.axes.items()})
+
+
+def attested(context: RunContext, worlds: Iterable[LockEntry], probes: Iterable[Probe]) -> tuple[str, ...]:
+    """Return the pinned distributions that all worlds have: the tests have to see the versions that were asked for."""
+    axes = {normalise(axis.name) for axis in context.config.axes}
+    there = [{item.name for item in world.distributions} for world in worlds]
+    pinned = {name for probe in probes for name, _ in probe.pins}
+    return tuple(sorted(name for name in pinned - axes if all(name in some for some in there)))
