@@ -117,6 +117,7 @@ def test_each_culprit_is_named_though_it_hides_the_next(venvgrid: Command, proje
     page = venvgrid("report", "--format", "markdown", cwd=root, env=env).out
     for release in ("alpha 2.0.2", "beta 2.2"):
         assert f"**{release}" in page
+    assert "`venvgrid why test_beta --upstream`" in page
 
 
 def test_what_an_interrupted_search_knows_is_not_asked_again(
