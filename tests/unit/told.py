@@ -69,6 +69,20 @@ def of_others(bad: str, place: str, reason: str, problem: str, name: str, comman
     return replace(INVESTIGATED, story=story, command=command)
 
 
+def about(result: CellResult) -> Investigated:
+    """Make an investigation of a red cell that blames its numpy, in the words of its failure."""
+    failure = result.failures[0]
+    unknown = Observation(verdict=Verdict.UNKNOWN, reason=failure.message)
+    culprit = replace(CULPRIT, name="numpy", good="1.0", bad="1.1", without=unknown)
+    item = replace(
+        FINDING, culprit=culprit, signature=failure.signature, place=f"{failure.test}:3", failure=failure.message
+    )
+    story = replace(
+        STORY, cell=result.id, findings=(item, item), rule=("a rule",), is_certain=True, problem="a problem"
+    )
+    return replace(INVESTIGATED, story=story, signature=failure.signature, command=f"venvgrid why {result.id}")
+
+
 def red(*signatures: str, werkzeug: str = "3.1.3", cell: str = "py3.11", **options: Any) -> CellResult:
     """Make a red result with failures of these signatures; without any, with the failure of the story."""
     failures = tuple(
