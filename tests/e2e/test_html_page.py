@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 import factories
 import hostile
+import told
 
 from venvgrid.model import CaseOutcome, Outcome
 from venvgrid.reporters.documents import html
@@ -53,12 +54,16 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Open the page of a report and wait until its script has run; at the end nothing may have been complained of."""
+    """Open the page of a report and wait until its script has run; at the end nothing may have been complained of.
+
+    Its failures have stories.
+    """
     from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
 
     def opened(report: Report, log: str = "", fragment: str = "") -> Any:
         page = tmp_path / "report.html"
-        page.write_text(html.render(report, lambda _cell: log), encoding="utf-8")
+        kept = [told.about(cell) for cell in report.cells if cell.failures]
+        page.write_text(html.render(report, lambda _cell: log, kept=kept), encoding="utf-8")
         browser.get(page.as_uri() + fragment)
         WebDriverWait(browser, WAIT).until(
             lambda page: page.execute_script("return document.documentElement.dataset.ready") == "1"
@@ -283,6 +288,13 @@ def test_the_panel_on_a_phone(show: Callable[..., Any]) -> None:
         assert page.execute_script("return document.activeElement.dataset.cell") == "py3.9-matplotlib3.5"
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_advice_can_be_copied(show: Callable[..., Any]) -> None:
+    """What a story says to type has a button each; the proof and the advice stand beside the failure."""
+    page = show(factories.matplotlib_grid())
+    assert texts(page, "#failure-0 .culprit")[0] == "numpy 1.1, released 2023-09-30, broke it"
+    assert [len(texts(page, f"#failure-0 .steps {what}")) for what in ("code", "code + .copy")] == [6, 6]
 
 
 def test_what_the_grid_shows_has_words(show: Callable[..., Any]) -> None:

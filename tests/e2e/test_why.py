@@ -79,7 +79,7 @@ def add(folder: Path, name: str, version: str, code: str = "VALUE = 1\n") -> Non
 def test_each_culprit_is_named_though_it_hides_the_next(venvgrid: Command, project: Write, tmp_path: Path) -> None:
     """Two releases break different tests; the last green run is the good end, and no run is added to the history.
 
-    The second time all answers are known. The text for a tracker has the failure and the versions.
+    The second time all answers are known. The text for a tracker has the failure and the versions. Reports tell it.
     """
     root, folder = project(MATRIX, {"tests/test_demo.py": TESTS}), tmp_path / "wheels"
     env = {"UV_FIND_LINKS": str(folder)}
@@ -113,6 +113,11 @@ def test_each_culprit_is_named_though_it_hides_the_next(venvgrid: Command, proje
     text = venvgrid("why", "test_beta", "--upstream", "-q", cwd=root, env=env).out
     assert "beta 2.2: AssertionError: beta has lost it" in text
     assert "passes with beta 2.1 and fails with beta 2.2" in text
+
+    page = venvgrid("report", "--format", "markdown", cwd=root, env=env).out
+    for release in ("alpha 2.0.2", "beta 2.2"):
+        assert f"**{release}" in page
+    assert "`venvgrid why test_beta --upstream`" in page
 
 
 def test_what_an_interrupted_search_knows_is_not_asked_again(

@@ -16,8 +16,9 @@ from venvgrid.reporters.manner import Manner, no_link
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from venvgrid.analysis.stories import Investigated
     from venvgrid.cli.terminal import Terminal
     from venvgrid.model import Event
     from venvgrid.results.report import Report
@@ -76,7 +77,21 @@ def located(shown: str, root: Path, cwd: Path) -> str:
 def document(format_: str, finished: Report, folder: RunFolder, inside: str) -> str:
     """Render a run for a file. `inside` is the path from the repository to the tests."""
     root = folder.path.parents[1]
-    return registry.text(format_, finished, folder.read_log, inside, lambda: trend.past_runs(root, finished))
+    return registry.text(
+        format_,
+        finished,
+        folder.read_log,
+        inside,
+        past=lambda: trend.past_runs(root, finished),
+        stories=lambda: _stories(root),
+    )
+
+
+def _stories(root: Path) -> Sequence[Investigated]:
+    """Return what `venvgrid why` found."""
+    from venvgrid.analysis import stories  # noqa: PLC0415  (few formats show them)
+
+    return stories.read(root)
 
 
 def _address(project: Path, file: str, line: int) -> str:

@@ -13,6 +13,7 @@ from venvgrid.reporters.manner import PLAIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from venvgrid.analysis.stories import Investigated
     from venvgrid.analysis.trend import PastRun
     from venvgrid.model import CellResult
     from venvgrid.reporters.manner import Manner
@@ -25,11 +26,12 @@ def text(
     log: Callable[[CellResult], str] = lambda _cell: "",
     folder: str = "",
     past: Callable[[], Sequence[PastRun]] = tuple,
+    stories: Callable[[], Sequence[Investigated]] = tuple,
 ) -> str:
     """Render a report for a file.
 
     `log` reads the output of a cell. `folder` is the path from the repository to the tests: "" or "sub/". `past`
-    reads the runs before this one.
+    reads the runs before this one, `stories` what `venvgrid why` found.
 
     Raises:
         UsageError: the format is unknown.
@@ -38,8 +40,8 @@ def text(
         "table": lambda: table(report, width=120, colour=False, encoding="utf-8"),
         "json": lambda: json.dumps(document.to_results(report), indent=1) + "\n",
         "junit": lambda: _reporter("junit").render(report),
-        "markdown": lambda: _reporter("markdown").render(report),
-        "html": lambda: _reporter("html").render(report, log, past()),
+        "markdown": lambda: _reporter("markdown").render(report, stories()),
+        "html": lambda: _reporter("html").render(report, log, past(), stories()),
         "github": lambda: _reporter("ci").github(report, folder),
         "gitlab": lambda: _reporter("ci").gitlab(report, folder),
         "gitlab-junit": lambda: _reporter("junit").render(report, files=True),

@@ -14,6 +14,7 @@ from typing import Any
 
 import factories
 import hostile
+import told
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,3 +237,42 @@ def test_no_text_becomes_markup(values: list[str], outcome: Outcome, verdict: Ca
     assert page.data()["cells"][0]["id"] == "py3.9"
     assert page.scripts[""] == html.script()
     assert isinstance(json.loads(page.scripts.get("log-0", '""')), str)
+
+
+def test_a_failure_has_its_story() -> None:
+    """Who did it and since when, the proof, company and gaps, what to do, and where it was found."""
+    page = Page(html.render(factories.report(told.red(), status=1), kept=[told.INVESTIGATED]))
+    words = " ".join(" ".join(page.text).split())
+    for line in (
+        "werkzeug 3.0.0, released 2023-09-30, broke it",
+        "✓ 2023-02-01 with werkzeug 2.3.8 passes",
+        "✗ 2023-02-01 with werkzeug 3.0.0 fails the same way",
+        "✓ today with werkzeug 2.3.8 passes",
+        "moved along with it: click 8.0 → 8.1: breaks nothing alone",
+        "not tried, between 2.3.8 and 3.0.0: 2.9.0",
+        "pin werkzeug<3.0.0",
+        "patch tests/test_shop.py:3",
+        "report venvgrid why py3.11 --good 2023-02-01 --upstream a text for its tracker",
+        "venvgrid why, in py3.11 on 2026-03-01 10:00 UTC",
+    ):
+        assert line in words
+    assert "behind it" not in words
+    stale = Page(html.render(factories.report(told.red(werkzeug="2.3.8"), status=1), kept=[told.INVESTIGATED]))
+    assert "broke it" not in " ".join(stale.text)
+
+
+def test_a_failure_that_another_hides_is_named() -> None:
+    """The second culprit of a story broke something else: a reader sees what."""
+    second = replace(told.FINDING, failure="ValueError: hidden", signature="hidden")
+    kept = replace(told.INVESTIGATED, story=replace(told.STORY, findings=(told.FINDING, second)))
+    page = Page(html.render(factories.report(told.red(), status=1), kept=[kept]))
+    assert "behind it: ValueError: hidden" in page.text
+
+
+@given(st.lists(hostile.texts, min_size=6, max_size=6))
+def test_no_text_of_a_story_becomes_markup(values: list[str]) -> None:
+    """Law: versions, places, reasons and problems of a story are text, whatever they hold."""
+    page = Page(html.render(factories.report(told.red(), status=1), kept=[told.of_others(*values)]))
+    assert page.tags <= TAGS
+    assert page.attributes <= ATTRIBUTES
+    assert any("venvgrid why, in py3.11" in part for part in page.text)

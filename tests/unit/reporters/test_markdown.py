@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import factories as make
 import hostile
+import told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -194,4 +197,39 @@ def test_no_text_of_others_becomes_an_element_or_a_command(values: list[str]) ->
     assert tags.seen <= OWN_TAGS | table | {"h3", "h4", "p", "strong", "ul", "li"}
     assert not tags.attributes
     assert [len(row) for row in rows(page)] == [3, 3, 3, 3]
+    assert re.search(r"^\s*::|##\[|##vso\[|[\x00-\x09\x0b-\x1f\x7f-\x9f]", page, re.MULTILINE) is None
+
+
+def test_a_failure_has_its_story() -> None:
+    """Who did it and since when, the proof in three lines, company and gaps, what to do: below its headline."""
+    page = markdown.render(make.report(told.red(), status=1), [told.INVESTIGATED])
+    (items,) = re.findall(r"^- \*\*werkzeug.*?(?=^- tests)", page, re.MULTILINE | re.DOTALL)
+    assert html.unescape(items).splitlines() == [
+        "- **werkzeug 3.0.0, released 2023-09-30, broke it** (venvgrid why, in py3.11 on 2026-03-01 10:00 UTC)",
+        "  - 2023-02-01 with werkzeug 2.3.8: passes",
+        "  - 2023-02-01 with werkzeug 3.0.0: fails the same way",
+        "  - today with werkzeug 2.3.8: passes",
+        "  - moved along with it: click 8.0 → 8.1: breaks nothing alone",
+        "  - not tried, between 2.3.8 and 3.0.0: 2.9.0",
+        "  - pin: `werkzeug<3.0.0`",
+        "  - patch: `tests/test_shop.py:3`",
+        "  - report: `venvgrid why py3.11 --good 2023-02-01 --upstream` (a text for its tracker)",
+    ]
+    kept = replace(told.INVESTIGATED, story=replace(told.STORY, findings=(told.FINDING, told.FINDING)))
+    assert "- behind it, `ImportError: " in markdown.render(make.report(told.red(), status=1), [kept])
+    stale = markdown.render(make.report(told.red(werkzeug="2.3.8"), status=1), [told.INVESTIGATED])
+    assert "broke it" not in stale
+
+
+@settings(deadline=None)
+@given(st.lists(hostile.texts, min_size=6, max_size=6))
+def test_no_text_of_a_story_becomes_an_element_or_a_command(values: list[str]) -> None:
+    """Versions, places, reasons and problems of a story are text, whatever they hold."""
+    page = markdown.render(make.report(told.red(), status=1), [told.of_others(*values)])
+    tags = Tags()
+    tags.feed(PARSER.render(page))
+    tags.close()
+    table = {"table", "thead", "tbody", "tr", "th", "td"}
+    assert tags.seen <= OWN_TAGS | table | {"h3", "h4", "p", "strong", "ul", "li"}
+    assert not tags.attributes
     assert re.search(r"^\s*::|##\[|##vso\[|[\x00-\x09\x0b-\x1f\x7f-\x9f]", page, re.MULTILINE) is None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from venvgrid.analysis.search.culprits import Culprit
-    from venvgrid.analysis.search.protocol import Verdict
+from venvgrid.analysis.search.culprits import Culprit
+from venvgrid.analysis.search.protocol import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +28,7 @@ class Finding:
     tests: tuple[str, ...] = ()
     longrepr: str = ""
     place: str = ""  # "file:line": the last line of the project's own code in the traceback
+    signature: str = ""  # of the failure
     uploaded: str = ""  # when the bad release was uploaded: an ISO date, "" if unknown
 
 

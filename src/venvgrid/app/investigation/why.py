@@ -145,6 +145,7 @@ class Investigation:
                 tests=target.tests,
                 longrepr=target.longrepr,
                 place=target.place,
+                signature=target.signature,
                 uploaded=uploaded,
             )
         )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
+from venvgrid.analysis import stories
 from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.neighbours import Neighbours
 from venvgrid.reporters import text
@@ -25,6 +26,7 @@ from venvgrid.reporters.documents import html_data, html_view
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from venvgrid.analysis.stories import Investigated
     from venvgrid.analysis.trend import PastRun
     from venvgrid.model import CellResult
     from venvgrid.results.report import Report
@@ -43,11 +45,15 @@ def render(
     report: Report,
     log: Callable[[CellResult], str] = lambda _cell: "",
     past: Sequence[PastRun] = (),
+    kept: Sequence[Investigated] = (),
 ) -> str:
-    """Return the report as a page. `log` reads the output of a cell; `past` are the runs before this one."""
+    """Return the report as a page.
+
+    `log` reads the output of a cell; `past` are the runs before this one; `kept` is what `venvgrid why` found.
+    """
     style, code = (ASSETS / "page.css").read_text(encoding="utf-8"), script()
     analysis, known = Analysis(report), Neighbours(report.cells)
-    view = html_view.view(analysis, past, known)
+    view = html_view.view(analysis, past, known, stories.told(report, kept))
     policy = f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(code)}'; base-uri 'none'"
     return (
         _environment()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grouping, neighbours
@@ -11,13 +11,16 @@ from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import html_shape
+from venvgrid.reporters.documents.why import sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from venvgrid.analysis.findings import Analysis, Finding
     from venvgrid.analysis.neighbours import Neighbour, Neighbours
+    from venvgrid.analysis.stories import Told
     from venvgrid.reporters.documents.html_shape import Picture, Shape
+    from venvgrid.reporters.documents.why.sections import Account
 
 MAX_OPEN = 12  # failures whose traceback is open
 MAX_FAILURES = 60
@@ -69,6 +72,7 @@ class Failure:
     log: str
     beside: Beside | None
     is_allowed: bool
+    stories: tuple[Account, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +86,13 @@ class Reason:
     picture: Picture
 
 
-def failures(analysis: Analysis, shape: Shape, known: Neighbours) -> Iterator[Failure]:
-    """Yield the failures, up to a limit."""
+def failures(
+    analysis: Analysis, shape: Shape, known: Neighbours, why: Mapping[str, tuple[Told, ...]]
+) -> Iterator[Failure]:
+    """Yield the failures, up to a limit; `why` are their stories, by signature."""
     for number, finding in enumerate(analysis.findings[:MAX_FAILURES]):
-        yield _failure(analysis, finding, number, shape, known)
+        shown = _failure(analysis, finding, number, shape, known)
+        yield replace(shown, stories=tuple(map(sections.account, why.get(finding.group.signature, ()))))
 
 
 def reasons(analysis: Analysis, shape: Shape) -> Iterator[Reason]:

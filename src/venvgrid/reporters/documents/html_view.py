@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis.findings import Analysis, Slow
     from venvgrid.analysis.grid import Grid
     from venvgrid.analysis.neighbours import Neighbours
+    from venvgrid.analysis.stories import Told
     from venvgrid.analysis.trend import PastRun
     from venvgrid.model import CellResult
     from venvgrid.reporters.documents.html_failures import Failure, Reason
@@ -92,8 +93,8 @@ class View:
     first_red: float
 
 
-def view(analysis: Analysis, past: Sequence[PastRun], known: Neighbours) -> View:
-    """Return what the page shows of a run; `past` are the runs before it."""
+def view(analysis: Analysis, past: Sequence[PastRun], known: Neighbours, why: Mapping[str, tuple[Told, ...]]) -> View:
+    """Return what the page shows of a run; `past` are the runs before it, `why` the stories of failures."""
     report, changes = analysis.report, analysis.changes
     grid = html_shape.layout(report.cells)
     shape = html_shape.shape(report.cells, grid)
@@ -118,7 +119,7 @@ def view(analysis: Analysis, past: Sequence[PastRun], known: Neighbours) -> View
             ("newly possible", "g", changes.newly_possible),
         ),
         moved=changes.moved,
-        failures=tuple(html_failures.failures(analysis, shape, known)),
+        failures=tuple(html_failures.failures(analysis, shape, known, why)),
         more_failures=max(0, len(analysis.findings) - html_failures.MAX_FAILURES),
         red=sum(cell.outcome.is_red for cell in report.cells),
         reasons=tuple(html_failures.reasons(analysis, shape)),

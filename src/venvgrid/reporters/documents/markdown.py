@@ -10,18 +10,21 @@ import re
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grid as grid_layout
-from venvgrid.analysis import grouping
+from venvgrid.analysis import grouping, stories
 from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
+from venvgrid.reporters.documents.why import sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.analysis.findings import Finding
     from venvgrid.analysis.grouping import ReasonGroup
+    from venvgrid.analysis.stories import Investigated, Told
     from venvgrid.model import CellResult
+    from venvgrid.reporters.documents.why.sections import Account
     from venvgrid.results.report import Report
 
 LIMIT = 890_000  # bytes of UTF-8, of the whole page
@@ -51,8 +54,8 @@ _TITLES = {
 _ACTIVE = re.compile(r"[&<>\"'`*_{}\[\]#+!|~@$:;^=\\]|(?<=www)\.", re.IGNORECASE)
 
 
-def render(report: Report) -> str:
-    """Return the report as GitHub-flavoured Markdown, less than 900 kB."""
+def render(report: Report, kept: Iterable[Investigated] = ()) -> str:
+    """Return the report as GitHub-flavoured Markdown, less than 900 kB; `kept` is what `venvgrid why` found."""
     page = _Page()
     project = f"{report.project} {report.project_version}".strip() or "venvgrid"
     page.add(f"### {prose(project)}\n\n")
@@ -68,7 +71,7 @@ def render(report: Report) -> str:
         page.folded(f"{text.count(cells, 'cell')} {title}", [_reason(group) for group in found], "reasons")
     analysis = Analysis(report)
     _add_changes(page, analysis)
-    _add_failures(page, analysis)
+    _add_failures(page, analysis, stories.told(report, kept))
     flaky = [
         f"- {code(test)} in {code(cell)}: passed after {code(earlier)}\n" for cell, test, earlier in analysis.flaky
     ]
@@ -204,15 +207,16 @@ def _add_changes(page: _Page, analysis: Analysis) -> None:
         page.add("\n")
 
 
-def _add_failures(page: _Page, analysis: Analysis) -> None:
+def _add_failures(page: _Page, analysis: Analysis, known: Mapping[str, tuple[Told, ...]]) -> None:
     found = analysis.findings
     if found:
         page.add(f"#### {text.count(len(found), 'failure')}\n\n")
-        page.add_all((_failure(finding, analysis.report) for finding in found), len(found), "failures", LIMIT)
+        shown = (_failure(item, analysis.report, known.get(item.group.signature, ())) for item in found)
+        page.add_all(shown, len(found), "failures", LIMIT)
         page.add("\n")
 
 
-def _failure(finding: Finding, report: Report) -> str:
+def _failure(finding: Finding, report: Report, why: Iterable[Told]) -> str:
     group = finding.group
     where = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
     tests = f"{text.named(group.tests)} in " if group.tests else f"{group.outcome.value} in "
@@ -220,6 +224,7 @@ def _failure(finding: Finding, report: Report) -> str:
     lines = [
         f"<details><summary>❌ <code>{escaped(text.line(group.headline))}</code> — {tests}{where}{may}</summary>\n",
         *(f"- {prose(line)}" for line in wording.describe(finding.explanation)),
+        *(line for told in why for line in _story(sections.account(told))),
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",
         *([f"- what to do: {prose(group.hint)}"] if group.hint else []),
@@ -231,6 +236,20 @@ def _failure(finding: Finding, report: Report) -> str:
         cut = group.longrepr[-MAX_TRACEBACK_LENGTH:]  # the end has the exception
         lines += [f"<pre>\n{escaped(cut)}\n</pre>", ""]
     return "\n".join([*lines, "</details>\n\n"])
+
+
+def _story(told: Account) -> Iterator[str]:
+    """Yield what an investigation found as a list: who did it, the proof, what to know, what to do."""
+    yield from (f"- {prose(line)} ({prose(told.source)})" for line in told.rule[:1])
+    yield from (f"- {prose(line)}" for line in told.rule[1:])
+    for number, section in enumerate(told.sections):
+        behind = f"behind it, {code(section.failure)}: " if number else ""
+        yield f"- {behind}**{prose(section.headline)}** ({prose(told.source)})"
+        yield from (f"  - {prose(row.world)}: {prose(row.word)}" for row in section.proof)
+        yield from (f"  - {prose(note)}" for note in section.notes)
+        for step in section.steps:
+            yield f"  - {step.verb}: {code(step.what)}{f' ({prose(step.remark)})' if step.remark else ''}"
+    yield from (f"- {prose(line)} ({prose(told.source)})" for line in told.rest)
 
 
 def _notes(report: Report) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""What an investigation found: on one screen, in a report, as JSON, and for the tracker of the project to blame."""
