@@ -17,7 +17,8 @@ import rig
 from conftest import DEMO
 from rig import HERE, has
 
-from venvgrid.results.capsules import capsule, plain
+from venvgrid.app.capsules import plain
+from venvgrid.results.capsules import capsule
 from venvgrid.results.capsules.capsule import MAX_BYTES
 from venvgrid.storage import digests
 

@@ -1,4 +1,4 @@
-"""Investigations that are kept below `.venvgrid`, and the failures of a report that they explain.
+"""Investigations, and the failures of a report that they explain. Pure.
 
 A story explains a failure of a report while its cell has that failure, and still has the release to blame. So a story
 is never shown of a cell that is green again, fails in another way, or fails without that release.
@@ -6,29 +6,21 @@ is never shown of a cell that is green again, fails in another way, or fails wit
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from venvgrid.analysis.search.story import Story
-from venvgrid.model import serialization
 from venvgrid.model.names import normalise
-from venvgrid.storage import digests, json_cache, own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from venvgrid.analysis.search.culprits import Culprit
     from venvgrid.model import CellResult
     from venvgrid.results.report import Report
 
-FORMAT = "venvgrid-story-1"
-FOLDER = "investigations"
-ENDING = ".story.json"
-MAX_KEPT = 200  # stories
 MAX_TOLD = 3  # of one failure, each of another cell
 
 
@@ -52,33 +44,6 @@ class Told:
     investigated: Investigated
     numbers: tuple[int, ...] = ()
     is_asked: bool = False
-
-
-def save(root: Path, investigated: Investigated) -> None:
-    """Keep a story below `root`, that is `.venvgrid`, in place of an earlier one of the same failure of the cell.
-
-    Raises:
-        LinkError: the folder is a link.
-    """
-    if not investigated.signature:
-        return
-    folder = own_folders.check(root, FOLDER)
-    name = f"{digests.of_json([investigated.story.cell, investigated.signature], 16)}{ENDING}"
-    json_cache.save(folder / name, {"investigated": serialization.to_plain(investigated)}, format=FORMAT)
-    with suppress(OSError):
-        files = sorted(folder.glob(f"*{ENDING}"), key=lambda file: file.stat().st_mtime, reverse=True)
-        for file in files[MAX_KEPT:]:
-            own_folders.delete(folder, file.name)
-
-
-def read(root: Path) -> tuple[Investigated, ...]:
-    """Return the stories below `root`, the newest first. What cannot be read is left out."""
-    found = []
-    for file in sorted((root / FOLDER).glob(f"*{ENDING}")):
-        with suppress(ValueError, KeyError, TypeError, AttributeError):
-            plain = json_cache.read(file, format=FORMAT)["investigated"]
-            found.append(serialization.from_plain(Investigated, plain))
-    return tuple(sorted(found, key=lambda item: item.when, reverse=True))
 
 
 def told(report: Report, stories: Iterable[Investigated]) -> Mapping[str, tuple[Told, ...]]:

@@ -71,7 +71,9 @@ def _dispatch(argv: list[str], terminal: Terminal) -> int:
     if rest is not None and parsed.command not in {"run", "exec"}:
         raise UsageError(f"{parsed.command} starts no tests, and takes no arguments after --; `venvgrid run` does")
     parsed.rest = rest or ()
-    package = "tools" if parsed.command in parsers.TOOLS else "commands"
+    package = "commands"
+    for name, themed in (("tools", parsers.TOOLS), ("causes", parsers.CAUSES)):
+        package = name if parsed.command in themed else package
     module = importlib.import_module(f"venvgrid.cli.{package}.{parsed.command}")
     status: int = module.main(parsed, terminal)
     return status

@@ -89,9 +89,9 @@ def document(format_: str, finished: Report, folder: RunFolder, inside: str) -> 
 
 def _stories(root: Path) -> Sequence[Investigated]:
     """Return what `venvgrid why` found."""
-    from venvgrid.analysis import stories  # noqa: PLC0415  (few formats show them)
+    from venvgrid.app.investigation import kept_stories  # noqa: PLC0415  (few formats show them)
 
-    return stories.read(root)
+    return kept_stories.read(root)
 
 
 def _address(project: Path, file: str, line: int) -> str:

@@ -43,6 +43,7 @@ CI_VENDORS = {
 }
 SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "why", "bisect", "bounds")
 SHELLS = ("bash", "zsh", "fish", "powershell")
+CAUSES = frozenset({"why", "bisect", "bounds"})  # the modules in cli/causes
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
 
 

@@ -48,7 +48,7 @@ def test_dependencies_are_those_of_the_interpreter_and_its_extras() -> None:
             "direct @ https://example.org/direct.zip",
         ),
     )
-    found = declared.dependencies(metadata, ("plot",), {"python_version": "3.12"})
+    found = declared.dependencies(metadata.name, metadata.requires, ("plot",), {"python_version": "3.12"})
     assert [item.name for item in found] == ["a-b", "pinned", "direct"]
     first, pinned, direct = found
     assert (first.specifier, first.has_floor, first.fixed) == (SpecifierSet(">=1,<9,>=2"), True, "")
@@ -58,14 +58,14 @@ def test_dependencies_are_those_of_the_interpreter_and_its_extras() -> None:
     )
     assert pinned.fixed == "it is pinned (==1.2)"
     assert direct.fixed == "it comes from an address"
-    old = declared.dependencies(metadata, (), {"python_version": "3.9"})
+    old = declared.dependencies(metadata.name, metadata.requires, (), {"python_version": "3.9"})
     assert [item.name for item in old] == ["a-b", "tomli", "pinned", "direct"]
 
 
 def test_relaxed_metadata_keep_markers_and_extras() -> None:
     """A search resolves with the project's own requirements, apart from the lower bounds."""
     metadata = Metadata(name="demo", version="1", requires=('a[x]>=1,<3 ; extra == "plot"', "b", "c==1.0"))
-    assert declared.relaxed(metadata).requires == ('a[x]<3; extra == "plot"', "b", "c==1.0")
+    assert declared.relaxed(metadata.requires) == ('a[x]<3; extra == "plot"', "b", "c==1.0")
 
 
 def seen(version: str, verdict: Verdict, runs: int = 1) -> Seen:

@@ -93,7 +93,7 @@ def search(
     python = OnePython(
         cell=Cell(id="py3.12", axes={"python": "3.12"}),
         interpreter=PYTHON,
-        dependencies=declared.dependencies(metadata, (), {}),
+        dependencies=declared.dependencies(metadata.name, metadata.requires, (), {}),
     )
     searcher = Searcher(
         context=cast("Any", context),

@@ -12,7 +12,7 @@ import pytest
 from venvgrid.analysis.search.bisection import Problem
 from venvgrid.analysis.search.protocol import Verdict
 from venvgrid.app.investigation.bisect import Bisection, Found, Step
-from venvgrid.cli.commands.bisect import document, lines
+from venvgrid.cli.causes.bisect import document, lines
 
 FOUND = Bisection(
     kind="releases",

@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.app.capsules import given as given_to_cells
+from venvgrid.app.capsules import plain
 from venvgrid.config import loading
 from venvgrid.model import Attestation, Distribution, Failure, Outcome, UsageError
 from venvgrid.results import records
-from venvgrid.results.capsules import archives, capsule, comparison, plain
+from venvgrid.results.capsules import archives, capsule, comparison
 from venvgrid.results.capsules.capsule import MAX_BYTES, Capsule, FailedTest, Locked, Order, Python, Sources
 from venvgrid.results.capsules.comparison import Here, Verdict
 from venvgrid.storage import digests

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from venvgrid.model.names import normalise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from venvgrid.project.metadata import Metadata
 
 LOWER = {">=", ">", "~="}  # operators of a lower bound; "==2.*" is both bounds
 
@@ -59,22 +58,24 @@ class Dependency:
         return without_lower(self.specifier).contains(version) or self.allows(version)
 
 
-def dependencies(metadata: Metadata, extras: Iterable[str], markers: Mapping[str, str]) -> tuple[Dependency, ...]:
+def dependencies(
+    name: str, requires: Iterable[str], extras: Iterable[str], markers: Mapping[str, str]
+) -> tuple[Dependency, ...]:
     """Return the dependencies of a project for an interpreter, in the order in which they are declared."""
     chosen = ("", *extras)
     lines: dict[str, list[str]] = {}
-    for line in metadata.requires:
+    for line in requires:
         found = Requirement(line)
-        if normalise(found.name) == normalise(metadata.name):  # `all = ["project[a,b]"]`
+        if normalise(found.name) == normalise(name):  # `all = ["project[a,b]"]`
             continue
         if found.marker is None or any(found.marker.evaluate({**markers, "extra": extra}) for extra in chosen):
             lines.setdefault(normalise(found.name), []).append(line)
     return tuple(Dependency(name=name, lines=tuple(some)) for name, some in lines.items())
 
 
-def relaxed(metadata: Metadata) -> Metadata:
-    """Return the metadata without lower bounds of dependencies."""
-    return replace(metadata, requires=tuple(map(_relaxed, metadata.requires)))
+def relaxed(requires: Iterable[str]) -> tuple[str, ...]:
+    """Return requirements without lower bounds."""
+    return tuple(map(_relaxed, requires))
 
 
 def _relaxed(line: str) -> str:

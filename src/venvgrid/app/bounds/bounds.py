@@ -69,7 +69,9 @@ def find_bounds(context: RunContext, *, check: bool = False) -> Bounds:
         context=context,
         target=Target(),
         cells={cell.id: cell for item in project.pythons for cell in _cells(item.cell)},
-        metadata_for=lambda cell, found: found if cell.id.endswith(LOWEST) else declared.relaxed(found),
+        metadata_for=lambda cell, found: (
+            found if cell.id.endswith(LOWEST) else replace(found, requires=declared.relaxed(found.requires))
+        ),
     )
     searcher = Searcher(context=context, prober=prober, times=Timeline(context=context), check=check)
     found = answer(together([searcher.search(item) for item in project.pythons]), searcher.ask)
@@ -138,7 +140,7 @@ def _project(context: RunContext, cells: Sequence[Cell]) -> Project:
 def _one(context: RunContext, cell: Cell, interpreter: Interpreter, metadata: Metadata) -> OnePython:
     axes = {axis.name: cell.axes.get(axis.name, Resolution.HIGHEST.value) for axis in context.config.axes}
     mine = cell_id([axis for axis in context.config.axes if axis.name != "resolution"], axes, context.config.grid)
-    wanted = declared.dependencies(metadata, _extras(context, cell), interpreter.markers)
+    wanted = declared.dependencies(metadata.name, metadata.requires, _extras(context, cell), interpreter.markers)
     return OnePython(cell=Cell(id=mine, axes=axes), interpreter=interpreter, dependencies=wanted)
 
 

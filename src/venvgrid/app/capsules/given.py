@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.app.capsules import plain
 from venvgrid.processes import redaction, variables
-from venvgrid.results.capsules import plain
 from venvgrid.results.capsules.capsule import PERSONAL
 
 if TYPE_CHECKING:

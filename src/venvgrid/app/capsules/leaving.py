@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.app.capsules import facts, given, repository_state, wheels
+from venvgrid.app.capsules import facts, given, plain, repository_state, wheels
 from venvgrid.config import placeholders
 from venvgrid.model import Cell, InfrastructureError
 from venvgrid.model.version import __version__
 from venvgrid.outcomes import signatures
-from venvgrid.results.capsules import capsule, plain
+from venvgrid.results.capsules import capsule
 from venvgrid.results.capsules.capsule import Capsule, FailedTest, Locked, Order, Python
 from venvgrid.results.report import BAD
 from venvgrid.running.cell_command import fill

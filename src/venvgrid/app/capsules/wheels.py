@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.app.capsules import plain
 from venvgrid.model import InstallMode
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import index_settings
-from venvgrid.results.capsules import archives, capsule, plain
+from venvgrid.results.capsules import archives, capsule
 
 if TYPE_CHECKING:
     from venvgrid.app.context import RunContext

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app.capsules import facts, given
+from venvgrid.app.capsules import facts, given, plain
 from venvgrid.app.capsules.repository_state import digest_of_files
 from venvgrid.app.context import RunContext
 from venvgrid.app.options import RunOptions
@@ -28,7 +28,7 @@ from venvgrid.model import FrozenPolicy, InfrastructureError, LockError, UsageEr
 from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.resolving.requirements import requirements_of
-from venvgrid.results.capsules import comparison, plain
+from venvgrid.results.capsules import comparison
 from venvgrid.results.capsules.capsule import Python
 from venvgrid.results.capsules.comparison import Difference, Here, Verdict
 from venvgrid.running.cell_command import fill

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.app.capsules import plain
 from venvgrid.app.reproduction import download
 from venvgrid.app.reproduction.checkout import Checkouts
 from venvgrid.app.reproduction.reproduce import Wheels, reproduce
@@ -13,7 +14,7 @@ from venvgrid.cli import options
 from venvgrid.model import ExitStatus, InfrastructureError, UsageError
 from venvgrid.processes import runner
 from venvgrid.reporters import text
-from venvgrid.results.capsules import archives, comparison, plain
+from venvgrid.results.capsules import archives, comparison
 from venvgrid.results.capsules.comparison import Verdict
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
-from venvgrid.migration.readers import commands, env_names, folders, requirements
+from venvgrid.migration.readers import commands, env_names, requirements
 from venvgrid.migration.readers.workflow_steps import MACHINE, PYTHON, Job, commands_of, filled
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
@@ -139,7 +139,7 @@ def _variants_of(
     """
     placed, env = commands_of(job, values)
     steps = commands.sort([item.argv for item in placed], job.folder, job.notes, job.where)
-    folder = folders.of_tests(placed, job.folder, job.notes, job.where)
+    folder = commands.folder_of_tests(placed, job.folder, job.notes, job.where)
     for shown in (" ".join(early)[:80] for early in (steps.before[-1] if steps.before else ())):
         if re.search(r"install|setup|bootstrap|depend|\.sh\b", shown):
             job.notes.lose(f"{job.where}: `{shown}` (it may install: write what it installs into install.requires)")

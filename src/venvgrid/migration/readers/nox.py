@@ -20,8 +20,8 @@ from venvgrid.config import config_file
 from venvgrid.migration.declared import allowed_minors
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.model import Notes, ParsedSource, Variant
-from venvgrid.migration.readers import commands, env_names, folders, requirements
-from venvgrid.migration.readers.folders import Placed
+from venvgrid.migration.readers import commands, env_names, requirements
+from venvgrid.migration.readers.commands import Placed
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
 from venvgrid.migration.readers.substitution import words
 from venvgrid.model import ConfigError, UsageError, python_releases
@@ -168,7 +168,7 @@ class _Reader:
         record = tracer.record
         placed = [Placed(words(item.argv), item.folder) for item in record.placed]
         steps = commands.sort([item.argv for item in placed], self.folder, notes, where)
-        folder = folders.of_tests(placed, self.folder, notes, where)
+        folder = commands.folder_of_tests(placed, self.folder, notes, where)
         if not steps.tests and notes.lost and "pytest" in str(placed):
             yield Variant(name=where, python=minor, command=("pytest",), missing=tuple(notes.lost), grid=where)
         if not steps.tests or commands.kind(steps.tests[0]) in commands.NOT_TESTS:

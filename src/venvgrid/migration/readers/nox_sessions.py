@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
-from venvgrid.migration.readers.folders import Placed, enter, installs_files
+from venvgrid.migration.readers.commands import Placed, enter, installs_files
 from venvgrid.migration.readers.substitution import UNAVAILABLE
 
 if TYPE_CHECKING:

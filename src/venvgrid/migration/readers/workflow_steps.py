@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import Notes, subtable
 from venvgrid.migration.readers import commands
-from venvgrid.migration.readers.folders import Placed, enter
+from venvgrid.migration.readers.commands import Placed, enter
 from venvgrid.migration.readers.substitution import UNAVAILABLE, escape
 
 if TYPE_CHECKING:

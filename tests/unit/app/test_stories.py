@@ -10,6 +10,7 @@ import pytest
 from told import CULPRIT, FINDING, INVESTIGATED, STORY, red
 
 from venvgrid.analysis import stories
+from venvgrid.app.investigation import kept_stories
 from venvgrid.model import Outcome
 from venvgrid.storage.own_folders import LinkError
 
@@ -37,8 +38,8 @@ def test_a_story_is_read_as_it_was_written(tmp_path: Path) -> None:
         BOTH,
         story=replace(BOTH.story, rule=("a", "b"), confidence=0.9, is_certain=True, problem="?", untested={"six": "1"}),
     )
-    stories.save(tmp_path, whole)
-    assert stories.read(tmp_path) == (whole,)
+    kept_stories.save(tmp_path, whole)
+    assert kept_stories.read(tmp_path) == (whole,)
 
 
 def test_the_newest_story_of_a_failure_replaces_the_older(tmp_path: Path) -> None:
@@ -46,40 +47,40 @@ def test_the_newest_story_of_a_failure_replaces_the_older(tmp_path: Path) -> Non
     newer = replace(INVESTIGATED, when="2026-03-02T10:00:00+00:00")
     other = replace(INVESTIGATED, signature=SECOND)
     for item in (INVESTIGATED, other, newer):
-        stories.save(tmp_path, item)
-    assert stories.read(tmp_path) == (newer, other)
+        kept_stories.save(tmp_path, item)
+    assert kept_stories.read(tmp_path) == (newer, other)
 
 
 def test_few_stories_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder does not grow without end."""
     monkeypatch.setattr(stories, "MAX_KEPT", 3)
     for number in range(5):
-        stories.save(tmp_path, replace(INVESTIGATED, signature=str(number)))
-    assert len(stories.read(tmp_path)) == 3
+        kept_stories.save(tmp_path, replace(INVESTIGATED, signature=str(number)))
+    assert len(kept_stories.read(tmp_path)) == 3
 
 
 def test_damaged_files_are_left_out(tmp_path: Path) -> None:
     """A file that somebody changed, or that another version wrote, is no story; no folder, no stories."""
-    assert stories.read(tmp_path) == ()
-    stories.save(tmp_path, INVESTIGATED)
-    (file,) = (tmp_path / stories.FOLDER).iterdir()
+    assert kept_stories.read(tmp_path) == ()
+    kept_stories.save(tmp_path, INVESTIGATED)
+    (file,) = (tmp_path / kept_stories.FOLDER).iterdir()
     file.write_text(file.read_text(encoding="utf-8").replace("werkzeug", "numpy"), encoding="utf-8")
-    assert stories.read(tmp_path) == ()
+    assert kept_stories.read(tmp_path) == ()
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     """A link in place of the folder may lead to files of the user."""
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / stories.FOLDER).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / kept_stories.FOLDER).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LinkError):
-        stories.save(tmp_path, INVESTIGATED)
+        kept_stories.save(tmp_path, INVESTIGATED)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_story_without_a_failure_is_not_kept(tmp_path: Path) -> None:
     """Where no failure of a run was meant and none was found, no report could show it."""
-    stories.save(tmp_path, replace(INVESTIGATED, signature=""))
-    assert stories.read(tmp_path) == ()
+    kept_stories.save(tmp_path, replace(INVESTIGATED, signature=""))
+    assert kept_stories.read(tmp_path) == ()
 
 
 @pytest.mark.parametrize(
