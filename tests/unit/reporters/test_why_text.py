@@ -12,6 +12,7 @@ import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 from told import CULPRIT, FINDING, STORY
 
+from venvgrid.analysis.search.culprits import RED
 from venvgrid.analysis.search.protocol import Observation, Verdict
 from venvgrid.analysis.search.story import Ending
 from venvgrid.reporters.documents.why import as_json, screen, tracker
@@ -57,6 +58,14 @@ def test_the_text_for_a_tracker_reproduces_in_three_lines() -> None:
         "cell/bin/python -m pytest tests/test_shop.py::test_client",
     ]
     assert "It passes with werkzeug 2.3.8 and fails with werkzeug 3.0.0" in told
+
+
+def test_a_proof_that_keeps_to_the_red_world_has_no_line_twice() -> None:
+    """Where only the red world without the culprit could be tried, it is told once, by the name of that world."""
+    found = replace(FINDING, culprit=replace(CULPRIT, base=RED))
+    shown = screen.render(replace(STORY, findings=(found,)))
+    assert shown.count("today with werkzeug 2.3.8  passes") == 1
+    assert "today with werkzeug 3.0.0  fails the same way" in shown
 
 
 def test_each_culprit_has_a_text_for_its_own_tracker() -> None:
