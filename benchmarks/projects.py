@@ -115,15 +115,15 @@ PROJECTS = (
         arguments=("-q", "--pyargs", "trio"),
         moved_away=("src",),
     ),
-    Project(  # tests of the engine and of asyncio: the whole takes half an hour a cell
+    Project(  # a part of the tests: the whole takes half an hour a cell. Its conftest loads a plugin of the checkout
         name="sqlalchemy",
         sdist="sqlalchemy==2.0.36",
-        matrix='[axes]\npython = ["3.10", "3.13"]\ngreenlet = ["absent", "1.1", "3.1"]\n'
-        '[install]\nrequires = ["pytest<8.2"]\n'
-        '[test]\ncommand = ["pytest", "test/base", "test/engine", "test/ext/asyncio"]\n',
-        pip=(".", "pytest<8.2"),
-        arguments=("-q", "test/base", "test/engine", "test/ext/asyncio"),
-        moved_away=("lib",),
+        matrix='project.install = "editable"\naxes.python = ["3.10"]\naxes.greenlet = ["absent", "1.1", "3.1"]\n'
+        'install.requires = ["pytest<8.2"]\n'
+        'test.command = ["pytest", "-p", "no:cacheprovider", "{project}/test/base", "{project}/test/ext/asyncio"]\n'
+        'test.working-directory = "{tmp}"\n',  # where it makes its databases: cells run at the same time
+        pip=("-e", ".", "pytest<8.2"),
+        arguments=("-q", "test/base", "test/ext/asyncio"),
     ),
     Project(
         name="pydantic",

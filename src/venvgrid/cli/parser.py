@@ -195,7 +195,7 @@ def _add_shards(commands: Commands[Parser]) -> None:
     parser = command(commands, "gate", summary, help_texts.GATE_EXAMPLES)
     parser.add_argument("plan", metavar="PLAN", help="the file of `venvgrid plan -o`")
     parser.add_argument("records", nargs="*", metavar="RECORD", help="files, folders, or archives of them")
-    parser.add_argument("--commit", metavar="SHA", type=commit, default="", help="red if the plan is of another commit")
+    parser.add_argument("--commit", metavar="SHA", type=commit, help="red if the plan is of another commit")
 
 
 def _add_ci(commands: Commands[Parser]) -> None:

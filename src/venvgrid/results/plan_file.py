@@ -124,7 +124,7 @@ def read(path: Path) -> PlanFile:
     try:
         content = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"the plan {path} cannot be read: {error.strerror or error}") from error
+        raise UsageError(f"the plan {path} cannot be read: {error.strerror or error}; {_WRITE}") from error
     except UnicodeDecodeError:
         content = ""
     if not content.lstrip().startswith("{"):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 FORMAT = "venvgrid-record-1"
 HEADER, PLAN, RESULTS, EVENTS = "record.json", "plan.json", "results.json", "events.jsonl"
 SEALED = (PLAN, RESULTS, EVENTS)
+ARCHIVES = frozenset({".zip", ".record"})
+NO_RECORD = "it is no record; give the files of `venvgrid run --record`, or their folder"
 MAX_DEPTH = 3  # archives within archives: an artifact of artifacts
 
 
@@ -165,7 +167,7 @@ def _in_folder(folder: Path, known: Known) -> Iterator[Record | Unusable]:
             yield from _in_folder(path, known)
         elif path.suffix != capsule.SUFFIX and zipfile.is_zipfile(path):
             yield from _in_archive(path, (), known)
-        elif path.suffix in {".zip", ".record"}:
+        elif path.suffix in ARCHIVES:
             yield Unusable(str(path), "it is no whole archive")
 
 
@@ -186,7 +188,8 @@ def _in_archive(path: Path, inside: tuple[str, ...], known: Known) -> Iterator[R
                 for folder in folders
             ]
     except archives.DAMAGED as error:
-        yield Unusable(place, f"it is no whole archive: {error}")
+        is_other = not inside and path.suffix not in ARCHIVES and not zipfile.is_zipfile(path)
+        yield Unusable(place, NO_RECORD if is_other else f"it is no whole archive: {error}")
         return
     yield from found
     inner = [name for name in names if name.endswith((".zip", ".record"))]

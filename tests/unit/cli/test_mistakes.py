@@ -151,3 +151,23 @@ def test_later_pythons_word_it_otherwise() -> None:
     message = "argument --format: invalid choice: 'htm', maybe you meant 'html'? (choose from table, html)"
     told = mistakes.explain(message, ["report", "--format", "htm"], {"report": ("--format",)})
     assert told == "report: --format cannot be 'htm'; did you mean 'html'? (allowed: table, html)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("venvgrid gate nosuch.json", "write one with: venvgrid plan -o plan.json"),
+        ("venvgrid gate matrix.toml", "matrix.toml is no plan; write one with: venvgrid plan -o plan.json"),
+        ("venvgrid run --plan nosuch.json", "write one with: venvgrid plan -o plan.json"),
+        ("venvgrid merge matrix.toml -o out", "give the files of `venvgrid run --record`, or their folder"),
+        ("venvgrid report matrix.toml", "If it is a record, type: venvgrid merge matrix.toml -o merged"),
+        (
+            "venvgrid reproduce nosuch.capsule",
+            "nosuch.capsule does not exist; a run leaves capsules in .venvgrid/runs/",
+        ),
+        ("venvgrid reproduce matrix.toml", "give CELL.capsule of a red cell, or a record that has one"),
+    ],
+)
+def test_a_file_of_another_kind_or_none(typed: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Commands that read files of other commands say which one makes what they need."""
+    assert said in told(typed, monkeypatch, tmp_path)

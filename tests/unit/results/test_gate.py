@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from recorded import CELLS, COMMIT, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
 
-from venvgrid.cli import parser_parts
+from venvgrid.cli import parser, parser_parts
 from venvgrid.model import Cell, Outcome, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file, records
@@ -310,6 +310,25 @@ def test_a_plan_of_another_commit_is_red(whole: Path) -> None:
     assert (said.is_green, said.problems) == (False, (told,))
     without = merge(plan(commit=""), [])
     assert judge(without, COMMIT).problems[0].startswith("the plan is of no commit, not of ")
+
+
+def test_the_commit_is_an_option() -> None:
+    """Without it any commit will do; with it, the hash is that of git."""
+    parse = parser.build().parse_args
+    assert parse(["gate", "plan.json"]).commit is None
+    assert parse(["gate", "plan.json", "--commit", "C0FFEE1"]).commit == "c0ffee1"
+
+
+def test_what_is_no_record_is_told_with_what_to_give(whole: Path, tmp_path: Path) -> None:
+    """A plan or a report in place of a record; an archive that was cut is still one."""
+    for name, told in {
+        "plan.json": "it is no record; give the",
+        "a.zip": "it is no whole",
+        "b.record": "it is no whole",
+    }.items():
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+        said = judged(plan(), whole, tmp_path / name)
+        assert [line.partition(": ")[2][: len(told)] for line in said.problems] == [told]
 
 
 @pytest.mark.parametrize("wrong", ["", "HEAD", "c0ffee", "main"])

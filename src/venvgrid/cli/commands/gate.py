@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print what the gate says and return 0 only if it is green."""
     plan = plan_file.read(Path(arguments.plan))
-    said = judge(merge(plan, records.find(map(Path, arguments.records))), arguments.commit)
+    said = judge(merge(plan, records.find(map(Path, arguments.records))), arguments.commit or "")
     for line in said.notes:
         terminal.data(f"note: {line}")
     for line in said.problems:

@@ -60,6 +60,8 @@ def _find(root: Path, run: str | None) -> tuple[Report, RunFolder]:
     folder = run_folders.find(root, run)
     if folder is None and run in FORMATS:
         raise UsageError(f"no run has an id that begins with {run!r}. Type: venvgrid report --format {run}")
+    if folder is None and Path(run).exists():
+        raise UsageError(f"{run} is no folder of a run. If it is a record, type: venvgrid merge {run} -o merged")
     if folder is None:
         there = ", ".join(item.id for item in reversed(run_folders.runs(root)[-3:]))
         runs = f"the newest are {there}" if there else "there is none; type: venvgrid run"

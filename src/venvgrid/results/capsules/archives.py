@@ -43,7 +43,7 @@ def find(path: Path) -> list[Found]:
         UsageError: there is none, one is damaged, or a size is over its limit.
     """
     if not path.exists():
-        raise UsageError(f"{path} does not exist")
+        raise UsageError(f"{path} does not exist; a run leaves capsules in .venvgrid/runs/RUN/{capsule.FOLDER}")
     if path.is_dir():
         found = [item for file in sorted(path.rglob(f"*{SUFFIX}")) if file.is_file() for item in _in_file(file)]
     else:

@@ -34,6 +34,7 @@ PERSONAL = re.compile(
     re.IGNORECASE,
 )
 
+_GIVE = "give CELL.capsule of a red cell, or a record that has one"
 _FAMILY = re.compile(r"venvgrid-capsule-(\d+)")
 _CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}[\w.+]{0,40}")
@@ -177,10 +178,10 @@ def parse(content: bytes, name: str) -> Capsule:
     try:
         data = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name} is no capsule, or only a part of one: it is not whole JSON") from error
+        raise UsageError(f"{name} is no capsule, or only a part of one: it is not whole JSON; {_GIVE}") from error
     found = _FAMILY.fullmatch(str(data.get("format"))) if isinstance(data, dict) else None
     if found is None:
-        raise UsageError(f"{name} is no capsule of venvgrid")
+        raise UsageError(f"{name} is no capsule of venvgrid; {_GIVE}")
     if data["format"] != FORMAT:
         raise UsageError(f"{name} was made by a newer venvgrid ({data['format']}); update venvgrid to read it")
     try:
