@@ -53,7 +53,7 @@ def test_the_newest_story_of_a_failure_replaces_the_older(tmp_path: Path) -> Non
 
 def test_few_stories_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder does not grow without end."""
-    monkeypatch.setattr(stories, "MAX_KEPT", 3)
+    monkeypatch.setattr(kept_stories, "MAX_KEPT", 3)
     for number in range(5):
         kept_stories.save(tmp_path, replace(INVESTIGATED, signature=str(number)))
     assert len(kept_stories.read(tmp_path)) == 3

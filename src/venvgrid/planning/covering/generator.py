@@ -61,7 +61,8 @@ def array(
     # Every tuple is covered: sets that are no larger need no row of their own.
     large = must if limit is not None else [values for values in must if values.bit_count() > strength]
     if strength == 2 and not large and limit is None and set(space.sizes) == {2} and not space.clauses:  # noqa: PLR2004
-        return tuple(binary(len(space.sizes)))
+        known = [space.mask_of(row) for row in binary(len(space.sizes))]
+        return tuple(space.row(row) for row in _in_order(known, must))
     targets = tuples.uncovered(space, strength)
     companions, feasible = targets.companions, dict(targets.uncovered)
     most = reduction.needed(companions, feasible) if limit is None else limit

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from venvgrid.planning.covering import generator, tuples
@@ -118,6 +118,7 @@ def test_the_proof_finds_what_is_missing(model: Model, rng: random.Random) -> No
 
 @settings(deadline=None)
 @given(models(), st.integers(0, 100))
+@example(((2, 2), ()), 1)  # the smallest array of binary factors is known
 def test_rows_that_must_be_there_are_there(model: Model, number: int) -> None:
     """Law: they come first, and what they cover is not covered again for its own sake."""
     possible = allowed(model)
