@@ -50,7 +50,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class ProbeRequest:
     """A request to run the failing tests `runs` times in a world. AGAIN and CONFIRM are about worlds that ran."""
 
     candidate: Candidate

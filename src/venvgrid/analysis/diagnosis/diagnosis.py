@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis.diagnosis import choice, told
 from venvgrid.analysis.diagnosis.belief import believe, hiding
-from venvgrid.analysis.diagnosis.candidates import Candidate, Probe, Purpose
+from venvgrid.analysis.diagnosis.candidates import Candidate, ProbeRequest, Purpose
 from venvgrid.analysis.diagnosis.ground import MOST_WORLDS, Ground, spread, thinned
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def diagnose(
     ends: Sequence[str] = (),
     through: Sequence[str] = (),
     refuting: int = REFUTING,
-) -> Search[Probe, Diagnosis]:
+) -> Search[ProbeRequest, Diagnosis]:
     """Search for the rule behind a failure.
 
     `seen` are the outcomes so far by name: cells with the failure, and cells in which its tests passed. `ends` are
@@ -105,7 +105,7 @@ class _Search:
         """The probes that the budget still allows."""
         return self.budget - self.probes - self.repeats
 
-    def run(self, ends: Sequence[str]) -> Search[Probe, Diagnosis]:
+    def run(self, ends: Sequence[str]) -> Search[ProbeRequest, Diagnosis]:
         """Probe until certain, or until nothing is left to try."""
         if not self.belief.bad or not self.belief.seen & ~self.belief.bad:
             return self.diagnosis()
@@ -117,7 +117,7 @@ class _Search:
             yield from self.ask(batch)
         return self.diagnosis()
 
-    def ask(self, batch: Sequence[Probe]) -> Generator[Sequence[Probe], Sequence[Observation], None]:
+    def ask(self, batch: Sequence[ProbeRequest]) -> Generator[Sequence[ProbeRequest], Sequence[Observation], None]:
         """Run probes, as many at once as allowed, and learn from them."""
         batch = batch[: self.left]
         for start in range(0, len(batch), self.at_once):
@@ -131,7 +131,7 @@ class _Search:
         if batch:
             self.learn(batch)
 
-    def learn(self, batch: Sequence[Probe]) -> None:
+    def learn(self, batch: Sequence[ProbeRequest]) -> None:
         """Update what is believed, and count how often the same rule stood a probe that could refute it."""
         self.belief = believe(self.ground, self.through)
         self.hide()
@@ -151,7 +151,7 @@ class _Search:
             worlds = choice.numbers(self.ground.open)
             self.hidden = dict(zip(worlds, choice.chances(hiding(self.ground), worlds), strict=True))
 
-    def first(self, ends: Sequence[str]) -> list[Probe]:
+    def first(self, ends: Sequence[str]) -> list[ProbeRequest]:
         """Return the repeats that come before any rule: the ends, and a failure that was seen once."""
         names = dict.fromkeys(ends)
         if self.belief.bad.bit_count() == 1:
@@ -163,9 +163,9 @@ class _Search:
             if tally and tally.runs < TWICE
         ]
 
-    def again(self, number: int, purpose: Purpose, runs: int) -> Probe:
+    def again(self, number: int, purpose: Purpose, runs: int) -> ProbeRequest:
         """Return the repeat of a world."""
-        return Probe(candidate=self.ground.worlds[number], purpose=purpose, runs=runs)
+        return ProbeRequest(candidate=self.ground.worlds[number], purpose=purpose, runs=runs)
 
     def is_flaky(self) -> bool:
         """Whether the failure came and went, and chance explains that better than all rules."""
@@ -178,7 +178,7 @@ class _Search:
         runs = {number: self.ground.tallies[number].runs for number in choice.numbers(self.belief.bad)}
         return sorted((number for number, count in runs.items() if count < THRICE), key=runs.__getitem__)
 
-    def next(self) -> list[Probe]:
+    def next(self) -> list[ProbeRequest]:
         """Return the probes to run next, none if there is nothing left to learn."""
         best = self.belief.best
         if best is None:
@@ -196,11 +196,11 @@ class _Search:
         again = [self.again(number, Purpose.AGAIN, 1) for number in odd[: self.at_once]]
         return again + self.falsifying(self.at_once - len(again)) or self.confirming()
 
-    def falsifying(self, most: int) -> list[Probe]:
+    def falsifying(self, most: int) -> list[ProbeRequest]:
         """Return probes that could refute the rule, as many as it still has to stand."""
         most = min(most, self.refuting - self.unrefuted)
         chosen = choice.refuting(self.belief, self.ground.open, most, self.likely, self.unrefuted)
-        return [Probe(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
+        return [ProbeRequest(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
 
     def doubted(self) -> list[int]:
         """Return the worlds that ran once and on which the rule rests: without them, others would be as likely."""
@@ -210,7 +210,7 @@ class _Search:
         found = [number for doubt, number in sorted(doubts, reverse=True) if doubt > LEAST_DOUBT]
         return found[: min(left, self.at_once)]
 
-    def splitting(self) -> list[Probe]:
+    def splitting(self) -> list[ProbeRequest]:
         """Return the probes that tell most together."""
         worlds = choice.numbers(self.ground.open)
         once = [number for number, tally in self.ground.tallies.items() if tally.runs < THRICE]
@@ -218,7 +218,7 @@ class _Search:
         return [
             self.again(number, Purpose.AGAIN, 1)
             if number in self.ground.tallies
-            else Probe(candidate=self.ground.worlds[number], purpose=Purpose.SPLIT)
+            else ProbeRequest(candidate=self.ground.worlds[number], purpose=Purpose.SPLIT)
             for number, gain in chosen
             if gain > LEAST_BITS
         ]
@@ -251,7 +251,7 @@ class _Search:
         every = choice.numbers(cells)
         return [number for number in every if not self.ground.tallies[number].is_mixed] or every
 
-    def confirming(self) -> list[Probe]:
+    def confirming(self) -> list[ProbeRequest]:
         """Return the runs that the proof still needs, once."""
         if self.pair:
             return []

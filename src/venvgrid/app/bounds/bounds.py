@@ -74,7 +74,10 @@ def find_bounds(context: RunContext, *, check: bool = False) -> Bounds:
         ),
     )
     searcher = Searcher(context=context, prober=prober, times=Timeline(context=context), check=check)
-    found = answer(together([searcher.search(item) for item in project.pythons]), searcher.ask)
+    try:
+        found = answer(together([searcher.search(item) for item in project.pythons]), searcher.ask)
+    finally:
+        prober.tidy()
     return Witness(prober=prober, releases=searcher.finals, names=names).bounds(project, found)
 
 

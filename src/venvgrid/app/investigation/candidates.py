@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
+from venvgrid.app.investigation.timeline import utc
 from venvgrid.config.values import nearest
 from venvgrid.model import UsageError
 from venvgrid.model.config import EMPTY
@@ -63,7 +64,7 @@ class Filter:
             return f"needs Python {release.requires_python}"
         if self.only_binary and not release.has_wheel:
             return "no wheel"
-        if self.cutoff and release.uploaded and _utc(release.uploaded) >= _utc(datetime.fromisoformat(self.cutoff)):
+        if self.cutoff and release.uploaded and utc(release.uploaded) >= utc(datetime.fromisoformat(self.cutoff)):
             return f"released after {self.cutoff[:10]}"
         return self._undeclared(name, version)
 
@@ -76,10 +77,6 @@ class Filter:
             if applies and not wanted.specifier.contains(version, prereleases=True):
                 return f"required is {wanted.name}{wanted.specifier}"
         return ""
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def candidates(
@@ -126,7 +123,7 @@ def existing(name: str, text: str, there: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalWheels:
+class GivenWheels:
     """Wheels of one package that are files of this machine: versions in order, and variables by which tools find them.
 
     They stand beside the index: a release of the same version is replaced.
@@ -147,7 +144,7 @@ def is_path(text: str) -> bool:
     return text.endswith(".whl") or "/" in text or os.sep in text
 
 
-def local_wheels(package: str, places: Iterable[str], root: Path, environ: Mapping[str, str]) -> LocalWheels:
+def local_wheels(package: str, places: Iterable[str], root: Path, environ: Mapping[str, str]) -> GivenWheels:
     """Copy the wheels of a package that files and folders hold below `root`, `.venvgrid`; return them.
 
     Raises:
@@ -160,7 +157,7 @@ def local_wheels(package: str, places: Iterable[str], root: Path, environ: Mappi
             raise UsageError(f"{place} holds no wheel of {package}")
         found.update(own)
     if not found:
-        return LocalWheels()
+        return GivenWheels()
     states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found.values()]
     folder = own_folders.make(root, "investigations", f"wheels-{digests.of_json(states, 16)}")
     for file in found.values():
@@ -171,7 +168,7 @@ def local_wheels(package: str, places: Iterable[str], root: Path, environ: Mappi
         "UV_FIND_LINKS": ",".join(filter(None, (environ.get("UV_FIND_LINKS"), url))),
         "PIP_FIND_LINKS": " ".join(filter(None, (environ.get("PIP_FIND_LINKS"), url))),
     }
-    return LocalWheels(versions=tuple(map(str, sorted(found))), variables=variables)
+    return GivenWheels(versions=tuple(map(str, sorted(found))), variables=variables)
 
 
 def _files(place: str) -> list[Path]:

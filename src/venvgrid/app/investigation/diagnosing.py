@@ -98,7 +98,7 @@ class Diagnosing:
                     self._worlds[swap.name] = Probe(base=GREEN, pins=pins)
         return found
 
-    def _ask(self, probes: Sequence[candidates.Probe]) -> list[Observation]:
+    def _ask(self, probes: Sequence[candidates.ProbeRequest]) -> list[Observation]:
         """Run probes, each as often as it asks for."""
         asked = [(number, again) for number, item in enumerate(probes) for again in range(item.runs)]
         shown: list[list[Observation]] = [[] for _ in probes]

@@ -81,7 +81,7 @@ class Prober:
     resolves: int = 0
     tests: int = 0
     _known: dict[str, CellResult] = field(default_factory=dict, init=False)  # by world and repetition
-    _told: set[str] = field(default_factory=set, init=False)
+    told: set[str] = field(default_factory=set)  # lines that the user was told
     _resolvers: dict[str, Resolver | str] = field(default_factory=dict, init=False)  # by the id of the cell
 
     def __post_init__(self) -> None:
@@ -122,8 +122,8 @@ class Prober:
             seen = self.target.observation(self._known[self._key(probe, world)])
         why = f" ({seen.reason})" if seen.reason else ""
         line = f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}"
-        if line not in self._told:
-            self._told.add(line)
+        if line not in self.told:
+            self.told.add(line)
             self.context.front.notify(line)
         return seen
 

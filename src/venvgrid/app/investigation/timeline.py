@@ -48,20 +48,20 @@ class Timeline:
     def uploaded(self, name: str, version: str) -> str:
         """Return the day on which a release was uploaded, as an ISO date, or "" if the index does not tell."""
         found = next((item.uploaded for item in self._of(name) if item.version == version), None)
-        return _utc(found).date().isoformat() if found else ""
+        return utc(found).date().isoformat() if found else ""
 
     def dates(self, names: Iterable[str], *, since: str) -> tuple[str, ...]:
         """Return the times after a date at which distributions were released, oldest first, as RFC 3339."""
         found = {
-            _utc(item.uploaded)
+            utc(item.uploaded)
             for name in names
             for item in self._of(name)
             if item.uploaded and not Version(item.version).is_prerelease
         }
-        after = sorted(time for time in found if time > _utc(datetime.fromisoformat(since)))
+        after = sorted(time for time in found if time > utc(datetime.fromisoformat(since)))
         return tuple((time + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ") for time in after)
 
 
-def _utc(time: datetime) -> datetime:
+def utc(time: datetime) -> datetime:
     """Return a time in UTC; one without a zone, as some indexes give it, is of UTC."""
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venvgrid.analysis.diagnosis.candidates import Candidate, Probe, Purpose, swaps
+from venvgrid.analysis.diagnosis.candidates import Candidate, ProbeRequest, Purpose, swaps
 from venvgrid.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from venvgrid.analysis.rules.wording import either
 from venvgrid.analysis.search.protocol import Observation, Verdict
@@ -29,10 +29,10 @@ ENDS = {
 }
 SWAPS = swaps(AXES, GREEN, RED)
 
-Answer = "Callable[[Probe], Observation]"
+Answer = "Callable[[ProbeRequest], Observation]"
 
 
-def shown(probe: Probe, *, bad: bool) -> Observation:
+def shown(probe: ProbeRequest, *, bad: bool) -> Observation:
     """Return what a probe shows if it installs what it was expected to install."""
     world, verdict = probe.candidate, Verdict.BAD if bad else Verdict.GOOD
     runs = probe.runs
@@ -46,9 +46,11 @@ def new(packages: Mapping[str, str], *names: str) -> bool:
     return all(packages.get(name) == "2.0" for name in names)
 
 
-def drive(search: Search[Probe, Diagnosis], answer: Callable[[Probe], Observation]) -> tuple[Diagnosis, list[Probe]]:
+def drive(
+    search: Search[ProbeRequest, Diagnosis], answer: Callable[[ProbeRequest], Observation]
+) -> tuple[Diagnosis, list[ProbeRequest]]:
     """Answer every probe; return the answer and the probes."""
-    asked: list[Probe] = []
+    asked: list[ProbeRequest] = []
     try:
         batch = next(search)
         while True:
@@ -100,7 +102,7 @@ def test_either_of_two() -> None:
 def test_what_does_not_resolve_is_no_evidence() -> None:
     """Probes that show nothing are passed over: the answer is the same, and it says how many there were."""
 
-    def answer(probe: Probe) -> Observation:
+    def answer(probe: ProbeRequest) -> Observation:
         if "click" in probe.candidate.swapped and "pluggy" not in probe.candidate.swapped:
             return Observation(verdict=Verdict.UNKNOWN, reason="click 2.0 needs pluggy 2.0")
         return shown(probe, bad=new(probe.candidate.packages, "numpy"))
@@ -113,7 +115,7 @@ def test_what_does_not_resolve_is_no_evidence() -> None:
 def test_company_is_seen_in_what_was_installed() -> None:
     """The resolver moves werkzeug along with jinja2: the innocent jinja2 is acquitted by what was installed."""
 
-    def answer(probe: Probe) -> Observation:
+    def answer(probe: ProbeRequest) -> Observation:
         packages = dict(probe.candidate.packages)
         if new(packages, "jinja2"):
             packages["werkzeug"] = "2.0"
@@ -182,7 +184,7 @@ def test_a_cell_that_the_rule_calls_odd_runs_again() -> None:
 def test_a_proof_that_does_not_hold_three_times_is_too_flaky() -> None:
     """If the failing side passes in a confirming run, nothing is claimed."""
 
-    def answer(probe: Probe) -> Observation:
+    def answer(probe: ProbeRequest) -> Observation:
         bad = new(probe.candidate.packages, "numpy")
         if bad and probe.purpose is Purpose.CONFIRM:
             return replace(shown(probe, bad=True), runs=2, bad_runs=1)
@@ -222,14 +224,14 @@ def test_laws_of_a_search(
 ) -> None:
     """Whatever the probes show: equal answers give equal probes, none comes twice, and the budget is kept."""
 
-    def answer(probe: Probe) -> Observation:
+    def answer(probe: ProbeRequest) -> Observation:
         usual = Verdict.BAD if new(probe.candidate.packages, *culprits) else Verdict.GOOD
         verdict = outcomes.get(frozenset(probe.candidate.swapped), usual)
         if verdict is Verdict.UNKNOWN:
             return Observation(verdict=verdict)
         return shown(probe, bad=verdict is Verdict.BAD)
 
-    def search() -> Search[Probe, Diagnosis]:
+    def search() -> Search[ProbeRequest, Diagnosis]:
         return diagnose(ENDS, SWAPS[::3], at_once=at_once, budget=budget)
 
     first, asked = drive(search(), answer)
@@ -245,7 +247,7 @@ def test_no_batch_is_larger_than_allowed() -> None:
     """At most `at_once` probes are asked for at a time."""
     sizes: list[int] = []
 
-    def run(batch: Sequence[Probe]) -> list[Observation]:
+    def run(batch: Sequence[ProbeRequest]) -> list[Observation]:
         sizes.append(len(batch))
         return [shown(probe, bad=new(probe.candidate.packages, "numpy", "six")) for probe in batch]
 
