@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
-import sys
 import tarfile
 import textwrap
 from pathlib import Path
@@ -32,17 +30,9 @@ hypothesis.settings.load_profile("suite")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Return 0 workers for chosen files (they start sooner in one process), else three for two CPUs.
-
-    End-to-end tests wait for much of their time: for time limits, downloads and disks. None leaves it to pytest-xdist.
-    """
+    """Return 0 workers for chosen files (they start sooner in one process), None for a worker a CPU."""
     is_whole_suite = config.args_source is not pytest.Config.ArgsSource.ARGS
-    if not is_whole_suite and not any(Path(name).is_dir() for name in config.args):
-        return 0
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
-        return None
-    cpus = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return math.ceil(1.5 * cpus)
+    return None if is_whole_suite or any(Path(name).is_dir() for name in config.args) else 0
 
 
 class Command(Protocol):
