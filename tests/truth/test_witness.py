@@ -164,12 +164,14 @@ def test_modules_of_common_names_are_watched_too(venvgrid: Command, project: Wri
     assert (outcome, "utils was imported from" in reason) == ("mismatch", True), reason
 
 
-def test_a_file_of_two_distributions_is_named(venvgrid: Command, project: Write, tmp_path: Path) -> None:
+def test_a_file_of_two_distributions_is_named(
+    venvgrid: Command, project: Write, own_cache: dict[str, str], tmp_path: Path
+) -> None:
     """A wheel ships six.py too: a mismatch where six is an axis, a note where it is not."""
     wheel(tmp_path / "wheels", "evil", "1.0", {"six.py": "__version__ = '1.16.0'\n", "tests/__init__.py": "1\n"})
     wheel(tmp_path / "wheels", "other", "1.0", {"tests/__init__.py": "2\n"})
     links = '[install]\nrequires = ["pytest", "evil", "other"{}]\n'
-    env = {"UV_FIND_LINKS": str(tmp_path / "wheels")}
+    env = {**own_cache, "UV_FIND_LINKS": str(tmp_path / "wheels")}  # other tests share six through the cache
     for matrix, more in ((SIX, ""), (MATRIX, ', "six"')):
         root = project(matrix + links.format(more))
         ended = venvgrid("run", cwd=root, env=env)
