@@ -103,7 +103,7 @@ class Investigation:
             self.all_failures = Target.all_of(result)
             self.prober = replace(self.prober, target=Target.of(result))
         problem = self._check(RED, Verdict.BAD)
-        if problem and self.prober.target.tests:  # tests that fail only together with others
+        if self._passes(RED) and self.prober.target.tests:  # tests that fail only together with others
             self.prober.context.front.notify("the tests that failed do not fail so alone: all tests are run")
             self.prober = replace(self.prober, target=replace(self.prober.target, tests=()))
             self.all_failures = replace(self.all_failures, tests=())
@@ -112,9 +112,16 @@ class Investigation:
         self._result = self.prober.result(Probe(base=RED))
         return problem or self._check(GREEN, Verdict.GOOD)
 
+    def _passes(self, base: str) -> bool:
+        """Whether the failing tests passed each time in an end that was checked."""
+        return all(item.verdict is Verdict.GOOD for item in self._twice(base))
+
+    def _twice(self, base: str) -> list[Observation]:
+        return self.prober.ask([Probe(base=base, again=again) for again in TWICE])
+
     def _check(self, base: str, wanted: Verdict) -> str:
         """Test an end twice; return why it is not as it has to be, or ""."""
-        seen = self.prober.ask([Probe(base=base, again=again) for again in TWICE])
+        seen = self._twice(base)
         verdicts = {item.verdict for item in seen}
         name = self.green if base == GREEN else self.red
         packages = dict(seen[0].packages)
