@@ -33,11 +33,7 @@ def add_bisect(commands: Commands[Parser]) -> None:
     parser.add_argument("--yanked", action="store_true", help="try yanked releases, too")
     wheel = "a wheel of the package, or a folder of wheels, to try beside the releases; may be repeated"
     parser.add_argument("--wheel", action="append", default=[], metavar="FILE", help=wheel)
-    number = "number of versions that are tried at once (default: the usable CPUs)"
-    parser.add_argument("-j", dest="workers", metavar="N", type=workers, help=number)
-    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
+    _probing(parser, "number of versions that are tried at once (default: the usable CPUs)", quiet="hide notes")
 
 
 def add_why(commands: Commands[Parser]) -> None:
@@ -53,10 +49,7 @@ def add_why(commands: Commands[Parser]) -> None:
         "--upstream", action="store_true", help="print a text for the tracker of the project whose release broke it"
     )
     number = "number of worlds that are tried at once: faster, with more builds (default: 1)"
-    parser.add_argument("-j", dest="workers", metavar="N", type=workers, help=number)
-    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes and probes")
+    _probing(parser, number, quiet="hide notes and probes")
 
 
 def add_bounds(commands: Commands[Parser]) -> None:
@@ -67,14 +60,17 @@ def add_bounds(commands: Commands[Parser]) -> None:
         "--check", action="store_true", help="only test the declared lower bounds; exit status 1 if one is wrong"
     )
     parser.add_argument("--write", action="store_true", help="write proven lower bounds into pyproject.toml")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "-j", dest="workers", metavar="N", type=workers, help="number of cells that run at once (default: usable CPUs)"
-    )
-    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
     parser.add_argument(
         "--skip-missing-interpreters",
         action=argparse.BooleanOptionalAction,
         help="leave out Pythons that are missing (default: plan.skip-missing-interpreters)",
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="hide progress and notes")
+    _probing(parser, "number of cells that run at once (default: usable CPUs)", quiet="hide progress and notes")
+
+
+def _probing(parser: Parser, number: str, *, quiet: str) -> None:
+    """Add the options that all commands with probes have; `number` and `quiet` are the help texts of two of them."""
+    parser.add_argument("-j", dest="workers", metavar="N", type=workers, help=number)
+    parser.add_argument("--offline", action="store_true", help="use only the caches, no network")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("-q", "--quiet", action="store_true", help=quiet)
