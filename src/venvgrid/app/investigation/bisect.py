@@ -11,7 +11,7 @@ from venvgrid.analysis.search.bisection import Line, Problem, bisected, is_flaky
 from venvgrid.analysis.search.protocol import Probe, Verdict, answer
 from venvgrid.analysis.search.releases import series_of_releases
 from venvgrid.app.investigation.candidates import Filter, candidates, existing
-from venvgrid.app.investigation.prober import Prober
+from venvgrid.app.investigation.prober import Prober, with_all_tests
 from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline
 from venvgrid.app.request import interpreters_for
@@ -178,8 +178,7 @@ def aimed(prober: Prober, bad: Probe, earlier: CellResult | None = None) -> Prob
     alone = replace(prober, target=Target.of(result))
     if not alone.target.tests or alone.ask([bad])[0].verdict is Verdict.BAD:
         return alone
-    prober.context.front.notify("the tests that failed do not fail so alone: all tests are run")
-    return replace(alone, target=replace(alone.target, tests=()))
+    return with_all_tests(alone)
 
 
 def doubted(problem: Problem | None, target: Target) -> Problem | None:

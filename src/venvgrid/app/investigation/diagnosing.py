@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grouping
@@ -44,6 +46,7 @@ class Diagnosing:
     def run(self, at_once: int = 1, budget: int = BUDGET) -> Diagnosis | None:
         """Return the rule, or None if the failure is of no group with cells to compare."""
         seen = self._seen()
+        self.prober.cells = {**self.prober.cells, **self._cells}
         if len({item.verdict for item in seen.values()}) < 2:  # noqa: PLR2004  (good and bad)
             return None
         search = diagnose(
@@ -60,35 +63,34 @@ class Diagnosing:
         target, cells = self.prober.target, {cell.id: cell for cell in self.report.cells}
         groups = [item for item in grouping.by_signature(self.report.cells) if item.signature == target.signature]
         found: dict[str, Observation] = {}
+        analysis = Analysis(self.report)
         for group in groups:
-            for verdict, names in ((Verdict.BAD, group.cells), (Verdict.GOOD, Analysis(self.report).passing(group))):
+            for verdict, names in ((Verdict.BAD, group.cells), (Verdict.GOOD, analysis.passing(group))):
                 for name in names:
                     known = cells[name]
                     bad_runs = int(verdict is Verdict.BAD)
                     found[name] = Observation(
                         verdict=verdict, axes=dict(known.axes), packages=dict(known.packages), bad_runs=bad_runs
                     )
-        every = {cell.id: cell for cell in self._cells()}
-        found = {name: item for name, item in found.items() if name in every}
+        found = {name: item for name, item in found.items() if name in self._cells}
         for name, item in found.items():
             self._worlds[name] = Probe(cell=name, base=name)
-            self.prober.cells = {**self.prober.cells, name: every[name]}
             self.prober.set_base(name, distributions(item.packages))
         return found
 
-    def _cells(self) -> tuple[Cell, ...]:
-        """Return all cells that the axes allow on this machine, whatever the strategy."""
+    @cached_property
+    def _cells(self) -> Mapping[str, Cell]:
+        """All cells that the axes allow on this machine, whatever the strategy."""
         context = self.prober.context
         whole = replace(context.config, strategy="full", planning=replace(context.config.planning, kind="full"))
-        return runnable(by_platform(expansion.expand(whole), context.machine.platform))
+        return {cell.id: cell for cell in runnable(by_platform(expansion.expand(whole), context.machine.platform))}
 
     def _candidates(self, seen: Mapping[str, Observation]) -> list[Candidate]:
         found = []
-        for cell in self._cells()[:MOST_CELLS]:
-            if cell.id not in seen:
-                found.append(Candidate(name=cell.id, axes=dict(cell.axes)))
-                self._worlds[cell.id] = Probe(cell=cell.id)
-                self.prober.cells = {**self.prober.cells, cell.id: cell}
+        for name, cell in itertools.islice(self._cells.items(), MOST_CELLS):
+            if name not in seen:
+                found.append(Candidate(name=name, axes=dict(cell.axes)))
+                self._worlds[name] = Probe(cell=name)
         if self.green is not None:
             first = self.prober.target.through
             for swap in swaps(self.green.axes, self.green.packages, self.red.packages, first=first):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict
+from venvgrid.analysis.search.story import Effort
 from venvgrid.app import assembly
 from venvgrid.app.investigation.worlds import attested, pinned
 from venvgrid.app.request import interpreters_for
@@ -144,6 +145,11 @@ class Prober:
         """Let every further world have a version of a distribution on the good side of a bad one."""
         self.limits[name] = f"{'<' if Version(good) < Version(bad) else '>'}{bad}"
         self.entries.clear()
+
+    @property
+    def effort(self) -> Effort:
+        """What was done so far, without the seconds."""
+        return Effort(resolves=self.resolves, builds=len(self.builds), tests=self.tests)
 
     def tidy(self) -> None:
         """Delete the environments that only probes had."""
@@ -285,3 +291,9 @@ class Prober:
             self.context.options.attest,
         ]
         return self.context.root / FOLDER / f"{digests.of_json(asked, 16)}.json"
+
+
+def with_all_tests(prober: Prober) -> Prober:
+    """Return a prober of the same failure that runs all tests, as those that failed do not fail alone."""
+    prober.context.front.notify("the tests that failed do not fail so alone: all tests are run")
+    return replace(prober, target=replace(prober.target, tests=()))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.rules.wording import describe
-from venvgrid.analysis.search.story import Effort, Story
+from venvgrid.analysis.search.story import Story
 from venvgrid.app.capsules import repository_state
 from venvgrid.app.investigation.diagnosing import Diagnosing
 from venvgrid.app.investigation.ends import WEEKS, find_ends, walk_back
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from venvgrid.analysis.diagnosis.diagnosis import Diagnosis
     from venvgrid.app.context import RunContext
     from venvgrid.app.investigation.ends import Ends, Red
-    from venvgrid.app.investigation.prober import Prober
     from venvgrid.model import Cell
     from venvgrid.results.report import Report
 
@@ -47,7 +46,7 @@ def tell(
             ends = walk_back(ends)
         story = _story(ends, cell, red, diagnosis, at_once)
     except SpentError as error:
-        story = Story(cell=cell.id, python="", problem=str(error), effort=_effort(ends.prober))
+        story = Story(cell=cell.id, python="", problem=str(error), effort=ends.prober.effort)
     finally:
         ends.prober.tidy()
     effort = replace(story.effort, seconds=time.monotonic() - began)
@@ -71,7 +70,7 @@ def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None, at_onc
         rule=describe(explanation) if explanation and explanation.rule else (),
         confidence=explanation.confidence if explanation else 0.0,
         is_certain=bool(diagnosis and diagnosis.is_certain),
-        effort=_effort(prober),
+        effort=prober.effort,
     )
     if diagnosis and diagnosis.is_flaky:
         return replace(story, problem=FLAKY)
@@ -94,10 +93,6 @@ def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None, at_onc
         until=ends.green.until,
     ).run()
     return replace(found, rule=story.rule, confidence=story.confidence, is_certain=story.is_certain)
-
-
-def _effort(prober: Prober) -> Effort:
-    return Effort(resolves=prober.resolves, builds=len(prober.builds), tests=prober.tests)
 
 
 def _sources(context: RunContext) -> str:

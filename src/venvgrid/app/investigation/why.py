@@ -5,14 +5,14 @@ Each culprit hides the next: the red world without it is the red end of the next
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search.culprits import GREEN, RED, Culprit, Differing, culprit
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict, answer
-from venvgrid.analysis.search.story import Effort, Ending, Finding, Story
-from venvgrid.app.investigation.prober import SpentError
+from venvgrid.analysis.search.story import Ending, Finding, Story
+from venvgrid.app.investigation.prober import SpentError, with_all_tests
 from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline
 from venvgrid.model import LockEntry
@@ -43,11 +43,15 @@ class Investigation:
     named: tuple[str, ...] = ()  # the first suspects, before those that the failure names
     since: str = ""
     until: str = ""
-    began: float = field(default_factory=time.monotonic)
     findings: list[Finding] = field(default_factory=list)
     untested: dict[str, str] = field(default_factory=dict)
     _ends: dict[str, Ending] = field(default_factory=dict)
     _result: CellResult | None = None  # of the red end
+
+    @cached_property
+    def times(self) -> Timeline:
+        """What was released when; the index is read once for each distribution."""
+        return Timeline(context=self.prober.context)
 
     def run(self) -> Story:
         """Return what broke the red world."""
@@ -64,12 +68,7 @@ class Investigation:
             findings=tuple(self.findings),
             problem=problem,
             untested=self.untested,
-            effort=Effort(
-                resolves=self.prober.resolves,
-                builds=len(self.prober.builds),
-                tests=self.prober.tests,
-                seconds=time.monotonic() - self.began,
-            ),
+            effort=self.prober.effort,
         )
 
     def _search(self) -> str:
@@ -104,8 +103,7 @@ class Investigation:
             self.prober = replace(self.prober, target=Target.of(result))
         problem = self._check(RED, Verdict.BAD)
         if self._passes(RED) and self.prober.target.tests:  # tests that fail only together with others
-            self.prober.context.front.notify("the tests that failed do not fail so alone: all tests are run")
-            self.prober = replace(self.prober, target=replace(self.prober.target, tests=()))
+            self.prober = with_all_tests(self.prober)
             self.all_failures = replace(self.all_failures, tests=())
             self._ends.clear()
             problem = self._check(RED, Verdict.BAD)
@@ -134,17 +132,16 @@ class Investigation:
 
     def _differing(self) -> Differing:
         green, red = ({item.name: item.version for item in self.prober.bases[name]} for name in (GREEN, RED))
-        times = Timeline(context=self.prober.context)
-        of = Differing(green=green, red=red, named=(*self.named, *self.prober.target.through), releases=times.releases)
+        named = (*self.named, *self.prober.target.through)
+        of = Differing(green=green, red=red, named=named, releases=self.times.releases)
         if not self.since:
             return of
-        dates = times.dates(of.suspects, since=self.since)
+        dates = self.times.dates(of.suspects, since=self.since)
         return replace(of, dates=tuple(time for time in dates if not self.until or time < self.until))
 
     def _add(self, found: Culprit) -> None:
         target = self.prober.target
         self.findings = [item for item in self.findings if item.culprit.name != found.name]  # an older one was found
-        uploaded = Timeline(context=self.prober.context).uploaded(found.name, found.bad)
         self.findings.append(
             Finding(
                 culprit=found,
@@ -153,7 +150,7 @@ class Investigation:
                 longrepr=target.longrepr,
                 place=target.place,
                 signature=target.signature,
-                uploaded=uploaded,
+                uploaded=self.times.uploaded(found.name, found.bad),
             )
         )
 
