@@ -10,6 +10,7 @@ import jsonschema  # type: ignore[import-untyped] # it has no types
 import pytest
 import rig
 import wheels
+from conftest import PYPROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,15 +28,7 @@ MATRIX = f"""
     [test]
     command = ["pytest", "-q", "-p", "no:cacheprovider"]
 """
-PYPROJECT = """
-    [build-system]
-    requires = ["flit_core>=3.4"]
-    build-backend = "flit_core.buildapi"
-    [project]
-    name = "demo"
-    version = "1.0"
-    description = "for a test"
-    dependencies = [
+DECLARING = f"""{PYPROJECT}    dependencies = [
         'vgtoya >= 1.0, < 3',  # vgtoya >= 1.0, < 3
         "vgtoyb",              # any
 
@@ -80,7 +73,7 @@ def test_floors_are_proven_alone_and_together_written_and_checked(
     venvgrid: Command, project: Write, links: Path
 ) -> None:
     """One thread: wrong bounds are told with evidence, a pair is named, nothing runs twice; what is written holds."""
-    files = {"pyproject.toml": PYPROJECT, "src/demo/__init__.py": DEMO, "tests/test_demo.py": TESTS}
+    files = {"pyproject.toml": DECLARING, "src/demo/__init__.py": DEMO, "tests/test_demo.py": TESTS}
     root = project(MATRIX, files)
     env = {"UV_FIND_LINKS": str(links)}
     before = (root / "pyproject.toml").read_text(encoding="utf-8")
