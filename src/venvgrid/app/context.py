@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from venvgrid.project.wheels import WheelCache
     from venvgrid.resolving.version_policies import Release
     from venvgrid.results.report import Earlier
+    from venvgrid.running.executors.remote.executor import Fleet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class RunContext:
     answer_files: dict[str, Path] = field(default_factory=dict)  # by lock entry: where its resolution is cached
 
     releases: dict[str, tuple[Release, ...] | None] = field(default_factory=dict)  # in the index, of what it lacks
+    fleet: Fleet | None = None  # the machines of a run on many
     confirmed: set[tuple[str, str]] = field(default_factory=set)  # checked reasons of impossible cells, by interpreter
 
     def with_options(self, **changes: Any) -> RunContext:

@@ -39,6 +39,9 @@ class RunOptions:
     strict: bool = False
     skip_missing: bool | None = None  # a missing interpreter is no failure; None: as the configuration says
     run_unchanged: bool = False  # run cells again although nothing has changed since they passed
+    on: str = ""  # many machines: "dask", or the address of a scheduler
+    certificates: Path | None = None  # the folder of its certificates
+    machines: int = 1  # how many workers must be there before it begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

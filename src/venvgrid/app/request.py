@@ -77,7 +77,13 @@ def interpreters_for(
     context: RunContext, cells: tuple[Cell, ...]
 ) -> tuple[Mapping[str, Interpreter | str], Mapping[str, Interpreter]]:
     """Return the interpreters of cells by the value of their python axis, and surrogates for the missing ones."""
-    chosen = context.machine.interpreters.choose(dict.fromkeys(cell.axes["python"] for cell in cells))
+    values = dict.fromkeys(cell.axes["python"] for cell in cells)
+    if context.fleet is not None:
+        from venvgrid.app.cluster import coordinator  # noqa: PLC0415  (most runs are on one machine)
+
+        here = context.machine.interpreters.found().interpreters
+        return coordinator.interpreters(values, context.fleet, here, context.config.root), {}
+    chosen = context.machine.interpreters.choose(values)
     missing = [value for value, found in chosen.items() if isinstance(found, str)]
     surrogates = {
         value: found for value in missing if (found := context.machine.interpreters.surrogate(value)) is not None

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
     from venvgrid.results.run_folders import RunFolder
+    from venvgrid.running.executors.base import Executor
     from venvgrid.running.request import RunRequest
 
 KEEP_RUNS = 10
@@ -86,7 +87,20 @@ def run_grid(
     if not runnable(plan):
         where = ", ".join(dict.fromkeys(cell.platform for cell in elsewhere(plan)))
         raise NothingToRunError(f"every cell runs elsewhere ({where}); this machine is {context.machine.platform}")
-    return context, *execute(context, make_request(context, plan))
+    with on_machines(context) as context:
+        return context, *execute(context, make_request(context, plan))
+
+
+@contextmanager
+def on_machines(context: RunContext) -> Iterator[RunContext]:
+    """Return the context with the machines that the options name; they are let go at the end."""
+    if not context.options.on:
+        yield context
+        return
+    from venvgrid.app.cluster import coordinator  # noqa: PLC0415  (most runs are on one machine)
+
+    with coordinator.connected(context) as fleet:
+        yield replace(context, fleet=fleet).sharing(context)
 
 
 def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder]:
@@ -156,7 +170,13 @@ def _perform(
 ) -> Iterator[Event]:
     """Yield the events of a run, without secrets; the front end may stop it. `entries` gets those of the lock."""
     redactor, worker = context.machine.redactor, assembly.make_worker(context, folder.path)
-    executor = ThreadExecutor(worker.execute, Slots.for_workers(request.workers), context.machine.cancellation)
+    executor: Executor = ThreadExecutor(
+        worker.execute, Slots.for_workers(request.workers), context.machine.cancellation
+    )
+    if context.fleet is not None:
+        from venvgrid.app.cluster import coordinator  # noqa: PLC0415  (most runs are on one machine)
+
+        executor = coordinator.executor(context, context.fleet, executor, request.run, folder.path)
     scheduler = Scheduler(
         request,
         cached=context.result_cache.find,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
-from venvgrid.app.run import execute, read_config
+from venvgrid.app.run import execute, on_machines, read_config
 from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
 from venvgrid.model.version import __version__
 from venvgrid.planning import jobs, packing
@@ -153,7 +153,8 @@ def run_part(
         chosen = choose_cells(make_plan(context), lambda cell: cell.id in mine)
         if len(chosen.cells) != len(mine):
             raise UsageError(f"the plan has cells that {config.file.name} has not; write it again with: {_AGAIN}")
-        finished, folder = execute(context, make_request(context, chosen))
+        with on_machines(context) as context:
+            finished, folder = execute(context, make_request(context, chosen))
     header = records.Header(
         plan=plan.digest,
         commit=plan.commit,

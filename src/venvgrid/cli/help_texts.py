@@ -32,6 +32,7 @@ examples:
   venvgrid run -k py3.13-freezegun1.2 -- -x tests/test_timed.py
   venvgrid run --report html=report.html --report junit=junit.xml
   venvgrid run --locked --report github       in a workflow of GitHub
+  venvgrid run --on tls://big:8786 --certificates certs     on other machines
 
 {EXPRESSIONS}"""
 MERGE_EXAMPLES = """\
@@ -60,6 +61,14 @@ examples:
   venvgrid reproduce https://example.org/py3.13.capsule
 
 exit status: 0 reproduced; 1 another failure; 5 passes here; 3 it could not be run here; 2 the capsule is refused"""
+WORKER_EXAMPLES = """\
+examples:
+  venvgrid worker tls://big:8786 --certificates certs      as many cells at once as it has CPUs
+  venvgrid worker tls://big:8786 --certificates certs --plan plan.json --lifetime 55m"""
+SCHEDULER_EXAMPLES = """\
+examples:
+  venvgrid scheduler tls://0.0.0.0:8786 --certificates certs    it makes the certificates if there are none
+  venvgrid run --on tls://big:8786 --certificates certs         then, where the project is"""
 WHY_EXAMPLES = """\
 examples:
   venvgrid why                                the first failure of the last run

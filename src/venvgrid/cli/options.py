@@ -71,6 +71,9 @@ def run_options(arguments: argparse.Namespace, terminal: Terminal) -> RunOptions
         strict=given("strict", default=False),
         skip_missing=getattr(arguments, "skip_missing_interpreters", None),
         run_unchanged=not _use_cache(arguments, terminal),
+        on=given("on", ""),
+        certificates=Path(arguments.certificates).absolute() if given("certificates", "") else None,
+        machines=given("machines", 1),
     )
 
 

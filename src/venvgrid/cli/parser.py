@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from venvgrid.cli import cause_parsers, help_texts
+from venvgrid.cli import cause_parsers, help_texts, machine_parsers
 from venvgrid.cli.parser_parts import (
     Parser,
     command,
@@ -44,7 +44,8 @@ CI_VENDORS = {
 SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "why", "bisect", "bounds")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 CAUSES = frozenset({"why", "bisect", "bounds"})  # the modules in cli/causes
-TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "schema", "shell"})  # the modules in cli/tools
+# The modules in cli/tools.
+TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "scheduler", "schema", "shell", "worker"})
 
 
 def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
@@ -77,6 +78,7 @@ def build() -> Parser:
     cause_parsers.add_bisect(commands)
     cause_parsers.add_bounds(commands)
     _add_environments(commands)
+    machine_parsers.add_commands(commands)
     _add_helpers(commands)
     return parser
 
@@ -130,6 +132,7 @@ def _add_run(commands: Commands[Parser]) -> None:
     parser.add_argument("--plan", metavar="FILE", help="run a plan of `venvgrid plan -o`, and resolve nothing")
     parser.add_argument("--shard", metavar="M/N", help="only part M of N of the plan, packed by time")
     parser.add_argument("--record", metavar="FILE", help="with --plan: leave one file for merge and gate")
+    machine_parsers.add_to_run(parser)
 
 
 def _add_plan(commands: Commands[Parser]) -> None:

@@ -60,6 +60,7 @@ class StageStarted:
     stage: Stage
     at: float = UNSTAMPED
     worker: int = 0  # from 1: those that resolve and those that build and test are counted apart; 0 unknown
+    machine: str = ""  # of a run on several machines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,3 +148,4 @@ class CellResult:
     log: str = ""  # relative to the run's folder
     words: str = ""  # the resolver's own, of a cell that could not be resolved
     footprint: Footprint = field(default_factory=Footprint)
+    machine: str = ""  # the worker that tested it, of a run on several machines

@@ -1,0 +1,103 @@
+"""Dask as a cluster: jobs are tasks with one place each, and nothing but text is sent.
+
+The only other user of the library is `dask_worker`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from venvgrid.app.cluster import dask_worker
+from venvgrid.model import InfrastructureError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, Security
+
+    from venvgrid.running.executors.remote.cluster import Answered, Listener
+
+QUIET = 100  # above CRITICAL: what the engine logs, the executor tells in words
+CONNECT = 20.0  # seconds
+ASK = 120.0
+
+
+class DaskCluster:
+    """The workers of one scheduler. `close_also` are further things that end with it, last one first."""
+
+    def __init__(self, address: str, security: Security | None) -> None:
+        """Connect.
+
+        Raises:
+            InfrastructureError: nothing answers there.
+        """
+        from distributed import Client  # noqa: PLC0415
+
+        for name in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(QUIET)
+        try:
+            self._client: Client = Client(
+                address, security=security, timeout=CONNECT, set_as_default=False, name="venvgrid"
+            )
+        except (OSError, TimeoutError) as error:
+            raise InfrastructureError(f"no scheduler answers at {address}: {error}") from error
+        self._futures: dict[str, Future[Any]] = {}
+
+    def start(self, listener: Listener) -> None:
+        """Tell of workers and of what they say."""
+        self._listener = listener
+        self._client.subscribe_topic("all", self._happened)
+        self._client.subscribe_topic(dask_worker.TOPIC, self._said)
+        for address in self._client.scheduler_info(n_workers=-1)["workers"]:
+            listener.came(address)
+
+    def _happened(self, event: tuple[float, Any]) -> None:
+        _time, message = event
+        if not isinstance(message, dict):
+            return
+        if message.get("action") == "add-worker":
+            self._listener.came(message["worker"])
+        elif message.get("action") == "remove-worker":
+            self._listener.lost(message["worker"])
+
+    def _said(self, event: tuple[float, str]) -> None:
+        address, text = json.loads(event[1])
+        self._listener.said(address, text)
+
+    def send(self, address: str, key: str, job: str, answered: Answered) -> None:
+        """Submit a task for one worker."""
+        future = self._client.submit(
+            dask_worker.execute, job, key, key=key, workers=[address], allow_other_workers=False, pure=False, retries=0
+        )
+        self._futures[key] = future
+
+        def done(ended: Future[Any]) -> None:
+            if self._futures.pop(key, None) is None:
+                return
+            if ended.status == "finished":
+                answered(ended.result())
+            elif ended.status == "error":
+                answered(None)
+            ended.release()
+
+        future.add_done_callback(done)
+
+    def forget(self, key: str) -> None:
+        """Cancel a task."""
+        future = self._futures.pop(key, None)
+        if future is not None:
+            future.cancel()
+
+    def ask(self, address: str, question: str) -> str:
+        """Ask a worker beside its tasks."""
+        try:
+            answers = self._client.run(dask_worker.answer, question, workers=[address])
+            return str(answers[address])
+        except Exception as error:
+            raise OSError(f"it does not answer ({error!r:.200})") from error
+
+    def close(self) -> None:
+        """Leave the scheduler."""
+        for key in tuple(self._futures):
+            self.forget(key)
+        self._client.close(timeout=5)

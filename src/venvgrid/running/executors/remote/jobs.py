@@ -1,0 +1,182 @@
+"""Jobs and their answers: one task for another machine, as text. Nothing is pickled.
+
+    Job     run, bundle, attempt, the task, the build that it needs      → JSON
+    Answer  the result, the stages that came to pass, logs and files     → JSON of at most 64 kB, the rest by hash
+
+Paths below the project differ from machine to machine. In a text they stand behind a mark, and each side puts its own
+in its place; so what a cell says is equal wherever it ran.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from venvgrid.model import Event, serialization
+from venvgrid.running.tasks import BuildTask, Task, TaskResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_INLINE = 48_000  # characters of a result or of a file that travel in the answer; base64 makes a third more of bytes
+ROOT = "\x00root\x00"  # stands for the folder of the bundle; no text of programs has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """Content by its hash: `digest` is its SHA-256, `size` its bytes."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One task for another machine.
+
+    `run` names the run, `plan` what may run on the machine (see `station`), `bundle` the project. `build` makes the
+    environment of a test where the machine has it not. `wheel` is the project's wheel of both, `attempt` counts how
+    often the task was sent.
+    """
+
+    run: str
+    plan: str
+    bundle: Blob
+    attempt: int
+    task: Task
+    build: BuildTask | None = None
+    wheel: Blob | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentFile:
+    """A file of an answer: `name` in the folder of the run; `packed` is its content as zlib in base64, or `blob`."""
+
+    name: str
+    packed: str = ""
+    blob: Blob | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of a job.
+
+    `result` is JSON, or `long_result` has it; there is none with `needs` or `error`. `events` are the stages. `needs`
+    are the digests of what the machine has to get first. `error` is the traceback of a bug. `machine` is the name of
+    where it was done.
+    """
+
+    attempt: int
+    machine: str
+    result: str = ""
+    long_result: Blob | None = None
+    events: tuple[str, ...] = ()
+    files: tuple[SentFile, ...] = ()
+    needs: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Places:
+    """Puts a mark in place of a folder's path in texts, and back."""
+
+    def __init__(self, root: Path) -> None:
+        """Begin with the folder."""
+        self._root, uri = str(root), root.as_uri()
+        ends = r"(?![\w.-])"  # /home/me/project is no part of /home/me/project2
+        self._pattern = re.compile(f"({re.escape(uri)}|{re.escape(self._root)}){ends}")
+        self._uri = uri
+
+    def marked(self, data: Any) -> Any:
+        """Return plain data with the mark."""
+        return _mapped(data, lambda text: self._pattern.sub(self._mark, text))
+
+    def restored(self, data: Any) -> Any:
+        """Return plain data with this folder in place of the mark."""
+        return _mapped(data, lambda text: text.replace(f"file:{ROOT}", self._uri).replace(ROOT, self._root))
+
+    def _mark(self, match: re.Match[str]) -> str:
+        return f"file:{ROOT}" if match[0] == self._uri and self._uri != self._root else ROOT
+
+
+def _mapped(data: Any, change: Any) -> Any:
+    if isinstance(data, str):
+        return change(data)
+    if isinstance(data, dict):
+        return {change(key): _mapped(value, change) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_mapped(item, change) for item in data]
+    return data
+
+
+def render_job(job: Job, places: Places) -> str:
+    """Return a job as JSON."""
+    data = {
+        "run": job.run,
+        "plan": job.plan,
+        "bundle": serialization.to_plain(job.bundle),
+        "attempt": job.attempt,
+        "task": serialization.to_tagged(job.task),
+        "build": serialization.to_plain(job.build) if job.build else None,
+        "wheel": serialization.to_plain(job.wheel) if job.wheel else None,
+    }
+    return json.dumps(places.marked(data), separators=(",", ":"))
+
+
+def parse_job(text: str, places: Places) -> Job:
+    """Return the job of a text.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    data = places.restored(json.loads(text))
+    return Job(
+        run=str(data["run"]),
+        plan=str(data["plan"]),
+        bundle=serialization.from_plain(Blob, data["bundle"]),
+        attempt=int(data["attempt"]),
+        task=serialization.from_tagged(get_args(Task), data["task"]),
+        build=serialization.from_plain(BuildTask, data["build"]) if data["build"] else None,
+        wheel=serialization.from_plain(Blob, data["wheel"]) if data["wheel"] else None,
+    )
+
+
+def render_answer(answer: Answer) -> str:
+    """Return an answer as JSON."""
+    return json.dumps(serialization.to_plain(answer), separators=(",", ":"))
+
+
+def parse_answer(text: str) -> Answer:
+    """Return the answer of a text.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    found: Answer = serialization.from_plain(Answer, json.loads(text))
+    return found
+
+
+def render_value(value: TaskResult | Event, places: Places) -> str:
+    """Return the result of a task, or an event, as JSON."""
+    return json.dumps(places.marked(serialization.to_tagged(value)), separators=(",", ":"))
+
+
+def parse_result(text: str, places: Places) -> TaskResult:
+    """Return the result of a task.
+
+    Raises:
+        ValueError, KeyError, TypeError: the text holds none.
+    """
+    found: TaskResult = serialization.from_tagged(get_args(TaskResult), places.restored(json.loads(text)))
+    return found
+
+
+def parse_event(text: str, places: Places) -> Event:
+    """Return an event.
+
+    Raises:
+        ValueError, KeyError, TypeError: the text holds none.
+    """
+    found: Event = serialization.from_tagged(get_args(Event), places.restored(json.loads(text)))
+    return found
