@@ -46,6 +46,9 @@ _CHOICE = re.compile(
 _VALUE = re.compile(r"argument (\S+): expected (?:one|at least one) argument")
 
 
+ALIKE = 0.7  # of 1; `--json` is not `--on`
+
+
 def explain(message: str, argv: Sequence[str], options: Options) -> str:
     """Return one message for a command line that argparse refused with `message`; the way out is in it."""
     words, rest = list(argv), []
@@ -155,10 +158,12 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
     name = first.partition("=")[0]
     if habit := _habit(first, _value(first, words), after):
         return habit
-    close = difflib.get_close_matches(name, [item for item in options[command] if item.startswith("--")], n=1)
+    known = [item.removeprefix("--") for item in options[command] if item.startswith("--")]
+    close = difflib.get_close_matches(name.removeprefix("--"), known, n=1, cutoff=ALIKE)
     if name.startswith("--") and close:
-        return f"{command} has no option {name}; did you mean {close[0]}? Type: {_typed(command, close[0], *after)}"
-    others = [other for other, known in options.items() if name in known]
+        meant = f"--{close[0]}"
+        return f"{command} has no option {name}; did you mean {meant}? Type: {_typed(command, meant, *after)}"
+    others = [other for other, names in options.items() if name in names]
     if others:
         has = f"{' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} it"
         return f"{command} has no option {name} ({has}). See: {_typed(command, '--help')}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from distributed import LocalCluster
 
 QUIET = 100  # above CRITICAL: what a closed connection says is of no use to anybody
+SHORT, MAX_SHORT = 5.0, 3  # seconds of a worker's life, and how many may be so short in a row
 FOREVER = 10 * 365 * 86400.0  # seconds
 
 
@@ -55,7 +56,14 @@ class LocalDask(DaskCluster):
             supervised=True,
         )
         for _ in range(count):
-            self._pool.submit(runner.run, started, cancellation=self._ending)
+            self._pool.submit(self._keep, started)
+
+    def _keep(self, command: Command) -> None:
+        """Run a worker, and another one after it if it dies, until the end; one that cannot even begin is given up."""
+        short = 0
+        while not self._ending.is_set() and short < MAX_SHORT:
+            done = runner.run(command, cancellation=self._ending)
+            short = short + 1 if done.duration < SHORT else 0
 
     def close(self) -> None:
         """End the workers and the scheduler."""

@@ -37,6 +37,8 @@ MARK = ".venvgrid"
 class Session:
     """One run on this worker. `place` is a folder that no other process uses; environments in it serve later runs.
 
+    `together` cells run at once on this host: each may use its part of the CPUs.
+
     `say` takes the events of a running job for those who watch, by the key of its task and its attempt.
     """
 
@@ -44,7 +46,7 @@ class Session:
     name: str
     place: Path
     blobs: Blobs
-    slots: int
+    together: int
     environ: Mapping[str, str]
     say: Callable[[Job, str], None]
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -71,7 +73,7 @@ class Session:
         unpacked = _replace_files(path, self.root)
         front = FrontEnd(environ=self.environ, notify=lambda _text: None)
         self.context = RunContext(
-            config=unpacked.config, options=replace(unpacked.options, workers=self.slots), front=front
+            config=unpacked.config, options=replace(unpacked.options, workers=self.together), front=front
         )
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder / "logs").mkdir(parents=True)

@@ -125,7 +125,7 @@ class Station:
                 self._check(str(data["plan"]))
                 if missing := self._blobs.lacks([data["bundle"]["digest"]]):
                     return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
-                session = self._session_of(run, data["bundle"]["digest"])
+                session = self._session_of(run, data["bundle"]["digest"], int(data["together"]))
             job = parse_job(text, session.places)
             if missing := session.lacks(job):
                 return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
@@ -148,7 +148,7 @@ class Station:
                 f"{self._name} was started for the plan {self._bound[:12]} alone, not {plan[:12]}"
             )
 
-    def _session_of(self, run: str, bundle: str) -> Session:
+    def _session_of(self, run: str, bundle: str, together: int) -> Session:
         """Return the session of a run; that of another run ends."""
         if self._session is not None and self._session.run == run:
             return self._session
@@ -161,7 +161,7 @@ class Station:
             name=self._name,
             place=self._place,
             blobs=self._blobs,
-            slots=self._slots,
+            together=together,
             environ=self._environ,
             say=self._said,
         )

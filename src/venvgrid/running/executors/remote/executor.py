@@ -236,6 +236,7 @@ class RemoteExecutor:
             plan=self._parcel.plan,
             bundle=self._parcel.bundle,
             attempt=attempt,
+            together=self._placement.together(address),
             task=task,
             build=build,
             wheel=self._parcel.wheel(made.wheel.path) if made and made.wheel else None,

@@ -38,13 +38,14 @@ class Job:
 
     `run` names the run, `plan` what may run on the machine (see `station`), `bundle` the project. `build` makes the
     environment of a test where the machine has it not. `wheel` is the project's wheel of both, `attempt` counts how
-    often the task was sent.
+    often the task was sent. `together` is how many cells run at once on the host, all of its workers taken together.
     """
 
     run: str
     plan: str
     bundle: Blob
     attempt: int
+    together: int
     task: Task
     build: BuildTask | None = None
     wheel: Blob | None = None
@@ -117,6 +118,7 @@ def render_job(job: Job, places: Places) -> str:
         "plan": job.plan,
         "bundle": serialization.to_plain(job.bundle),
         "attempt": job.attempt,
+        "together": job.together,
         "task": serialization.to_tagged(job.task),
         "build": serialization.to_plain(job.build) if job.build else None,
         "wheel": serialization.to_plain(job.wheel) if job.wheel else None,
@@ -136,6 +138,7 @@ def parse_job(text: str, places: Places) -> Job:
         plan=str(data["plan"]),
         bundle=serialization.from_plain(Blob, data["bundle"]),
         attempt=int(data["attempt"]),
+        together=int(data["together"]),
         task=serialization.from_tagged(get_args(Task), data["task"]),
         build=serialization.from_plain(BuildTask, data["build"]) if data["build"] else None,
         wheel=serialization.from_plain(Blob, data["wheel"]) if data["wheel"] else None,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_DEATHS = 3  # of machines while a task ran there alone: then the task is to blame
 CRASH_LOOP, CRASH_TIME = 3, 600.0  # deaths of one host, and seconds: then nothing more is sent there
+MAX_UNBEGUN = 5  # attempts that were lost before they began: one that kills at once may not come to say so
 SAFETY = 2.0  # times the expected seconds that a machine must still have
 
 
@@ -83,10 +84,10 @@ class Placement:
         """How many tasks run at once on all machines."""
         return sum(member.inventory.slots for member in self._usable())
 
-    @property
-    def waiting(self) -> int:
-        """How many tasks wait for a machine."""
-        return len(self._waiting) + len(self._suspects)
+    def together(self, address: str) -> int:
+        """Return how many tasks may run at once on the host of a machine."""
+        host = self.members[address].inventory.host
+        return sum(member.inventory.slots for member in self.members.values() if member.inventory.host == host)
 
     def came(self, address: str, inventory: Inventory) -> None:
         """Add a machine."""
@@ -148,7 +149,7 @@ class Placement:
     def _again(self, item: Item, member: Member, *, alone: bool) -> list[Item]:
         """Let a task wait again; return it if it has killed too many machines."""
         again = replace(item, attempt=item.attempt + 1, begun=False)
-        if not item.begun:
+        if not item.begun and item.attempt < MAX_UNBEGUN:
             self._waiting.appendleft(again)
             return []
         again.suspect, again.machines = True, (*item.machines, member.inventory.name)
