@@ -27,6 +27,7 @@ TOPIC = "venvgrid"  # of what stations say while a job runs
 _GUARD = threading.Lock()
 _STATIONS: dict[str, Station] = {}  # by the worker's id: LocalCluster may have several in a process
 HASH_SEED = 6640  # `distributed.nanny` sets it, whatever its settings say
+QUIET = 100  # above CRITICAL: what the engine logs, the coordinator tells in words
 SPARE = 2  # threads besides those of the slots: a job that only says what it needs never waits
 
 
@@ -88,7 +89,7 @@ async def serve(
     """Be a worker until the scheduler is gone, or nothing more may begin."""
     from distributed import Worker  # noqa: PLC0415
 
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(QUIET)
     async with Worker(
         address,
         nthreads=slots + SPARE,

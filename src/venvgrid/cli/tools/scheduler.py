@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from venvgrid.cli.terminal import Terminal
 
+QUIET = 100  # above CRITICAL
 LOST = "60s"  # without a word from a worker
 
 
@@ -40,7 +41,7 @@ async def _serve(address: str, security: Security | None, terminal: Terminal) ->
     import dask  # noqa: PLC0415  (it needs the extra)
     from distributed import Scheduler  # noqa: PLC0415
 
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(QUIET)
     dask.config.set({"distributed.scheduler.worker-ttl": LOST})
     scheme, _, rest = address.partition("://")
     host, _, port = rest.rpartition(":")
