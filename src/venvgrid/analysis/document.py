@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Shared = Callable[[Callable[[Any], Any], Any], Any]
 
 FORMAT = "venvgrid-results-1"
-STAGES = ("resolve", "build", "test")
+STAGES = ("resolve", "queue", "transfer", "build", "test")
 
 # Keys that have the name of the field that they hold.
 _RUN = ("venvgrid", "run", "started", "duration", "finished", "exit_status", "config", "grid", "config_digest")
@@ -114,6 +114,7 @@ def from_cell(cell: CellResult) -> dict[str, Any]:
         "attested": _fields(cell.attested, *_ATTESTATION),
         "notes": _plain(cell.notes),
         "words": _text(cell.words),
+        "machine": _text(cell.machine),
     }
 
 
@@ -139,6 +140,7 @@ def cell_from(data: Mapping[str, Any], shared: Shared = anew) -> CellResult:
         attested=shared(_attestation_from, attested),
         notes=tuple(data["notes"]),
         words=data.get("words", ""),
+        machine=str(data.get("machine", "")),
     )
 
 

@@ -64,6 +64,7 @@ class Span:
     worker: int
     began: float
     ended: float = 0.0
+    machine: str = ""  # of a run on several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,9 @@ class ReportBuilder:
         seen, key = self._cell(event.cell), (event.cell, event.stage)
         if isinstance(event, StageStarted):
             seen.stage = event.stage
-            self._spans[key] = Span(cell=event.cell, stage=event.stage, worker=event.worker, began=event.at)
+            self._spans[key] = Span(
+                cell=event.cell, stage=event.stage, worker=event.worker, began=event.at, machine=event.machine
+            )
             return
         seen.stage = None
         seen.durations[event.stage.value] = event.duration

@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.app.cluster import bundle, certificates
+from venvgrid.app.cluster import bundle, certificates, surroundings
 from venvgrid.app.cluster.blobs import hash_of
 from venvgrid.interpreters import specs
 from venvgrid.interpreters.selection import short
+from venvgrid.reporters import text
 from venvgrid.running.executors.remote.executor import Fleet, Parcel, RemoteExecutor
 from venvgrid.running.executors.remote.machines import identity
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from venvgrid.app.cluster.dask_cluster import DaskCluster
@@ -55,19 +56,25 @@ def connected(context: RunContext) -> Iterator[Fleet]:
     fleet = Fleet(cluster, notify)
     try:
         fleet.wait(wanted, COMING, cancelled=context.machine.cancellation.is_set)
-        told(fleet.machines.values(), notify=notify)
+        told(fleet.machines.values(), surroundings.digests(context.machine.environ), notify=notify)
         yield fleet
     finally:
         fleet.close()
 
 
-def told(machines: Iterable[Inventory], *, notify: Callable[[str], None]) -> None:
-    """Say which machines take part."""
+def told(machines: Iterable[Inventory], here: Collection[str], *, notify: Callable[[str], None]) -> None:
+    """Say which machines take part, and what of their variables is not as `here`: tests get those of their machine."""
     found = list(machines)
     slots = sum(item.slots for item in found)
     hosts = Counter(item.host for item in found)
     names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in hosts.items())
     notify(f"{len(found)} workers for {slots} cells at once: {names}")
+    unlike: dict[tuple[str, ...], list[str]] = {}
+    for item in found:
+        if names_of := surroundings.differing(here, item.variables):
+            unlike.setdefault(tuple(names_of), []).append(item.name)
+    for which, others in unlike.items():
+        notify(f"note: on {text.named(others)}, tests get other values than here of {', '.join(which)}")
 
 
 def interpreters(

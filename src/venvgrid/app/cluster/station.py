@@ -85,6 +85,7 @@ class Station:
             now=time.time(),
             bound=self._bound or "",
             process=os.getpid(),
+            variables=surroundings.digests(self._environ),
         )
 
     def answer(self, question: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model import CaseOutcome
+from venvgrid.model import CaseOutcome, Stage
 from venvgrid.reporters import text
 from venvgrid.reporters.documents.html_failures import MAX_FAILURES
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis.neighbours import Neighbours
     from venvgrid.model import CellResult
     from venvgrid.reporters.documents.html_shape import Shape
-    from venvgrid.results.report import Report
+    from venvgrid.results.report import Report, Span
 
 LETTERS = {
     CaseOutcome.PASSED: "p",
@@ -57,12 +57,19 @@ def page_data(analysis: Analysis, known: Neighbours, shape: Shape) -> dict[str, 
         "groups": [text.line(finding.group.headline) for finding in analysis.findings],
         "shown": min(len(analysis.findings), MAX_FAILURES),
         "spans": [
-            [numbers[span.cell], span.stage.value, span.worker, round(span.began, 3), round(span.ended, 3)]
+            [numbers[span.cell], span.stage.value, _lane(span), round(span.began, 3), round(span.ended, 3)]
             for span in report.spans
             if span.cell in numbers and span.ended > span.began
         ],
         "duration": report.duration,
     }
+
+
+def _lane(span: Span) -> str:
+    """Return where the timeline shows a stage: its machine, of several, else its worker."""
+    if span.machine:
+        return text.line(span.machine)
+    return f"{'resolver' if span.stage is Stage.RESOLVE else 'worker'} {span.worker}"
 
 
 def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int], report: Report) -> dict[str, Any]:

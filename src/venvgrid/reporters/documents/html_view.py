@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import trend
 from venvgrid.model import Outcome, Stage
-from venvgrid.reporters import text
+from venvgrid.reporters import machines, text
 from venvgrid.reporters.documents import html_failures, html_shape
 
 if TYPE_CHECKING:
@@ -89,6 +89,9 @@ class View:
     flaky: tuple[Flaky, ...]
     slow_tests: tuple[Slow, ...]
     slow_cells: tuple[Slow, ...]
+    machines: tuple[tuple[str, ...], ...]
+    machine_head: tuple[str, ...]
+    machine_legend: str
     ordered: tuple[tuple[int, CellResult], ...]
     first_red: float
 
@@ -126,6 +129,9 @@ def view(analysis: Analysis, past: Sequence[PastRun], known: Neighbours, why: Ma
         flaky=tuple(_flaky(analysis)),
         slow_tests=tuple(item for item in analysis.slowest_tests(MAX_SLOW) if item.seconds >= MIN_SLOW),
         slow_cells=tuple(analysis.slowest_cells(MAX_SLOW)) if len(report.cells) > 1 else (),
+        machine_head=machines.HEAD,
+        machine_legend=machines.LEGEND,
+        machines=tuple(share.columns for share in machines.shares(report)),
         ordered=tuple(sorted(enumerate(report.cells), key=lambda item: ORDER.index(item[1].outcome))),
         first_red=_first_red(report),
     )

@@ -14,7 +14,7 @@ from venvgrid.analysis import grouping, stories
 from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
-from venvgrid.reporters import text
+from venvgrid.reporters import machines, text
 from venvgrid.reporters.documents.why import sections
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def render(report: Report, kept: Iterable[Investigated] = ()) -> str:
     analysis = Analysis(report)
     _add_changes(page, analysis)
     _add_failures(page, analysis, stories.told(report, kept))
+    _add_machines(page, report)
     flaky = [
         f"- {code(test)} in {code(cell)}: passed after {code(earlier)}\n" for cell, test, earlier in analysis.flaky
     ]
@@ -205,6 +206,17 @@ def _add_changes(page: _Page, analysis: Analysis) -> None:
         lines = [f"- {word}: {_names(names)}\n" for word, names in lists.items() if names]
         page.add_all(lines, len(lines), "changes", LIMIT)
         page.add("\n")
+
+
+def _add_machines(page: _Page, report: Report) -> None:
+    """Add where the time went, if it went to several machines."""
+    rows = [share.columns for share in machines.shares(report)]
+    if rows:
+        page.add("#### Machines\n\n")
+        head = [" | ".join(machines.HEAD), " | ".join("---" for _ in machines.HEAD)]
+        lines = [*head, *(" | ".join(map(prose, row)) for row in rows)]
+        page.add_all([f"| {line} |\n" for line in lines], len(lines), "machines", LIMIT)
+        page.add(f"\n{machines.LEGEND}\n\n")
 
 
 def _add_failures(page: _Page, analysis: Analysis, known: Mapping[str, tuple[Told, ...]]) -> None:

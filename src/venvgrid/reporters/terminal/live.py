@@ -42,6 +42,7 @@ MAX_ROWS = 16  # of running cells
 MIN_HEIGHT_OF_LEGEND = 8  # lines of the whole screen
 MIN_HEIGHT_OF_GAPS = 18
 _BAR = 20
+MAX_MACHINE = 24  # columns of the name of a machine
 
 
 class LiveReporter:
@@ -167,7 +168,8 @@ class Screen:
         has_legend = progress.total > 0 and height >= MIN_HEIGHT_OF_LEGEND
         gap = [Text()] if height >= MIN_HEIGHT_OF_GAPS else []
         room = height - 1 - has_legend
-        most = min(len(running), MAX_ROWS)
+        count = max(len(running), len(progress.machines)) if len(progress.machines) > 1 else len(running)
+        most = min(count, MAX_ROWS)
         few = min(most, max(1, room // 4)) if most else 0
         least = few + (min(MIN_SHAPE_HEIGHT, room // 3) + len(gap) if failures else 0)
         grid = self._grid_lines(width, room - least - len(gap), encoding)
@@ -193,6 +195,10 @@ class Screen:
 
     def _rows(self, running: list[Running], room: int, width: int, now: float) -> Iterator[Text]:
         """Yield a line for each running cell, at most `room` lines."""
+        machines = dict(self.progress.machines)
+        if len(machines) > 1 and room > 1:
+            yield from _machine_rows(machines, running, room, width, now)
+            return
         shown = running if len(running) <= room else running[: max(0, room - 1)]
         wide = max((len(row.cell) for row in shown), default=0)
         for row in shown:
@@ -247,6 +253,28 @@ def _row(row: Running, now: float, wide: int, width: int, expected: float) -> Te
     shown = name if len(name) <= room else f"{name[: room - 1]}~"
     line = Text(f"  {shown:<{room}}  {row.stage.value:<7}  {took:>18}  {detail}".rstrip())
     return line.append(failed, style="red")
+
+
+def _machine_rows(
+    machines: Mapping[str, int], running: list[Running], room: int, width: int, now: float
+) -> Iterator[Text]:
+    """Yield a line for each machine: how many cells it has done, and what it does now, the longest first."""
+    busy: dict[str, list[Running]] = {name: [] for name in machines}
+    for row in running:
+        busy.setdefault(row.machine or "here", []).append(row)
+    shown = sorted(busy, key=lambda name: (-len(busy[name]), name))
+    more = len(shown) - room
+    shown = sorted(shown[: room - 1] if more > 0 else shown)
+    wide = min(MAX_MACHINE, max(map(len, shown), default=0))
+    for name in shown:
+        rows = sorted(busy[name], key=lambda row: row.since)
+        doing = ", ".join(
+            f"{text.line(row.cell)} {row.stage.value} {text.seconds(max(0.0, now - row.since))}" for row in rows
+        )
+        line = f"  {text.line(name)[:wide]:<{wide}}  {machines.get(name, 0):>5} done  {doing or 'idle'}"
+        yield Text(line if len(line) <= width else f"{line[: max(1, width - 1)]}~")
+    if more > 0:
+        yield Text(f"  and {more + 1} more machines", style="bright_black")
 
 
 def _bar(done: int, total: int, encoding: str) -> Text:

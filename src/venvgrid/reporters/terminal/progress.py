@@ -24,6 +24,8 @@ from venvgrid.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from venvgrid.model import CellResult
+
 
 @dataclass(slots=True, kw_only=True)
 class Running:
@@ -37,6 +39,7 @@ class Running:
     failed: int = 0
     attempt: int = 1
     doing: str = ""  # a download or a build, e.g. "Building six"
+    machine: str = ""  # of a run on several
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Progress:
     running: dict[str, Running] = field(default_factory=dict)  # by cell, in the order in which they began
     cells: dict[str, Mapping[str, str]] = field(default_factory=dict)  # id → axes, in the plan's order
     ended: dict[str, Outcome] = field(default_factory=dict)
+    machines: dict[str, int] = field(default_factory=dict)  # cells that each has finished, of a run on several
     took: dict[str, dict[Stage, float]] = field(default_factory=dict)  # seconds of the stages of cells
 
     def add(self, event: Event) -> None:
@@ -61,7 +65,7 @@ class Progress:
             case TestsCollected():
                 self._testing(event.cell, event.at).collected = event.collected
             case StageStarted():
-                self.running[event.cell] = Running(cell=event.cell, stage=event.stage, since=event.at)
+                self._begin(event)
             case StageProgress():
                 if event.cell in self.running:
                     self.running[event.cell].doing = event.text
@@ -70,7 +74,7 @@ class Progress:
                 self.took.setdefault(event.cell, {})[event.stage] = event.duration
             case CellFinished():
                 self.running.pop(event.result.id, None)
-                self._end(event.result.id, event.result.outcome)
+                self._end(event.result)
             case RunStarted():
                 self.run, self.workers = event.run, max(1, event.workers)
                 wanted = [
@@ -106,7 +110,15 @@ class Progress:
             rest.append(max(0.0, whole - (max(0.0, now - running.since) if running else 0.0)))
         return max(sum(rest) / self.workers, *rest) if rest else None
 
-    def _end(self, cell: str, outcome: Outcome) -> None:
+    def _begin(self, event: StageStarted) -> None:
+        self.running[event.cell] = Running(cell=event.cell, stage=event.stage, since=event.at, machine=event.machine)
+        if event.machine:
+            self.machines.setdefault(event.machine, 0)
+
+    def _end(self, result: CellResult) -> None:
+        cell, outcome = result.id, result.outcome
+        if result.machine in self.machines:
+            self.machines[result.machine] += 1
         if cell in self.ended:
             self.done[self.ended[cell]] -= 1
         self.ended[cell] = outcome

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from venvgrid.analysis.findings import GOOD, Analysis
 from venvgrid.model import CaseOutcome, Outcome
-from venvgrid.reporters import text
+from venvgrid.reporters import machines, text
 from venvgrid.reporters.manner import no_link
 from venvgrid.results.report import BAD
 
@@ -44,6 +44,7 @@ def lines(report: Report, width: int, encoding: str, options: Sequence[str], lin
     analysis = Analysis(report)
     yield from _differences(analysis, width, encoding)
     yield from _slowest(analysis)
+    yield from _machines(report)
     yield from _changes(analysis)
     if analysis.findings:
         from venvgrid.reporters.terminal import failures  # noqa: PLC0415  (a green run needs none)
@@ -98,6 +99,18 @@ def _slowest(analysis: Analysis) -> Iterator[Text]:
         yield Text(f"Slowest tests: {names}", style=DIM)
     if cells or tests:
         yield Text()
+
+
+def _machines(report: Report) -> Iterator[Text]:
+    """Yield where the time went, if it went to several machines."""
+    rows = [share.columns for share in machines.shares(report)]
+    if not rows:
+        return
+    columns = [max(map(cell_len, column)) for column in zip(machines.HEAD, *rows, strict=True)]
+    for row in (machines.HEAD, *rows):
+        yield Text("  ".join(f"{part:<{wide}}" for part, wide in zip(row, columns, strict=True)).rstrip(), style=DIM)
+    yield Text(machines.LEGEND, style=DIM)
+    yield Text()
 
 
 # tests that differ

@@ -7,8 +7,7 @@ const percent = (value) => (100 * value) / data.duration + "%";
 function addTimeline() {
   const lanes = new Map();
   const red = new Set(data.cells.filter((cell) => cell.groups.length).map((cell) => cell.number));
-  for (const [number, stage, worker, began, ended] of data.spans) {
-    const name = (stage === "resolve" ? "resolver " : "worker ") + worker;
+  for (const [number, stage, name, began, ended] of data.spans) {
     if (!lanes.has(name)) lanes.set(name, el("div", { class: "track" }));
     const cell = data.cells[number];
     const failed = stage === "test" && red.has(number);
@@ -19,8 +18,9 @@ function addTimeline() {
     bar.style.width = percent(ended - began);
     lanes.get(name).append(bar);
   }
-  const key = (name) => [name.startsWith("resolver") ? 0 : 1, Number(name.split(" ")[1])];
-  const ordered = [...lanes.keys()].sort((a, b) => key(a)[0] - key(b)[0] || key(a)[1] - key(b)[1]);
+  const resolves = (name) => (name.startsWith("resolver ") ? 0 : 1);
+  const ordered = [...lanes.keys()].sort(
+    (a, b) => resolves(a) - resolves(b) || a.localeCompare(b, undefined, { numeric: true }));
   for (const name of ordered) $("timeline").append(el("div", { class: "lane" }, el("span", {}, name), lanes.get(name)));
   $("timeline").append(el("div", { class: "lane scale" }, el("span", {}, ""), scale()));
   const stages = [["resolve", "resolve"], ["build", "build"], ["test", "tests"], ["test red", "✗ tests of a red cell"]];

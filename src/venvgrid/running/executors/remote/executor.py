@@ -153,6 +153,8 @@ class RemoteExecutor:
         self._placement = Placement(self._seconds, time.monotonic)
         self._tasks: dict[str, tuple[Task, Deliver]] = {}
         self._builds: dict[tuple[str, bool], BuildTask] = {}
+        self._since: dict[str, float] = {}  # task → when it began to wait for a machine
+        self._spent: dict[str, dict[str, float]] = {}  # task → seconds of waiting, and of files on their way
         self._told: dict[str, set[str]] = {}  # task → its events that were delivered already
         self._stopping = self._closed = False
         self._hopeless: dict[str, float] = {}  # task → since when no machine can do it
@@ -217,7 +219,7 @@ class RemoteExecutor:
         self._slots = self._placement.slots
 
     def _add(self, task: Task, deliver: Deliver) -> None:
-        self._tasks[task.key] = task, deliver
+        self._tasks[task.key], self._since[task.key] = (task, deliver), time.monotonic()
         if isinstance(task, BuildTask):
             self._builds[task.entry.key, task.alone] = task
         if self._stopping:
@@ -259,7 +261,8 @@ class RemoteExecutor:
             return
         answer = jobs.parse_answer(text)
         if answer.needs:
-            self._in_pool(address, key, lambda host: self._transfer.push(address, host, answer.needs), self._back)
+            back = functools.partial(self._back, time.monotonic())
+            self._in_pool(address, key, lambda host: self._transfer.push(address, host, answer.needs), back)
         elif answer.error:
             self._placement.done(address, key)
             self._end(key, RuntimeError(f"{answer.machine}: {answer.error}"))
@@ -291,7 +294,10 @@ class RemoteExecutor:
         self._fleet.notify(text)
         self._again(self._placement.failed(address, key))
 
-    def _back(self, address: str, key: str, _done: str | None) -> None:
+    def _back(self, began: float, address: str, key: str, _done: str | None) -> None:
+        """Send a task again: its machine has all files now."""
+        spent = self._spent.setdefault(key, {})
+        spent["transfer"] = spent.get("transfer", 0.0) + time.monotonic() - began
         self._placement.back(address, key)
 
     def _fetch(self, address: str, answer: jobs.Answer) -> str:
@@ -319,7 +325,8 @@ class RemoteExecutor:
             self._event(key, event, answer.machine)
         result = jobs.parse_result(text or "", self._places)
         if isinstance(result, TestDone):
-            result = replace(result, result=replace(result.result, machine=answer.machine))
+            durations = {**result.result.durations, **self._spent.get(key, {})}
+            result = replace(result, result=replace(result.result, machine=answer.machine, durations=durations))
         if isinstance(result, WheelDone):
             built = self._parcel.place(f"wheels/{result.wheel.path.name}")
             result = replace(result, wheel=replace(result.wheel, path=built))
@@ -340,7 +347,8 @@ class RemoteExecutor:
 
     def _end(self, key: str, result: TaskResult | Exception) -> None:
         task, deliver = self._tasks.pop(key)
-        self._told.pop(key, None)
+        for known in (self._told, self._since, self._spent):
+            known.pop(key, None)
         self._hopeless.pop(key, None)
         deliver(Finished(task, result))
 
@@ -382,6 +390,8 @@ class RemoteExecutor:
         item = self._placement.sent(address, data["key"])
         if item is not None and item.attempt == data["attempt"]:
             self._placement.begun(address, data["key"])
+            spent = self._spent.setdefault(data["key"], {})
+            spent.setdefault("queue", time.monotonic() - self._since[data["key"]] - spent.get("transfer", 0.0))
             self._event(data["key"], data["event"], data["machine"])
 
     def _give_up(self) -> None:

@@ -20,8 +20,8 @@ class Inventory:
     """What a machine says of itself.
 
     `host` is shared by the workers of one machine, `name` is this worker's. `ends` is when it will be taken away, in
-    seconds since the epoch by its own clock `now`, or 0. `bound` is the plan that it runs alone, or "". `blobs` are the
-    digests that its cache holds, of those that it was asked for.
+    seconds since the epoch by its own clock `now`, or 0. `bound` is the plan that it runs alone, or "". `variables` are
+    digests of what tests get of its environment, as "LANG=0f3a…": their values stay where they are.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Inventory:
     now: float = 0.0
     bound: str = ""
     process: int = 0
+    variables: tuple[str, ...] = ()
 
     @property
     def left(self) -> float:
