@@ -74,7 +74,7 @@ def told(machines: Iterable[Inventory], here: Collection[str], *, notify: Callab
         if names_of := surroundings.differing(here, item.variables):
             unlike.setdefault(tuple(names_of), []).append(item.name)
     for which, others in unlike.items():
-        notify(f"note: on {text.named(others)}, tests get other values than here of {', '.join(which)}")
+        notify(f"note: on {text.some(others, 8)}, tests get other values than here of {', '.join(which)}")
 
 
 def interpreters(
