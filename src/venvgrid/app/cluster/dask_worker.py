@@ -96,6 +96,7 @@ async def serve(
         security=security,
         memory_limit=0,
         dashboard=False,
+        dashboard_address="127.0.0.1:0",  # of the page of its health
         death_timeout=60,
         lifetime=lifetime or None,
         resources={},

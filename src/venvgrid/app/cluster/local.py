@@ -40,7 +40,8 @@ class LocalDask(DaskCluster):
             host="127.0.0.1",
             protocol="tls",
             security=security,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # of the page of its health: there is no dashboard
+            scheduler_kwargs={"dashboard": False},
             silence_logs=QUIET,
         )
         address = self._cluster.scheduler_address

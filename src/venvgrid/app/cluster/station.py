@@ -64,7 +64,7 @@ class Station:
         number, self._lock_of_place, self._place = _free_place(self._machine.cache / PLACES)
         self._name = name or f"{socket.gethostname()}-{number}"
         self._blobs = Blobs(self._machine.cache / FOLDER)
-        self._guard = threading.Lock()
+        self._guard, self._slots_free = threading.Lock(), threading.Semaphore(slots)
         self._session: Session | None = None
         self._running: dict[str, str] = {}  # key of the transport → run
         threading.Thread(target=self._watch, name="venvgrid-watch", daemon=True).start()
@@ -130,7 +130,8 @@ class Station:
             job = parse_job(text, session.places)
             if missing := session.lacks(job):
                 return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
-            return render_answer(session.do(job))
+            with self._slots_free:  # one job more than slots may be here: it waits
+                return render_answer(session.do(job))
         except Exception:  # noqa: BLE001  (the coordinator tells it)
             return render_answer(Answer(attempt=attempt, machine=self._name, error=traceback.format_exc()[-8000:]))
         finally:

@@ -46,7 +46,12 @@ async def _serve(address: str, security: Security | None, terminal: Terminal) ->
     scheme, _, rest = address.partition("://")
     host, _, port = rest.rpartition(":")
     async with Scheduler(
-        host=host or rest, port=int(port or 0), protocol=scheme, security=security, dashboard=False
+        host=host or rest,
+        port=int(port or 0),
+        protocol=scheme,
+        security=security,
+        dashboard=False,
+        dashboard_address="127.0.0.1:0",
     ) as scheduler:
         terminal.message(f"the scheduler is at {scheduler.address}")
         terminal.message(f"on each machine: venvgrid worker {scheduler.address} --certificates FOLDER")
