@@ -38,7 +38,8 @@ class Share:
 
 def shares(report: Report) -> tuple[Share, ...]:
     """Return what each machine of a run did, by name; () if it was on one machine."""
-    cells = [cell for cell in report.cells if cell.machine and not cell.cached]
+    ran = {span.cell for span in report.spans}  # a merged report has cells of earlier runs, too
+    cells = [cell for cell in report.cells if cell.machine and not cell.cached and (cell.id in ran or not ran)]
     names = sorted({cell.machine for cell in cells})
     if len(names) < 2:  # noqa: PLR2004  (one needs no table)
         return ()

@@ -141,7 +141,7 @@ def _meta(report: Report) -> Iterator[str]:
     """Yield the facts below the title."""
     if report.started:
         yield f"{report.started[:16].replace('T', ' ')} UTC"
-    workers = len({span.worker for span in report.spans if span.stage is Stage.TEST})
+    workers = len({span.machine or span.worker for span in report.spans if span.stage is Stage.TEST})
     with_workers = f" on {text.count(workers, 'worker')}" if workers else ""
     yield f"{text.seconds(report.duration)} for {text.count(len(report.cells), 'cell')}{with_workers}"
     kept = [cell for cell in report.cells if cell.cached]
