@@ -114,6 +114,7 @@ def from_cell(cell: CellResult) -> dict[str, Any]:
         "attested": _fields(cell.attested, *_ATTESTATION),
         "notes": _plain(cell.notes),
         "words": _text(cell.words),
+        "resumed": cell.resumed,
     }
 
 
@@ -139,6 +140,7 @@ def cell_from(data: Mapping[str, Any], shared: Shared = anew) -> CellResult:
         attested=shared(_attestation_from, attested),
         notes=tuple(data["notes"]),
         words=data.get("words", ""),
+        resumed=str(data.get("resumed", "")),
     )
 
 

@@ -165,9 +165,7 @@ class Scheduler:
     def _go_on(self) -> Followed:
         """Begin the first wheels, resolve what can be resolved, finish what need not run, build what can be built."""
         values = [value for value, cells in self.state.unfinished_of.items() if cells]
-        wheels: list[tasks.WheelTask] = []
-        if self._prerequisites.needs_first_wheels(values):  # in the order of the cells that are left
-            wheels = self._prerequisites.first_wheels(cell.axes["python"] for cell in self.state.unfinished())
+        wheels = self._prerequisites.first_wheels(values, self.state.unfinished())
         events, ready = self._resolve_waiting()
         return [*events, *self._unchanged()], [*wheels, *ready, *self._builds.ready()]
 
@@ -202,7 +200,9 @@ class Scheduler:
         value = cells[0].axes["python"]
         found = self._prerequisites.python(value)
         interpreter, metadata = found or self.request.surrogates[value], self._prerequisites.metadata_for(found)
-        return tasks.ResolveTask(cells=cells, interpreter=interpreter, metadata=metadata, surrogate=found is None)
+        order = float(all(cell.id in self.request.recorded for cell in cells))  # what is sure to run goes first
+        task = tasks.ResolveTask(cells=cells, interpreter=interpreter, metadata=metadata, order=order)
+        return task if found else replace(task, surrogate=True)
 
     def _resolved(self, task: tasks.ResolveTask, done: tasks.ResolveDone) -> Followed:
         if task.surrogate and not isinstance(done.answer, Unresolvable):
