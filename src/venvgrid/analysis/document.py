@@ -115,6 +115,7 @@ def from_cell(cell: CellResult) -> dict[str, Any]:
         "notes": _plain(cell.notes),
         "words": _text(cell.words),
         "machine": _text(cell.machine),
+        "resumed": cell.resumed,
     }
 
 
@@ -141,6 +142,7 @@ def cell_from(data: Mapping[str, Any], shared: Shared = anew) -> CellResult:
         notes=tuple(data["notes"]),
         words=data.get("words", ""),
         machine=str(data.get("machine", "")),
+        resumed=str(data.get("resumed", "")),
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import document
-from venvgrid.model import InfrastructureError, Outcome
+from venvgrid.model import CellFinished, InfrastructureError, Outcome, RunFinished, RunStarted
 from venvgrid.results import journal, report, run_folders
 from venvgrid.results.report import Earlier, Report
 
@@ -39,16 +39,22 @@ def of_cell(root: Path, cell: str, grid: str = "") -> Iterator[tuple[str, CellRe
 
 
 def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
-    """Return the latest comparable result of each cell of a run, over the runs before it that are still stored."""
+    """Return the latest comparable result of each cell of a run, over the runs before it that are still stored.
+
+    A result that the run has resumed is not compared with itself.
+    """
     wanted = {cell.id for cell in finished.cells}
+    resumed = {cell.id: cell.resumed for cell in finished.cells if cell.resumed}
     found: dict[str, Earlier] = {}
     for folder in reversed(run_folders.runs(root)):
         if folder.id >= finished.run:
             continue
         if wanted <= found.keys():
             break
-        for name, earlier in _results(folder.id, _read(folder)):
-            if name in wanted and name not in found and earlier.outcome not in NOT_COMPARED:
+        of = _read(folder)
+        same = {cell.id for cell in of.cells if resumed.get(cell.id) in {folder.id, cell.resumed}}
+        for name, earlier in _results(folder.id, of):
+            if name in wanted - same and name not in found and earlier.outcome not in NOT_COMPARED:
                 found[name] = earlier
     return found
 
@@ -60,9 +66,9 @@ def _results(run: str, of: Report) -> Iterator[tuple[str, Earlier]]:
 
 
 def _read(folder: run_folders.RunFolder) -> Report:
-    """Return the report of a run; an empty one if neither its results nor its journal can be read."""
+    """Return the cells of a run, without their tests; none if neither its results nor its journal can be read."""
     with suppress(OSError, ValueError):
         return document.from_results(json.loads((folder.path / "results.json").read_text(encoding="utf-8")))
     with suppress(InfrastructureError):
-        return report.build_report(journal.read(folder.events))
+        return report.build_report(journal.read(folder.events, only=(RunStarted, CellFinished, RunFinished)))
     return Report()

@@ -38,6 +38,7 @@ class RunOptions:
     fail_fast: bool = False
     strict: bool = False
     skip_missing: bool | None = None  # a missing interpreter is no failure; None: as the configuration says
+    resume: bool = False  # what runs that did not finish have recorded of the same inputs is not run again
     run_unchanged: bool = False  # run cells again although nothing has changed since they passed
     on: str = ""  # many machines: "dask", or the address of a scheduler
     certificates: Path | None = None  # the folder of its certificates

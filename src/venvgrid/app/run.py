@@ -26,6 +26,7 @@ from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import CellFinished, ExitStatus, LockEntry, NothingToRunError, Outcome, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
+from venvgrid.results.resuming import resumption
 from venvgrid.running import loop
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from venvgrid.model import CellResult, Config, Event, Plan
     from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
+    from venvgrid.results.resuming.resumption import Resumption
     from venvgrid.results.run_folders import RunFolder
     from venvgrid.running.executors.base import Executor
     from venvgrid.running.request import RunRequest
@@ -113,14 +115,17 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
         is_part = bool(options.cells or options.failed or options.changed)
         folder = run_folders.create(context.root, now=datetime.now(UTC), grid=context.config.grid, is_part=is_part)
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
+        resumed = _resumption(context, folder)
+        request = replace(request, run=folder.id, recorded=frozenset(resumed.sources))
         with (
             run_folders.discarded_on(UsageError, context.root, folder),
             front.progress(expected) as show,
             journal.Journal(folder.events) as write,
         ):
-            for event in _perform(context, replace(request, run=folder.id), folder, entries):
-                write(event)
-                builder.add(event)
+            for event in _perform(context, request, folder, entries, resumed):
+                for known in (*resumed.before(event), resumed.signed(event)):
+                    write(known)
+                    builder.add(known)
                 show(event)
         finished = context.result_cache.complete(builder.report())
         finished = replace(finished, before=history.before(context.root, finished))
@@ -133,6 +138,18 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
         context.machine.packages.settle()
         context.machine.packages.tidy(time.time())
     return finished, folder
+
+
+def _resumption(context: RunContext, folder: RunFolder) -> Resumption:
+    """Return what the run takes over from runs that did not finish; tell the user."""
+    is_wanted, grid = context.options.resume, context.config.grid
+    made = resumption.prepare(context.root, folder, context.result_cache, grid=grid, is_wanted=is_wanted)
+    if made.sources:
+        runs = ", ".join(sorted({run.folder.id for run in made.sources.values()}, reverse=True))
+        context.front.notify(f"note: resumes run {runs}: {len(made.sources)} cells have a result there")
+    elif is_wanted:
+        context.front.notify("note: nothing to resume: no run without an end has a result; this one begins anew")
+    return made
 
 
 def trial(
@@ -166,9 +183,14 @@ def trial(
 
 
 def _perform(
-    context: RunContext, request: RunRequest, folder: RunFolder, entries: dict[str, LockEntry] | None = None
+    context: RunContext,
+    request: RunRequest,
+    folder: RunFolder,
+    entries: dict[str, LockEntry] | None = None,
+    resumed: Resumption | None = None,
 ) -> Iterator[Event]:
     """Yield the events of a run, without secrets; the front end may stop it. `entries` gets those of the lock."""
+    objections = resumed.why if resumed else dict[str, str]()
     redactor, worker = context.machine.redactor, assembly.make_worker(context, folder.path)
     executor: Executor = ThreadExecutor(
         worker.execute, Slots.for_workers(request.workers), context.machine.cancellation
@@ -179,8 +201,8 @@ def _perform(
         executor = coordinator.executor(context, context.fleet, executor, request.run, folder.path)
     scheduler = Scheduler(
         request,
-        cached=context.result_cache.find,
-        why=lambda cell: _why_again(context, cell),
+        cached=resumed.find if resumed else context.result_cache.find,
+        why=lambda cell: objections.get(cell) or _why_again(context, cell),
         append_log=lambda cell, text: folder.append_log(cell, redactor.text(text)),
         clean=redactor.text,
     )

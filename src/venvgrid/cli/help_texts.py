@@ -29,6 +29,7 @@ RUN_EXAMPLES = f"""\
 examples:
   venvgrid run                                everything; what has not changed since it passed is not run again
   venvgrid run --failed                       what was not green last time
+  venvgrid run --resume                       go on after a kill or Ctrl-C: what has a result does not run again
   venvgrid run -k py3.13-freezegun1.2 -- -x tests/test_timed.py
   venvgrid run --report html=report.html --report junit=junit.xml
   venvgrid run --locked --report github       in a workflow of GitHub

@@ -70,6 +70,7 @@ def run_options(arguments: argparse.Namespace, terminal: Terminal) -> RunOptions
         fail_fast=given("fail_fast", default=False),
         strict=given("strict", default=False),
         skip_missing=getattr(arguments, "skip_missing_interpreters", None),
+        resume=given("resume", default=False),
         run_unchanged=not _use_cache(arguments, terminal),
         on=given("on", ""),
         certificates=Path(arguments.certificates).absolute() if given("certificates", "") else None,

@@ -112,6 +112,7 @@ def _add_run(commands: Commands[Parser]) -> None:
         help="only the cells whose lock differs from that of a git revision; implies --locked",
     )
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first red cell")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was killed or interrupted")
     parser.add_argument("--fresh", action="store_true", help="resolve and build everything anew")
     parser.add_argument(
         "--cache",

@@ -112,10 +112,11 @@ class TestFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFinished:
-    """A cell has its outcome."""
+    """A cell has its outcome. `fingerprint` covers what the result depends on, see `results.result_cache`."""
 
     result: CellResult
     at: float = UNSTAMPED
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

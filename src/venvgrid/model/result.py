@@ -136,6 +136,7 @@ class CellResult:
     named: bool = False
     cached: bool = False  # it is the result of an earlier run: nothing that it depends on has changed
     since: str = ""  # when that run started, ISO 8601 in UTC
+    resumed: str = ""  # the run that the result is of, where that did not finish and this one resumed it
     attempts: int = 0
     interpreter: Interpreter | None = None
     packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)

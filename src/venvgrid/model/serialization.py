@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,21 @@ from typing import Any
 from venvgrid.model import events
 
 EVENT = "event"
+_JSON = frozenset({str, int, float, bool, types.NoneType})
+
+Reader = Callable[[Any], Any]
 
 
 def to_plain(value: object) -> Any:
     """Return `value` as JSON-able data; a field equal to its default is left out."""
+    if type(value) in _JSON:  # most values: a journal holds very many
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         tagged = _tagged(type(value))
         return {
-            name: to_tagged(getattr(value, name)) if name in tagged else to_plain(getattr(value, name))
+            name: to_tagged(item) if name in tagged else to_plain(item)
             for name, default in _defaults(type(value))
-            if getattr(value, name) != default
+            if (item := getattr(value, name)) is not default and item != default
         }
     if isinstance(value, Enum):
         return value.value
@@ -64,26 +69,37 @@ def from_plain(kind: Any, data: Any) -> Any:
     Raises:
         TypeError, ValueError, KeyError: `data` does not have the shape of `kind`.
     """
+    return _reader(kind)(data)
+
+
+@functools.cache
+def _reader(kind: Any) -> Reader:
+    """Return the function that makes values of a type: what the type is, is asked once."""
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = _hints(kind)
-        return kind(**{name: from_plain(hints[name], item) for name, item in dict(data).items() if name in hints})
+        return functools.partial(_read_dataclass, kind)
     origin = typing.get_origin(kind)
     if origin in {tuple, frozenset}:
-        return origin(from_plain(typing.get_args(kind)[0], item) for item in data)
+        item = _reader(typing.get_args(kind)[0])
+        return lambda data: origin(map(item, data))
     if origin is Mapping:
-        value_type = typing.get_args(kind)[1]
-        return types.MappingProxyType({key: from_plain(value_type, item) for key, item in data.items()})
+        item = _reader(typing.get_args(kind)[1])
+        return lambda data: types.MappingProxyType({key: item(value) for key, value in data.items()})
     if origin is types.UnionType or origin is typing.Union:
         wanted = [option for option in typing.get_args(kind) if option is not types.NoneType]
-        if data is None:
-            return None
-        return from_tagged(wanted, data) if len(wanted) > 1 else from_plain(wanted[0], data)
-    if isinstance(kind, type) and issubclass(kind, Enum | Path):
-        return kind(data)
-    if kind is float:
-        return float(data)
-    if origin in {dict, list}:  # JSON-able already
-        kind = origin
+        one = _reader(wanted[0]) if len(wanted) == 1 else functools.partial(from_tagged, wanted)
+        return lambda data: None if data is None else one(data)
+    if kind is float or (isinstance(kind, type) and issubclass(kind, Enum | Path)):
+        return kind
+    # Of dict and list: JSON-able already.
+    return functools.partial(_read_plain, origin if origin in {dict, list} else kind)
+
+
+def _read_dataclass(kind: type, data: Any) -> Any:
+    readers = _readers(kind)
+    return kind(**{name: readers[name](item) for name, item in dict(data).items() if name in readers})
+
+
+def _read_plain(kind: type, data: Any) -> Any:
     if not isinstance(data, kind):
         raise TypeError(f"expected {kind.__name__}, got {data!r:.80}")
     return data
@@ -129,5 +145,6 @@ def _tagged(kind: type) -> frozenset[str]:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _readers(kind: type) -> dict[str, Reader]:
+    """Return the reader of each field. Apart from `_reader`: a field may hold the type itself."""
+    return {name: _reader(hint) for name, hint in typing.get_type_hints(kind).items()}

@@ -24,7 +24,7 @@ def of(history: Mapping[str, Earlier], files: Iterable[Path]) -> dict[str, LeftO
         UsageError: a file cannot be read.
     """
     found = [
-        LeftOut(id=name, last=_time(item.run), outcome=item.outcome.value, seconds=item.seconds)
+        LeftOut(id=name, last=time_of(item.run), outcome=item.outcome.value, seconds=item.seconds)
         for name, item in history.items()
         if item.outcome.is_green or item.outcome.is_red or item.outcome is Outcome.IMPOSSIBLE
     ]
@@ -37,7 +37,8 @@ def of(history: Mapping[str, Earlier], files: Iterable[Path]) -> dict[str, LeftO
     return newest
 
 
-def _time(run: str) -> str:
+def time_of(run: str) -> str:
+    """Return when a run began, by its id, ISO 8601 in UTC; "" if that does not tell."""
     found = _RUN.match(run)
     return "{}-{}-{}T{}:{}:{}+00:00".format(*found.groups()) if found else ""
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from venvgrid.model import Cell, Config, LockEntry
+    from venvgrid.model import Cell, Config, Interpreter, LockEntry
     from venvgrid.results.report import Report
 
 FORMAT = "venvgrid-verdict-3"
@@ -46,6 +46,7 @@ BUILD_VARIABLES = re.compile(
 # that the configuration names counts all the same.
 OF_SESSION = re.compile(r"TERM|XDG_SESSION_\w+|XDG_SEAT(?:_PATH)?|XDG_VTNR|TMPDIR|TEMP|TMP")
 VARIABLE, ALL_VARIABLES = "the variable ", "variables"
+RESUMED = "resumed from run {}"  # a note of a cell
 MAX_TOLD = 4  # variables that a message names
 MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier branch finds them
 
@@ -69,27 +70,30 @@ class ResultCache:
     may_use: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, str] = field(default_factory=dict)  # cell → its fingerprint when it was asked for
-    parts: dict[str, Mapping[str, str]] = field(default_factory=dict)  # cell → digests of what the fingerprint covers
+    asked_for: dict[str, tuple[Cell, LockEntry, str]] = field(default_factory=dict)  # what that is the fingerprint of
     why: dict[str, str] = field(default_factory=dict)  # cell → why no result of it can be used, for the user
+    # What many cells share: digests of their variables, and of their interpreters.
+    _of_variables: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = field(default_factory=dict)
+    _of_interpreters: dict[str, tuple[Interpreter, str]] = field(default_factory=dict)
 
     def find(self, cell: Cell, entry: LockEntry, project: str = "") -> CellResult | None:
         """Return the earlier result of a cell that need not run again; None if it must run.
 
         `project` is the digest of the project as it would be installed: of its wheel.
         """
-        parts = self.parts[cell.id] = self._parts(cell, entry, project)
+        parts = self._parts(cell, entry, project)
+        self.asked_for[cell.id] = cell, entry, project
         fingerprint = self.asked[cell.id] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         known = read(self.folder / cell.id / f"{fingerprint}.json") if self.may_use else None
         if known is None or known["fingerprint"] != fingerprint or known["since"] > self._now():
             if self.may_use:
-                self.why[cell.id] = self._changed(cell.id)
+                self.why[cell.id] = self._changed(cell.id, parts)
             return None
         with suppress(TypeError, ValueError, KeyError):
             result: CellResult = serialization.from_plain(CellResult, known["result"])
-            opened = result.footprint.read.items()
-            changed = [path for path, content in opened if self.content_of(path) != content]
-            self.why[cell.id] = f"a file that its tests opened has changed: {changed[0]}" if changed else ""
-            if result.outcome is Outcome.PASSED and not changed:
+            moved = self.moved(result)
+            self.why[cell.id] = f"a file that its tests opened has changed: {moved}" if moved else ""
+            if result.outcome is Outcome.PASSED and not moved:
                 since = known["since"]
                 return replace(
                     result,
@@ -102,6 +106,11 @@ class ResultCache:
                     log="",
                 )
         return None
+
+    def moved(self, result: CellResult) -> str:
+        """Return a file that the tests of a cell opened and that has changed since; "" if there is none."""
+        opened = result.footprint.read.items()
+        return next((path for path, content in opened if self.content_of(path) != content), "")
 
     def complete(self, report: Report) -> Report:
         """Cache what passed in a finished run; return its report with the tests of unchanged cells.
@@ -128,9 +137,9 @@ class ResultCache:
         }
         data = {
             "fingerprint": self.asked[result.id],
-            "parts": self.parts[result.id],
-            "since": report.started,
-            "result": serialization.to_plain(result),
+            "parts": self._parts(*self.asked_for[result.id]),
+            "since": result.since or report.started,
+            "result": serialization.to_plain(_of_its_own(result)),
             "tests": tests,
         }
         place = self.folder / result.id / f"{self.asked[result.id]}.json"
@@ -145,13 +154,13 @@ class ResultCache:
     def _now(self) -> str:
         return self.clock().isoformat(timespec="seconds")
 
-    def _changed(self, cell: str) -> str:
+    def _changed(self, cell: str, now: Mapping[str, str]) -> str:
         """Return what is not as it was when a cell last passed; "" if it never did."""
         places = sorted((self.folder / cell).glob("*.json"), key=lambda place: place.stat().st_mtime_ns, reverse=True)
         known = next(filter(None, map(read, places)), None)
         if known is None:
             return ""
-        now, before = self.parts[cell], known["parts"]
+        before = known["parts"]
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         moved = [name.removeprefix(VARIABLE) for name in names if name.startswith(VARIABLE)]
         told = [name for name in names if not name.startswith(VARIABLE) and not (moved and name == ALL_VARIABLES)]
@@ -166,6 +175,32 @@ class ResultCache:
 
     def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
         """Return digests of all that the result of a cell depends on, by what the user calls it."""
+        config, axes = self.config, dict(cell.axes)
+        contents = {
+            "the version of venvgrid": __version__,
+            "the versions of distributions": entry.key,
+            "the configuration": [config.digest, str(config.project.path), axes],
+            "the wheel of the project": project,
+            "the arguments of the tests": list(self.arguments),
+            "files of the project": self.inputs(),
+            "limits, umask or time zone": list(self.inherited),
+        }
+        found = {name: _digest(value)[:32] for name, value in contents.items()}
+        found["the interpreter"] = self._of_interpreter(entry.interpreter)
+        given = tuple(cell.variables.items())
+        if given not in self._of_variables:
+            self._of_variables[given] = self._variables(cell)
+        return {**found, **self._of_variables[given]}
+
+    def _of_interpreter(self, interpreter: Interpreter) -> str:
+        known = self._of_interpreters.get(interpreter.executable)
+        if known is None or known[0] != interpreter:
+            digest = _digest([serialization.to_plain(interpreter), identity(interpreter.executable)])[:32]
+            known = self._of_interpreters[interpreter.executable] = interpreter, digest
+        return known[1]
+
+    def _variables(self, cell: Cell) -> dict[str, str]:
+        """Return digests of the variables that the tests of a cell and the builds get, all together and each."""
         config = self.config
         given = variables.child_environment(
             self.environ,
@@ -176,22 +211,15 @@ class ResultCache:
         named = {*config.test.env, *cell.variables, *config.test.pass_env}
         given = {name: value for name, value in given.items() if name in named or not OF_SESSION.fullmatch(name)}
         building = {name: value for name, value in self.environ.items() if BUILD_VARIABLES.match(name)}
-        contents = {
-            "the version of venvgrid": __version__,
-            "the versions of distributions": entry.key,
-            "the interpreter": [serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
-            "the configuration": [config.digest, str(config.project.path), dict(cell.axes)],
-            "the wheel of the project": project,
-            "the arguments of the tests": list(self.arguments),
-            "files of the project": self.inputs(),
-            "limits, umask or time zone": list(self.inherited),
-            ALL_VARIABLES: [sorted(given.items()), sorted(building.items())],
-        }
-        found = {name: _digest(value)[:32] for name, value in contents.items()}
         # A few digits tell that a value changed, and nothing of a secret; all of them together decide.
-        return found | {
-            f"{VARIABLE}{name}": _digest(value)[:4] for name, value in sorted({**building, **given}.items())
-        }
+        each = {f"{VARIABLE}{name}": _digest(value)[:4] for name, value in sorted({**building, **given}.items())}
+        return {ALL_VARIABLES: _digest([sorted(given.items()), sorted(building.items())])[:32], **each}
+
+
+def _of_its_own(result: CellResult) -> CellResult:
+    """Return a result without what the run that resumed it says of it."""
+    notes = tuple(note for note in result.notes if note != RESUMED.format(result.resumed))
+    return replace(result, resumed="", since="", notes=notes)
 
 
 def _digest(value: object) -> str:

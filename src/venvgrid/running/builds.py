@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,31 +25,64 @@ class Builds:
     def __init__(self, request: RunRequest, state: RunState, prerequisites: Prerequisites) -> None:
         """Begin with no environment."""
         self._request, self._state, self._prerequisites = request, state, prerequisites
+        self._open: dict[str, LockEntry] = {}  # environments that are not asked for, in the order of their first cells
+        self._new: dict[str, list[Cell]] = {}  # environment → cells that were resolved since `ready` was called
+        self._changes = -1  # of the prerequisites, when `ready` looked at all
         self._asked: set[str] = set()  # environments
         self._environments: dict[str, Environment] = {}  # by key
         self._compiled: set[str] = set()  # environments whose bytecode is kept
-        self._alone: dict[str, list[Cell]] = {}  # environment → cells that are tested again in it, one after the other
+        self._alone: dict[str, deque[Cell]] = {}  # environment → cells that are tested again in it, one after the other
         self._interpreters: set[str] = set()  # for which a build was asked for
 
+    def resolved(self, cell: Cell, entry: LockEntry) -> None:
+        """Record that a cell needs an environment."""
+        self._new.setdefault(entry.key, []).append(cell)
+        if entry.key not in self._asked:
+            self._open[entry.key] = entry
+
     def ready(self) -> list[Task]:
-        """Return the builds whose wheel is there, and the wheels that an interpreter still needs."""
+        """Return the builds whose wheel is there, and the wheels that an interpreter still needs.
+
+        Cells whose environment has been built before they were resolved are tested in it.
+        """
         tasks: list[Task] = []
-        for entry in {entry.key: entry for entry in self._state.entries.values()}.values():
-            waiting = self._state.waiting(entry.key)
-            if entry.key in self._asked or not waiting:
-                continue
-            if self._prerequisites.wheel_for(entry.interpreter) or not self._prerequisites.installs_wheel:
-                self._asked.add(entry.key)
-                tasks.append(self._build(entry, tuple(waiting)))
-            elif self._prerequisites.has_wheel:
-                tasks += self._prerequisites.wheel_by(entry.interpreter)
+        new, self._new = self._new, {}
+        changes, self._changes = self._changes, self._prerequisites.changes
+        for key in list(self._open) if changes != self._changes else new:
+            if key in self._open and self._state.waiting_for[key]:
+                tasks += self._asked_for(self._open[key])
+        for key, cells in new.items():
+            if key in self._asked and key in self._environments:
+                tasks += self._late(key, cells)
         return tasks
+
+    def failed(self, entry: LockEntry) -> None:
+        """Record that a build failed, and its cells with it: one that is resolved later asks for it again."""
+        self._asked.discard(entry.key)
+        self._alone.pop(entry.key, None)
+
+    def _asked_for(self, entry: LockEntry) -> list[Task]:
+        """Return what an environment needs next: its build, a wheel, or nothing yet."""
+        if self._prerequisites.wheel_for(entry.interpreter) or not self._prerequisites.installs_wheel:
+            return [self._build(entry, tuple(self._state.waiting(entry.key)))]
+        return list(self._prerequisites.wheel_by(entry.interpreter)) if self._prerequisites.has_wheel else []
+
+    def _late(self, key: str, cells: list[Cell]) -> list[Task]:
+        """Return the tests of cells in an environment that was built before they were resolved."""
+        if self._request.until is not Stage.TEST:
+            return []
+        waiting = [cell for cell in cells if cell.id not in self._state.results]
+        if self._alone.get(key):  # it is built anew for one cell after the other
+            self._alone[key] += waiting
+            return []
+        return [self._test(cell, self._environments[key], alone=False) for cell in waiting]
 
     def built(self, done: BuildDone) -> list[Task]:
         """Return the tests in an environment that was built."""
         key = done.environment.key
         self._environments[key] = done.environment
-        again = self._alone.get(key, [])[:1]
+        waiting = self._alone.get(key)
+        again = [waiting[0]] if waiting else []
         cells = again or self._state.waiting(key)
         for cell in cells:
             self._state.durations[cell.id]["build"] = done.took
@@ -62,7 +96,7 @@ class Builds:
 
     def again(self, task: TestTask) -> list[Task]:
         """Return what is needed to test the cell of a doubtful test again, alone in its environment."""
-        waiting = self._alone.setdefault(task.entry.key, [])
+        waiting = self._alone.setdefault(task.entry.key, deque())
         waiting.append(task.cell)
         return self._build_alone(task.entry.key) if len(waiting) == 1 else []
 
@@ -73,7 +107,7 @@ class Builds:
         again = self._alone.get(key)
         if again and again[0].id == result.id:
             result = replace(result, notes=(*result.notes, RUN_AGAIN))
-            again.pop(0)
+            again.popleft()
             tasks = self._build_alone(key) if again else []
         if done.imported and key not in self._compiled:
             self._compiled.add(key)
@@ -82,6 +116,8 @@ class Builds:
 
     def _build(self, entry: LockEntry, cells: tuple[Cell, ...], *, alone: bool = False) -> Task:
         """Return a build. At equal places the first one of an interpreter goes first: its bytecode serves others."""
+        self._asked.add(entry.key)
+        self._open.pop(entry.key, None)
         is_first = entry.interpreter.executable not in self._interpreters
         self._interpreters.add(entry.interpreter.executable)
         order = min(self._request.order.of(cell.id, entry.distributions) for cell in cells) - is_first / 2

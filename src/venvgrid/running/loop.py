@@ -59,7 +59,7 @@ def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] 
     loop = _Loop(executor, clock)
     try:
         yield from loop.follow(*scheduler.start())
-        while loop.running or (loop.ready and not scheduler.is_stopping):
+        while loop.running or (loop.has_ready and not scheduler.is_stopping):
             if not scheduler.is_stopping:
                 loop.launch()
             elif not loop.cancelled:
@@ -67,7 +67,7 @@ def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] 
                 executor.cancel(urgent=False)
             message = loop.inbox.get()
             if isinstance(message, Finished):
-                del loop.running[message.task.key]
+                loop.ended(message.task)
                 if isinstance(message.result, Exception):
                     raise message.result
                 yield from loop.follow(*scheduler.done(message.task, message.result))
@@ -85,9 +85,10 @@ class _Loop:
 
     def __init__(self, executor: Executor, clock: Callable[[], float]) -> None:
         self.inbox: queue.SimpleQueue[Event | Finished] = queue.SimpleQueue()
-        self.ready: list[tuple[Lane, float, int, Task]] = []
         self.cancelled = False
-        self.running: dict[str, tuple[Lane, int]] = {}  # by the task's key, with the number of its worker
+        self.running: dict[str, int] = {}  # by the task's key: the number of its worker
+        self._ready: dict[Lane, list[tuple[float, int, Task]]] = {lane: [] for lane in Lane}  # a heap each
+        self._resolving, self._working = Numbers(), Numbers()  # of those that resolve, and of those that build and test
         self._executor, self._clock, self._began = executor, clock, clock()
         self._sequence = itertools.count()
 
@@ -101,23 +102,25 @@ class _Loop:
     def follow(self, events: Iterable[Event], tasks: Iterable[Task]) -> Iterable[Event]:
         """Queue tasks; return the events, stamped."""
         for task in tasks:
-            heapq.heappush(self.ready, (task.lane, task.order, next(self._sequence), task))
+            heapq.heappush(self._ready[task.lane], (task.order, next(self._sequence), task))
         return map(self.stamped, events)
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether a task waits for a slot."""
+        return any(self._ready.values())
 
     def launch(self) -> None:
         """Start every ready task that has a free slot, in order."""
-        held = []
-        while self.ready:
-            item = heapq.heappop(self.ready)
-            task = item[3]
-            if self._is_free(task.lane):
-                worker = self._free_worker(task.lane)
-                self.running[task.key] = (task.lane, worker)
+        for lane, waiting in self._ready.items():
+            while waiting and self._is_free(lane):
+                task = heapq.heappop(waiting)[-1]
+                worker = self.running[task.key] = self._numbers(lane).take()
                 self._executor.submit(task, self._delivery(worker))
-            else:
-                held.append(item)
-        for item in held:
-            heapq.heappush(self.ready, item)
+
+    def ended(self, task: Task) -> None:
+        """Free the slot of a task."""
+        self._numbers(task.lane).give_back(self.running.pop(task.key))
 
     def _delivery(self, worker: int) -> Callable[[Event | Finished], None]:
         """Return what a task on a worker delivers to: it stamps events at once, in the thread that calls."""
@@ -131,12 +134,26 @@ class _Loop:
 
     def _is_free(self, lane: Lane) -> bool:
         slots: Slots = self._executor.slots
-        resolving = sum(other is Lane.RESOLVE for other, _ in self.running.values())
-        if lane is Lane.RESOLVE:
-            return resolving < slots.network
-        return len(self.running) - resolving < slots.cpu
+        return self._numbers(lane).taken < (slots.network if lane is Lane.RESOLVE else slots.cpu)
 
-    def _free_worker(self, lane: Lane) -> int:
-        """Return the lowest free number, from 1; resolves are counted apart from the other tasks."""
-        taken = {number for other, number in self.running.values() if (other is Lane.RESOLVE) is (lane is Lane.RESOLVE)}
-        return next(number for number in itertools.count(1) if number not in taken)
+    def _numbers(self, lane: Lane) -> Numbers:
+        return self._resolving if lane is Lane.RESOLVE else self._working
+
+
+class Numbers:
+    """Numbers of workers, from 1: the lowest free one is taken first."""
+
+    def __init__(self) -> None:
+        """Begin with all free."""
+        self.taken = 0
+        self._free: list[int] = []  # a heap of those that were taken before
+
+    def take(self) -> int:
+        """Return the lowest free number."""
+        self.taken += 1
+        return heapq.heappop(self._free) if self._free else self.taken
+
+    def give_back(self, number: int) -> None:
+        """Make a number free."""
+        self.taken -= 1
+        heapq.heappush(self._free, number)

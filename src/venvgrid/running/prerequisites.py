@@ -1,8 +1,9 @@
-"""Prerequisites that cells share: interpreters that are downloaded, and wheels of the project."""
+"""Prerequisites that cells share: interpreters that are downloaded, wheels of the project, and what waits for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from venvgrid.model import InstallMode
 from venvgrid.running.tasks import DownloadTask, WheelTask
@@ -11,10 +12,12 @@ from venvgrid.storage import digests
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model import Interpreter
+    from venvgrid.model import Cell, Interpreter
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel
     from venvgrid.running.request import RunRequest
+
+T = TypeVar("T")
 
 
 class Prerequisites:
@@ -29,6 +32,7 @@ class Prerequisites:
         self._refused: set[str] = set()  # those whose download failed
         self._wheels: dict[str, Wheel] = {}  # by the executable that built it
         self._building: set[str] = set()  # executables that build a wheel
+        self.changes = 0  # of any of these: what waits is looked at again after one, not at every event
 
     @property
     def installs(self) -> bool:
@@ -72,21 +76,31 @@ class Prerequisites:
     def downloaded(self, value: str, got: Interpreter | str) -> None:
         """Record the end of a download: the interpreter, or the reason why there is none."""
         self._pythons[value] = got
+        self.changes += 1
         if isinstance(got, str):
             self._refused.add(value)
 
-    def first_wheels(self, values: Iterable[str]) -> list[WheelTask]:
+    def _needs_first_wheels(self, values: Iterable[str]) -> bool:
+        if not self.installs or not (self.installs_wheel or self._request.metadata is None):
+            return False
+        begun = self._building
+        here = (found for value in values if (found := self.python(value)) is not None)
+        return any(not begun if self._is_shared else found.executable not in begun for found in here)
+
+    def first_wheels(self, values: Iterable[str], cells: Iterable[Cell]) -> list[WheelTask]:
         """Return the tasks that build wheels before any environment, if they are needed and not begun.
 
         They are needed to be installed, or for their metadata. If one serves all, the newest ordinary interpreter of
-        `values` builds it; else each builds its own.
+        the cells builds it; else each builds its own. `values` are those of the python axis that the cells have: the
+        cells are looked at only if these need a wheel.
         """
-        if not self.installs or not (self.installs_wheel or self._request.metadata is None):
+        if not self._needs_first_wheels(values):
             return []
+        values = dict.fromkeys(cell.axes["python"] for cell in cells)
         here = [found for value in values if (found := self.python(value)) is not None]
         if not self._is_shared:
             return [task for found in here for task in self.wheel_by(found)]
-        best = None if self._building else best_builder(here)
+        best = best_builder(here)
         return self.wheel_by(best) if best else []
 
     def wheel_by(self, interpreter: Interpreter) -> list[WheelTask]:
@@ -94,15 +108,18 @@ class Prerequisites:
         if interpreter.executable in self._building:
             return []
         self._building.add(interpreter.executable)
+        self.changes += 1
         return [WheelTask(interpreter=interpreter)]
 
     def built(self, interpreter: Interpreter, wheel: Wheel) -> None:
         """Record a wheel."""
         self._wheels[interpreter.executable] = wheel
+        self.changes += 1
 
     def refused(self) -> None:
         """Record that a build failed: if it was the first, every other interpreter builds its own."""
         self._is_shared = self._is_shared and bool(self._wheels)
+        self.changes += 1
 
     def wheel_for(self, interpreter: Interpreter) -> Wheel | None:
         """Return the wheel of an interpreter: its own, or a pure one of another if one serves all."""
@@ -147,3 +164,34 @@ def best_builder(interpreters: Iterable[Interpreter]) -> Interpreter | None:
         key=lambda item: (item.implementation == "cpython", not item.free_threaded, item.release),
         default=None,
     )
+
+
+class Parked(Generic[T]):
+    """Cells that wait for a prerequisite, in their order: looked at again after a change, not at every event.
+
+    Whoever takes them keeps those that have to wait on.
+    """
+
+    def __init__(self, prerequisites: Prerequisites) -> None:
+        """Begin with nothing."""
+        self._prerequisites = prerequisites
+        self._new: list[tuple[int, T]] = []  # with their places: added since the last `take`
+        self._kept: list[tuple[int, T]] = []  # nothing but a change of the prerequisites can help them
+        self._places = itertools.count()
+        self._changes = -1
+
+    def add(self, item: T) -> None:
+        """Add an item that has not been looked at."""
+        self._new.append((next(self._places), item))
+
+    def keep(self, item: T) -> None:
+        """Add an item that has to wait for a change."""
+        self._kept.append((next(self._places), item))
+
+    def take(self) -> list[T]:
+        """Remove and return what is new; all that waits if the prerequisites have changed since the last call."""
+        taken, self._new = self._new, []
+        if self._changes != self._prerequisites.changes:
+            self._changes = self._prerequisites.changes
+            taken, self._kept = sorted([*self._kept, *taken], key=lambda item: item[0]), []
+        return [item for _, item in taken]

@@ -43,3 +43,4 @@ class RunRequest:
     strict: bool = False
     skip_missing: bool = False
     order: Order = field(default_factory=Order)
+    recorded: frozenset[str] = frozenset()  # cells that may have a result of an earlier run: they are resolved last

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from venvgrid.resolving import lock_check, lockfile
 from venvgrid.running.tasks import base_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from venvgrid.model import Cell, Event, Interpreter
     from venvgrid.project.metadata import Metadata
@@ -26,10 +26,13 @@ class RunState:
         """Begin with the plan alone."""
         self._request, self._clean = request, clean
         self.results: dict[str, CellResult] = {}
-        self.planned: dict[str, PlannedCell] = {item.cell.id: item for item in request.plan.cells}
+        self._told: dict[str, Metadata] = {}  # what the lock has been compared with, by the executable of its cells
         self.entries: dict[str, LockEntry] = {}
-        self.durations: defaultdict[str, dict[str, float]] = defaultdict(dict)  # of the stages of a cell
+        self.durations: defaultdict[str, dict[str, float]] = defaultdict(dict)  # of the stages of unfinished cells
         self.sharing: defaultdict[str, list[Cell]] = defaultdict(list)  # environment → its cells
+        # How many cells have no result yet: by the value of the python axis, in the order of the plan; by environment.
+        self.unfinished_of = Counter(item.cell.axes["python"] for item in request.plan.cells if _is_to_run(item))
+        self.waiting_for: Counter[str] = Counter()
 
     def started(self) -> RunStarted:
         """Return the first event of the run."""
@@ -51,7 +54,7 @@ class RunState:
     def unfinished(self) -> Iterator[Cell]:
         """Yield the cells that are to run and have no result yet."""
         for item in self._request.plan.cells:
-            if item.status is Status.RUNNABLE and item.cell.id not in self.results:
+            if _is_to_run(item) and item.cell.id not in self.results:
                 yield item.cell
 
     def waiting(self, key: str) -> list[Cell]:
@@ -62,6 +65,7 @@ class RunState:
         """Record the lock entry of a cell."""
         self.entries[cell.id] = entry
         self.sharing[entry.key].append(cell)
+        self.waiting_for[entry.key] += cell.id not in self.results
         return CellPlanned(cell=cell.id, status=Status.RUNNABLE, reason="", environment=entry.key)
 
     def known(self, cell: Cell) -> CellResult:
@@ -71,7 +75,6 @@ class RunState:
     def end(self, cell: Cell, status: Status, reason: str, *, log: str = "", words: str = "") -> list[Event]:
         """Finish a cell that is not tested. `words` are the resolver's."""
         reason, words = self._clean(reason), self._clean(words)
-        self.planned[cell.id] = PlannedCell(cell=cell, status=status, reason=reason)
         planned = CellPlanned(cell=cell.id, status=status, reason=reason)
         result = replace(self.known(cell), outcome=OUTCOME_OF_STATUS[status], reason=reason, log=log, words=words)
         return [planned, self.finished(result)]
@@ -79,20 +82,38 @@ class RunState:
     def refuse_locked(self, metadata_for: Callable[[Interpreter], Metadata | None]) -> list[Event]:
         """Finish the locked cells whose lock contradicts the project, where only a build told what it requires."""
         events: list[Event] = []
-        for cell in list(self.unfinished()) if self._request.metadata is None else ():
-            entry, config = self._request.locked.get(cell.id), self._request.config
-            if cell.id in self._request.given:  # a trial may ask for versions that the project does not declare
+        if self._request.metadata is not None:
+            return events
+        config = self._request.config
+        new: dict[str, Metadata] = {}  # by the executable: what a wheel told since the last call
+        for cell in list(self.unfinished()):
+            entry = self._request.locked.get(cell.id)
+            if not isinstance(entry, LockEntry) or cell.id in self._request.given:
+                continue  # a trial may ask for versions that the project does not declare
+            interpreter = entry.interpreter
+            metadata = new.get(interpreter.executable) or metadata_for(interpreter)
+            if metadata is None or self._told.get(interpreter.executable) == metadata:
                 continue
-            metadata = metadata_for(entry.interpreter) if isinstance(entry, LockEntry) else None
-            if isinstance(entry, LockEntry) and metadata is not None:
-                markers = entry.interpreter.markers
-                why = lock_check.first_problem(config, cell, entry.distributions, markers, metadata=metadata)
-                reason = f"{lockfile.path_for(config).name} does not fit the project: {why}; type: venvgrid lock"
-                events += self.end(cell, Status.FAILED, reason) if why else []
+            new[interpreter.executable] = metadata
+            why = lock_check.first_problem(config, cell, entry.distributions, interpreter.markers, metadata=metadata)
+            reason = f"{lockfile.path_for(config).name} does not fit the project: {why}; type: venvgrid lock"
+            events += self.end(cell, Status.FAILED, reason) if why else []
+        self._told |= new
         return events
 
     def finished(self, result: CellResult) -> CellFinished:
         """Record the result of a cell, with the durations of its stages."""
-        whole = replace(result, durations={**self.durations[result.id], **result.durations})
+        known: Mapping[str, float] = self.durations.pop(result.id, {})
+        if earlier := self.results.get(result.id):  # its environment failed while it was tested
+            known = {**earlier.durations, **known}
+        else:
+            self.unfinished_of[result.axes["python"]] -= 1
+            if entry := self.entries.get(result.id):
+                self.waiting_for[entry.key] -= 1
+        whole = replace(result, durations={**known, **result.durations})
         self.results[result.id] = whole
         return CellFinished(result=whole)
+
+
+def _is_to_run(item: PlannedCell) -> bool:
+    return item.status is Status.RUNNABLE

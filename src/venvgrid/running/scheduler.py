@@ -20,7 +20,7 @@ from venvgrid.processes.redaction import redact
 from venvgrid.results.exit_status import exit_status
 from venvgrid.running import tasks
 from venvgrid.running.builds import Builds
-from venvgrid.running.prerequisites import Prerequisites
+from venvgrid.running.prerequisites import Parked, Prerequisites
 from venvgrid.running.run_state import RunState
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ class Scheduler:
         self.state = RunState(request, clean)
         self.interrupted = False
         self._failed_fast = False
-        self._unresolved: list[tuple[Cell, ...]] = []  # groups that wait for the metadata
-        self._unasked: list[Cell] = []  # resolved cells that wait for the wheel, which may be the one of their result
         self._prerequisites = Prerequisites(request)
+        # Groups that wait for the metadata; resolved cells that wait for the wheel.
+        self._unresolved: Parked[tuple[Cell, ...]] = Parked(self._prerequisites)
+        self._unasked: Parked[Cell] = Parked(self._prerequisites)
         self._builds = Builds(request, self.state, self._prerequisites)
         self._awaiting: defaultdict[str, list[Cell]] = defaultdict(list)  # value of the python axis → its cells
 
@@ -80,7 +81,8 @@ class Scheduler:
                 events += self._answered(cell, self.request.locked[cell.id])
             else:
                 groups[cell.versions].append(cell)
-        self._unresolved = [tuple(cells) for cells in groups.values()]
+        for cells in groups.values():
+            self._unresolved.add(tuple(cells))
         more, ready = self._go_on()
         return [*events, *more], ready
 
@@ -162,8 +164,8 @@ class Scheduler:
 
     def _go_on(self) -> Followed:
         """Begin the first wheels, resolve what can be resolved, finish what need not run, build what can be built."""
-        values = [cell.axes["python"] for cell in self.state.unfinished()]
-        wheels = self._prerequisites.first_wheels(values)
+        values = [value for value, cells in self.state.unfinished_of.items() if cells]
+        wheels = self._prerequisites.first_wheels(values, self.state.unfinished())
         events, ready = self._resolve_waiting()
         return [*events, *self._unchanged()], [*wheels, *ready, *self._builds.ready()]
 
@@ -173,21 +175,21 @@ class Scheduler:
         groups: defaultdict[object, list[Cell]] = defaultdict(list)
         for cell in cells:
             groups[cell.versions].append(cell)
-        self._unresolved += [tuple(some) for some in groups.values()]
+        for some in groups.values():
+            self._unresolved.add(tuple(some))
 
     def _resolve_waiting(self) -> Followed:
         """Resolve the groups whose requirements are known. Others wait for a wheel, or for their interpreter."""
         events: list[Event] = []
         ready: list[tasks.Task] = []
-        waiting, self._unresolved = self._unresolved, []
-        for cells in waiting:
+        for cells in self._unresolved.take():
             found = self._prerequisites.python(cells[0].axes["python"])
             if cells[0].id in self.state.results:
                 continue
             if self._prerequisites.can_resolve(found):
                 ready.append(self._resolve_task(cells))
             elif found or self._prerequisites.will_build(found):
-                self._unresolved.append(cells)
+                self._unresolved.keep(cells)
             else:  # no interpreter here can build the wheel that has the metadata
                 more, wanted = self._want_interpreters(cells)
                 events += more
@@ -198,7 +200,9 @@ class Scheduler:
         value = cells[0].axes["python"]
         found = self._prerequisites.python(value)
         interpreter, metadata = found or self.request.surrogates[value], self._prerequisites.metadata_for(found)
-        return tasks.ResolveTask(cells=cells, interpreter=interpreter, metadata=metadata, surrogate=found is None)
+        order = float(all(cell.id in self.request.recorded for cell in cells))  # what is sure to run goes first
+        task = tasks.ResolveTask(cells=cells, interpreter=interpreter, metadata=metadata, order=order)
+        return task if found else replace(task, surrogate=True)
 
     def _resolved(self, task: tasks.ResolveTask, done: tasks.ResolveDone) -> Followed:
         if task.surrogate and not isinstance(done.answer, Unresolvable):
@@ -218,19 +222,20 @@ class Scheduler:
             # A resolve that was stopped has not failed.
             reason = f"could not be resolved: {answer.reason}"
             return [] if self.is_stopping else self.state.end(cell, Status.FAILED, reason, words=answer.words)
-        self._unasked += [cell] if self.request.until is Stage.TEST else []
+        if self.request.until is Stage.TEST:
+            self._unasked.add(cell)
+        self._builds.resolved(cell, answer)
         return [self.state.resolved(cell, answer)]
 
     def _unchanged(self) -> list[Event]:
         """Finish the cells that need not run, once it is known with which wheel they would."""
         events: list[Event] = []
-        waiting, self._unasked = self._unasked, []
-        for cell in waiting:
+        for cell in self._unasked.take():
             entry = self.state.entries[cell.id]
             if cell.id in self.state.results:
                 continue
             if not self._prerequisites.is_ready(entry.interpreter):
-                self._unasked.append(cell)
+                self._unasked.keep(cell)
             elif earlier := self._cached(cell, entry, self._prerequisites.state_of(entry.interpreter)):
                 events.append(self.state.finished(earlier))
             elif why := self._why(cell.id):
@@ -265,6 +270,8 @@ class Scheduler:
             if cell.id not in self.state.results:
                 log = self._append_log(cell.id, failed.detail)
                 events += self.state.end(cell, Status.FAILED, reason, log=log)
+        if isinstance(task, tasks.BuildTask):
+            self._builds.failed(task.entry)
         if not isinstance(task, tasks.WheelTask):
             return events, []
         self._prerequisites.refused()  # other interpreters may still build it

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import factories
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -281,3 +282,17 @@ def test_full_disk_is_named_once() -> None:
         record(SMALL[0])
     reason = f"cannot write the journal /dev/full: {os.strerror(errno.ENOSPC)}; make room on the disk"
     assert reason == str(caught.value)
+
+
+def test_some_kinds_of_events_can_be_read_alone(tmp_path: Path) -> None:
+    """The others are passed over; a damaged line counts as one, whatever it was."""
+    told = factories.tested(factories.result("py3.12"), {"test_a": CaseOutcome.PASSED})
+    path = tmp_path / "events.jsonl"
+    with journal.Journal(path) as write:
+        for event in told:
+            write(event)
+    with path.open("ab") as file:
+        file.write(b"{damaged}\n")
+    found = list(journal.read(path, only=(model.CellFinished,)))
+    assert found[:-1] == [event for event in told if isinstance(event, model.CellFinished)]
+    assert isinstance(found[-1], model.Message)
