@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.analysis.rules import conditions, posterior
+from venvgrid.model import CellResult, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,3 +147,23 @@ def test_conditions_are_met_by_the_cells_that_have_the_value(values: list[str]) 
     for value in set(values):
         if len(set(values)) > 1:
             assert found[f"a {value}"] == sum(1 << place for place, item in enumerate(["", *values]) if item == value)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.sampled_from(["1.0", "2.0", "x"])), min_size=1, max_size=8))
+def test_a_mapping_that_cells_share_is_read_as_one_of_their_own(installed: list[dict[str, str]]) -> None:
+    """Merged results share equal mappings of packages; the conditions are those of results that do not."""
+    one = {repr(packages): packages for packages in installed}
+    shared, own = (
+        [
+            CellResult(id=str(place), axes={"python": f"3.{place % 3}"}, outcome=Outcome.PASSED, packages=packages)
+            for place, packages in enumerate(some)
+        ]
+        for some in ([one[repr(packages)] for packages in installed], [dict(packages) for packages in installed])
+    )
+    assert list(conditions.conditions(own)) == list(conditions.conditions(shared))
+
+
+@given(st.sets(st.integers(0, 300)))
+def test_the_cells_of_a_set_are_told_again(numbers: set[int]) -> None:
+    """A set of cells is made of their numbers, and gives them back in order."""
+    assert conditions.places(conditions.bits(numbers, 301)) == sorted(numbers)

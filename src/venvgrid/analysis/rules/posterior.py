@@ -95,14 +95,20 @@ class _Search:
         fit = [cells for cells in self.atoms if (self.bad & ~cells).bit_count() <= slack]
         fit.sort(key=lambda cells: ((cells ^ self.bad).bit_count(), -self.atoms[cells]))
         weights, twice, thrice = self.atoms, 2 * SIZES[2], 6 * SIZES[3]  # the orders of the same conditions
-        for a, b in itertools.combinations(fit[: min(MOST_IN_PAIRS, self.most)], 2):
-            self._add(a & b, twice * weights[a] * weights[b], ((a, b),))
-        some = fit[:MOST_IN_THREES]
-        for (_, a), (place, b) in itertools.combinations(enumerate(some), 2):
+        in_pairs, in_threes = fit[: min(MOST_IN_PAIRS, self.most)], fit[:MOST_IN_THREES]
+        for place, a in enumerate(in_pairs, 1):
+            for b in self._worth_trying(a, in_pairs[place:]):
+                self._add(a & b, twice * weights[a] * weights[b], ((a, b),))
+        for (_, a), (place, b) in itertools.combinations(enumerate(in_threes, 1), 2):
             both, weight = a & b, thrice * weights[a] * weights[b]
             if (self.bad & ~both).bit_count() <= self.least + MOST_ODD:  # a third condition gives no cell back
-                for c in some[place + 1 :]:
+                for c in self._worth_trying(both, in_threes[place:]):
                     self._add(both & c, weight * weights[c], ((a, b, c),))
+
+    def _worth_trying(self, cells: int, atoms: Sequence[int]) -> list[int]:
+        """Return the conditions that, together with these cells, may be as good as what was found."""
+        bad, most = self.bad, self.least + MOST_ODD
+        return [atom for atom in atoms if (cells & atom ^ bad).bit_count() <= most]
 
     def alternatives(self) -> None:
         """Try two conjunctions with "or": the second one explains what the first leaves."""
@@ -171,14 +177,10 @@ class _Search:
 
     def _add(self, cells: int, weight: float, parts: Parts) -> None:
         """Keep a form of a set of cells, unless a set that is found already explains many more outcomes."""
-        known = self.found.get(cells)
-        if known is not None:
-            known.append((weight, parts))
-        elif cells & self.bad:
-            odd = self.odd(cells)
+        odd = self.odd(cells)
+        if odd <= self.least + MOST_ODD and cells & self.bad:
             self.least = min(self.least, odd)
-            if odd <= self.least + MOST_ODD:
-                self.found[cells] = [(weight, parts)]
+            self.found.setdefault(cells, []).append((weight, parts))
 
     def ranked(self) -> tuple[list[Fit], float, int]:
         """Return what was found, the likeliest first, and the weight of "no rule"."""
