@@ -54,14 +54,18 @@ _CELLS = '\n "cells": [],'  # in the document of a report without cells
 
 def collect(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
     """Merge records, and keep the result of each cell: who writes them need not parse them again."""
-    known: dict[tuple[Callable[[Any], Any], str], Any] = {}
+    known: dict[tuple[Callable[[Any], Any], object], Any] = {}
 
     def shared(make: Callable[[Any], Any], data: Any) -> Any:
         """Return the part that was made of equal data before: most cells have what others have."""
-        key = make, repr(data)
-        if key not in known:
-            known[key] = make(data)
-        return known[key]
+        key = make, tuple(data.items())
+        try:
+            return known[key]
+        except KeyError:
+            return known.setdefault(key, make(data))
+        except TypeError:  # it has a mapping in it
+            key = make, repr(data)
+            return known[key] if key in known else known.setdefault(key, make(data))
 
     return merge(plan, found, lambda cell, data: _result_from(cell, data, shared))
 
