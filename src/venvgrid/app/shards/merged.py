@@ -58,14 +58,14 @@ def collect(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
 
     def shared(make: Callable[[Any], Any], data: Any) -> Any:
         """Return the part that was made of equal data before: most cells have what others have."""
-        key = make, tuple(data.items())
+        key: tuple[Callable[[Any], Any], object] = make, tuple(data.items())
         try:
-            return known[key]
-        except KeyError:
-            return known.setdefault(key, make(data))
-        except TypeError:  # it has a mapping in it
+            hash(key)
+        except TypeError:  # a value is a mapping
             key = make, repr(data)
-            return known[key] if key in known else known.setdefault(key, make(data))
+        if key not in known:
+            known[key] = make(data)
+        return known[key]
 
     return merge(plan, found, lambda cell, data: _result_from(cell, data, shared))
 
@@ -212,7 +212,7 @@ class _Folder:
 
 def _result_from(cell: Cell, data: Mapping[str, Any], shared: Shared = document.anew) -> CellResult:
     """Return the result of a planned cell, without its log."""
-    return document.cell_from({**data, "axes": cell.axes, "words": "", "log": ""}, shared)
+    return document.cell_from({**data, "id": cell.id, "axes": cell.axes, "words": "", "log": ""}, shared)
 
 
 def _around_log(text: str) -> tuple[str, str, str]:
