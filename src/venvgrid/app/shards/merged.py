@@ -54,18 +54,18 @@ _CELLS = '\n "cells": [],'  # in the document of a report without cells
 
 def collect(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
     """Merge records, and keep the result of each cell: who writes them need not parse them again."""
-    known: dict[tuple[Callable[[Any], Any], object], Any] = {}
+    known: dict[object, Any] = {}
 
     def shared(make: Callable[[Any], Any], data: Any) -> Any:
         """Return the part that was made of equal data before: most cells have what others have."""
-        key: tuple[Callable[[Any], Any], object] = make, tuple(data.items())
         try:
-            hash(key)
+            key: object = (make, *data.values(), *data)
+            found = known.get(key)
         except TypeError:  # a value is a mapping
-            key = make, repr(data)
-        if key not in known:
-            known[key] = make(data)
-        return known[key]
+            found = known.get(key := (make, repr(data)))
+        if found is None:
+            found = known[key] = make(data)
+        return found
 
     return merge(plan, found, lambda cell, data: _result_from(cell, data, shared))
 
