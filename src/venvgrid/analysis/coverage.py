@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from venvgrid.planning import coverage
 from venvgrid.planning.covering.tuples import MAX_TUPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from venvgrid.model import CellResult
     from venvgrid.planning.coverage import Named
@@ -29,7 +30,7 @@ def of(report: Report) -> Certificate | None:
     strength = planned.strength if planned else min(coverage.OF_A_GRID, fewest)
     if not strength or len(report.cells) * math.comb(fewest, strength) > MAX_TUPLES:
         return None
-    ran = dict.fromkeys(_combinations(report, (cell for cell in report.cells if cell.outcome in RAN), strength))
+    ran = _covered(report, [cell for cell in report.cells if cell.outcome in RAN], strength)
     # A strategy chooses no cell that it knows to be impossible: such a one was asked for by name, or found in the run.
     is_chosen = planned is not None and bool(planned.axes)
     idle = [
@@ -48,6 +49,27 @@ def of(report: Report) -> Certificate | None:
         lost=coverage.lost(missing, ((cell.axes, cell.reason or cell.outcome.value) for cell in idle)),
         axes=planned.axes if planned else {},
     )
+
+
+def _covered(report: Report, cells: Sequence[CellResult], strength: int) -> set[Named]:
+    """Return the combinations of `_combinations`: column by column, as grids may have 100,000 cells."""
+    axes = report.certificate.axes if report.certificate else {}
+    found: set[Named] = set()
+    for names in dict.fromkeys(tuple(cell.axes) for cell in cells):
+        rows = [tuple(cell.axes.values()) for cell in cells if tuple(cell.axes) == names]
+        columns = list(zip(*rows, strict=True))
+        strange = [
+            (place, values)
+            for place, name in enumerate(names)
+            if name in axes and (values := set(columns[place]).difference(axes[name]))
+        ]
+        if strange:
+            columns = list(zip(*(row for row in rows if all(row[at] not in some for at, some in strange)), strict=True))
+        for chosen in itertools.combinations(zip(names, columns, strict=False), strength):
+            those = tuple(name for name, _ in chosen)
+            alike = set(zip(*(column for _, column in chosen), strict=True))
+            found.update(tuple(zip(those, values, strict=True)) for values in alike)
+    return found
 
 
 def _combinations(report: Report, cells: Iterable[CellResult], strength: int) -> Iterable[Named]:

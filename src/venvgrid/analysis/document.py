@@ -6,6 +6,7 @@ The format is "venvgrid-results-1"; its JSON Schema is model/schemas/results.sch
 from __future__ import annotations
 
 import math
+import operator
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,8 @@ _FAILURE = ("test", "kind", "message", "signature", "duration", "longrepr")
 
 _LATER = ("hint", "through")  # of a failure: earlier documents lack them
 _ATTESTATION = ("python", "packages", "project_origin", "collected")
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_cell_values = operator.itemgetter(*_CELL)
 _CHANGES = ("regressed", "fixed", "newly_impossible", "newly_possible", "moved")
 _GROUP = ("signature", "kind", "message", "cells", "tests", "hint", "through")
 
@@ -129,16 +132,15 @@ def cell_from(data: Mapping[str, Any], shared: Shared = anew) -> CellResult:
 
     `shared` makes a part of it with a function from its data, or returns an equal part that was made before.
     """
-    attested = _picked(data["attested"], *_ATTESTATION)
     return CellResult(
-        **_picked(data, *_CELL)
-        | {"id": str(data["id"]), "outcome": Outcome(data["outcome"]), "packages": shared(dict, data["packages"])},
+        **dict(zip(_CELL, _cell_values(data), strict=True))
+        | {"id": str(data["id"]), "outcome": _OUTCOMES[data["outcome"]], "packages": shared(dict, data["packages"])},
         interpreter=shared(_interpreter_from, data["python"]) if data["python"] else None,
         durations={sys.intern(stage): float(seconds) for stage, seconds in data["durations"].items()},
         tests=shared(dict, data["tests"]),
         uncollected=int(data.get("uncollected", 0)),
         failures=tuple(map(_failure_from, data["failures"])),
-        attested=shared(_attestation_from, attested),
+        attested=shared(_attestation_from, data["attested"]),
         notes=tuple(data["notes"]),
         words=data.get("words", ""),
         machine=str(data.get("machine", "")),
@@ -147,7 +149,7 @@ def cell_from(data: Mapping[str, Any], shared: Shared = anew) -> CellResult:
 
 
 def _attestation_from(data: Mapping[str, Any]) -> Attestation:
-    return Attestation(**data)
+    return Attestation(**_picked(data, *_ATTESTATION))
 
 
 def _failure_from(data: Mapping[str, Any]) -> Failure:

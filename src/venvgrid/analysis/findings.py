@@ -152,10 +152,9 @@ class Analysis:
         found: dict[str, list[tuple[str, CaseOutcome]]] = {
             failure.test: [] for cell in self.report.cells for failure in cell.failures
         }
-        for cell in self.report.cells:
-            cases = self.report.tests.get(cell.id, {})
-            for test in found.keys() & cases.keys():
-                found[test].append((cell.id, cases[test].verdict))
+        for cell, cases in self.report.tests.items():
+            for test in found.keys() & cases.keys() if cell in self._places else ():
+                found[test].append((cell, cases[test].verdict))
         return found
 
 

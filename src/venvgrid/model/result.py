@@ -124,6 +124,9 @@ class Footprint:
     made: tuple[str, ...] = ()
 
 
+_NOT_ATTESTED, _NO_FOOTPRINT = Attestation(), Footprint()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellResult:
     """All that is known of a finished cell; the value behind an entry of results.json."""
@@ -144,9 +147,10 @@ class CellResult:
     tests: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # Verdict → number
     uncollected: int = 0  # files that pytest could not collect: they count as errors in `tests`, but are no tests
     failures: tuple[Failure, ...] = ()
-    attested: Attestation = field(default_factory=Attestation)
+    attested: Attestation = _NOT_ATTESTED
     notes: tuple[str, ...] = ()
     log: str = ""  # relative to the run's folder
     words: str = ""  # the resolver's own, of a cell that could not be resolved
     footprint: Footprint = field(default_factory=Footprint)
     machine: str = ""  # the worker that tested it, of a run on several machines
+    footprint: Footprint = _NO_FOOTPRINT

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Keep = Callable[[Cell, Mapping[str, Any]], CellResult | None]
 
 VERDICTS = frozenset(outcome.value for outcome in Outcome) - {Outcome.CANCELLED.value, Outcome.ELSEWHERE.value}
+_OUTCOMES = {outcome.value: outcome.value for outcome in Outcome}  # one text for all cells
 GREEN = frozenset({Outcome.PASSED.value, Outcome.FLAKY.value})
 DIFFERENT = "two results in one attempt: {}"
 
@@ -175,7 +176,7 @@ def _reported(record: Record, cell: Cell, item: Item, keep: Keep) -> Reported:
         start=item.start,
         end=item.end,
         whole=keep(cell, result),
-        outcome=Outcome(result["outcome"]).value,  # one text for all
+        outcome=_OUTCOMES[result["outcome"]],
         reason=str(result.get("reason", "")),
         problem=objection(cell, result),
     )

@@ -17,9 +17,9 @@ import hashlib
 import io
 import json
 import zipfile
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from venvgrid.model import UsageError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.results.plan_file import PlanFile
-    from venvgrid.storage.archives import Known
+    from venvgrid.storage.archives import Archive, Known, Place
 
     Read = Callable[[str], bytes]
 
@@ -183,7 +183,7 @@ def _in_archive(path: Path, inside: tuple[str, ...], known: Known) -> Iterator[R
                     f"{place}/{folder}".rstrip("/"),
                     partial(archive.read, folder),
                     partial(archive.digest, folder, known=known, digest=digest),
-                    partial(_reader, path, inside, folder),
+                    partial(_reader, path, inside, folder, _places(archive, folder) if not inside else {}),
                 )
                 for folder in folders
             ]
@@ -199,10 +199,21 @@ def _in_archive(path: Path, inside: tuple[str, ...], known: Known) -> Iterator[R
         yield Unusable(place, f"there is no {HEADER} in it")
 
 
+def _places(archive: Archive, folder: str) -> Mapping[str, Place]:
+    """Return where the sealed files of a record are."""
+    return {name: place for name in SEALED if (place := archive.place(folder, name))}
+
+
 @contextmanager
-def _reader(path: Path, inside: tuple[str, ...], folder: str) -> Iterator[Read]:
-    with archives.opened(path, inside) as archive:
-        yield partial(archive.read, folder)
+def _reader(path: Path, inside: tuple[str, ...], folder: str, places: Mapping[str, Place]) -> Iterator[Read]:
+    """Open a record. The directory of its archive is read again only for a file whose place is not known."""
+    with ExitStack() as stack:
+
+        @cache
+        def opened() -> Archive:
+            return stack.enter_context(archives.opened(path, inside))
+
+        yield lambda name: places[name].read(path) if name in places else opened().read(folder, name)
 
 
 def _record(

@@ -6,17 +6,53 @@ import hashlib
 import io
 import struct
 import zipfile
+import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-DAMAGED = (OSError, zipfile.BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, struct.error)
+DAMAGED = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+)
 Known = dict[tuple[int, bytes], str]  # compression and digest of what is stored → digest of the content
+_DIRECT = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_ENCRYPTED = 0x1  # flag of a member
 _LOCAL = struct.Struct("<26xHH")  # the header before a member: the lengths of its name and of its extra field
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the stored bytes of a member are in the file of its archive, and how they are compressed."""
+
+    start: int
+    size: int
+    compression: int
+
+    def stored(self, stream: IO[bytes]) -> bytes:
+        """Return the stored bytes."""
+        stream.seek(self.start)
+        return stream.read(self.size)
+
+    def read(self, path: Path) -> bytes:
+        """Return the member, b"" if it cannot be read: without the directory, which may name 1,000 logs."""
+        try:
+            with path.open("rb") as stream:
+                stored = self.stored(stream)
+            return stored if self.compression == zipfile.ZIP_STORED else zlib.decompress(stored, -zlib.MAX_WBITS)
+        except DAMAGED:
+            return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +69,43 @@ class Archive:
         except DAMAGED:
             return b""
 
+    def place(self, folder: str, name: str) -> Place | None:
+        """Return where a member is; None if there is none, or it is compressed or encrypted in another way."""
+        try:
+            info = self.file.getinfo(folder + name)
+            found = self._place(info)
+        except DAMAGED:
+            return None
+        return found if info.compress_type in _DIRECT and not info.flag_bits & _ENCRYPTED else None
+
     def digest(self, folder: str, name: str, *, known: Known, digest: Callable[[bytes], str]) -> str:
         """Return the digest of a member. Equal stored bytes are unpacked once: `known` remembers them.
 
         The records of a plan all hold the same plan, which may have 100,000 cells.
         """
         try:
-            key = self._stored(folder + name)
+            place = self._place(self.file.getinfo(folder + name))
+            key = place.compression, hashlib.sha256(place.stored(self._stream)).digest()
         except DAMAGED:
             return digest(b"")
-        if key not in known:
-            known[key] = digest(self.read(folder, name))
-        return known[key]
+        if key in known:
+            return known[key]
+        found = digest(content := self.read(folder, name))
+        if content:  # else the directory may be damaged, and the same bytes be right in another archive
+            known[key] = found
+        return found
 
-    def _stored(self, name: str) -> tuple[int, bytes]:
-        info, stream = self.file.getinfo(name), self.file.fp
-        if stream is None:
-            raise ValueError("the archive is closed")
+    def _place(self, info: zipfile.ZipInfo) -> Place:
+        stream = self._stream
         stream.seek(info.header_offset)
-        stream.seek(sum(_LOCAL.unpack(stream.read(_LOCAL.size))), io.SEEK_CUR)
-        return info.compress_type, hashlib.sha256(stream.read(info.compress_size)).digest()
+        lengths = _LOCAL.unpack(stream.read(_LOCAL.size))
+        return Place(info.header_offset + _LOCAL.size + sum(lengths), info.compress_size, info.compress_type)
+
+    @property
+    def _stream(self) -> IO[bytes]:
+        if self.file.fp is None:
+            raise ValueError("the archive is closed")
+        return self.file.fp
 
 
 @contextmanager

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _decode = json.JSONDecoder().raw_decode
+_mark = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*").match  # behind an item of a list
 _space = re.compile(r"[ \t\r\n]*").match
 
 
@@ -56,14 +57,18 @@ def read(text: str, name: str, use: Callable[[Item], object]) -> dict[str, Any]:
 
 def _items(text: str, place: int, use: Callable[[Item], object]) -> int:
     """Use the items of the list that begins here; return the place behind it."""
-    place = first = _after(text, place, "[")
-    while text[place : place + 1] != "]":
-        if place != first:
-            place = _after(text, place, ",")
+    place = _after(text, place, "[")
+    if text[place : place + 1] == "]":
+        return place + 1
+    while True:
         value, end = _decode(text, place)
         use(Item(value, place, end))
-        place = _skip(text, end)
-    return place + 1
+        mark = _mark(text, end)
+        if mark is None:
+            raise ValueError(f"',' or ']' is expected at {end}")
+        place = mark.end()
+        if mark[1] == "]":
+            return place
 
 
 def _after(text: str, place: int, mark: str) -> int:

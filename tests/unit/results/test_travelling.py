@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from dataclasses import replace
 from importlib import resources
@@ -242,6 +243,38 @@ def test_equal_plans_are_unpacked_once(shards: list[Path], monkeypatch: pytest.M
     assert [(os.path.basename(item.place), item.why) for item in damaged] == [  # noqa: PTH119
         ("two.record", "plan.json is missing or damaged")
     ]
+
+
+def test_a_flipped_byte_anywhere_in_an_archive_is_damage_by_name(shards: list[Path]) -> None:
+    """No byte ends the search for records: the others are found, and this one is refused or as it was."""
+    packed, good = [shard.with_suffix(".record") for shard in shards], list(records.find(shards))
+    content = packed[0].read_bytes()
+    refused = 0
+    for place in range(0, len(content), 7):
+        flipped = bytearray(content)
+        flipped[place] ^= 0xFF
+        packed[0].write_bytes(flipped)
+        one, other = records.find(packed)
+        assert other == good[1]
+        refused += isinstance(one, records.Unusable)
+        assert isinstance(one, records.Unusable) or one == good[0]
+    assert refused > len(content) // 7 // 3
+
+
+def test_the_directory_of_an_archive_is_read_once(shards: list[Path], tmp_path: Path) -> None:
+    """It may name thousands of logs. Where plan, results and journal are, is known since the record was found."""
+    expected = merged(tmp_path / "a", *shards)[1]
+    packed = [shard.with_suffix(".record") for shard in shards]
+    for shard in shards:
+        shutil.rmtree(shard / "logs")
+        records.pack(shard, shard.with_suffix(".record"))
+    found = list(records.find(packed))
+    for file in packed:  # without its directory, an archive is none
+        file.write_bytes(file.read_bytes()[:-22])
+    whole = merging.collect(plan(), found)
+    assert not whole.refused
+    assert [cell.outcome for cell in expected.cells] == [item.outcome for item in whole.chosen.values()]
+    assert [item.plan().digest for item in found if isinstance(item, records.Record)] == [plan().digest] * 2
 
 
 def test_a_merged_report_names_logs_in_its_folder(shards: list[Path], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Only conditions on axes count: which versions a cell would resolve to is not kno
 from __future__ import annotations
 
 import itertools
+import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from venvgrid.analysis.rules import conditions
 from venvgrid.model import CellResult, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.analysis.rules.conditions import Condition
 
@@ -23,27 +24,57 @@ LEAST = 0.05  # share of the rules, by weight, that must disagree with the other
 Weighted = tuple[float, tuple[tuple["Condition", ...], ...]]  # weight of a rule, its one or two conjunctions
 
 
-def cell(cells: Sequence[CellResult], rules: Iterable[Weighted]) -> Mapping[str, str]:
-    """Return the axes of the best cell besides `cells`; empty if the rules agree about all others."""
-    names = list(dict.fromkeys(name for item in cells for name in item.axes))
-    columns = [list(dict.fromkeys(item.axes.get(name, "") for item in cells)) for name in names]
-    ran = {tuple(item.axes.get(name, "") for name in names) for item in cells}
-    others = list(itertools.islice((row for row in itertools.product(*columns) if row not in ran), MOST_CELLS))
+class Rows:
+    """Cells, and the values of their axes: one row for each cell."""
+
+    def __init__(self, cells: Sequence[CellResult]) -> None:
+        """Read the values."""
+        self.cells = cells
+        self.names = conditions.axes_of(cells)
+        columns = [[cell.axes.get(name, "") for cell in cells] for name in self.names]
+        self.columns = [list(dict.fromkeys(column)) for column in columns]  # the different values
+        self.ran = set(zip(*columns, strict=True))
+        firsts = set[int]().union(*map(_first_places, columns))
+        self.firsts = [cells[place] for place in sorted(firsts)]  # that have a value
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every combination of values is there."""
+        return math.prod(map(len, self.columns)) == len(self.ran)
+
+    def others(self) -> Iterator[tuple[str, ...]]:
+        """Yield the combinations of values that are not there."""
+        if not self.is_full:
+            yield from (row for row in itertools.product(*self.columns) if row not in self.ran)
+
+
+def cell(rows: Rows, rules: Iterable[Weighted]) -> Mapping[str, str]:
+    """Return the axes of the best cell besides `rows`; empty if the rules agree about all others."""
+    others = list(itertools.islice(rows.others(), MOST_CELLS))
     if not others:
         return {}
-    made = [_made(names, row) for row in others]
-    known = {item.text: item.cells for item in conditions.on_axes([*made, *cells])}
+    made = [_made(rows.names, row) for row in others]
+    # A value that none of them has matters, too: it is part of a condition's text, and of which bounds there are.
+    known = {item.text: item.cells for item in conditions.on_axes([*made, *rows.firsts])}
     usable = [(weight, rule) for weight, rule in rules if all(item.text in known for part in rule for item in part)]
     whole = sum(weight for weight, _ in usable)
     broken = [0.0] * len(others)
+    every = (1 << len(others)) - 1
     for weight, rule in usable:
         predicted = conditions.union(conditions.common(known[item.text] for item in part) for part in rule)
-        for place in range(len(others)):
-            if predicted >> place & 1:
-                broken[place] += weight
+        for place in conditions.places(predicted & every):
+            broken[place] += weight
     best = max(range(len(others)), key=lambda place: min(broken[place], whole - broken[place]))
     is_apart = min(broken[best], whole - broken[best]) > LEAST * whole
-    return MappingProxyType(dict(zip(names, others[best], strict=True))) if is_apart else {}
+    return MappingProxyType(dict(zip(rows.names, others[best], strict=True))) if is_apart else {}
+
+
+def _first_places(column: Sequence[str]) -> Iterable[int]:
+    """Return the place of the first cell of each value."""
+    found: dict[str, int] = {}
+    for place, value in enumerate(column):
+        found.setdefault(value, place)
+    return found.values()
 
 
 def _made(names: Sequence[str], row: Sequence[str]) -> CellResult:

@@ -45,24 +45,40 @@ class Condition:
 
 def conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
     """Yield the conditions that tell cells apart."""
-    axes = dict.fromkeys(name for cell in cells for name in cell.axes)
-    own = {normalise(name) for name in axes if AxisKind.of_axis(name) is AxisKind.DEPENDENCY}
+    own = {normalise(name) for name in axes_of(cells) if AxisKind.of_axis(name) is AxisKind.DEPENDENCY}
     yield from on_axes(cells)
-    for name in sorted(set[str]().union(*(cell.packages for cell in cells))):
-        yield from on_package(name, [cell.packages.get(name, "") for cell in cells], is_axis=normalise(name) in own)
+    for name, values in _versions_of(cells):
+        yield from on_package(name, values, is_axis=normalise(name) in own)
+
+
+def axes_of(cells: Iterable[CellResult]) -> list[str]:
+    """Return the names of all axes, in the order of the cells."""
+    alike = dict.fromkeys(tuple(cell.axes) for cell in cells)  # one or two, of many cells
+    return list(dict.fromkeys(itertools.chain.from_iterable(alike)))
+
+
+def _versions_of(cells: Sequence[CellResult]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each distribution and its version in each cell. A mapping that cells share is read once."""
+    mappings = {id(cell.packages): cell.packages for cell in cells}
+    places = {key: place for place, key in enumerate(mappings)}
+    of_cells = [places[id(cell.packages)] for cell in cells]
+    for name in sorted(set[str]().union(*mappings.values())):
+        versions = [packages.get(name, "") for packages in mappings.values()]
+        yield name, [versions[place] for place in of_cells]
 
 
 def on_package(name: str, values: Sequence[str], *, is_axis: bool) -> Iterator[Condition]:
     """Yield the conditions on the resolved versions of a distribution; "" stands for a cell without it."""
-    if len(set(values)) > 1:
+    masks = _masks(values)
+    if len(masks) > 1:
         made = functools.partial(Condition, subject=normalise(name), is_axis=is_axis)
-        yield from _on_presence(name, values, made, "")
-        yield from _on_versions(name, values, made, _version, each=True)
+        yield from _on_presence(name, masks, made, "")
+        yield from _on_versions(name, masks, made, _version, each=True)
 
 
 def on_axes(cells: Sequence[CellResult]) -> Iterator[Condition]:
     """Yield the conditions on the values of axes."""
-    for name in dict.fromkeys(name for cell in cells for name in cell.axes):
+    for name in axes_of(cells):
         yield from _on_axis(name, [cell.axes.get(name, "") for cell in cells], cells)
 
 
@@ -73,18 +89,24 @@ def _on_axis(axis: str, values: Sequence[str], cells: Sequence[CellResult]) -> I
     if len(masks) == 1:
         return
     if kind is AxisKind.PYTHON:
-        releases = [value if _python(value) else _release(cell) for value, cell in zip(values, cells, strict=True)]
-        yield from _on_versions(name, releases, made, _python)
+        yield from _on_versions(name, _releases(values, masks, cells), made, _python)
         yield from _on_values(masks, made, lambda value: f"{name} {value}", name)
     elif kind is AxisKind.DEPENDENCY:
-        yield from _on_presence(name, values, made, ABSENT)
-        present = [value for value in values if value not in {"", ABSENT}]
-        if all(_version(value) is not None for value in present):
-            yield from _on_versions(name, [value if value != ABSENT else "" for value in values], made, _version)
+        yield from _on_presence(name, masks, made, ABSENT)
         rest = {value: cells for value, cells in masks.items() if value != ABSENT}
+        if all(_version(value) is not None for value in rest if value):
+            yield from _on_versions(name, rest, made, _version)
         yield from _on_values(rest, made, functools.partial(_equal, name), name, (1 << len(values)) - 1)
     else:
         yield from _on_values(masks, made, lambda value: f"{name} = {value}", name)
+
+
+def _releases(values: Sequence[str], masks: Mapping[str, int], cells: Sequence[CellResult]) -> Mapping[str, int]:
+    """Return the cells of each release. A path of an interpreter tells none: the interpreter does."""
+    told = {value for value in masks if _python(value)}
+    if len(told) == len(masks):
+        return masks
+    return _masks([value if value in told else _release(cell) for value, cell in zip(values, cells, strict=True)])
 
 
 def _equal(name: str, value: str) -> str:
@@ -115,10 +137,14 @@ def bits(numbers: Iterable[int], most: int) -> int:
     return int.from_bytes(found, "little")
 
 
-def _on_presence(name: str, values: Sequence[str], made: Callable[..., Condition], none: str) -> Iterator[Condition]:
+def places(cells: int) -> list[int]:
+    """Return the numbers of the cells of a set."""
+    return [place for place, digit in enumerate(reversed(f"{cells:b}")) if digit == "1"]
+
+
+def _on_presence(name: str, masks: Mapping[str, int], made: Callable[..., Condition], none: str) -> Iterator[Condition]:
     """Yield whether a distribution is installed; `none` is the value of cells without it."""
-    without = _masks(values).get(none, 0)
-    every = (1 << len(values)) - 1
+    without, every = masks.get(none, 0), union(masks.values())
     if without and without != every:
         yield made(text=f"{name} installed", cost=1, cells=every & ~without)
         yield made(text=f"{name} not installed", cost=2, cells=without)
@@ -141,7 +167,7 @@ def _on_values(
 
 def _on_versions(
     name: str,
-    values: Sequence[str],
+    of_values: Mapping[str, int],
     made: Callable[..., Condition],
     version: Callable[[str], Version | None],
     *,
@@ -151,8 +177,7 @@ def _on_versions(
 
     A value of "" stands for a cell without the distribution, which meets no bound.
     """
-    masks = _masks(values)
-    masks.pop("", None)
+    masks = {value: cells for value, cells in of_values.items() if value}
     keys = {value: version(value) for value in masks}
     found: dict[Version, tuple[str, int]] = {}
     for value in sorted(masks, key=len):  # "3.13" names the release, not "3.13t"

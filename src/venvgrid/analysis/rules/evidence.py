@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.rules import apart, conditions, posterior
@@ -20,8 +19,9 @@ from venvgrid.analysis.rules.explanation import Explanation, Rival
 from venvgrid.outcomes.causes import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from venvgrid.analysis.rules.apart import Rows
     from venvgrid.analysis.rules.conditions import Condition
     from venvgrid.analysis.rules.posterior import Fit
     from venvgrid.model import CellResult
@@ -43,8 +43,9 @@ class Evidence:
 
     def __init__(self, cells: Iterable[CellResult]) -> None:
         """Store the cells. Conditions are computed by `explain`."""
-        self.cells = {cell.id: (place, cell) for place, cell in enumerate(cells)}
-        self._known: dict[tuple[str, ...], tuple[Condition, ...]] = {}
+        self.cells = tuple(cells)
+        self._places = {cell.id: place for place, cell in enumerate(self.cells)}
+        self._known: dict[tuple[str, ...], tuple[Rows, tuple[Condition, ...]]] = {}
         self._explained: dict[tuple[int, int, tuple[str, ...], tuple[str, ...]], Explanation] = {}
 
     def explain(self, failing: Collection[str], others: Collection[str], through: Sequence[str] = ()) -> Explanation:
@@ -53,37 +54,27 @@ class Evidence:
         `through` are the distributions that the exception names or its traceback passes, the likeliest first.
         """
         failing = frozenset(failing)
-        wanted = self.cells.keys() & failing.union(others)
-        cells = [cell for _, cell in sorted((self.cells[name] for name in wanted), key=itemgetter(0))]
-        bad = _those(cells, lambda cell: cell.id in failing)
+        wanted = self._places.keys() & failing.union(others)
+        cells = [self.cells[place] for place in sorted(map(self._places.__getitem__, wanted))]
+        those = [number for number, cell in enumerate(cells) if cell.id in failing]
+        bad = conditions.bits(those, len(cells))
         every = (1 << len(cells)) - 1
         if not bad or bad == every:
             return Explanation(failed=bad.bit_count(), meeting=bad.bit_count())
-        again = _those(cells, lambda cell: cell.id in failing and cell.attempts > 1)
-        key = (bad, again, tuple(cell.id for cell in cells), tuple(through))
+        again = conditions.bits((number for number in those if cells[number].attempts > 1), len(cells))
+        key = (bad, again, names := tuple(cell.id for cell in cells), tuple(through))
         if key not in self._explained:  # most failures of a run concern the same cells
-            known = self._conditions(cells)
-            self._explained[key] = _Explaining(cells, known, bad, again, through).explanation()
+            if names not in self._known:
+                self._known[names] = apart.Rows(cells), tuple(conditions.conditions(cells))
+            self._explained[key] = _Explaining(*self._known[names], bad, again, through).explanation()
         return self._explained[key]
-
-    def _conditions(self, cells: Sequence[CellResult]) -> tuple[Condition, ...]:
-        names = tuple(cell.id for cell in cells)
-        if names not in self._known:
-            self._known[names] = tuple(conditions.conditions(cells))
-        return self._known[names]
-
-
-def _those(cells: Sequence[CellResult], is_one: Callable[[CellResult], bool]) -> int:
-    return conditions.bits((number for number, cell in enumerate(cells) if is_one(cell)), len(cells))
 
 
 class _Explaining:
     """The explanation of one failure."""
 
-    def __init__(
-        self, cells: Sequence[CellResult], known: Sequence[Condition], bad: int, again: int, through: Sequence[str]
-    ) -> None:
-        self.cells, self.bad, self.every = cells, bad, (1 << len(cells)) - 1
+    def __init__(self, rows: Rows, known: Sequence[Condition], bad: int, again: int, through: Sequence[str]) -> None:
+        self.rows, self.cells, self.bad, self.every = rows, rows.cells, bad, (1 << len(rows.cells)) - 1
         self.blame = {name: place for place, name in enumerate(through)}
         self.found = best_of_each(known, self.blame)
         self.atoms: dict[int, float] = {}
@@ -111,19 +102,19 @@ class _Explaining:
             meeting=best.cells.bit_count(),
             others=(self.every & ~best.cells).bit_count(),
             outside=(self.bad & ~best.cells).bit_count(),
-            odd=tuple(cell.id for number, cell in enumerate(self.cells) if odd >> number & 1),
+            odd=tuple(self.cells[place].id for place in conditions.places(odd)),
             alternatives=others,
             more=more,
             blamed=tuple(item.subject for item in (*first, *either) if item.subject in self.blame),
             confidence=self._confidence(best, (*first, *either)),
             rivals=tuple(self._rivals()),
             is_doubtful=is_doubtful,
-            apart=apart.cell(self.cells, self._weighted()),
+            apart=apart.cell(self.rows, self._weighted()),
         )
 
     def _confidence(self, best: Fit, told: Sequence[Condition]) -> float:
         """Return the chance of a rule. If cells are missing in the grid, what coincides here may differ there."""
-        if self._is_full():
+        if self.rows.is_full:
             return best.weight / self.total
         share = math.prod(
             self._chance(condition) / sum(map(self._chance, self.found[condition.cells])) for condition in told
@@ -132,11 +123,6 @@ class _Explaining:
 
     def _chance(self, condition: Condition) -> float:
         return weight(condition) * (OF_BLAMED if condition.subject in self.blame else 1.0)
-
-    def _is_full(self) -> bool:
-        names = dict.fromkeys(name for cell in self.cells for name in cell.axes)
-        rows = {tuple(cell.axes.get(name, "") for name in names) for cell in self.cells}
-        return math.prod(len(set(column)) for column in zip(*rows, strict=True)) == len(rows)
 
     def _rivals(self) -> Iterator[Rival]:
         for fit in self.fits[1 : 1 + MAX_RIVALS]:

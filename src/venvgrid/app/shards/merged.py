@@ -54,14 +54,18 @@ _CELLS = '\n "cells": [],'  # in the document of a report without cells
 
 def collect(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
     """Merge records, and keep the result of each cell: who writes them need not parse them again."""
-    known: dict[tuple[Callable[[Any], Any], str], Any] = {}
+    known: dict[object, Any] = {}
 
     def shared(make: Callable[[Any], Any], data: Any) -> Any:
         """Return the part that was made of equal data before: most cells have what others have."""
-        key = make, repr(data)
-        if key not in known:
-            known[key] = make(data)
-        return known[key]
+        try:
+            key: object = (make, *data.values(), *data)
+            found = known.get(key)
+        except TypeError:  # a value is a mapping
+            found = known.get(key := (make, repr(data)))
+        if found is None:
+            found = known[key] = make(data)
+        return found
 
     return merge(plan, found, lambda cell, data: _result_from(cell, data, shared))
 
@@ -208,7 +212,7 @@ class _Folder:
 
 def _result_from(cell: Cell, data: Mapping[str, Any], shared: Shared = document.anew) -> CellResult:
     """Return the result of a planned cell, without its log."""
-    return document.cell_from({**data, "axes": cell.axes, "words": "", "log": ""}, shared)
+    return document.cell_from({**data, "id": cell.id, "axes": cell.axes, "words": "", "log": ""}, shared)
 
 
 def _around_log(text: str) -> tuple[str, str, str]:

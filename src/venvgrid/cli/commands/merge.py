@@ -33,6 +33,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
         raise UsageError(f"there is no record to merge: {told}")
+    plan = replace(plan, text="")  # for records, of which none is made here: a large plan has 20 MB
     merged = merging.collect(plan, found)
     finished = merging.write(merged, Path(arguments.output).absolute())
     shown = replace(finished, folder=Path(arguments.output).as_posix())
