@@ -181,6 +181,8 @@ def test_a_failure_that_comes_and_goes_blames_nobody(venvgrid: Command, project:
     [
         (["nosuch"], 2, "there is no cell 'nosuch'"),
         ([f"py{HERE}", "--good", "yesterday"], 2, "no date"),
+        ([f"py{HERE}", "--good", "today"], 2, "no date"),
+        ([f"py{HERE}", "--good", "2999-01-01"], 2, "not in the past"),
         ([f"py{HERE}", "--good", "gone.lock"], 2, "gone.lock"),
     ],
 )
