@@ -98,6 +98,7 @@ class Failure:
     longrepr: str = ""
     hint: str = ""  # what to type, if the way out is known
     through: tuple[str, ...] = ()  # distributions that the exception names or its traceback passes, see `causes.blame`
+    again: CaseOutcome | None = None  # of its test, when it ran once more by itself, see `app/repeating`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
 from venvgrid.resolving.requirements import Wish
 from venvgrid.running.executors.base import Slots
-from venvgrid.storage import digests, json_cache
+from venvgrid.storage import digests, json_cache, own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -152,12 +152,14 @@ class Prober:
         return Effort(resolves=self.resolves, builds=len(self.builds), tests=self.tests)
 
     def tidy(self) -> None:
-        """Delete the environments that only probes had."""
+        """Delete the environments and folders that only probes had."""
         store, links = self.context.store, self.context.root / "envs"
         with using_environments(self.context):
             for link in links.glob(f"*{OF_PROBE}*"):
                 with suppress(OSError):
                     link.unlink()
+            for folder in (self.context.root / "cells").glob(f"*{OF_PROBE}*"):
+                own_folders.delete(folder.parent, folder.name)
             used = set(store.linked().values())
             for key in self.builds - used:
                 store.wipe(key)
