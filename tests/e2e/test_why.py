@@ -110,6 +110,8 @@ def test_each_culprit_is_named_though_it_hides_the_next(venvgrid: Command, proje
     again = json.loads(venvgrid("why", "--json", "-q", cwd=root, env=env).out)
     assert again["culprits"] == found["culprits"]
     assert (again["probes"]["builds"], again["probes"]["tests"]) == (0, 0)
+    elsewhere = json.loads(venvgrid("why", "--json", "-q", cwd=root, env={**env, "LANGUAGE": "eo"}).out)
+    assert elsewhere["probes"]["tests"] > 0  # tests get this variable: what they did without it is no answer
 
     text = venvgrid("why", "test_beta", "--upstream", "-q", cwd=root, env=env).out
     assert "beta 2.2: AssertionError: beta has lost it" in text

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from venvgrid.model import Cell, Config, LockEntry
+    from venvgrid.model import Cell, Config, Interpreter, LockEntry
     from venvgrid.results.report import Report
 
-FORMAT = "venvgrid-verdict-3"
+FORMAT = "venvgrid-verdict-4"
 FOLDER = "results-cache"  # in .venvgrid
 # Variables that build backends read: with another value the project is another one.
 BUILD_VARIABLES = re.compile(
@@ -164,8 +164,8 @@ class ResultCache:
             else "its result is of a later time: is the clock right?"
         )
 
-    def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
-        """Return digests of all that the result of a cell depends on, by what the user calls it."""
+    def surroundings(self, cell: Cell, interpreter: Interpreter) -> dict[str, str]:
+        """Return digests of what is around the tests of a cell, besides the project, its versions and other files."""
         config = self.config
         given = variables.child_environment(
             self.environ,
@@ -178,12 +178,7 @@ class ResultCache:
         building = {name: value for name, value in self.environ.items() if BUILD_VARIABLES.match(name)}
         contents = {
             "the version of venvgrid": __version__,
-            "the versions of distributions": entry.key,
-            "the interpreter": [serialization.to_plain(entry.interpreter), identity(entry.interpreter.executable)],
-            "the configuration": [config.digest, str(config.project.path), dict(cell.axes)],
-            "the wheel of the project": project,
-            "the arguments of the tests": list(self.arguments),
-            "files of the project": self.inputs(),
+            "the interpreter": [serialization.to_plain(interpreter), identity(interpreter.executable)],
             "limits, umask or time zone": list(self.inherited),
             ALL_VARIABLES: [sorted(given.items()), sorted(building.items())],
         }
@@ -192,6 +187,18 @@ class ResultCache:
         return found | {
             f"{VARIABLE}{name}": _digest(value)[:4] for name, value in sorted({**building, **given}.items())
         }
+
+    def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
+        """Return digests of all that the result of a cell depends on, by what the user calls it."""
+        contents = {
+            "the versions of distributions": entry.key,
+            "the configuration": [self.config.digest, str(self.config.project.path), dict(cell.axes)],
+            "the wheel of the project": project,
+            "the arguments of the tests": list(self.arguments),
+            "files of the project": self.inputs(),
+        }
+        own = {name: _digest(value)[:32] for name, value in contents.items()}
+        return own | self.surroundings(cell, entry.interpreter)
 
 
 def _digest(value: object) -> str:

@@ -112,6 +112,7 @@ class _Bench:
     built: set[str] = field(default_factory=set)
     runs: int = 0
     known: dict[Commit, Observation] = field(default_factory=dict)
+    world: LockEntry = field(init=False)  # of the bad commit
     prober: Prober = field(init=False)  # of the commit that is checked out
 
     # Commits.
@@ -122,6 +123,7 @@ class _Bench:
         world = prober.resolve(Probe())
         if not isinstance(world, LockEntry):
             raise InfrastructureError(f"{self.cell.id} does not resolve at commit {bad[:10]}: {world}")
+        self.world = world
         prober.bases[BASE] = world.distributions
         self.prober = aimed(prober, Probe(base=BASE), earlier)
         self.runs += self.prober.tests
@@ -202,8 +204,9 @@ class _Bench:
     def _file(self) -> Path:
         """The file of what was learnt: interrupted, a search goes on from there."""
         context, target = self.context, self.prober.target
-        world = [(item.name, item.version) for item in self.prober.bases[BASE]]
-        what = [context.config.digest, self.cell.id, world, target.signature, target.tests, self.tests_of]
+        world = [(item.name, item.version) for item in self.world.distributions]
+        around = context.result_cache.surroundings(self.cell, self.world.interpreter)
+        what = [context.config.digest, self.cell.id, world, around, target.signature, target.tests, self.tests_of]
         name = f"commits-{digests.of_json([*what, context.options.arguments], 16)}.json"
         return context.root / FOLDER / name
 
