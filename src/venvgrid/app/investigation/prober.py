@@ -16,7 +16,7 @@ from venvgrid.analysis.search.protocol import Observation, Probe, Verdict
 from venvgrid.analysis.search.story import Effort
 from venvgrid.app import assembly
 from venvgrid.app.investigation.kept import Answers
-from venvgrid.app.investigation.worlds import attested, pinned
+from venvgrid.app.investigation.worlds import attested, pinned, undated
 from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
 from venvgrid.app.run import trial, using_environments
@@ -119,10 +119,7 @@ class Prober:
         else:
             seen = self.target.observation(self._answers.known[self._key(probe, world)])
         why = f" ({seen.reason})" if seen.reason else ""
-        line = f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}"
-        if line not in self.told:
-            self.told.add(line)
-            self.context.front.notify(line)
+        self._tell(f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}")
         return seen
 
     def title(self, probe: Probe) -> str:
@@ -150,13 +147,11 @@ class Prober:
 
     def tidy(self) -> None:
         """Delete the environments and folders that only probes had."""
-        store, links = self.context.store, self.context.root / "envs"
+        store, root = self.context.store, self.context.root
         with using_environments(self.context):
-            for link in links.glob(f"*{OF_PROBE}*"):
+            for left in (*root.glob(f"envs/*{OF_PROBE}*"), *root.glob(f"cells/*{OF_PROBE}*")):
                 with suppress(OSError):
-                    link.unlink()
-            for folder in (self.context.root / "cells").glob(f"*{OF_PROBE}*"):
-                own_folders.delete(folder.parent, folder.name)
+                    own_folders.delete(left.parent, left.name)
             used = set(store.linked().values())
             for key in self.builds - used:
                 store.wipe(key)
@@ -188,7 +183,18 @@ class Prober:
         for probe in probes:  # makes what the threads share before the first of them asks
             self._resolver(self._cell(probe))
         workers = Slots.for_workers(self.context.options.workers).network
-        return list(map_parallel(self._world, probes, workers=workers))
+        found = list(map_parallel(self._world, probes, workers=workers))
+        for probe, world in zip(probes, found, strict=True):
+            if probe.cutoff and isinstance(world, LockEntry):
+                self._tell(*(f"note: {note}" for note in world.notes if note.startswith("as-of")))
+        return found
+
+    def _tell(self, *lines: str) -> None:
+        """Tell the user what was not told before."""
+        for line in lines:
+            if line not in self.told:
+                self.told.add(line)
+                self.context.front.notify(line)
 
     def _world(self, probe: Probe) -> LockEntry | str:
         first = replace(probe, again=0)
@@ -215,6 +221,8 @@ class Prober:
             return headline(str(error))
         except TASK_ERRORS as error:
             answer = ResolveFailed(reason=headline(str(error)))
+        if isinstance(answer, LockEntry) and (reason := undated(probe, answer)):
+            answer = ResolveFailed(reason=reason)
         if isinstance(answer, ResolveFailed):
             self.undecided[probe] = answer.reason
         return answer.reason if isinstance(answer, Unresolvable | ResolveFailed) else answer

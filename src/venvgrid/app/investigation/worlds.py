@@ -27,6 +27,14 @@ def pinned(cell: Cell, probe: Probe) -> Cell:
     return replace(cell, axes={name: pins.get(normalise(name), value) for name, value in cell.axes.items()})
 
 
+def undated(probe: Probe, world: LockEntry) -> str:
+    """Return why a world is not that of the time that a probe asks for, "" if it is: an old pip knows no dates."""
+    if not probe.cutoff or world.as_of:
+        return ""
+    why = next((note for note in world.notes if note.startswith("as-of was not applied")), "as-of was not applied")
+    return f'{why}; install uv: pip install "venvgrid[uv]"'
+
+
 def attested(context: RunContext, worlds: Iterable[LockEntry], probes: Iterable[Probe]) -> tuple[str, ...]:
     """Return the pinned distributions that all worlds have: the tests have to see the versions that were asked for."""
     axes = {normalise(axis.name) for axis in context.config.axes}
