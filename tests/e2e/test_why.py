@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 import rig
 import wheels
 from rig import HERE
-
-from venvgrid.storage import json_cache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,27 +137,14 @@ def test_what_an_interrupted_search_knows_is_not_asked_again(
     log = tmp_path / "log"
     log.unlink()
 
-    argv, variables = rig.argv("why", "-q", "--json"), rig.environment(cache_dir, **env)
-    with subprocess.Popen(argv, cwd=root, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-        rig.wait_for(lambda: len(known(root)) >= 3, first)
-        first.send_signal(signal.SIGINT)
-        assert first.wait() == 130
-    kept = known(root)
+    variables = rig.environment(cache_dir, **env)
+    kept = rig.interrupted(rig.argv("why", "-q", "--json"), root, variables, after=3)
     ended = venvgrid("why", "-q", "--json", cwd=root, env=env)
     assert ended.status == 0, ended.out + ended.err
     (found,) = json.loads(ended.out)["culprits"]
     assert (found["name"], found["good"], found["bad"]) == ("alpha", "1.6", "1.7")
-    assert kept <= known(root)
-    assert json.loads(ended.out)["probes"]["tests"] == len(known(root)) - len(kept)
-
-
-def known(root: Path) -> set[str]:
-    """Return the worlds that an investigation remembers."""
-    found = set()
-    for file in (root / ".venvgrid" / "investigations").glob("*.json"):
-        with contextlib.suppress(ValueError):
-            found |= {f"{file.name} {name}" for name in json_cache.load(file).get("results", {})}
-    return found
+    assert kept <= rig.answers(root)
+    assert json.loads(ended.out)["probes"]["tests"] == len(rig.answers(root)) - len(kept)
 
 
 def test_a_failure_that_comes_and_goes_blames_nobody(venvgrid: Command, project: Write, tmp_path: Path) -> None:
