@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
 from venvgrid.model import Distribution
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from venvgrid.analysis.search.protocol import Probe
     from venvgrid.app.context import RunContext
@@ -19,6 +22,23 @@ if TYPE_CHECKING:
 def distributions(packages: Mapping[str, str]) -> tuple[Distribution, ...]:
     """Return versions by name as distributions."""
     return tuple(Distribution(name=name, version=version) for name, version in packages.items())
+
+
+def company(good: Mapping[str, str], bad: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the distributions that differ between two worlds, with both versions; "" is absent."""
+    both = ((name, (good.get(name, ""), bad.get(name, ""))) for name in sorted({*good, *bad}))
+    return {name: versions for name, versions in both if versions[0] != versions[1]}
+
+
+def unbounded(requires: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
+    """Return requirements in which distributions of these names may have any version."""
+    return tuple(_unbounded(line) if normalise(Requirement(line).name) in names else line for line in requires)
+
+
+def _unbounded(line: str) -> str:
+    found = Requirement(line)
+    found.specifier = SpecifierSet()
+    return str(found)
 
 
 def pinned(cell: Cell, probe: Probe) -> Cell:
