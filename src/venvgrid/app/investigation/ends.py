@@ -33,6 +33,7 @@ from venvgrid.config.values import BadValueError
 from venvgrid.model import LockEntry, NothingToRunError, UsageError
 from venvgrid.planning import expansion
 from venvgrid.processes import runner
+from venvgrid.reporters import text
 from venvgrid.resolving import changed_cells, lockfile
 from venvgrid.results import run_folders
 
@@ -114,7 +115,7 @@ def make_red(context: RunContext) -> Red:
         NothingToRunError: none is.
     """
     plan = by_platform(make_plan(context), context.machine.platform)
-    context.front.notify(f"there is no earlier run: {len(runnable(plan))} cells run until one is red")
+    context.front.notify(f"there is no earlier run: {text.count(len(runnable(plan)), 'cell')} to run until one is red")
     for result in trial(context.with_options(fail_fast=True), plan).cells:
         if result.outcome.is_red:
             return Red.of(result)

@@ -77,9 +77,9 @@ def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None, at_onc
         return replace(story, problem=FLAKY)
     if ends.green is None:
         problem = (
-            f"{cell.id} was never seen green: no earlier run, no cell of its Python in which the tests pass, no lock "
-            f"in git, and none of the times up to {WEEKS[-1]} weeks ago that were tried; "
-            f"say when it was: venvgrid why {cell.id} --good DATE"
+            "it was never seen green: no earlier run, no cell of its Python in which the tests pass, no lock in git, "
+            f"and none of the times up to {WEEKS[-1]} weeks ago that were tried; say when it was: "
+            f"venvgrid why {cell.id} --good DATE; if a change of your own may have done it: venvgrid bisect --commits"
         )
         return replace(story, problem="" if story.is_certain else problem)
     subjects = [item.subject for rule in explanation.rules for item in rule] if explanation else []
