@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import rig
 import wheels
+from conftest import declaring
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,14 +101,21 @@ def state(root: Path) -> list[tuple[str, str]]:
 def test_the_commit_that_broke_a_cell(venvgrid: Command, project: Write, tmp_path: Path) -> None:
     """A test that is in no commit, run with each: the commit within a merge is found, and the checkout stays as it is.
 
-    Without that test nothing is red: status 5.
+    The commit changed a dependency, too: that is told, and acquitted, as the commit before it passes with the new
+    release. Without that test nothing is red: status 5.
     """
-    root = project(f'[axes]\npython = ["{rig.HERE}"]\n')
+    root = project(f'[axes]\npython = ["{rig.HERE}"]\n', {"pyproject.toml": declaring("venvgrid-toy<2")})
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    for version in ("1.0", "2.0"):
+        (folder / f"venvgrid_toy-{version}-py3-none-any.whl").write_bytes(toy(version, 1))
     module = root / "src/demo/__init__.py"
     git(root, "init", "-q", "-b", "main")
 
     def commit(subject: str, line: str) -> None:
         module.write_text(module.read_text() + line)
+        if subject == "culprit":
+            (root / "pyproject.toml").write_text(declaring("venvgrid-toy>=2"))
         git(root, "add", "-A", ":!.venvgrid")
         git(root, "commit", "-q", "-m", subject)
 
@@ -121,14 +129,17 @@ def test_the_commit_that_broke_a_cell(venvgrid: Command, project: Write, tmp_pat
     (root / "tests/test_new.py").write_text("import demo\n\n\ndef test_new():\n    assert not hasattr(demo, 'OTHER')\n")
     before, temporary = state(root), tmp_path / "tmp"
     temporary.mkdir()
-    ended = venvgrid(*("bisect", "--commits", "--tests-of", ".", "--json"), cwd=root, env={"TMPDIR": str(temporary)})
+    env = {"TMPDIR": str(temporary), "UV_FIND_LINKS": str(folder)}
+    ended = venvgrid(*("bisect", "--commits", "--tests-of", ".", "--json"), cwd=root, env=env)
     assert ended.status == 0, ended.out + ended.err
     found = json.loads(ended.out)
     titles = dict(line.split(" ", 1) for line in git(root, "log", "--all", "--format=%H %s").splitlines())
     assert (titles[found["good"]], titles[found["bad"]]) == ("fine", "culprit")
     assert found["tests"] == ["tests/test_new.py::test_new"]
+    assert (found["company"], found["acquitted"]) == ({"venvgrid-toy": ["1.0", "2.0"]}, True)
+    assert git(root, "status", "--porcelain") == "?? tests/test_new.py\n"
     assert state(root) == before
     assert list(temporary.iterdir()) == []
-    ended = venvgrid("bisect", "--commits", "HEAD~1", cwd=root)
+    ended = venvgrid("bisect", "--commits", "HEAD~1", cwd=root, env=env)
     assert ended.status == 5, ended.out + ended.err
     assert "nothing is red at the bad end" in ended.out

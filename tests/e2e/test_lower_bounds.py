@@ -70,13 +70,19 @@ def links(tmp_path: Path) -> Path:
 
 
 def test_floors_are_proven_alone_and_together_written_and_checked(
-    venvgrid: Command, project: Write, links: Path
+    venvgrid: Command, cache_dir: Path, project: Write, links: Path
 ) -> None:
-    """One thread: wrong bounds are told with evidence, a pair is named, nothing runs twice; what is written holds."""
+    """One thread: wrong bounds are told with evidence, a pair is named, nothing runs twice; what is written holds.
+
+    It begins with Ctrl-C in the middle of a search: nothing is written then, and what it knows is not asked again.
+    """
     files = {"pyproject.toml": DECLARING, "src/demo/__init__.py": DEMO, "tests/test_demo.py": TESTS}
     root = project(MATRIX, files)
     env = {"UV_FIND_LINKS": str(links)}
     before = (root / "pyproject.toml").read_text(encoding="utf-8")
+    kept = rig.interrupted(rig.argv("bounds", "--write"), root, rig.environment(cache_dir, **env), after=3)
+    assert (root / "pyproject.toml").read_text(encoding="utf-8") == before
+    assert not list((root / ".venvgrid").glob("envs/*"))
     checked = venvgrid("bounds", "--check", "-q", cwd=root, env=env)
     assert checked.status == 1, checked.out + checked.err
     assert "✗ vgtoya <3,>=1.0 allows 1.1, which fails" in checked.out
@@ -85,6 +91,9 @@ def test_floors_are_proven_alone_and_together_written_and_checked(
     told = venvgrid("bounds", "--json", "-q", cwd=root, env=env)
     assert told.status == 0, told.out + told.err
     found = json.loads(told.out)
+    assert kept < rig.answers(root)
+    first = int(checked.out.rpartition(" builds, ")[2].split()[0])  # test runs
+    assert first + found["tests"] == len(rig.answers(root)) - len(kept)
     written = json.loads(venvgrid("bounds", "--json", "--write", "-q", cwd=root, env=env).out)
     assert (written["bounds"], written["builds"], written["tests"]) == (found["bounds"], 0, 0)
     schema = importlib.resources.files("venvgrid").joinpath("model/schemas/bounds.schema.json").read_text("utf-8")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 import rig
 import wheels
 from rig import HERE
-
-from venvgrid.storage import json_cache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,11 +99,14 @@ def test_each_culprit_is_named_though_it_hides_the_next(venvgrid: Command, proje
     assert told == {("alpha", "2.0.1", "2.0.2"), ("beta", "2.1", "2.2")}
     assert found["proven"]
     assert sorted((root / ".venvgrid" / "runs").iterdir()) == runs
-    assert len(list((root / ".venvgrid" / "envs").iterdir())) == 1
+    for name in ("envs", "cells"):  # nothing of the probes
+        assert len(list((root / ".venvgrid" / name).iterdir())) == 1
 
     again = json.loads(venvgrid("why", "--json", "-q", cwd=root, env=env).out)
     assert again["culprits"] == found["culprits"]
     assert (again["probes"]["builds"], again["probes"]["tests"]) == (0, 0)
+    elsewhere = json.loads(venvgrid("why", "--json", "-q", cwd=root, env={**env, "LANGUAGE": "eo"}).out)
+    assert elsewhere["probes"]["tests"] > 0  # tests get this variable: what they did without it is no answer
 
     text = venvgrid("why", "test_beta", "--upstream", "-q", cwd=root, env=env).out
     assert "beta 2.2: AssertionError: beta has lost it" in text
@@ -139,27 +137,14 @@ def test_what_an_interrupted_search_knows_is_not_asked_again(
     log = tmp_path / "log"
     log.unlink()
 
-    argv, variables = rig.argv("why", "-q", "--json"), rig.environment(cache_dir, **env)
-    with subprocess.Popen(argv, cwd=root, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-        rig.wait_for(lambda: len(known(root)) >= 3, first)
-        first.send_signal(signal.SIGINT)
-        assert first.wait() == 130
-    kept = known(root)
+    variables = rig.environment(cache_dir, **env)
+    kept = rig.interrupted(rig.argv("why", "-q", "--json"), root, variables, after=3)
     ended = venvgrid("why", "-q", "--json", cwd=root, env=env)
     assert ended.status == 0, ended.out + ended.err
     (found,) = json.loads(ended.out)["culprits"]
     assert (found["name"], found["good"], found["bad"]) == ("alpha", "1.6", "1.7")
-    assert kept <= known(root)
-    assert json.loads(ended.out)["probes"]["tests"] == len(known(root)) - len(kept)
-
-
-def known(root: Path) -> set[str]:
-    """Return the worlds that an investigation remembers."""
-    found = set()
-    for file in (root / ".venvgrid" / "investigations").glob("*.json"):
-        with contextlib.suppress(ValueError):
-            found |= {f"{file.name} {name}" for name in json_cache.load(file).get("results", {})}
-    return found
+    assert kept <= rig.answers(root)
+    assert json.loads(ended.out)["probes"]["tests"] == len(rig.answers(root)) - len(kept)
 
 
 def test_a_failure_that_comes_and_goes_blames_nobody(venvgrid: Command, project: Write, tmp_path: Path) -> None:
@@ -176,11 +161,59 @@ def test_a_failure_that_comes_and_goes_blames_nobody(venvgrid: Command, project:
     assert "too flaky" in ended.out
 
 
+ALONE = """
+import os, pathlib
+
+
+def test_flaky():
+    log = pathlib.Path({log!r} + os.environ["MODE"])
+    runs = log.read_text() if log.exists() else ""
+    log.write_text(runs + ".")
+    assert runs or os.environ["MODE"] != "b", "the first time"
+
+
+def test_of_c():
+    assert os.environ["MODE"] != "c", "never with c"
+
+
+def test_slow_path():
+    pass
+"""
+
+
+def test_a_failure_of_one_cell_runs_again_before_a_rule_is_told(
+    venvgrid: Command, project: Write, tmp_path: Path
+) -> None:
+    """A flaky one gets no rule, a real one does; both cells stay red, and only their failing tests ran twice.
+
+    What the second run showed is in the journal, in results.json and in what is printed; it leaves no folder.
+    """
+    matrix = f'[project]\ninstall = "none"\n[axes]\npython = ["{HERE}"]\nenv.MODE = ["a", "b", "c", "d"]\n'
+    root = project(matrix, {"tests/test_demo.py": ALONE.format(log=str(tmp_path / "log-"))})
+    ended = venvgrid("run", cwd=root)
+    assert ended.status == 1
+    assert ended.err.count("1 failing test again, as no other cell has this failure") == 2
+    told = ended.out[ended.out.index("AssertionError: the first time") :].split("\n\n")[0]
+    assert "passed when it ran again by itself" in told
+    assert "with env.MODE" not in told
+    told = ended.out[ended.out.index("AssertionError: never with c") :].split("\n\n")[0]
+    assert "fails in 1 of 1 cell with env.MODE = c" in told
+    assert "seen in one cell only" not in told
+    assert (tmp_path / "log-b").read_text() == ".."
+    assert (tmp_path / "log-c").read_text() == "."
+    report = json.loads(venvgrid("report", "--format", "json", cwd=root).out)
+    again = {item["id"]: (item["outcome"], item["failures"][0]["again"]) for item in report["cells"][1:3]}
+    assert list(again.values()) == [("failed", "passed"), ("failed", "failed")]
+    assert not list((root / ".venvgrid").glob("*/*.again"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
         (["nosuch"], 2, "there is no cell 'nosuch'"),
         ([f"py{HERE}", "--good", "yesterday"], 2, "no date"),
+        ([f"py{HERE}", "--good", "today"], 2, "no date"),
+        ([f"py{HERE}", "--good", "2999-01-01"], 2, "not in the past"),
         ([f"py{HERE}", "--good", "gone.lock"], 2, "gone.lock"),
     ],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,12 +19,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import forked
 
+from venvgrid.storage import json_cache
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Variables of the test run (pytest, its workers, coverage) are not passed on.
 NOT_PASSED = ("PYTEST_", "COVERAGE_", "COV_", "CI", "VIRTUAL_ENV", "VENVGRID_", "PYTHONDONTWRITEBYTECODE")
+INTERRUPTED = 130  # the exit status after Ctrl-C
 LIMIT = 300.0  # seconds of one command or one wait; only a hang takes so long
 # Tests that no distribution is missing, and that every file has the content of its RECORD.
 WHOLE = """
@@ -215,3 +220,21 @@ def may_loop() -> bool:
 def may_cut_off() -> bool:
     """Return whether a command can be run without a network."""
     return sys.platform == "linux" and _works("unshare", "-n", "true")
+
+
+def answers(root: Path) -> set[str]:
+    """Return the worlds whose answers the investigations of a project remember."""
+    found = set()
+    for file in (root / ".venvgrid" / "investigations").glob("*.json"):
+        with contextlib.suppress(ValueError):
+            found |= {f"{file.name} {name}" for name in json_cache.load(file).get("results", {})}
+    return found
+
+
+def interrupted(argv: Sequence[str], root: Path, env: Mapping[str, str], *, after: int) -> set[str]:
+    """Send Ctrl-C to a command that probes when it knows `after` answers; return those that it left."""
+    with subprocess.Popen(argv, cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        wait_for(lambda: len(answers(root)) >= after, first)
+        first.send_signal(signal.SIGINT)
+        assert first.wait() == INTERRUPTED
+    return answers(root)

@@ -113,7 +113,10 @@ def from_cell(cell: CellResult) -> dict[str, Any]:
         # Empty if tests were not counted: nothing ran, or only the command's exit status is known.
         "tests": {verdict.value: cell.tests.get(verdict.value, 0) for verdict in CaseOutcome} if cell.tests else {},
         "uncollected": cell.uncollected,
-        "failures": [_fields(failure, *_FAILURE, *_LATER) for failure in cell.failures],
+        "failures": [
+            {**_fields(failure, *_FAILURE, *_LATER), "again": failure.again.value if failure.again else None}
+            for failure in cell.failures
+        ],
         "attested": _fields(cell.attested, *_ATTESTATION),
         "notes": _plain(cell.notes),
         "words": _text(cell.words),
@@ -153,7 +156,13 @@ def _attestation_from(data: Mapping[str, Any]) -> Attestation:
 
 
 def _failure_from(data: Mapping[str, Any]) -> Failure:
-    return Failure(**_picked(data, *_FAILURE), hint=data.get("hint", ""), through=tuple(data.get("through", ())))
+    again = data.get("again")
+    return Failure(
+        **_picked(data, *_FAILURE),
+        hint=data.get("hint", ""),
+        through=tuple(data.get("through", ())),
+        again=CaseOutcome(again) if again else None,
+    )
 
 
 def _interpreter_from(data: Mapping[str, Any]) -> Interpreter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.comparison import Changes
     from venvgrid.analysis.grouping import FailureGroup
+    from venvgrid.analysis.rules.evidence import Evidence
     from venvgrid.analysis.rules.explanation import Explanation
+    from venvgrid.model import CellResult
     from venvgrid.results.report import Case, Report
 
 GOOD = frozenset({CaseOutcome.PASSED, CaseOutcome.XPASSED})
+PASSED_AGAIN = (
+    "seen in one cell only, and passed when it ran again by itself: flaky, or it needs the tests before it; "
+    "no rule over versions is told"
+)
 INFORMATIVE = frozenset(  # outcomes that depend on versions: the tests ran
     {Outcome.PASSED, Outcome.FLAKY, Outcome.FAILED, Outcome.CRASHED, Outcome.TIMED_OUT, Outcome.BROKEN_ENV}
 )
@@ -32,6 +38,15 @@ class Finding:
 
     group: FailureGroup
     explanation: Explanation
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is known of the cause, as a few lines of text: the rule first."""
+        if self.group.again is CaseOutcome.PASSED:
+            return (PASSED_AGAIN,)
+        from venvgrid.analysis.rules import wording  # noqa: PLC0415  (a green run needs none)
+
+        return wording.describe(self.explanation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +85,20 @@ class Analysis:
         from venvgrid.analysis import grouping  # noqa: PLC0415  (a green run needs none)
         from venvgrid.analysis.rules.evidence import Evidence  # noqa: PLC0415
 
-        evidence = Evidence(cell for cell in self.report.cells if cell.outcome in INFORMATIVE)
+        evidence = Evidence(_repeated(cell) for cell in self.report.cells if cell.outcome in INFORMATIVE)
         return tuple(
-            Finding(group=group, explanation=evidence.explain(group.cells, self.passing(group), group.through))
+            Finding(group=group, explanation=self._explained(group, evidence))
             for group in grouping.by_signature(self.report.cells)
         )
+
+    def _explained(self, group: FailureGroup, evidence: Evidence) -> Explanation:
+        """Return the explanation of a failure; one that passed when it ran again has no rule."""
+        from venvgrid.analysis.rules.explanation import Explanation  # noqa: PLC0415
+
+        found = evidence.explain(group.cells, self.passing(group), group.through)
+        if group.again is CaseOutcome.PASSED:
+            return Explanation(failed=found.failed, meeting=found.meeting + found.others)
+        return found if group.again is None else replace(found, is_doubtful=False)
 
     @cached_property
     def changes(self) -> Changes:
@@ -156,6 +180,12 @@ class Analysis:
             for test in found.keys() & cases.keys() if cell in self._places else ():
                 found[test].append((cell, cases[test].verdict))
         return found
+
+
+def _repeated(cell: CellResult) -> CellResult:
+    """Return a cell whose failure was seen again as one that failed in two attempts."""
+    again = any(failure.again is CaseOutcome.FAILED for failure in cell.failures)
+    return replace(cell, attempts=max(cell.attempts, 2)) if again else cell
 
 
 def _kind(verdict: CaseOutcome) -> str:

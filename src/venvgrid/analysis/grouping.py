@@ -11,7 +11,7 @@ from venvgrid.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model import CellResult, Failure
+    from venvgrid.model import CaseOutcome, CellResult, Failure
 
 # Reasons that differ only in this are equal: "matplotlib 2.2 has no wheel for CPython 3.8 on linux-x86_64".
 _PYTHON = re.compile(r"\b(?:CPython|PyPy|GraalPy|Python) (\d+\.\d+\w*)")
@@ -23,7 +23,8 @@ class FailureGroup:
     """Failures with the same signature.
 
     `cells` are ids. `tests` are the failing tests; empty if something else than a test failed. `count` is the number of
-    failures. `allowed`: all of the cells may fail.
+    failures. `allowed`: all of the cells may fail. `again` is what became of the tests when they ran once more;
+    None if they did not, or differ.
     """
 
     signature: str
@@ -38,6 +39,7 @@ class FailureGroup:
     hint: str = ""  # what to type
     through: tuple[str, ...] = ()  # distributions that the exceptions name or their tracebacks pass
     allowed: bool = False
+    again: CaseOutcome | None = None
 
     @property
     def headline(self) -> str:
@@ -93,6 +95,7 @@ def _group(signature: str, entries: list[tuple[CellResult, Failure]]) -> Failure
         hint=next((item.hint for _, item in entries if item.hint), ""),
         through=tuple(dict.fromkeys(name for _, item in entries for name in item.through)),
         allowed=all(cell.allow_failure for cell, _ in entries),
+        again=failure.again if all(item.again is failure.again for _, item in entries) else None,
     )
 
 

@@ -20,10 +20,19 @@ from venvgrid.analysis import document, history
 from venvgrid.app import assembly
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
+from venvgrid.app.repeating.lone_failures import Repetition, is_repetition
 from venvgrid.app.request import elsewhere, make_request, runnable
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
-from venvgrid.model import CellFinished, ExitStatus, LockEntry, NothingToRunError, Outcome, Stage, UsageError
+from venvgrid.model import (
+    CellFinished,
+    ExitStatus,
+    LockEntry,
+    NothingToRunError,
+    Outcome,
+    Stage,
+    UsageError,
+)
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
 from venvgrid.results.resuming import resumption
@@ -122,11 +131,14 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
             front.progress(expected) as show,
             journal.Journal(folder.events) as write,
         ):
-            for event in _perform(context, request, folder, entries, resumed):
+            events = _perform(context, request, folder, entries, resumed)
+            repetition = Repetition(context=context, plan=request.plan, entries=entries, perform=_tried)
+            for event in repetition.added_to(events, builder.report):
                 for known in (*resumed.before(event), resumed.signed(event)):
                     write(known)
                     builder.add(known)
-                show(event)
+                if not is_repetition(event):
+                    show(event)
         finished = context.result_cache.complete(builder.report())
         finished = replace(finished, before=history.before(context.root, finished))
         write_atomic(folder.path / "results.json", json.dumps(document.to_results(finished), indent=1) + "\n")
@@ -169,8 +181,21 @@ def trial(
     Raises:
         KeyboardInterrupt: the user stopped it.
     """
+    with using_environments(context):
+        return _tried(context, plan, entries, until=until, finished=finished)
+
+
+def _tried(
+    context: RunContext,
+    plan: Plan,
+    entries: Mapping[str, LockEntry],
+    *,
+    until: Stage = Stage.TEST,
+    finished: Callable[[CellResult], None] = lambda _result: None,
+) -> Report:
+    """Perform a plan as `trial` does; the caller holds the lock."""
     builder = report.ReportBuilder()
-    with using_environments(context), tempfile.TemporaryDirectory(prefix="venvgrid-trial-") as place:
+    with tempfile.TemporaryDirectory(prefix="venvgrid-trial-") as place:
         folder = run_folders.RunFolder(id="trial", path=Path(place))
         for event in _perform(context, make_request(context, plan, run="trial", until=until, entries=entries), folder):
             builder.add(event)

@@ -89,9 +89,9 @@ def document(format_: str, finished: Report, folder: RunFolder, inside: str) -> 
 
 def _stories(root: Path) -> Sequence[Investigated]:
     """Return what `venvgrid why` found."""
-    from venvgrid.app.investigation import kept_stories  # noqa: PLC0415  (few formats show them)
+    from venvgrid.app.investigation import kept  # noqa: PLC0415  (few formats show them)
 
-    return kept_stories.read(root)
+    return kept.read(root)
 
 
 def _address(project: Path, file: str, line: int) -> str:

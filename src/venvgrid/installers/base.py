@@ -68,6 +68,7 @@ class CauseKind(StrEnum):
     ONLY = "only"  # no version that fits is available
     CONFLICT = "conflict"  # others require other versions of it
     BROKEN = "broken"  # a file that the index gave is no distribution
+    UNREADABLE = "unreadable"  # what it requires is written in a way that the resolver cannot read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ _NOT_FOUND = re.compile(_NAME + r" was not found in the package registry")
 _NO_VERSIONS = re.compile(r"there (?:is|are) no versions? of (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?=[<>=!~,.\s]|$)")
 _YANKED = re.compile(_NAME + _RANGE + r" (?:was|were) yanked")
 _BROKEN = re.compile(_NAME + _RANGE + r" (?:has|have) an invalid package format")
+_UNREADABLE = re.compile(_NAME + _RANGE + r" (?:has|have) invalid metadata")
+_UNREADABLE_LINE = re.compile(r"Metadata for `(?P<name>[^`]+)` \(v[^)]+\) could not be parsed:\n.*\n +(?P<line>\S.*)\n")
 _FIRST_INDEX = re.compile(r"`(?P<name>[^`]+)` was found on (?P<index>\S+), but not at the requested version")
 _NOT_BUILT = re.compile(r"Building source distributions for `([^`]+)` is disabled")
 _ONLY_AVAILABLE = re.compile(
@@ -75,7 +77,7 @@ def _from_uv(request: ResolveRequest, stderr: str) -> Unresolvable | ResolveFail
             reason=f"offline, and not in the cache: {_last_sentence(text)}; run once without --offline"
         )
     pins = readable_pins(request)
-    causes = (*_of_first_index(stderr, pins), *_causes(text, request, pins))
+    causes = (*_of_first_index(stderr, pins), *_unreadable(stderr, text), *_causes(text, request, pins))
     proof = _first_sentence(text)
     return Unresolvable(reason=causes[0].reason if causes else proof, causes=causes, proof=proof)
 
@@ -177,6 +179,16 @@ def _of_first_index(stderr: str, pins: dict[str, str]) -> Iterator[Cause]:
         place = f"{redact(match['index'])}, the first index that has {name}"
         reason = f"{pins.get(name, name + bound)} is not in {place}, and uv asks no other"
         yield Cause(kind=CauseKind.ONLY, name=name, reason=_short(reason), range=bound)
+
+
+def _unreadable(stderr: str, text: str) -> Iterator[Cause]:
+    """Yield the releases that uv left out because of requirements such as `pytz (>=2011k)`, which pip reads."""
+    lines = {normalise(match["name"]): match["line"].strip() for match in _UNREADABLE_LINE.finditer(f"{stderr}\n")}
+    for match in _all(_UNREADABLE, text):
+        name = normalise(match["name"])
+        line = f", `{lines[name]}`" if name in lines else ""
+        reason = f"uv cannot read what {name}{match['range']} requires{line}; try it with pip: VENVGRID_INSTALLER=pip"
+        yield Cause(kind=CauseKind.UNREADABLE, name=name, reason=_short(reason))
 
 
 def _all(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:

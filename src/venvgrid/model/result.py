@@ -98,6 +98,7 @@ class Failure:
     longrepr: str = ""
     hint: str = ""  # what to type, if the way out is known
     through: tuple[str, ...] = ()  # distributions that the exception names or its traceback passes, see `causes.blame`
+    again: CaseOutcome | None = None  # of its test, when it ran once more by itself, see `app/repeating`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,5 @@ class CellResult:
     notes: tuple[str, ...] = ()
     log: str = ""  # relative to the run's folder
     words: str = ""  # the resolver's own, of a cell that could not be resolved
-    footprint: Footprint = field(default_factory=Footprint)
     machine: str = ""  # the worker that tested it, of a run on several machines
     footprint: Footprint = _NO_FOOTPRINT

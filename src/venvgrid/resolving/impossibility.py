@@ -23,11 +23,18 @@ if TYPE_CHECKING:
     from venvgrid.installers.base import Cause, ResolveRequest, ResolveResult
     from venvgrid.resolving.version_policies import Release
 
+UNKNOWN = frozenset({CauseKind.BROKEN, CauseKind.UNREADABLE})  # what such a distribution requires is not known
 MAX_CHECKED = 3  # causes of a proof that are checked by a resolve
 
 
 class StaleError(Exception):
     """The index has files of a distribution that the resolver did not see."""
+
+
+def _is_open(cause: Cause, broken: Cause) -> bool:
+    """Return whether a cause may be none, if it were known what a broken distribution requires."""
+    left_out = cause.kind is CauseKind.ONLY and cause.name == broken.name
+    return left_out or cause.kind in {*UNKNOWN, CauseKind.CONFLICT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +69,19 @@ class Examiner:
             if fact.doubt:
                 return ResolveFailed(reason=fact.doubt)
             candidates.append((cause, fact))
-        broken = next((cause.reason for cause in found.causes if cause.kind is CauseKind.BROKEN), "")
+        broken = next((cause for cause in found.causes if cause.kind in UNKNOWN), None)
         for number, (cause, fact) in enumerate(candidates):
             python = request.interpreter
             key = (f"{python.executable} {python.version} {python.platform}", fact.reason)
             # What a broken file would have required is not known: only what is impossible alone is a reason then.
-            is_open = cause.kind in {CauseKind.BROKEN, CauseKind.CONFLICT} if broken else number >= MAX_CHECKED
+            is_open = number >= MAX_CHECKED if broken is None else _is_open(cause, broken)
             known = fact.reason if fact.is_proved or key in self.confirmed else ""
             if reason := known or ("" if is_open else self._checked(cause, fact.reason, request, is_fresh=is_fresh)):
                 self.confirmed.update({key} if reason == fact.reason else ())
                 return Unresolvable(reason=reason, may_keep=not fact.is_nowhere)
         if broken:
-            return ResolveFailed(reason=f"index failure: {broken}")
+            failure = "index failure: " if broken.kind is CauseKind.BROKEN else ""
+            return ResolveFailed(reason=f"{failure}{broken.reason}")
         if not is_fresh and found.causes:
             raise StaleError
         return Unresolvable(reason=found.proof or found.reason)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, Interpreter, LockEntry
     from venvgrid.results.report import Report
 
-FORMAT = "venvgrid-verdict-3"
+FORMAT = "venvgrid-verdict-4"
 FOLDER = "results-cache"  # in .venvgrid
 # Variables that build backends read: with another value the project is another one.
 BUILD_VARIABLES = re.compile(
@@ -173,24 +173,27 @@ class ResultCache:
             else "its result is of a later time: is the clock right?"
         )
 
-    def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
-        """Return digests of all that the result of a cell depends on, by what the user calls it."""
-        config, axes = self.config, dict(cell.axes)
-        contents = {
-            "the version of venvgrid": __version__,
-            "the versions of distributions": entry.key,
-            "the configuration": [config.digest, str(config.project.path), axes],
-            "the wheel of the project": project,
-            "the arguments of the tests": list(self.arguments),
-            "files of the project": self.inputs(),
-            "limits, umask or time zone": list(self.inherited),
-        }
+    def surroundings(self, cell: Cell, interpreter: Interpreter) -> dict[str, str]:
+        """Return digests of what is around the tests of a cell, besides the project, its versions and other files."""
+        contents = {"the version of venvgrid": __version__, "limits, umask or time zone": list(self.inherited)}
         found = {name: _digest(value)[:32] for name, value in contents.items()}
-        found["the interpreter"] = self._of_interpreter(entry.interpreter)
+        found["the interpreter"] = self._of_interpreter(interpreter)
         given = tuple(cell.variables.items())
         if given not in self._of_variables:
             self._of_variables[given] = self._variables(cell)
         return {**found, **self._of_variables[given]}
+
+    def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
+        """Return digests of all that the result of a cell depends on, by what the user calls it."""
+        contents = {
+            "the versions of distributions": entry.key,
+            "the configuration": [self.config.digest, str(self.config.project.path), dict(cell.axes)],
+            "the wheel of the project": project,
+            "the arguments of the tests": list(self.arguments),
+            "files of the project": self.inputs(),
+        }
+        own = {name: _digest(value)[:32] for name, value in contents.items()}
+        return own | self.surroundings(cell, entry.interpreter)
 
     def _of_interpreter(self, interpreter: Interpreter) -> str:
         known = self._of_interpreters.get(interpreter.executable)

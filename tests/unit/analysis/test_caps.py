@@ -26,8 +26,8 @@ def releases(_name: str, good: str, bad: str) -> Sequence[str]:
     return [str(number) for number in range(int(good), int(bad) + 1)]
 
 
-def search(passes: Rule) -> tuple[Capped, list[str]]:
-    """Return what is found, and which worlds it kept."""
+def search(passes: Rule, unknown: str = "") -> tuple[Capped, list[str]]:
+    """Return what is found, and which worlds it kept; with `unknown`, it is why no past or lowest world is known."""
     worlds: dict[str, Mapping[str, str]] = {}
 
     def world(probe: Probe) -> Mapping[str, str]:
@@ -42,6 +42,8 @@ def search(passes: Rule) -> tuple[Capped, list[str]]:
     def ask(probes: Sequence[Probe]) -> list[Observation]:
         assert all(probe.cell.startswith("py3.12") for probe in probes)
         shown = [(world(probe), passes({name: int(text) for name, text in world(probe).items()})) for probe in probes]
+        if unknown and any(probe == LOWEST or probe.cutoff for probe in probes):
+            return [Observation(verdict=Verdict.UNKNOWN, reason=unknown)] * len(probes)
         return [Observation(verdict=Verdict.GOOD if good else Verdict.BAD, packages=there) for there, good in shown]
 
     today = Observation(verdict=Verdict.BAD, packages=NEW)
@@ -76,4 +78,16 @@ def test_a_past_date_stands_in_for_lowest_versions_that_fail() -> None:
 def test_without_a_green_world_nothing_is_blamed() -> None:
     """A suite that never passes has no upper bounds."""
     found, kept = search(lambda _seen: False)
-    assert (found.held, found.culprits, found.problem, kept) == ({}, [], caps.NO_GREEN, [])
+    assert (found.held, found.culprits, kept) == ({}, [], [])
+    assert found.problem == (
+        f"{caps.NO_GREEN} (the lowest ones that are declared: they fail; those of the past: they fail)"
+    )
+
+
+def test_worlds_that_are_unknown_are_not_said_to_fail() -> None:
+    """An old pip can resolve neither the lowest versions nor those of a date: the reason is told once for each."""
+    found, _ = search(lambda _seen: False, unknown="pip cannot")
+    assert found.problem == (
+        f"{caps.NO_GREEN} (the lowest ones that are declared: cannot be told, pip cannot; "
+        "those of the past: cannot be told, pip cannot)"
+    )

@@ -105,6 +105,7 @@ def test_results_have_the_keys_of_the_documentation() -> None:
                 "longrepr": "E",
                 "hint": "",
                 "through": [],
+                "again": None,
             }
         ],
         "uncollected": 0,

@@ -37,6 +37,9 @@ RELEASES = {
 }
 
 
+WHY = "no (/home/me/.venvgrid/store/037073d6be833be2/lib/python3.12/site-packages/a/b.py)"
+
+
 @dataclass
 class FakeProber:
     """Answers by a rule over the versions of a world; `lies` are versions that the tests do not attest."""
@@ -79,7 +82,7 @@ class FakeProber:
             return None
         outcome = Outcome.PASSED if self.passes(world) else Outcome.FAILED
         attested = Attestation(packages={**world, **self.lies})
-        return CellResult(id=probe.cell, axes={}, outcome=outcome, attested=attested, tests={"passed": 3}, reason="no")
+        return CellResult(id=probe.cell, axes={}, outcome=outcome, attested=attested, tests={"passed": 3}, reason=WHY)
 
 
 def search(
@@ -179,12 +182,12 @@ def test_a_resolver_that_cannot_tell_is_no_evidence() -> None:
 
 
 def test_evidence_is_the_cell_that_passed_and_the_one_that_failed() -> None:
-    """Each bound has both, with attested versions and the number of tests."""
+    """Each bound has both, with attested versions and the number of tests; reasons name no place of this machine."""
     prober = FakeProber(passes=lambda world: world["a"] >= "1.4")
     _, bounds = search(prober, "a>=1.2")
     proof, worse = bounds["a"].evidence
     assert (proof.outcome, proof.versions, proof.tests, proof.python) == ("passed", {"a": "1.4"}, 3, "3.12.1")
-    assert (worse.outcome, worse.versions, worse.reason) == ("failed", {"a": "1.3"}, "no")
+    assert (worse.outcome, worse.versions, worse.reason) == ("failed", {"a": "1.3"}, "no (a/b.py)")
 
 
 @pytest.mark.parametrize("check", [False, True])

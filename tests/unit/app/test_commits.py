@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rig import has
 
-from venvgrid.app.investigation import commits
 from venvgrid.app.reproduction.commits import History
+from venvgrid.app.reproduction.tests_of import is_test
 from venvgrid.model import UsageError
 from venvgrid.processes import runner
 
@@ -103,5 +103,5 @@ def test_without_a_repository_there_is_nothing_to_search(tmp_path: Path) -> None
 def test_tests_are_known_by_their_names() -> None:
     """A folder of tests, or a test file, at the top of the project; the project may be a folder of the repository."""
     names = ["tests/a/data.txt", "test_x.py", "conftest.py", "src/tests/test_y.py", "sub/tests/test_z.py", "setup.py"]
-    assert [name for name in names if commits.is_test(name, ".")] == names[:3]
-    assert [name for name in names if commits.is_test(name, "sub")] == ["sub/tests/test_z.py"]
+    assert [name for name in names if is_test(name, ".")] == names[:3]
+    assert [name for name in names if is_test(name, "sub")] == ["sub/tests/test_z.py"]

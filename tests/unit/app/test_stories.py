@@ -10,7 +10,7 @@ import pytest
 from told import CULPRIT, FINDING, INVESTIGATED, STORY, red
 
 from venvgrid.analysis import stories
-from venvgrid.app.investigation import kept_stories
+from venvgrid.app.investigation import kept
 from venvgrid.model import Outcome
 from venvgrid.storage.own_folders import LinkError
 
@@ -38,8 +38,8 @@ def test_a_story_is_read_as_it_was_written(tmp_path: Path) -> None:
         BOTH,
         story=replace(BOTH.story, rule=("a", "b"), confidence=0.9, is_certain=True, problem="?", untested={"six": "1"}),
     )
-    kept_stories.save(tmp_path, whole)
-    assert kept_stories.read(tmp_path) == (whole,)
+    kept.save(tmp_path, whole)
+    assert kept.read(tmp_path) == (whole,)
 
 
 def test_the_newest_story_of_a_failure_replaces_the_older(tmp_path: Path) -> None:
@@ -47,40 +47,40 @@ def test_the_newest_story_of_a_failure_replaces_the_older(tmp_path: Path) -> Non
     newer = replace(INVESTIGATED, when="2026-03-02T10:00:00+00:00")
     other = replace(INVESTIGATED, signature=SECOND)
     for item in (INVESTIGATED, other, newer):
-        kept_stories.save(tmp_path, item)
-    assert kept_stories.read(tmp_path) == (newer, other)
+        kept.save(tmp_path, item)
+    assert kept.read(tmp_path) == (newer, other)
 
 
 def test_few_stories_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder does not grow without end."""
-    monkeypatch.setattr(kept_stories, "MAX_KEPT", 3)
+    monkeypatch.setattr(kept, "MAX_KEPT", 3)
     for number in range(5):
-        kept_stories.save(tmp_path, replace(INVESTIGATED, signature=str(number)))
-    assert len(kept_stories.read(tmp_path)) == 3
+        kept.save(tmp_path, replace(INVESTIGATED, signature=str(number)))
+    assert len(kept.read(tmp_path)) == 3
 
 
 def test_damaged_files_are_left_out(tmp_path: Path) -> None:
     """A file that somebody changed, or that another version wrote, is no story; no folder, no stories."""
-    assert kept_stories.read(tmp_path) == ()
-    kept_stories.save(tmp_path, INVESTIGATED)
-    (file,) = (tmp_path / kept_stories.FOLDER).iterdir()
+    assert kept.read(tmp_path) == ()
+    kept.save(tmp_path, INVESTIGATED)
+    (file,) = (tmp_path / kept.FOLDER).iterdir()
     file.write_text(file.read_text(encoding="utf-8").replace("werkzeug", "numpy"), encoding="utf-8")
-    assert kept_stories.read(tmp_path) == ()
+    assert kept.read(tmp_path) == ()
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     """A link in place of the folder may lead to files of the user."""
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / kept_stories.FOLDER).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / kept.FOLDER).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LinkError):
-        kept_stories.save(tmp_path, INVESTIGATED)
+        kept.save(tmp_path, INVESTIGATED)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_story_without_a_failure_is_not_kept(tmp_path: Path) -> None:
     """Where no failure of a run was meant and none was found, no report could show it."""
-    kept_stories.save(tmp_path, replace(INVESTIGATED, signature=""))
-    assert kept_stories.read(tmp_path) == ()
+    kept.save(tmp_path, replace(INVESTIGATED, signature=""))
+    assert kept.read(tmp_path) == ()
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,21 @@ def test_unknown_ones_with_the_same_reason_stand_in_one_line() -> None:
     start = told.index("  between them, and unknown:")
     expected = ["    2.0.0 … 2.0.4: no wheel", "    2.1: not tried", "    2.2: needs Python >=3.14"]
     assert told[start + 1 : start + 4] == expected
+
+
+@pytest.mark.parametrize(
+    ("acquitted", "line"),
+    [
+        (True, "    what did it: its code: the commit before it passes with these versions"),
+        (False, "    what did it: these versions: the commit before it fails with them in the same way"),
+        (None, "    what did it: cannot be told: the commit before it does not run with these versions"),
+    ],
+)
+def test_what_a_commit_brought_along_is_judged(acquitted: bool | None, line: str) -> None:  # noqa: FBT001
+    """A commit that changed code and versions: which of the two did it is told below the versions."""
+    change = Found(good="1.26.4", bad="2.0.1", company={"numpy": ("1.0", "2.0")}, acquitted=acquitted)
+    found = replace(FOUND, kind="commits", changes=(change,), left_out={})
+    told = list(lines(found))
+    assert told[told.index("  moved along: numpy 1.0 → 2.0") + 1] == line
+    assert document(found)["acquitted"] is acquitted
+    jsonschema.Draft202012Validator(schema()).validate(document(found))

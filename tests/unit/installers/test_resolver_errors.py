@@ -161,6 +161,20 @@ BROKEN = """\
 error: No solution found when resolving dependencies
   cause: Because certi==2024.1 has an invalid package format and you require certi, we can conclude that your requirements are unsatisfiable.
 """
+UNREADABLE = """\
+error: No solution found when resolving dependencies
+  cause: Because pandas>=0.24.0,<=0.24.2 has invalid metadata and only the following versions of pandas are available:
+             pandas<0.24.dev0
+             pandas>=0.24.0,<=0.24.2
+             pandas>0.25.dev0
+         we can conclude that pandas==0.24.* cannot be used.
+         And because you require pandas==0.24.*, we can conclude that your requirements are unsatisfiable.
+
+hint: Metadata for `pandas` (v0.24.2) could not be parsed:
+  after parsing `2011`, found `k`, which is not part of a valid version
+  pytz (>=2011k)
+        ^^^^^^^
+"""
 FIRST_INDEX = """\
 error: No solution found when resolving dependencies
   cause: Because only toy==4.0 is available and you require toy==1.0.*, we can conclude that your requirements are unsatisfiable.
@@ -182,6 +196,11 @@ def test_broken_files_and_the_first_index_are_causes() -> None:
     asked = ResolveRequest(interpreter=testing.interpreter(), requirements=("toy==1.0.*", "certi"))
     for text, kind, told in (
         (BROKEN, CauseKind.BROKEN, "the index gave a file of certi==2024.1 that is no whole wheel"),
+        (
+            UNREADABLE,
+            CauseKind.UNREADABLE,
+            "uv cannot read what pandas>=0.24.0,<=0.24.2 requires, `pytz (>=2011k)`; try it with pip",
+        ),
         (FIRST_INDEX, CauseKind.ONLY, "toy 1.0 is not in http://host/simple, the first index that has toy"),
     ):
         answer = resolver_errors.from_uv(asked, text)

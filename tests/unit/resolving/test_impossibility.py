@@ -163,6 +163,18 @@ def test_a_broken_file_leaves_only_what_is_impossible_alone() -> None:
     assert examined(request("toy==1.*"), broken, conflict) == ("index failure: broken of deep", [])
 
 
+def test_unreadable_requirements_make_nothing_impossible() -> None:
+    """Uv leaves such releases out, pip installs them. What the index proves is told all the same."""
+    unreadable, gone, conflict = (
+        proof(CauseKind.UNREADABLE, "toy"),
+        proof(CauseKind.ONLY, "toy"),
+        proof(CauseKind.CONFLICT, "toy"),
+    )
+    assert examined(request("toy==1.*"), unreadable, gone, conflict) == ("unreadable of toy", [])
+    told = examined(request("new==2.*"), unreadable, gone, proof(CauseKind.ONLY, "new"))[0]
+    assert told == "new 2 needs Python >=3.13"
+
+
 def test_what_only_an_old_page_says_is_asked_again() -> None:
     """The resolver finds the file when it asks again; or nothing that it blames holds."""
     asked = request("toy==1.*", "new")

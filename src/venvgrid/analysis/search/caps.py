@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from venvgrid.analysis.search.bounds import OnePython
 
 MAX_CAPS = 4  # of one Python
-NO_GREEN = "the tests fail with the newest versions, with the lowest ones that are declared, and with those of the past"
+NO_GREEN = "the tests fail with the newest versions, and none were found that pass"
 NO_CULPRIT = "the tests fail with the newest versions, and no single release is to blame; venvgrid why may tell more"
 
 
@@ -48,8 +48,8 @@ def newest_passing(item: OnePython, today: Observation, ends: Ends) -> Search[Pr
     """Return the releases to hold on a Python whose world of `today` fails."""
     found = Capped()
     green = yield from _green(item, ends)
-    if green is None:
-        found.problem = NO_GREEN
+    if isinstance(green, str):
+        found.problem = green
         return found
     while len(found.held) < MAX_CAPS and today.verdict is Verdict.BAD:
         own = f"{item.cell.id}:{len(found.held)}"  # a name never stands for two worlds: probers remember them
@@ -67,15 +67,22 @@ def newest_passing(item: OnePython, today: Observation, ends: Ends) -> Search[Pr
     return found
 
 
-def _green(item: OnePython, ends: Ends) -> Search[Probe, Seen | None]:
-    """Return a world that passes: the lowest versions, or the newest ones of the latest date that does."""
+def _green(item: OnePython, ends: Ends) -> Search[Probe, Seen | str]:
+    """Return a world that passes: the lowest versions, or the newest ones of the latest date that does; or why none."""
     (seen,) = yield [ends.lowest]
     if seen.verdict is Verdict.GOOD:
         return Seen(version="", probe=ends.lowest, observation=seen)
     probes = [replace(item.probe({}), cutoff=era) for era in ends.eras]
     shown = (yield probes) if probes else ()
-    passing = (one for one in zip(probes, shown, strict=True) if one[1].verdict is Verdict.GOOD)
-    return next((Seen(version="", probe=probe, observation=one) for probe, one in passing), None)
+    for probe, one in zip(probes, shown, strict=True):
+        if one.verdict is Verdict.GOOD:
+            return Seen(version="", probe=probe, observation=one)
+    past = "; ".join(dict.fromkeys(map(_told, shown))) or "none was tried"
+    return f"{NO_GREEN} (the lowest ones that are declared: {_told(seen)}; those of the past: {past})"
+
+
+def _told(seen: Observation) -> str:
+    return f"cannot be told, {seen.reason}" if seen.verdict is Verdict.UNKNOWN else "they fail"
 
 
 def _clearest(failing: Sequence[Seen], guilty: Culprit) -> Seen:

@@ -10,6 +10,7 @@ from packaging.version import Version
 from venvgrid.analysis.search import bounds as verdicts
 from venvgrid.analysis.search.bounds import Bound, Bounds, Cap, DependencyBounds, Evidence, Joint, Pair, Standing
 from venvgrid.model import LockEntry
+from venvgrid.outcomes.signatures import without_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,13 +101,13 @@ class Witness:
             outcome = "unknown" if probe in self.prober.undecided else "impossible"
             return Evidence(python=python, outcome=outcome, versions=dict(probe.pins), reason=str(reason))
         there = {name: result.attested.packages.get(name, "") for name in self.names}
-        first = next((f"{one.test}: {one.kind}: {one.message}".strip(": ") for one in result.failures), "")
+        first = next((f"{one.test}: {one.kind}: {one.message}".strip(": ") for one in result.failures), result.reason)
         return Evidence(
             python=python,
             outcome=result.outcome.value,
             versions={name: version for name, version in there.items() if version} or dict(probe.pins),
             tests=sum(result.tests.values()) - result.uncollected,
-            reason=first or result.reason,
+            reason=without_environment(first),
         )
 
     def _joints(self, found: Sequence[Found]) -> Iterator[Joint]:

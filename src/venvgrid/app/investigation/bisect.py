@@ -14,6 +14,7 @@ from venvgrid.app.investigation.candidates import Filter, candidates, existing
 from venvgrid.app.investigation.prober import Prober, with_all_tests
 from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline
+from venvgrid.app.investigation.worlds import company
 from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import metadata_of
 from venvgrid.config.values import nearest
@@ -64,13 +65,15 @@ class Step:
 class Found:
     """A change from good to bad. `skipped` are the names between, each with why it is unknown, "" if it was not tried.
 
-    `company` are other distributions that differ between the two, with both versions.
+    `company` are other distributions that differ between the two, with both versions. `acquitted`: with their versions
+    of the bad side, the good side passes; None if that cannot be tried.
     """
 
     good: str
     bad: str
     skipped: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     company: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    acquitted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +226,7 @@ def _company(name: str, good: LockEntry | str | None, bad: LockEntry | str | Non
     if not isinstance(good, LockEntry) or not isinstance(bad, LockEntry):
         return {}
     before, after = ({item.name: item.version for item in world.distributions} for world in (good, bad))
-    both = ((other, (before.get(other, ""), after.get(other, ""))) for other in sorted({*before, *after} - {name}))
-    return {other: versions for other, versions in both if versions[0] != versions[1]}
+    return {other: versions for other, versions in company(before, after).items() if other != name}
 
 
 def _check_package(context: RunContext, cell: Cell, name: str, there: Mapping[str, str]) -> None:

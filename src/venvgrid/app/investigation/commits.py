@@ -7,7 +7,6 @@ where the commit allows it. The line is that of first parents; if a merge is to 
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -20,21 +19,21 @@ from venvgrid.analysis.search.protocol import Observation, Probe, Verdict, answe
 from venvgrid.app.investigation.bisect import BASE, Bisection, aimed, told
 from venvgrid.app.investigation.prober import FOLDER, Prober
 from venvgrid.app.investigation.target import Target
+from venvgrid.app.investigation.worlds import company, distributions, unbounded
 from venvgrid.app.reproduction.checkout import Checkouts
 from venvgrid.app.reproduction.commits import History
+from venvgrid.app.reproduction.tests_of import WORK_TREE, take_tests
 from venvgrid.model import ConfigError, InfrastructureError, LockEntry, UsageError, serialization
 from venvgrid.processes.diagnosis import headline
-from venvgrid.storage import digests, json_cache
+from venvgrid.storage import digests, directories, json_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from venvgrid.app.context import RunContext
     from venvgrid.model import Cell, CellResult
 
 FORMAT = "venvgrid-commits-1"
-WORK_TREE = "."  # for --tests-of
-OF_TESTS = re.compile(r"tests?|testing|test_.*\.py|.*_test\.py|conftest\.py")  # names at the top of a project
 MAX_MERGES = 8  # within each other
 
 
@@ -72,6 +71,7 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
     line = history.line(good, bad)
     if history.read("status", "--porcelain", "--untracked-files=no"):
         context.front.notify("note: the changes in your checkout that are not committed are in none of the commits")
+    directories.prepare(context.root, context.environments)  # git ignores it
     with _workbench(context, cell, history, asked.tests_of) as bench:
         bench.aim(bad, earlier)
         found = bench.search(line, has_good=bool(good))
@@ -80,6 +80,7 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
             if inner is None:
                 break
             found = inner
+        found = bench.judged(found)
         named = {name for item in found.changes for name in (item.good, item.bad)} | {item.name for item in found.steps}
         return replace(
             found,
@@ -112,6 +113,7 @@ class _Bench:
     built: set[str] = field(default_factory=set)
     runs: int = 0
     known: dict[Commit, Observation] = field(default_factory=dict)
+    world: LockEntry = field(init=False)  # of the bad commit
     prober: Prober = field(init=False)  # of the commit that is checked out
 
     # Commits.
@@ -122,6 +124,7 @@ class _Bench:
         world = prober.resolve(Probe())
         if not isinstance(world, LockEntry):
             raise InfrastructureError(f"{self.cell.id} does not resolve at commit {bad[:10]}: {world}")
+        self.world = world
         prober.bases[BASE] = world.distributions
         self.prober = aimed(prober, Probe(base=BASE), earlier)
         self.runs += self.prober.tests
@@ -152,6 +155,38 @@ class _Bench:
                 return None if inner.problem else replace(inner, steps=tuple(steps.values()))
         return None
 
+    def judged(self, found: Bisection) -> Bisection:
+        """Return a bisection with what the bad commit changed besides code: the good one is tried with it."""
+        if found.problem:
+            return found
+        change = found.changes[-1]
+        sides = [dict(self.known[Commit(name=name)].packages) for name in (change.good, change.bad)]
+        moved = company(*sides)
+        if not moved:
+            return found
+        key = Commit(name=f"{change.good} with {change.bad}")
+        if key not in self.known:
+            self.known[key] = self._with_company(change.good, moved, sides[1])
+            self._save()
+        acquitted = {Verdict.GOOD: True, Verdict.BAD: False}.get(self.known[key].verdict)
+        return replace(found, changes=(*found.changes[:-1], replace(change, company=moved, acquitted=acquitted)))
+
+    def _with_company(
+        self, commit: str, moved: Mapping[str, tuple[str, str]], packages: Mapping[str, str]
+    ) -> Observation:
+        """Return what a commit shows with the distributions of another one, whatever it requires of these."""
+        prober = replace(
+            self._prober(commit, self.prober.target),
+            metadata_for=lambda _cell, metadata: replace(metadata, requires=unbounded(metadata.requires, moved)),
+        )
+        prober.bases[BASE] = distributions(packages)
+        prober.titles[BASE] = "the commit before, with " + ", ".join(
+            f"{name} {new}" for name, (_, new) in moved.items()
+        )
+        (seen,) = prober.ask([Probe(base=BASE, pins=tuple((name, new) for name, (_, new) in moved.items() if new))])
+        self.runs += prober.tests
+        return seen
+
     # Probes.
 
     def _ask(self, probes: Sequence[Commit]) -> list[Observation]:
@@ -162,11 +197,15 @@ class _Bench:
             seen = dict(zip(new, self._tested(name, new), strict=True)) if new else {}
             self.known.update({probe: item for probe, item in seen.items() if item.runs})
             found.update(seen)
-            if seen and self.tests_of != WORK_TREE:
-                kept = {key: item for key, item in self.known.items() if item.verdict is not Verdict.UNKNOWN}
-                plain = {f"{key.name}.{key.again}": serialization.to_plain(item) for key, item in kept.items()}
-                json_cache.save(self._file, {"known": plain}, format=FORMAT)
+            if seen:
+                self._save()
         return [self.known.get(probe) or found[probe] for probe in probes]
+
+    def _save(self) -> None:
+        if self.tests_of != WORK_TREE:
+            kept = {key: item for key, item in self.known.items() if item.verdict is not Verdict.UNKNOWN}
+            plain = {f"{key.name}.{key.again}": serialization.to_plain(item) for key, item in kept.items()}
+            json_cache.save(self._file, {"known": plain}, format=FORMAT)
 
     def _tested(self, commit: str, probes: Sequence[Commit]) -> list[Observation]:
         try:
@@ -202,8 +241,9 @@ class _Bench:
     def _file(self) -> Path:
         """The file of what was learnt: interrupted, a search goes on from there."""
         context, target = self.context, self.prober.target
-        world = [(item.name, item.version) for item in self.prober.bases[BASE]]
-        what = [context.config.digest, self.cell.id, world, target.signature, target.tests, self.tests_of]
+        world = [(item.name, item.version) for item in self.world.distributions]
+        around = context.result_cache.surroundings(self.cell, self.world.interpreter)
+        what = [context.config.digest, self.cell.id, world, around, target.signature, target.tests, self.tests_of]
         name = f"commits-{digests.of_json([*what, context.options.arguments], 16)}.json"
         return context.root / FOLDER / name
 
@@ -227,41 +267,9 @@ class _Bench:
         )
         checkouts.copy(self.history.root, commit, self.root)
         if self.tests_of:
-            self._take_tests()
+            inside = self.context.config.project.path.relative_to(self.history.root).as_posix()
+            take_tests(self.history, self.tests_of, inside, self.root)
         if kept.is_dir():
             (self.root / own).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(kept, self.root / own)
         self.at = commit
-
-    def _take_tests(self) -> None:
-        """Replace the tests by those of another commit, or of the user's checkout."""
-        inside = self.context.config.project.path.relative_to(self.history.root).as_posix()
-        listed = self.history.read("ls-tree", "-r", "--name-only", "-z", "--full-tree", self.tests_of)
-        if self.tests_of == WORK_TREE:
-            listed = self.history.read("ls-files", "--cached", "--others", "--exclude-standard", "-z")
-        names = [name for name in listed.split("\0") if is_test(name, inside)]
-        if not names:
-            raise UsageError(f"--tests-of {self.tests_of}: it has no tests (a folder tests, or files test_*.py)")
-        for top in {_top(name, inside) for name in names}:
-            place = self.root / top
-            shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(missing_ok=True)
-        for name in names:
-            target = self.root / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if self.tests_of == WORK_TREE:
-                if (self.history.root / name).is_file():
-                    shutil.copy2(self.history.root / name, target)
-                continue
-            target.write_bytes(self.history.content("show", f"{self.tests_of}:{name}") or b"")
-
-
-def _top(name: str, inside: str) -> str:
-    """Return the part of a path that stands at the top of the project in a folder of the repository."""
-    prefix = "" if inside == "." else f"{inside}/"
-    return prefix + name.removeprefix(prefix).split("/")[0]
-
-
-def is_test(name: str, inside: str) -> bool:
-    """Return whether a file of the repository is a test of the project in its folder `inside`."""
-    prefix = "" if inside == "." else f"{inside}/"
-    return name.startswith(prefix) and OF_TESTS.fullmatch(_top(name, inside).rpartition("/")[2]) is not None

@@ -2,7 +2,7 @@
 
 red     the cell that the user names, a cell with the failure that he names, or the first failure of the last run
 green   what --good says (a date, a lock, a run); else the last run in which the cell passed, a cell of the same
-        Python in which the tests passed, matrix.lock in git, or a time before: 1, 2, 4, … weeks ago
+        Python in which the tests passed, matrix.lock in git, or a time before: see `analysis/search/eras.py`
 
 Both are worlds of one cell, but for a green cell of the same run.
 """
@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grouping, history
 from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.neighbours import Neighbours
+from venvgrid.analysis.search import eras
 from venvgrid.analysis.search.culprits import GREEN, RED
-from venvgrid.analysis.search.protocol import Probe, Verdict
+from venvgrid.analysis.search.protocol import Probe, Verdict, answer
 from venvgrid.app.investigation.prober import Prober
 from venvgrid.app.investigation.target import Target
+from venvgrid.app.investigation.timeline import utc
 from venvgrid.app.investigation.worlds import distributions
 from venvgrid.app.plan import by_platform, make_plan
 from venvgrid.app.request import runnable
@@ -31,18 +33,19 @@ from venvgrid.config.values import BadValueError
 from venvgrid.model import LockEntry, NothingToRunError, UsageError
 from venvgrid.planning import expansion
 from venvgrid.processes import runner
+from venvgrid.reporters import text
 from venvgrid.resolving import changed_cells, lockfile
 from venvgrid.results import run_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from venvgrid.app.context import RunContext
     from venvgrid.model import Cell, CellResult
     from venvgrid.results.report import Report
 
 TODAY = "today"
-WEEKS = tuple(2**power for power in range(10))  # to walk back: 1 to 512
+WORDS = {TODAY, "release"}  # of the axis `as-of`; they are no times
 MAX_COMMITS = 20  # of matrix.lock
 
 
@@ -112,7 +115,7 @@ def make_red(context: RunContext) -> Red:
         NothingToRunError: none is.
     """
     plan = by_platform(make_plan(context), context.machine.platform)
-    context.front.notify(f"there is no earlier run: {len(runnable(plan))} cells run until one is red")
+    context.front.notify(f"there is no earlier run: {text.count(len(runnable(plan)), 'cell')} to run until one is red")
     for result in trial(context.with_options(fail_fast=True), plan).cells:
         if result.outcome.is_red:
             return Red.of(result)
@@ -178,11 +181,26 @@ def _given(context: RunContext, cell: Cell, good: str) -> Green:
         if result is None or not result.packages:
             raise UsageError(f"--good {good}: {cell.id} did not run in {folder.id}")
         return Green(name=f"run {folder.id}", packages=result.packages)
-    try:
-        since = as_of(good)
-    except BadValueError as error:
-        raise UsageError(f"--good {good}: no file of a lock, no run (see .venvgrid/runs), no date: {error}") from error
+    since = _time(good, cell)
     return Green(name=good, cutoff=since, since=since)
+
+
+def _time(good: str, cell: Cell) -> str:
+    """Return a time in the past that a user names, as `as_of` does."""
+    try:
+        since = "" if good in WORDS else as_of(good)
+    except BadValueError:
+        since = ""
+    if not since:
+        raise UsageError(
+            f"--good {good}: no file of a lock, no run (see .venvgrid/runs), and no date such as 2023-01-31"
+        )
+    if utc(datetime.fromisoformat(since)) >= datetime.now(UTC):
+        raise UsageError(
+            f"--good {good} is not in the past: name a day on which {cell.id} was green; "
+            f"without --good, one is searched for: venvgrid why {cell.id}"
+        )
+    return since
 
 
 def _of_lock(lock: lockfile.Lock, cell: Cell, name: str) -> Green:
@@ -242,19 +260,13 @@ def _in_git(context: RunContext, cell: Cell, prober: Prober) -> Green | None:
 
 
 def walk_back(ends: Ends) -> Ends:
-    """Return ends with the first time before now at which the tests passed: 1, 2, 4, … weeks ago."""
-    until = ""
-    for day, time in _weeks():
-        (seen,) = ends.prober.ask([Probe(cutoff=time)])
-        if seen.verdict is Verdict.GOOD:
-            return _with_green(replace(ends, green=Green(name=day, cutoff=time, since=time, until=until)))
-        if seen.verdict is Verdict.BAD:
-            until = time
-    return ends
+    """Return ends with a time before today at which the tests passed, if one is found."""
+    era = answer(eras.walk_back(_today()), ends.prober.ask)
+    if era is None:
+        return ends
+    green = Green(name=era.time[:10], cutoff=era.time, since=era.time, until=era.until)
+    return _with_green(replace(ends, green=green))
 
 
-def _weeks() -> Iterator[tuple[str, str]]:
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    for weeks in WEEKS:
-        time = today - timedelta(weeks=weeks)
-        yield time.date().isoformat(), time.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _today() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

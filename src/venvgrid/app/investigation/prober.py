@@ -15,13 +15,13 @@ from packaging.version import Version
 from venvgrid.analysis.search.protocol import Observation, Probe, Verdict
 from venvgrid.analysis.search.story import Effort
 from venvgrid.app import assembly
-from venvgrid.app.investigation.worlds import attested, pinned
+from venvgrid.app.investigation.kept import Answers
+from venvgrid.app.investigation.worlds import attested, pinned, undated
 from venvgrid.app.request import interpreters_for
 from venvgrid.app.resolution import TASK_ERRORS, metadata_of
 from venvgrid.app.run import trial, using_environments
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import (
-    CellResult,
     Distribution,
     LockEntry,
     Outcome,
@@ -29,14 +29,14 @@ from venvgrid.model import (
     PlannedCell,
     Status,
     UsageError,
-    serialization,
 )
 from venvgrid.model.names import normalise
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
+from venvgrid.project import reads
 from venvgrid.resolving.requirements import Wish
 from venvgrid.running.executors.base import Slots
-from venvgrid.storage import digests, json_cache
+from venvgrid.storage import digests, own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,11 +44,10 @@ if TYPE_CHECKING:
 
     from venvgrid.app.context import RunContext
     from venvgrid.app.investigation.target import Target
-    from venvgrid.model import Cell
+    from venvgrid.model import Cell, CellResult
     from venvgrid.project.metadata import Metadata
     from venvgrid.resolving.resolver import Resolver
 
-FORMAT = "venvgrid-investigation-1"
 FOLDER = "investigations"
 WORDS = {Verdict.GOOD: "passes", Verdict.BAD: "fails", Verdict.UNKNOWN: "unknown"}
 OF_PROBE = ".probe"  # in the ids of the cells that probes run in
@@ -81,7 +80,7 @@ class Prober:
     undecided: dict[Probe, str] = field(default_factory=dict)  # no resolver could say whether their worlds exist
     resolves: int = 0
     tests: int = 0
-    _known: dict[str, CellResult] = field(default_factory=dict, init=False)  # by world and repetition
+    _answers: Answers = field(init=False)
     told: set[str] = field(default_factory=set)  # lines that the user was told
     _resolvers: dict[str, Resolver | str] = field(default_factory=dict, init=False)  # by the id of the cell
 
@@ -93,9 +92,7 @@ class Prober:
         suite = replace(self.context.config.test, retries=0, imports="noted")
         config = replace(self.context.config, test=suite)
         self.context = replace(self.context, config=config).sharing(self.context)
-        with suppress(ValueError, KeyError, TypeError):
-            for key, plain in json_cache.read(self._file, format=FORMAT)["results"].items():
-                self._known[key] = serialization.from_plain(CellResult, plain)
+        self._answers = Answers.read(self._file, reads.state_of)
 
     def ask(self, probes: Sequence[Probe]) -> list[Observation]:
         """Return what each probe shows; those that were answered before are not run again.
@@ -108,7 +105,7 @@ class Prober:
         for probe, world in found.items():
             if isinstance(world, LockEntry):
                 self.entries[probe] = world
-                if (key := self._key(probe, world)) not in self._known:
+                if (key := self._key(probe, world)) not in self._answers.known:
                     todo.setdefault(key, probe)
         if self.most is not None and len(self.builds) >= self.most and todo:
             raise SpentError(f"stopped after {len(self.builds)} environments; to go on, type the same again")
@@ -120,12 +117,9 @@ class Prober:
         if isinstance(world, str):
             seen = Observation(verdict=Verdict.UNKNOWN, reason=world, runs=0)
         else:
-            seen = self.target.observation(self._known[self._key(probe, world)])
+            seen = self.target.observation(self._answers.known[self._key(probe, world)])
         why = f" ({seen.reason})" if seen.reason else ""
-        line = f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}"
-        if line not in self.told:
-            self.told.add(line)
-            self.context.front.notify(line)
+        self._tell(f"  {self.title(probe)}: {WORDS[seen.verdict]}{why}")
         return seen
 
     def title(self, probe: Probe) -> str:
@@ -152,12 +146,12 @@ class Prober:
         return Effort(resolves=self.resolves, builds=len(self.builds), tests=self.tests)
 
     def tidy(self) -> None:
-        """Delete the environments that only probes had."""
-        store, links = self.context.store, self.context.root / "envs"
+        """Delete the environments and folders that only probes had."""
+        store, root = self.context.store, self.context.root
         with using_environments(self.context):
-            for link in links.glob(f"*{OF_PROBE}*"):
+            for left in (*root.glob(f"envs/*{OF_PROBE}*"), *root.glob(f"cells/*{OF_PROBE}*")):
                 with suppress(OSError):
-                    link.unlink()
+                    own_folders.delete(left.parent, left.name)
             used = set(store.linked().values())
             for key in self.builds - used:
                 store.wipe(key)
@@ -171,7 +165,7 @@ class Prober:
     def result(self, probe: Probe) -> CellResult | None:
         """Return the result of a probe that was asked; None if its world does not resolve, or was not tested."""
         world = self.resolve(probe)
-        return self._known.get(self._key(probe, world)) if isinstance(world, LockEntry) else None
+        return self._answers.known.get(self._key(probe, world)) if isinstance(world, LockEntry) else None
 
     def resolve(self, probe: Probe) -> LockEntry | str:
         """Return the world of a probe, or why there is none."""
@@ -189,7 +183,18 @@ class Prober:
         for probe in probes:  # makes what the threads share before the first of them asks
             self._resolver(self._cell(probe))
         workers = Slots.for_workers(self.context.options.workers).network
-        return list(map_parallel(self._world, probes, workers=workers))
+        found = list(map_parallel(self._world, probes, workers=workers))
+        for probe, world in zip(probes, found, strict=True):
+            if probe.cutoff and isinstance(world, LockEntry):
+                self._tell(*(f"note: {note}" for note in world.notes if note.startswith("as-of")))
+        return found
+
+    def _tell(self, *lines: str) -> None:
+        """Tell the user what was not told before."""
+        for line in lines:
+            if line not in self.told:
+                self.told.add(line)
+                self.context.front.notify(line)
 
     def _world(self, probe: Probe) -> LockEntry | str:
         first = replace(probe, again=0)
@@ -216,6 +221,8 @@ class Prober:
             return headline(str(error))
         except TASK_ERRORS as error:
             answer = ResolveFailed(reason=headline(str(error)))
+        if isinstance(answer, LockEntry) and (reason := undated(probe, answer)):
+            answer = ResolveFailed(reason=reason)
         if isinstance(answer, ResolveFailed):
             self.undecided[probe] = answer.reason
         return answer.reason if isinstance(answer, Unresolvable | ResolveFailed) else answer
@@ -264,22 +271,16 @@ class Prober:
             if result.outcome is Outcome.CANCELLED:
                 return
             key = keys[result.id]
-            self._known[key] = replace(result, id=self._cell(todo[key]).id)
+            self._answers.add(key, replace(result, id=self._cell(todo[key]).id))
             self.tests += 1
             self.builds.add(entries[result.id].key)
-            self._save()
 
         trial(context, Plan(cells=tuple(cells.values())), entries=entries, finished=finished)
 
-    def _save(self) -> None:
-        said = {key: item for key, item in self._known.items() if item.outcome.is_green or item.outcome.is_red}
-        plain = {key: serialization.to_plain(item) for key, item in said.items()}  # a build may fail for the network
-        json_cache.save(self._file, {"results": plain}, format=FORMAT)
-
     def _key(self, probe: Probe, world: LockEntry) -> str:
-        """Return the key of a world and its repetition."""
-        variables = sorted(self._cell(probe).variables.items())
-        return f"{digests.of_json([world.key, variables], 16)}.{probe.again}"
+        """Return the key of a world and its repetition, on this machine, with these variables."""
+        around = self.context.result_cache.surroundings(self._cell(probe), world.interpreter)
+        return f"{digests.of_json([world.key, around], 16)}.{probe.again}"
 
     @property
     def _file(self) -> Path:

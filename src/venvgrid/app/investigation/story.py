@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.rules.wording import describe
+from venvgrid.analysis.search.eras import WEEKS
 from venvgrid.analysis.search.story import Story
 from venvgrid.app.capsules import repository_state
 from venvgrid.app.investigation.diagnosing import Diagnosing
-from venvgrid.app.investigation.ends import WEEKS, find_ends, walk_back
+from venvgrid.app.investigation.ends import find_ends, walk_back
 from venvgrid.app.investigation.prober import SpentError
 from venvgrid.app.investigation.why import Investigation
 from venvgrid.model import InstallMode
@@ -76,8 +77,9 @@ def _story(ends: Ends, cell: Cell, red: Red, diagnosis: Diagnosis | None, at_onc
         return replace(story, problem=FLAKY)
     if ends.green is None:
         problem = (
-            f"{cell.id} was never seen green: no earlier run, no cell of its Python in which the tests pass, no lock "
-            f"in git, and no time in the last {WEEKS[-1]} weeks; say when it was: venvgrid why {cell.id} --good DATE"
+            "it was never seen green: no earlier run, no cell of its Python in which the tests pass, no lock in git, "
+            f"and none of the times up to {WEEKS[-1]} weeks ago that were tried; say when it was: "
+            f"venvgrid why {cell.id} --good DATE; if a change of your own may have done it: venvgrid bisect --commits"
         )
         return replace(story, problem="" if story.is_certain else problem)
     subjects = [item.subject for rule in explanation.rules for item in rule] if explanation else []

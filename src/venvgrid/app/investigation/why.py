@@ -96,9 +96,7 @@ class Investigation:
             self.prober.ask([Probe(base=RED)])
             result = self.prober.result(Probe(base=RED))
             if result is None or not result.outcome.is_red:
-                return (
-                    f"{self.cell} is not red ({self.red}): {result.reason or result.outcome if result else 'no result'}"
-                )
+                return f"not red ({self.red}): {result.reason or result.outcome if result else 'no result'}"
             self.all_failures = Target.all_of(result)
             self.prober = replace(self.prober, target=Target.of(result))
         problem = self._check(RED, Verdict.BAD)

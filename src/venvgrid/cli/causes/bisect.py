@@ -36,6 +36,11 @@ MAX_TESTS = 3
 IN_PARENTHESES = re.compile(r" \(/[^()]*\)$")
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 MAX_SKIPPED = 8
+JUDGED = {  # whether the good commit passes with the company of the bad one
+    None: "cannot be told: the commit before it does not run with these versions",
+    True: "its code: the commit before it passes with these versions",
+    False: "these versions: the commit before it fails with them in the same way",
+}
 ENDS = {  # what to tell and to type where a search cannot tell
     Problem.FLAKY: "the tests are too flaky to tell: {at} {how}",
     Problem.NOT_BAD: "nothing is red at the bad end: the tests pass with {at}",
@@ -159,6 +164,8 @@ def _doubts(found: Bisection, change: Found) -> Iterator[str]:
     if change.company:
         moved = [f"{name} {old or 'absent'} → {new or 'absent'}" for name, (old, new) in change.company.items()]
         yield f"  moved along: {text.some(moved, MAX_SKIPPED)}"
+        if found.kind == "commits":
+            yield f"    what did it: {JUDGED[change.acquitted]}"
     if len(found.changes) > 1:
         others = [f"{_short(found, item.good)} → {_short(found, item.bad)}" for item in found.changes[:-1]]
         yield f"  it broke before, and was repaired: {text.some(others, MAX_SKIPPED)}"
@@ -255,8 +262,15 @@ def document(found: Bisection) -> dict[str, object]:
         "bad": change.bad if change else "",
         "skipped": list(change.skipped) if change else [],
         "company": _company(change) if change else {},
+        "acquitted": change.acquitted if change else None,
         "changes": [
-            {"good": item.good, "bad": item.bad, "skipped": list(item.skipped), "company": _company(item)}
+            {
+                "good": item.good,
+                "bad": item.bad,
+                "skipped": list(item.skipped),
+                "company": _company(item),
+                "acquitted": item.acquitted,
+            }
             for item in found.changes
         ],
         "problem": found.problem.value if found.problem else "",

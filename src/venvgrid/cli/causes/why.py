@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis.stories import Investigated
 from venvgrid.app.context import RunContext
-from venvgrid.app.investigation import ends, kept_stories
+from venvgrid.app.investigation import ends, kept
 from venvgrid.app.investigation.story import tell
 from venvgrid.app.run import load_merged, read_config
 from venvgrid.cli import options
@@ -50,7 +50,7 @@ def _investigated(arguments: argparse.Namespace, terminal: Terminal) -> Investig
         command=_command(arguments, red.cell),
         when=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    kept_stories.save(context.root, investigated)
+    kept.save(context.root, investigated)
     return investigated
 
 

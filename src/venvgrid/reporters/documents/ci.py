@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.findings import Analysis
-from venvgrid.analysis.rules import wording
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def gitlab(report: Report, folder: str = "") -> str:
         path, number = _place(finding)
         entries.append(
             {
-                "description": "; ".join([_headline(finding), *wording.describe(finding.explanation), _where(finding)]),
+                "description": "; ".join([_headline(finding), *finding.lines, _where(finding)]),
                 "check_name": text.line(finding.group.kind) or finding.group.outcome.value,
                 "fingerprint": hashlib.sha256(finding.group.signature.encode("utf-8", "replace")).hexdigest(),
                 "severity": "minor" if finding.group.allowed else "major",
@@ -64,7 +63,7 @@ def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
         tests = [f"{text.named(finding.group.tests)}: {text.some(finding.group.tests, 3)}"]
         repeat = f"repeat: {text.command('venvgrid', 'run', '-k', finding.group.cells[0])}"
         hint = [text.line(finding.group.hint, 500)] if finding.group.hint else []
-        why = [*wording.describe(finding.explanation), *hint]
+        why = [*finding.lines, *hint]
         lines = [*why, _where(finding), *(tests if finding.group.tests else []), repeat]
         level = "warning" if finding.group.allowed else "error"
         yield f"::{level} {options}::{chr(10).join(lines)[:MAX_ANNOTATION_LENGTH].translate(_DATA)}"

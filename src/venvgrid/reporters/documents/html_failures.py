@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grouping, neighbours
-from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import html_shape
@@ -138,7 +137,7 @@ def _failure(analysis: Analysis, finding: Finding, number: int, shape: Shape, kn
 def _explained(finding: Finding) -> tuple[tuple[tuple[str, ...], ...], str, tuple[str, ...]]:
     """Return the conditions of the rule, one or two conjunctions, its support, and further lines."""
     why = finding.explanation
-    lines = wording.describe(why)
+    lines = finding.lines
     if not why.rule:
         return (), "", lines
     support = f"{why.failed} of {text.count(why.meeting, 'cell')} with it, {why.outside} of {why.others} without"

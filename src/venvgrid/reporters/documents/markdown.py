@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import grouping, stories
 from venvgrid.analysis.findings import Analysis
-from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
 from venvgrid.reporters import machines, text
 from venvgrid.reporters.documents.why import sections
@@ -235,7 +234,7 @@ def _failure(finding: Finding, report: Report, why: Iterable[Told]) -> str:
     may = " (may fail)" if group.allowed else ""
     lines = [
         f"<details><summary>❌ <code>{escaped(text.line(group.headline))}</code> — {tests}{where}{may}</summary>\n",
-        *(f"- {prose(line)}" for line in wording.describe(finding.explanation)),
+        *(f"- {prose(line)}" for line in finding.lines),
         *(line for told in why for line in _story(sections.account(told))),
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",

@@ -9,7 +9,6 @@ from rich.style import Style
 from rich.text import Text
 
 from venvgrid.analysis import ranges
-from venvgrid.analysis.rules import wording
 from venvgrid.model import Outcome
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.causes import tracebacks
@@ -57,7 +56,7 @@ def _failure(finding: Finding, report: Report, first: CellResult, encoding: str,
         yield Text(f"    {text.line(test)}")
     if len(group.tests) > MAX_TESTS:
         yield Text(f"    and {text.named(group.tests[MAX_TESTS:]).replace(' ', ' more ', 1)}")
-    for number, line in enumerate(wording.describe(finding.explanation)):
+    for number, line in enumerate(finding.lines):
         yield Text(f"    {text.line(line, 500)}", style=DIM if number else "bold")
     many = f"{len(group.cells)} of {text.count(len(report.cells), 'cell')}"
     yield Text(f"    in {many}: {which(group.cells, report)}", style=DIM)
