@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.analysis import history
 from venvgrid.app.machine import Machine
 from venvgrid.app.project_state import ProjectState
-from venvgrid.model import InstallMode
+from venvgrid.model import InstallMode, Outcome
 from venvgrid.processes import guests
 from venvgrid.processes.parallel import inherited
 from venvgrid.project import build_files, reads
@@ -87,6 +87,16 @@ class RunContext:
     def history(self) -> Mapping[str, Earlier]:
         """The last result of each cell of the grid, read once, before this run."""
         return history.last(self.root, self.config.grid)
+
+    def why_again(self, cell: str) -> str:
+        """Return why a cell runs although it ran before; "" if it is new, or if the user wants all cells to run."""
+        earlier = self.history.get(cell)
+        if earlier is None or not self.result_cache.may_use:
+            return ""
+        if earlier.outcome is not Outcome.PASSED:
+            return f"it was {earlier.outcome.value} in its last run"
+        told = self.result_cache.why.get(cell, "")
+        return told or "the result of its last run was not kept (venvgrid report: notes)"
 
     @cached_property
     def project(self) -> ProjectState:

@@ -18,21 +18,14 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis import document, history
 from venvgrid.app import assembly
+from venvgrid.app.cluster import on_machines
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
 from venvgrid.app.repeating.lone_failures import Repetition, is_repetition
 from venvgrid.app.request import elsewhere, make_request, runnable
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
-from venvgrid.model import (
-    CellFinished,
-    ExitStatus,
-    LockEntry,
-    NothingToRunError,
-    Outcome,
-    Stage,
-    UsageError,
-)
+from venvgrid.model import CellFinished, ExitStatus, LockEntry, NothingToRunError, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
 from venvgrid.results.resuming import resumption
@@ -100,18 +93,6 @@ def run_grid(
         raise NothingToRunError(f"every cell runs elsewhere ({where}); this machine is {context.machine.platform}")
     with on_machines(context) as context:
         return context, *execute(context, make_request(context, plan))
-
-
-@contextmanager
-def on_machines(context: RunContext) -> Iterator[RunContext]:
-    """Return the context with the machines that the options name; they are let go at the end."""
-    if not context.options.on:
-        yield context
-        return
-    from venvgrid.app.cluster import coordinator  # noqa: PLC0415  (most runs are on one machine)
-
-    with coordinator.connected(context) as fleet:
-        yield replace(context, fleet=fleet).sharing(context)
 
 
 def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder]:
@@ -227,7 +208,7 @@ def _perform(
     scheduler = Scheduler(
         request,
         cached=resumed.find if resumed else context.result_cache.find,
-        why=lambda cell: objections.get(cell) or _why_again(context, cell),
+        why=lambda cell: objections.get(cell) or context.why_again(cell),
         append_log=lambda cell, text: folder.append_log(cell, redactor.text(text)),
         clean=redactor.text,
     )
@@ -240,16 +221,6 @@ def _perform(
         yield from redactor.events(loop.run(scheduler, executor))
     if entries is not None:
         entries.update(scheduler.state.entries)
-
-
-def _why_again(context: RunContext, cell: str) -> str:
-    """Return why a cell runs although it ran before; "" if it is new, or if the user wants all cells to run."""
-    earlier = context.history.get(cell)
-    if earlier is None or not context.result_cache.may_use:
-        return ""
-    if earlier.outcome is not Outcome.PASSED:
-        return f"it was {earlier.outcome.value} in its last run"
-    return context.result_cache.why.get(cell, "") or "the result of its last run was not kept (venvgrid report: notes)"
 
 
 def load(root: Path, folder: RunFolder) -> Report:
