@@ -115,7 +115,8 @@ class ResultCache:
     def complete(self, report: Report) -> Report:
         """Cache what passed in a finished run; return its report with the tests of unchanged cells.
 
-        A file that appeared while several cells ran was made by one of them and may have been read by the others.
+        A file that appeared while several cells ran was made by one of them and may have been read by the others. What
+        ran on another machine proves nothing of this one.
         """
         made = Counter(name for cell in report.cells if not cell.cached for name in cell.footprint.made)
         cells = []
@@ -125,7 +126,8 @@ class ResultCache:
             note = f"{doubt}: not kept"
             is_new = shared and cell.outcome is Outcome.PASSED and doubt != cell.footprint.doubt
             cells.append(replace(cell, notes=(*cell.notes, note)) if is_new else cell)
-            if cell.outcome is Outcome.PASSED and not (cell.cached or doubt) and cell.id in self.asked:
+            is_own = not (cell.cached or doubt or cell.machine)
+            if cell.outcome is Outcome.PASSED and is_own and cell.id in self.asked:
                 self._keep(report, cell)
         return with_tests(replace(report, cells=tuple(cells)), self.folder)
 

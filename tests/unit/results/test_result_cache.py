@@ -130,6 +130,13 @@ def with_footprint(**changes: object) -> Report:
     return replace(report(), cells=tuple(replace(cell, footprint=given) for cell in report().cells))
 
 
+def test_what_another_machine_tested_is_not_kept(tmp_path: Path) -> None:
+    """Its files, its libraries and its interpreter are other ones: here, the cell runs."""
+    finished = report()
+    kept(tmp_path, replace(finished, cells=tuple(replace(cell, machine="laptop-1") for cell in finished.cells)))
+    assert verdicts(tmp_path).find(CELL, ENTRY) is None
+
+
 def test_a_doubtful_result_is_not_kept(tmp_path: Path) -> None:
     """A file changed while the tests ran, or they read one from outside; new files of one cell do no harm."""
     kept(tmp_path, with_footprint(doubt="a.py was changed in this run"))

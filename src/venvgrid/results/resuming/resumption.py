@@ -52,7 +52,7 @@ class Resumption:
         found = None if self.why[cell.id] else source.result(cell.id)
         if found is None:
             return None
-        if moved := self.cache.moved(found):
+        if not found.machine and (moved := self.cache.moved(found)):  # files of another machine are not here
             self.why[cell.id] = f"a file that its tests opened has changed: {moved}"
             return None
         self.taken.add(cell.id)
