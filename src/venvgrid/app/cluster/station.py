@@ -122,31 +122,30 @@ class Station:
         self._running[key] = run
         try:
             with self._guard:
-                self._check(str(data["plan"]))
+                if refusal := self._refusal(str(data["plan"])):
+                    return render_answer(Answer(attempt=attempt, machine=self._name, refuses=refusal))
                 if missing := self._blobs.lacks([data["bundle"]["digest"]]):
                     return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
                 session = self._session_of(run, data["bundle"]["digest"], int(data["together"]))
             job = parse_job(text, session.places)
             if missing := session.lacks(job):
                 return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
-            return render_answer(session.do(job))
+            answer = session.do(job)
+            return render_answer(answer)
+        except (OSError, VenvgridError) as error:
+            return render_answer(Answer(attempt=attempt, machine=self._name, trouble=str(error) or repr(error)))
         except Exception:  # noqa: BLE001  (the coordinator tells it)
             return render_answer(Answer(attempt=attempt, machine=self._name, error=traceback.format_exc()[-8000:]))
         finally:
             self._running.pop(key, None)
 
-    def _check(self, plan: str) -> None:
-        """Check that the worker is for a plan.
-
-        Raises:
-            InfrastructureError: it is for another one.
-        """
+    def _refusal(self, plan: str) -> str:
+        """Return why the worker does nothing of a plan: it is for another one; else ""."""
         if self._bound == "":
             self._bound = plan
         if self._bound is not None and self._bound != plan:
-            raise InfrastructureError(
-                f"{self._name} was started for the plan {self._bound[:12]} alone, not {plan[:12]}"
-            )
+            return f"it was started for the plan {self._bound[:20]} alone"
+        return ""
 
     def _session_of(self, run: str, bundle: str, together: int) -> Session:
         """Return the session of a run; that of another run ends."""
