@@ -151,7 +151,7 @@ def executor(context: RunContext, fleet: Fleet, local: Executor, run: str, folde
         run=f"{run}-{digests.of_text(made.blob.digest + str(os.getpid()), 8)}",
         plan=fleet.plan,
         bundle=made.blob,
-        root=made.root,
+        places=made.places,
         place=placed,
         files=files.find,
         wheel=files.wheel,

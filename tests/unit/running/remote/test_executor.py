@@ -23,7 +23,7 @@ from venvgrid.running.executors.base import Finished, Slots
 from venvgrid.running.executors.remote import executor as remote
 from venvgrid.running.executors.remote.executor import Parcel, RemoteExecutor
 from venvgrid.running.executors.remote.fleet import Fleet
-from venvgrid.running.executors.remote.jobs import Blob
+from venvgrid.running.executors.remote.jobs import Blob, Places
 from venvgrid.running.tasks import BuildDone, CompileDone, DownloadTask, Task, TaskFailed, TestDone
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Run:
             run="r",
             plan=self.fleet.plan,
             bundle=BUNDLE,
-            root=self.folder / "project",
+            places=Places(self.folder / "project"),
             place=self._place,
             files=lambda _digest: self.folder / "bundle",
             wheel=lambda _path: BUNDLE,

@@ -51,13 +51,13 @@ PATIENCE = 60.0  # seconds in which a machine may come that can do what no other
 class Parcel:
     """What all jobs of a run share. `files` finds the file of a digest (SHA-256) that machines ask for.
 
-    `root` is the project here, which stands behind the mark in texts.
+    `places` translates paths of the project here.
     """
 
     run: str
     plan: str
     bundle: jobs.Blob
-    root: Path
+    places: jobs.Places
     place: Callable[[str], Path]  # the file for a name that a machine gives: in the folder of the run
     files: Callable[[str], Path]
     wheel: Callable[[Path], jobs.Blob]  # `files` knows the wheel from then on
@@ -71,7 +71,7 @@ class RemoteExecutor:
     def __init__(self, fleet: Fleet, local: Executor, parcel: Parcel) -> None:
         """Begin with the machines that are there."""
         self._fleet, self._local, self._parcel = fleet, local, parcel
-        self._places, self._transfer = jobs.Places(parcel.root), Transfer(fleet.cluster, parcel.files)
+        self._places, self._transfer = parcel.places, Transfer(fleet.cluster, parcel.files)
         self._placement = Placement(self._seconds, time.monotonic)
         self._tasks: dict[str, tuple[Task, Deliver]] = {}
         self._builds: dict[tuple[str, bool], BuildTask] = {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 from venvgrid.model import Event, serialization
@@ -34,12 +35,13 @@ from venvgrid.running.tasks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 MAX_INLINE = 48_000  # characters of a result or of a file that travel in the answer; base64 makes a third more of bytes
 # What stands for the folder of the bundle, as a path and as an address, and for a NUL in a text that has one.
 ROOT, URI, NUL = "\x00root\x00", "\x00uri\x00", "\x00nul\x00"
+NO_LINKS: Mapping[Path, Path] = MappingProxyType({})
 _MARK = re.compile("\x00(?:root|uri|nul)\x00")
 
 
@@ -103,11 +105,14 @@ class Answer:
 class Places:
     """Puts a mark in place of a folder's path in texts, and back. It marks whole paths only, not /src in /usr/src."""
 
-    def __init__(self, root: Path) -> None:
-        """Begin with the folder."""
-        self._marks = {root.as_uri(): URI, str(root): ROOT, "\x00": NUL}
-        self._texts = {mark: text for text, mark in self._marks.items()}
-        paths = f"{re.escape(root.as_uri())}|{re.escape(str(root))}"
+    def __init__(self, root: Path, also: Mapping[Path, Path] = NO_LINKS) -> None:
+        """Begin with the folder; `also` are paths through links, with the place in it to which each leads."""
+        self._texts = {URI: root.as_uri(), ROOT: str(root), NUL: "\x00"}
+        self._marks = {text: mark for mark, text in self._texts.items()}
+        for path, place in also.items():
+            self._marks.setdefault(path.as_uri(), URI + place.as_uri().removeprefix(root.as_uri()))
+            self._marks.setdefault(str(path), ROOT + str(place).removeprefix(str(root)))
+        paths = "|".join(re.escape(text) for text in sorted(self._marks, key=len, reverse=True) if text != "\x00")
         self._pattern = re.compile(rf"(?<![\w./-])(?:{paths})(?![\w.-])|\x00")
 
     def marked(self, data: Any) -> Any:
