@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from venvgrid.project.wheels import WheelCache
     from venvgrid.resolving.version_policies import Release
     from venvgrid.results.report import Earlier
-    from venvgrid.running.executors.remote.executor import Fleet
+    from venvgrid.running.executors.remote.fleet import Fleet
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,8 @@ def from_tagged(kinds: Iterable[Any], data: Mapping[str, Any]) -> Any:
     Raises:
         TypeError, ValueError, KeyError: the data are not of these kinds.
     """
+    if not isinstance(data, Mapping):
+        raise TypeError(f"expected one value under its type, got {data!r:.80}")
     ((name, item),) = data.items()
     return from_plain({kind.__name__: kind for kind in kinds}[name], item)
 

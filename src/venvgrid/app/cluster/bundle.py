@@ -31,11 +31,11 @@ FILES = "files"  # the folder of the project's files in it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A bundle on disk. `root` is the folder here whose files it has; `folder` is that of the configuration in it."""
+    """A bundle on disk. `places` translates the paths of its files."""
 
     path: Path
     blob: Blob
-    root: Path
+    places: Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +54,14 @@ def make(context: RunContext, target: Path) -> Bundle:
     """
     config = context.config
     scan = build_copy.scan(config.project.path, context.machine.tools.environ)
-    root = Path(os.path.commonpath([scan.root, os.path.realpath(config.root)]))
+    root = _root(scan, config)
     paths = {entry.path for entry in scan.entries}
     inputs = context.project.inputs
-    paths.update(str(inputs.path / name) for name in inputs.stamps if not Path(name).is_absolute())
+    paths.update(os.path.join(scan.project, name) for name in inputs.stamps if not Path(name).is_absolute())  # noqa: PTH118
     paths.add(os.path.realpath(config.file))
     chosen = sorted(path for path in paths if Path(path).is_relative_to(root))
     options = {name: getattr(context.options, name) for name in SENT}
-    places = Places(root)
+    places = Places(root, {path: Path(os.path.realpath(path)) for path in (config.root, config.project.path)})
     manifest = {
         "format": FORMAT,
         "config": places.marked(serialization.to_plain(config)),
@@ -72,9 +72,23 @@ def make(context: RunContext, target: Path) -> Bundle:
             _add(archive, MANIFEST, json.dumps(manifest).encode())
             for path in chosen:
                 archive.add(path, f"{FILES}/{os.path.relpath(path, root)}", recursive=False, filter=_anonymous)
-        return Bundle(path=target, blob=hash_of(target), root=root)
+                archive.inodes.clear()  # type: ignore[attr-defined]  # no hard links: each name has its content
+        return Bundle(path=target, blob=hash_of(target), places=places)
     except OSError as error:
         raise InfrastructureError(f"{error.filename}: {error.strerror}; it cannot be sent to other machines") from error
+
+
+def _root(scan: build_copy.Scan, config: Config) -> Path:
+    """Return the folder that another machine gets: with the project's repository, and all that a build names.
+
+    Links may lead further, to the whole machine: then what is behind them stays here.
+    """
+    home = str(scan.repository.root if scan.repository else scan.project)
+    for base in (str(scan.root), home):
+        root = Path(os.path.commonpath([base, os.path.realpath(config.root)]))
+        if root != root.parent:
+            return root
+    raise InfrastructureError(f"{config.file} and {home} have no folder in common that another machine can get")
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -85,7 +99,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """Return a member without its owner; sockets and pipes are left out."""
-    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+    if not (member.isreg() or member.isdir() or member.issym()):
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""
@@ -105,9 +119,9 @@ def unpack(path: Path, root: Path) -> Unpacked:
             members = []
             for member in archive:
                 if member.name.startswith(f"{FILES}/"):
+                    if member.islnk():  # what is written to it goes where it leads
+                        raise tarfile.TarError(f"{member.name} is a hard link")  # noqa: TRY301
                     member.name = member.name.removeprefix(f"{FILES}/")
-                    if member.islnk():
-                        member.linkname = member.linkname.removeprefix(f"{FILES}/")
                     members.append(member)
             archive.extractall(root, members, filter="tar")
         places = Places(root)

@@ -86,13 +86,13 @@ def check_address(address: str, *, has_certificates: bool) -> None:
     Raises:
         UsageError: it is not, or it does.
     """
-    parts = urlsplit(address)
-    if parts.scheme not in {"tcp", "tls"} or not parts.hostname:
+    parts, has_port = urlsplit(address), False
+    with suppress(ValueError):
+        has_port = parts.port is None or parts.port > 0
+    if parts.scheme not in {"tcp", "tls"} or not parts.hostname or not has_port:
         raise UsageError(
             f"{address!r}: write dask, or the address of a scheduler: tls://HOST:8786, tcp://127.0.0.1:8786"
         )
-    with suppress(ValueError):
-        _ = parts.port
     if parts.scheme == "tcp" and not is_loopback(parts.hostname):
         raise UsageError(
             f"{address}: without TLS, anybody in the network could run commands here; write tls:// and --certificates"

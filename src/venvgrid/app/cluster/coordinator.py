@@ -13,7 +13,8 @@ from venvgrid.app.cluster.blobs import hash_of
 from venvgrid.interpreters import specs
 from venvgrid.interpreters.selection import short
 from venvgrid.reporters import text
-from venvgrid.running.executors.remote.executor import Fleet, Parcel, RemoteExecutor
+from venvgrid.running.executors.remote.executor import Parcel, RemoteExecutor
+from venvgrid.running.executors.remote.fleet import Fleet
 from venvgrid.running.executors.remote.machines import identity
 from venvgrid.storage import digests
 
@@ -53,13 +54,18 @@ def connected(context: RunContext) -> Iterator[Fleet]:
         security = certificates.security(options.certificates)
         certificates.check_address(options.on, has_certificates=security is not None)
         cluster, wanted = DaskCluster(options.on, security), options.machines
-    fleet = Fleet(cluster, notify)
+    fleet = Fleet(cluster, notify, plan_of(context))
     try:
         fleet.wait(wanted, COMING, cancelled=context.machine.cancellation.is_set)
         told(fleet.machines.values(), surroundings.digests(context.machine.environ), notify=notify)
         yield fleet
     finally:
         fleet.close()
+
+
+def plan_of(context: RunContext) -> str:
+    """Return what workers may be bound to: the plan of the run, else its configuration."""
+    return context.options.plan_digest or f"config:{context.config.digest}"
 
 
 def told(machines: Iterable[Inventory], here: Collection[str], *, notify: Callable[[str], None]) -> None:
@@ -150,9 +156,9 @@ def executor(context: RunContext, fleet: Fleet, local: Executor, run: str, folde
 
     parcel = Parcel(
         run=f"{run}-{digests.of_text(made.blob.digest + str(os.getpid()), 8)}",
-        plan=context.options.plan_digest or f"config:{context.config.digest}",
+        plan=fleet.plan,
         bundle=made.blob,
-        root=made.root,
+        places=made.places,
         place=placed,
         files=files.find,
         wheel=files.wheel,

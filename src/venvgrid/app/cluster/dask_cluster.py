@@ -91,7 +91,10 @@ class DaskCluster:
     def ask(self, address: str, question: str) -> str:
         """Ask a worker beside its tasks."""
         try:
-            answers = self._client.run(dask_worker.answer, question, workers=[address])
+            # In the thread of the client, where `run` can be given a time limit.
+            answers = self._client.sync(
+                self._client.run, dask_worker.answer, question, workers=[address], callback_timeout=ASK
+            )
             return str(answers[address])
         except Exception as error:
             raise OSError(f"it does not answer ({error!r:.200})") from error

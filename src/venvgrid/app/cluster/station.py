@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform as system
+import shutil
 import socket
 import threading
 import time
@@ -25,6 +26,7 @@ from venvgrid.app.machine import Machine
 from venvgrid.app.options import FrontEnd
 from venvgrid.model import InfrastructureError, VenvgridError
 from venvgrid.model.version import __version__
+from venvgrid.processes.diagnosis import MACHINE
 from venvgrid.running.executors.remote.jobs import Answer, parse_job, render_answer
 from venvgrid.running.executors.remote.machines import Inventory
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from venvgrid.running.executors.remote.jobs import Job
 
 PLACES = "machines"  # in the user's cache: a folder for each worker of this machine
+MIN_FREE = 4 << 20  # bytes on the disk of the cache: with less, what tools say of disks is true
 WATCH = 2.0  # seconds between two looks whether the running jobs are still wanted
 
 
@@ -64,7 +67,7 @@ class Station:
         number, self._lock_of_place, self._place = _free_place(self._machine.cache / PLACES)
         self._name = name or f"{socket.gethostname()}-{number}"
         self._blobs = Blobs(self._machine.cache / FOLDER)
-        self._guard, self._slots_free = threading.Lock(), threading.Semaphore(slots)
+        self._guard, self._slots_free = threading.Condition(), threading.Semaphore(slots)
         self._session: Session | None = None
         self._running: dict[str, str] = {}  # key of the transport → run
         threading.Thread(target=self._watch, name="venvgrid-watch", daemon=True).start()
@@ -120,10 +123,13 @@ class Station:
         """Do a job and return its answer; `key` is its name for `is_wanted`."""
         data = json.loads(text)
         run, attempt = str(data["run"]), int(data["attempt"])
-        self._running[key] = run
         try:
             with self._guard:
-                self._check(str(data["plan"]))
+                if not self._is_free_for(run, key):
+                    return render_answer(Answer(attempt=attempt, machine=self._name, trouble="another run has it"))
+                self._running[key] = run
+                if refusal := self._refusal(str(data["plan"])):
+                    return render_answer(Answer(attempt=attempt, machine=self._name, refuses=refusal))
                 if missing := self._blobs.lacks([data["bundle"]["digest"]]):
                     return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
                 session = self._session_of(run, data["bundle"]["digest"], int(data["together"]))
@@ -131,24 +137,39 @@ class Station:
             if missing := session.lacks(job):
                 return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
             with self._slots_free:  # one job more than slots may be here: it waits
-                return render_answer(session.do(job))
+                answer = session.do(job)
+            return render_answer(self._checked(answer))
+        except (OSError, VenvgridError) as error:
+            return render_answer(Answer(attempt=attempt, machine=self._name, trouble=str(error) or repr(error)))
         except Exception:  # noqa: BLE001  (the coordinator tells it)
             return render_answer(Answer(attempt=attempt, machine=self._name, error=traceback.format_exc()[-8000:]))
         finally:
-            self._running.pop(key, None)
+            with self._guard:
+                self._running.pop(key, None)
+                self._guard.notify_all()
 
-    def _check(self, plan: str) -> None:
-        """Check that the worker is for a plan.
+    def _is_free_for(self, run: str, key: str) -> bool:
+        """Wait until nothing of another run works here; return whether the job is still wanted then."""
+        while {*self._running.values()} - {run}:
+            self._guard.wait(WATCH)
+            if not self._is_wanted(key):
+                return False
+        return True
 
-        Raises:
-            InfrastructureError: it is for another one.
-        """
+    def _checked(self, answer: Answer) -> Answer:
+        """Return an answer, or the trouble of this machine if a full disk may be why the answer is bad."""
+        free = shutil.disk_usage(self._place).free
+        if free >= MIN_FREE or (text := MACHINE.search(answer.result)) is None:
+            return answer
+        return Answer(attempt=answer.attempt, machine=self._name, trouble=f"{text[0]} ({self._place})")
+
+    def _refusal(self, plan: str) -> str:
+        """Return why the worker does nothing of a plan: it is for another one; else ""."""
         if self._bound == "":
             self._bound = plan
         if self._bound is not None and self._bound != plan:
-            raise InfrastructureError(
-                f"{self._name} was started for the plan {self._bound[:12]} alone, not {plan[:12]}"
-            )
+            return f"it was started for the plan {self._bound[:20]} alone"
+        return ""
 
     def _session_of(self, run: str, bundle: str, together: int) -> Session:
         """Return the session of a run; that of another run ends."""

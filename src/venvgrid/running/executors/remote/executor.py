@@ -9,23 +9,21 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import queue
 import threading
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model import CellResult, InfrastructureError, Message, Outcome, StageFinished, StageStarted
-from venvgrid.model.version import __version__
 from venvgrid.running.executors.base import Finished, Slots
 from venvgrid.running.executors.remote import jobs
-from venvgrid.running.executors.remote.cluster import Listener
-from venvgrid.running.executors.remote.machines import interpreter_of, parse_inventory
-from venvgrid.running.executors.remote.placement import Placement
+from venvgrid.running.executors.remote.fleet import Fleet, with_timeout
+from venvgrid.running.executors.remote.machines import interpreter_of
+from venvgrid.running.executors.remote.placement import MAX_DEATHS, Placement
 from venvgrid.running.executors.remote.transfer import Transfer
 from venvgrid.running.tasks import (
+    BuildDone,
     BuildTask,
     CompileDone,
     CompileTask,
@@ -41,106 +39,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.running.executors.base import Deliver, Executor
-    from venvgrid.running.executors.remote.cluster import Cluster
     from venvgrid.running.executors.remote.machines import Inventory
-    from venvgrid.running.executors.remote.placement import Assignment, Item
+    from venvgrid.running.executors.remote.members import Assignment, Item
     from venvgrid.running.tasks import Task, TaskResult
 
 WINDOW = 4  # tasks for each slot that the loop may hand over: the rest stays with it, in its order
 PATIENCE = 60.0  # seconds in which a machine may come that can do what no other can
-TRANSFERS = 8  # machines that are asked, or served with files, at a time
-TICK = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """What all jobs of a run share. `files` finds the file of a digest (SHA-256) that machines ask for.
 
-    `root` is the project here, which stands behind the mark in texts.
+    `places` translates paths of the project here.
     """
 
     run: str
     plan: str
     bundle: jobs.Blob
-    root: Path
+    places: jobs.Places
     place: Callable[[str], Path]  # the file for a name that a machine gives: in the folder of the run
     files: Callable[[str], Path]
     wheel: Callable[[Path], jobs.Blob]  # `files` knows the wheel from then on
     expected: Mapping[str, float]  # seconds of cells
     here: frozenset[str]  # the executables of this machine's interpreters
-
-
-class Fleet:
-    """The machines of a cluster before a run has anything for them: who they are, and that they may take part."""
-
-    def __init__(self, cluster: Cluster, notify: Callable[[str], None]) -> None:
-        """Begin to listen."""
-        self.cluster, self.notify = cluster, notify
-        self.inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.said: Callable[[str, str], None] = lambda _address, _text: None
-        self.came: Callable[[str, Inventory], None] = self._note
-        self.lost: Callable[[str], None] = self._drop
-        self.machines: dict[str, Inventory] = {}
-        self.pool = ThreadPoolExecutor(max_workers=TRANSFERS, thread_name_prefix="venvgrid-transfer")
-        cluster.start(Listener(came=self._came, lost=self._lost, said=self._say))
-
-    def wait(self, count: int, patience: float, *, cancelled: Callable[[], bool]) -> Mapping[str, Inventory]:
-        """Return the machines, as soon as there are `count`.
-
-        Raises:
-            InfrastructureError: there are fewer after `patience` seconds.
-        """
-        until = time.monotonic() + patience
-        while len(self.machines) < count and not cancelled():
-            if time.monotonic() > until:
-                there = len(self.machines)
-                more = f"{there} of {count} machines" if there else "no machine"
-                raise InfrastructureError(
-                    f"{more} came in {patience:.0f} seconds; start one with: venvgrid worker ADDRESS"
-                )
-            with_timeout(self.inbox)
-        return self.machines
-
-    def close(self) -> None:
-        """Leave the cluster."""
-        self.pool.shutdown(wait=True, cancel_futures=True)
-        self.cluster.close()
-
-    def _came(self, address: str) -> None:
-        self.pool.submit(self._ask_inventory, address)
-
-    def _ask_inventory(self, address: str) -> None:
-        try:
-            found = parse_inventory(self.cluster.ask(address, json.dumps({"op": "inventory"})))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            self.inbox.put(functools.partial(self.notify, f"warning: {address} does not say what it has: {error}"))
-            return
-        if found.venvgrid != __version__:
-            text = f"warning: {found.name} has venvgrid {found.venvgrid}, this is {__version__}: it gets no cell"
-            self.inbox.put(functools.partial(self.notify, text))
-            return
-        self.inbox.put(lambda: self.came(address, found))
-
-    def _lost(self, address: str) -> None:
-        self.inbox.put(lambda: self.lost(address))
-
-    def _say(self, address: str, text: str) -> None:
-        self.inbox.put(lambda: self.said(address, text))
-
-    def _note(self, address: str, found: Inventory) -> None:
-        self.machines[address] = found
-
-    def _drop(self, address: str) -> None:
-        self.machines.pop(address, None)
-
-
-def with_timeout(inbox: queue.SimpleQueue[Callable[[], None]]) -> None:
-    """Do the next message, if one comes in time."""
-    try:
-        message = inbox.get(timeout=TICK)
-    except queue.Empty:
-        return
-    message()
 
 
 class RemoteExecutor:
@@ -149,13 +71,14 @@ class RemoteExecutor:
     def __init__(self, fleet: Fleet, local: Executor, parcel: Parcel) -> None:
         """Begin with the machines that are there."""
         self._fleet, self._local, self._parcel = fleet, local, parcel
-        self._places, self._transfer = jobs.Places(parcel.root), Transfer(fleet.cluster, parcel.files)
+        self._places, self._transfer = parcel.places, Transfer(fleet.cluster, parcel.files)
         self._placement = Placement(self._seconds, time.monotonic)
         self._tasks: dict[str, tuple[Task, Deliver]] = {}
         self._builds: dict[tuple[str, bool], BuildTask] = {}
         self._since: dict[str, float] = {}  # task → when it began to wait for a machine
         self._spent: dict[str, dict[str, float]] = {}  # task → seconds of waiting, and of files on their way
         self._told: dict[str, set[str]] = {}  # task → its events that were delivered already
+        self._drained: set[str] = set()  # of which the user was told
         self._stopping = self._closed = False
         self._hopeless: dict[str, float] = {}  # task → since when no machine can do it
         self._slots = 0
@@ -203,6 +126,7 @@ class RemoteExecutor:
                 with_timeout(self._fleet.inbox)
                 self._go()
             except Exception as error:  # noqa: BLE001  (a bug: the loop raises it)
+                self._stopping = True
                 for key in tuple(self._tasks):
                     self._end(key, error)
 
@@ -211,6 +135,9 @@ class RemoteExecutor:
         self._count()
         if self._stopping:
             return
+        for task in self._placement.orphans():
+            self._placement.drop(task.key)
+            self._end(task.key, CompileDone(files=0))
         for assignment in self._placement.assign():
             self._send(assignment)
         self._give_up()
@@ -246,7 +173,11 @@ class RemoteExecutor:
         self._told[task.key] = set()
         text = jobs.render_job(job, self._places)
         answered = functools.partial(self._post_answer, address, task.key, attempt)
-        self._fleet.cluster.send(address, f"{task.key}#{attempt}", text, answered)
+        self._fleet.cluster.send(address, self._name(assignment.item), text, answered)
+
+    def _name(self, item: Item) -> str:
+        """Return the name of a job in the cluster: other runs may be there."""
+        return f"{self._parcel.run}/{item.task.key}#{item.attempt}"
 
     def _post_answer(self, address: str, key: str, attempt: int, text: str | None) -> None:
         self._fleet.inbox.put(lambda: self._answered(address, key, attempt, text))
@@ -257,10 +188,23 @@ class RemoteExecutor:
         if item is None or item.attempt != attempt:
             return
         if text is None:
-            self._again(self._placement.failed(address, key))
+            self._failed(address, key, "its job ended without an answer")
             return
-        answer = jobs.parse_answer(text)
-        if answer.needs:
+        if key not in self._tasks:  # it was stopped
+            self._placement.done(address, key)
+            return
+        try:
+            answer = jobs.parse_answer(text)
+        except (ValueError, KeyError, TypeError) as error:
+            self._failed(address, key, f"its answer cannot be read ({error!r:.200})")
+            return
+        if answer.refuses:
+            self._placement.refuse(address, answer.refuses)
+            self._placement.back(address, key)
+            self._tell_drained()
+        elif answer.trouble:
+            self._failed(address, key, answer.trouble)
+        elif answer.needs:
             back = functools.partial(self._back, time.monotonic())
             self._in_pool(address, key, lambda host: self._transfer.push(address, host, answer.needs), back)
         elif answer.error:
@@ -277,28 +221,42 @@ class RemoteExecutor:
         self, address: str, key: str, work: Callable[[str], str | None], then: Callable[[str, str, str | None], None]
     ) -> None:
         """Do what waits for a machine in a thread, and go on with what it returns; if it fails, the task is lost."""
-        host = self._placement.members[address].inventory.host
+        host, item = self._placement.members[address].inventory.host, self._placement.sent(address, key)
+
+        def is_same() -> bool:
+            return self._placement.sent(address, key) is item  # else the machine was given up meanwhile
 
         def do() -> None:
             try:
                 done = work(host)
             except (OSError, ValueError) as error:
-                text = f"warning: {key}: {error}; it is done again"
-                self._fleet.inbox.put(lambda: self._failed(address, key, text))
+                text = str(error)
+                self._fleet.inbox.put(lambda: self._failed(address, key, text) if is_same() else None)
+            except Exception as error:  # noqa: BLE001  (of this machine, or a bug: the run ends with it)
+                self._fleet.inbox.put(functools.partial(_raise, error))
             else:
-                self._fleet.inbox.put(lambda: then(address, key, done))
+                self._fleet.inbox.put(lambda: then(address, key, done) if is_same() else None)
 
         self._fleet.pool.submit(do)
 
-    def _failed(self, address: str, key: str, text: str) -> None:
-        self._fleet.notify(text)
-        self._again(self._placement.failed(address, key))
+    def _failed(self, address: str, key: str, reason: str) -> None:
+        """Do a task again that its machine could not do."""
+        name = self._placement.members[address].inventory.name
+        self._tell(f"{name}: {key}: {reason}; it is done again")
+        self._again(self._placement.trouble(address, key, reason))
+        self._tell_drained()
+
+    def _tell_drained(self) -> None:
+        for where in self._placement.drained.keys() - self._drained:
+            self._drained.add(where)
+            self._tell(self._placement.drained[where])
 
     def _back(self, began: float, address: str, key: str, _done: str | None) -> None:
         """Send a task again: its machine has all files now."""
         spent = self._spent.setdefault(key, {})
         spent["transfer"] = spent.get("transfer", 0.0) + time.monotonic() - began
         self._placement.back(address, key)
+        self._again([])
 
     def _fetch(self, address: str, answer: jobs.Answer) -> str:
         """Fetch the files of an answer into the folder of the run; return the result's text."""
@@ -311,19 +269,24 @@ class RemoteExecutor:
 
     def _write(self, name: str, content: bytes) -> None:
         target = self._parcel.place(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except OSError as error:
+            raise InfrastructureError(f"{target}: {error.strerror}") from error
 
     def _result(self, answer: jobs.Answer, address: str, key: str, text: str | None) -> None:
         """Deliver the result of a task, with the events of its stages before it."""
-        if self._placement.done(address, key) is None:
-            return  # the machine was given up meanwhile
-        for file in answer.files:
-            if file.blob is None:
-                self._write(file.name, zlib.decompress(base64.b64decode(file.packed)))
+        try:
+            result, files = self._read(answer, self._tasks[key][0], text or "")
+        except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
+            self._failed(address, key, f"its answer cannot be read ({error!r:.200})")
+            return
+        self._placement.done(address, key, is_home=isinstance(result, BuildDone | TestDone))
+        for name, content in files.items():
+            self._write(name, content)
         for event in answer.events:
             self._event(key, event, answer.machine)
-        result = jobs.parse_result(text or "", self._places)
         if isinstance(result, TestDone):
             durations = {**result.result.durations, **self._spent.get(key, {})}
             result = replace(result, result=replace(result.result, machine=answer.machine, durations=durations))
@@ -331,6 +294,22 @@ class RemoteExecutor:
             built = self._parcel.place(f"wheels/{result.wheel.path.name}")
             result = replace(result, wheel=replace(result.wheel, path=built))
         self._end(key, result)
+
+    def _read(self, answer: jobs.Answer, task: Task, text: str) -> tuple[TaskResult, Mapping[str, bytes]]:
+        """Return the result in an answer, and the contents of its files by their names.
+
+        Raises:
+            OSError, ValueError, KeyError, TypeError, zlib.error: it is none of this task.
+        """
+        result = jobs.parse_result(text, self._places)
+        if not jobs.is_result_of(task, result):
+            raise ValueError(f"{type(result).__name__} is no result of {task.key}")
+        packed = {file.name: file.packed for file in answer.files if file.blob is None}
+        for name in packed:
+            self._parcel.place(name)
+        for event in answer.events:
+            jobs.parse_event(event, self._places)
+        return result, {name: zlib.decompress(base64.b64decode(data)) for name, data in packed.items()}
 
     def _event(self, key: str, text: str, machine: str) -> None:
         """Deliver an event of a task, once."""
@@ -346,6 +325,8 @@ class RemoteExecutor:
         self._tasks[key][1](event)
 
     def _end(self, key: str, result: TaskResult | Exception) -> None:
+        if key not in self._tasks:
+            return  # it was stopped already
         task, deliver = self._tasks.pop(key)
         for known in (self._told, self._since, self._spent):
             known.pop(key, None)
@@ -362,31 +343,34 @@ class RemoteExecutor:
         if member is None:
             return
         for item in member.sent.values():
-            self._fleet.cluster.forget(f"{item.task.key}#{item.attempt}")
+            self._fleet.cluster.forget(self._name(item))
         count = len(member.sent)
         again = f": its {count} tasks are done again elsewhere" if count else ""
         self._tell(f"{member.inventory.name} was lost{again}")
-        before = set(self._placement.drained)
         self._again(self._placement.lost(address))
-        for host in self._placement.drained.keys() - before:
-            self._tell(self._placement.drained[host])
+        self._tell_drained()
 
     def _tell(self, text: str) -> None:
         """Tell the user of something that belongs to no cell, in the journal too if a task is there to carry it."""
         for _task, deliver in self._tasks.values():
             deliver(Message(level="warning", text=text))
             return
+        self._fleet.notify(f"warning: {text}")
 
     def _again(self, guilty: list[Item]) -> None:
         for item in guilty:
             self._end(item.task.key, _killer(item))
         if self._stopping:
-            self._cancel(urgent=True)
+            self._end_waiting()
 
     def _said(self, address: str, text: str) -> None:
-        data = json.loads(text)
-        if data["run"] != self._parcel.run:
-            return
+        try:
+            data = json.loads(text)
+            if data["run"] != self._parcel.run:
+                return
+            jobs.parse_event(data["event"], self._places)
+        except (ValueError, KeyError, TypeError):
+            return  # the events that count are in the answer
         item = self._placement.sent(address, data["key"])
         if item is not None and item.attempt == data["attempt"]:
             self._placement.begun(address, data["key"])
@@ -401,8 +385,9 @@ class RemoteExecutor:
         for key, since in tuple(self._hopeless.items()):
             if now - since <= PATIENCE:
                 continue
-            if not self._placement.members:
-                text = f"the cluster had no machine for {PATIENCE:.0f} seconds; go on with: venvgrid run --resume"
+            if not self._placement.slots:
+                why = "".join(f"; {reason}" for reason in self._placement.drained.values())
+                text = f"the cluster had no machine for {PATIENCE:.0f} seconds{why}; go on with: venvgrid run --resume"
                 for name in tuple(self._tasks):
                     self._end(name, InfrastructureError(text))
                 return
@@ -416,13 +401,21 @@ class RemoteExecutor:
 
     def _cancel(self, urgent: bool) -> None:  # noqa: FBT001  (a message)
         self._stopping = True
-        sent = {key: address for address, member in self._placement.members.items() for key in member.sent}
-        for key in tuple(self._tasks):
-            if urgent or key not in sent:
+        if urgent:
+            for key in tuple(self._tasks):
                 self._end(key, _STOPPED)
+        self._end_waiting()
         question = json.dumps({"op": "stop", "run": self._parcel.run, "urgent": urgent})
-        for address in {*sent.values()}:
-            self._fleet.pool.submit(self._ask, address, question)
+        for address, member in self._placement.members.items():
+            if member.sent:
+                self._fleet.pool.submit(self._ask, address, question)
+
+    def _end_waiting(self) -> None:
+        """End the tasks that no machine has: nothing is sent any more."""
+        sent = {key for member in self._placement.members.values() for key in member.sent}
+        for key in tuple(self._tasks):
+            if key not in sent:
+                self._end(key, _STOPPED)
 
     def _ask(self, address: str, question: str) -> None:
         try:
@@ -446,6 +439,8 @@ _STOPPED = TaskFailed(reason="stopped by the user", detail="")
 
 def _killer(item: Item) -> TaskResult:
     """Return the result of a task that killed the machines on which it ran alone."""
+    if item.deaths < MAX_DEATHS:
+        return TaskFailed(reason=f"no machine could do it: {item.trouble}", detail=item.trouble)
     where = ", ".join(item.machines)
     reason = f"its worker died {item.deaths} times while nothing else ran there ({where})"
     match item.task:
@@ -456,3 +451,7 @@ def _killer(item: Item) -> TaskResult:
             return CompileDone(files=0)
         case _:
             return TaskFailed(reason=reason, detail=reason)
+
+
+def _raise(error: Exception) -> None:
+    raise error

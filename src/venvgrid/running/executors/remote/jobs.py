@@ -12,16 +12,37 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 from venvgrid.model import Event, serialization
-from venvgrid.running.tasks import BuildTask, Task, TaskResult
+from venvgrid.running.tasks import (
+    BuildDone,
+    BuildTask,
+    CompileDone,
+    CompileTask,
+    DownloadDone,
+    DownloadTask,
+    ResolveDone,
+    ResolveTask,
+    Task,
+    TaskFailed,
+    TaskResult,
+    TestDone,
+    TestTask,
+    WheelDone,
+    WheelTask,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 MAX_INLINE = 48_000  # characters of a result or of a file that travel in the answer; base64 makes a third more of bytes
-ROOT = "\x00root\x00"  # stands for the folder of the bundle; no text of programs has it
+# What stands for the folder of the bundle, as a path and as an address, and for a NUL in a text that has one.
+ROOT, URI, NUL = "\x00root\x00", "\x00uri\x00", "\x00nul\x00"
+NO_LINKS: Mapping[Path, Path] = MappingProxyType({})
+_MARK = re.compile("\x00(?:root|uri|nul)\x00")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +85,9 @@ class SentFile:
 class Answer:
     """What became of a job.
 
-    `result` is JSON, or `long_result` has it; there is none with `needs` or `error`. `events` are the stages. `needs`
-    are the digests of what the machine has to get first. `error` is the traceback of a bug. `machine` is the name of
-    where it was done.
+    `result` is JSON, or `long_result` has it; there is none with one of the following. `needs` are the digests of what
+    the machine has to get first. `refuses` says why it does nothing of this run, `trouble` why it could not do this
+    job. `error` is the traceback of a bug. `events` are the stages, `machine` is the name of where it was done.
     """
 
     attempt: int
@@ -76,32 +97,34 @@ class Answer:
     events: tuple[str, ...] = ()
     files: tuple[SentFile, ...] = ()
     needs: tuple[str, ...] = ()
+    refuses: str = ""
+    trouble: str = ""
     error: str = ""
 
 
 class Places:
-    """Puts a mark in place of a folder's path in texts, and back."""
+    """Puts a mark in place of a folder's path in texts, and back. It marks whole paths only, not /src in /usr/src."""
 
-    def __init__(self, root: Path) -> None:
-        """Begin with the folder."""
-        self._root, uri = str(root), root.as_uri()
-        ends = r"(?![\w.-])"  # /home/me/project is no part of /home/me/project2
-        self._pattern = re.compile(f"({re.escape(uri)}|{re.escape(self._root)}){ends}")
-        self._uri = uri
+    def __init__(self, root: Path, also: Mapping[Path, Path] = NO_LINKS) -> None:
+        """Begin with the folder; `also` are paths through links, with the place in it to which each leads."""
+        self._texts = {URI: root.as_uri(), ROOT: str(root), NUL: "\x00"}
+        self._marks = {text: mark for mark, text in self._texts.items()}
+        for path, place in also.items():
+            self._marks.setdefault(path.as_uri(), URI + place.as_uri().removeprefix(root.as_uri()))
+            self._marks.setdefault(str(path), ROOT + str(place).removeprefix(str(root)))
+        paths = "|".join(re.escape(text) for text in sorted(self._marks, key=len, reverse=True) if text != "\x00")
+        self._pattern = re.compile(rf"(?<![\w./-])(?:{paths})(?![\w.-])|\x00")
 
     def marked(self, data: Any) -> Any:
         """Return plain data with the mark."""
-        return _mapped(data, lambda text: self._pattern.sub(self._mark, text))
+        return _mapped(data, lambda text: self._pattern.sub(lambda found: self._marks[found[0]], text))
 
     def restored(self, data: Any) -> Any:
         """Return plain data with this folder in place of the mark."""
-        return _mapped(data, lambda text: text.replace(f"file:{ROOT}", self._uri).replace(ROOT, self._root))
-
-    def _mark(self, match: re.Match[str]) -> str:
-        return f"file:{ROOT}" if match[0] == self._uri and self._uri != self._root else ROOT
+        return _mapped(data, lambda text: _MARK.sub(lambda found: self._texts[found[0]], text))
 
 
-def _mapped(data: Any, change: Any) -> Any:
+def _mapped(data: Any, change: Callable[[str], str]) -> Any:
     if isinstance(data, str):
         return change(data)
     if isinstance(data, dict):
@@ -173,6 +196,23 @@ def parse_result(text: str, places: Places) -> TaskResult:
     """
     found: TaskResult = serialization.from_tagged(get_args(TaskResult), places.restored(json.loads(text)))
     return found
+
+
+def is_result_of(task: Task, result: TaskResult) -> bool:
+    """Return whether a result can be that of a task."""
+    match task:
+        case TestTask():
+            return isinstance(result, TaskFailed) or (isinstance(result, TestDone) and result.result.id == task.cell.id)
+        case BuildTask():
+            return isinstance(result, TaskFailed | BuildDone)
+        case CompileTask():
+            return isinstance(result, TaskFailed | CompileDone)
+        case ResolveTask():
+            return isinstance(result, TaskFailed | ResolveDone)
+        case WheelTask():
+            return isinstance(result, TaskFailed | WheelDone)
+        case DownloadTask():
+            return isinstance(result, TaskFailed | DownloadDone)
 
 
 def parse_event(text: str, places: Places) -> Event:

@@ -5,65 +5,35 @@
        │                  └── lost ────────┤ (never began: no suspect)
        └──────── suspect, alone ◀──────────┘ three deaths alone: it is what kills its machine
 
+A machine that cannot do what it was sent (a full disk, an answer that nobody can read) is in trouble: the task waits
+again and is no suspect; three times in a row, and the machine gets nothing more.
+
 A task goes where its interpreter is; a test where its environment was built, unless another machine would be idle. Each
 machine gets as many tasks as it has slots, and a few more while others wait, so that it never waits itself.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.running.executors.remote.machines import environment_of, identity, interpreter_of
-from venvgrid.running.tasks import BuildTask, CompileTask, TestTask
+from venvgrid.running.executors.remote.members import Assignment, Item, Member
+from venvgrid.running.tasks import CompileTask, TestTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from venvgrid.running.executors.remote.machines import Identity, Inventory
+    from venvgrid.running.executors.remote.machines import Inventory
     from venvgrid.running.tasks import Task
 
 MAX_DEATHS = 3  # of machines while a task ran there alone: then the task is to blame
 CRASH_LOOP, CRASH_TIME = 3, 600.0  # deaths of one host, and seconds: then nothing more is sent there
 MAX_UNBEGUN = 5  # attempts that were lost before they began: one that kills at once may not come to say so
+MAX_TROUBLES = 3  # of a machine, one after the other: then nothing more is sent there
+MAX_TRIES = 6  # troubles with one task, on whatever machines: then it is given up
 SAFETY = 2.0  # times the expected seconds that a machine must still have
-
-
-@dataclass(slots=True)
-class Item:
-    """A task that is waiting or sent. `deaths` counts machines that were lost while it ran there alone."""
-
-    task: Task
-    attempt: int = 1
-    suspect: bool = False
-    deaths: int = 0
-    begun: bool = False
-    machines: tuple[str, ...] = ()  # that were lost while it ran there
-
-
-@dataclass(slots=True)
-class Member:
-    """A machine of the cluster with the tasks that were sent to it."""
-
-    address: str
-    inventory: Inventory
-    has: frozenset[Identity]
-    until: float  # by the clock of the placement
-    sent: OrderedDict[str, Item] = field(default_factory=OrderedDict)
-
-    @property
-    def free(self) -> int:
-        """The slots that are free."""
-        return self.inventory.slots - len(self.sent)
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A task that is to be sent to a machine now."""
-
-    address: str
-    item: Item
 
 
 class Placement:
@@ -72,12 +42,13 @@ class Placement:
     def __init__(self, expected: Callable[[Task], float], clock: Callable[[], float]) -> None:
         """Begin without a machine."""
         self.members: dict[str, Member] = {}
-        self.drained: dict[str, str] = {}  # host → why nothing is sent there
+        self.drained: dict[str, str] = {}  # host, or address of one machine → why nothing is sent there
         self._expected, self._clock = expected, clock
         self._waiting: deque[Item] = deque()
         self._suspects: deque[Item] = deque()
         self._homes: dict[str, set[str]] = {}  # environment → addresses that have it
         self._deaths: dict[str, deque[float]] = {}  # of a host
+        self._reserved = ""  # the address that a suspect is to have for itself
 
     @property
     def slots(self) -> int:
@@ -90,7 +61,9 @@ class Placement:
         return sum(member.inventory.slots for member in self.members.values() if member.inventory.host == host)
 
     def came(self, address: str, inventory: Inventory) -> None:
-        """Add a machine."""
+        """Add a machine. One that is there already is not news: its tasks stay."""
+        if address in self.members:
+            return
         has = frozenset(map(identity, inventory.interpreters))
         until = self._clock() + inventory.left
         self.members[address] = Member(address=address, inventory=inventory, has=has, until=until)
@@ -105,18 +78,27 @@ class Placement:
         if member and key in member.sent:
             member.sent[key].begun = True
 
-    def done(self, address: str, key: str) -> Item | None:
-        """Remove a task that ended; None if it is not there any more: its machine was given up."""
+    def done(self, address: str, key: str, *, is_home: bool = False) -> Item | None:
+        """Remove a task that ended; None if it is not there any more: its machine was given up.
+
+        `is_home`: the machine has the environment of the task now.
+        """
         member = self.members.get(address)
         item = member.sent.pop(key, None) if member else None
-        if item and isinstance(item.task, BuildTask):
-            self._homes.setdefault(item.task.entry.key, set()).add(address)
+        if member and item:
+            member.troubles = 0
+            if is_home:
+                self._homes.setdefault(environment_of(item.task), set()).add(address)
         return item
 
     def back(self, address: str, key: str) -> None:
         """Let a task wait again that its machine could not begin."""
         if item := self.done(address, key):
-            self._waiting.appendleft(replace(item, attempt=item.attempt + 1, begun=False))
+            self._wait(replace(item, attempt=item.attempt + 1, begun=False))
+
+    def _wait(self, item: Item) -> None:
+        """Let a task be among the next ones; a suspect stays one."""
+        (self._suspects if item.suspect else self._waiting).appendleft(item)
 
     def sent(self, address: str, key: str) -> Item | None:
         """Return a task that was sent to a machine, or None if it is not there any more."""
@@ -128,11 +110,30 @@ class Placement:
         self._waiting = deque(item for item in self._waiting if item.task.key != key)
         self._suspects = deque(item for item in self._suspects if item.task.key != key)
 
-    def failed(self, address: str, key: str) -> list[Item]:
-        """Let a task run again whose answer was lost, as after a death of its machine; see `lost`."""
+    def trouble(self, address: str, key: str, reason: str) -> list[Item]:
+        """Let a task run again that its machine could not do; return it if too many could not.
+
+        A machine that can do nothing three times in a row is drained.
+        """
         member = self.members.get(address)
         item = member.sent.pop(key, None) if member else None
-        return self._again(item, member, alone=not member.sent) if member and item else []
+        if member is None or item is None:
+            return []
+        member.troubles += 1
+        if member.troubles >= MAX_TROUBLES:
+            self.refuse(address, reason)
+        machines = (*item.machines, member.inventory.name)
+        again = replace(item, attempt=item.attempt + 1, begun=False, machines=machines, troubles=item.troubles + 1)
+        again.trouble = reason
+        if again.troubles >= MAX_TRIES:
+            return [again]
+        self._wait(again)
+        return []
+
+    def refuse(self, address: str, reason: str) -> None:
+        """Send nothing more to a machine."""
+        name = self.members[address].inventory.name
+        self.drained.setdefault(address, f"{name} gets nothing more: {reason}")
 
     def lost(self, address: str) -> list[Item]:
         """Remove a machine; its tasks wait again. Return those that have killed too many machines: they do not."""
@@ -141,6 +142,10 @@ class Placement:
             return []
         for homes in self._homes.values():
             homes.discard(address)
+        if self._clock() >= member.until:  # the batch system took it: no task has killed it
+            for item in member.sent.values():
+                self._wait(replace(item, attempt=item.attempt + 1, begun=False))
+            return []
         if member.sent:
             self._count_death(member.inventory.host)
         alone = len(member.sent) == 1
@@ -149,9 +154,11 @@ class Placement:
     def _again(self, item: Item, member: Member, *, alone: bool) -> list[Item]:
         """Let a task wait again; return it if it has killed too many machines."""
         again = replace(item, attempt=item.attempt + 1, begun=False)
-        if not item.begun and item.attempt < MAX_UNBEGUN:
-            self._waiting.appendleft(again)
-            return []
+        if not item.begun:
+            again.unbegun += 1
+            if again.unbegun < MAX_UNBEGUN:
+                self._wait(again)
+                return []
         again.suspect, again.machines = True, (*item.machines, member.inventory.name)
         again.deaths += alone
         if again.deaths >= MAX_DEATHS:
@@ -183,15 +190,15 @@ class Placement:
     def _assign_waiting(self) -> Iterator[Assignment]:
         if not self._waiting:
             return
-        reserved = self._reserved()
-        members = [member for member in self._usable() if member.address not in reserved and not self._is_alone(member)]
+        reserved = self._reserve()
+        members = [member for member in self._usable() if member.address != reserved and not self._is_alone(member)]
         # One task more than slots while many wait: the next is there when the last one ends.
         extra = 1 if len(self._waiting) > 2 * sum(member.inventory.slots for member in members) else 0
         room = {member.address: member.free + extra for member in members}
         held = deque[Item]()
         while self._waiting and any(count > 0 for count in room.values()):
             item = self._waiting.popleft()
-            chosen = self._choose(item.task, [member for member in members if room[member.address] > 0])
+            chosen = self._choose(item, [member for member in members if room[member.address] > 0])
             if chosen is None:
                 held.append(item)
                 continue
@@ -199,16 +206,18 @@ class Placement:
             yield self._sent(chosen, item)
         self._waiting.extendleft(reversed(held))
 
-    def _choose(self, task: Task, members: list[Member]) -> Member | None:
-        """Return the machine for a task: its home, else the one with most free slots."""
+    def _choose(self, item: Item, members: list[Member]) -> Member | None:
+        """Return the machine for a task: its home, else that with most free slots; best one that has not failed it."""
+        task = item.task
         fitting = [member for member in members if self._fits(member, task)]
+        fitting = [member for member in fitting if member.inventory.name not in item.machines] or fitting
         homes = self._homes.get(environment_of(task), set())
         if isinstance(task, CompileTask) or (isinstance(task, TestTask) and task.alone):
             known = [member for member in self._usable() if member.address in homes]
             if known:
                 return next((member for member in fitting if member.address in homes), None)
         at_home = [member for member in fitting if member.address in homes]
-        if at_home and (isinstance(task, TestTask) or max(item.free for item in at_home) > 0):
+        if at_home and (isinstance(task, TestTask) or max(member.free for member in at_home) > 0):
             best = max(at_home, key=lambda member: member.free)
             if best.free > 0 or all(member.free <= 0 for member in fitting):
                 return best
@@ -220,25 +229,40 @@ class Placement:
         return Assignment(member.address, item)
 
     def _usable(self) -> list[Member]:
-        return [member for member in self.members.values() if member.inventory.host not in self.drained]
+        return [
+            member for member in self.members.values() if not {member.inventory.host, member.address} & {*self.drained}
+        ]
 
     def _is_alone(self, member: Member) -> bool:
         """Whether a machine has a suspect, which is to be alone there."""
         return any(item.suspect for item in member.sent.values())
 
-    def _reserved(self) -> set[str]:
-        """Return the machines that get nothing more until a suspect can be alone there: one, that which is freest."""
+    def _reserve(self) -> str:
+        """Return the machine that gets nothing more until a suspect can be alone there, or "": the least busy one.
+
+        It stays the same one until then: of two in turn, neither would ever be empty.
+        """
         if not self._suspects or any(map(self._is_alone, self.members.values())):
-            return set()
-        item = self._suspects[0]
-        fitting = [member for member in self._usable() if self._fits(member, item.task)]
-        return {max(fitting, key=lambda member: member.free).address} if fitting else set()
+            self._reserved = ""
+            return ""
+        task = self._suspects[0].task
+        fitting = [member for member in self._usable() if self._fits(member, task)]
+        if self._reserved not in {member.address for member in fitting}:
+            least = min(fitting, key=lambda member: len(member.sent), default=None)
+            self._reserved = least.address if least else ""
+        return self._reserved
 
     def _fits(self, member: Member, task: Task) -> bool:
         wanted = interpreter_of(task)
         if wanted is not None and identity(wanted) not in member.has:
             return False
         return member.until == float("inf") or self._clock() + SAFETY * self._expected(task) <= member.until
+
+    def orphans(self) -> list[Task]:
+        """Return the waiting tasks that keep what a lost machine had."""
+        waiting = [item.task for item in (*self._waiting, *self._suspects) if isinstance(item.task, CompileTask)]
+        usable = {member.address for member in self._usable()}
+        return [task for task in waiting if not usable & self._homes.get(environment_of(task), set())]
 
     def hopeless(self) -> list[Task]:
         """Return the waiting tasks that no machine which is there can do, whatever it has to do now."""
