@@ -45,7 +45,13 @@ class WantedJobs:
 
 
 # Variables in which services tell how often a job was started, and what has to be added to count from 1.
-ATTEMPTS = {"GITHUB_RUN_ATTEMPT": 0, "BUILDKITE_RETRY_COUNT": 1, "SYSTEM_JOBATTEMPT": 0, "CI_JOB_ID": 0}
+ATTEMPTS = {
+    "GITHUB_RUN_ATTEMPT": 0,
+    "BUILDKITE_RETRY_COUNT": 1,
+    "SYSTEM_JOBATTEMPT": 0,
+    "CI_JOB_ID": 0,
+    "SLURM_RESTART_COUNT": 1,
+}
 
 
 def make_plan_file(

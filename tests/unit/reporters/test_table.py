@@ -235,3 +235,9 @@ def test_columns_are_aligned_whatever_their_labels() -> None:
     lines = plain(make.report(*cells)).splitlines()[:3]
     ends = [[cell_len(line[: match.end()]) for match in re.finditer("✓", line)] for line in lines[1:]]
     assert ends[0] == ends[1]
+
+
+def test_an_interrupted_run_is_resumed() -> None:
+    """The next command goes on with what was cancelled, also if a cell was red."""
+    report = make.report(make.result("py3.9", Outcome.FAILED), make.result("py3.10", Outcome.CANCELLED), status=130)
+    assert plain(report).splitlines()[-1] == "Continue with: venvgrid run --resume"

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from venvgrid.analysis.findings import GOOD, Analysis
-from venvgrid.model import CaseOutcome, Outcome
+from venvgrid.model import CaseOutcome, ExitStatus, Outcome
 from venvgrid.reporters import machines, text
 from venvgrid.reporters.manner import no_link
 from venvgrid.results.report import BAD
@@ -59,7 +59,9 @@ def next_commands(report: Report, options: Sequence[str]) -> Iterator[Text]:
     outcomes = {cell.outcome for cell in report.cells}
     if not report.finished:
         return
-    if red:
+    if report.exit_status == ExitStatus.INTERRUPTED:
+        yield Text(f"Continue with: {text.command('venvgrid', 'run', *_grid(report), *options, '--resume')}", style=DIM)
+    elif red:
         again = text.command("venvgrid", "run", *_grid(report), *options, "--failed")
         shell = text.command("venvgrid", "shell", *options, red[0].id)
         yield Text(f"Run red cells again: {again}   Open a shell in a cell: {shell}", style=DIM)
