@@ -21,6 +21,7 @@ from venvgrid.analysis.search.releases import Boundary, boundary
 from venvgrid.model.config import EMPTY
 
 GREEN, RED = "green", "red"  # the names of the worlds that mixes keep to
+CONFIRMED = 3  # runs of each side of a change
 
 Steps = Generator[Sequence[Probe], Sequence[Observation], Observation]
 
@@ -64,7 +65,8 @@ class Culprit:
     nothing; None if that cannot be tried. `partners` are pinned as well: alone, the culprit breaks nothing.
     `skipped` are the releases between good and bad that could not be tried. `base` is the world that the proof keeps
     to: `GREEN`, `RED`, or a time. `broken` is that world with the culprit, `whole` with the good release; `without` is
-    the red world with the good release.
+    the red world with the good release. `flaky` is a world of the proof that passed and failed, as a probe; None if all
+    three showed the same in each of `CONFIRMED` runs.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Culprit:
     broken: Observation
     whole: Observation
     without: Observation | None = None
+    flaky: Probe | None = None
 
 
 def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
@@ -99,8 +102,9 @@ def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
 def _proof(of: Differing, name: str, partners: Sequence[str], ends: Boundary) -> Search[Probe, Culprit]:
     """Return a culprit with the worlds that prove it, and what is known of its company."""
     kept = {name: ends.good} if ends.good and (of.base == RED or ends.good != of.green.get(name)) else {}
-    broken = yield from _one(Probe(base=of.base, pins=_pins(of, partners, {name: ends.bad})))
-    whole = yield from _one(Probe(base=of.base, pins=_pins(of, partners, kept)))
+    sides = [Probe(base=of.base, pins=_pins(of, partners, more)) for more in ({name: ends.bad}, kept)]
+    broken = yield from _one(sides[0])
+    whole = yield from _one(sides[1])
     before, chosen = whole.packages or of.green, {name, *partners}
     company = {
         other: (before.get(other, ""), version)
@@ -114,7 +118,10 @@ def _proof(of: Differing, name: str, partners: Sequence[str], ends: Boundary) ->
         acquitted = {Verdict.GOOD: True, Verdict.BAD: False}.get(seen.verdict)
     without = None
     if ends.good:
-        without = yield from _one(Probe(base=RED, pins=((name, ends.good),)))
+        back = Probe(base=RED, pins=((name, ends.good),))
+        without = yield from _one(back)
+        sides += [back] if without.verdict is Verdict.GOOD else []  # what else is red is searched for next
+    flaky = yield from _flaky(sides, (Verdict.BAD, Verdict.GOOD, Verdict.GOOD))
     return Culprit(
         name=name,
         good=ends.good,
@@ -127,7 +134,18 @@ def _proof(of: Differing, name: str, partners: Sequence[str], ends: Boundary) ->
         broken=broken,
         whole=whole,
         without=without,
+        flaky=flaky,
     )
+
+
+def _flaky(sides: Sequence[Probe], wanted: Sequence[Verdict]) -> Search[Probe, Probe | None]:
+    """Return a world of a proof that does not show what is wanted each time, or None."""
+    for number in range(CONFIRMED):
+        seen = yield [replace(side, again=number) for side in sides]
+        for side, one, verdict in zip(sides, seen, wanted, strict=False):
+            if one.verdict is not verdict:
+                return side
+    return None
 
 
 def _one(probe: Probe) -> Steps:

@@ -252,10 +252,12 @@ def _in_git(context: RunContext, cell: Cell, prober: Prober) -> Green | None:
         environment = lock.environments.get(lock.cells.get(cell.id, ""))
         if environment is not None:
             packages = {item.name: item.version for item in environment.distributions}
+            found = Green(name=f"{name} of {commit[:10]}", packages=packages)
+            prober.titles[GREEN] = found.name
             prober.set_base(GREEN, distributions(packages))
             (seen,) = prober.ask([Probe(base=GREEN)])
             if seen.verdict is Verdict.GOOD:
-                return Green(name=f"{name} of {commit[:10]}", packages=packages)
+                return found
     return None
 
 

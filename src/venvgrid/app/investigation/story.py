@@ -14,7 +14,7 @@ from venvgrid.app.capsules import repository_state
 from venvgrid.app.investigation.diagnosing import Diagnosing
 from venvgrid.app.investigation.ends import find_ends, walk_back
 from venvgrid.app.investigation.prober import SpentError
-from venvgrid.app.investigation.why import Investigation
+from venvgrid.app.investigation.why import FLAKY, Investigation
 from venvgrid.model import InstallMode
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from venvgrid.results.report import Report
 
 MOST = 60  # environments that one command builds for probes
-FLAKY = "too flaky: the failure comes and goes in the same world, so that no release can be blamed"
 
 
 def tell(

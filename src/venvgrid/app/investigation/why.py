@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from venvgrid.model import CellResult
 
 MAX_CULPRITS = 10
+FLAKY = "too flaky: the failure comes and goes in the same world, so that no release can be blamed"
 TWICE = (0, 1)
 
 
@@ -81,6 +82,9 @@ class Investigation:
                     "the versions of the red world break nothing when the green one gets them: "
                     "the cause is none of the distributions"
                 )
+                break
+            if found.flaky is not None:
+                problem = f"{FLAKY} ({self.prober.title(found.flaky)})"
                 break
             self._add(found)
             result, problem = self._without(found)
