@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.diagnosis import choice, told
+from venvgrid.analysis.diagnosis import choice, rivals, told
 from venvgrid.analysis.diagnosis.belief import believe, hiding
 from venvgrid.analysis.diagnosis.candidates import Candidate, ProbeRequest, Purpose
 from venvgrid.analysis.diagnosis.ground import MOST_WORLDS, Ground, spread, thinned
@@ -21,6 +21,7 @@ from venvgrid.analysis.diagnosis.ground import MOST_WORLDS, Ground, spread, thin
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
+    from venvgrid.analysis.diagnosis.belief import Belief
     from venvgrid.analysis.rules.explanation import Explanation
     from venvgrid.analysis.search.protocol import Observation, Search
 
@@ -28,6 +29,7 @@ BUDGET = 24  # probes, repeats included
 SURE = 0.95  # chance of a rule that is told as certain
 LEAST_BITS = 0.03  # that a probe must tell
 REFUTING = 3  # probes that fail to refute a rule before it is certain
+MOST_REFUTING = 6  # while there are rivals that one more would show
 THRICE = 3  # runs of each side of a proof
 TWICE = 2  # runs of an end
 LEAST_DOUBT = 0.0005  # chance that a world is an accident and the rule is wrong
@@ -99,6 +101,7 @@ class _Search:
         self.hidden: dict[int, float] = {}  # chance of a world to show nothing
         self.hide()
         self.rule = self.belief.best.cells if self.belief.best else 0
+        self._rivals: tuple[Belief, choice.Rivals] | None = None
 
     @property
     def left(self) -> int:
@@ -198,9 +201,17 @@ class _Search:
 
     def falsifying(self, most: int) -> list[ProbeRequest]:
         """Return probes that could refute the rule, as many as it still has to stand."""
-        most = min(most, self.refuting - self.unrefuted)
-        chosen = choice.refuting(self.belief, self.ground.open, most, self.likely, self.unrefuted)
+        rivals, wanted = self.rivals(), self.refuting - self.unrefuted
+        if wanted <= 0 and self.unrefuted < MOST_REFUTING:
+            wanted = int(choice.betrayer(self.belief, rivals, self.ground.open, self.likely) is not None)
+        chosen = choice.refuting(self.belief, self.ground.open, min(most, wanted), self.likely, self.unrefuted, rivals)
         return [ProbeRequest(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
+
+    def rivals(self) -> choice.Rivals:
+        """Return what else would be true if the rule were wrong."""
+        if self._rivals is None or self._rivals[0] is not self.belief:
+            self._rivals = (self.belief, rivals.rivals(self.belief))
+        return self._rivals[1]
 
     def doubted(self) -> list[int]:
         """Return the worlds that ran once and on which the rule rests: without them, others would be as likely."""
