@@ -29,9 +29,14 @@ MOST_ALIKE = {1: 200, 2: 10, 3: 5, 4: 3, 5: 2, 6: 2}  # conditions that are alik
 LONGEST = 3  # conditions of a conjunction
 
 
-def rivals(belief: Belief) -> list[tuple[float, int]]:
-    """Return the worlds that each rival says the likeliest rule gets wrong, and its weight relative to the rule."""
-    rule = belief.hypotheses[0]
+def rivals(belief: Belief, sure: float) -> list[tuple[float, int]]:
+    """Return the weight of each rival, relative to the likeliest rule, and the worlds that it says the rule gets wrong.
+
+    There are none before the rule has the chance `sure`: until then, splits tell more.
+    """
+    rule = belief.best
+    if rule is None or rule.chance < sure:
+        return []
     made: dict[int, float] = {}
     for weight, cells in heapq.nlargest(MOST_SETS, _Search(belief).every(), key=itemgetter(0)):
         if wrong := cells ^ rule.cells:
