@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.diagnosis import causes
 from venvgrid.analysis.diagnosis.ground import LEVELS
 from venvgrid.analysis.rules import conditions, evidence, posterior
 
@@ -32,6 +33,7 @@ MOST_MEMBERS = {
     5: 3,
     6: 2,
 }  # conditions that are alike there, by the number of conditions of the rule
+MOST_COVERS = 500  # pairs of causes
 LEAST = 1e-7  # share of a form
 
 
@@ -49,6 +51,7 @@ class Belief:
     """The hypotheses, the likeliest first, and the chance that no rule holds: the failure is flaky.
 
     `bad` and `seen` are worlds as bits; `found` maps the worlds of conditions to these conditions, the best first.
+    `weights` has those of conditions that are alike in the worlds seen, `classes` the worlds of each with its chance.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -56,6 +59,8 @@ class Belief:
     bad: int
     seen: int
     found: Mapping[int, Sequence[Condition]]
+    weights: Mapping[int, float]
+    classes: Mapping[int, Sequence[tuple[float, int]]]
 
     @property
     def best(self) -> Hypothesis | None:
@@ -106,7 +111,10 @@ def _posterior(
         classes.setdefault(cells & seen, []).append((chance, cells))
     for members in classes.values():
         members.sort(reverse=True)
+    weights = {cells: weight for cells, weight in weights.items() if cells and cells != seen}
     fits, null, odd = posterior.fits(weights, bad, seen, again)
+    if fits and (odd or len(fits[0].parts) > 1):
+        fits, null, odd = _covering(fits, null, odd, weights, bad, seen)
     null = flaky(null, odd)
     whole = null + sum(fit.weight for fit in fits)
     made: dict[int, tuple[float, float, posterior.Parts]] = {}
@@ -118,7 +126,38 @@ def _posterior(
         Hypothesis(cells=cells, chance=total / whole, parts=parts) for cells, (total, _, parts) in made.items()
     ]
     hypotheses.sort(key=lambda item: (-item.chance, item.cells))
-    return Belief(hypotheses=tuple(hypotheses), flaky=null / whole, bad=bad, seen=seen, found=found)
+    return Belief(
+        hypotheses=tuple(hypotheses),
+        flaky=null / whole,
+        bad=bad,
+        seen=seen,
+        found=found,
+        weights=weights,
+        classes=classes,
+    )
+
+
+def _covering(
+    fits: Sequence[posterior.Fit], null: float, odd: int, weights: Mapping[int, float], bad: int, seen: int
+) -> tuple[list[posterior.Fit], float, int]:
+    """Return the fits with all pairs of causes that explain just the failing worlds, in the same unit."""
+    found = causes.causes(weights, bad, seen & ~bad)
+    forms = [
+        (2 * posterior.TWO * one * two, (first, second))
+        for _, hits, others in causes.covers(found, bad)
+        for (one, first), (two, second) in itertools.product(found[hits].forms, found[others].forms)
+    ]
+    if not forms:
+        return list(fits), null, odd
+    forms = heapq.nlargest(MOST_COVERS, forms, key=itemgetter(0))
+    scale = posterior.ODDS ** float(odd)
+    rest = [
+        posterior.Fit(fit.cells, fit.weight * scale, tuple((weight * scale, parts) for weight, parts in fit.forms))
+        for fit in fits
+        if fit.cells != bad
+    ]
+    cover = posterior.Fit(bad, sum(weight for weight, _ in forms), tuple(forms))
+    return [cover, *rest], null * scale, 0
 
 
 def _flaky(ground: Ground, null: float, odd: int) -> float:

@@ -8,7 +8,7 @@ breaks conditions that hold in all of them: each of these may be a part of the c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.diagnosis.ground import spread
@@ -16,12 +16,14 @@ from venvgrid.analysis.rules.conditions import bits, common, union
 from venvgrid.analysis.rules.posterior import NOISE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from venvgrid.analysis.diagnosis.belief import Belief
     from venvgrid.analysis.rules.posterior import Parts
 
 UNIT = 1 << 20  # weights are summed as integers
+FINE = 1 << 30  # small ones
+NEGLIGIBLE = 0.07  # weight of rivals that no probe is worth, relative to that of one more condition
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
 SHARED = 500  # weight of a condition that holds in all failures but one, in a distance; twice in all
@@ -32,6 +34,7 @@ SHORTLIST = 150  # worlds that are tried as companions of a first probe
 MOST_TIES = 300  # pairs of worlds
 MOST_GROUPS = 16  # outcomes of the probes before, that a further one is chosen for
 Likely = Callable[[int], float]
+Rivals = Sequence[tuple[float, int]]  # weight, the worlds that the rule gets wrong if they are right
 
 
 class Sums:
@@ -160,24 +163,39 @@ def chances(belief: Belief, worlds: Sequence[int]) -> list[float]:
     return [total / UNIT for total in sums.of(worlds)]
 
 
-def refuting(belief: Belief, open_: int, most: int, likely: Likely, turn: int = 0) -> list[int]:
-    """Return at most `most` open worlds that could refute the likeliest rule.
+def refuting(belief: Belief, open_: int, wanted: int, likely: Likely, turn: int = 0, rivals: Rivals = ()) -> list[int]:
+    """Return at most `wanted` open worlds that could refute the likeliest rule.
 
-    In turn, from `turn` on: the world inside the rule that is the farthest from all failures, and the world anywhere on
-    which most of the other rules disagree with it.
+    While rivals are not negligible: the world that would show most of them. Then in turn, from `turn` on: the world
+    inside the rule that is the farthest from all failures, and that on which most of the other rules disagree with it.
     """
     best, failures, chosen = belief.hypotheses[0], belief.bad, list[int]()
-    for place in range(turn, turn + most):
-        number = _doubted(belief, open_, likely) if place % 2 else None
+    for place in range(turn, turn + wanted):
+        number = betrayer(belief, rivals, open_, likely)
+        if number is None:
+            number = _doubted(belief, open_, likely) if place % 2 else None
         if number is None:
             found = [it for part in best.parts if (it := _farthest(belief, best.parts, part, open_, failures, likely))]
             number = max(found)[1] if found else None
         if number is None:
             break
         chosen.append(number)
-        failures |= best.cells & 1 << number  # expected
+        rivals = [(weight, wrong) for weight, wrong in rivals if not wrong >> number & 1]  # as expected
+        failures |= best.cells & 1 << number
         open_ &= ~(1 << number)
     return chosen
+
+
+def betrayer(belief: Belief, rivals: Rivals, open_: int, likely: Likely) -> int | None:
+    """Return the open world that would show most rivals of the likeliest rule; None if they are negligible."""
+    worlds = [number for number in numbers(open_) if likely(number) > UNLIKELY]
+    sums = Sums()
+    for weight, wrong in rivals:
+        sums.add(wrong & open_, round(weight * FINE))
+    shown = [total / FINE * likely(number) for total, number in zip(sums.of(worlds), worlds, strict=True)]
+    place = max(range(len(worlds)), key=lambda at: (shown[at], -worlds[at]), default=0)
+    is_worth = worlds and shown[place] * len(belief.weights) > NEGLIGIBLE
+    return worlds[place] if is_worth else None
 
 
 def _doubted(belief: Belief, open_: int, likely: Likely) -> int | None:

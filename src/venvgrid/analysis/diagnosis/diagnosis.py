@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.analysis.diagnosis import choice, told
+from venvgrid.analysis.diagnosis import choice, rivals, told
 from venvgrid.analysis.diagnosis.belief import believe, hiding
 from venvgrid.analysis.diagnosis.candidates import Candidate, ProbeRequest, Purpose
 from venvgrid.analysis.diagnosis.ground import MOST_WORLDS, Ground, spread, thinned
@@ -28,6 +28,7 @@ BUDGET = 24  # probes, repeats included
 SURE = 0.95  # chance of a rule that is told as certain
 LEAST_BITS = 0.03  # that a probe must tell
 REFUTING = 3  # probes that fail to refute a rule before it is certain
+MOST_REFUTING = 8  # while there are rivals that one more would show; a rule that has some then is not certain
 THRICE = 3  # runs of each side of a proof
 TWICE = 2  # runs of an end
 LEAST_DOUBT = 0.0005  # chance that a world is an accident and the rule is wrong
@@ -99,6 +100,7 @@ class _Search:
         self.hidden: dict[int, float] = {}  # chance of a world to show nothing
         self.hide()
         self.rule = self.belief.best.cells if self.belief.best else 0
+        self.rivals: choice.Rivals = rivals.rivals(self.belief, SURE)
 
     @property
     def left(self) -> int:
@@ -134,15 +136,14 @@ class _Search:
     def learn(self, batch: Sequence[ProbeRequest]) -> None:
         """Update what is believed, and count how often the same rule stood a probe that could refute it."""
         self.belief = believe(self.ground, self.through)
+        self.rivals = rivals.rivals(self.belief, SURE)
         self.hide()
-        best = self.belief.best
-        rule = best.cells if best else 0
+        rule = self.belief.best.cells if self.belief.best else 0
         tried = sum(
             probe.purpose is Purpose.FALSIFY and self.ground.numbers[probe.candidate.name] in self.ground.tallies
             for probe in batch
         )
-        changed = (rule ^ self.rule) & self.ground.every
-        self.unrefuted = 0 if changed else self.unrefuted + tried
+        self.unrefuted = 0 if (rule ^ self.rule) & self.ground.every else self.unrefuted + tried
         self.rule = rule
 
     def hide(self) -> None:
@@ -198,9 +199,17 @@ class _Search:
 
     def falsifying(self, most: int) -> list[ProbeRequest]:
         """Return probes that could refute the rule, as many as it still has to stand."""
-        most = min(most, self.refuting - self.unrefuted)
-        chosen = choice.refuting(self.belief, self.ground.open, most, self.likely, self.unrefuted)
+        wanted = self.refuting - self.unrefuted
+        if wanted <= 0 and self.unrefuted < MOST_REFUTING:
+            wanted = int(self.is_doubtful())
+        chosen = choice.refuting(
+            self.belief, self.ground.open, min(most, wanted), self.likely, self.unrefuted, self.rivals
+        )
         return [ProbeRequest(candidate=self.ground.worlds[number], purpose=Purpose.FALSIFY) for number in chosen]
+
+    def is_doubtful(self) -> bool:
+        """Whether one more world would show much of what else could be true."""
+        return choice.betrayer(self.belief, self.rivals, self.ground.open, self.likely) is not None
 
     def doubted(self) -> list[int]:
         """Return the worlds that ran once and on which the rule rests: without them, others would be as likely."""
@@ -248,8 +257,7 @@ class _Search:
 
     def steady(self, cells: int) -> list[int]:
         """Return the worlds whose outcome was always the same; all of these if there are none."""
-        every = choice.numbers(cells)
-        return [number for number in every if not self.ground.tallies[number].is_mixed] or every
+        return [it for it in choice.numbers(cells) if not self.ground.tallies[it].is_mixed] or choice.numbers(cells)
 
     def confirming(self) -> list[ProbeRequest]:
         """Return the runs that the proof still needs, once."""
@@ -275,7 +283,7 @@ class _Search:
         mixed = any(0 < item.bad_runs < item.runs for item in shown)
         flickers = any(tally.is_mixed for tally in self.ground.tallies.values())
         is_flaky = mixed or (flickers and not explanation.rule)
-        is_sure = best is not None and best.chance >= SURE and not self.falsifying(1)
+        is_sure = best is not None and best.chance >= SURE and not (self.falsifying(1) or self.is_doubtful())
         sides = [bool(best and best.cells >> number & 1) for number in pair or ()]
         proven = sides == [True, False] and all(item.runs >= THRICE for item in shown)
         more = self.splitting() if best is not None and best.chance < SURE else []

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from packaging.version import InvalidVersion, Version
 
 from venvgrid.analysis.search.narrowing import narrow
 from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict
-from venvgrid.analysis.search.releases import Boundary, boundary
+from venvgrid.analysis.search.releases import Boundary, boundary, guessed
 from venvgrid.model.config import EMPTY
 
 GREEN, RED = "green", "red"  # the names of the worlds that mixes keep to
@@ -85,13 +86,12 @@ class Culprit:
 
 def culprit(of: Differing, at_once: int = 1) -> Search[Probe, Culprit | None]:
     """Return the release that breaks the green world, or None if the search found none."""
-    found: tuple[str, ...] | None
-    named = yield from _named(of)
+    named = yield from _named(of, at_once)
     if named is not None:
-        of, found = named[0], (named[1],)
-    else:
-        of = yield from _by_date(of, at_once)
-        found = yield from _by_sets(of)
+        of, name, ends = named
+        return (yield from _proof(of, name, (), ends))
+    of = yield from _by_date(of, at_once)
+    found = yield from _by_sets(of)
     if found is None:
         return None
     name, partners = found[0], found[1:]
@@ -157,22 +157,29 @@ def _pins(of: Differing, names: Sequence[str], more: Mapping[str, str] = EMPTY) 
     return tuple(sorted({**{name: of.red[name] for name in names}, **more}.items()))
 
 
-def _named(of: Differing) -> Search[Probe, tuple[Differing, str] | None]:
-    """Return the suspect that the failure names, if it breaks the green world alone.
+def _named(of: Differing, at_once: int) -> Search[Probe, tuple[Differing, str, Boundary] | None]:
+    """Return the suspect that the failure names, if it breaks the green world alone, and its first bad release.
 
     Where the mix tells nothing, as the company of the suspect breaks something else, it is taken out of the red world.
     """
     for name in of.suspects[: len(of.named)]:
         if name not in of.named:
             continue
-        seen = yield from _one(Probe(base=of.base, pins=_pins(of, [name])))
-        if seen.verdict is Verdict.BAD:
-            return of, name
-        if seen.verdict is Verdict.UNKNOWN and of.green.get(name):
-            seen = yield from _one(Probe(base=RED, pins=((name, of.green[name]),)))
+        good, bad = of.green.get(name, ""), of.red[name]
+        versions = of.releases(name, good, bad) if good else ("", bad)
+        found = yield from guessed(versions, partial(_mix, of, name), at_once)
+        if found.boundary:
+            return of, name, found.boundary
+        if found.last.verdict is Verdict.UNKNOWN and good:
+            seen = yield from _one(Probe(base=RED, pins=((name, good),)))
             if seen.verdict is Verdict.GOOD:
-                return replace(of, base=RED), name
+                of = replace(of, base=RED)
+                return of, name, (yield from _by_release(of, name, (), at_once))
     return None
+
+
+def _mix(of: Differing, name: str, version: str) -> Probe:
+    return Probe(base=of.base, pins=((name, version),))
 
 
 def _by_date(of: Differing, at_once: int) -> Search[Probe, Differing]:

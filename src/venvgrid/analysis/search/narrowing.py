@@ -73,6 +73,12 @@ def narrow(
     return Narrowed(low=left.low, high=left.high, seen=left.seen)
 
 
+def first(low: int, high: int, series: Series = PLAIN) -> int:
+    """Return the place that a search between two ends tries first; `high` if there is none between them."""
+    left = _Range(low=low, high=high, at_once=1, series=series, rounds=rounds(high - low + 1))
+    return next(iter(left.next()), high)
+
+
 def rounds(places: int, at_once: int = 1) -> int:
     """Return the most rounds between two ends, which count as places, if each place can be told.
 

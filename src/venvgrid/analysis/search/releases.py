@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from venvgrid.analysis.search.narrowing import NO_EDGE, Series, narrow
+from venvgrid.analysis.search.narrowing import NO_EDGE, Series, first, narrow
+from venvgrid.analysis.search.protocol import Observation, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from venvgrid.analysis.search.narrowing import Narrowed
     from venvgrid.analysis.search.protocol import Probe, Search
 
 
@@ -24,16 +26,49 @@ class Boundary:
     skipped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guessed:
+    """What the last release showed, or one before it that is bad; and the boundary, if it is bad."""
+
+    last: Observation
+    boundary: Boundary | None = None
+
+
 def boundary(versions: Sequence[str], probe: Callable[[str], Probe], at_once: int = 1) -> Search[Probe, Boundary]:
     """Return the boundary in `versions`, of which the first is good and the last is bad: see `narrowing`."""
     found = yield from narrow(
         0, len(versions) - 1, lambda place: probe(versions[place]), at_once, series_of_releases(versions)
     )
+    return _boundary(versions, found)
+
+
+def _boundary(versions: Sequence[str], found: Narrowed) -> Boundary:
     return Boundary(
         good=versions[found.low],
         bad=versions[found.high],
         skipped=tuple(versions[found.low + 1 : found.high]),
     )
+
+
+def guessed(versions: Sequence[str], probe: Callable[[str], Probe], at_once: int = 1) -> Search[Probe, Guessed]:
+    """Return the boundary in `versions`, of which the first is good, and none if the last turns out not to be bad.
+
+    The release that halves them is tried first. If it is bad, the last one need not be tried at all.
+    """
+    end, series = len(versions) - 1, series_of_releases(versions)
+    guess, seen = first(0, end, series), dict[int, Observation]()
+    for places in ((guess, end),) if at_once > 1 else ((guess,), (end,)):
+        wanted = [place for place in dict.fromkeys(places) if place not in seen]
+        seen |= dict(zip(wanted, (yield [probe(versions[place]) for place in wanted]), strict=True)) if wanted else {}
+        if seen[guess].verdict is Verdict.BAD:
+            end = guess
+            break
+    if seen[end].verdict is not Verdict.BAD:
+        return Guessed(last=seen[end])
+    low = guess if seen[guess].verdict is Verdict.GOOD else 0
+    known = {guess: seen[guess]} if seen[guess].verdict is Verdict.UNKNOWN else {}
+    found = yield from narrow(low, end, lambda place: probe(versions[place]), at_once, series, known)
+    return Guessed(last=seen[end], boundary=_boundary(versions, found))
 
 
 def series_of_releases(versions: Sequence[str]) -> Series:

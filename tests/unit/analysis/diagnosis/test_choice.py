@@ -18,6 +18,8 @@ def belief(*sets: set[int]) -> Belief:
         bad=0,
         seen=0,
         found={},
+        weights={},
+        classes={},
     )
 
 

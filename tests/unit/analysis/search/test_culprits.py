@@ -139,6 +139,26 @@ def test_releases_that_break_only_together_are_named_together(newest: list[int],
     assert {found.name, *found.partners} == {one, two}
 
 
+def test_the_newest_release_of_a_suspect_is_not_tried_if_an_earlier_one_is_bad() -> None:
+    """The red world shows that the newest release is bad; a suspect costs a probe less than its releases and an end."""
+    world = World({"a": 9, "b": 5}, lambda found: found["a"] >= 3)
+    found = answer(culprit(world.differing(named=["a"])), world.ask)
+    assert found is not None
+    assert (found.good, found.bad) == ("2", "3")
+    assert Probe(base=GREEN, pins=(("a", "9"),)) not in world.asked
+
+
+def test_an_innocent_suspect_is_left_after_its_newest_release() -> None:
+    """A suspect that breaks nothing alone is not searched any further."""
+    world = World({"a": 9, "b": 5}, lambda found: found["b"] >= 3)
+    found = answer(culprit(world.differing(named=["a"])), world.ask)
+    assert found is not None
+    assert (found.name, found.bad) == ("b", "3")
+    alone = [probe.pins for probe in world.asked if [name for name, _ in probe.pins] == ["a"]]
+    assert alone.count((("a", "9"),)) > 0
+    assert len(set(alone)) == 2  # the one in the middle, and the newest
+
+
 def test_company_is_named_and_acquitted() -> None:
     """What the resolver moved along with the culprit is tried without it."""
     world = World({"a": 5, "b": 5, "c": 5}, lambda found: found["a"] >= 2, drags={"a": "b"})
