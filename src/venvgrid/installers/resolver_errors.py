@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from venvgrid.installers import sentences
 from venvgrid.installers.base import (
     Cause,
     CauseKind,
@@ -26,7 +27,6 @@ from venvgrid.processes.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_REASON_LENGTH = 300  # characters of a reason
 MAX_WORDS = 6_000  # characters of a resolver's output
 NETWORK = re.compile(
     r"error sending request|Failed to fetch|dns error|name resolution|Connection refused|connection reset|timed out"
@@ -66,19 +66,19 @@ def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
 
 
 def _from_uv(request: ResolveRequest, stderr: str) -> Unresolvable | ResolveFailed:
-    text = _flat(_without_hints(stderr))
+    text = sentences.flat(sentences.without_hints(stderr))
     if "No solution found" not in text and (match := _NOT_BUILT.search(stderr)):
         way_out = f'allow it with install.source-builds = ["{match[1]}"]'
         return ResolveFailed(reason=f"{match[1]} must be built from source: {way_out}")
     if "No solution found" not in text:
-        return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else _tail(stderr))
+        return ResolveFailed(reason=_network_reason(stderr) if NETWORK.search(stderr) else sentences.tail(stderr))
     if "network was disabled" in stderr or "was not found in the cache" in text:
         return ResolveFailed(
-            reason=f"offline, and not in the cache: {_last_sentence(text)}; run once without --offline"
+            reason=f"offline, and not in the cache: {sentences.last_sentence(text)}; run once without --offline"
         )
     pins = readable_pins(request)
     causes = (*_of_first_index(stderr, pins), *_unreadable(stderr, text), *_causes(text, request, pins))
-    proof = _first_sentence(text)
+    proof = sentences.first_sentence(text)
     return Unresolvable(reason=causes[0].reason if causes else proof, causes=causes, proof=proof)
 
 
@@ -98,12 +98,12 @@ def _from_pip(request: ResolveRequest, output: str) -> Unresolvable | ResolveFai
     pins = readable_pins(request)
     causes = tuple(_pip_causes(output, request, pins))
     if causes or "conflicting dependencies" in output or "ResolutionImpossible" in output:
-        proof = causes[0].reason if causes else _tail(output)
+        proof = causes[0].reason if causes else sentences.tail(output)
         return Unresolvable(reason=proof, causes=causes, proof=proof)
     python = re.search(r"Package '([^']+)' requires a different Python: \S+ not in '([^']+)'", output)
     if python:
         return Unresolvable(reason=f"{python.group(1)} needs Python {python.group(2)}")
-    return ResolveFailed(reason=_tail(output))
+    return ResolveFailed(reason=sentences.tail(output))
 
 
 def describe(interpreter_name: str, version: str, platform: str) -> str:
@@ -167,18 +167,21 @@ def _causes(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iterato
             yield cause(CauseKind.ONLY, match, f"no release of {match['name']} matches {wanted}{when}")
     for match in _all(_REQUIRED, text):
         if normalise(match["name"]) in pins:
-            yield cause(CauseKind.CONFLICT, match, _first_sentence(text).replace("{", "{{").replace("}", "}}"))
+            yield cause(CauseKind.CONFLICT, match, sentences.first_sentence(text).replace("{", "{{").replace("}", "}}"))
 
 
 def _of_first_index(stderr: str, pins: dict[str, str]) -> Iterator[Cause]:
     """Yield what uv did not find because it asks only the first index that has a name."""
-    wanted = {normalise(match["name"]): match["range"] for match in _DEPENDS.finditer(_flat(_without_hints(stderr)))}
-    for match in _all(_FIRST_INDEX, _flat(stderr)):
+    wanted = {
+        normalise(match["name"]): match["range"]
+        for match in _DEPENDS.finditer(sentences.flat(sentences.without_hints(stderr)))
+    }
+    for match in _all(_FIRST_INDEX, sentences.flat(stderr)):
         name = normalise(match["name"])
         bound = "" if name in pins else wanted.get(name, "")
         place = f"{redact(match['index'])}, the first index that has {name}"
         reason = f"{pins.get(name, name + bound)} is not in {place}, and uv asks no other"
-        yield Cause(kind=CauseKind.ONLY, name=name, reason=_short(reason), range=bound)
+        yield Cause(kind=CauseKind.ONLY, name=name, reason=sentences.short(reason), range=bound)
 
 
 def _unreadable(stderr: str, text: str) -> Iterator[Cause]:
@@ -188,7 +191,7 @@ def _unreadable(stderr: str, text: str) -> Iterator[Cause]:
         name = normalise(match["name"])
         line = f", `{lines[name]}`" if name in lines else ""
         reason = f"uv cannot read what {name}{match['range']} requires{line}; try it with pip: VENVGRID_INSTALLER=pip"
-        yield Cause(kind=CauseKind.UNREADABLE, name=name, reason=_short(reason))
+        yield Cause(kind=CauseKind.UNREADABLE, name=name, reason=sentences.short(reason))
 
 
 def _all(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
@@ -214,7 +217,7 @@ def _conflicts(text: str, request: ResolveRequest, pins: dict[str, str]) -> Iter
             seen[name] = needs
             continue
         who = normalise(re.split(r"[<>=!~\[ ]", match["who"])[0])
-        yield Cause(kind=CauseKind.CONFLICT, name=name, reason=_short(reason), who=who)
+        yield Cause(kind=CauseKind.CONFLICT, name=name, reason=sentences.short(reason), who=who)
 
 
 def refused_index(output: str) -> str:
@@ -265,11 +268,11 @@ def _pip_conflict(output: str) -> str:
         lambda line: not line.startswith("The conflict is caused by"), map(str.strip, output.splitlines())
     )
     if next(lines, None) is None:
-        return _tail(output)
+        return sentences.tail(output)
     user = r"^The user requested (?:\(constraint\) )?"
     causes = [re.sub(user, "the cell requires ", line) for line in itertools.takewhile(bool, lines)]
     others = [line for line in causes[1:] if line.split()[0] != causes[0].split()[0]] or causes[1:]
-    return _short(", but ".join([*causes[:1], *others[:1]]))  # the next versions of the first one say the same
+    return sentences.short(", but ".join([*causes[:1], *others[:1]]))  # the next versions of the first one say the same
 
 
 def _network_reason(output: str) -> str:
@@ -277,36 +280,4 @@ def _network_reason(output: str) -> str:
     first = re.sub(r"^(?:error|cause|warning):\s*", "", causes[0], flags=re.IGNORECASE)
     last = re.sub(r"^(?:error|cause|warning):\s*", "", output.strip().splitlines()[-1].strip(), flags=re.IGNORECASE)
     detail = first if last == first or not NETWORK.search(last) else f"{first} ({last})"
-    return _short(f"the package index could not be reached: {detail}")
-
-
-def _without_hints(text: str) -> str:
-    return re.split(r"\n\s*\n?hint:", text)[0]
-
-
-def _flat(text: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"^\s*(?:error|cause):", " ", text, flags=re.MULTILINE)).strip()
-
-
-def _last_sentence(text: str) -> str:
-    last = re.split(r"(?:^|[.:] |\s)(?:And because|Because) ", text)[-1]
-    return _short(re.sub(r",? we can conclude that .*$", "", last).strip(" ."))
-
-
-def _first_sentence(text: str) -> str:
-    """Return the first line of uv's proof: its premises."""
-    first = re.split(r"\. And because ", re.split(r"(?:^|\s)Because ", text, maxsplit=1)[-1])[0]
-    return _short(re.sub(r",? we can conclude that .*$", "", first).strip(" ."))
-
-
-def _tail(text: str) -> str:
-    lines = [
-        line.strip() for line in text.strip().splitlines() if line.strip() and not line.strip().startswith("hint:")
-    ]
-    errors = [line for line in lines if re.match(r"(?:error|ERROR)[:\s](?!\s*Exception:$)", line)] or lines
-    return _short(re.sub(r"^(?:error|ERROR):?\s*", "", errors[-1] if errors else "the resolver printed nothing"))
-
-
-def _short(text: str) -> str:
-    flat = re.sub(r"\s+", " ", text)
-    return flat if len(flat) <= MAX_REASON_LENGTH else flat[: MAX_REASON_LENGTH - 1] + "…"
+    return sentences.short(f"the package index could not be reached: {detail}")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid import testing
-from venvgrid.installers import pip, resolver_errors
+from venvgrid.installers import pip, resolver_errors, sentences
 from venvgrid.installers.base import CauseKind, ResolveFailed, ResolveRequest, Unresolvable
 
 NO_WHEEL = """\
@@ -149,7 +149,7 @@ def test_a_reason_is_one_short_line(output: str) -> None:
         resolver_errors.from_pip(request("numpy"), output),
     ):
         assert isinstance(answer, Unresolvable | ResolveFailed)
-        assert 0 < len(answer.reason) <= resolver_errors.MAX_REASON_LENGTH + 60
+        assert 0 < len(answer.reason) <= sentences.MAX_REASON_LENGTH + 60
         assert "\n" not in answer.reason
 
 
