@@ -80,7 +80,7 @@ class Analysis:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Every failure with its explanation, in the order of `grouping.by_signature`."""
-        if not any(cell.failures for cell in self.report.cells):
+        if not any(cell.failures or cell.outcome.is_red for cell in self.report.cells):
             return ()
         from venvgrid.analysis import grouping  # noqa: PLC0415  (a green run needs none)
         from venvgrid.analysis.rules.evidence import Evidence  # noqa: PLC0415

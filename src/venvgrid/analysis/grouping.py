@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.model import Outcome
+from venvgrid.model import Failure, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from venvgrid.model import CaseOutcome, CellResult, Failure
+    from venvgrid.model import CaseOutcome, CellResult
 
 # Reasons that differ only in this are equal: "matplotlib 2.2 has no wheel for CPython 3.8 on linux-x86_64".
 _PYTHON = re.compile(r"\b(?:CPython|PyPy|GraalPy|Python) (\d+\.\d+\w*)")
@@ -68,11 +68,21 @@ class ReasonGroup:
         return remedies.of_reason(self.reason)
 
 
+def failures_of(cell: CellResult) -> tuple[Failure, ...]:
+    """Return the failures of a cell. A red cell that tells none has one: its outcome and its reason."""
+    if cell.failures or not cell.outcome.is_red:
+        return cell.failures
+    from venvgrid.outcomes import signatures  # noqa: PLC0415  (a green run needs none)
+
+    kind, message = cell.outcome.value, cell.reason
+    return (Failure(test="", kind=kind, message=message, signature=signatures.signature(kind, message, "", "")),)
+
+
 def by_signature(cells: Iterable[CellResult]) -> tuple[FailureGroup, ...]:
     """Group failures by signature, most cells first. Failures of cells that may fail come last."""
     found: dict[str, list[tuple[CellResult, Failure]]] = {}
     for cell in cells:
-        for failure in cell.failures:
+        for failure in failures_of(cell):
             found.setdefault(failure.signature, []).append((cell, failure))
     made = [_group(signature, entries) for signature, entries in found.items()]
     return tuple(sorted(made, key=lambda group: (group.allowed, -len(group.cells), -group.count)))
@@ -106,7 +116,7 @@ def by_reason(cells: Iterable[CellResult]) -> tuple[ReasonGroup, ...]:
     """
     found: dict[tuple[Outcome, str], list[CellResult]] = {}
     for cell in cells:
-        if not cell.outcome.is_green and not cell.failures:
+        if not cell.outcome.is_green and not failures_of(cell):
             merged = cell.outcome is Outcome.IMPOSSIBLE
             reason = _PYTHON.sub(_placeholder, cell.reason, count=1) if merged else cell.reason
             found.setdefault((cell.outcome, reason), []).append(cell)

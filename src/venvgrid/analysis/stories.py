@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from venvgrid.analysis import grouping
 from venvgrid.analysis.search.story import Story
 from venvgrid.model.names import normalise
 
@@ -58,7 +59,7 @@ def told(report: Report, stories: Iterable[Investigated]) -> Mapping[str, tuple[
 
 def _parts(item: Investigated, result: CellResult) -> Iterator[tuple[str, Told]]:
     """Yield the failures of a cell that a story explains. A failure that others hide goes with the one before it."""
-    there = {failure.signature for failure in result.failures}
+    there = {failure.signature for failure in grouping.failures_of(result)}
     place, numbers = item.signature if item.signature in there else "", dict[str, list[int]]()
     for number, finding in enumerate(item.story.findings):
         is_to_blame = _is_to_blame(finding.culprit, result.packages)

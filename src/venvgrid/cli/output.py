@@ -74,15 +74,14 @@ def located(shown: str, root: Path, cwd: Path) -> str:
     return shown if way == "." else LOG.sub(lambda match: f"{way}/{match[0]}", shown)
 
 
-def document(format_: str, finished: Report, folder: RunFolder, inside: str) -> str:
-    """Render a run for a file. `inside` is the path from the repository to the tests."""
-    root = folder.path.parents[1]
+def document(format_: str, finished: Report, folder: RunFolder, inside: str, root: Path) -> str:
+    """Render a run for a file. `inside` is the path from the repository to the tests, `root` that of `.venvgrid`."""
     return registry.text(
         format_,
         finished,
         folder.read_log,
         inside,
-        past=lambda: trend.past_runs(root, finished),
+        past=lambda: trend.past_runs(folder.path.parents[1], finished),
         stories=lambda: _stories(root),
     )
 

@@ -9,6 +9,7 @@ its environment where the makespan stays within 5 % of the lower bound.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING
@@ -79,9 +80,9 @@ def pack(seconds: Mapping[str, float], shards: int, alike: Mapping[str, str] | N
         best = fitted
     if alike:
         limit = max(makespan(best, seconds), SLACK * bound)
-        together = _together(ordered, seconds, shards, alike, limit)
-        if makespan(together, seconds) <= limit and all(together):
-            best = together
+        at_home = together(ordered, seconds, shards, alike, limit)
+        if makespan(at_home, seconds) <= limit and all(at_home):
+            best = at_home
     return best
 
 
@@ -101,7 +102,7 @@ def _multifit(ordered: Sequence[str], seconds: Mapping[str, float], shards: int,
         return best
     for _ in range(HALVINGS):
         limit = (low + high) / 2
-        packed = _first_fit(ordered, seconds, shards, limit)
+        packed = first_fit(ordered, seconds, shards, limit)
         if packed is None:
             low = limit
         else:
@@ -109,30 +110,64 @@ def _multifit(ordered: Sequence[str], seconds: Mapping[str, float], shards: int,
     return best
 
 
-def _first_fit(ordered: Sequence[str], seconds: Mapping[str, float], shards: int, limit: float) -> Shards | None:
-    loads = [0.0] * shards
+def first_fit(ordered: Sequence[str], seconds: Mapping[str, float], shards: int, limit: float) -> Shards | None:
+    """Return shards of at most `limit` seconds, each cell in the first one that has room; None if one fits in none."""
+    loads = _Loads(shards)
     packed: Shards = [[] for _ in range(shards)]
     for cell in ordered:
-        index = next((at for at, load in enumerate(loads) if load + seconds[cell] <= limit), None)
+        index = loads.first(seconds[cell], limit)
         if index is None:
             return None
-        loads[index] += seconds[cell]
+        loads.add(index, seconds[cell])
         packed[index].append(cell)
     return packed if all(packed) or len(ordered) < shards else None
 
 
-def _together(
+class _Loads:
+    """Seconds of shards as the leaves of a binary tree, in which each node has the least of those below it."""
+
+    def __init__(self, shards: int) -> None:
+        self.leaves = 1 << (shards - 1).bit_length()
+        self.least = [0.0] * 2 * self.leaves
+        self.least[self.leaves + shards :] = [math.inf] * (self.leaves - shards)
+        for node in reversed(range(1, self.leaves)):
+            self.least[node] = min(self.least[2 * node : 2 * node + 2])
+
+    def first(self, time: float, limit: float) -> int | None:
+        """Return the first shard that has room for a cell of `time`, None if none has."""
+        if self.least[1] + time > limit:
+            return None
+        node = 1
+        while node < self.leaves:
+            node = 2 * node if self.least[2 * node] + time <= limit else 2 * node + 1
+        return node - self.leaves
+
+    def add(self, index: int, time: float) -> None:
+        """Add the time of a cell to a shard."""
+        least, node = self.least, self.leaves + index
+        least[node] += time
+        while node > 1 and least[node // 2] != (now := min(least[node], least[node ^ 1])):
+            node //= 2
+            least[node] = now
+
+
+def together(
     ordered: Sequence[str], seconds: Mapping[str, float], shards: int, alike: Mapping[str, str], limit: float
 ) -> Shards:
+    """Return shards with each cell where others of its environment are and room is, else in the one with least."""
     loads = [0.0] * shards
     packed: Shards = [[] for _ in range(shards)]
     homes: defaultdict[str, list[int]] = defaultdict(list)
+    heap = [(0.0, 0, index) for index in range(shards)]  # seconds, cells, shard: those of a shard when it last changed
     for cell in ordered:
         group, time = alike.get(cell, cell), seconds[cell]
-        known = [index for index in homes[group] if loads[index] + time <= limit]
-        index = min(known or range(shards), key=lambda at: (loads[at], len(packed[at]), at))
+        while heap[0] != (loads[at := heap[0][2]], len(packed[at]), at):  # it has changed since
+            heapq.heappop(heap)
+        known = ((loads[at], len(packed[at]), at) for at in homes[group] if loads[at] + time <= limit)
+        index = min(known, default=heap[0])[2]
         if index not in homes[group]:
             homes[group].append(index)
         loads[index] += time
         packed[index].append(cell)
+        heapq.heappush(heap, (loads[index], len(packed[index]), index))
     return packed

@@ -9,9 +9,10 @@ import factories
 import pytest
 from told import CULPRIT, FINDING, INVESTIGATED, STORY, red
 
-from venvgrid.analysis import stories
+from venvgrid.analysis import grouping, stories
 from venvgrid.app.investigation import kept
 from venvgrid.model import Outcome
+from venvgrid.reporters.documents import markdown
 from venvgrid.storage.own_folders import LinkError
 
 if TYPE_CHECKING:
@@ -153,3 +154,18 @@ def test_a_failure_has_few_stories_each_of_another_cell() -> None:
     ]
     found = stories.told(factories.report(*(red(cell=cell) for cell in cells), status=1), kept)
     assert [part.investigated.when for part in found[FIRST]] == ["2026-03-07", "2026-03-05", "2026-03-04"]
+
+
+def test_a_red_cell_that_tells_no_failure_has_its_story_too() -> None:
+    """Its outcome and its reason are its failure, whatever time it took. With another reason it is another failure."""
+    result, later, other = (
+        red(failures=(), reason=f"check.sh: {why}")
+        for why in ("status 3 after 1.2 s", "status 3 after 11.0 s", "status 4 after 1.2 s")
+    )
+    (failure,) = grouping.failures_of(result)
+    kept = replace(INVESTIGATED, signature=failure.signature)
+    assert told(result, kept) == told(later, kept) == {failure.signature: (0,)}
+    assert told(other, kept) == {}
+    assert kept.command in markdown.render(factories.report(result, status=1), [kept])
+    assert grouping.by_reason([result]) == ()
+    assert grouping.failures_of(factories.result("py3.12")) == ()

@@ -49,6 +49,51 @@ def test_few_cells_are_packed_almost_as_well_as_can_be(times: list[int], shards:
     assert packing.makespan(packing.pack(seconds, shards), seconds) <= 11 / 9 * best
 
 
+def _plainly_first_fit(seconds: dict[str, float], shards: int, limit: float) -> list[list[str]] | None:
+    """Put each cell into the first shard with room, by a look at every one."""
+    packed: list[list[str]] = [[] for _ in range(shards)]
+    loads = [0.0] * shards
+    for cell, time in seconds.items():
+        index = next((at for at, load in enumerate(loads) if load + time <= limit), None)
+        if index is None:
+            return None
+        loads[index] += time
+        packed[index].append(cell)
+    return packed if all(packed) or len(seconds) < shards else None
+
+
+def _plainly_together(seconds: dict[str, float], shards: int, alike: dict[str, str], limit: float) -> list[list[str]]:
+    """Put each cell where its environment is and room, else into the shard that has least, by a look at every one."""
+    packed: list[list[str]] = [[] for _ in range(shards)]
+    loads = [0.0] * shards
+    for cell, time in seconds.items():
+        home = {at for at, some in enumerate(packed) if any(alike[other] == alike[cell] for other in some)}
+        known = [at for at in home if loads[at] + time <= limit]
+        index = min(known or range(shards), key=lambda at: (loads[at], len(packed[at]), at))
+        loads[index] += time
+        packed[index].append(cell)
+    return packed
+
+
+few = st.lists(st.sampled_from([0.0, 0.1, 0.2, 1.0, 3.0]) | st.floats(0, 9), min_size=1, max_size=40)
+
+
+@given(few, st.integers(1, 20), st.floats(0, 40))
+def test_the_first_shard_with_room_is_found_as_by_a_look_at_each(times: list[float], shards: int, limit: float) -> None:
+    """A tree of the least loads gives the shard that a search from the first to the last gives."""
+    seconds = {f"c{index}": time for index, time in enumerate(times)}
+    assert packing.first_fit(list(seconds), seconds, shards, limit) == _plainly_first_fit(seconds, shards, limit)
+
+
+@given(few, st.integers(1, 20), st.integers(1, 9), st.floats(0, 40))
+def test_a_home_is_found_as_by_a_look_at_each(times: list[float], shards: int, groups: int, limit: float) -> None:
+    """A heap of the loads, old ones among them, gives the shard that has least."""
+    seconds = {f"c{index}": time for index, time in enumerate(times)}
+    alike = {cell: str(index % groups) for index, cell in enumerate(seconds)}
+    packed = packing.together(list(seconds), seconds, shards, alike, limit)
+    assert packed == _plainly_together(seconds, shards, alike, limit)
+
+
 def test_history_makes_shards_equal() -> None:
     """1,000 cells of log-normal times in 16 shards: within 1 % of the bound."""
     source = random.Random(7)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.analysis.trend import PastRun
-from venvgrid.model import CaseOutcome, CellResult, Outcome
+from venvgrid.model import CaseOutcome, CellResult, Certificate, Outcome
 from venvgrid.reporters.documents import html
 from venvgrid.results.report import Earlier
 
@@ -276,3 +276,19 @@ def test_no_text_of_a_story_becomes_markup(values: list[str]) -> None:
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
     assert any("venvgrid why, in py3.11" in part for part in page.text)
+
+
+def test_the_page_tells_what_the_cells_that_ran_cover() -> None:
+    """As the Markdown report does: what of the possible pairs, and which are in no cell that ran."""
+    axes = {"python": ("3.11", "3.12"), "six": ("1.15", "1.16")}
+    cells = [
+        factories.result(factories.cell(f"py{python}-six{six}", {"python": python, "six": six}), outcome)
+        for python, six, outcome in (("3.11", "1.15", Outcome.PASSED), ("3.12", "1.16", Outcome.CANCELLED))
+    ]
+    missing = ({"python": "3.12", "six": "1.16"},)
+    certificate = Certificate(strength=2, feasible=2, covered=2, infeasible={}, missing=missing, axes=axes)
+    report = replace(factories.report(*cells), certificate=certificate)
+    page = Page(html.render(report))
+    assert "Cells that ran cover 1 of 2 possible pairs" in "".join(page.text)
+    assert "not covered: python 3.12 + six 1.16" in "".join(page.text)
+    assert "Cells that ran cover" not in "".join(Page(html.render(factories.report(*cells))).text)

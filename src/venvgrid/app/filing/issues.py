@@ -115,7 +115,7 @@ def read(data: Any, place: str) -> Run:
     try:
         report = from_results(data)
         groups = list(data["failure_groups"])
-        problems = [*_failures(groups, report.cells), *_reasons(report.cells)]
+        problems = [*_failures(groups, report.cells), *_reasons(groups, report.cells)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{place} is no results.json: {error!r:.100}") from error
     # The name of the configuration alone: it is in another folder on each machine. Arguments choose tests.
@@ -155,9 +155,12 @@ def _rule(group: Mapping[str, Any]) -> str:
     return f"{with_rule}, in 0 of {support['others']} without"
 
 
-def _reasons(cells: tuple[CellResult, ...]) -> Iterator[Problem]:
+def _reasons(groups: Iterable[Mapping[str, Any]], cells: tuple[CellResult, ...]) -> Iterator[Problem]:
     """Yield the problems of cells without failures: not built, without an interpreter, without a result."""
-    bad = [cell for cell in cells if _is_bad(cell) and not cell.failures]
+    told = {name for group in groups for name in group["cells"]}
+    bad = [cell for cell in cells if _is_bad(cell) and not cell.failures and cell.id not in told]
+    for failure in grouping.by_signature(bad):  # red ones: documents of early versions have no group of them
+        yield Problem(signature=failure.signature, headline=failure.headline, cells=failure.cells)
     for group in grouping.by_reason(bad):
         reason = signatures.normalise(group.reason)
         yield Problem(

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import grouping
 from venvgrid.analysis.stories import Investigated
 from venvgrid.app.context import RunContext
 from venvgrid.app.investigation import ends, kept
@@ -44,9 +45,11 @@ def _investigated(arguments: argparse.Namespace, terminal: Terminal) -> Investig
         raise UsageError(f"no failure of run {report.run} has the words {red.cell!r}, and {error}") from error
     context = RunContext(config=config, options=wanted, front=front)
     story = tell(context, plan.cells[0].cell, red, report, good=arguments.good or "", at_once=arguments.workers or 1)
+    told = grouping.failures_of(red.result) if red.result else ()
+    signatures = (*(item.signature for item in told), *(item.signature for item in story.findings))
     investigated = Investigated(
         story=story,
-        signature=red.target.signature or next((item.signature for item in story.findings), ""),
+        signature=red.target.signature or next(iter(signatures), ""),
         command=_command(arguments, red.cell),
         when=datetime.now(UTC).isoformat(timespec="seconds"),
     )

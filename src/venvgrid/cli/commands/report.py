@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print or write the report; the exit status says whether that worked, not how the run ended."""
-    finished, folder, project = _chosen(arguments, terminal)
+    finished, folder, project, root = _chosen(arguments, terminal)
     inside = output.inside_repository(terminal.environ, project)
     if arguments.format == "table" and not arguments.output:
         text = output.table(arguments, finished, terminal, project)
     else:
-        text = output.document(arguments.format, finished, folder, inside)
+        text = output.document(arguments.format, finished, folder, inside, root)
     if arguments.output:
         atomic.write_atomic(Path(arguments.output).absolute(), text)
     else:
@@ -36,14 +36,19 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _chosen(arguments: argparse.Namespace, terminal: Terminal) -> tuple[Report, RunFolder, Path]:
-    """Return the run to report, its folder, and that of the project; a folder of `merge` is a run of its own."""
+def _chosen(arguments: argparse.Namespace, terminal: Terminal) -> tuple[Report, RunFolder, Path, Path]:
+    """Return the run to report, its folder, that of the project, and `.venvgrid`, where `why` keeps what it found.
+
+    A folder of `merge` is a run of its own, of the project in the working directory.
+    """
     merged = Path(arguments.run or "").absolute()
     if arguments.run and (merged / run_folders.EVENTS).is_file():
         folder = run_folders.RunFolder(id=merged.name, path=merged)
-        return replace(load(merged, folder), folder=merged.as_posix()), folder, Path.cwd()
+        here = Path.cwd()
+        return replace(load(merged, folder), folder=merged.as_posix()), folder, here, here / ".venvgrid"
     loaded = options.load(arguments, terminal)
-    return *_find(loaded.root / ".venvgrid", arguments.run), loaded.project.path
+    root = loaded.root / ".venvgrid"
+    return *_find(root, arguments.run), loaded.project.path, root
 
 
 def _find(root: Path, run: str | None) -> tuple[Report, RunFolder]:

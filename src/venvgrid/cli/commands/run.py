@@ -93,9 +93,9 @@ def _finish(
     inside = output.inside_repository(terminal.environ, context.project.path)
     for format_, file in reports:
         if file is None:
-            _publish(finished, terminal, inside)
+            publish(finished, terminal, folder, inside, context.root)
         else:
-            text = output.document(format_, finished, folder, inside)
+            text = output.document(format_, finished, folder, inside, context.root)
             write_atomic(file.with_name(file.name.replace(GRID, grid or "main")), text)
     return signals.exit_status() if finished.exit_status == ExitStatus.INTERRUPTED else finished.exit_status
 
@@ -132,13 +132,13 @@ def _print_coverage(finished: Report, context: RunContext, terminal: Terminal) -
     terminal.data(f"Coverage of {combined.cells} cells together: {combined.percent:.1f} % ({place.as_posix()})\n")
 
 
-def _publish(finished: Report, terminal: Terminal, inside: str) -> None:
-    """Append to the step summary of GitHub Actions, and print the annotations."""
+def publish(finished: Report, terminal: Terminal, folder: RunFolder, inside: str, root: Path) -> None:
+    """Append the Markdown report to the step summary of GitHub Actions, and print the annotations."""
     summary = terminal.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(registry.text("markdown", finished) + "\n")
+                file.write(output.document("markdown", finished, folder, inside, root) + "\n")
         except OSError as error:
             terminal.message(f"warning: the step's summary {summary} cannot be written: {error.strerror or error}")
     terminal.data(registry.text("github", finished, folder=inside))

@@ -72,6 +72,7 @@ class View:
     title: str
     report: Report
     meta: tuple[str, ...]
+    coverage: tuple[str, ...]
     counts: tuple[Count, ...]
     trend: tuple[TrendBar, ...]
     trend_said: str
@@ -107,6 +108,7 @@ def view(analysis: Analysis, past: Sequence[PastRun], known: Neighbours, why: Ma
         title=f"{report.project} {report.project_version}".strip() or "venvgrid",
         report=report,
         meta=tuple(_meta(report)),
+        coverage=tuple(line.strip() for line in text.coverage(report)),
         counts=tuple(_counts(report)),
         trend=tuple(_bars(runs)),
         trend_said=_trend_said(runs),
