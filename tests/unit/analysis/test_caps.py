@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search import caps
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
 PYTHON = OnePython(cell=Cell(id="py3.12", axes={"python": "3.12"}), interpreter=interpreter(), dependencies=())
 LOWEST = Probe(cell="py3.12-lowest")
 OLD, NEW = {"a": "1", "b": "1", "c": "1"}, {"a": "8", "b": "8", "c": "8"}
-ERAS = {"2022": "5", "2021": "3", "2020": "2"}  # the version of all distributions at a date
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WEEKS = (50, 100, 150)  # ago
+BORN = 320  # weeks ago: nothing resolves before
+
+
+def at(weeks: float) -> str:
+    """Return the version that all distributions had some weeks ago."""
+    return "5" if weeks <= 50 else "3" if weeks <= 200 else "2"
+
+
+def ago(time: str) -> float:
+    return (NOW - datetime.fromisoformat(time)) / timedelta(weeks=1)
 
 
 def releases(_name: str, good: str, bad: str) -> Sequence[str]:
@@ -32,7 +44,7 @@ def search(passes: Rule, unknown: str = "") -> tuple[Capped, list[str]]:
 
     def world(probe: Probe) -> Mapping[str, str]:
         base = OLD if probe == LOWEST else worlds.get(probe.base, NEW)
-        dated = dict.fromkeys(base, ERAS[probe.cutoff]) if probe.cutoff else base
+        dated = dict.fromkeys(base, at(ago(probe.cutoff))) if probe.cutoff else base
         return {**dated, **dict(probe.pins)}
 
     def keep(name: str, probe: Probe) -> None:
@@ -44,11 +56,13 @@ def search(passes: Rule, unknown: str = "") -> tuple[Capped, list[str]]:
         shown = [(world(probe), passes({name: int(text) for name, text in world(probe).items()})) for probe in probes]
         if unknown and any(probe == LOWEST or probe.cutoff for probe in probes):
             return [Observation(verdict=Verdict.UNKNOWN, reason=unknown)] * len(probes)
+        if any(probe.cutoff and ago(probe.cutoff) > BORN for probe in probes):
+            return [Observation(verdict=Verdict.UNKNOWN, reason="no release")] * len(probes)
         return [Observation(verdict=Verdict.GOOD if good else Verdict.BAD, packages=there) for there, good in shown]
 
     today = Observation(verdict=Verdict.BAD, packages=NEW)
     found: Search[Probe, Capped] = newest_passing(
-        PYTHON, today, Ends(lowest=LOWEST, eras=tuple(ERAS), keep=keep, releases=releases)
+        PYTHON, today, Ends(lowest=LOWEST, now=NOW, weeks=WEEKS, keep=keep, releases=releases)
     )
     return answer(found, ask), sorted(worlds)
 
@@ -73,6 +87,12 @@ def test_a_past_date_stands_in_for_lowest_versions_that_fail() -> None:
     """If what is declared fails too, the search starts from the latest date whose versions pass."""
     found, _ = search(lambda seen: seen["a"] >= 2 and seen["b"] < 4)
     assert (found.held, found.problem) == ({"b": "3"}, "")
+
+
+def test_a_green_time_before_the_dates_that_are_tried_is_found() -> None:
+    """The project was green long ago, and before its first release nothing resolves."""
+    found, _ = search(lambda seen: seen["b"] == 2)
+    assert (found.held, found.problem) == ({"b": "2"}, "")
 
 
 def test_without_a_green_world_nothing_is_blamed() -> None:

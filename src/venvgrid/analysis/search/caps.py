@@ -6,16 +6,20 @@ It starts from a green world: the lowest versions that are declared, or the vers
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.search import eras
 from venvgrid.analysis.search.culprits import GREEN, RED, Culprit, Differing, culprit
 from venvgrid.analysis.search.floors import Seen
 from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from venvgrid.analysis.search.bounds import OnePython
+    from venvgrid.analysis.search.eras import Era
 
 MAX_CAPS = 4  # of one Python
 NO_GREEN = "the tests fail with the newest versions, and none were found that pass"
@@ -33,13 +37,14 @@ class Capped:
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """What the search starts from. `lowest` is the probe of what is declared, `eras` are past dates, the newest first.
+    """What the search starts from. `lowest` is the probe of what is declared, `weeks` are how long ago past worlds are.
 
     `keep` names a world for the probes that keep to it; `releases` is as in `Differing`.
     """
 
     lowest: Probe
-    eras: Sequence[str]
+    now: datetime
+    weeks: Sequence[int]
     keep: Callable[[str, Probe], None]
     releases: Callable[[str, str, str], Sequence[str]]
 
@@ -72,13 +77,33 @@ def _green(item: OnePython, ends: Ends) -> Search[Probe, Seen | str]:
     (seen,) = yield [ends.lowest]
     if seen.verdict is Verdict.GOOD:
         return Seen(version="", probe=ends.lowest, observation=seen)
-    probes = [replace(item.probe({}), cutoff=era) for era in ends.eras]
+    probes = [_dated(item, eras.at(ends.now - timedelta(weeks=weeks))) for weeks in ends.weeks]
     shown = (yield probes) if probes else ()
     for probe, one in zip(probes, shown, strict=True):
         if one.verdict is Verdict.GOOD:
             return Seen(version="", probe=probe, observation=one)
+    era = yield from _in_cell(eras.walk_back(ends.now, (*ends.weeks[-1:], eras.WEEKS[-1])), item)
+    if era is not None:
+        found = _dated(item, Probe(cutoff=era.time))
+        (one,) = yield [found]
+        return Seen(version="", probe=found, observation=one)
     past = "; ".join(dict.fromkeys(map(_told, shown))) or "none was tried"
     return f"{NO_GREEN} (the lowest ones that are declared: {_told(seen)}; those of the past: {past})"
+
+
+def _dated(item: OnePython, probe: Probe) -> Probe:
+    return replace(item.probe({}), cutoff=probe.cutoff)
+
+
+def _in_cell(search: Search[Probe, Era | None], item: OnePython) -> Search[Probe, Era | None]:
+    """Return the answer of a search in time, with the newest versions of a Python."""
+    try:
+        wanted = next(search)
+        while True:
+            wanted = search.send((yield [_dated(item, probe) for probe in wanted]))
+    except StopIteration as stop:
+        found: Era | None = stop.value
+        return found
 
 
 def _told(seen: Observation) -> str:

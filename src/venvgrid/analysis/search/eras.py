@@ -11,8 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search.protocol import Probe, Search, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WEEKS = tuple(2**power for power in range(10))  # to walk back: 1 to 512
 NEAR = timedelta(weeks=1)  # a gap that is not halved any more
@@ -26,10 +30,10 @@ class Era:
     until: str = ""
 
 
-def walk_back(now: datetime) -> Search[Probe, Era | None]:
-    """Return a time before `now` at which the tests passed: 1, 2, 4, … weeks ago, or between two of these."""
+def walk_back(now: datetime, ago: Sequence[int] = WEEKS) -> Search[Probe, Era | None]:
+    """Return a time before `now` at which the tests passed: so many weeks ago, or between two of these times."""
     bad, unknown = now, now
-    for time in (now - timedelta(weeks=weeks) for weeks in WEEKS):
+    for time in (now - timedelta(weeks=weeks) for weeks in ago):
         (seen,) = yield [at(time)]
         if seen.verdict is Verdict.GOOD:
             return _era(time, bad, now)

@@ -7,7 +7,7 @@ lower bounds, for the search. Of the axes of the grid, only the variables and ex
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -201,9 +201,8 @@ class Searcher:
 
     def _ends(self, found: Found) -> Ends:
         """Return what the search for a culprit starts from."""
-        now = datetime.now(UTC)
-        eras = [(now - timedelta(weeks=weeks)).strftime("%Y-%m-%dT00:00:00Z") for weeks in WEEKS_BACK]
-        return Ends(lowest=found.lowest, eras=eras, keep=self._keep, releases=self._between)
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return Ends(lowest=found.lowest, now=today, weeks=WEEKS_BACK, keep=self._keep, releases=self._between)
 
     def _keep(self, name: str, probe: Probe) -> None:
         world = self.prober.resolve(probe)
