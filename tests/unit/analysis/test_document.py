@@ -110,6 +110,7 @@ def test_results_have_the_keys_of_the_documentation() -> None:
         ],
         "uncollected": 0,
         "words": "",
+        "machine": "",
         "resumed": "",
         "attested": {
             "python": "cpython 3.9.18 /e/bin/python",
