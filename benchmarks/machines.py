@@ -30,7 +30,9 @@ from venvgrid.model import Cell, Environment, LockEntry, Outcome, Plan, PlannedC
 from venvgrid.running import loop, tasks
 from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.remote import jobs
-from venvgrid.running.executors.remote.executor import Fleet, Parcel, RemoteExecutor
+from venvgrid.running.executors.remote.executor import RemoteExecutor
+from venvgrid.running.executors.remote.fleet import Fleet
+from venvgrid.running.executors.remote.parcel import Parcel
 from venvgrid.running.request import RunRequest
 from venvgrid.running.scheduler import Scheduler
 from venvgrid.testing import FakeExecutor, FakeWorker

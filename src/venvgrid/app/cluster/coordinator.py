@@ -13,9 +13,10 @@ from venvgrid.app.cluster.blobs import hash_of
 from venvgrid.interpreters import specs
 from venvgrid.interpreters.selection import short
 from venvgrid.reporters import text
-from venvgrid.running.executors.remote.executor import Parcel, RemoteExecutor
+from venvgrid.running.executors.remote.executor import RemoteExecutor
 from venvgrid.running.executors.remote.fleet import Fleet
 from venvgrid.running.executors.remote.machines import identity
+from venvgrid.running.executors.remote.parcel import Parcel
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from venvgrid import testing
 from venvgrid.model import Event, InfrastructureError, Message, Outcome, StageStarted
 from venvgrid.running.executors.base import Finished, Slots
 from venvgrid.running.executors.remote import executor as remote
-from venvgrid.running.executors.remote.executor import Parcel, RemoteExecutor
+from venvgrid.running.executors.remote.executor import RemoteExecutor
 from venvgrid.running.executors.remote.fleet import Fleet
 from venvgrid.running.executors.remote.jobs import Blob, Places
+from venvgrid.running.executors.remote.parcel import Parcel
 from venvgrid.running.tasks import BuildDone, CompileDone, DownloadTask, Task, TaskFailed, TestDone
 
 if TYPE_CHECKING:
