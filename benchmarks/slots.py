@@ -130,11 +130,9 @@ def main() -> None:
         found = {slots: bisect(place, versions, slots) for slots in (1, 4)}
     print("| slots | answer | tests | seconds | rounds, mean |\n|--:|---|--:|--:|--:|")
     for slots, item in found.items():
-        spent = item["probes"]
-        print(
-            f"| {slots} | {item['bad']} | {spent['tests']} | {spent['seconds']:.1f} | {rounds(versions, slots):.1f} |"
-        )
-    one, four = (found[slots]["probes"] for slots in (1, 4))
+        mean = rounds(versions, slots)
+        print(f"| {slots} | {item['bad']} | {item['runs']} | {item['seconds']:.1f} | {mean:.1f} |")
+    one, four = found[1], found[4]
     print(f"\nfour slots are {one['seconds'] / four['seconds']:.2f} times as fast as one")
     print(f"a probe costs {one['seconds'] / one['runs'] - options.wait:.2f} s and its tests")
     print(f"{len(versions)} releases: log2 is {math.log2(len(versions)):.1f}")
