@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 UNIT = 1 << 20  # weights are summed as integers
 FINE = 1 << 30  # small ones
-NEGLIGIBLE = 0.07  # weight of rivals that no probe is worth, relative to that of one more condition
+NEGLIGIBLE = 0.1  # weight of rivals that no probe is worth, relative to that of one more condition
 MOST_HYPOTHESES = 4000
 SHARE = 0.9999  # of all hypotheses, by weight
 SHARED = 500  # weight of a condition that holds in all failures but one, in a distance; twice in all

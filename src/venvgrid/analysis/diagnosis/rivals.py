@@ -3,7 +3,7 @@
 They are far less likely than the rule, so that no split asks for them. But where two causes are at work, each may hide
 behind a rule that fits all worlds seen. That two causes are rare counts nothing here: given that the rule is wrong,
 which world would show it? A rival adds a cause, narrows the rule by a condition and lets another cause explain what is
-lost, or explains all by two other causes.
+lost, divides it by two conditions, or explains all by two other causes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MOST_FORMS = 400  # of rivals of one kind
 MOST_SETS = 4000
 MOST_ALIKE = {1: 200, 2: 10, 3: 5, 4: 3, 5: 2, 6: 2}  # conditions that are alike in the worlds seen, by their number
+IN_COMMON = 0.15  # chance that two causes have a condition in common
 LONGEST = 3  # conditions of a conjunction
 
 
@@ -68,6 +69,8 @@ class _Search:
             yield from self.replaced(part, others)
             if len(part) < LONGEST:
                 yield from self.narrowed(part, others)
+        if len(self.parts) == 1 and len(self.parts[0]) < LONGEST:
+            yield from self.divided(self.parts[0])
         yield from self.pairs()
 
     def replaced(self, part: Conjunction, others: Sequence[Conjunction]) -> Iterator[tuple[float, int]]:
@@ -94,6 +97,19 @@ class _Search:
             for share, chosen in self.members(both):
                 narrow = inside & common(chosen[0])
                 yield weight * share, narrow | (common(chosen[1]) if len(chosen) > 1 else other)
+
+    def divided(self, part: Conjunction) -> Iterator[tuple[float, int]]:
+        """Yield rivals with one of two more conditions: causes that have the rule in common."""
+        inside = common(part)
+        some = [(weight / self.whole, cells) for cells, weight in self.weights.items() if self.explained & ~cells]
+        forms = [
+            (IN_COMMON * one * two, ((first,), (second,)))
+            for (one, first), (two, second) in itertools.combinations(some, 2)
+            if not self.explained & ~(first | second)
+        ]
+        for weight, both in heapq.nlargest(MOST_FORMS, forms, key=itemgetter(0)):
+            for share, cells in self.spread(both):
+                yield weight * share, inside & cells
 
     def pairs(self) -> Iterator[tuple[float, int]]:
         """Yield two causes that explain all failing worlds."""
