@@ -10,6 +10,7 @@ import functools
 import json
 import threading
 import time
+from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
@@ -29,6 +30,8 @@ from venvgrid.running.tasks import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from venvgrid.running.executors.base import Deliver, Executor
     from venvgrid.running.executors.remote.machines import Inventory
     from venvgrid.running.executors.remote.members import Assignment, Item
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import Task
 
 WINDOW = 4  # tasks for each slot that the loop may hand over: the rest stays with it, in its order
+GOODBYE = 5.0  # seconds in which machines take note that the run is over
 PATIENCE = 60.0  # seconds in which a machine may come that can do what no other can
 
 
@@ -51,6 +55,7 @@ class RemoteExecutor:
         self._stopping = self._closed = False
         self._hopeless: dict[str, float] = {}  # task → since when no machine can do it
         self._slots = 0
+        self._goodbyes: list[Future[None]] = []
         self._looked = 0.0  # when it was last asked what no machine can do: with many tasks that takes time
         for address, inventory in fleet.machines.items():
             self._placement.came(address, inventory)
@@ -87,6 +92,7 @@ class RemoteExecutor:
         self._local.close()
         self._fleet.inbox.put(self._close)
         self._thread.join()
+        wait(self._goodbyes, timeout=GOODBYE)
 
     # All below is done by one thread.
 
@@ -237,8 +243,7 @@ class RemoteExecutor:
     def _close(self) -> None:
         self._closed = True
         question = json.dumps({"op": "end", "run": self._parcel.run})
-        for address in self._placement.members:
-            self._fleet.pool.submit(self._ask, address, question)
+        self._goodbyes = [self._fleet.pool.submit(self._ask, address, question) for address in self._placement.members]
 
     def _seconds(self, task: Task) -> float:
         """Return the seconds that a task is expected to take."""
