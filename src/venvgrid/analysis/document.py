@@ -5,6 +5,7 @@ The format is "venvgrid-results-1"; its JSON Schema is model/schemas/results.sch
 
 from __future__ import annotations
 
+import json
 import math
 import operator
 import sys
@@ -30,7 +31,7 @@ from venvgrid.model.config import EMPTY
 from venvgrid.results.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from venvgrid.analysis.findings import Finding
     from venvgrid.analysis.rules.conditions import Condition
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     Shared = Callable[[Callable[[Any], Any], Any], Any]
 
 FORMAT = "venvgrid-results-1"
+NO_CELLS = '\n "cells": [],'  # in the text of a document without cells
 STAGES = ("resolve", "queue", "transfer", "build", "test")
 
 # Keys that have the name of the field that they hold.
@@ -75,6 +77,17 @@ def to_results(report: Report, *, cells: bool = True) -> dict[str, Any]:
         **({"tier": report.tier} if report.tier else {}),
         **({"left_out": [item.plain() for item in report.left_out]} if report.left_out else {}),
     }
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """Yield the text of results.json, cell by cell: the plain data of very many cells do not fit into the memory."""
+    before, after = json.dumps(to_results(report, cells=False), indent=1).split(NO_CELLS)
+    yield f'{before}\n "cells": ['
+    for number, cell in enumerate(report.cells):
+        text = json.dumps(from_cell(cell), indent=1).replace("\n", "\n  ")
+        yield f"{',' if number else ''}\n  {text}"
+    end = "\n ]" if report.cells else "]"
+    yield f"{end},{after}\n"
 
 
 def from_results(data: Any) -> Report:

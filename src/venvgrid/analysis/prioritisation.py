@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 MUCH_LONGER = 2.0  # times the typical duration
 
 CHANGED = 1_000_000.0  # by so much a cell goes before its place if it has other versions than in its last run
-
-Pair = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +58,12 @@ def ranks(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> dict[str, float
     slow = [cell for cell in known if last[cell.id].seconds > MUCH_LONGER * typical]
     slow.sort(key=lambda cell: -last[cell.id].seconds)
     ends = _ends(cells)
-    seen: set[Pair] = set()
-    quick = [cell for cell in known if cell not in slow]
-    first = _spread(red, seen, ends)
-    second = _spread(unknown, seen, ends)
-    third = [*slow, *_spread(quick, seen, ends)]
+    seen, pairs = set[int](), Pairs(cells)
+    of_slow = {cell.id for cell in slow}
+    quick = [cell for cell in known if cell.id not in of_slow]
+    first = _spread(red, seen, ends, pairs)
+    second = _spread(unknown, seen, ends, pairs)
+    third = [*slow, *_spread(quick, seen, ends, pairs)]
     return {
         cell.id: group * CHANGED + place
         for group, some in enumerate((first, second, third))
@@ -71,31 +71,41 @@ def ranks(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> dict[str, float
     }
 
 
-def _spread(some: Iterable[Cell], seen: set[Pair], ends: Mapping[str, int]) -> list[Cell]:
+def _spread(some: Sequence[Cell], seen: set[int], ends: Mapping[str, int], pairs: Pairs) -> list[Cell]:
     """Order cells by what each adds to the pairs that were `seen`, which are added to.
 
     What a cell adds only ever becomes less, so that one is looked at again only when its turn seems to have come.
     """
-    pairs = {cell.id: _pairs(cell) for cell in some}
-    cells = {cell.id: cell for cell in some}
-    waiting = [(-len(pairs[name]), -ends[name], place, name) for place, name in enumerate(cells)]
+    waiting = [(-math.comb(len(cell.axes) + 1, 2), -ends[cell.id], place) for place, cell in enumerate(some)]
     heapq.heapify(waiting)
     ordered = []
-    while waiting:
-        claimed, end, place, name = heapq.heappop(waiting)
-        gain = -len(pairs[name] - seen)
-        if gain == claimed or not waiting or (gain, end, place) <= waiting[0][:3]:
-            ordered.append(cells[name])
-            seen |= pairs[name]
+    while waiting and len(seen) < pairs.number:
+        claimed, end, place = heapq.heappop(waiting)
+        of_cell = pairs.of(some[place])
+        gain = sum(pair in seen for pair in of_cell) - len(of_cell)
+        if gain == claimed or not waiting or (gain, end, place) <= waiting[0]:
+            ordered.append(some[place])
+            seen.update(of_cell)
         else:
-            heapq.heappush(waiting, (gain, end, place, name))
-    return ordered
+            heapq.heappush(waiting, (gain, end, place))
+    # No cell adds anything to all pairs that there are.
+    return ordered + [some[place] for _, _, place in sorted(waiting, key=lambda item: item[1:])]
 
 
-def _pairs(cell: Cell) -> set[Pair]:
-    """Return the values of a cell, alone and in pairs."""
-    values = tuple(cell.axes.items())
-    return {*itertools.combinations(values, 1), *itertools.combinations(values, 2)}
+class Pairs:
+    """The values of cells, alone and in pairs, as numbers: those of very many cells do not fit into the memory."""
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        """Number the values of each axis."""
+        values = grid.values(cell.axes for cell in cells)
+        self._numbers = {item: number for number, item in enumerate((axis, v) for axis in values for v in values[axis])}
+        sizes = [len(of_axis) for of_axis in values.values()]
+        self.number = sum(sizes) + sum(one * other for one, other in itertools.combinations(sizes, 2))  # at most
+
+    def of(self, cell: Cell) -> list[int]:
+        """Return the values of a cell, alone and in pairs."""
+        numbers, size = [self._numbers[item] for item in cell.axes.items()], len(self._numbers)
+        return [*numbers, *(size + one * size + other for one, other in itertools.combinations(numbers, 2))]
 
 
 def _ends(cells: Sequence[Cell]) -> dict[str, int]:

@@ -5,7 +5,6 @@ A run has a folder with journal, logs and results, and is part of the history. A
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
@@ -34,7 +33,7 @@ from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
 from venvgrid.running.scheduler import Scheduler
 from venvgrid.storage import directories, locks, own_folders
-from venvgrid.storage.atomic import write_atomic
+from venvgrid.storage.atomic import trouble, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -122,7 +121,7 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
                     show(event)
         finished = context.result_cache.complete(builder.report())
         finished = replace(finished, before=history.before(context.root, finished))
-        write_atomic(folder.path / "results.json", json.dumps(document.to_results(finished), indent=1) + "\n")
+        _write_results(folder.path / "results.json", finished)
         if any(cell.outcome.is_red for cell in finished.cells):
             from venvgrid.app.capsules import leaving  # noqa: PLC0415  (most runs have no red cell)
 
@@ -131,6 +130,14 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
         context.machine.packages.settle()
         context.machine.packages.tidy(time.time())
     return finished, folder
+
+
+def _write_results(path: Path, finished: Report) -> None:
+    try:
+        with writing(path) as stream:
+            stream.writelines(piece.encode() for piece in document.pieces(finished))
+    except OSError as error:
+        raise trouble("cannot write", path, error) from error
 
 
 def _resumption(context: RunContext, folder: RunFolder) -> Resumption:

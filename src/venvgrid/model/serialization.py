@@ -28,11 +28,10 @@ def to_plain(value: object) -> Any:
     """Return `value` as JSON-able data; a field equal to its default is left out."""
     if type(value) in _JSON:  # most values: a journal holds very many
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        tagged = _tagged(type(value))
+    if (fields := _written(type(value))) is not None:  # type: ignore[arg-type]  # types are hashable
         return {
-            name: to_tagged(item) if name in tagged else to_plain(item)
-            for name, default in _defaults(type(value))
+            name: to_tagged(item) if tagged else to_plain(item)
+            for name, default, tagged in fields
             if (item := getattr(value, name)) is not default and item != default
         }
     if isinstance(value, Enum):
@@ -125,10 +124,20 @@ def event_from_plain(data: Mapping[str, Any]) -> events.Event | None:
 
 
 @functools.cache
-def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
-    """Return the name and the default of each field; MISSING, which equals no value, if it has none."""
+def _written(kind: type) -> tuple[tuple[str, object, bool], ...] | None:
+    """Return name, default and whether it is tagged, of each field of a dataclass; None for another type.
+
+    The default is MISSING, which equals no value, if there is none.
+    """
+    if not dataclasses.is_dataclass(kind):
+        return None
+    tagged = _tagged(kind)
     return tuple(
-        (item.name, item.default if item.default_factory is dataclasses.MISSING else item.default_factory())
+        (
+            item.name,
+            item.default if item.default_factory is dataclasses.MISSING else item.default_factory(),
+            item.name in tagged,
+        )
         for item in dataclasses.fields(kind)
     )
 

@@ -34,13 +34,33 @@ def cell_id(axes: Sequence[Axis], values: Mapping[str, str], grid: str = "") -> 
 
     In a named grid it begins with the name of the grid.
     """
-    ordered = sorted(axes, key=lambda axis: (_ORDER.index(axis.kind), canonicalize_name(axis.name), axis.name))
-    full = "-".join(filter(None, [grid, *(_part(axis, values[axis.name]) for axis in ordered)]))
-    if _RESERVED.match(full):
-        full = f"cell-{full}"
-    if len(full) <= MAX_ID_LENGTH:
-        return full
-    return f"{full[: MAX_ID_LENGTH - HASH_LENGTH - 1].rstrip('.-')}-{_hash(full)}"
+    return CellIds(axes, grid)(values)
+
+
+class CellIds:
+    """The ids of the cells of a grid: the part of each value is made once."""
+
+    def __init__(self, axes: Sequence[Axis], grid: str = "") -> None:
+        """Put the axes into the order of ids."""
+        ordered = sorted(axes, key=lambda axis: (_ORDER.index(axis.kind), canonicalize_name(axis.name), axis.name))
+        self._parts: list[tuple[str, dict[str, str], Axis]] = [(axis.name, {}, axis) for axis in ordered]
+        self._grid = grid
+
+    def __call__(self, values: Mapping[str, str]) -> str:
+        """Return the id of the cell with these values."""
+        found = [self._grid] if self._grid else []
+        for name, known, axis in self._parts:
+            value = values[name]
+            if (part := known.get(value)) is None:
+                part = known[value] = _part(axis, value)
+            if part:
+                found.append(part)
+        full = "-".join(found)
+        if _RESERVED.match(full):
+            full = f"cell-{full}"
+        if len(full) <= MAX_ID_LENGTH:
+            return full
+        return f"{full[: MAX_ID_LENGTH - HASH_LENGTH - 1].rstrip('.-')}-{_hash(full)}"
 
 
 def _part(axis: Axis, value: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from venvgrid.config import axis_values
 from venvgrid.config.loading import MAX_CELLS, too_many
 from venvgrid.model import Cell, ConfigError, Plan, PlannedCell, Status
-from venvgrid.planning.cell_ids import cell_id
+from venvgrid.planning.cell_ids import CellIds
 from venvgrid.planning.matching import fits, rule_fits
 
 if TYPE_CHECKING:
@@ -40,14 +40,15 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
     _check_size(config)
     kinds = {axis.name: axis.kind for axis in config.axes}
     warnings: list[str] = []
+    ids = CellIds(config.axes, config.grid)
     if config.planning.kind == "full":
-        cells = [_runnable(config, values) for values in _combinations(_open_values(config, {}))]
+        cells = [_runnable(ids, values) for values in _combinations(_open_values(config, {}))]
     else:
         from venvgrid.planning import strategies  # noqa: PLC0415  (not needed for the full product)
 
         choice = strategies.choose(config, config.planning, conflicts, locked)
-        cells = [_runnable(config, values) for values in choice.cells]
-        asked = (_runnable(config, values) for values in choice.named)
+        cells = [_runnable(ids, values) for values in choice.cells]
+        asked = (_runnable(ids, values) for values in choice.named)
         cells += [replace(item, cell=replace(item.cell, named=True)) for item in asked]
         warnings = list(choice.warnings)
     for rule in config.excludes if config.planning.kind == "full" else ():
@@ -60,7 +61,7 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
             warnings.append(f"{config.file.name}: {rule.path} ({_rule_text(rule)}) matches no cell")
     for rule in config.includes:
         for wanted in _combinations(rule.keys):
-            _include(cells, config, wanted, rule)
+            _include(cells, config, wanted, rule, ids)
     _check_ids(config, cells)
     warnings += _dropped(config, cells, conflicts)
     if config.planning.kind == "full":
@@ -108,8 +109,8 @@ def _why_dropped(
     return "excludes, and cells that are impossible, leave none"
 
 
-def _runnable(config: Config, values: Mapping[str, str]) -> PlannedCell:
-    cell = Cell(id=cell_id(config.axes, values, config.grid), axes=MappingProxyType(dict(values)))
+def _runnable(ids: CellIds, values: Mapping[str, str]) -> PlannedCell:
+    cell = Cell(id=ids(values), axes=MappingProxyType(dict(values)))
     return PlannedCell(cell=cell, status=Status.RUNNABLE)
 
 
@@ -123,7 +124,7 @@ def _combinations(keys: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str
         yield dict(zip(keys, values, strict=True))
 
 
-def _include(cells: list[PlannedCell], config: Config, wanted: dict[str, str], rule: Rule) -> None:
+def _include(cells: list[PlannedCell], config: Config, wanted: dict[str, str], rule: Rule, ids: CellIds) -> None:
     """Set the options of the cells that `wanted` matches, or add its cells."""
     kinds = {axis.name: axis.kind for axis in config.axes}
     matches = [
@@ -133,7 +134,7 @@ def _include(cells: list[PlannedCell], config: Config, wanted: dict[str, str], r
     ]
     if not matches:
         open_values = _open_values(config, {name: (value,) for name, value in wanted.items()})
-        added = (_runnable(config, values) for values in _combinations(open_values))
+        added = (_runnable(ids, values) for values in _combinations(open_values))
         cells += [replace(item, cell=_with_options(item.cell, rule, named=True)) for item in added]
         return
     # A cell can be named without the axes that have one value.
@@ -171,6 +172,8 @@ def _check_size(config: Config) -> None:
 
 def _check_ids(config: Config, cells: list[PlannedCell]) -> None:
     # On Windows and macOS, names that differ only in case are one file.
+    if len({planned.cell.id.casefold() for planned in cells}) == len(cells):
+        return
     same: dict[str, list[Cell]] = defaultdict(list)
     for planned in cells:
         same[planned.cell.id.casefold()].append(planned.cell)

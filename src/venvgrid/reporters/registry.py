@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import document
@@ -38,7 +37,7 @@ def text(
     """
     renderers: dict[str, Callable[[], str]] = {
         "table": lambda: table(report, width=120, colour=False, encoding="utf-8"),
-        "json": lambda: json.dumps(document.to_results(report), indent=1) + "\n",
+        "json": lambda: "".join(document.pieces(report)),
         "junit": lambda: _reporter("junit").render(report),
         "markdown": lambda: _reporter("markdown").render(report, stories()),
         "html": lambda: _reporter("html").render(report, log, past(), stories()),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-MAX_LINE_BYTES = 64 * 1024 * 1024
+MAX_LINE_BYTES = 256 * 1024 * 1024  # the first line holds the plan: 150 bytes a cell
 
 _DURABLE = (RunStarted, CellFinished, RunFinished)
 _KIND = re.compile(rb'\{"event":"(\w+)"')  # as `encode` begins a line

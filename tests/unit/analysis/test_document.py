@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvgrid import model
-from venvgrid.analysis.document import from_results, to_results
+from venvgrid.analysis.document import from_results, pieces, to_results
 from venvgrid.model import (
     Attestation,
     CaseOutcome,
@@ -29,7 +29,7 @@ from venvgrid.model import (
     events,
     serialization,
 )
-from venvgrid.results.report import build_report
+from venvgrid.results.report import Report, build_report
 
 
 def validator(name: str) -> jsonschema.Draft202012Validator:
@@ -224,3 +224,9 @@ def test_any_run_gives_json_that_strict_programs_read(values: list[str], duratio
     assert read == data
     if not any("\ud800" <= character <= "\udfff" for character in reason):
         assert read["cells"][0]["reason"] == reason
+
+
+@pytest.mark.parametrize("report", [build_report(everything()), make.matplotlib_grid(), make.report()])
+def test_the_text_in_pieces_is_that_of_the_document(report: Report) -> None:
+    """Written cell by cell, results.json has the same bytes."""
+    assert json.dumps(to_results(report), indent=1) + "\n" == "".join(pieces(report))

@@ -49,7 +49,6 @@ MAX_LOGS = 10_000
 AT_ONCE = 1000  # planned cells that are written with one call
 _LOG = '"log": "'
 _decode = json.JSONDecoder().raw_decode
-_CELLS = '\n "cells": [],'  # in the document of a report without cells
 
 
 def collect(plan: PlanFile, found: Iterable[Record | Unusable]) -> Merged:
@@ -155,7 +154,7 @@ class _Folder:
 
     def write_results(self, finished: Report, stream: BinaryIO) -> None:
         """Write results.json."""
-        before, after = json.dumps(document.to_results(finished, cells=False), indent=1).split(_CELLS)
+        before, after = json.dumps(document.to_results(finished, cells=False), indent=1).split(document.NO_CELLS)
         stream.write(f'{before}\n "cells": ['.encode())
         separator = b"\n  "
         for cell in finished.cells:
