@@ -17,6 +17,7 @@ import itertools
 import queue
 import time
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.model import RunFinished, RunStarted, StageStarted
@@ -59,7 +60,7 @@ def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] 
     loop = _Loop(executor, clock)
     try:
         yield from loop.follow(*scheduler.start())
-        while loop.running or (loop.ready and not scheduler.is_stopping):
+        while loop.is_busy or (loop.is_waiting and not scheduler.is_stopping):
             if not scheduler.is_stopping:
                 loop.launch()
             elif not loop.cancelled:
@@ -67,7 +68,7 @@ def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] 
                 executor.cancel(urgent=False)
             message = loop.inbox.get()
             if isinstance(message, Finished):
-                del loop.running[message.task.key]
+                loop.ended(message.task)
                 if isinstance(message.result, Exception):
                     raise message.result
                 yield from loop.follow(*scheduler.done(message.task, message.result))
@@ -75,9 +76,16 @@ def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] 
                 yield message
         yield from map(loop.stamped, scheduler.finish())
     finally:
-        if loop.running:
+        if loop.is_busy:
             executor.cancel(urgent=False)
         executor.close()
+
+
+class _Room(Enum):
+    """What a task takes a slot of."""
+
+    CPU = "cpu"
+    NETWORK = "network"
 
 
 class _Loop:
@@ -85,9 +93,9 @@ class _Loop:
 
     def __init__(self, executor: Executor, clock: Callable[[], float]) -> None:
         self.inbox: queue.SimpleQueue[Event | Finished] = queue.SimpleQueue()
-        self.ready: list[tuple[Lane, float, int, Task]] = []
+        self._ready: dict[_Room, list[tuple[Lane, float, int, Task]]] = {room: [] for room in _Room}
         self.cancelled = False
-        self.running: dict[str, tuple[Lane, int]] = {}  # by the task's key, with the number of its worker
+        self._running: dict[_Room, dict[str, int]] = {room: {} for room in _Room}  # task → number of its worker
         self._executor, self._clock, self._began = executor, clock, clock()
         self._sequence = itertools.count()
 
@@ -101,23 +109,31 @@ class _Loop:
     def follow(self, events: Iterable[Event], tasks: Iterable[Task]) -> Iterable[Event]:
         """Queue tasks; return the events, stamped."""
         for task in tasks:
-            heapq.heappush(self.ready, (task.lane, task.order, next(self._sequence), task))
+            heapq.heappush(self._ready[_room(task)], (task.lane, task.order, next(self._sequence), task))
         return map(self.stamped, events)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task runs."""
+        return any(self._running.values())
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a task is ready and does not run."""
+        return any(self._ready.values())
+
+    def ended(self, task: Task) -> None:
+        """Free the slot of a task."""
+        del self._running[_room(task)][task.key]
+
     def launch(self) -> None:
-        """Start every ready task that has a free slot, in order."""
-        held = []
-        while self.ready:
-            item = heapq.heappop(self.ready)
-            task = item[3]
-            if self._is_free(task.lane):
-                worker = self._free_worker(task.lane)
-                self.running[task.key] = (task.lane, worker)
+        """Start every ready task that has a free slot, in order. What waits costs nothing: there may be many."""
+        for room, ready in self._ready.items():
+            while ready and self._is_free(room):
+                task = heapq.heappop(ready)[3]
+                worker = self._free_worker(room)
+                self._running[room][task.key] = worker
                 self._executor.submit(task, self._delivery(worker))
-            else:
-                held.append(item)
-        for item in held:
-            heapq.heappush(self.ready, item)
 
     def _delivery(self, worker: int) -> Callable[[Event | Finished], None]:
         """Return what a task on a worker delivers to: it stamps events at once, in the thread that calls."""
@@ -129,14 +145,15 @@ class _Loop:
 
         return deliver
 
-    def _is_free(self, lane: Lane) -> bool:
+    def _is_free(self, room: _Room) -> bool:
         slots: Slots = self._executor.slots
-        resolving = sum(other is Lane.RESOLVE for other, _ in self.running.values())
-        if lane is Lane.RESOLVE:
-            return resolving < slots.network
-        return len(self.running) - resolving < slots.cpu
+        return len(self._running[room]) < (slots.cpu if room is _Room.CPU else slots.network)
 
-    def _free_worker(self, lane: Lane) -> int:
+    def _free_worker(self, room: _Room) -> int:
         """Return the lowest free number, from 1; resolves are counted apart from the other tasks."""
-        taken = {number for other, number in self.running.values() if (other is Lane.RESOLVE) is (lane is Lane.RESOLVE)}
+        taken = {*self._running[room].values()}
         return next(number for number in itertools.count(1) if number not in taken)
+
+
+def _room(task: Task) -> _Room:
+    return _Room.NETWORK if task.lane is Lane.RESOLVE else _Room.CPU
