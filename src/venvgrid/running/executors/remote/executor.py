@@ -7,6 +7,7 @@ happens is a message to it. What a machine answers counts once; a lost machine b
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import functools
 import json
 import threading
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import Task, TaskResult
 
 WINDOW = 4  # tasks for each slot that the loop may hand over: the rest stays with it, in its order
+GOODBYE = 10.0  # seconds in which machines hear that the run has ended
 PATIENCE = 60.0  # seconds in which a machine may come that can do what no other can
 
 
@@ -157,6 +159,8 @@ class RemoteExecutor:
         build = None
         if isinstance(task, TestTask):
             build = self._builds.get((task.entry.key, task.alone))
+            if build is not None:  # for this cell: a job that named all of them would grow with the grid
+                build = replace(build, cells=(task.cell,))
         made = task if isinstance(task, BuildTask) else build
         job = jobs.Job(
             run=self._parcel.run,
@@ -416,8 +420,8 @@ class RemoteExecutor:
     def _close(self) -> None:
         self._closed = True
         question = json.dumps({"op": "end", "run": self._parcel.run})
-        for address in self._placement.members:
-            self._fleet.pool.submit(self._ask, address, question)
+        told = [self._fleet.pool.submit(self._ask, address, question) for address in self._placement.members]
+        concurrent.futures.wait(told, timeout=GOODBYE)
 
     def _seconds(self, task: Task) -> float:
         """Return the seconds that a task is expected to take."""
