@@ -56,7 +56,7 @@ def matrix(cells: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a run came to. `lost`, `twice` and `wrong` are cells."""
+    """What a run came to. `lost`, `twice` and `wrong` are cells, `kills` are those that the run has lived to see."""
 
     cells: int
     kills: int
@@ -142,12 +142,13 @@ def sweep(cells: int, kills: int, *, workers: int = 4, slots: int = 1, seconds: 
                 victim.kill()
                 victim.wait()
                 made.come(slots)
+            killed = made.born - workers
             status = run.wait()
             took = time.monotonic() - began
         finally:
             made.close()
         return _found(
-            root, notes, (cells, kills, slots), status, took, (folder / "run.log").read_text(encoding="utf-8")
+            root, notes, (cells, killed, slots), status, took, (folder / "run.log").read_text(encoding="utf-8")
         )
 
 
