@@ -10,6 +10,7 @@ import crash
 import flood
 import left
 import lost
+import machines
 import names
 import powercut
 import pytest
@@ -41,6 +42,14 @@ def test_a_killed_run_loses_no_finished_cell() -> None:
     cells, wrong = lost.sweep(5)
     assert wrong == []
     assert cells > 0
+
+
+def test_killed_workers_change_no_verdict() -> None:
+    """No cell is lost, counted twice or another colour, and few run again."""
+    pytest.importorskip("distributed", reason="needs the extra dask: pip install 'venvgrid[dask]'")
+    found = machines.sweep(24, 2, workers=2, slots=2)
+    assert found.problems == []
+    assert found.kills == 2
 
 
 def test_no_secret_is_in_anything_that_is_written(tmp_path: Path) -> None:

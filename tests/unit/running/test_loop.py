@@ -264,3 +264,37 @@ def test_map_parallel_keeps_the_order() -> None:
 def test_usable_cpus_is_at_least_one() -> None:
     """There is always a CPU to run on."""
     assert parallel.usable_cpus() >= 1
+
+
+def test_what_waits_costs_nothing() -> None:
+    """A grid of thousands of cells waits for two slots: an event looks at the slots, not at all that waits."""
+
+    class Counting:
+        looks = 0
+
+        def __init__(self) -> None:
+            self.inner = testing.FakeExecutor(execute=execute)
+
+        @property
+        def slots(self) -> Slots:
+            self.looks += 1
+            return Slots(cpu=2, network=2)
+
+        def submit(self, task: Task, deliver: Deliver) -> None:
+            self.inner.submit(task, deliver)
+
+        def cancel(self, *, urgent: bool) -> None:
+            self.inner.cancel(urgent=urgent)
+
+        def close(self) -> None:
+            pass
+
+    def execute(_task: Task, post: Post) -> TaskResult:
+        post(StageStarted(cell="a", stage=Stage.TEST))
+        return DONE
+
+    executor = Counting()
+    tasks = [check(str(number)) for number in range(500)]
+    events = list(loop.run(Script(tasks), executor))
+    assert len(events) > 1000
+    assert executor.looks < 6 * len(tasks)

@@ -88,7 +88,7 @@ def check_address(address: str, *, has_certificates: bool) -> None:
     """
     parts, has_port = urlsplit(address), False
     with suppress(ValueError):
-        has_port = parts.port is None or parts.port > 0
+        has_port = parts.port is None or parts.port >= 0
     if parts.scheme not in {"tcp", "tls"} or not parts.hostname or not has_port:
         raise UsageError(
             f"{address!r}: write dask, or the address of a scheduler: tls://HOST:8786, tcp://127.0.0.1:8786"

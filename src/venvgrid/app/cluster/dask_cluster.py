@@ -5,8 +5,10 @@ The only other user of the library is `dask_worker`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.app.cluster import dask_worker
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 QUIET = 100  # above CRITICAL: what the engine logs, the executor tells in words
 CONNECT = 20.0  # seconds
-ASK = 120.0
+ASK = 60.0
 
 
 class DaskCluster:
@@ -71,16 +73,19 @@ class DaskCluster:
         )
         self._futures[key] = future
 
-        def done(ended: Future[Any]) -> None:
-            if self._futures.pop(key, None) is None:
-                return
-            if ended.status == "finished":
-                answered(ended.result())
-            elif ended.status == "error":
-                answered(None)
-            ended.release()
+        # The thread of callbacks is one for all: it must not wait for a worker, which may be gone by now.
+        loop: Any = self._client.loop  # a loop of tornado
+        future.add_done_callback(lambda ended: loop.add_callback(self._collect, key, ended, answered))
 
-        future.add_done_callback(done)
+    async def _collect(self, key: str, ended: Future[Any], answered: Answered) -> None:
+        """Fetch the answer of a job; if it went with its worker, the engine would do the job again, and wait for it."""
+        text: str | None = None
+        if ended.status == "finished":
+            with suppress(Exception, asyncio.CancelledError):
+                text = str(await asyncio.wait_for(ended.result(), ASK))
+        if self._futures.pop(key, None) is not None and ended.status != "cancelled":
+            answered(text)
+        ended.release()
 
     def forget(self, key: str) -> None:
         """Cancel a task."""

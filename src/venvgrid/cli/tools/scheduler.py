@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from venvgrid.app.cluster import certificates
 from venvgrid.model import ExitStatus, InfrastructureError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 QUIET = 100  # above CRITICAL
 LOST = "60s"  # without a word from a worker
+TTL = "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL"  # the engine's own variable for it
 
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -42,13 +44,12 @@ async def _serve(address: str, security: Security | None, terminal: Terminal) ->
     from distributed import Scheduler  # noqa: PLC0415
 
     logging.getLogger("distributed").setLevel(QUIET)
-    dask.config.set({"distributed.scheduler.worker-ttl": LOST})
-    scheme, _, rest = address.partition("://")
-    host, _, port = rest.rpartition(":")
+    dask.config.set({"distributed.scheduler.worker-ttl": terminal.environ.get(TTL, LOST)})
+    parts = urlsplit(address)
     async with Scheduler(
-        host=host or rest,
-        port=int(port or 0),
-        protocol=scheme,
+        host=parts.hostname,
+        port=parts.port or 0,
+        protocol=parts.scheme,
         security=security,
         dashboard=False,
         dashboard_address="127.0.0.1:0",

@@ -21,7 +21,8 @@ VALUES = st.sampled_from(["1", "6640", "65536", ""])
 
 
 @pytest.mark.parametrize(
-    "address", ["tcp://127.0.0.1:8786", "tcp://127.0.0.2:1", "tcp://[::1]:8786", "tcp://localhost:8786"]
+    "address",
+    ["tcp://127.0.0.1:8786", "tcp://127.0.0.2:1", "tcp://[::1]:8786", "tcp://localhost:8786", "tcp://127.0.0.1:0"],
 )
 def test_this_machine_needs_no_certificates(address: str) -> None:
     """Without TLS nothing leaves the machine."""

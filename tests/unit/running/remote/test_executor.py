@@ -15,7 +15,7 @@ import machinery
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machinery import FakeCluster, build, check, keep, machine
+from machinery import FakeCluster, build, cell, check, keep, machine
 
 from venvgrid import testing
 from venvgrid.model import Event, InfrastructureError, Message, Outcome, StageStarted
@@ -148,6 +148,21 @@ def test_a_test_travels_with_its_build(tmp_path: Path) -> None:
     address, job = cluster.sent[-1]
     assert (address, job.build) == ("m2", build("a"))
     assert found["test:a"].result.outcome is Outcome.PASSED
+
+
+def test_a_job_does_not_grow_with_the_grid(tmp_path: Path) -> None:
+    """The build that travels with a test names its cell alone, not the thousands that share the environment."""
+    cluster = cluster_of("m1")
+    many = replace(build("a", "w"), cells=tuple(cell(str(number), "w") for number in range(300)))
+    with running(cluster, tmp_path) as run:
+        run.submit([many])
+        run.results(1)
+        run.submit([check("7", "w")])
+        run.results(1)
+    job = cluster.sent[-1][1]
+    assert job.build is not None
+    assert job.build.cells == (cell("7", "w"),)
+    assert len(cluster.texts[-2]) < 5000
 
 
 def test_the_bytecode_of_a_lost_environment_is_let_go(tmp_path: Path) -> None:

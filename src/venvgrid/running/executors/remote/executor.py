@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import Task
 
 WINDOW = 4  # tasks for each slot that the loop may hand over: the rest stays with it, in its order
-GOODBYE = 5.0  # seconds in which machines take note that the run is over
+GOODBYE = 10.0  # seconds in which machines take note that the run is over
 PATIENCE = 60.0  # seconds in which a machine may come that can do what no other can
 
 
@@ -137,6 +137,8 @@ class RemoteExecutor:
         build = None
         if isinstance(task, TestTask):
             build = self._builds.get((task.entry.key, task.alone))
+            if build is not None:  # for this cell: a job that named all of them would grow with the grid
+                build = replace(build, cells=(task.cell,))
         made = task if isinstance(task, BuildTask) else build
         job = jobs.Job(
             run=self._parcel.run,
