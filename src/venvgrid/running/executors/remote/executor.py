@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from concurrent.futures import wait
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
