@@ -162,15 +162,17 @@ def test_a_job_that_nobody_wants_stops_waiting(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("free", "result", "trouble"),
     [
-        (0, "OSError: [Errno 28] No space left on device", "No space left on device"),
-        (0, "AssertionError", ""),
-        (1 << 30, "a test prints: No space left on device", ""),
+        (0, {"TestDone": "OSError: [Errno 28] No space left on device"}, "No space left on device"),
+        (0, {"TestDone": "AssertionError"}, ""),
+        (1 << 30, {"TestDone": "a test prints: No space left on device"}, ""),
+        (1 << 30, {"TaskFailed": "error: x.py: No space left on device"}, "No space left on device"),
+        (0, {"TaskFailed": "error: no such package"}, ""),
     ],
 )
 def test_a_full_disk_is_no_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, result: str, trouble: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, result: dict[str, str], trouble: str
 ) -> None:
-    """What tools say of a full disk counts as the machine's trouble if its disk is full, and only then."""
+    """What tools say of a full disk is the machine's trouble: of a build always, of a test if the disk is full."""
     of = make(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: type("Usage", (), {"free": free}))
     answer = of._checked(jobs.Answer(attempt=1, machine="w", result=json.dumps(result)))  # noqa: SLF001

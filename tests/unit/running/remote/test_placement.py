@@ -255,6 +255,15 @@ def test_a_machine_in_trouble_gets_nothing_more_after_three_times() -> None:
     assert set(sent(made).values()) <= {"good"}
 
 
+def test_one_task_in_trouble_drains_no_machine() -> None:
+    """It may be the task itself: it is given up in the end, and its machine goes on."""
+    made = make([machine("m1")], [check("a")])
+    for number in range(placement.MAX_TRIES):
+        assert sent(made) == {"test:a": "m1"}
+        assert bool(made.trouble("m1", "test:a", "No space left on device")) is (number == placement.MAX_TRIES - 1)
+    assert made.drained == {}
+
+
 def test_a_success_between_troubles_counts() -> None:
     """Only troubles one after the other drain a machine."""
     made = make([machine("m1")], [check(str(n)) for n in range(9)])

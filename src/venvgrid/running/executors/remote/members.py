@@ -38,7 +38,7 @@ class Member:
     inventory: Inventory
     has: frozenset[Identity]
     until: float  # by the clock of the placement
-    troubles: int = 0  # one after the other
+    troubled: list[str] = field(default_factory=list)  # tasks that it could not do, one after the other
     sent: OrderedDict[str, Item] = field(default_factory=OrderedDict)
 
     @property

@@ -6,7 +6,7 @@
        └──────── suspect, alone ◀──────────┘ three deaths alone: it is what kills its machine
 
 A machine that cannot do what it was sent (a full disk, an answer that nobody can read) is in trouble: the task waits
-again and is no suspect; three times in a row, and the machine gets nothing more.
+again and is no suspect; three times in a row, not only with one task, and the machine gets nothing more.
 
 A task goes where its interpreter is; a test where its environment was built, unless another machine would be idle. Each
 machine gets as many tasks as it has slots, and a few more while others wait, so that it never waits itself.
@@ -86,7 +86,7 @@ class Placement:
         member = self.members.get(address)
         item = member.sent.pop(key, None) if member else None
         if member and item:
-            member.troubles = 0
+            member.troubled.clear()
             if is_home:
                 self._homes.setdefault(environment_of(item.task), set()).add(address)
         return item
@@ -113,14 +113,14 @@ class Placement:
     def trouble(self, address: str, key: str, reason: str) -> list[Item]:
         """Let a task run again that its machine could not do; return it if too many could not.
 
-        A machine that can do nothing three times in a row is drained.
+        A machine that can do nothing three times in a row is drained, unless it was one task each time.
         """
         member = self.members.get(address)
         item = member.sent.pop(key, None) if member else None
         if member is None or item is None:
             return []
-        member.troubles += 1
-        if member.troubles >= MAX_TROUBLES:
+        member.troubled.append(key)
+        if len(member.troubled) >= MAX_TROUBLES and len({*member.troubled}) > 1:  # of one task, it may be the task
             self.refuse(address, reason)
         machines = (*item.machines, member.inventory.name)
         again = replace(item, attempt=item.attempt + 1, begun=False, machines=machines, troubles=item.troubles + 1)
