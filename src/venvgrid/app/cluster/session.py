@@ -92,6 +92,11 @@ class Session:
         """The interpreters of this machine, by what they are."""
         return {identity(item): item for item in self.context.machine.interpreters.found().interpreters}
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it runs no command any more."""
+        return self.context.machine.cancellation.is_set()
+
     def stop(self, *, urgent: bool) -> None:
         """Stop all commands; `urgent`: kill them."""
         cancellation = self.context.machine.cancellation

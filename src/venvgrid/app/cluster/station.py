@@ -149,12 +149,19 @@ class Station:
                 self._guard.notify_all()
 
     def _is_free_for(self, run: str, key: str) -> bool:
-        """Wait until nothing of another run works here; return whether the job is still wanted then."""
-        while {*self._running.values()} - {run}:
+        """Wait until nothing else works here; return whether the job is still wanted then.
+
+        That is a job of another run, or one of this run that is being stopped: nobody waited for it any more.
+        """
+        while any(other != run or self._is_stopped for other in self._running.values()):
             self._guard.wait(WATCH)
             if not self._is_wanted(key):
                 return False
         return True
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._session is not None and self._session.is_stopped
 
     def _checked(self, answer: Answer) -> Answer:
         """Return an answer, or the trouble of this machine if a full disk may be why the answer is bad.
@@ -176,8 +183,8 @@ class Station:
         return ""
 
     def _session_of(self, run: str, bundle: str, together: int) -> Session:
-        """Return the session of a run; that of another run ends."""
-        if self._session is not None and self._session.run == run:
+        """Return the session of a run; that of another run ends, and one that was stopped begins anew."""
+        if self._session is not None and self._session.run == run and not self._is_stopped:
             return self._session
         self._close()
         found = self._blobs.find(bundle)

@@ -98,6 +98,26 @@ def test_a_machine_writes_only_where_it_may(tmp_path: Path) -> None:
     assert base64.b64decode(ask(two, op="get", digest=DIGEST, offset=0, size=99)["data"]) == CONTENT
 
 
+def test_a_session_that_was_stopped_begins_anew(tmp_path: Path) -> None:
+    """A machine that was out of reach has stopped its cells. When it is back, the run may send it others."""
+
+    class Stopped:
+        run, is_stopped, closed = "r", True, False
+
+        def stop(self, *, urgent: bool) -> None:
+            del urgent
+
+        def close(self) -> None:
+            self.closed = True
+
+    of, session = make(tmp_path), Stopped()
+    give(of)
+    of._session = session  # type: ignore[assignment]
+    answer = jobs.parse_answer(of.execute(job(tmp_path)))
+    assert session.closed
+    assert answer.trouble.startswith("the bundle of the run cannot be used"), "it is opened again"
+
+
 class Slow(Station):
     """A worker whose sessions wait until they are told to go on."""
 
