@@ -112,7 +112,7 @@ def test_a_session_that_was_stopped_begins_anew(tmp_path: Path) -> None:
 
     of, session = make(tmp_path), Stopped()
     give(of)
-    of._session = session  # type: ignore[assignment]
+    of._session = session  # type: ignore[assignment]  # noqa: SLF001
     answer = jobs.parse_answer(of.execute(job(tmp_path)))
     assert session.closed
     assert answer.trouble.startswith("the bundle of the run cannot be used"), "it is opened again"
