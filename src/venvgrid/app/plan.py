@@ -12,8 +12,20 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
 from venvgrid.app.request import elsewhere, lock_digest, runnable
+from venvgrid.config.sections import strategy
+from venvgrid.config.values import BadValueError, duration
 from venvgrid.installers.base import Unresolvable
-from venvgrid.model import AxisKind, Cell, Conflict, LockError, NothingToRunError, Outcome, PlannedCell, Status
+from venvgrid.model import (
+    AxisKind,
+    Cell,
+    Conflict,
+    LockError,
+    NothingToRunError,
+    Outcome,
+    PlannedCell,
+    Status,
+    UsageError,
+)
 from venvgrid.planning import expansion, selection
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.processes import runner
@@ -23,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from venvgrid.app.context import RunContext
+    from venvgrid.app.options import RunOptions
     from venvgrid.app.resolution import ResolvedPlan
     from venvgrid.model import Config, Plan
 
@@ -171,3 +184,17 @@ def _conflict(context: RunContext, resolved: ResolvedPlan, item: PlannedCell) ->
 def _without(config: Config, values: Mapping[str, str], name: str) -> tuple[Config, dict[str, str]]:
     axes = tuple(axis for axis in config.axes if axis.name != name)
     return replace(config, axes=axes), {key: value for key, value in values.items() if key != name}
+
+
+def with_strategy(config: Config, options: RunOptions) -> Config:
+    """Return the configuration with the strategy of the options."""
+    name, planning = config.strategy, config.planning
+    try:
+        if options.strategy:
+            name, chosen = strategy(options.strategy)
+            planning = replace(planning, kind=chosen.kind, strength=chosen.strength, budget=chosen.budget)
+        if options.optimise:
+            planning = replace(planning, optimise=duration(options.optimise))
+    except BadValueError as error:
+        raise UsageError(f"--strategy or --optimise: {error}") from error
+    return replace(config, strategy=name, planning=planning)

@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis import document, history
 from venvgrid.app import assembly
-from venvgrid.app.cluster import on_machines
 from venvgrid.app.context import RunContext
-from venvgrid.app.plan import make_plan
+from venvgrid.app.plan import make_plan, with_strategy
 from venvgrid.app.repeating.lone_failures import Repetition, is_repetition
 from venvgrid.app.request import elsewhere, make_request, runnable
-from venvgrid.config.sections import strategy
-from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import CellFinished, ExitStatus, LockEntry, NothingToRunError, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.config.config_file import Source
-    from venvgrid.model import CellResult, Config, Event, Plan
+    from venvgrid.model import CellResult, Event, Plan
     from venvgrid.resolving.policies import ResolvedConfig
     from venvgrid.results.report import Report
     from venvgrid.results.resuming.resumption import Resumption
@@ -92,6 +89,18 @@ def run_grid(
         raise NothingToRunError(f"every cell runs elsewhere ({where}); this machine is {context.machine.platform}")
     with on_machines(context) as context:
         return context, *execute(context, make_request(context, plan))
+
+
+@contextmanager
+def on_machines(context: RunContext) -> Iterator[RunContext]:
+    """Return the context with the machines that its options name, for a while; see `coordinator.connected`."""
+    if not context.options.on:
+        yield context
+        return
+    from venvgrid.app.cluster import coordinator  # noqa: PLC0415  (most runs are on one machine)
+
+    with coordinator.connected(context) as fleet:
+        yield replace(context, fleet=fleet).sharing(context)
 
 
 def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder]:
@@ -288,17 +297,3 @@ def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
             yield
         finally:
             owner.unlink(missing_ok=True)
-
-
-def with_strategy(config: Config, options: RunOptions) -> Config:
-    """Return the configuration with the strategy of the options."""
-    name, planning = config.strategy, config.planning
-    try:
-        if options.strategy:
-            name, chosen = strategy(options.strategy)
-            planning = replace(planning, kind=chosen.kind, strength=chosen.strength, budget=chosen.budget)
-        if options.optimise:
-            planning = replace(planning, optimise=duration(options.optimise))
-    except BadValueError as error:
-        raise UsageError(f"--strategy or --optimise: {error}") from error
-    return replace(config, strategy=name, planning=planning)

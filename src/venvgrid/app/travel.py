@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app.cluster import on_machines
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
-from venvgrid.app.run import execute, read_config
+from venvgrid.app.run import execute, on_machines, read_config
 from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
 from venvgrid.model.version import __version__
 from venvgrid.planning import jobs, packing

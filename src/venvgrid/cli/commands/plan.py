@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
-from venvgrid.app.plan import counted, make_plan
+from venvgrid.app.plan import counted, make_plan, with_strategy
 from venvgrid.app.request import elsewhere, lock_digest, runnable
 from venvgrid.app.resolution import resolve, tell_notes
-from venvgrid.app.run import read_config, with_strategy
+from venvgrid.app.run import read_config
 from venvgrid.cli import options
 from venvgrid.config import loading, platforms
 from venvgrid.config.values import BadValueError, duration
