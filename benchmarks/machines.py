@@ -104,6 +104,7 @@ class Workers:
 
     def __init__(self, place: Path, count: int, slots: int, environ: dict[str, str]) -> None:
         """Start all of them."""
+        place.mkdir(exist_ok=True)
         self.certificates, log = place / "certificates", place / "scheduler.log"
         venvgrid = (sys.executable, "-m", "venvgrid")
         given = ("--certificates", str(self.certificates))
