@@ -181,7 +181,7 @@ def _run(count: int, environments: int, fleet: Fleet, python: Interpreter, folde
         run="bench",
         plan="bench",
         bundle=jobs.Blob(digest="0" * 64, size=0),
-        root=ROOT,
+        places=PLACES,
         place=lambda name: folder / name,
         files=lambda _digest: bundle,
         wheel=lambda _path: jobs.Blob(digest="0" * 64, size=0),
