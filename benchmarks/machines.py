@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 ROOT = Path("/nowhere/project")
 PLACES = jobs.Places(ROOT)
-WAIT = "VENVGRID_BENCH_SECONDS"
+WAIT, SLOTS = "VENVGRID_BENCH_SECONDS", "VENVGRID_BENCH_SLOTS"
+FREE = threading.Semaphore(int(os.environ.get(SLOTS, "1")))  # of a worker: it may be given one job more than it does
 SCIENTIFIC = (
     '[axes]\npython = ["3.9", "3.10", "3.11", "3.12"]\nnumpy = ["1.26", "2.0"]\n[install]\nrequires = ["pytest"]\n'
 )
@@ -65,7 +67,8 @@ def wait(text: str, key: str) -> str:
     job = jobs.parse_job(text, PLACES)
     match job.task:
         case tasks.TestTask():
-            time.sleep(float(os.environ[WAIT]))
+            with FREE:
+                time.sleep(float(os.environ[WAIT]))
             known = tasks.base_result(job.task.cell, job.task.entry)
             result: tasks.TaskResult = tasks.TestDone(result=replace(known, outcome=Outcome.PASSED))
         case tasks.BuildTask():
@@ -131,7 +134,7 @@ def waiting(options: argparse.Namespace) -> None:
     from venvgrid.app.cluster import certificates  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="venvgrid-machines-") as folder:
-        environ = {**os.environ, WAIT: str(options.seconds), "PYTHONPATH": str(HERE)}
+        environ = {**os.environ, WAIT: str(options.seconds), SLOTS: str(options.slots), "PYTHONPATH": str(HERE)}
         workers = Workers(Path(folder), options.workers, options.slots, environ)
         try:
             cluster = WaitingCluster(workers.address, certificates.security(workers.certificates))
