@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import DEMO
 from rehearsal.clusters import Kubernetes, Slurm
-from rig import HERE, has
+from rig import HERE, committed, has
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +32,7 @@ TESTS = "import os\n\nimport demo\n\n\ndef test_mode():\n    assert os.environ['
 @pytest.fixture
 def checkout(project: Write) -> Path:
     """Return a project under version control: six cells, three for each of two environments."""
-    root = project(MATRIX, {**DEMO, "tests/test_demo.py": TESTS, ".gitignore": ".venvgrid\n"})
-    git = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
-        subprocess.run([*git, *words], cwd=root, check=True)
-    return root
+    return committed(project(MATRIX, {**DEMO, "tests/test_demo.py": TESTS, ".gitignore": ".venvgrid\n"}))
 
 
 def finished(work: Path) -> list[set[str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import DEMO
-from rig import HERE, has
+from rig import HERE, committed, has
 
 from venvgrid.config import platforms
 
@@ -28,11 +28,7 @@ TESTS = "import os\n\nimport demo\n\n\ndef test_mode():\n    assert os.environ['
 @pytest.fixture
 def checkout(project: Write) -> Path:
     """Return a project under version control."""
-    root = project(MATRIX, {**DEMO, "tests/test_demo.py": TESTS, ".gitignore": ".venvgrid\n"})
-    git = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
-        subprocess.run([*git, *words], cwd=root, check=True)
-    return root
+    return committed(project(MATRIX, {**DEMO, "tests/test_demo.py": TESTS, ".gitignore": ".venvgrid\n"}))
 
 
 @pytest.mark.skipif(not has("git"), reason="needs git")

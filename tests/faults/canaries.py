@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import io
-import subprocess
 import tempfile
 import zipfile
 from pathlib import Path
@@ -90,9 +89,7 @@ def encodings(secret: str) -> set[bytes]:
 def commit(root: Path) -> None:
     """Put a project under version control, and change a file of it afterwards: the change has a secret."""
     (root / SETTINGS).write_text("TOKEN = None\n", encoding="utf-8")
-    git = ("git", "-c", "user.name=n", "-c", "user.email=n@example.org")
-    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
-        subprocess.run([*git, *words], cwd=root, check=True)
+    rig.committed(root)
     (root / SETTINGS).write_text(f"VALUE = {CANARIES['DB_PASSWORD']!r}\n", encoding="utf-8")
 
 

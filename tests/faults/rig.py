@@ -109,6 +109,14 @@ def project(root: Path, matrix: str = MATRIX, files: Mapping[str, str] | None = 
     return root
 
 
+def committed(root: Path) -> Path:
+    """Put a folder under version control with all that git does not ignore; return it."""
+    git = ("git", "-c", "user.name=n", "-c", "user.email=n@example.org")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
+        subprocess.run([*git, *words], cwd=root, check=True)
+    return root
+
+
 def argv(*arguments: str) -> list[str]:
     """Return the command line of venvgrid."""
     return [sys.executable, "-m", "venvgrid", *arguments]

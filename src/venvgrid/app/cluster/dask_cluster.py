@@ -25,7 +25,7 @@ ASK = 60.0
 
 
 class DaskCluster:
-    """The workers of one scheduler. `close_also` are further things that end with it, last one first."""
+    """The workers of one scheduler."""
 
     def __init__(self, address: str, security: Security | None) -> None:
         """Connect.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from rig import has
+from rig import committed, has
 
 from venvgrid.app.cluster import bundle
 from venvgrid.app.context import RunContext
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MATRIX = '[project]\ninstall = "none"\n[axes]\npython = ["3.12"]\n'
-GIT = ("git", "-c", "user.name=n", "-c", "user.email=n@example.org")
 
 
 def context_of(root: Path, matrix: str = MATRIX, **options: object) -> RunContext:
@@ -97,8 +95,7 @@ def test_names_that_are_no_text_arrive(root: Path, tmp_path: Path) -> None:
 def test_what_git_ignores_stays_here(root: Path, tmp_path: Path) -> None:
     """Secrets in ignored files, and the history, do not travel; untracked files and changes do."""
     write(root, {".gitignore": ".env\n*.key\n", ".env": "SECRET", "a.key": "SECRET", "a.py": "A = 1\n"})
-    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
-        subprocess.run([*GIT, *words], cwd=root, check=True)
+    committed(root)
     write(root, {"new.txt": "new", "a.py": "A = 2\n"})
     there, _ = sent(context_of(root), tmp_path)
     assert names(there) == {".gitignore", "a.py", "tests/test_a.py", "new.txt", "matrix.toml"}
@@ -111,8 +108,7 @@ def test_a_project_in_a_subfolder_has_its_repository(tmp_path: Path) -> None:
     """Of a monorepo all that tests may read arrives, and the configuration names the folders there."""
     top = write(tmp_path / "mono", {"shared/data.txt": "d", "packages/one/a.py": "A\n"})
     context = context_of(top / "packages/one")
-    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
-        subprocess.run([*GIT, *words], cwd=top, check=True)
+    committed(top)
     there, unpacked = sent(context, tmp_path)
     assert names(there) == {"shared/data.txt", "packages/one/a.py", "packages/one/matrix.toml"}
     assert unpacked.config.project.path == there / "packages/one"
