@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grid
@@ -39,6 +39,10 @@ class Order:
         place, before = self.places.get(cell, 0.0), self.packages.get(cell)
         has_others = before is not None and any(before.get(item.name) != item.version for item in distributions)
         return place - CHANGED if has_others and place >= 2 * CHANGED else place
+
+    def after(self, first: Sequence[str]) -> Order:
+        """Return the order in which these cells go first."""
+        return replace(self, places={**self.places, **{cell: place - len(first) for place, cell in enumerate(first)}})
 
 
 def order(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> Order:

@@ -43,6 +43,8 @@ class RunOptions:
     on: str = ""  # many machines: "dask", or the address of a scheduler
     certificates: Path | None = None  # the folder of its certificates
     machines: int = 1  # how many workers must be there before it begins
+    first: tuple[str, ...] = ()  # cells that go first, in this order
+    is_round: bool = False  # a round of watch: its run pushes no other out of the history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

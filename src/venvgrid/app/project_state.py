@@ -74,8 +74,13 @@ class ProjectState:
     @cached_property
     def inputs(self) -> Inputs:
         """All files that tests may read, as they were when first asked for."""
+        return inputs.take(self.path, self.written)
+
+    @property
+    def written(self) -> str:
+        """A glob for the reports that tests write, "" if they write none."""
         kind, _, file = self.config.test.reports.partition(":")
-        return inputs.take(self.path, re.sub(r"\{[^}]*\}", "*", file) if kind == "junit" else "")
+        return re.sub(r"\{[^}]*\}", "*", file) if kind == "junit" else ""
 
     @cached_property
     def inputs_digest(self) -> str:

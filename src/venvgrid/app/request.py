@@ -59,7 +59,7 @@ def make_request(
         fail_fast=options.fail_fast,
         strict=options.strict,
         skip_missing=context.skips_missing,
-        order=prioritisation.order([item.cell for item in plan.cells], context.history),
+        order=prioritisation.order([item.cell for item in plan.cells], context.history).after(options.first),
     )
 
 

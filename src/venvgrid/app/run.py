@@ -110,7 +110,7 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
         own_folders.sweep(context.environments)
         _ = context.project.inputs  # as they are before anything is built
         options = context.options
-        is_part = bool(options.cells or options.failed or options.changed)
+        is_part = bool(options.cells or options.failed or options.changed or options.is_round)
         folder = run_folders.create(context.root, now=datetime.now(UTC), grid=context.config.grid, is_part=is_part)
         expected = {name: earlier.seconds for name, earlier in context.history.items()}
         resumed = _resumption(context, folder)

@@ -36,6 +36,22 @@ def add_bisect(commands: Commands[Parser]) -> None:
     _probing(parser, "number of versions that are tried at once (default: the usable CPUs)", quiet="hide notes")
 
 
+def add_reproduce(commands: Commands[Parser]) -> None:
+    """Add `reproduce`."""
+    summary = "run the red cell of a capsule here, and compare the failure"
+    parser = command(commands, "reproduce", summary, help_texts.REPRODUCE_EXAMPLES)
+    parser.add_argument("capsule", metavar="CAPSULE", help="a capsule; a file, archive or folder with some; an address")
+    parser.add_argument("--with", dest="cell", metavar="CELL", help="the cell, where there are several capsules")
+    parser.add_argument(
+        "--patch", action="store_true", help="apply the changes that the capsule brings, to a copy: they are code"
+    )
+    parser.add_argument("--commands", action="store_true", help="only print the three commands without venvgrid")
+    parser.add_argument(
+        "--offline", action="store_true", help="no network: only the caches, and the wheels that the capsule brings"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
+
+
 def add_why(commands: Commands[Parser]) -> None:
     """Add `why`."""
     summary = "find the releases that broke a cell, and prove it"

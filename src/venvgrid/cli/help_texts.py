@@ -97,6 +97,14 @@ examples:
   venvgrid bounds -k 'python>=3.12'  on some Pythons
 
 exit status: 0 proven, or printed; with --check, 1 if a declared lower bound is wrong; 5 cannot tell"""
+WATCH_EXAMPLES = f"""\
+examples:
+  venvgrid watch                     the whole grid, red cells first, again after each edit
+  venvgrid watch -k py3.13           only these cells
+
+keys: a all, f failed cells, c choose cells, p choose tests, w why, s shell, o page, Enter again, q quit
+
+{EXPRESSIONS}"""
 PLAN_EXAMPLES = f"""\
 examples:
   venvgrid plan                      which cells can exist, and why the others cannot

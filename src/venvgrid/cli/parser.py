@@ -17,6 +17,7 @@ from venvgrid.cli.parser_parts import (
     shards,
     verbose,
 )
+from venvgrid.cli.watching import parser as watch_parser
 from venvgrid.model.version import __version__
 from venvgrid.reporters.formats import FORMATS
 
@@ -69,11 +70,12 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"venvgrid {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_run(commands)
+    watch_parser.add_watch(commands)
     _add_plan(commands)
     _add_report(commands)
     _add_shards(commands)
     _add_ci(commands)
-    _add_reproduce(commands)
+    cause_parsers.add_reproduce(commands)
     cause_parsers.add_why(commands)
     cause_parsers.add_bisect(commands)
     cause_parsers.add_bounds(commands)
@@ -224,21 +226,6 @@ def _add_issues(actions: Commands[Parser]) -> None:
     parser.add_argument("results", metavar="RESULTS", help="the folder of `venvgrid merge` or of a run; a results.json")
     parser.add_argument("--repo", metavar="NAME", help="OWNER/NAME (default: the repository of this CI job)")
     parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
-
-
-def _add_reproduce(commands: Commands[Parser]) -> None:
-    summary = "run the red cell of a capsule here, and compare the failure"
-    parser = command(commands, "reproduce", summary, help_texts.REPRODUCE_EXAMPLES)
-    parser.add_argument("capsule", metavar="CAPSULE", help="a capsule; a file, archive or folder with some; an address")
-    parser.add_argument("--with", dest="cell", metavar="CELL", help="the cell, where there are several capsules")
-    parser.add_argument(
-        "--patch", action="store_true", help="apply the changes that the capsule brings, to a copy: they are code"
-    )
-    parser.add_argument("--commands", action="store_true", help="only print the three commands without venvgrid")
-    parser.add_argument(
-        "--offline", action="store_true", help="no network: only the caches, and the wheels that the capsule brings"
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="hide notes")
 
 
 def _add_environments(commands: Commands[Parser]) -> None:

@@ -117,12 +117,14 @@ class Footprint:
     """What the tests of a cell did with files besides its inputs.
 
     `doubt` is why its result is not kept, or "". `read` maps further files that they opened to their contents (see
-    `project.inputs`), "" if absent. `made` are files of the project that appeared while they ran.
+    `project.inputs`), "" if absent. `made` are files of the project that appeared while they ran, `wrote` inputs that
+    they opened to write.
     """
 
     doubt: str = ""
     read: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     made: tuple[str, ...] = ()
+    wrote: tuple[str, ...] = ()
 
 
 _NOT_ATTESTED, _NO_FOOTPRINT = Attestation(), Footprint()

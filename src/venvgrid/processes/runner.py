@@ -270,21 +270,30 @@ def _streams(command: Command) -> Any:
     return {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": stderr, "bufsize": 0}
 
 
-def attach(command: Command) -> int:
+def attach(command: Command, *, replaces: bool = True) -> int:
     """Run a command on this terminal, with its streams and signals, and return its exit status.
 
-    On POSIX the command replaces this process, and the call does not return.
+    With `replaces`, on POSIX, the command replaces this process, and the call does not return. Without it Ctrl-C is
+    for the command alone.
 
     Raises:
         InfrastructureError: it cannot be started.
     """
     try:
-        os.chdir(command.cwd)
-        if sys.platform != "win32":
+        if replaces and sys.platform != "win32":
+            os.chdir(command.cwd)
             sys.stdout.flush()
             for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, a shell should not
                 signal.signal(number, signal.SIG_DFL)
             os.execvpe(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - without a shell, on purpose
-        return subprocess.call(command.argv, env=dict(command.env))
+        return _call(command)
     except OSError as error:
         raise InfrastructureError(start_failure(command.argv[0], command.cwd, error)) from error
+
+
+def _call(command: Command) -> int:
+    earlier = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the command would inherit
+    try:
+        return subprocess.call(command.argv, cwd=command.cwd, env=dict(command.env))
+    finally:
+        signal.signal(signal.SIGINT, earlier)

@@ -68,8 +68,8 @@ def judge(
         for path, how in how_of
         if (doubt := judging.doubt(path, how))
     )
-    doubt = next(doubts, "")
-    return Footprint(doubt=doubt) if doubt else Footprint(read=judging.read)
+    doubt, wrote = next(doubts, ""), judging.written(opened)
+    return Footprint(doubt=doubt, wrote=wrote) if doubt else Footprint(read=judging.read, wrote=wrote)
 
 
 class _Judging:
@@ -80,6 +80,17 @@ class _Judging:
         self._skip = (*SYSTEM, *(f"{place}{os.sep}" for place in own), *_windows())
         self._own = tuple(own)
         self._roots = (str(inputs.path), os.path.realpath(inputs.path))
+
+    def written(self, opened: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the inputs that were opened to write."""
+        paths = (path for path, how in opened.items() if how in {"w", "a"})
+        names = {
+            os.path.relpath(path, root).replace(os.sep, "/")
+            for path in paths
+            for root in self._roots
+            if _is_in(path, root)
+        }
+        return tuple(sorted(names & self.inputs.stamps.keys()))
 
     def doubt(self, path: str, how: str) -> str:
         """Return why a result cannot be kept after a path was read so, or ""."""

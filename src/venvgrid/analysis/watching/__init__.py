@@ -1,0 +1,1 @@
+"""What watch shows and in which order it runs cells. Pure."""

@@ -1,0 +1,1 @@
+"""The use case "watch": the grid follows the edits of the project."""

@@ -1,0 +1,119 @@
+"""A round of watch: one run of the grid in a thread of its own, which a newer edit ends at once."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from venvgrid.analysis.findings import Analysis
+from venvgrid.analysis.watching import order
+from venvgrid.app import run
+from venvgrid.app.context import RunContext
+from venvgrid.app.machine import Machine
+from venvgrid.app.plan import make_plan
+from venvgrid.app.request import make_request, runnable
+from venvgrid.app.watching.messages import Ended, Finished, Planned
+from venvgrid.model import CellFinished, ExitStatus, VenvgridError
+from venvgrid.processes.command import Cancellation
+from venvgrid.results import run_folders
+from venvgrid.storage import own_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from venvgrid.app.options import FrontEnd, RunOptions
+    from venvgrid.app.watching.messages import Message
+    from venvgrid.config.config_file import Source
+    from venvgrid.model import Event, Plan
+
+
+@dataclass(kw_only=True)
+class Round:
+    """One round. `find` reads the configuration; `red` and `sides` say which cells go first, see `order.first`."""
+
+    number: int
+    find: Callable[[], Source]
+    options: RunOptions
+    front: FrontEnd
+    grid: str
+    post: Callable[[Message], None]
+    red: tuple[str, ...] = ()
+    sides: tuple[tuple[str, str], ...] = ()
+    _cancellation: Cancellation = field(default_factory=Cancellation)
+    _stops: list[Callable[[], None]] = field(default_factory=list)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Run it in a thread; it posts what happens, and at last Ended."""
+        self._thread = threading.Thread(target=self._run, name="venvgrid-round", daemon=True)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Kill all of its commands and wait for its end. It posts Ended without a report."""
+        for _ in range(2):  # the second time without a grace period
+            self._cancellation.set()
+            for stop in self._stops:
+                stop()
+        self.join()
+
+    def join(self) -> None:
+        """Wait for its end."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        ended = Ended(round=self.number, error="a round ended without a result: a bug in venvgrid")
+        try:
+            ended = self._perform()
+        except VenvgridError as error:
+            ended = Ended(round=self.number, error="" if self._cancellation.is_set() else str(error))
+        except KeyboardInterrupt:
+            ended = Ended(round=self.number)
+        except OSError as error:
+            ended = Ended(round=self.number, error=f"{error.filename or ''}: {error.strerror or error}")
+        finally:
+            self.post(ended)
+
+    def _perform(self) -> Ended:
+        front = replace(self.front, listening=self._listening, progress=self._progress)
+        config = run.read_config(self.find(), self.options, front, grid=self.grid).config
+        context = RunContext(config=config, options=self.options, front=front)
+        machine = Machine(
+            front=front, project=config.root, offline=self.options.offline, cancellation=self._cancellation
+        )
+        context.__dict__.update(machine=machine)
+        plan = make_plan(context)
+        cells = runnable(plan)
+        self.post(Planned(round=self.number, cells=tuple(cell.id for cell in cells)))
+        red = self.red or tuple(name for name, earlier in context.history.items() if earlier.outcome.is_red)
+        context = context.with_options(first=order.first(cells, red, self.sides))
+        return self._ended(context, plan)
+
+    def _ended(self, context: RunContext, plan: Plan) -> Ended:
+        report, folder = run.execute(context, make_request(context, plan))
+        if report.exit_status == ExitStatus.INTERRUPTED:
+            with suppress(OSError):
+                own_folders.delete(context.root, run_folders.RUNS, folder.id)
+            return Ended(round=self.number)
+        sides = tuple(order.sides(Analysis(report)))
+        return Ended(round=self.number, done=(context, report, folder), sides=sides)
+
+    @contextmanager
+    def _listening(self, stop: Callable[[], None]) -> Iterator[None]:
+        self._stops.append(stop)
+        if self._cancellation.is_set():  # before there was something to stop
+            stop()
+        yield
+
+    @contextmanager
+    def _progress(self, expected: Mapping[str, float]) -> Iterator[Callable[[Event], None]]:
+        with self.front.progress(expected) as show:
+
+            def pass_on(event: Event) -> None:
+                if isinstance(event, CellFinished):
+                    self.post(Finished(round=self.number, result=event.result))
+                show(event)
+
+            yield pass_on

@@ -1,0 +1,252 @@
+"""A session of watch: edits and keys begin rounds, an edit ends the one before. One thread decides.
+
+    waiting ──edit, key──▶ a round ──ended──▶ waiting
+                            │    ▲
+                            └edit┘  it is killed, the next one begins
+
+What is told of a round that is over (an older number) is ignored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from venvgrid.analysis.watching.standing import Standing
+from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Touched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from venvgrid.app.options import RunOptions
+    from venvgrid.app.watching.messages import Message
+    from venvgrid.app.watching.watched import Watched
+
+PATIENCE = 3  # rounds in a row that a change of one file ends; the next one is asked whether its tests write the file
+
+
+QUESTIONS = {
+    "c": "cells (as for -k, such as py3.13; empty: all)",
+    "p": "tests (as for pytest -k; empty: all)",
+}
+
+
+class Screen(Protocol):
+    """What a session shows."""
+
+    def began(self, why: str, filters: Filters) -> None:
+        """Show that a round begins, and what it does not run."""
+
+    def ended(self, ended: Ended, standing: Standing) -> None:
+        """Show how the grid stands after a round; or why there was none."""
+
+    def ask(self, question: str) -> str | None:
+        """Return a line that the user typed; None if it was left."""
+
+    def note(self, text: str) -> None:
+        """Show a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a user chose: `cells` as for -k, `tests` as for -k of pytest; `failed`: only red cells, in one round."""
+
+    cells: str = ""
+    tests: str = ""
+    failed: bool = False
+
+    def of(self, options: RunOptions) -> RunOptions:
+        """Return the options with these filters."""
+        both = " and ".join(f"({text})" for text in (options.cells, self.cells) if text)
+        wanted = both if options.cells and self.cells else options.cells or self.cells
+        arguments = (*options.arguments, "-k", self.tests) if self.tests else options.arguments
+        return replace(options, cells=wanted, arguments=arguments, failed=self.failed, is_round=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A round that is to begin. `again`: cells run although nothing has changed since they passed.
+
+    `red` cells go first, `sides` are pairs of cells at the two sides of known rules.
+    """
+
+    number: int
+    filters: Filters
+    again: bool
+    red: tuple[str, ...]
+    sides: tuple[tuple[str, str], ...]
+
+
+class Running(Protocol):
+    """A round that runs; see `rounds.Round`."""
+
+    def cancel(self) -> None:
+        """End it at once, with nothing left."""
+
+    def join(self) -> None:
+        """Wait for its end."""
+
+
+class Folders(Protocol):
+    """What follows folders; see `waking.Waker`."""
+
+    def follow(self, folders: Iterable[str]) -> bool:
+        """Follow these folders; return whether they are others than before."""
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One session. `inbox` waits for the next message; `actions` are keys that the command line answers itself.
+
+    `begin` starts a round, which posts its messages.
+    """
+
+    inbox: Callable[[], Message]
+    post: Callable[[Message], None]
+    begin: Callable[[Wanted], Running]
+    screen: Screen
+    waker: Folders
+    take: Callable[[], Watched]  # the state of what wakes
+    actions: Mapping[str, Callable[[Standing], None]]
+    standing: Standing = field(default_factory=Standing)
+    _filters: Filters = field(default_factory=Filters)
+    _round: Running | None = None
+    _number: int = 0  # of the newest round
+    _sides: tuple[tuple[str, str], ...] = ()
+    _made: set[str] = field(default_factory=set)  # files that tests made or wrote in this round
+    _held: set[str] = field(default_factory=set)  # paths that wait for its end: they may be the tests'
+    _changes: Counter[str] = field(default_factory=Counter)  # rounds in a row that ended when a file changed
+
+    def run(self) -> None:
+        """Go on until the user quits.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; nothing is left running.
+        """
+        try:
+            self._watched = self.take()
+            self.waker.follow(self._watched.folders())
+            self._begin("start")
+            while not isinstance(message := self.inbox(), Pressed) or self._key(message.key):
+                self._heard(message)
+        finally:
+            self._stop()
+
+    def _heard(self, message: Message) -> None:
+        match message:
+            case Touched():
+                self._touched(message.paths)
+            case Planned() if self._is_current(message.round):
+                is_part = bool(self._filters.cells) or self._filters.failed
+                self.standing = self.standing.planned(message.cells, is_part=is_part)
+            case Finished() if self._is_current(message.round):
+                self.standing = self.standing.finished(message.result)
+                self._made.update((*message.result.footprint.made, *message.result.footprint.wrote))
+            case Ended() if self._is_current(message.round):
+                self._over(message)
+            case _:
+                pass  # of a round that is over
+
+    def _is_current(self, number: int) -> bool:
+        return self._round is not None and self._number == number
+
+    # Edits.
+
+    def _touched(self, paths: frozenset[str]) -> None:
+        """Begin a round if something changed that results depend on.
+
+        While tests run, what they may have written waits for the end of the round, which tells: new files, and files
+        that changed in several rounds in a row. So tests that write into the project do not wake watch for ever.
+        """
+        known = self._watched.inputs.contents
+        now, changed = self._watched.now(paths)
+        self._follow(now)
+        if self._round is None:
+            if changed:
+                self._edited(changed)
+            return
+        for name in changed:
+            self._changes[name] += 1
+        held = {name for name in changed if self._changes[name] >= PATIENCE or name not in known}
+        self._held.update(held)
+        if held < set(changed):
+            self._edited(tuple(name for name in changed if name not in held))
+
+    def _follow(self, watched: Watched) -> None:
+        self._watched = watched
+        if self.waker.follow(watched.folders()):
+            self.post(Touched(paths=frozenset()))  # what happened in a new folder before it was watched
+
+    def _edited(self, changed: tuple[str, ...]) -> None:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        self.standing = self.standing.edited()
+        self._begin(f"{changed[0]}{more}")
+
+    # Rounds.
+
+    def _begin(self, why: str, *, again: bool = False) -> None:
+        """Stop the round that runs, if one does, and begin another."""
+        self._stop()
+        self._made, self._held = set(), set()
+        self.screen.began(why, self._filters)
+        self._number += 1
+        self._round = self.begin(
+            Wanted(number=self._number, filters=self._filters, again=again, red=self.standing.red, sides=self._sides)
+        )
+
+    def _stop(self) -> None:
+        if self._round is not None:
+            self._round.cancel()
+            self._round = None
+
+    def _over(self, ended: Ended) -> None:
+        """Show the end of a round; files that only tests have made begin no other."""
+        if self._round is not None:
+            self._round.join()
+        self._round = None
+        if ended.done is not None:
+            self._sides = ended.sides
+            self._filters = replace(self._filters, failed=False)
+        new = tuple(sorted(self._held - self._made))
+        self._changes = Counter({name: count for name, count in self._changes.items() if name in self._made})
+        self.screen.ended(ended, self.standing)
+        if new:
+            self._edited(new)
+
+    # Keys.
+
+    def _key(self, key: str) -> bool:
+        """Do what a key says; return whether the session goes on."""
+        match key:
+            case "q" | "":
+                return False
+            case "a":
+                self.standing = self.standing.edited()
+                self._filters = Filters()
+                self._begin("all", again=True)
+            case "\r" | "\n":
+                self._begin("again", again=True)
+            case "f":
+                self._filters = replace(self._filters, failed=True)
+                self._begin("failed")
+            case "c" | "p":
+                self._choose(key)
+            case _ if key in self.actions:
+                self._stop()
+                self.actions[key](self.standing)
+            case _:
+                pass
+        return True
+
+    def _choose(self, key: str) -> None:
+        """Ask which cells or tests to run from now on."""
+        self._stop()
+        text = self.screen.ask(QUESTIONS[key])
+        if text is not None:
+            wanted = text.strip()
+            chosen = self._filters
+            self._filters = replace(chosen, cells=wanted) if key == "c" else replace(chosen, tests=wanted)
+            if chosen.tests != self._filters.tests:  # what other tests said tells nothing of these
+                self.standing = self.standing.edited()
+        self._begin(text or "all")

@@ -1,0 +1,1 @@
+"""The terminal of `venvgrid watch`: its keys and its screen."""

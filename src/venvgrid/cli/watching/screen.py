@@ -1,0 +1,73 @@
+"""The screen of `venvgrid watch`: what woke it, the progress of a round, its report, how the grid stands, the keys."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvgrid.cli import output
+
+if TYPE_CHECKING:
+    import argparse
+
+    from venvgrid.analysis.watching.standing import Standing
+    from venvgrid.app.watching.messages import Ended
+    from venvgrid.app.watching.session import Filters
+    from venvgrid.cli.terminal import Terminal
+    from venvgrid.cli.watching.keyboard import Inbox
+
+KEYS = "a all  f failed  c cells  p tests  w why  s shell  o page  Enter again  q quit"
+CLEAR = "\x1b[2J\x1b[H"  # what was on the screen stays above it, in terminals that scroll
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchScreen:
+    """See `session.Screen`. On a terminal each round has the screen for itself; elsewhere all lines stay."""
+
+    arguments: argparse.Namespace
+    terminal: Terminal
+    inbox: Inbox
+
+    def began(self, why: str, filters: Filters) -> None:
+        """Clear the screen, and show what the round is for."""
+        if self.terminal.is_live and self.terminal.out.isatty():
+            self.terminal.out.write(CLEAR)
+        only = [f"cells {filters.cells}"] if filters.cells else []
+        only += [f"tests {filters.tests}"] if filters.tests else []
+        only += ["cells that are red"] if filters.failed else []
+        chosen = f"  (only {', '.join(only)}; a: all)" if only else ""
+        self._line(f"watch: {why}{chosen}")
+
+    def ended(self, ended: Ended, standing: Standing) -> None:
+        """Show the report of a round, or why there is none, and what can be typed."""
+        if ended.done is not None:
+            context, report, _ = ended.done
+            self.terminal.data(output.table(self.arguments, report, self.terminal, context.project.path))
+        elif ended.error:
+            for line in ended.error.splitlines():
+                self._line(line if line.startswith("  ") else f"venvgrid: {line}")
+        self.standing(standing)
+
+    def standing(self, standing: Standing) -> None:
+        """Show how the grid stands, and the keys."""
+        self._line(f"{standing.line()}; waiting for a change" if standing.cells else "waiting for a change")
+        if self.inbox.has_keys:
+            self._line(KEYS)
+
+    def ask(self, question: str) -> str | None:
+        """Return a line that the user typed; None if it was left by Ctrl-C or Ctrl-D."""
+        with self.inbox.lines(), suppress(KeyboardInterrupt, EOFError):
+            self.terminal.out.write(f"{question}: ")
+            self.terminal.flush()
+            return self.inbox.line()
+        self._line("")
+        return None
+
+    def note(self, text: str) -> None:
+        """Show a message."""
+        self.terminal.message(f"note: {text}")
+
+    def _line(self, text: str) -> None:
+        self.terminal.data(text)
+        self.terminal.flush()

@@ -1,0 +1,250 @@
+"""Sessions of watch: what begins a round, what ends one, and what wakes nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import factories
+
+from venvgrid.app.watching import watched
+from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Touched
+from venvgrid.app.watching.session import Filters, Session, Wanted
+from venvgrid.model import Outcome
+from venvgrid.model.result import Footprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from venvgrid.analysis.watching.standing import Standing
+    from venvgrid.app.watching.messages import Message
+
+
+@dataclass
+class FakeRound:
+    """A round that does nothing; `log` gets what is done to it."""
+
+    wanted: Wanted
+    log: list[str]
+
+    def cancel(self) -> None:
+        """Record it."""
+        self.log.append(f"cancel {self.wanted.number}")
+
+    def join(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Stage:
+    """A session with a script: each step is a message, or what to do before the next one."""
+
+    project: Path
+    script: deque[Message | Callable[[], None]]
+    answers: deque[str | None] = field(default_factory=deque)
+    rounds: list[Wanted] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+
+    def next(self) -> Message:
+        """Return the next message of the script; at its end the user quits."""
+        while self.script:
+            step = self.script.popleft()
+            if not callable(step):
+                return step
+            step()
+        return Pressed(key="q")
+
+    def begin(self, wanted: Wanted) -> FakeRound:
+        """Begin a round."""
+        self.rounds.append(wanted)
+        return FakeRound(wanted, self.log)
+
+    def follow(self, folders: Iterable[str]) -> bool:
+        """Follow nothing."""
+        del folders
+        return False
+
+    def began(self, why: str, filters: Filters) -> None:
+        """See `Screen`."""
+        self.shown.append(f"{why}{' ' + filters.cells if filters.cells else ''}")
+
+    def ended(self, ended: Ended, standing: Standing) -> None:
+        """See `Screen`."""
+        self.shown.append(ended.error or standing.line())
+
+    def ask(self, question: str) -> str | None:
+        """See `Screen`."""
+        del question
+        return self.answers.popleft()
+
+    def note(self, text: str) -> None:
+        """See `Screen`."""
+        self.shown.append(text)
+
+    def play(self, **more: Any) -> Session:
+        """Run the session to its end."""
+        session = Session(
+            inbox=self.next,
+            post=self.script.appendleft,
+            begin=self.begin,
+            screen=self,
+            waker=self,
+            take=lambda: watched.take(self.project, "", (), ()),
+            actions=more.pop("actions", {}),
+        )
+        session.run()
+        return session
+
+
+def stage(folder: Path, *script: Message | Callable[[], None], answers: Iterable[str | None] = ()) -> Stage:
+    """Make a session for a project with two files."""
+    (folder / "one.py").write_text("1\n")
+    (folder / "two.py").write_text("2\n")
+    return Stage(folder, deque(script), deque(answers))
+
+
+def touched(folder: Path, name: str, text: str | None) -> tuple[Callable[[], None], Touched]:
+    """Return the writing of a file (None: its deletion), and what the system says of it."""
+
+    def write() -> None:
+        if text is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text)
+
+    return write, Touched(paths=frozenset({str(folder / name)}))
+
+
+def finished(number: int, name: str, outcome: Outcome, **footprint: Any) -> Finished:
+    """Return the message that a cell has its result."""
+    result = factories.result(name, outcome, footprint=Footprint(**footprint))
+    return Finished(round=number, result=result)
+
+
+def test_it_begins_with_a_round(tmp_path: Path) -> None:
+    """The grid runs once before anything is edited."""
+    played = stage(tmp_path)
+    played.play()
+    assert [(item.number, item.again) for item in played.rounds] == [(1, False)]
+
+
+def test_an_edit_ends_the_round_and_begins_another(tmp_path: Path) -> None:
+    """A changed file cancels what runs, and the next round names the file."""
+    played = stage(tmp_path, *touched(tmp_path, "one.py", "11\n"))
+    played.play()
+    assert played.log == ["cancel 1", "cancel 2"]
+    assert played.shown == ["start", "one.py"]
+
+
+def test_what_changes_nothing_wakes_nothing(tmp_path: Path) -> None:
+    """A file that is saved without a change, ours, and caches of tools begin no round."""
+    same = touched(tmp_path, "one.py", "1\n")
+    ours = touched(tmp_path, ".venvgrid/x", "x")
+    cache = touched(tmp_path, ".pytest_cache/x", "x")
+    played = stage(tmp_path, Ended(round=1), *same, *ours, *cache)
+    played.play()
+    assert len(played.rounds) == 1
+
+
+def test_a_deleted_file_and_a_new_one_wake(tmp_path: Path) -> None:
+    """Files that go and come are edits."""
+    script = (*touched(tmp_path, "two.py", None), Ended(round=2), *touched(tmp_path, "new.py", "x"))
+    played = stage(tmp_path, Ended(round=1), *script)
+    played.play()
+    assert [line for line in played.shown if line.endswith(".py")] == ["two.py", "new.py"]
+
+
+def test_files_of_the_tests_wake_nothing(tmp_path: Path) -> None:
+    """A file that appears during a round waits for its end; if a cell made it, nothing begins, else a round does."""
+    made = (*touched(tmp_path, "out.txt", "x"), finished(1, "a", Outcome.PASSED, made=("out.txt",)), Ended(round=1))
+    of_user = (*touched(tmp_path, "mine.py", "x"), finished(2, "a", Outcome.PASSED), Ended(round=2))
+    played = stage(tmp_path, Planned(round=1, cells=("a",)), *made, Pressed(key="\n"), *of_user)
+    played.play()
+    assert [line for line in played.shown if "." in line] == ["mine.py"]
+
+
+def test_a_file_that_tests_write_does_not_wake_for_ever(tmp_path: Path) -> None:
+    """A file that ends several rounds in a row is no edit if the tests of the next one say that they wrote it."""
+    edits = [step for number in range(4) for step in touched(tmp_path, "two.py", f"{number} again\n")]
+    told = finished(3, "a", Outcome.PASSED, wrote=("two.py",))
+    played = stage(tmp_path, *edits, told, Ended(round=3), *touched(tmp_path, "one.py", "edited\n"))
+    played.play()
+    assert played.shown[:3] == ["start", "two.py", "two.py"]
+    assert len(played.rounds) == 4
+    assert played.shown[-1] == "one.py"
+
+
+def test_no_edit_is_lost(tmp_path: Path) -> None:
+    """A file that ended several rounds in a row begins one more after a round whose tests did not write it."""
+    edits = [step for number in range(4) for step in touched(tmp_path, "two.py", f"{number} again\n")]
+    played = stage(tmp_path, *edits, finished(3, "a", Outcome.PASSED), Ended(round=3))
+    played.play()
+    assert len(played.rounds) == 4
+
+
+def test_red_cells_and_both_sides_go_first(tmp_path: Path) -> None:
+    """A round is told which cells were red, and the sides of the rules that the last one found."""
+    script = (
+        Planned(round=1, cells=("a", "b", "c")),
+        finished(1, "b", Outcome.FAILED),
+        finished(1, "a", Outcome.PASSED),
+        Ended(round=1, sides=(("b", "a"),), done=(None, None, None)),  # type: ignore[arg-type]
+        *touched(tmp_path, "one.py", "11\n"),
+    )
+    played = stage(tmp_path, *script)
+    played.play()
+    assert (played.rounds[1].red, played.rounds[1].sides) == (("b",), (("b", "a"),))
+    assert "green in 1 of 3, red in 1, 1 stale" in played.shown
+
+
+def test_messages_of_earlier_rounds_are_ignored(tmp_path: Path) -> None:
+    """What a cancelled round tells late changes nothing."""
+    script = (
+        Planned(round=1, cells=("a",)),
+        *touched(tmp_path, "one.py", "11\n"),
+        finished(1, "a", Outcome.PASSED),
+        Ended(round=1, error="late"),
+    )
+    played = stage(tmp_path, *script)
+    session = played.play()
+    assert session.standing.line() == "green in 0 of 1, 1 stale"
+    assert "late" not in played.shown
+
+
+def test_keys(tmp_path: Path) -> None:
+    """F runs red cells once, c and p choose until a, Enter runs again, and others are passed over."""
+    keys = [Pressed(key=key) for key in "fcpax\n"]
+    played = stage(tmp_path, *keys, answers=["py3.13", "timed"])
+    played.play()
+    _, failed, cells, tests, everything, again = played.rounds
+    assert failed.filters == Filters(failed=True)
+    assert cells.filters.cells == "py3.13"
+    assert (tests.filters.cells, tests.filters.tests) == ("py3.13", "timed")
+    assert (everything.filters, everything.again) == (Filters(), True)
+    assert again.again
+
+
+def test_a_question_that_is_left_keeps_the_choice(tmp_path: Path) -> None:
+    """Ctrl-C in a question changes no filter."""
+    played = stage(tmp_path, Pressed(key="c"), Pressed(key="c"), answers=["py3.13", None])
+    played.play()
+    assert [item.filters.cells for item in played.rounds] == ["", "py3.13", "py3.13"]
+
+
+def test_a_broken_configuration_is_told_and_waited_for(tmp_path: Path) -> None:
+    """An error ends a round and not the session."""
+    played = stage(tmp_path, Ended(round=1, error="matrix.toml: wrong"), *touched(tmp_path, "one.py", "11\n"))
+    played.play()
+    assert played.shown == ["start", "matrix.toml: wrong", "one.py"]
+
+
+def test_an_action_stops_the_round(tmp_path: Path) -> None:
+    """The keys for why, shell and page are answered with how the grid stands, while nothing runs."""
+    seen: list[str] = []
+    played = stage(tmp_path, Planned(round=1, cells=("a",)), Pressed(key="w"))
+    played.play(actions={"w": lambda standing: seen.append(standing.line())})
+    assert (seen, played.log) == (["green in 0 of 1, 1 stale"], ["cancel 1"])
