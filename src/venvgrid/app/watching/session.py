@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from venvgrid.app.options import RunOptions
     from venvgrid.app.watching.messages import Message
     from venvgrid.app.watching.watched import Watched
+    from venvgrid.model import CellResult
 
-PATIENCE = 3  # rounds in a row that a change of one file ends; the next one is asked whether its tests write the file
+PATIENCE = 5  # rounds in a row that changes of one file end; the next round is asked whether its tests write it
 
 
 QUESTIONS = {
@@ -114,9 +115,10 @@ class Session:
     _round: Running | None = None
     _number: int = 0  # of the newest round
     _sides: tuple[tuple[str, str], ...] = ()
-    _made: set[str] = field(default_factory=set)  # files that tests made or wrote in this round
-    _held: set[str] = field(default_factory=set)  # paths that wait for its end: they may be the tests'
-    _changes: Counter[str] = field(default_factory=Counter)  # rounds in a row that ended when a file changed
+    _of_tests: set[str] = field(default_factory=set)  # files that tests made or wrote
+    _held: dict[str, bool] = field(default_factory=dict)  # changes that may be of tests; whether the file is new
+    _changes: Counter[str] = field(default_factory=Counter)  # rounds that ended, in a row, when this file changed
+    _has_ended: bool = False  # a round: it is known what tests write
 
     def run(self) -> None:
         """Go on until the user quits.
@@ -142,7 +144,7 @@ class Session:
                 self.standing = self.standing.planned(message.cells, is_part=is_part)
             case Finished() if self._is_current(message.round):
                 self.standing = self.standing.finished(message.result)
-                self._made.update((*message.result.footprint.made, *message.result.footprint.wrote))
+                self._released(message.result)
             case Ended() if self._is_current(message.round):
                 self._over(message)
             case _:
@@ -156,8 +158,9 @@ class Session:
     def _touched(self, paths: frozenset[str]) -> None:
         """Begin a round if something changed that results depend on.
 
-        While tests run, what they may have written waits for the end of the round, which tells: new files, and files
-        that changed in several rounds in a row. So tests that write into the project do not wake watch for ever.
+        While tests run, what they may have written is held back until the round tells: files that tests wrote before,
+        new files before any round has ended, and what ended many rounds in a row. So tests that write into the project
+        do not wake watch for ever, and no edit is lost.
         """
         known = self._watched.inputs.contents
         now, changed = self._watched.now(paths)
@@ -166,12 +169,25 @@ class Session:
             if changed:
                 self._edited(changed)
             return
-        for name in changed:
-            self._changes[name] += 1
-        held = {name for name in changed if self._changes[name] >= PATIENCE or name not in known}
-        self._held.update(held)
+        held = {name for name in changed if self._may_be_of_tests(name, is_new=name not in known)}
+        self._held.update({name: name not in known for name in held})
         if held < set(changed):
             self._edited(tuple(name for name in changed if name not in held))
+
+    def _may_be_of_tests(self, name: str, *, is_new: bool) -> bool:
+        place = name.rpartition("/")[0] if is_new else name  # tests may give each file another name
+        self._changes[place] += 1
+        return name in self._of_tests or self._changes[place] >= PATIENCE or (is_new and not self._has_ended)
+
+    def _released(self, result: CellResult) -> None:
+        """Let a change wake that the tests of a cell, which has just run, did not make."""
+        own = {*result.footprint.made, *result.footprint.wrote}
+        self._of_tests |= own
+        free = tuple(sorted(name for name, is_new in self._held.items() if not is_new and name not in self._of_tests))
+        if free and not result.cached:
+            for name in free:
+                del self._changes[name]
+            self._edited(free)
 
     def _follow(self, watched: Watched) -> None:
         self._watched = watched
@@ -188,7 +204,7 @@ class Session:
     def _begin(self, why: str, *, again: bool = False) -> None:
         """Stop the round that runs, if one does, and begin another."""
         self._stop()
-        self._made, self._held = set(), set()
+        self._held = {}
         self.screen.began(why, self._filters)
         self._number += 1
         self._round = self.begin(
@@ -208,8 +224,9 @@ class Session:
         if ended.done is not None:
             self._sides = ended.sides
             self._filters = replace(self._filters, failed=False)
-        new = tuple(sorted(self._held - self._made))
-        self._changes = Counter({name: count for name, count in self._changes.items() if name in self._made})
+            self._has_ended = True
+            self._changes.clear()
+        new = tuple(sorted(self._held.keys() - self._of_tests))
         self.screen.ended(ended, self.standing)
         if new:
             self._edited(new)

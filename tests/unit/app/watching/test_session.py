@@ -10,7 +10,7 @@ import factories
 
 from venvgrid.app.watching import watched
 from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Touched
-from venvgrid.app.watching.session import Filters, Session, Wanted
+from venvgrid.app.watching.session import PATIENCE, Filters, Session, Wanted
 from venvgrid.model import Outcome
 from venvgrid.model.result import Footprint
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.watching.standing import Standing
     from venvgrid.app.watching.messages import Message
+
+    Script = list[Message | Callable[[], None]]
+
+
+DONE: Any = (None, None, None)  # nothing looks into it here
 
 
 @dataclass
@@ -84,6 +89,11 @@ class Stage:
         """See `Screen`."""
         self.shown.append(text)
 
+    def play_rounds(self) -> list[Wanted]:
+        """Run the session to its end; return its rounds."""
+        self.play()
+        return self.rounds
+
     def play(self, **more: Any) -> Session:
         """Run the session to its end."""
         session = Session(
@@ -101,6 +111,7 @@ class Stage:
 
 def stage(folder: Path, *script: Message | Callable[[], None], answers: Iterable[str | None] = ()) -> Stage:
     """Make a session for a project with two files."""
+    folder.mkdir(exist_ok=True)
     (folder / "one.py").write_text("1\n")
     (folder / "two.py").write_text("2\n")
     return Stage(folder, deque(script), deque(answers))
@@ -117,6 +128,12 @@ def touched(folder: Path, name: str, text: str | None) -> tuple[Callable[[], Non
             (folder / name).write_text(text)
 
     return write, Touched(paths=frozenset({str(folder / name)}))
+
+
+def many_edits(folder: Path) -> Script:
+    """Return so many edits of one file that it may be the tests that write it."""
+    texts = (f"{number} again\n" for number in range(PATIENCE))
+    return [step for text in texts for step in touched(folder, "two.py", text)]
 
 
 def finished(number: int, name: str, outcome: Outcome, **footprint: Any) -> Finished:
@@ -159,31 +176,46 @@ def test_a_deleted_file_and_a_new_one_wake(tmp_path: Path) -> None:
 
 
 def test_files_of_the_tests_wake_nothing(tmp_path: Path) -> None:
-    """A file that appears during a round waits for its end; if a cell made it, nothing begins, else a round does."""
-    made = (*touched(tmp_path, "out.txt", "x"), finished(1, "a", Outcome.PASSED, made=("out.txt",)), Ended(round=1))
-    of_user = (*touched(tmp_path, "mine.py", "x"), finished(2, "a", Outcome.PASSED), Ended(round=2))
-    played = stage(tmp_path, Planned(round=1, cells=("a",)), *made, Pressed(key="\n"), *of_user)
+    """A file that appears in the first round and that a cell made begins no round, nor does it later."""
+    told = finished(1, "a", Outcome.PASSED, made=("out.txt",))
+    again = (Pressed(key="\n"), *touched(tmp_path, "out.txt", "xx"))
+    played = stage(tmp_path, *touched(tmp_path, "out.txt", "x"), told, Ended(round=1, done=DONE), *again)
+    assert len(played.play_rounds()) == 2
+
+
+def test_a_file_that_no_test_made_wakes(tmp_path: Path) -> None:
+    """A file that appears in the first round begins another at its end if no cell made it."""
+    made = (*touched(tmp_path, "mine.py", "x"), finished(1, "a", Outcome.PASSED), Ended(round=1, done=DONE))
+    played = stage(tmp_path, *made)
+    assert len(played.play_rounds()) == 2
+    assert played.shown[-1] == "mine.py"
+
+
+def test_new_files_wake_at_once(tmp_path: Path) -> None:
+    """When a round has ended it is known what tests make: another new file ends the round that runs."""
+    played = stage(tmp_path, Ended(round=1, done=DONE), Pressed(key="\n"), *touched(tmp_path, "mine.py", "x"))
     played.play()
-    assert [line for line in played.shown if "." in line] == ["mine.py"]
+    assert played.shown[-1] == "mine.py"
 
 
 def test_a_file_that_tests_write_does_not_wake_for_ever(tmp_path: Path) -> None:
-    """A file that ends several rounds in a row is no edit if the tests of the next one say that they wrote it."""
-    edits = [step for number in range(4) for step in touched(tmp_path, "two.py", f"{number} again\n")]
-    told = finished(3, "a", Outcome.PASSED, wrote=("two.py",))
-    played = stage(tmp_path, *edits, told, Ended(round=3), *touched(tmp_path, "one.py", "edited\n"))
+    """A file that ends many rounds in a row is no edit if the tests of the next one say that they wrote it."""
+    edits = many_edits(tmp_path)
+    told = finished(PATIENCE, "a", Outcome.PASSED, wrote=("two.py",))
+    later: Script = [*touched(tmp_path, "two.py", "again\n"), Ended(round=PATIENCE, done=DONE)]
+    played = stage(tmp_path, *edits, told, *later, *touched(tmp_path, "one.py", "edited\n"))
     played.play()
-    assert played.shown[:3] == ["start", "two.py", "two.py"]
-    assert len(played.rounds) == 4
+    assert played.shown[:2] == ["start", "two.py"]
+    assert len(played.rounds) == PATIENCE + 1
     assert played.shown[-1] == "one.py"
 
 
 def test_no_edit_is_lost(tmp_path: Path) -> None:
-    """A file that ended several rounds in a row begins one more after a round whose tests did not write it."""
-    edits = [step for number in range(4) for step in touched(tmp_path, "two.py", f"{number} again\n")]
-    played = stage(tmp_path, *edits, finished(3, "a", Outcome.PASSED), Ended(round=3))
+    """A file that ended many rounds in a row wakes again as soon as a cell has ended that did not write it."""
+    edits = many_edits(tmp_path)
+    played = stage(tmp_path, *edits, finished(PATIENCE, "a", Outcome.PASSED))
     played.play()
-    assert len(played.rounds) == 4
+    assert len(played.rounds) == PATIENCE + 1
 
 
 def test_red_cells_and_both_sides_go_first(tmp_path: Path) -> None:
@@ -192,7 +224,7 @@ def test_red_cells_and_both_sides_go_first(tmp_path: Path) -> None:
         Planned(round=1, cells=("a", "b", "c")),
         finished(1, "b", Outcome.FAILED),
         finished(1, "a", Outcome.PASSED),
-        Ended(round=1, sides=(("b", "a"),), done=(None, None, None)),  # type: ignore[arg-type]
+        Ended(round=1, sides=(("b", "a"),), done=DONE),
         *touched(tmp_path, "one.py", "11\n"),
     )
     played = stage(tmp_path, *script)
