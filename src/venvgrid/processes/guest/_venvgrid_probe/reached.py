@@ -17,6 +17,7 @@ from .results import to_text
 
 MODULE, FUNCTION, CODE = type(sys), type(to_text), type(to_text.__code__)
 COMPILED = (".pyc", ".pyo")
+DEPTH = 12  # frames of importlib between a module and the one that imports it
 LIMIT = 20000  # of files, and of what one test module opened
 
 
@@ -47,9 +48,11 @@ class Reached(object):
         if not self.is_own(file) or code.co_name != "<module>":
             return
         self.codes[file] = code
-        while frame is not None:
+        for _ in range(DEPTH):
+            if frame is None:
+                return
             importer = frame.f_code.co_filename
-            if importer != file and self.is_own(importer):
+            if importer in self.codes and importer != file:
                 self.importers.add((importer, file))
                 return
             frame = frame.f_back
@@ -92,14 +95,15 @@ class Reached(object):
             if type(file) is str and self.is_own(file) and len(modules) < LIMIT:
                 modules[name] = _source(file), inside
         files = dict([(name, file) for name, (file, _) in modules.items()])
+        parts = _suffixes(files)
         edges = set([(_source(one), _source(other)) for one, other in self.importers])
         package_of = {}
         for name, (file, inside) in modules.items():
             package_of[file] = inside.get("__package__") or name.rpartition(".")[0]
-            for other in _of_globals(inside, name, file not in self.codes):
+            for other in _of_globals(inside, name, parts if file not in self.codes else ()):
                 edges.add((file, files.get(other)))
         for file, code in self.codes.items():
-            for other in _of_code(code, package_of.get(_source(file), "")):
+            for other in _of_code(code, package_of.get(_source(file), ""), parts):
                 edges.add((_source(file), files.get(other)))
         return self.numbered(edges)
 
@@ -129,8 +133,21 @@ def _source(file):
     return file[:-1] if file.endswith(COMPILED) else file
 
 
-def _of_globals(inside, name, with_code):
-    """Return the names of modules that the globals of a module lead to, and that of its package."""
+def _suffixes(names):
+    """Return how import statements may call modules: a.b.c is also b.c and c."""
+    found = set()
+    for name in names:
+        while name:
+            found.add(name)
+            name = name.partition(".")[2]
+    return found
+
+
+def _of_globals(inside, name, parts):
+    """Return the names of modules that the globals of a module lead to, and that of its package.
+
+    With `parts`, functions are asked for their import statements.
+    """
     package = inside.get("__package__") or ""
     found = set([name.rpartition(".")[0]])
     for key, value in list(inside.items()):
@@ -142,8 +159,8 @@ def _of_globals(inside, name, with_code):
                     found.add(other)
             elif kind is FUNCTION:
                 found.add(value.__module__)
-                if with_code and value.__module__ == name:
-                    found.update(_of_code(value.__code__, package))
+                if parts and value.__module__ == name:
+                    found.update(_of_code(value.__code__, package, parts))
             elif issubclass(kind, type):
                 found.add(type.__getattribute__(value, "__module__"))
                 found.update([base.__module__ for base in type.__getattribute__(value, "__bases__")])
@@ -176,25 +193,29 @@ def _operations():
 OPERATIONS = _operations()
 
 
-def _of_code(code, package):
+def _of_code(code, package, parts):
     """Return the names that the import statements of a code object may mean, with those of the functions in it."""
     found = set()
     if OPERATIONS is not None:
-        _add_imports(code, [package.rsplit(".", depth)[0] for depth in range(package.count(".") + 1)], found)
+        packages = [package.rsplit(".", depth)[0] for depth in range(package.count(".") + 1)]
+        _add_imports(code, packages, parts, found)
     return found
 
 
-def _add_imports(code, packages, found):
-    import_name, extended, pattern = OPERATIONS
+def _add_imports(code, packages, parts, found):
     for inner in code.co_consts:
         if type(inner) is CODE:
-            _add_imports(inner, packages, found)
-    operations, bases = code.co_code[::2], []
+            _add_imports(inner, packages, parts, found)
+    if parts.isdisjoint(code.co_names):
+        return
+    import_name, extended, pattern = OPERATIONS
+    raw, bases = code.co_code, []
+    operations, numbers = raw[::2], raw[1::2]
     for match in pattern.finditer(operations):
         at = match.start()
-        number, before = code.co_code[2 * at + 1], at - 1
-        if before >= 0 and operations[before] == extended:
-            number += code.co_code[2 * before + 1] << 8
+        number = numbers[at]
+        if at and operations[at - 1] == extended:
+            number += numbers[at - 1] << 8
         if number >= len(code.co_names):
             continue
         name = code.co_names[number]
