@@ -110,14 +110,14 @@ def keep(private: Path, recorded: Path, places: Places) -> None:
     before = load(private)
     merged = before.and_then(found)
     if merged != before:
-        with suppress(OSError):
+        with suppress(OSError, own_folders.LinkError):
             own_folders.write(private, FILE, json.dumps(_plain(merged), separators=(",", ":")))
 
 
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
