@@ -97,27 +97,48 @@ class Places:
 
 def load(private: Path) -> Reach:
     """Return the map of a cell from its private folder; an empty one if there is none that can be read."""
-    return _parse(_read(private / FILE), str) or Reach()
+    return load_all({"": private})[""]
+
+
+def load_all(folders: Mapping[str, Path]) -> dict[str, Reach]:
+    """Return the maps of cells from their private folders; cells whose maps are equal share one value."""
+    known: dict[bytes, Reach] = {b"": Reach()}
+    found = {}
+    for cell, private in folders.items():
+        text = b""
+        with suppress(OSError):
+            text = (private / FILE).read_bytes()
+        if text not in known:
+            known[text] = _parse(_read(text), str) or Reach()
+        found[cell] = known[text]
+    return found
 
 
 def keep(private: Path, recorded: Path, places: Places) -> None:
-    """Add what the sessions of a command recorded into a folder to the map of a cell."""
+    """Add what the sessions of a command recorded into a folder to the map of a cell.
+
+    A full disk or a link in the way is no trouble of the tests: then the map stays as it is.
+    """
+    with suppress(OSError, own_folders.LinkError):
+        _keep(private, recorded, places)
+
+
+def _keep(private: Path, recorded: Path, places: Places) -> None:
     found = Reach()
     for path in sorted(recorded.glob("*.json")):
-        found = found.and_then(_parse(_read(path), places.name) or Reach())
+        found = found.and_then(_parse(_read(path.read_bytes()), places.name) or Reach())
     if not found.tests:
         return
     before = load(private)
     merged = before.and_then(found)
     if merged != before:
-        with suppress(OSError, own_folders.LinkError):
-            own_folders.write(private, FILE, json.dumps(_plain(merged), separators=(",", ":")))
+        own_folders.write(private, FILE, json.dumps(_plain(merged), separators=(",", ":")))
 
 
-def _read(path: Path) -> Any:
+def _read(text: bytes) -> Any:
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None
 
 

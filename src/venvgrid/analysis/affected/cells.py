@@ -21,8 +21,9 @@ def distances(maps: Mapping[str, Reach], edited: Collection[str]) -> dict[str, i
     answer are not known to be reached.
     """
     found = {}
+    known = {id(reach): affected(reach, edited) for reach in maps.values()}  # many cells share one map
     for cell, reach in maps.items():
-        here = affected(reach, edited)
+        here = known[id(reach)]
         steps = list(here.distances.values())
         steps += [UNKNOWN] if here.unknown or not reach.tests else []
         if edited and steps:

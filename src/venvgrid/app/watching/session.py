@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.analysis.watching.standing import Standing
 from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Touched
+from venvgrid.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -68,7 +69,8 @@ class Filters:
 class Wanted:
     """A round that is to begin. `again`: cells run although nothing has changed since they passed.
 
-    `red` cells go first, `sides` are pairs of cells at the two sides of known rules.
+    `red` cells go first, `sides` are pairs of cells at the two sides of known rules. `edited` are the files that
+    changed since a round ended whole, `failed` the ids of the tests that failed last.
     """
 
     number: int
@@ -76,6 +78,8 @@ class Wanted:
     again: bool
     red: tuple[str, ...]
     sides: tuple[tuple[str, str], ...]
+    edited: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 class Running(Protocol):
@@ -114,6 +118,8 @@ class Session:
     _round: Running | None = None
     _number: int = 0  # of the newest round
     _sides: tuple[tuple[str, str], ...] = ()
+    _since: set[str] = field(default_factory=set)  # files that changed since a round ended whole
+    _failing: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the tests that failed last in each cell
     _made: set[str] = field(default_factory=set)  # files that tests made or wrote in this round
     _held: set[str] = field(default_factory=set)  # paths that wait for its end: they may be the tests'
     _changes: Counter[str] = field(default_factory=Counter)  # rounds in a row that ended when a file changed
@@ -142,6 +148,8 @@ class Session:
                 self.standing = self.standing.planned(message.cells, is_part=is_part)
             case Finished() if self._is_current(message.round):
                 self.standing = self.standing.finished(message.result)
+                if message.result.outcome is not Outcome.CANCELLED:
+                    self._failing[message.result.id] = tuple(item.test for item in message.result.failures if item.test)
                 self._made.update((*message.result.footprint.made, *message.result.footprint.wrote))
             case Ended() if self._is_current(message.round):
                 self._over(message)
@@ -181,6 +189,7 @@ class Session:
     def _edited(self, changed: tuple[str, ...]) -> None:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         self.standing = self.standing.edited()
+        self._since.update(changed)
         self._begin(f"{changed[0]}{more}")
 
     # Rounds.
@@ -191,8 +200,17 @@ class Session:
         self._made, self._held = set(), set()
         self.screen.began(why, self._filters)
         self._number += 1
+        failed = dict.fromkeys(test for tests in self._failing.values() for test in tests)
         self._round = self.begin(
-            Wanted(number=self._number, filters=self._filters, again=again, red=self.standing.red, sides=self._sides)
+            Wanted(
+                number=self._number,
+                filters=self._filters,
+                again=again,
+                red=self.standing.red,
+                sides=self._sides,
+                edited=tuple(sorted(self._since)),
+                failed=tuple(failed),
+            )
         )
 
     def _stop(self) -> None:
@@ -207,6 +225,8 @@ class Session:
         self._round = None
         if ended.done is not None:
             self._sides = ended.sides
+            if self._filters == Filters():
+                self._since = set()
             self._filters = replace(self._filters, failed=False)
         new = tuple(sorted(self._held - self._made))
         self._changes = Counter({name: count for name, count in self._changes.items() if name in self._made})
