@@ -23,9 +23,12 @@ from venvgrid.outcomes import attestation, probe
 from venvgrid.outcomes import judgement as verdict
 from venvgrid.outcomes.observation import Observation
 from venvgrid.processes import guests
+from venvgrid.results import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from venvgrid.results.reach import Reach
 
 OTHERS = ("freezegun", "pyfakefs", "coverage", "attrs==22.1.0")
 # An old pytest on an old Python up to the newest, each with the plugins that have their own ways of running tests.
@@ -160,7 +163,15 @@ class Case:
             distributions=tuple(self.packages),
             project=(self.project, ()) if self.project else None,
             user_env=env,
+            reach={"own": (), "checkout": (f"{os.path.realpath(self.tests)}{os.sep}",), "others": ()},
         )
+
+    def reached(self) -> Reach:
+        """The map of the files that the test modules reached."""
+        (self.folder / "cell").mkdir()
+        folder = self.folder / "run" / probe.REACHED
+        reach.keep(self.folder / "cell", folder, reach.Places(checkout=(os.path.realpath(self.tests),)))
+        return reach.load(self.folder / "cell")
 
     def run(
         self,

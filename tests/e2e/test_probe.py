@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from probe_lab import OK, ages, posix, with_xdist
 
+from venvgrid.analysis.affected.tests import affected
+
 if TYPE_CHECKING:
     from probe_lab import Cases
 
@@ -77,6 +79,36 @@ SIGNATURES = {
     "test_text": "ValueError: € @ test_a.py:30",
     "test_bytes": "ValueError: ÿ @ test_a.py:31",
 }
+
+
+@ages
+def test_what_test_modules_reach(case: Cases, age: str) -> None:
+    """Every age records which files a test module uses: classes of others, modules, and what functions import."""
+    here = case(age)
+    files = {
+        "first.py": "class First(object): pass\n",
+        "second.py": "from first import First\nclass Second(First): pass\n",
+        "third.py": "def third(): return 3\n",
+        "test_a.py": "import second\ndef test_a(): assert second.Second()\n",
+        "test_b.py": "from third import third\ndef test_b(): assert third() == 3\n",
+    }
+    assert here.run(files).status == 0
+    found = here.reached()
+    assert found.tests == {"test_a.py": "test_a.py", "test_b.py": "test_b.py"}
+    assert affected(found, ["first.py"]).distances == {"test_a.py": 2}
+    assert affected(found, ["second.py"]).distances == {"test_a.py": 1}
+    assert affected(found, ["third.py"]).distances == {"test_b.py": 1}
+
+
+@with_xdist
+def test_what_workers_reach(case: Cases, age: str) -> None:
+    """The workers of pytest-xdist record it; their controller collects no tests."""
+    here = case(age)
+    assert (
+        here.run({"used.py": "class Used(object): pass\n", "test_a.py": "from used import Used\n" + OK}, "-n1").status
+        == 0
+    )
+    assert affected(here.reached(), ["used.py"]).distances == {"test_a.py": 1}
 
 
 @ages

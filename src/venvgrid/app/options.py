@@ -44,6 +44,7 @@ class RunOptions:
     certificates: Path | None = None  # the folder of its certificates
     machines: int = 1  # how many workers must be there before it begins
     first: tuple[str, ...] = ()  # cells that go first, in this order
+    tests_first: tuple[str, ...] = ()  # ids of tests, and test modules, that go first in every cell
     is_round: bool = False  # a round of watch: its run pushes no other out of the history
 
 

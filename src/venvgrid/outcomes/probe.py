@@ -32,6 +32,7 @@ VARIABLE = "VENVGRID_PROBE"
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "probe.json"
 STACKS = "stacks"
+REACHED = "reached"
 STACKS_LIMIT = 20_000  # characters
 MAX_LEAD = 1.0  # seconds before the time limit
 
@@ -52,6 +53,7 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
     user_env: Mapping[str, str] = EMPTY,
     limit: float | None = None,
     only: tuple[str, ...] = (),
+    reach: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; return the variables to add to the command's environment.
 
@@ -64,6 +66,7 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
         options: further options for pytest, quoted as for a shell; nested pytest runs do not get them.
         user_env: the other variables of the command; its PYTEST_ADDOPTS and PYTHONPATH stay in force.
         only: the ids of the tests to run; () for all.
+        reach: prefixes of the files that the map of the session has (see the guest's `reached`); nothing for no map.
         limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 
     Raises:
@@ -85,10 +88,12 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
         "project": {"name": name, "modules": list(names)},
         "options": options,
         **({"only": list(only)} if only else {}),
+        **({"reach": {"folder": str(folder / REACHED), **reach}} if reach else {}),
         "stacks": str(folder / STACKS),
         "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }
-    (folder / STACKS).mkdir()
+    for name in (STACKS, REACHED):
+        (folder / name).mkdir()
     (folder / SPECIFICATION_NAME).write_text(json.dumps(specification), encoding="utf-8")
     return _variables(folder / SPECIFICATION_NAME, path, options, user_env)
 

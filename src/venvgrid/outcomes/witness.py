@@ -25,6 +25,7 @@ LIMIT = 1 << 24  # bytes of one process
 
 
 NEWLINE = "\2"  # in paths and arguments
+COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
 MATTERS = {how: rank for rank, letters in enumerate(("wc", "sn", "p", "l", "ra", "mi")) for how in letters}
 
 
@@ -59,6 +60,11 @@ class Witnessed:
     ran: tuple[Ran, ...] = ()
     silent: int = 0
     hooked: int = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether all processes would have noted a compiled file that was written by hand, and none was."""
+        return 0 < len(self.processes) == self.hooked and COMPILED_BY_HAND not in self.opened.values()
 
     def and_then(self, later: Witnessed) -> Witnessed:
         """Return what was read in this and a later run of the command, besides what the later one saw."""

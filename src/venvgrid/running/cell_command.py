@@ -120,7 +120,9 @@ class CellCommands:
             prefix=task.environment.path,
         )
 
-    def probe(self, task: TestTask, scratch: Path, child: Mapping[str, str]) -> dict[str, str]:
+    def probe(
+        self, task: TestTask, scratch: Path, child: Mapping[str, str], reach: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, str]:
         """Switch the probe on and return its variables. Cells run at once: each has a pytest cache of its own."""
         cache = shlex.quote(f"cache_dir={own_folders.make_plain(self.private_folder(task.cell), 'pytest')}")
         return probe.switch_on(
@@ -132,6 +134,7 @@ class CellCommands:
             user_env=child,
             limit=self.config.test.timeout,
             only=self.only,
+            reach=reach,
         )
 
     def report_file(self, task: TestTask, scratch: Path) -> Path | None:

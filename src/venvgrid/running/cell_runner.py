@@ -20,6 +20,7 @@ from venvgrid.outcomes.causes import blame, remedies
 from venvgrid.outcomes.witness import Ran, Witnessed
 from venvgrid.processes.diagnosis import headline, last_exception, unfinished
 from venvgrid.project import bytecode, reads
+from venvgrid.results import reach
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
 from venvgrid.running.witnessing import CellWitness, edited_code, scene_of
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from venvgrid.running.cell_command import CellCommands
     from venvgrid.running.executors.base import Post
     from venvgrid.running.tasks import TestTask
-
-
-COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
 
 
 MAX_SHOWN_COMMAND = 100  # characters, in a reason
@@ -79,7 +77,7 @@ class CellRunner:
             result = self._with_footprint(result, before, self._footprint(task, seen, scratch))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        tested = self._checked(task, result, edited, is_plain=_is_plain(seen))
+        tested = self._checked(task, result, edited, is_plain=seen.is_plain)
         took = time.monotonic() - began
         post(StageFinished(cell=task.cell.id, stage=Stage.TEST, duration=took))
         return replace(tested, result=replace(tested.result, durations={**tested.result.durations, "test": took}))
@@ -218,11 +216,12 @@ class CellRunner:
             own_folders.delete(measured.parent, measured.name)
         before = record.versions(task.environment.site, self.commands.axis_packages())
         scene, private = scene_of(task, self.commands.config), self.commands.private_folder(task.cell)
-        seen = CellWitness(task=task, scene=scene, folder=scratch / "witness", private=private)
+        project = self.commands.config.project.path
+        seen = CellWitness(task=task, scene=scene, folder=scratch / "witness", private=private, project=project)
         child |= seen.switch_on()
         stream = None
         if self._suite.reports == judgement.PYTEST:
-            child |= self.commands.probe(task, scratch / "probe", child)
+            child |= self.commands.probe(task, scratch / "probe", child, seen.places.prefixes())
             stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
         report = self.commands.report_file(task, whole)
         earlier = junit_input.stamp(report) if report else None
@@ -230,6 +229,7 @@ class CellRunner:
         completed = self.run(self.commands.tests(task, child, whole), poll=watched.poll)
         watched.poll()
         witnessed.append(seen.seen())
+        reach.keep(private, scratch / "probe" / probe.REACHED, seen.places)
         stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""
         if stacks:
             self._tell(task, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
@@ -277,11 +277,6 @@ class CellRunner:
         footprint = replace(result.footprint, doubt="its tests changed the environment")
         noted = replace(result, notes=(*result.notes, note), footprint=footprint)
         return TestDone(result=noted, is_changed=not task.alone, is_poisoned=bool(seen.poisoned))
-
-
-def _is_plain(seen: Witnessed) -> bool:
-    """Return whether all processes would have noted a compiled file that was written by hand, and none was."""
-    return 0 < len(seen.processes) == seen.hooked and COMPILED_BY_HAND not in seen.opened.values()
 
 
 def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure, ...]:

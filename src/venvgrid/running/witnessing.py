@@ -18,6 +18,7 @@ from venvgrid.outcomes import provenance, witness
 from venvgrid.outcomes.judgement import EXIT_STATUS, JUNIT
 from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
 from venvgrid.project import reads
+from venvgrid.results.reach import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,16 +37,30 @@ class CellWitness:
     """The witness of one run of a cell's command. `folder` is for this run alone.
 
     Files below its parent and below the `private` folder of the cell are read without a note.
+    `project` is its checkout.
     """
 
     task: TestTask
     scene: Scene
     folder: Path
     private: Path
+    project: Path
 
     def switch_on(self) -> dict[str, str]:
         """Prepare the witness and return its variables."""
         return witness.switch_on(self.folder, self._specification())
+
+    @property
+    def places(self) -> Places:
+        """Return where the files of the project are."""
+        scene, environment = self.scene, self.task.environment
+        return Places(
+            checkout=_names_of(self.project),
+            site=_names_of(environment.site),
+            environment=_names_of(environment.path),
+            sources=scene.sources,
+            roots=scene.project.roots if scene.project and not scene.checkout else (),
+        )
 
     def seen(self) -> Witnessed:
         """Return what the processes of the command recorded."""
@@ -80,6 +95,11 @@ class CellWitness:
                     yield "first", root
             for folder in scene.sources:
                 yield "source", folder
+
+
+def _names_of(folder: Path) -> tuple[str, ...]:
+    """Return a folder as it is called, and its real path."""
+    return tuple(dict.fromkeys((str(folder), os.path.realpath(folder))))
 
 
 def scene_of(task: TestTask, config: Config) -> Scene:

@@ -20,13 +20,14 @@ NOT_OF_THE_GRID = frozenset({Outcome.IMPOSSIBLE, Outcome.MISSING_INTERPRETER, Ou
 class Standing:
     """The cells of a grid with their newest outcome; `fresh` are those whose outcome is of the newest state.
 
-    `warm` are the fresh ones whose outcome is a preview.
+    `warm` are the fresh ones whose outcome is a preview. `failing` are the tests that failed last, by their cell.
     """
 
     cells: tuple[str, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=lambda: MappingProxyType({}))
     fresh: frozenset[str] = frozenset()
     warm: frozenset[str] = frozenset()
+    failing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def planned(self, cells: Iterable[str], *, is_part: bool = False) -> Standing:
         """Return the standing of a grid with these cells, or with these among others; what is known of them stays."""
@@ -43,13 +44,28 @@ class Standing:
         """Return the standing with the result of a cell. A cell that was stopped keeps what was known of it."""
         if result.outcome is Outcome.CANCELLED:
             return self
-        outcomes = {**self.outcomes, result.id: result.outcome}
-        return replace(self, outcomes=outcomes, fresh=self.fresh | {result.id}, warm=self.warm - {result.id})
+        return replace(
+            self,
+            outcomes={**self.outcomes, result.id: result.outcome},
+            fresh=self.fresh | {result.id},
+            warm=self.warm - {result.id},
+            failing={**self.failing, result.id: tuple(item.test for item in result.failures if item.test)},
+        )
 
-    def previewed(self, cell: str, outcome: Outcome) -> Standing:
-        """Return the standing with the preview of a cell."""
-        outcomes = {**self.outcomes, cell: outcome}
-        return replace(self, outcomes=outcomes, fresh=self.fresh | {cell}, warm=self.warm | {cell})
+    def previewed(self, cell: str, outcome: Outcome, failing: tuple[str, ...] = ()) -> Standing:
+        """Return the standing with the preview of a cell, in which these tests failed."""
+        return replace(
+            self,
+            outcomes={**self.outcomes, cell: outcome},
+            fresh=self.fresh | {cell},
+            warm=self.warm | {cell},
+            failing={**self.failing, cell: failing},
+        )
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The tests that failed last, in any cell."""
+        return tuple(dict.fromkeys(test for tests in self.failing.values() for test in tests))
 
     @property
     def red(self) -> tuple[str, ...]:

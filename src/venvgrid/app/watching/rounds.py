@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import prioritisation
 from venvgrid.analysis.findings import Analysis
 from venvgrid.analysis.watching import order
 from venvgrid.app import run
@@ -15,6 +16,7 @@ from venvgrid.app.machine import Machine
 from venvgrid.app.plan import make_plan
 from venvgrid.app.request import make_request, runnable
 from venvgrid.app.watching.messages import Ended, Finished, Planned
+from venvgrid.app.watching.nearest import nearest
 from venvgrid.model import CellFinished, ExitStatus, VenvgridError
 from venvgrid.processes.command import Cancellation
 from venvgrid.results import run_folders
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Round:
-    """One round. `find` reads the configuration; `red` and `sides` say which cells go first, see `order.first`."""
+    """One round. `find` reads the configuration; `red` and `sides` say which cells go first, see `order.first`.
+
+    `edited` are the files that changed since a round ended whole, `failed` the ids of the tests that failed last.
+    """
 
     number: int
     find: Callable[[], Source]
@@ -41,6 +46,8 @@ class Round:
     post: Callable[[Message], None]
     red: tuple[str, ...] = ()
     sides: tuple[tuple[str, str], ...] = ()
+    edited: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     _cancellation: Cancellation = field(default_factory=Cancellation)
     _stops: list[Callable[[], None]] = field(default_factory=list)
     _thread: threading.Thread | None = None
@@ -88,7 +95,12 @@ class Round:
         cells = runnable(plan)
         self.post(Planned(round=self.number, cells=tuple(cell.id for cell in cells)))
         red = self.red or tuple(name for name, earlier in context.history.items() if earlier.outcome.is_red)
-        context = context.with_options(first=order.first(cells, red, self.sides))
+        near = nearest(context.root, cells, self.edited)
+        first = order.first(near.cells, red, self.sides)
+        if len(near.cells) < len(cells):  # those that the edit is not known to reach go last
+            places = prioritisation.order(near.cells, context.history).places
+            first = tuple(dict.fromkeys((*first, *sorted(places, key=lambda name: places[name]))))
+        context = context.with_options(first=first, tests_first=(*self.failed, *near.tests))
         return self._ended(context, plan)
 
     def _ended(self, context: RunContext, plan: Plan) -> Ended:

@@ -9,11 +9,11 @@ What is told of a round that is over (an older number) is ignored.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.analysis.watching.standing import Standing
+from venvgrid.app.watching.holding import Holding
 from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Touched
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from venvgrid.app.options import RunOptions
     from venvgrid.app.watching.messages import Message
     from venvgrid.app.watching.watched import Watched
-    from venvgrid.model import CellResult
-
-PATIENCE = 5  # rounds in a row that changes of one file end; the next round is asked whether its tests write it
 
 
 QUESTIONS = {
@@ -69,7 +66,8 @@ class Filters:
 class Wanted:
     """A round that is to begin. `again`: cells run although nothing has changed since they passed.
 
-    `red` cells go first, `sides` are pairs of cells at the two sides of known rules.
+    `red` cells go first, `sides` are pairs of cells at the two sides of known rules. `edited` are the files that
+    changed since a round ended whole, `failed` the ids of the tests that failed last.
     """
 
     number: int
@@ -77,6 +75,8 @@ class Wanted:
     again: bool
     red: tuple[str, ...]
     sides: tuple[tuple[str, str], ...]
+    edited: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 class Running(Protocol):
@@ -115,10 +115,8 @@ class Session:
     _round: Running | None = None
     _number: int = 0  # of the newest round
     _sides: tuple[tuple[str, str], ...] = ()
-    _of_tests: set[str] = field(default_factory=set)  # files that tests made or wrote
-    _held: dict[str, bool] = field(default_factory=dict)  # changes that may be of tests; whether the file is new
-    _changes: Counter[str] = field(default_factory=Counter)  # rounds that ended, in a row, when this file changed
-    _has_ended: bool = False  # a round: it is known what tests write
+    _since: set[str] = field(default_factory=set)  # files that changed since a round ended whole
+    _holding: Holding = field(default_factory=Holding)
 
     def run(self) -> None:
         """Go on until the user quits.
@@ -144,7 +142,8 @@ class Session:
                 self.standing = self.standing.planned(message.cells, is_part=is_part)
             case Finished() if self._is_current(message.round):
                 self.standing = self.standing.finished(message.result)
-                self._released(message.result)
+                if free := self._holding.after_cell(message.result):
+                    self._edited(free)
             case Ended() if self._is_current(message.round):
                 self._over(message)
             case _:
@@ -156,38 +155,12 @@ class Session:
     # Edits.
 
     def _touched(self, paths: frozenset[str]) -> None:
-        """Begin a round if something changed that results depend on.
-
-        While tests run, what they may have written is held back until the round tells: files that tests wrote before,
-        new files before any round has ended, and what ended many rounds in a row. So tests that write into the project
-        do not wake watch for ever, and no edit is lost.
-        """
+        """Begin a round if something changed that results depend on, and that is not of the tests that run."""
         known = self._watched.inputs.contents
         now, changed = self._watched.now(paths)
         self._follow(now)
-        if self._round is None:
-            if changed:
-                self._edited(changed)
-            return
-        held = {name for name in changed if self._may_be_of_tests(name, is_new=name not in known)}
-        self._held.update({name: name not in known for name in held})
-        if held < set(changed):
-            self._edited(tuple(name for name in changed if name not in held))
-
-    def _may_be_of_tests(self, name: str, *, is_new: bool) -> bool:
-        place = name.rpartition("/")[0] if is_new else name  # tests may give each file another name
-        self._changes[place] += 1
-        return name in self._of_tests or self._changes[place] >= PATIENCE or (is_new and not self._has_ended)
-
-    def _released(self, result: CellResult) -> None:
-        """Let a change wake that the tests of a cell, which has just run, did not make."""
-        own = {*result.footprint.made, *result.footprint.wrote}
-        self._of_tests |= own
-        free = tuple(sorted(name for name, is_new in self._held.items() if not is_new and name not in self._of_tests))
-        if free and not result.cached:
-            for name in free:
-                del self._changes[name]
-            self._edited(free)
+        if edits := changed if self._round is None else self._holding.edits(changed, known):
+            self._edited(edits)
 
     def _follow(self, watched: Watched) -> None:
         self._watched = watched
@@ -197,6 +170,7 @@ class Session:
     def _edited(self, changed: tuple[str, ...]) -> None:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         self.standing = self.standing.edited()
+        self._since.update(changed)
         self._begin(f"{changed[0]}{more}")
 
     # Rounds.
@@ -204,11 +178,19 @@ class Session:
     def _begin(self, why: str, *, again: bool = False) -> None:
         """Stop the round that runs, if one does, and begin another."""
         self._stop()
-        self._held = {}
+        self._holding.clear()
         self.screen.began(why, self._filters)
         self._number += 1
         self._round = self.begin(
-            Wanted(number=self._number, filters=self._filters, again=again, red=self.standing.red, sides=self._sides)
+            Wanted(
+                number=self._number,
+                filters=self._filters,
+                again=again,
+                red=self.standing.red,
+                sides=self._sides,
+                edited=tuple(sorted(self._since)),
+                failed=self.standing.failed,
+            )
         )
 
     def _stop(self) -> None:
@@ -223,10 +205,10 @@ class Session:
         self._round = None
         if ended.done is not None:
             self._sides = ended.sides
+            if self._filters == Filters():
+                self._since = set()
             self._filters = replace(self._filters, failed=False)
-            self._has_ended = True
-            self._changes.clear()
-        new = tuple(sorted(self._held.keys() - self._of_tests))
+        new = self._holding.after_round(is_whole=ended.done is not None)
         self.screen.ended(ended, self.standing)
         if new:
             self._edited(new)

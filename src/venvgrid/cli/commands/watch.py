@@ -60,6 +60,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             post=inbox.post,
             red=round_.red,
             sides=round_.sides,
+            edited=round_.edited,
+            failed=round_.failed,
         )
         started.start()
         return started

@@ -68,12 +68,12 @@ def install(add, skip, variable):
     """
     if getattr(sys, "_venvgrid_opened", None):
         return {}
-    sys._venvgrid_opened = True
     own = [os.path.dirname(os.__file__), sys.prefix, os.path.realpath(sys.prefix)]
     base = getattr(sys, "base_prefix", None) or getattr(sys, "real_prefix", "")
     own += [place for place in (base, os.path.realpath(base)) if place.count(os.sep) > 2]
     shared = tuple([place.rstrip(os.sep) + os.sep for place in own if not place.startswith(tuple(own[1:3]))])
     notes = Notes(add, tuple(skip) + tuple([place.rstrip(os.sep) + os.sep for place in own]), shared, variable)
+    sys._venvgrid_opened = notes
     for name in DOORS:
         if hasattr(os, name):
             put(os, name, Door(getattr(os, name), after=notes.asked))
@@ -120,6 +120,8 @@ class Notes(object):
     def __init__(self, add, skip, shared, variable):
         self.add, self.skip, self.shared, self.variable = add, skip, shared, variable
         self.seen, self.there, self.ran = set(), set(), set()
+        # What is read while a test module is at work, and prefixes of the environment that count for it: see the probe's `reached`.
+        self.work, self.reach = set(), ()
         self.cwd, self.join, self.isabs, self.normpath = os.getcwd, os.path.join, os.path.isabs, os.path.normpath
         self.decode = getattr(os, "fsdecode", None) or old_decode
         self.fspath = getattr(os, "fspath", None) or old_fspath
@@ -145,10 +147,14 @@ class Notes(object):
 
     def note(self, path, how, folder=None):
         if path in self.seen:
-            return
+            return self.work.add(path) if how != "w" else None
         path = self.path_of(path, folder)
-        if path is None or path in self.seen or len(self.seen) > LIMIT:
-            return
+        if path is None or len(self.seen) > LIMIT:
+            return None
+        if how != "w":
+            self.work.add(path)
+        if path in self.seen:
+            return None
         self.seen.add(path)
         self.add("opened", how if len(self.seen) <= LIMIT else "m", path.replace("\n", NEWLINE))
 
@@ -185,6 +191,8 @@ class Notes(object):
         if type(path) is str and path.startswith(self.skip):
             if flags & self.is_writing and path.startswith(self.shared) and "__pycache__" not in path:
                 self.add("opened", "i", path)
+            elif path.startswith(self.reach) and not flags & self.is_writing:
+                self.work.add(path)
             return None
         if not flags & self.is_folder:
             how = flags & self.is_writing

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import factories
 
 from venvgrid.app.watching import watched
+from venvgrid.app.watching.holding import PATIENCE
 from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Touched
-from venvgrid.app.watching.session import PATIENCE, Filters, Session, Wanted
+from venvgrid.app.watching.session import Filters, Session, Wanted
 from venvgrid.model import Outcome
 from venvgrid.model.result import Footprint
 
@@ -231,6 +232,34 @@ def test_red_cells_and_both_sides_go_first(tmp_path: Path) -> None:
     played.play()
     assert (played.rounds[1].red, played.rounds[1].sides) == (("b",), (("b", "a"),))
     assert "green in 1 of 3, red in 1, 1 stale" in played.shown
+
+
+def test_what_was_edited_and_what_failed_go_first(tmp_path: Path) -> None:
+    """A round knows the files that changed since a whole round, not only the last edit, and the tests that failed."""
+    red = factories.result("a", Outcome.FAILED, failures=(factories.failure("tests/test_a.py::test_one"),))
+    whole = Ended(round=3, done=(None, None, None))  # type: ignore[arg-type]
+    edits = (*touched(tmp_path, "one.py", "11\n"), *touched(tmp_path, "two.py", "22\n"))
+    stopped = finished(3, "a", Outcome.CANCELLED)
+    script = (Planned(round=1, cells=("a",)), Finished(round=1, result=red), *edits, stopped, whole)
+    played = stage(tmp_path, *script, *touched(tmp_path, "one.py", "111\n"))
+    played.play()
+    assert [item.edited for item in played.rounds] == [(), ("one.py",), ("one.py", "two.py"), ("one.py",)]
+    assert [item.failed for item in played.rounds] == [(), *[("tests/test_a.py::test_one",)] * 3]
+
+
+def test_a_round_of_some_tests_forgets_no_edit(tmp_path: Path) -> None:
+    """After a round with a choice, the edited files are still those of all other tests."""
+    played = stage(
+        tmp_path,
+        Ended(round=1, done=(None, None, None)),  # type: ignore[arg-type]
+        Pressed(key="p"),
+        *touched(tmp_path, "one.py", "11\n"),
+        Ended(round=3, done=(None, None, None)),  # type: ignore[arg-type]
+        *touched(tmp_path, "two.py", "22\n"),
+        answers=["name"],
+    )
+    played.play()
+    assert played.rounds[-1].edited == ("one.py", "two.py")
 
 
 def test_messages_of_earlier_rounds_are_ignored(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ close every file descriptor, and fork. All modules are imported at once: a test 
     session        hooks of a session              stream        the lines and stacks of a process
     switch         the two variables               installed     runs tests inside the package as installed
     measured       coverage of the installed       attestation   interpreter, versions and origins
+    reached        which files each test module reaches
 
 In an environment of venvgrid this package is in site-packages, which coverage does not measure. Another interpreter finds it on
 PYTHONPATH: there it has no __init__.py, so Python imports it only if nothing else has the name. So a run on the wrong interpreter is

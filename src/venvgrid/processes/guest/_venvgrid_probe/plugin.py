@@ -8,6 +8,7 @@ from pytest import hookimpl
 from .attestation import session_record
 from .installed import current_witness, resolve_names, run_installed
 from .measured import measure_installed
+from .reached import Reached
 from .session import Run, Worker
 from .stream import Stacks, Writer
 from .switch import NAME, Exec, Switch
@@ -29,6 +30,8 @@ def pytest_addoption(parser):
                 switch.exec_ = Exec(switch, switch.writer, session)
                 switch.exec_.arm()
                 switch.stacks = Stacks(switch.spec)
+            if switch.spec.get("reach"):
+                switch.reached = Reached(switch.spec["reach"], "worker" if switch.is_worker else "main")
             run_installed()
     except Exception:
         del _armed[:]
@@ -58,7 +61,7 @@ def pytest_configure(config):
         return
     worker = getattr(config, "workerinput", None)
     if switch.is_worker and worker is not None:
-        config.pluginmanager.register(Worker(switch.spec, worker.get("workerid", "?")), NAME + "_run")
+        config.pluginmanager.register(Worker(switch, worker.get("workerid", "?")), NAME + "_run")
     elif not switch.is_worker:
         rootdir = getattr(config, "rootpath", None) or getattr(config, "rootdir", "")
         config.pluginmanager.register(Run(switch, str(rootdir)), NAME + "_run")

@@ -6,7 +6,7 @@ from __future__ import absolute_import
 import os
 import time
 
-from pytest import hookimpl
+from pytest import File, Package, hookimpl
 
 from .attestation import attest, session_record
 from .installed import look
@@ -20,6 +20,18 @@ class Selection(object):
 
     deselected = 0
     only = ()  # ids of the tests that run, where not all do
+    reached = None  # the map of this session
+
+    def pytest_collectstart(self, collector):
+        if self.reached is not None and isinstance(collector, File) and not isinstance(collector, Package):
+            self.reached.collects(collector.nodeid, str(getattr(collector, "path", None) or collector.fspath))
+
+    def write_reached(self):
+        try:
+            if self.reached is not None:
+                self.reached.write(self.writer)
+        except Exception:
+            pass
 
     @hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
@@ -62,9 +74,9 @@ class Selection(object):
 class Worker(Selection):
     """The hooks of a pytest-xdist worker: it only attests, its controller streams the results."""
 
-    def __init__(self, spec, name):
-        self.spec = spec
-        self.name = name
+    def __init__(self, switch, name):
+        self.spec = spec = switch.spec
+        self.name, self.reached = name, switch.reached
         self.only = spec.get("only") or ()
         self.writer = Writer(spec["stream"], name)
         self.writer.add(session_record(name))
@@ -73,6 +85,8 @@ class Worker(Selection):
     def pytest_runtest_logstart(self, nodeid):
         self.stacks.start()
         look()
+        if self.reached is not None:
+            self.reached.works(nodeid.partition("::")[0])
 
     def pytest_runtest_logreport(self, report):
         look()
@@ -82,13 +96,14 @@ class Worker(Selection):
     def pytest_sessionfinish(self, session, exitstatus):
         yield
         _end(self.writer, self.spec, self.name, session, exitstatus)
+        self.write_reached()
 
 
 class Run(Selection):
     """The hooks of a session whose tests count."""
 
     def __init__(self, switch, rootdir):
-        self.switch = switch
+        self.switch, self.reached = switch, switch.reached
         self.only = switch.spec.get("only") or ()
         self.writer = switch.writer
         self.rootdir = rootdir
@@ -108,6 +123,8 @@ class Run(Selection):
 
     def pytest_collection_finish(self, session):
         self.switch.exec_.disarm()
+        if self.reached is not None:
+            self.reached.works("")
         items = getattr(session, "items", None)
         self.look_for_last_failed(session.config)
         if items is not None:
@@ -128,6 +145,8 @@ class Run(Selection):
     def pytest_runtest_logstart(self, nodeid):
         self.switch.stacks.start()
         look()
+        if self.reached is not None:
+            self.reached.works(nodeid.partition("::")[0])
         self.running[nodeid] = TestResult(self.clock())
         self.writer.add({"t": "start", "id": to_text(nodeid)})
 
@@ -193,6 +212,7 @@ class Run(Selection):
             self.write_result(nodeid)
         self.ended = True
         _end(self.writer, self.switch.spec, None, session, exitstatus)
+        self.write_reached()
 
     def pytest_unconfigure(self):
         self.switch.exec_.disarm()
