@@ -10,6 +10,7 @@ from pytest import hookimpl
 
 from .attestation import attest, session_record
 from .installed import look
+from .preview import reordered
 from .results import LONGREPR_CAP, MESSAGE_CAP, TestResult, cap, details_of, to_text
 from .stream import Stacks, Writer
 from .switch import VARIABLE, WORKER
@@ -20,6 +21,8 @@ class Selection(object):
 
     deselected = 0
     only = ()  # ids of the tests that run, where not all do
+    first = ()  # ids of tests that go first
+    only_first = False  # the others are left out, if any of the first is there
 
     @hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
@@ -29,6 +32,13 @@ class Selection(object):
             items[:] = chosen
             if others:
                 config.hook.pytest_deselected(items=others)
+        if self.first:
+            chosen, others = reordered(items, self.first)
+            if self.only_first and chosen:
+                items[:] = chosen
+                self.writer.add({"t": "left", "tests": len(others)})
+            else:
+                items[:] = chosen + others
 
     def is_wanted(self, name):
         """Tests that are installed are named without the place of their environment."""
@@ -65,7 +75,8 @@ class Worker(Selection):
     def __init__(self, spec, name):
         self.spec = spec
         self.name = name
-        self.only = spec.get("only") or ()
+        self.only, self.first = spec.get("only") or (), spec.get("first") or ()
+        self.only_first = spec.get("only_first") or False
         self.writer = Writer(spec["stream"], name)
         self.writer.add(session_record(name))
         self.stacks = Stacks(spec)
@@ -89,7 +100,8 @@ class Run(Selection):
 
     def __init__(self, switch, rootdir):
         self.switch = switch
-        self.only = switch.spec.get("only") or ()
+        self.only, self.first = switch.spec.get("only") or (), switch.spec.get("first") or ()
+        self.only_first = switch.spec.get("only_first") or False
         self.writer = switch.writer
         self.rootdir = rootdir
         self.running = {}
@@ -112,6 +124,11 @@ class Run(Selection):
         self.look_for_last_failed(session.config)
         if items is not None:
             self.writer.add({"t": "collected", "ids": len(set([to_text(item.nodeid) for item in items])), "worker": None})
+        if self.switch.imports is not None:
+            try:
+                self.switch.imports.write()
+            except Exception:
+                pass
 
     @hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node, ids):

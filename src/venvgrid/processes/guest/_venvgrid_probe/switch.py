@@ -26,6 +26,7 @@ class Switch(object):
         self.is_worker = False
         self.writer = None
         self.stacks = None
+        self.imports = None
         self.exec_ = None
         self.was_option = False
         self.was_path = False
