@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from venvgrid.running.executors.base import Slots
 from venvgrid.running.executors.threads import ThreadExecutor
 from venvgrid.running.scheduler import Scheduler
 from venvgrid.running.warm.pool import WarmPool
+from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,8 +81,11 @@ def ran(root: Path, cache: Path, **environ: str) -> Iterator[Grid]:
             redactor=context.machine.redactor,
             cpus=usable_cpus(),
         )
-        pool = WarmPool(commands=commands, inputs=lambda: inputs.take(config.project.path))
+        pool = WarmPool(
+            commands=commands, folder=directories.short_folder(), inputs=lambda: inputs.take(config.project.path)
+        )
         try:
             yield Grid(context=context, tasks=done, results=tested, pool=pool)
         finally:
             pool.close()
+            shutil.rmtree(pool.folder, ignore_errors=True)

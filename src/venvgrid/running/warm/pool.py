@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -19,7 +20,6 @@ from venvgrid.running.warm import imported, way
 from venvgrid.running.warm.preview import Cold, Preview
 from venvgrid.running.warm.previewing import WITNESS, PreviewRun, Warm
 from venvgrid.running.witnessing import scene_of
-from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -49,17 +49,19 @@ class WarmPool:
     """Servers that stay alive, at most `limit`; that of which the last use is the longest ago goes first.
 
     `commands` are those of the cells; their folder takes the logs of previews alone. `inputs` are those of the project.
+    `folder` is a temporary one with a short path (those of sockets have at most 107 bytes), for the pool alone.
     Methods may be called from several threads. `close` ends all servers and all runs.
     """
 
     commands: CellCommands
+    folder: Path
     inputs: Callable[[], Inputs]
     limit: int = LIMIT
     launch: Launch = Server
     _servers: dict[Key, Warm] = field(default_factory=dict)  # the last used is the last one
     _refused: dict[Key, str] = field(default_factory=dict)
     _lock: AbstractContextManager[object] = field(default_factory=mutex)
-    _folder: Path = field(default_factory=directories.short_folder)
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def prepare(self, task: TestTask) -> Cold | None:
         """Start the server of a cell, or start it again if the cell imports other modules by now. Does not wait."""
@@ -88,7 +90,7 @@ class WarmPool:
         warm = self._acquire(task)
         if isinstance(warm, Cold):
             return warm
-        scratch = directories.short_folder()
+        scratch = self._new_folder()
         try:
             state = warm.server.wait(cancellation)
             if cancellation.is_set():
@@ -122,14 +124,19 @@ class WarmPool:
             self._servers.clear()
         for server in servers:
             server.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _new_folder(self) -> Path:
+        folder = self.folder / f"{next(self._numbers):x}"
+        folder.mkdir(mode=0o700)
+        return folder
 
     def _acquire(self, task: TestTask, *, is_idle: bool = False) -> Warm | Cold:
         """Return the server of a cell, counted as used; started if there is none that lives."""
         suite = self.commands.config.test
         if why := way.objection(suite):
             return Cold(reason=why)
-        command = self.commands.tests(task, self.commands.variables(task, self._folder), self._folder)
+        place = self.folder / "all"  # stands for the temporary folder of each run
+        command = self.commands.tests(task, self.commands.variables(task, place), place)
         found = way.of_command(command, task.environment.path)
         if isinstance(found, Cold):
             return found
@@ -170,7 +177,7 @@ class WarmPool:
         known = self._imported(task)
         if known.refused:
             return Cold(reason=known.refused)
-        folder = directories.short_folder()
+        folder = self._new_folder()
         scene = scene_of(task, self.commands.config)
         roots = dict.fromkeys((*(scene.project.roots if scene.project else ()), *_modules(task)))
         places = (str(task.environment.path), os.path.realpath(task.environment.path))

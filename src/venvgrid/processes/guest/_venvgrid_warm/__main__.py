@@ -69,6 +69,8 @@ def prepared(folder):
         write(os.path.join(folder, "left"), {"rounds": rounds + 1, "names": load.left})
         os.execv(sys.executable, spec["argv"])
     gc.collect()
+    if hasattr(gc, "freeze"):  # collections of the runs would write to every object, and so copy all of the memory
+        gc.freeze()
     named = set([name for name, _ in spec["modules"]])
     return {
         "state": "ready",
