@@ -20,6 +20,7 @@ from venvgrid.outcomes.records import (
     Collected,
     Deselected,
     Finished,
+    Left,
     OfSession,
     Record,
     Reported,
@@ -77,6 +78,8 @@ class Observation:
         self.skip_reasons: dict[str, None] = {}  # the first few
         self.deselected: dict[str, int] = {}  # by session; workers of pytest-xdist deselect the same tests
         self.is_last_failed = False  # --lf left tests out
+        self.left_out = 0  # tests that are not among those that go first
+        self.declined = ""  # why a preview is none
         self.unrun: set[tuple[str, str]] = set()  # tests that were expected to fail, whose bodies did not run
         self._tried: dict[str, None] = {}  # tests that failed, or that a plugin ran again
         self._failures: dict[tuple[str, str], Failure] = {}
@@ -86,6 +89,8 @@ class Observation:
         """Add a record. Records of a process without a Session record are ignored."""
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
+        elif isinstance(record, Left):
+            self.left_out, self.declined = self.left_out + record.tests, record.why or self.declined
         elif (seen := self.sessions.get(record.source)) is not None:
             self._add(seen, record)
 

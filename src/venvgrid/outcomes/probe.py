@@ -8,21 +8,18 @@ own in one folder; `Stream` reads these files as they grow.
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model import CaseOutcome
 from venvgrid.model.config import EMPTY
-from venvgrid.outcomes import records, signatures
-from venvgrid.outcomes.causes import pytest_errors
+from venvgrid.outcomes import parsing
 from venvgrid.processes.guests import PROBE_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from venvgrid.outcomes.records import Record
@@ -38,8 +35,6 @@ MAX_LEAD = 1.0  # seconds before the time limit
 
 CHUNK = 1 << 18  # bytes
 LINE_LIMIT = 1 << 20  # bytes; longer lines are not the probe's
-ID_LIMIT = 1 << 14  # characters
-TEXT_LIMIT = 25_000
 
 
 def switch_on(  # noqa: PLR0913  (each is a part of the specification)
@@ -54,6 +49,8 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
     limit: float | None = None,
     only: tuple[str, ...] = (),
     reach: Mapping[str, tuple[str, ...]] | None = None,
+    first: tuple[str, ...] = (),
+    more: Mapping[str, Any] = EMPTY,
 ) -> dict[str, str]:
     """Prepare the probe for one run of a command; return the variables to add to the command's environment.
 
@@ -67,6 +64,9 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
         user_env: the other variables of the command; its PYTEST_ADDOPTS and PYTHONPATH stay in force.
         only: the ids of the tests to run; () for all.
         reach: prefixes of the files that the map of the session has (see the guest's `reached`); nothing for no map.
+        first: the ids of the tests to run before all others, in this order.
+        more: further parts of the specification: "only_first" leaves the others out if one of `first` is there;
+            "preview" ends the session if it cannot be one; "imported" is a new file for the names of modules.
         limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 
     Raises:
@@ -89,6 +89,8 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
         "options": options,
         **({"only": list(only)} if only else {}),
         **({"reach": {"folder": str(folder / REACHED), **reach}} if reach else {}),
+        **({"first": list(first)} if first else {}),
+        **more,
         "stacks": str(folder / STACKS),
         "stacks_at": time.time() + limit - min(MAX_LEAD, limit / 10) if limit else 0,
     }
@@ -136,7 +138,7 @@ class Stream:
         for name in names:
             file = self._files.setdefault(name, _File(self._folder / name))
             for line in file.new_lines():
-                record = parse(line, name.removesuffix(".jsonl"))
+                record = parsing.parse(line, name.removesuffix(".jsonl"))
                 if record is None:
                     self.ignored += 1
                 else:
@@ -174,127 +176,3 @@ class _File:
         if len(self._partial) > LINE_LIMIT:
             self._partial, self._is_too_long = b"", True
         return [line for line in lines if line]
-
-
-def parse(line: bytes, source: str) -> Record | None:
-    """Parse a line into a record, or None if it is not one of the probe's."""
-    try:
-        data = json.loads(line)
-        return _MAKERS[data["t"]](source, data)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-
-
-def _session(source: str, data: dict[str, Any]) -> Record:
-    texts = ("executable", "prefix", "version", "implementation", "pytest")
-    return records.Session(
-        source=source, worker=_text(data, "worker"), pid=int(data["pid"]), **{key: _text(data, key) for key in texts}
-    )
-
-
-def _collected(source: str, data: dict[str, Any]) -> Record:
-    return records.Collected(source=source, ids=int(data["ids"]))
-
-
-def _deselected(source: str, data: dict[str, Any]) -> Record:
-    return records.Deselected(source=source, tests=int(data["tests"]), last_failed=data.get("lf") is True)
-
-
-def _started(source: str, data: dict[str, Any]) -> Record:
-    return records.Started(source=source, id=_id(data))
-
-
-def _tried(source: str, data: dict[str, Any]) -> Record:
-    return records.Tried(source=source, id=_id(data))
-
-
-def _reported(source: str, data: dict[str, Any]) -> Record:
-    verdict = CaseOutcome(data["verdict"])
-    kind, message, where, longrepr = "", "", "", ""
-    if verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
-        longrepr = _text(data, "longrepr")
-        default = "Failed" if verdict is CaseOutcome.FAILED else "Error"
-        kind, message = signatures.kind_and_message(_text(data, "crash"), longrepr, default)
-        if twice := pytest_errors.file_mismatch(longrepr):
-            kind, message = default, twice
-        where = _text(data, "where") or signatures.last_frame(longrepr)
-    elif "crash" in data:  # of a skip: "Skipped: no display"
-        message = signatures.kind_and_message(_text(data, "crash"))[1]
-    duration = float(data.get("duration", 0.0))
-    return records.Reported(
-        source=source,
-        id=_id(data),
-        verdict=verdict,
-        duration=duration if 0.0 <= duration < math.inf else 0.0,
-        kind=kind,
-        message=message,
-        where=where,
-        longrepr=longrepr,
-        collecting=data["t"] == "collect",
-        lost=data.get("lost") is True,
-        ran=data.get("ran") is not False,
-        reruns=int(data.get("reruns", 0)),
-    )
-
-
-def _stopped(source: str, data: dict[str, Any]) -> Record:
-    kind, message = signatures.kind_and_message(_text(data, "crash"), _text(data, "longrepr"), "")
-    return records.Stopped(source=source, why=_text(data, "why"), kind=kind, message=message)
-
-
-def _attested(source: str, data: dict[str, Any]) -> Record:
-    project = data.get("project") or {}
-    return records.Attested(
-        source=source,
-        worker=_text(data, "worker"),
-        packages={_clean(key): _text(data["packages"], key) for key in data.get("packages", {})},
-        origins={_clean(key): _text(data["origins"], key) for key in data.get("origins", {})},
-        imported=tuple(_clean(name) for name in data.get("imported", ())),
-        project_version=_text(project, "version"),
-        project_origin=_text(project, "origin"),
-        project_imported=project.get("imported") is True,
-        seed=_text(data, "seed"),
-        error=_text(data, "error"),
-    )
-
-
-def _finished(source: str, data: dict[str, Any]) -> Record:
-    status = data["exitstatus"]
-    return records.Finished(
-        source=source, exitstatus=None if status is None else int(status), worker=_text(data, "worker")
-    )
-
-
-_MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
-    "session": _session,
-    "collected": _collected,
-    "deselected": _deselected,
-    "start": _started,
-    "tried": _tried,
-    "test": _reported,
-    "collect": _reported,
-    "stop": _stopped,
-    "attest": _attested,
-    "finish": _finished,
-}
-
-
-def _id(data: Mapping[str, Any]) -> str:
-    name = data["id"]
-    if not isinstance(name, str) or len(name) > ID_LIMIT:
-        raise TypeError
-    return signatures.stable_id(_clean(name))
-
-
-def _text(data: Mapping[str, Any], key: str) -> str:
-    value = data.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise TypeError
-    return _clean(value[:TEXT_LIMIT])
-
-
-def _clean(text: str) -> str:
-    """Escape lone surrogates, which stand for bytes that are no UTF-8: no report can encode them."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -49,6 +49,14 @@ class Deselected(FromProcess):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left(FromProcess):
+    """A preview left out this many tests, because only those that go first were asked for; or it is none: `why`."""
+
+    tests: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started(FromProcess):
     """A test began."""
 
@@ -112,4 +120,4 @@ class Finished(FromProcess):
 
 
 OfSession = Collected | Deselected | Started | Tried | Reported | Stopped | Attested | Finished
-Record = Session | OfSession
+Record = Session | Left | OfSession

@@ -17,3 +17,4 @@ COPIED = (PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, OPENED_FI
 COMPILER = FOLDER / "compile.py"
 QUERY = FOLDER / "query.py"
 FACTS = FOLDER / "facts.py"
+WARM = FOLDER / "_venvgrid_warm"  # a folder that Python runs

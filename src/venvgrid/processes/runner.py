@@ -56,8 +56,8 @@ def run(
     if cancellation.is_set():
         return Completed(argv=command.argv, exit_code=None, cancelled=True)
     try:
-        child, pumps = _start(command)
-    except _NotStartedError as error:
+        child, pumps = start(command)
+    except NotStartedError as error:
         return Completed(argv=command.argv, exit_code=None, error=str(error), duration=time.monotonic() - began)
     try:
         timed_out, cancelled, over_memory = watch(child, command, cancellation, poll)
@@ -128,7 +128,7 @@ def watch(
     return timed_out, cancelled, over_memory
 
 
-class _NotStartedError(Exception):
+class NotStartedError(Exception):
     """A command could not be started; the message is one line."""
 
 
@@ -183,11 +183,11 @@ class Pump(threading.Thread):
         return self.text
 
 
-def _start(command: Command) -> tuple[Child, list[Pump]]:
-    """Start a command.
+def start(command: Command) -> tuple[Child, list[Pump]]:
+    """Start a command and the threads that read its output.
 
     Raises:
-        _NotStartedError, InfrastructureError: it cannot be started, its log cannot be opened.
+        NotStartedError, InfrastructureError: it cannot be started, its log cannot be opened.
     """
     sinks = _sinks(command)
     try:
@@ -196,8 +196,8 @@ def _start(command: Command) -> tuple[Child, list[Pump]]:
         for sink in sinks:
             sink.finish()
         if isinstance(error, OSError):
-            raise _NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
-        raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
+            raise NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
+        raise NotStartedError(f"could not start {command.argv[0]}: {error}") from error
     streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
     pumps = [Pump(stream, sink, command.listen) for stream, sink in zip(streams, sinks, strict=True)]
     try:
@@ -207,7 +207,7 @@ def _start(command: Command) -> tuple[Child, list[Pump]]:
         child.kill()
         child.wait(supervisor.KILL_TIMEOUT)
         child.finish()
-        raise _NotStartedError(f"could not start {command.argv[0]}: {error}") from error
+        raise NotStartedError(f"could not start {command.argv[0]}: {error}") from error
     return child, pumps
 
 
@@ -218,7 +218,7 @@ def _sinks(command: Command) -> list[capture.Sink]:
         return [capture.Log(command.log, clean=command.clean() if command.clean else None)]
     except OSError as error:
         if error.errno in {errno.EMFILE, errno.ENFILE}:  # temporary: the cell can be tried again
-            raise _NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
+            raise NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
         reason = f"cannot write the log {command.log}: {error.strerror or error}; make room or check its permissions"
         raise InfrastructureError(reason) from error
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from venvgrid.processes.redaction import Redactor
     from venvgrid.running.tasks import TestTask
 
+IMPORTED = "imported.json"  # in the private folder of a cell, see `running.warm.imported`
 TMP = "t0"  # the name of {tmp}; short, because paths of sockets are
 
 
@@ -35,7 +36,8 @@ class CellCommands:
 
     `cpus` is how many each of the cells that run at once may use. `only` are the ids of the tests to run, () for all.
     `attest` are further distributions whose versions must be those of the lock.
-    `pytest_options` are further ones, quoted as for a shell.
+    `pytest_options` are further ones, quoted as for a shell. `first` are the ids of tests that go before all others;
+    with `only_first` the others are left out, if one of the first is there. `is_preview`: see `running.warm`.
     """
 
     config: Config
@@ -48,6 +50,9 @@ class CellCommands:
     only: tuple[str, ...] = ()
     attest: tuple[str, ...] = ()
     pytest_options: str = ""
+    first: tuple[str, ...] = ()
+    only_first: bool = False
+    is_preview: bool = False
 
     def tests(self, task: TestTask, env: Mapping[str, str], scratch: Path) -> Command:
         """Return the test command of a cell."""
@@ -124,7 +129,9 @@ class CellCommands:
         self, task: TestTask, scratch: Path, child: Mapping[str, str], reach: Mapping[str, tuple[str, ...]]
     ) -> dict[str, str]:
         """Switch the probe on and return its variables. Cells run at once: each has a pytest cache of its own."""
-        cache = shlex.quote(f"cache_dir={own_folders.make_plain(self.private_folder(task.cell), 'pytest')}")
+        private = self.private_folder(task.cell)
+        folder = own_folders.make_plain(private, "preview" if self.is_preview else "pytest")
+        cache = shlex.quote(f"cache_dir={folder}")
         return probe.switch_on(
             scratch,
             prefix=str(task.environment.path),
@@ -135,7 +142,16 @@ class CellCommands:
             limit=self.config.test.timeout,
             only=self.only,
             reach=reach,
+            first=self.first,
+            more={"only_first": self.only_first, **self._of_kind(private)},
         )
+
+    def _of_kind(self, private: Path) -> dict[str, object]:
+        """Return what the probe does in a preview; in a full run it writes down what the tests imported."""
+        if self.is_preview:
+            return {"preview": True}
+        own_folders.delete(private, IMPORTED)
+        return {"imported": str(private / IMPORTED)}
 
     def report_file(self, task: TestTask, scratch: Path) -> Path | None:
         """Return the file of `reports = "junit:FILE"`, or None; FILE is relative to where the command runs."""

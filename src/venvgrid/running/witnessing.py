@@ -36,8 +36,9 @@ SIZE_LIMIT = 1 << 24  # bytes of a file that is compared by its content
 class CellWitness:
     """The witness of one run of a cell's command. `folder` is for this run alone.
 
-    Files below its parent and below the `private` folder of the cell are read without a note.
     `project` is its checkout.
+    Files below its parent and below the `private` folder of the cell are read without a note. A preview notes no reads
+    at all; `overlay` holds the project's modules as they are now (see `running.warm`).
     """
 
     task: TestTask
@@ -45,6 +46,8 @@ class CellWitness:
     folder: Path
     private: Path
     project: Path
+    is_preview: bool = False
+    overlay: Path | None = None
 
     def switch_on(self) -> dict[str, str]:
         """Prepare the witness and return its variables."""
@@ -81,7 +84,10 @@ class CellWitness:
     def _specification(self) -> Iterator[tuple[str, str]]:
         site, scene = self.task.environment.site, self.scene
         yield "site", str(site)
-        for prefix in (*reads.SYSTEM, *(f"{place}{os.sep}" for place in (self.private, self.folder.parent))):
+        if self.overlay is not None:
+            yield "overlay", str(self.overlay)
+        own = (f"{place}{os.sep}" for place in (self.private, self.folder.parent))
+        for prefix in () if self.is_preview else (*reads.SYSTEM, *own):
             yield "unnoted", prefix
         for folder in dict.fromkeys((str(self.task.environment.path), os.path.realpath(self.task.environment.path))):
             yield "inside", folder

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)  # of Windows
 # Folders of venvgrid with a folder or an entry for each cell, run or environment.
 WITH_FOLDERS = ("runs", "store", "cells", "results-cache")
-CELL_FOLDERS = ("measured", "pytest")
+CELL_FOLDERS = ("measured", "pytest", "preview")
 LOCK = "lock"
 TRASH = "trash-"  # the name of what is being deleted begins so
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.model import CaseOutcome
-from venvgrid.outcomes.probe import LINE_LIMIT, PLUGIN, STREAM_NAME, VARIABLE, Stream, parse, switch_on
+from venvgrid.outcomes.parsing import parse
+from venvgrid.outcomes.probe import LINE_LIMIT, PLUGIN, STREAM_NAME, VARIABLE, Stream, switch_on
 from venvgrid.outcomes.records import Attested, Collected, Finished, Record, Reported, Session, Started
 from venvgrid.processes.guests import PROBE_FOLDER
 

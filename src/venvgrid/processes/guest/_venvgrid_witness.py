@@ -39,7 +39,7 @@ class Witness(object):
     """A finder at the front of sys.meta_path. `fields` are the pairs of the specification."""
 
     def __init__(self, fields):
-        self.stream = self.site = ""
+        self.stream = self.site = self.overlay = ""  # overlay: asked before site, in a preview
         self.project = ""  # the name of the distribution, if its modules are to come from the environment
         self.roots = []  # modules that are watched, with all below them
         self.first = set()  # those of the project that come from the environment
@@ -211,7 +211,8 @@ class Witness(object):
         """Return the spec that the other finders find; of the project's modules the one in the environment."""
         parent = name.rpartition(".")[0].replace(".", os.sep)
         if name in self.first:
-            spec = self.ask(name, [self.join(self.site, parent) if parent else self.site], target)
+            places = [self.join(place, parent) if parent else place for place in (self.overlay, self.site) if place]
+            spec = self.ask(name, places, target)
             if spec is not None:
                 return spec
         spec = self.ask(name, path, target)

@@ -21,7 +21,8 @@ class OldWitness(Witness):
     def old_find(self, name, path):
         parent, _, last = name.rpartition(".")
         parent = parent.replace(".", os.sep)
-        places = [[self.join(self.site, parent) if parent else self.site]] if name in self.first else []
+        sites = [place for place in (self.overlay, self.site) if place]
+        places = [[self.join(place, parent) if parent else place] for place in sites] if name in self.first else []
         folders = self.unshipped(name)
         for place in places + [path] + [[self.join(folder, parent)] for folder in folders]:
             for finder in list(sys.meta_path):

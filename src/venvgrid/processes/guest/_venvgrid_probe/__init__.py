@@ -7,7 +7,8 @@ loaded, so that tests and the pytest runs that they start see neither of them. I
 a second session of the same process.
 
 Each process writes a file of its own into the folder "stream", one JSON object a line. "t" is its type: session, collected,
-deselected, start, tried, test, collect, stop, attest, finish. A pytest-xdist controller writes the results of tests, its workers only their
+deselected, left, start, tried, test, collect, stop, attest,
+finish. A pytest-xdist controller writes the results of tests, its workers only their
 attestations.
 
 No dependencies, Python 2.7 to 3.15, pytest 4.6 to 9. It must not disturb the tests: hooks never raise, only the configured
@@ -19,6 +20,7 @@ close every file descriptor, and fork. All modules are imported at once: a test 
     switch         the two variables               installed     runs tests inside the package as installed
     measured       coverage of the installed       attestation   interpreter, versions and origins
     reached        which files each test module reaches
+    preview        tests that go first; warm runs
 
 In an environment of venvgrid this package is in site-packages, which coverage does not measure. Another interpreter finds it on
 PYTHONPATH: there it has no __init__.py, so Python imports it only if nothing else has the name. So a run on the wrong interpreter is

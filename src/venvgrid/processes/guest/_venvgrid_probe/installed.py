@@ -30,10 +30,11 @@ def resolve_names(arguments, witness):
     found = []
     for argument in arguments:
         name, colons, test = argument.partition("::")
-        place = os.path.join(witness.site, *name.split("."))
-        place = place if os.path.isdir(place) else place + ".py"
-        if name.partition(".")[0] in witness.first and os.path.exists(place):
-            argument = place + colons + test
+        for site in (witness.site, witness.overlay):
+            place = os.path.join(site, *name.split("."))
+            place = place if os.path.isdir(place) else place + ".py"
+            if site and name.partition(".")[0] in witness.first and os.path.exists(place):
+                argument = place + colons + test
         found.append(argument)
     return found
 

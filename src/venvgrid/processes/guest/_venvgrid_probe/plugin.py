@@ -3,11 +3,14 @@
 
 from __future__ import absolute_import
 
+import os
+
 from pytest import hookimpl
 
 from .attestation import session_record
 from .installed import current_witness, resolve_names, run_installed
 from .measured import measure_installed
+from .preview import Imports, objection
 from .reached import Reached
 from .session import Run, Worker
 from .stream import Stacks, Writer
@@ -41,6 +44,8 @@ def pytest_addoption(parser):
 def pytest_load_initial_conftests(early_config):
     """Let coverage measure the installed project, and load its conftest files: pytest and pytest-cov do it in this hook."""
     given, witness = early_config.known_args_namespace, current_witness()
+    for switch in _armed:
+        begin(switch, given)
     arguments = getattr(given, "file_or_dir", None)
     try:
         if getattr(given, "cov_source", None):
@@ -52,6 +57,19 @@ def pytest_load_initial_conftests(early_config):
     yield
     if arguments:
         given.file_or_dir = arguments
+
+
+def begin(switch, given):
+    """Decline a preview with these options, or look at what is imported before the project's own files are."""
+    try:
+        why = objection(given) if switch.spec.get("preview") else ""
+        if not why and switch.spec.get("imported") and not switch.is_worker:
+            switch.imports = Imports(switch.spec)
+    except Exception:
+        return
+    if why:
+        switch.writer.add({"t": "left", "tests": 0, "why": why})
+        os._exit(0)
 
 
 def pytest_configure(config):

@@ -10,6 +10,7 @@ from pytest import File, Package, hookimpl
 
 from .attestation import attest, session_record
 from .installed import look
+from .preview import reordered
 from .results import LONGREPR_CAP, MESSAGE_CAP, TestResult, cap, details_of, to_text
 from .stream import Stacks, Writer
 from .switch import VARIABLE, WORKER
@@ -20,6 +21,8 @@ class Selection(object):
 
     deselected = 0
     only = ()  # ids of the tests that run, where not all do
+    first = ()  # ids of tests that go first
+    only_first = False  # the others are left out, if any of the first is there
     reached = None  # the map of this session
 
     def pytest_collectstart(self, collector):
@@ -41,6 +44,13 @@ class Selection(object):
             items[:] = chosen
             if others:
                 config.hook.pytest_deselected(items=others)
+        if self.first:
+            chosen, others = reordered(items, self.first)
+            if self.only_first and chosen:
+                items[:] = chosen
+                self.writer.add({"t": "left", "tests": len(others)})
+            else:
+                items[:] = chosen + others
 
     def is_wanted(self, name):
         """Tests that are installed are named without the place of their environment."""
@@ -77,7 +87,8 @@ class Worker(Selection):
     def __init__(self, switch, name):
         self.spec = spec = switch.spec
         self.name, self.reached = name, switch.reached
-        self.only = spec.get("only") or ()
+        self.only, self.first = spec.get("only") or (), spec.get("first") or ()
+        self.only_first = spec.get("only_first") or False
         self.writer = Writer(spec["stream"], name)
         self.writer.add(session_record(name))
         self.stacks = Stacks(spec)
@@ -104,7 +115,8 @@ class Run(Selection):
 
     def __init__(self, switch, rootdir):
         self.switch, self.reached = switch, switch.reached
-        self.only = switch.spec.get("only") or ()
+        self.only, self.first = switch.spec.get("only") or (), switch.spec.get("first") or ()
+        self.only_first = switch.spec.get("only_first") or False
         self.writer = switch.writer
         self.rootdir = rootdir
         self.running = {}
@@ -129,6 +141,11 @@ class Run(Selection):
         self.look_for_last_failed(session.config)
         if items is not None:
             self.writer.add({"t": "collected", "ids": len(set([to_text(item.nodeid) for item in items])), "worker": None})
+        if self.switch.imports is not None:
+            try:
+                self.switch.imports.write()
+            except Exception:
+                pass
 
     @hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node, ids):

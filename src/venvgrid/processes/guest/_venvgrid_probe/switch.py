@@ -27,6 +27,7 @@ class Switch(object):
         self.writer = None
         self.stacks = None
         self.reached = None
+        self.imports = None
         self.exec_ = None
         self.was_option = False
         self.was_path = False

@@ -1,0 +1,56 @@
+"""The modules that a cell's tests imported in its last full run: what a server imports for it.
+
+The probe writes them into the private folder of the cell, when pytest has collected the tests (see `_venvgrid_probe`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIMIT = 1 << 22  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Modules to import, each with whether pytest rewrites its asserts. `refused`: why it cannot be warm."""
+
+    modules: tuple[tuple[str, bool], ...] = ()
+    refused: str = ""
+    note: str = ""
+
+
+UNKNOWN = Imported(note="no full run of this cell says yet what its tests import: only pytest is warm")
+
+
+def read(file: Path, prefix: str) -> Imported:
+    """Return what the file of a cell says; nothing but pytest if it is missing, or not of the environment `prefix`.
+
+    A library may read a variable when it is imported. If the tests had changed variables, only the modules count that
+    pytest had imported before.
+    """
+    try:
+        with file.open("rb") as stream:
+            found = json.loads(stream.read(LIMIT))
+        if found["prefix"] != prefix:
+            return UNKNOWN
+        return _of(found)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return UNKNOWN
+
+
+def _of(found: dict[str, Any]) -> Imported:
+    if found["patching"]:
+        return Imported(refused=f"{found['patching'][0]} changes modules that were imported before")
+    variables = found["variables"]
+    modules = tuple(
+        (str(name), bool(rewritten)) for name, rewritten, early in found["modules"] if early or not variables
+    )
+    if not variables:
+        return Imported(modules=modules)
+    note = f"the tests set {variables[0]} before they import: libraries are imported in each run"
+    return Imported(modules=modules, note=note)
