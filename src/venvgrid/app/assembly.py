@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from venvgrid.environments.package_cache.bytecode import Bytecode
     from venvgrid.project.metadata import Metadata
     from venvgrid.resolving.version_policies import Release
+    from venvgrid.running.cell_command import CellCommands
     from venvgrid.running.cell_runner import CellRunner
 
 
@@ -60,6 +61,25 @@ def _newest(context: RunContext, name: str) -> Sequence[Release]:
     return ()
 
 
+def make_commands(context: RunContext, folder: Path) -> CellCommands:
+    """Return the commands of cells; `folder` takes their logs."""
+    from venvgrid.running.cell_command import CellCommands  # noqa: PLC0415  (a run in which nothing changed has none)
+
+    machine = context.machine
+    return CellCommands(
+        config=context.config,
+        root=context.root,
+        folder=folder,
+        arguments=context.options.arguments,
+        environ=machine.environ,
+        redactor=machine.redactor,
+        cpus=max(1, usable_cpus() // context.options.workers),
+        only=context.options.tests,
+        attest=context.options.attest,
+        pytest_options=context.options.pytest_options,
+    )
+
+
 def make_worker(context: RunContext, folder: Path) -> Worker:
     """Return the worker of a run; `folder` takes its logs."""
     machine = context.machine
@@ -67,24 +87,13 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
 
     @functools.cache
     def cell_runner() -> CellRunner:
-        # Imported with the first test: a run in which nothing changed has none.
-        from venvgrid.running.cell_command import CellCommands  # noqa: PLC0415
-        from venvgrid.running.cell_runner import CellRunner  # noqa: PLC0415
+        from venvgrid.running.cell_runner import CellRunner  # noqa: PLC0415  (with the first test)
 
-        commands = CellCommands(
-            config=context.config,
-            root=context.root,
-            folder=folder,
-            arguments=context.options.arguments,
-            environ=machine.environ,
-            redactor=machine.redactor,
-            cpus=max(1, usable_cpus() // context.options.workers),
-            only=context.options.tests,
-            attest=context.options.attest,
-            pytest_options=context.options.pytest_options,
-        )
         return CellRunner(
-            commands=commands, store=context.store, run=machine.run, inputs=lambda: context.project.inputs
+            commands=make_commands(context, folder),
+            store=context.store,
+            run=machine.run,
+            inputs=lambda: context.project.inputs,
         )
 
     def bytecode() -> Bytecode:
@@ -100,4 +109,5 @@ def make_worker(context: RunContext, folder: Path) -> Worker:
         bytecode=bytecode,
         test=lambda task, post: cell_runner().test(task, post),
         fresh=context.options.fresh,
+        observe=context.observe,
     )

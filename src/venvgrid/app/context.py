@@ -21,7 +21,7 @@ from venvgrid.results.result_cache import ResultCache
 from venvgrid.storage import directories
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from venvgrid.app.options import FrontEnd, RunOptions
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from venvgrid.resolving.version_policies import Release
     from venvgrid.results.report import Earlier
     from venvgrid.running.executors.remote.fleet import Fleet
+    from venvgrid.running.tasks import Task, TaskResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class RunContext:
 
     releases: dict[str, tuple[Release, ...] | None] = field(default_factory=dict)  # in the index, of what it lacks
     fleet: Fleet | None = None  # the machines of a run on many
+    observe: Callable[[Task, TaskResult], None] | None = None  # is told of each task that is done here
     confirmed: set[tuple[str, str]] = field(default_factory=set)  # checked reasons of impossible cells, by interpreter
 
     def with_options(self, **changes: Any) -> RunContext:

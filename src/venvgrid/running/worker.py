@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Worker:
     """The tools of one machine for a run; `test` tests a cell, `fresh` rebuilds environments.
 
-    `store` and `bytecode` are made with the first build.
+    `store` and `bytecode` are made with the first build. `observe` is told of each task that is done.
     """
 
     interpreters: InterpreterProvider
@@ -41,9 +41,16 @@ class Worker:
     bytecode: Callable[[], Bytecode]
     test: Callable[[tasks.TestTask, Post], tasks.TestDone]
     fresh: bool = False
+    observe: Callable[[tasks.Task, tasks.TaskResult], None] | None = None
 
     def execute(self, task: tasks.Task, post: Post) -> tasks.TaskResult:
         """Do a task and return its result; `post` takes the events of its stages, without their time."""
+        result = self._execute(task, post)
+        if self.observe is not None:
+            self.observe(task, result)
+        return result
+
+    def _execute(self, task: tasks.Task, post: Post) -> tasks.TaskResult:
         try:
             match task:
                 case tasks.ResolveTask():

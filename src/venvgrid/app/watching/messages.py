@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from venvgrid.model import CellResult
     from venvgrid.results.report import Report
     from venvgrid.results.run_folders import RunFolder
+    from venvgrid.running.warm.preview import Preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,14 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """The tests of a cell ran warm: what they said is no result yet."""
+
+    round: int
+    preview: Preview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """A round is over: with a report, or with an error for the user, or, if it was stopped, with neither.
 
@@ -55,4 +64,4 @@ class Ended:
     sides: tuple[tuple[str, str], ...] = field(default=())
 
 
-Message = Touched | Pressed | Planned | Finished | Ended
+Message = Touched | Pressed | Planned | Previewed | Finished | Ended

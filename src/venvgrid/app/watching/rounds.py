@@ -13,11 +13,12 @@ from venvgrid.analysis.watching import order
 from venvgrid.app import run
 from venvgrid.app.context import RunContext
 from venvgrid.app.machine import Machine
-from venvgrid.app.plan import make_plan
+from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import make_request, runnable
 from venvgrid.app.watching.messages import Ended, Finished, Planned
 from venvgrid.app.watching.nearest import nearest
-from venvgrid.model import CellFinished, ExitStatus, VenvgridError
+from venvgrid.app.watching.previews import Previews
+from venvgrid.model import CellFinished, ExitStatus, Stage, VenvgridError
 from venvgrid.processes.command import Cancellation
 from venvgrid.results import run_folders
 from venvgrid.storage import own_folders
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.app.watching.messages import Message
+    from venvgrid.app.watching.previews import Warmed
+    from venvgrid.app.watching.warming import Warmth
     from venvgrid.config.config_file import Source
     from venvgrid.model import Event, Plan
 
@@ -43,6 +46,8 @@ class Round:
     options: RunOptions
     front: FrontEnd
     grid: str
+    warmth: Warmth
+    warmed: Callable[[Warmed], None]  # shows the previews
     post: Callable[[Message], None]
     red: tuple[str, ...] = ()
     sides: tuple[tuple[str, str], ...] = ()
@@ -63,10 +68,7 @@ class Round:
             self._cancellation.set()
             for stop in self._stops:
                 stop()
-        self.join()
 
-    def join(self) -> None:
-        """Wait for its end."""
         if self._thread is not None:
             self._thread.join()
 
@@ -82,6 +84,9 @@ class Round:
             ended = Ended(round=self.number, error=f"{error.filename or ''}: {error.strerror or error}")
         finally:
             self.post(ended)
+        if ended.done is not None:
+            with suppress(VenvgridError, KeyboardInterrupt, OSError):
+                self._prepare(ended.done[0], [cell.id for cell in ended.done[1].cells])
 
     def _perform(self) -> Ended:
         front = replace(self.front, listening=self._listening, progress=self._progress)
@@ -101,7 +106,33 @@ class Round:
             places = prioritisation.order(near.cells, context.history).places
             first = tuple(dict.fromkeys((*first, *sorted(places, key=lambda name: places[name]))))
         context = context.with_options(first=first, tests_first=(*self.failed, *near.tests))
+        self.warmth.of(context)
+        context = replace(context, observe=self.warmth.observing(context)).sharing(context)
+        if self.edited and not self._cancellation.is_set():
+            self._preview(context, plan)
         return self._ended(context, plan)
+
+    def _preview(self, context: RunContext, plan: Plan) -> None:
+        """Show what the tests of all cells say in warm processes."""
+        previews = Previews(
+            round=self.number,
+            warmth=self.warmth,
+            context=context,
+            plan=plan,
+            cancellation=self._cancellation,
+            post=self.post,
+        )
+        with self.front.progress({}) as show:
+            warmed = previews.run(show)
+        if not self._cancellation.is_set():
+            self.warmed(warmed)  # from here: the session would print it into the progress of the run that follows
+
+    def _prepare(self, context: RunContext, cells: list[str]) -> None:
+        """Let the next edit find warm processes; build the environments of cells whose result was kept."""
+        if unknown := self.warmth.unknown(cells):
+            plan = choose_cells(make_plan(context), lambda cell: cell.id in unknown)
+            run.trial(context, plan, until=Stage.BUILD)
+        self.warmth.prepare(cells, self._cancellation)
 
     def _ended(self, context: RunContext, plan: Plan) -> Ended:
         report, folder = run.execute(context, make_request(context, plan))

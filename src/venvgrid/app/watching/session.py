@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.analysis.watching.standing import Standing
 from venvgrid.app.watching.holding import Holding
-from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Touched
+from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Previewed, Touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -85,9 +85,6 @@ class Running(Protocol):
     def cancel(self) -> None:
         """End it at once, with nothing left."""
 
-    def join(self) -> None:
-        """Wait for its end."""
-
 
 class Folders(Protocol):
     """What follows folders; see `waking.Waker`."""
@@ -113,6 +110,7 @@ class Session:
     standing: Standing = field(default_factory=Standing)
     _filters: Filters = field(default_factory=Filters)
     _round: Running | None = None
+    _is_busy: bool = False  # whether the tests of a round run; afterwards it only prepares the next one
     _number: int = 0  # of the newest round
     _sides: tuple[tuple[str, str], ...] = ()
     _since: set[str] = field(default_factory=set)  # files that changed since a round ended whole
@@ -140,6 +138,9 @@ class Session:
             case Planned() if self._is_current(message.round):
                 is_part = bool(self._filters.cells) or self._filters.failed
                 self.standing = self.standing.planned(message.cells, is_part=is_part)
+            case Previewed() if self._is_current(message.round):
+                found = message.preview
+                self.standing = self.standing.previewed(found.cell, found.outcome, found.failing)
             case Finished() if self._is_current(message.round):
                 self.standing = self.standing.finished(message.result)
                 if free := self._holding.after_cell(message.result):
@@ -159,7 +160,7 @@ class Session:
         known = self._watched.inputs.contents
         now, changed = self._watched.now(paths)
         self._follow(now)
-        if edits := changed if self._round is None else self._holding.edits(changed, known):
+        if edits := self._holding.edits(changed, known) if self._is_busy else changed:
             self._edited(edits)
 
     def _follow(self, watched: Watched) -> None:
@@ -181,6 +182,7 @@ class Session:
         self._holding.clear()
         self.screen.began(why, self._filters)
         self._number += 1
+        self._is_busy = True
         self._round = self.begin(
             Wanted(
                 number=self._number,
@@ -196,13 +198,11 @@ class Session:
     def _stop(self) -> None:
         if self._round is not None:
             self._round.cancel()
-            self._round = None
+            self._round, self._is_busy = None, False
 
     def _over(self, ended: Ended) -> None:
         """Show the end of a round; files that only tests have made begin no other."""
-        if self._round is not None:
-            self._round.join()
-        self._round = None
+        self._is_busy = False
         if ended.done is not None:
             self._sides = ended.sides
             if self._filters == Filters():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from venvgrid.app.watching import watched
 from venvgrid.app.watching.rounds import Round
 from venvgrid.app.watching.session import Session
 from venvgrid.app.watching.waking import Waker
+from venvgrid.app.watching.warming import Warmth
 from venvgrid.cli import options, output, signals
 from venvgrid.cli.watching.keyboard import Inbox
 from venvgrid.cli.watching.screen import WatchScreen
@@ -45,7 +47,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     front = replace(
         options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
     )
-    wanted, inbox = options.run_options(arguments, terminal), Inbox(sys.stdin)
+    wanted, inbox, warmth = options.run_options(arguments, terminal), Inbox(sys.stdin), Warmth()
     screen = WatchScreen(arguments=arguments, terminal=terminal, inbox=inbox)
     actions = Actions(arguments, terminal, inbox, screen, chosen.source)
 
@@ -57,6 +59,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             options=replace(filtered, run_unchanged=round_.again or filtered.run_unchanged),
             front=front,
             grid=chosen.grids[0],
+            warmth=warmth,
+            warmed=screen.warmed,
             post=inbox.post,
             red=round_.red,
             sides=round_.sides,
@@ -66,7 +70,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         started.start()
         return started
 
-    with Waker(inbox.post) as waker, inbox.single_keys():
+    with closing(warmth), Waker(inbox.post) as waker, inbox.single_keys():
         session = Session(
             inbox=inbox.next,
             post=inbox.post,

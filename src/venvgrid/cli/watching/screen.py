@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.cli import output
+from venvgrid.reporters import text
 
 if TYPE_CHECKING:
     import argparse
 
     from venvgrid.analysis.watching.standing import Standing
     from venvgrid.app.watching.messages import Ended
+    from venvgrid.app.watching.previews import Warmed
     from venvgrid.app.watching.session import Filters
     from venvgrid.cli.terminal import Terminal
     from venvgrid.cli.watching.keyboard import Inbox
 
 KEYS = "a all  f failed  c cells  p tests  w why  s shell  o page  Enter again  q quit"
+MOST = 10  # failures of previews that are shown
 CLEAR = "\x1b[2J\x1b[H"  # what was on the screen stays above it, in terminals that scroll
 
 
@@ -38,6 +41,27 @@ class WatchScreen:
         only += ["cells that are red"] if filters.failed else []
         chosen = f"  (only {', '.join(only)}; a: all)" if only else ""
         self._line(f"watch: {why}{chosen}")
+
+    def warmed(self, warmed: Warmed) -> None:
+        """Show the previews: how many are green, and each failure once; then the full run follows."""
+        if warmed.previews:
+            green = sum(item.is_green for item in warmed.previews)
+            red = len(warmed.previews) - green
+            left = sum(item.left_out for item in warmed.previews)
+            parts = [f"warm: green in {green} of {warmed.cells}"]
+            parts += [f"red in {red}"] if red else []
+            parts += [f"{left} tests left out"] if left else []
+            self._line(f"{', '.join(parts)}, {warmed.seconds:.1f} s; the full run follows")
+        failed: dict[tuple[str, str], list[str]] = {}
+        for preview in warmed.previews:
+            for failure in preview.failures[:MOST]:
+                failed.setdefault((failure.test, f"{failure.kind}: {failure.message}"), []).append(preview.cell)
+        for (test, message), cells in list(failed.items())[:MOST]:
+            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+            self._line(text.line(f"  ✗ {test}  {message}", self.terminal.width - 1))
+            self._line(f"    in {cells[0]}{more}")
+        for cell, reason in list(warmed.cold.items())[:1]:
+            self._line(f"cold: {cell}: {reason}")
 
     def ended(self, ended: Ended, standing: Standing) -> None:
         """Show the report of a round, or why there is none, and what can be typed."""
@@ -64,10 +88,10 @@ class WatchScreen:
         self._line("")
         return None
 
-    def note(self, text: str) -> None:
+    def note(self, words: str) -> None:
         """Show a message."""
-        self.terminal.message(f"note: {text}")
+        self.terminal.message(f"note: {words}")
 
-    def _line(self, text: str) -> None:
-        self.terminal.data(text)
+    def _line(self, words: str) -> None:
+        self.terminal.data(words)
         self.terminal.flush()

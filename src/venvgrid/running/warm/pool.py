@@ -71,6 +71,17 @@ class WarmPool:
         self._release(found)
         return None
 
+    def warm_up(self, task: TestTask, cancellation: Cancellation) -> Cold | None:
+        """Prepare the server of a cell, and wait until it has done its imports."""
+        found = self._acquire(task, is_idle=True)
+        if isinstance(found, Cold):
+            return found
+        try:
+            state = found.server.wait(cancellation)
+            return self._refuse(found, state) if state is not None and state.refused else None
+        finally:
+            self._release(found)
+
     def run(
         self,
         task: TestTask,

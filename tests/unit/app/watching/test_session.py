@@ -39,9 +39,6 @@ class FakeRound:
         """Record it."""
         self.log.append(f"cancel {self.wanted.number}")
 
-    def join(self) -> None:
-        """Do nothing."""
-
 
 @dataclass
 class Stage:

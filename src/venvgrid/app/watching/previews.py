@@ -1,0 +1,91 @@
+"""The previews of a round, as events for the screen and messages for the session."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from venvgrid.app import run
+from venvgrid.app.request import make_request
+from venvgrid.app.watching.messages import Previewed
+from venvgrid.model import CellFinished, CellResult, RunStarted
+from venvgrid.processes.parallel import mutex
+from venvgrid.processes.redaction import redact
+from venvgrid.running.run_state import RunState
+from venvgrid.running.tasks import base_result
+from venvgrid.running.warm.preview import Cold, Preview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from venvgrid.app.context import RunContext
+    from venvgrid.app.watching.warming import Warmth
+    from venvgrid.model import Cell, Event, Plan
+    from venvgrid.processes.command import Cancellation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warmed:
+    """What all previews of a round said, of so many `cells`. `cold` are reasons why cells have none, by cell."""
+
+    cells: int
+    previews: tuple[Preview, ...]
+    cold: Mapping[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previews:
+    """The previews of one round, in the order of its run."""
+
+    round: int
+    warmth: Warmth
+    context: RunContext
+    plan: Plan
+    cancellation: Cancellation
+    post: Callable[[Previewed], None]
+
+    def run(self, show: Callable[[Event], None]) -> Warmed:
+        """Make all previews and return them; `show` gets the events of the screen, `post` each preview as it comes."""
+        began, lock = time.monotonic(), mutex()
+        request = make_request(self.context, self.plan, run="preview")
+        places = request.order.places
+        cells = {item.cell.id: item.cell for item in self.plan.cells}
+        order = sorted((name for name in cells if name in places), key=lambda name: places[name])
+
+        def post(event: Event) -> None:
+            with lock:
+                show(event if isinstance(event, RunStarted) else replace(event, at=time.monotonic() - began))
+
+        found, cold = list[Preview](), dict[str, str]()
+        post(RunState(request, redact).started())
+        with run.using_environments(self.context):
+            said = self.warmth.previews(
+                self.context,
+                order,
+                post=post,
+                cancellation=self.cancellation,
+                tests_first=self.context.options.tests_first,
+            )
+            for name, preview in said:
+                if isinstance(preview, Cold):
+                    cold[name] = preview.reason
+                elif preview.is_green or preview.is_red:
+                    found.append(preview)
+                    post(CellFinished(result=_result(cells[name], preview)))
+                    self.post(Previewed(round=self.round, preview=preview))
+        return Warmed(cells=len(order), previews=tuple(found), cold=cold, seconds=time.monotonic() - began)
+
+
+def _result(cell: Cell, preview: Preview) -> CellResult:
+    """Return a preview as a result, for the screen alone."""
+    return replace(
+        base_result(cell, None),
+        outcome=preview.outcome,
+        reason=preview.reason,
+        attempts=1,
+        tests=preview.tests,
+        failures=preview.failures,
+        durations={"test": preview.seconds},
+    )

@@ -1,0 +1,152 @@
+"""The warm half of watch: after an edit, what the tests say in warm processes, before the full run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvgrid.app import assembly
+from venvgrid.model import Stage, StageStarted
+from venvgrid.running.tasks import BuildDone, BuildTask, InstalledProject, TestTask
+from venvgrid.running.warm.overlay import Overlays
+from venvgrid.running.warm.pool import WarmPool
+from venvgrid.running.warm.preview import Cold, Preview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from venvgrid.app.context import RunContext
+    from venvgrid.processes.command import Cancellation
+    from venvgrid.project.inputs import Inputs
+    from venvgrid.running.executors.base import Post
+    from venvgrid.running.tasks import Task, TaskResult
+
+
+@dataclass(slots=True)
+class _Servers:
+    """The servers of one configuration, and what they were started for."""
+
+    key: object
+    pool: WarmPool
+    overlays: Overlays
+    inputs: Inputs
+    tasks: dict[str, TestTask] = field(default_factory=dict)  # by cell
+
+
+class Warmth:
+    """The warm processes of a session. A context manager: its end leaves none.
+
+    Another configuration begins with none. Where processes cannot fork there never is any.
+    """
+
+    def __init__(self) -> None:
+        """Begin without processes."""
+        self._folder = Path(tempfile.mkdtemp(prefix="vg-", dir="/tmp" if os.name == "posix" else None))  # noqa: S108
+        self._servers: _Servers | None = None
+        self._count = 0
+
+    def of(self, context: RunContext) -> None:
+        """Fit the processes to a configuration and the state of the project; observe what `context` does."""
+        key = (context.config.digest, context.options.arguments, context.options.workers)
+        servers = self._servers
+        if servers is not None and servers.key == key:
+            servers.inputs = context.project.inputs
+            return
+        self._close()
+        if os.name != "posix":
+            return
+        self._count += 1
+        folder = self._folder / f"{self._count:x}"
+        for name in ("p", "o"):
+            (folder / name).mkdir(parents=True)
+        self._servers = servers = _Servers(
+            key=key,
+            pool=WarmPool(
+                commands=assembly.make_commands(context, folder),
+                folder=folder / "p",
+                inputs=lambda: context.project.inputs if servers is None else servers.inputs,
+            ),
+            overlays=Overlays(config=context.config, folder=folder / "o"),
+            inputs=context.project.inputs,
+        )
+
+    def observing(self, context: RunContext) -> Callable[[Task, TaskResult], None]:
+        """Return what learns from the builds of a run which environment each cell has, and what is in it."""
+        servers = self._servers
+
+        def observe(task: Task, result: TaskResult) -> None:
+            if servers is None or not isinstance(task, BuildTask) or not isinstance(result, BuildDone) or task.alone:
+                return
+            for cell in task.cells:
+                servers.tasks[cell.id] = made = TestTask(
+                    cell=cell, entry=task.entry, environment=result.environment, project=_project(context, task)
+                )
+                servers.overlays.learn(made, context.project.inputs.contents)
+
+        return observe
+
+    def previews(
+        self,
+        context: RunContext,
+        cells: Sequence[str],
+        *,
+        post: Post,
+        cancellation: Cancellation,
+        tests_first: tuple[str, ...] = (),
+    ) -> Iterator[tuple[str, Preview | Cold]]:
+        """Run cells in warm processes, in this order and `workers` at once; yield what each said as it comes."""
+        servers = self._servers
+        if servers is None:
+            return
+        contents = context.project.inputs.contents
+
+        def one(cell: str) -> tuple[str, Preview | Cold]:
+            task = servers.tasks.get(cell)
+            if task is None:
+                return cell, Cold(reason="it has not run in this session")
+            overlay = servers.overlays.of(task, contents)
+            if isinstance(overlay, Cold):
+                return cell, overlay
+            post(StageStarted(cell=cell, stage=Stage.TEST))
+            return cell, servers.pool.run(
+                task, post=post, cancellation=cancellation, tests_first=tests_first, overlay=overlay
+            )
+
+        with ThreadPoolExecutor(max_workers=context.options.workers, thread_name_prefix="venvgrid-warm") as pool:
+            yield from pool.map(one, cells)
+
+    def unknown(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """Return the cells whose environment is not known yet."""
+        known: Mapping[str, TestTask] = self._servers.tasks if self._servers is not None else {}
+        return tuple(cell for cell in cells if cell not in known) if self._servers is not None else ()
+
+    def prepare(self, cells: Sequence[str], cancellation: Cancellation) -> None:
+        """Start the processes of cells, one after the other, so that the next edit finds them ready."""
+        servers = self._servers
+        for cell in cells:
+            if servers is None or cancellation.is_set():
+                return
+            if task := servers.tasks.get(cell):
+                servers.pool.warm_up(task, cancellation)
+
+    def _close(self) -> None:
+        if self._servers is not None:
+            self._servers.pool.close()
+            self._servers = None
+
+    def close(self) -> None:
+        """End all processes."""
+        self._close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _project(context: RunContext, task: BuildTask) -> InstalledProject | None:
+    metadata = task.wheel.metadata if task.wheel else context.project.metadata
+    if metadata is None or not context.installs:
+        return None
+    return InstalledProject(metadata=metadata, modules=task.wheel.modules if task.wheel else ())
