@@ -57,11 +57,13 @@ def edit(root: Path, answer: int) -> None:
 
 
 def test_the_grid_follows_the_edits(root: Path, watch: Watching, venvgrid: Command) -> None:
-    """An edit turns the grid red and its correction green; what is ignored or not changed wakes nothing."""
+    """An edit turns the grid red, first in a preview; its correction makes it green; what is ignored wakes nothing."""
     with watch:
         assert "green in 2 of 2" in watch.wait(WAITING)
         edit(root, 43)
         watch.wait("watch: src/demo/__init__.py")
+        warm = watch.wait("warm: a preview of 2 cells; the full run follows")
+        assert "assert 43 == 42" in warm
         assert "green in 0 of 2, red in 2" in watch.wait(WAITING)
         (root / "ignored").write_text("x", encoding="utf-8")
         edit(root, 43)

@@ -9,30 +9,37 @@ from typing import TYPE_CHECKING
 from venvgrid.app import run
 from venvgrid.app.request import make_request
 from venvgrid.app.watching.messages import Previewed
-from venvgrid.model import CellFinished, CellResult, RunStarted
+from venvgrid.model import CellFinished, CellResult, Outcome, RunFinished, RunStarted
 from venvgrid.processes.parallel import mutex
 from venvgrid.processes.redaction import redact
+from venvgrid.results.report import ReportBuilder
 from venvgrid.running.run_state import RunState
 from venvgrid.running.tasks import base_result
-from venvgrid.running.warm.preview import Cold, Preview
+from venvgrid.running.warm.preview import Cold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from venvgrid.app.context import RunContext
     from venvgrid.app.watching.warming import Warmth
     from venvgrid.model import Cell, Event, Plan
     from venvgrid.processes.command import Cancellation
+    from venvgrid.results.report import Report
+    from venvgrid.running.warm.preview import Preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warmed:
-    """What all previews of a round said, of so many `cells`. `cold` are reasons why cells have none, by cell."""
+    """What the previews of a round said, as the report of a run that is never kept.
 
-    cells: int
-    previews: tuple[Preview, ...]
+    `cold` are reasons why cells have none, by cell. `left_out` tests wait for the full run.
+    """
+
+    report: Report
     cold: Mapping[str, str]
-    seconds: float
+    left_out: int
+    project: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,7 @@ class Previews:
 
     def run(self, show: Callable[[Event], None]) -> Warmed:
         """Make all previews and return them; `show` gets the events of the screen, `post` each preview as it comes."""
-        began, lock = time.monotonic(), mutex()
+        began, lock, report = time.monotonic(), mutex(), ReportBuilder()
         request = make_request(self.context, self.plan, run="preview")
         places = request.order.places
         cells = {item.cell.id: item.cell for item in self.plan.cells}
@@ -56,9 +63,11 @@ class Previews:
 
         def post(event: Event) -> None:
             with lock:
-                show(event if isinstance(event, RunStarted) else replace(event, at=time.monotonic() - began))
+                stamped = event if isinstance(event, RunStarted) else replace(event, at=time.monotonic() - began)
+                report.add(stamped)
+                show(stamped)
 
-        found, cold = list[Preview](), dict[str, str]()
+        left_out, cold = 0, dict[str, str]()
         post(RunState(request, redact).started())
         with run.using_environments(self.context):
             said = self.warmth.previews(
@@ -72,10 +81,13 @@ class Previews:
                 if isinstance(preview, Cold):
                     cold[name] = preview.reason
                 elif preview.is_green or preview.is_red:
-                    found.append(preview)
+                    left_out += preview.left_out
                     post(CellFinished(result=_result(cells[name], preview)))
                     self.post(Previewed(round=self.round, preview=preview))
-        return Warmed(cells=len(order), previews=tuple(found), cold=cold, seconds=time.monotonic() - began)
+        report.add(RunFinished(exit_status=0, duration=time.monotonic() - began))
+        done = report.report()
+        known = replace(done, cells=tuple(cell for cell in done.cells if cell.outcome is not Outcome.CANCELLED))
+        return Warmed(report=known, cold=cold, left_out=left_out, project=self.context.project.path)
 
 
 def _result(cell: Cell, preview: Preview) -> CellResult:

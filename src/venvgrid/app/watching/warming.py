@@ -6,12 +6,12 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.app import assembly
-from venvgrid.model import Stage, StageStarted
+from venvgrid.model import Stage, StageStarted, TestFinished
 from venvgrid.running.tasks import BuildDone, BuildTask, InstalledProject, TestTask
 from venvgrid.running.warm.overlay import Overlays
 from venvgrid.running.warm.pool import WarmPool
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from venvgrid.project.inputs import Inputs
     from venvgrid.running.executors.base import Post
     from venvgrid.running.tasks import Task, TaskResult
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -113,9 +115,15 @@ class Warmth:
             if isinstance(overlay, Cold):
                 return cell, overlay
             post(StageStarted(cell=cell, stage=Stage.TEST))
-            return cell, servers.pool.run(
-                task, post=post, cancellation=cancellation, tests_first=tests_first, overlay=overlay
+            place = f"{overlay}{os.sep}" if overlay else ""
+            said = servers.pool.run(
+                task,
+                post=lambda event: post(_readable(event, place)),
+                cancellation=cancellation,
+                tests_first=tests_first,
+                overlay=overlay,
             )
+            return cell, _readable(said, place)
 
         with ThreadPoolExecutor(max_workers=context.options.workers, thread_name_prefix="venvgrid-warm") as pool:
             yield from pool.map(one, cells)
@@ -150,3 +158,18 @@ def _project(context: RunContext, task: BuildTask) -> InstalledProject | None:
     if metadata is None or not context.installs:
         return None
     return InstalledProject(metadata=metadata, modules=task.wheel.modules if task.wheel else ())
+
+
+def _readable(said: T, place: str) -> T:
+    """Return what was said of a preview without the place of the edited package, which is a temporary one."""
+    if not place:
+        return said
+    if isinstance(said, TestFinished):
+        return replace(said, message=said.message.replace(place, ""))
+    if isinstance(said, Preview):
+        failures = tuple(
+            replace(item, message=item.message.replace(place, ""), longrepr=item.longrepr.replace(place, ""))
+            for item in said.failures
+        )
+        return replace(said, failures=failures, reason=said.reason.replace(place, ""))
+    return said

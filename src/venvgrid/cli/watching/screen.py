@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.cli import output
-from venvgrid.reporters import text
 
 if TYPE_CHECKING:
     import argparse
@@ -20,51 +19,42 @@ if TYPE_CHECKING:
     from venvgrid.cli.watching.keyboard import Inbox
 
 KEYS = "a all  f failed  c cells  p tests  w why  s shell  o page  Enter again  q quit"
-MOST = 10  # failures of previews that are shown
 CLEAR = "\x1b[2J\x1b[H"  # what was on the screen stays above it, in terminals that scroll
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class WatchScreen:
     """See `session.Screen`. On a terminal each round has the screen for itself; elsewhere all lines stay."""
 
     arguments: argparse.Namespace
     terminal: Terminal
     inbox: Inbox
+    _head: str = ""
 
     def began(self, why: str, filters: Filters) -> None:
         """Clear the screen, and show what the round is for."""
-        if self.terminal.is_live and self.terminal.out.isatty():
-            self.terminal.out.write(CLEAR)
+        self._clear()
         only = [f"cells {filters.cells}"] if filters.cells else []
         only += [f"tests {filters.tests}"] if filters.tests else []
         only += ["cells that are red"] if filters.failed else []
         chosen = f"  (only {', '.join(only)}; a: all)" if only else ""
-        self._line(f"watch: {why}{chosen}")
+        self._head = f"watch: {why}{chosen}"
+        self._line(self._head)
 
     def warmed(self, warmed: Warmed) -> None:
-        """Show the previews: how many are green, and each failure once; then the full run follows."""
-        if warmed.previews:
-            green = sum(item.is_green for item in warmed.previews)
-            red = len(warmed.previews) - green
-            left = sum(item.left_out for item in warmed.previews)
-            parts = [f"warm: green in {green} of {warmed.cells}"]
-            parts += [f"red in {red}"] if red else []
-            parts += [f"{left} tests left out"] if left else []
-            self._line(f"{', '.join(parts)}, {warmed.seconds:.1f} s; the full run follows")
-        failed: dict[tuple[str, str], list[str]] = {}
-        for preview in warmed.previews:
-            for failure in preview.failures[:MOST]:
-                failed.setdefault((failure.test, f"{failure.kind}: {failure.message}"), []).append(preview.cell)
-        for (test, message), cells in list(failed.items())[:MOST]:
-            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
-            self._line(text.line(f"  ✗ {test}  {message}", self.terminal.width - 1))
-            self._line(f"    in {cells[0]}{more}")
+        """Show the previews as a report, or why there is none."""
+        if warmed.report.cells:
+            self.terminal.data(output.table(self.arguments, warmed.report, self.terminal, warmed.project))
+            left = f", {warmed.left_out} tests left out" if warmed.left_out else ""
+            self._line(f"warm: a preview of {len(warmed.report.cells)} cells{left}; the full run follows")
         for cell, reason in list(warmed.cold.items())[:1]:
-            self._line(f"cold: {cell}: {reason}")
+            more = f" and {len(warmed.cold) - 1} more" if len(warmed.cold) > 1 else ""
+            self._line(f"without a preview: {cell}{more}: {reason}")
 
     def ended(self, ended: Ended, standing: Standing) -> None:
         """Show the report of a round, or why there is none, and what can be typed."""
+        self._clear()
+        self._line(self._head)
         if ended.done is not None:
             context, report, _ = ended.done
             self.terminal.data(output.table(self.arguments, report, self.terminal, context.project.path))
@@ -91,6 +81,10 @@ class WatchScreen:
     def note(self, words: str) -> None:
         """Show a message."""
         self.terminal.message(f"note: {words}")
+
+    def _clear(self) -> None:
+        if self.terminal.is_live and self.terminal.out.isatty():
+            self.terminal.out.write(CLEAR)
 
     def _line(self, words: str) -> None:
         self.terminal.data(words)
