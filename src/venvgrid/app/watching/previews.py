@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis import prioritisation
 from venvgrid.app import run
-from venvgrid.app.request import make_request
+from venvgrid.app.request import runnable
 from venvgrid.app.watching.messages import Previewed
 from venvgrid.model import CellFinished, CellResult, Outcome, RunFinished, RunStarted
+from venvgrid.model.version import __version__
 from venvgrid.processes.parallel import mutex
-from venvgrid.processes.redaction import redact
 from venvgrid.results.report import ReportBuilder
-from venvgrid.running.run_state import RunState
 from venvgrid.running.tasks import base_result
 from venvgrid.running.warm.preview import Cold
 
@@ -56,10 +57,9 @@ class Previews:
     def run(self, show: Callable[[Event], None]) -> Warmed:
         """Make all previews and return them; `show` gets the events of the screen, `post` each preview as it comes."""
         began, lock, report = time.monotonic(), mutex(), ReportBuilder()
-        request = make_request(self.context, self.plan, run="preview")
-        places = request.order.places
-        cells = {item.cell.id: item.cell for item in self.plan.cells}
-        order = sorted((name for name in cells if name in places), key=lambda name: places[name])
+        context, cells = self.context, {cell.id: cell for cell in runnable(self.plan)}
+        order = prioritisation.order(tuple(cells.values()), context.history).after(context.options.first)
+        places = sorted(cells, key=lambda name: order.places[name])
 
         def post(event: Event) -> None:
             with lock:
@@ -68,14 +68,10 @@ class Previews:
                 show(stamped)
 
         left_out, cold = 0, dict[str, str]()
-        post(RunState(request, redact).started())
-        with run.using_environments(self.context):
+        post(self._started())
+        with run.using_environments(context):
             said = self.warmth.previews(
-                self.context,
-                order,
-                post=post,
-                cancellation=self.cancellation,
-                tests_first=self.context.options.tests_first,
+                context, places, post=post, cancellation=self.cancellation, tests_first=context.options.tests_first
             )
             for name, preview in said:
                 if isinstance(preview, Cold):
@@ -88,6 +84,22 @@ class Previews:
         done = report.report()
         known = replace(done, cells=tuple(cell for cell in done.cells if cell.outcome is not Outcome.CANCELLED))
         return Warmed(report=known, cold=cold, left_out=left_out, project=self.context.project.path)
+
+    def _started(self) -> RunStarted:
+        config = self.context.config
+        return RunStarted(
+            run="preview",
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            venvgrid=__version__,
+            config=str(config.file),
+            config_digest=config.digest,
+            project=config.project.path.name,
+            project_version="",
+            plan=self.plan,
+            command=config.test.command,
+            workers=self.context.options.workers,
+            grid=config.grid,
+        )
 
 
 def _result(cell: Cell, preview: Preview) -> CellResult:

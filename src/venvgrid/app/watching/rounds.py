@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from venvgrid.app.watching.warming import Warmth
     from venvgrid.config.config_file import Source
     from venvgrid.model import Event, Plan
+    from venvgrid.project.inputs import Inputs
 
 
 @dataclass(kw_only=True)
@@ -46,6 +47,7 @@ class Round:
     options: RunOptions
     front: FrontEnd
     grid: str
+    inputs: Inputs  # as they are now
     warmth: Warmth
     warmed: Callable[[Warmed], None]  # shows the previews
     post: Callable[[Message], None]
@@ -106,7 +108,7 @@ class Round:
             places = prioritisation.order(near.cells, context.history).places
             first = tuple(dict.fromkeys((*first, *sorted(places, key=lambda name: places[name]))))
         context = context.with_options(first=first, tests_first=(*self.failed, *near.tests))
-        self.warmth.of(context)
+        self.warmth.of(context, self.inputs)
         context = replace(context, observe=self.warmth.observing(context)).sharing(context)
         if self.edited and not self._cancellation.is_set():
             self._preview(context, plan)

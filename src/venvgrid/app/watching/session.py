@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from venvgrid.app.options import RunOptions
     from venvgrid.app.watching.messages import Message
     from venvgrid.app.watching.watched import Watched
+    from venvgrid.project.inputs import Inputs
 
 
 QUESTIONS = {
@@ -75,6 +76,7 @@ class Wanted:
     again: bool
     red: tuple[str, ...]
     sides: tuple[tuple[str, str], ...]
+    inputs: Inputs
     edited: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
@@ -190,6 +192,7 @@ class Session:
                 again=again,
                 red=self.standing.red,
                 sides=self._sides,
+                inputs=self._watched.inputs,
                 edited=tuple(sorted(self._since)),
                 failed=self.standing.failed,
             )

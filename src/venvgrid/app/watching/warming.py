@@ -52,12 +52,12 @@ class Warmth:
         self._servers: _Servers | None = None
         self._count = 0
 
-    def of(self, context: RunContext) -> None:
-        """Fit the processes to a configuration and the state of the project; observe what `context` does."""
+    def of(self, context: RunContext, inputs: Inputs) -> None:
+        """Fit the processes to a configuration and to the state of the project."""
         key = (context.config.digest, context.options.arguments, context.options.workers)
         servers = self._servers
         if servers is not None and servers.key == key:
-            servers.inputs = context.project.inputs
+            servers.inputs = inputs
             return
         self._close()
         if os.name != "posix":
@@ -71,10 +71,10 @@ class Warmth:
             pool=WarmPool(
                 commands=assembly.make_commands(context, folder),
                 folder=folder / "p",
-                inputs=lambda: context.project.inputs if servers is None else servers.inputs,
+                inputs=lambda: servers.inputs if servers is not None else inputs,
             ),
             overlays=Overlays(config=context.config, folder=folder / "o"),
-            inputs=context.project.inputs,
+            inputs=inputs,
         )
 
     def observing(self, context: RunContext) -> Callable[[Task, TaskResult], None]:
@@ -105,7 +105,7 @@ class Warmth:
         servers = self._servers
         if servers is None:
             return
-        contents = context.project.inputs.contents
+        contents = servers.inputs.contents
 
         def one(cell: str) -> tuple[str, Preview | Cold]:
             task = servers.tasks.get(cell)

@@ -59,6 +59,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             options=replace(filtered, run_unchanged=round_.again or filtered.run_unchanged),
             front=front,
             grid=chosen.grids[0],
+            inputs=round_.inputs,
             warmth=warmth,
             warmed=screen.warmed,
             post=inbox.post,
