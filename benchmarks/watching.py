@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x1b\x07]*(?:\x1b\\|\x07)|\r")
 LIMIT = 600.0  # seconds of a wait
 WAITING = "waiting for a change"
+WARM = re.compile("cells? (?:is|are) warm")
 FOLLOWS = "the full run follows"
 # A count of tests of a cell that runs, or of cells that are done: the first result is on the screen.
 FIRST = re.compile(r"  test .* [1-9]\d* of \d+|[1-9]\d* of \d+ cells:")
@@ -108,6 +109,7 @@ def edits(watch: Watching, file: Path, number: int) -> tuple[list[float], list[f
     text, first, whole = file.read_text(encoding="utf-8"), list[float](), list[float]()
     try:
         for count in range(number):
+            watch.wait(WARM)
             watch.settle()
             file.write_text(f"{text}\n# edit {time.time()} {count}\n", encoding="utf-8")
             began = time.perf_counter()

@@ -60,6 +60,7 @@ def test_the_grid_follows_the_edits(root: Path, watch: Watching, venvgrid: Comma
     """An edit turns the grid red, first in a preview; its correction makes it green; what is ignored wakes nothing."""
     with watch:
         assert "green in 2 of 2" in watch.wait(WAITING)
+        watch.wait("2 cells are warm")
         edit(root, 43)
         watch.wait("watch: src/demo/__init__.py")
         warm = watch.wait("warm: a preview of 2 cells; the full run follows")

@@ -52,6 +52,14 @@ class Previewed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """After a round, so many cells have a warm process that waits for the next edit."""
+
+    round: int
+    cells: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """A round is over: with a report, or with an error for the user, or, if it was stopped, with neither.
 
@@ -64,4 +72,4 @@ class Ended:
     sides: tuple[tuple[str, str], ...] = field(default=())
 
 
-Message = Touched | Pressed | Planned | Previewed | Finished | Ended
+Message = Touched | Pressed | Planned | Previewed | Finished | Ended | Prepared

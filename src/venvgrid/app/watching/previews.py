@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis import prioritisation
 from venvgrid.app import run
+from venvgrid.app.plan import choose_cells
 from venvgrid.app.request import runnable
 from venvgrid.app.watching.messages import Previewed
 from venvgrid.model import CellFinished, CellResult, Outcome, RunFinished, RunStarted
@@ -57,7 +58,10 @@ class Previews:
     def run(self, show: Callable[[Event], None]) -> Warmed:
         """Make all previews and return them; `show` gets the events of the screen, `post` each preview as it comes."""
         began, lock, report = time.monotonic(), mutex(), ReportBuilder()
-        context, cells = self.context, {cell.id: cell for cell in runnable(self.plan)}
+        context = self.context
+        ready = self.warmth.ready(cell.id for cell in runnable(self.plan))
+        plan = choose_cells(self.plan, lambda cell: cell.id in ready)
+        cells = {item.cell.id: item.cell for item in plan.cells}
         order = prioritisation.order(tuple(cells.values()), context.history).after(context.options.first)
         places = sorted(cells, key=lambda name: order.places[name])
 
@@ -68,7 +72,7 @@ class Previews:
                 show(stamped)
 
         left_out, cold = 0, dict[str, str]()
-        post(self._started())
+        post(self._started(plan))
         with run.using_environments(context):
             said = self.warmth.previews(
                 context, places, post=post, cancellation=self.cancellation, tests_first=context.options.tests_first
@@ -85,7 +89,7 @@ class Previews:
         known = replace(done, cells=tuple(cell for cell in done.cells if cell.outcome is not Outcome.CANCELLED))
         return Warmed(report=known, cold=cold, left_out=left_out, project=self.context.project.path)
 
-    def _started(self) -> RunStarted:
+    def _started(self, plan: Plan) -> RunStarted:
         config = self.context.config
         return RunStarted(
             run="preview",
@@ -95,7 +99,7 @@ class Previews:
             config_digest=config.digest,
             project=config.project.path.name,
             project_version="",
-            plan=self.plan,
+            plan=plan,
             command=config.test.command,
             workers=self.context.options.workers,
             grid=config.grid,

@@ -15,7 +15,7 @@ from venvgrid.app.context import RunContext
 from venvgrid.app.machine import Machine
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import make_request, runnable
-from venvgrid.app.watching.messages import Ended, Finished, Planned
+from venvgrid.app.watching.messages import Ended, Finished, Planned, Prepared
 from venvgrid.app.watching.nearest import nearest
 from venvgrid.app.watching.previews import Previews
 from venvgrid.model import CellFinished, ExitStatus, Stage, VenvgridError
@@ -110,7 +110,7 @@ class Round:
         context = context.with_options(first=first, tests_first=(*self.failed, *near.tests))
         self.warmth.of(context, self.inputs)
         context = replace(context, observe=self.warmth.observing(context)).sharing(context)
-        if self.edited and not self._cancellation.is_set():
+        if self.edited and self.warmth.ready(cell.id for cell in cells):
             self._preview(context, plan)
         return self._ended(context, plan)
 
@@ -134,7 +134,10 @@ class Round:
         if unknown := self.warmth.unknown(cells):
             plan = choose_cells(make_plan(context), lambda cell: cell.id in unknown)
             run.trial(context, plan, until=Stage.BUILD)
-        self.warmth.prepare(cells, self._cancellation)
+        first = context.options.first
+        self.warmth.prepare(tuple(dict.fromkeys((*first, *cells))), self._cancellation)
+        if not self._cancellation.is_set():
+            self.post(Prepared(round=self.number, cells=len(self.warmth.ready(cells))))
 
     def _ended(self, context: RunContext, plan: Plan) -> Ended:
         report, folder = run.execute(context, make_request(context, plan))

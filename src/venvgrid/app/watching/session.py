@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.analysis.watching.standing import Standing
 from venvgrid.app.watching.holding import Holding
-from venvgrid.app.watching.messages import Ended, Finished, Planned, Pressed, Previewed, Touched
+from venvgrid.app.watching.messages import Ended, Finished, Planned, Prepared, Pressed, Previewed, Touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,6 +39,9 @@ class Screen(Protocol):
 
     def ended(self, ended: Ended, standing: Standing) -> None:
         """Show how the grid stands after a round; or why there was none."""
+
+    def prepared(self, cells: int) -> None:
+        """Show that so many cells are warm."""
 
     def ask(self, question: str) -> str | None:
         """Return a line that the user typed; None if it was left."""
@@ -149,6 +152,8 @@ class Session:
                     self._edited(free)
             case Ended() if self._is_current(message.round):
                 self._over(message)
+            case Prepared() if self._is_current(message.round):
+                self.screen.prepared(message.cells)
             case _:
                 pass  # of a round that is over
 

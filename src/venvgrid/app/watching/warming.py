@@ -18,7 +18,7 @@ from venvgrid.running.warm.pool import WarmPool
 from venvgrid.running.warm.preview import Cold, Preview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.app.context import RunContext
     from venvgrid.processes.command import Cancellation
@@ -38,6 +38,7 @@ class _Servers:
     overlays: Overlays
     inputs: Inputs
     tasks: dict[str, TestTask] = field(default_factory=dict)  # by cell
+    ready: set[str] = field(default_factory=set)  # cells whose process has done its imports
 
 
 class Warmth:
@@ -108,9 +109,7 @@ class Warmth:
         contents = servers.inputs.contents
 
         def one(cell: str) -> tuple[str, Preview | Cold]:
-            task = servers.tasks.get(cell)
-            if task is None:
-                return cell, Cold(reason="it has not run in this session")
+            task = servers.tasks[cell]
             overlay = servers.overlays.of(task, contents)
             if isinstance(overlay, Cold):
                 return cell, overlay
@@ -133,14 +132,20 @@ class Warmth:
         known: Mapping[str, TestTask] = self._servers.tasks if self._servers is not None else {}
         return tuple(cell for cell in cells if cell not in known) if self._servers is not None else ()
 
+    def ready(self, cells: Iterable[str]) -> tuple[str, ...]:
+        """Return the cells whose process waits for an edit."""
+        servers = self._servers
+        return tuple(cell for cell in cells if servers is not None and cell in servers.ready)
+
     def prepare(self, cells: Sequence[str], cancellation: Cancellation) -> None:
         """Start the processes of cells, one after the other, so that the next edit finds them ready."""
         servers = self._servers
         for cell in cells:
             if servers is None or cancellation.is_set():
                 return
-            if task := servers.tasks.get(cell):
-                servers.pool.warm_up(task, cancellation)
+            task = servers.tasks.get(cell)
+            if task and not servers.pool.warm_up(task, cancellation) and not cancellation.is_set():
+                servers.ready.add(cell)
 
     def _close(self) -> None:
         if self._servers is not None:

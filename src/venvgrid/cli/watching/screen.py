@@ -63,6 +63,11 @@ class WatchScreen:
                 self._line(line if line.startswith("  ") else f"venvgrid: {line}")
         self.standing(standing)
 
+    def prepared(self, cells: int) -> None:
+        """Show that so many cells are warm."""
+        if cells:
+            self._line(f"{cells} {'cells are' if cells > 1 else 'cell is'} warm: previews of them come at once")
+
     def standing(self, standing: Standing) -> None:
         """Show how the grid stands, and the keys."""
         self._line(f"{standing.line()}; waiting for a change" if standing.cells else "waiting for a change")

@@ -78,6 +78,10 @@ class Stage:
         """See `Screen`."""
         self.shown.append(ended.error or standing.line())
 
+    def prepared(self, cells: int) -> None:
+        """See `Screen`."""
+        self.shown.append(f"{cells} warm")
+
     def ask(self, question: str) -> str | None:
         """See `Screen`."""
         del question
