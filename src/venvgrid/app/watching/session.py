@@ -100,8 +100,9 @@ class Folders(Protocol):
 
 @dataclass(kw_only=True)
 class Session:
-    """One session. `inbox` waits for the next message; `actions` are keys that the command line answers itself.
+    """One session. `inbox` waits for the next message.
 
+    `actions` are keys that the command line answers itself while nothing runs, `glances` those that disturb nothing.
     `begin` starts a round, which posts its messages.
     """
 
@@ -112,6 +113,7 @@ class Session:
     waker: Folders
     take: Callable[[], Watched]  # the state of what wakes
     actions: Mapping[str, Callable[[Standing], None]]
+    glances: Mapping[str, Callable[[Standing], None]] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     _filters: Filters = field(default_factory=Filters)
     _round: Running | None = None
@@ -239,9 +241,14 @@ class Session:
                 self._begin("failed")
             case "c" | "p":
                 self._choose(key)
+            case _ if key in self.glances:
+                self.glances[key](self.standing)
             case _ if key in self.actions:
+                was_busy = self._is_busy
                 self._stop()
                 self.actions[key](self.standing)
+                if was_busy:
+                    self._begin("again")
             case _:
                 pass
         return True

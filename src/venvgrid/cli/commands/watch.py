@@ -27,7 +27,6 @@ from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from venvgrid.analysis.watching.standing import Standing
     from venvgrid.app.options import FrontEnd, RunOptions
@@ -79,7 +78,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             screen=screen,
             waker=waker,
             take=lambda: state(chosen.source, wanted, front, chosen.grids[0]),
-            actions=actions.by_key,
+            actions={"w": actions.why, "s": actions.shell},
+            glances={"o": actions.page},
         )
         try:
             with signals.listening(stop):
@@ -113,11 +113,6 @@ class Actions:
         self._arguments, self._terminal, self._inbox, self._screen = arguments, terminal, inbox, screen
         self._root = source.file.parent / ".venvgrid"
 
-    @property
-    def by_key(self) -> dict[str, Callable[[Standing], None]]:
-        """The actions."""
-        return {"w": self.why, "s": self.shell, "o": self.page}
-
     def why(self, standing: Standing) -> None:
         """Find the cause of the first red cell."""
         if not standing.red:
@@ -134,7 +129,7 @@ class Actions:
             self._started("shell", cell.strip() or default)
         self._screen.standing(standing)
 
-    def page(self, standing: Standing) -> None:
+    def page(self, _standing: Standing) -> None:
         """Write the page of the newest results, and open it in a browser."""
         loaded = load_merged(self._root)
         if loaded is None:
@@ -147,7 +142,6 @@ class Actions:
             write_atomic(file, output.document("html", report, folder, "", self._root))
             opened = webbrowser.open(file.as_uri())
             self._screen.note(f"{'opened' if opened else 'no browser was found; open'} {file}")
-        self._screen.standing(standing)
 
     def _started(self, *words: str) -> None:
         """Run a command of venvgrid on this terminal."""

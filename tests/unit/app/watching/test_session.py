@@ -106,6 +106,7 @@ class Stage:
             waker=self,
             take=lambda: watched.take(self.project, "", (), ()),
             actions=more.pop("actions", {}),
+            glances=more.pop("glances", {}),
         )
         session.run()
         return session
@@ -305,8 +306,17 @@ def test_a_broken_configuration_is_told_and_waited_for(tmp_path: Path) -> None:
 
 
 def test_an_action_stops_the_round(tmp_path: Path) -> None:
-    """The keys for why, shell and page are answered with how the grid stands, while nothing runs."""
+    """The keys for why and shell are answered while nothing runs; then the round that they stopped begins again."""
     seen: list[str] = []
-    played = stage(tmp_path, Planned(round=1, cells=("a",)), Pressed(key="w"))
-    played.play(actions={"w": lambda standing: seen.append(standing.line())})
-    assert (seen, played.log) == (["green in 0 of 1, 1 stale"], ["cancel 1"])
+    played = stage(tmp_path, Planned(round=1, cells=("a",)), Pressed(key="w"), Ended(round=2), Pressed(key="w"))
+    played.play(actions={"w": lambda standing: seen.append(f"{standing.line()}: {played.log[-1]}")})
+    assert seen == ["green in 0 of 1, 1 stale: cancel 1", "green in 0 of 1, 1 stale: cancel 2"]
+    assert len(played.rounds) == 2
+
+
+def test_a_glance_disturbs_nothing(tmp_path: Path) -> None:
+    """The key for the page is answered while a round runs."""
+    seen: list[str] = []
+    played = stage(tmp_path, Pressed(key="o"))
+    played.play(glances={"o": lambda standing: seen.append(f"{standing.line()}{played.log}")})
+    assert seen == ["green in 0 of 0[]"]
