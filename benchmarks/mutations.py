@@ -92,11 +92,12 @@ def mutants(folder: Path, number: int, rng: random.Random) -> list[Mutant]:
     """Return mutants of the files below a folder, the files in turns; those that are no Python are left out."""
     by_file = []
     for file in sorted(folder.rglob("*.py")):
-        found = [item for item in sites(file) if is_valid(item)]
+        found = list(sites(file))
         rng.shuffle(found)
         by_file.append(found)
     rng.shuffle(by_file)
-    return [item for some in itertools.zip_longest(*by_file) for item in some if item][:number]
+    turns = (item for some in itertools.zip_longest(*by_file) for item in some if item)
+    return list(itertools.islice((item for item in turns if is_valid(item)), number))
 
 
 def is_valid(mutant: Mutant) -> bool:
