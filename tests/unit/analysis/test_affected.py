@@ -114,6 +114,14 @@ def test_an_unknown_file_may_affect_all() -> None:
     assert found.distances == {"tests/in/test_b.py": 1, "tests/test_a.py": 1 + GUESSED}
 
 
+def test_a_source_that_is_installed_under_another_path() -> None:
+    """A source outside of the usual folders is known by the end of its path."""
+    reach = Reach(tests={"t.py": "t.py"}, edges={"t.py": frozenset({"site-packages/demo/a.py"})})
+    found = affected(reach, ["packages/one/demo/a.py"])
+    assert (found.distances, found.unknown) == ({"t.py": 1}, ())
+    assert affected(reach, ["packages/one/other/a.py"]).unknown == ("packages/one/other/a.py",)
+
+
 def test_a_like_name_decides_among_equals() -> None:
     """Of modules at one distance, the one that is called as the edited file goes first."""
     near = frozenset({"src/signer.py"})

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from venvgrid.results.reach import Reach
+from venvgrid.results.reach import INSTALLED, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -59,11 +59,13 @@ class Affected:
 
 def affected(reach: Reach, edited: Iterable[str]) -> Affected:
     """Return what an edit of these files can reach; `reach` is the map of one cell, or of several."""
-    wanted = frozenset(edited)
-    if not wanted:
+    given = frozenset(edited)
+    if not given:
         return Affected()
     known = {*reach.edges, *reach.tests.values()}
     known.update(*reach.edges.values(), *reach.opened.values())
+    installed = {name: _installed_as(name, known) for name in given - known}
+    wanted = given.union(*installed.values()) - {name for name, places in installed.items() if places}
     unknown = tuple(sorted(name for name in wanted - known if PurePosixPath(name).name != CONFTEST))
     distances = _of_modules(reach, wanted)
     for name in unknown:
@@ -73,10 +75,16 @@ def affected(reach: Reach, edited: Iterable[str]) -> Affected:
             distances.setdefault(module, steps + GUESSED)
         if _is_test(name):
             distances[name] = 0
-    stems = {_stem(name) for name in wanted}
+    stems = {_stem(name) for name in given}
     named = frozenset(module for module in distances if _stem(module) in stems)
     order = sorted(distances, key=lambda module: (distances[module], module not in named, module))
     return Affected(distances=distances, modules=tuple(order), unknown=unknown, named=named)
+
+
+def _installed_as(name: str, known: Iterable[str]) -> set[str]:
+    """Return the installed files that may come from a source, by the ends of their paths."""
+    found = (other for other in known if other.startswith(INSTALLED))
+    return {other for other in found if f"/{name}".endswith(f"/{other.removeprefix(INSTALLED)}")}
 
 
 def joined(maps: Iterable[Reach]) -> Reach:
