@@ -98,6 +98,8 @@ def test_what_test_modules_reach(case: Cases, age: str) -> None:
     assert affected(found, ["first.py"]).distances == {"test_a.py": 2}
     assert affected(found, ["second.py"]).distances == {"test_a.py": 1}
     assert affected(found, ["third.py"]).distances == {"test_b.py": 1}
+    assert found.seconds.keys() == found.tests.keys()
+    assert all(0 < took < 60 for took in found.seconds.values())
 
 
 @ages
