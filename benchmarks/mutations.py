@@ -31,6 +31,7 @@ import venvgrid
 from venvgrid.analysis import prioritisation
 from venvgrid.analysis.affected.tests import affected
 from venvgrid.analysis.watching import order
+from venvgrid.model import Cell
 from venvgrid.outcomes import probe
 from venvgrid.results import reach
 from venvgrid.results.report import Earlier
@@ -62,8 +63,8 @@ class Project:
 
 PROJECTS = {
     "itsdangerous": Project("itsdangerous==2.2.0", ("pytest", "freezegun")),
-    "click": Project("click==8.1.8"),
-    "jinja2": Project("jinja2==3.1.6", ("pytest", "trio")),
+    "click": Project("click==8.1.8", ("pytest<9",)),
+    "jinja2": Project("jinja2==3.1.6", ("pytest<9", "trio")),
 }
 
 
@@ -91,11 +92,12 @@ def mutants(folder: Path, number: int, rng: random.Random) -> list[Mutant]:
     """Return mutants of the files below a folder, the files in turns; those that are no Python are left out."""
     by_file = []
     for file in sorted(folder.rglob("*.py")):
-        found = [item for item in sites(file) if is_valid(item)]
+        found = list(sites(file))
         rng.shuffle(found)
         by_file.append(found)
     rng.shuffle(by_file)
-    return [item for some in itertools.zip_longest(*by_file) for item in some if item][:number]
+    turns = (item for some in itertools.zip_longest(*by_file) for item in some if item)
+    return list(itertools.islice((item for item in turns if is_valid(item)), number))
 
 
 def is_valid(mutant: Mutant) -> bool:
@@ -198,7 +200,7 @@ def of_tests(name: str, number: int, place: Path) -> list[str]:
     seconds = {test: case.duration for test, case in cases.items()}
     tried = Tried(root, python, seconds, reach.load(private), place / "runs")
     if tried.failing(project.source):
-        sys.exit(f"{name}: its tests fail without a mutant")
+        sys.exit(f"{name}: tests fail without a mutant")
     natural, before, ranks = tuple(seconds), set[str](), dict[str, list[tuple[int, float]]]()
     hidden = 0
     for mutant in mutants(root / project.source, number, rng):
@@ -268,7 +270,7 @@ def of_cells(number: int, place: Path) -> list[str]:
 
 def in_order(report: Report, history: dict[str, Earlier]) -> list[str]:
     """Return the ids of the cells as watch runs them after an edit, when all were green and no rule is known."""
-    cells = [item.cell for item in report.cells]
+    cells = [Cell(id=item.id, axes=item.axes) for item in report.cells]
     first = order.first(cells, (), ())
     places = prioritisation.order(cells, history).after(first).places
     return sorted(places, key=lambda cell: places[cell])

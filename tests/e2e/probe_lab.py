@@ -148,6 +148,7 @@ class Case:
     packages: Mapping[str, str] = field(default_factory=dict)
     project: str = ""
     project_origin: str = ""
+    first: tuple[str, ...] = ()  # tests and modules that go first
 
     @property
     def tests(self) -> Path:
@@ -163,6 +164,7 @@ class Case:
             distributions=tuple(self.packages),
             project=(self.project, ()) if self.project else None,
             user_env=env,
+            first=self.first,
             reach={"own": (), "checkout": (f"{os.path.realpath(self.tests)}{os.sep}",), "others": ()},
         )
 

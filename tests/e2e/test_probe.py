@@ -98,6 +98,20 @@ def test_what_test_modules_reach(case: Cases, age: str) -> None:
     assert affected(found, ["first.py"]).distances == {"test_a.py": 2}
     assert affected(found, ["second.py"]).distances == {"test_a.py": 1}
     assert affected(found, ["third.py"]).distances == {"test_b.py": 1}
+    assert found.seconds.keys() == found.tests.keys()
+    assert all(0 < took < 60 for took in found.seconds.values())
+
+
+@ages
+def test_tests_and_modules_go_first(case: Cases, age: str) -> None:
+    """What goes first has its own order, modules with all their tests; all others follow in theirs."""
+    two = "def test_one(): pass\ndef test_two(): pass\n"
+    seen = case(age, first=("test_c.py::test_two", "test_b.py", "test_gone.py")).run(
+        {"test_a.py": two, "test_b.py": two, "test_c.py": two}
+    )
+    (session,) = seen.observed.main
+    order = [test.removeprefix("test_").replace(".py::test_", ".") for test in session.verdicts]
+    assert order == ["c.two", "b.one", "b.two", "a.one", "a.two", "c.one"]
 
 
 @with_xdist

@@ -24,6 +24,7 @@ FILE = "reached.json"  # in the private folder of a cell
 VERSION = 1
 INSTALLED = "site-packages/"  # in front of an installed file whose source is not known
 COMPILED = (".so", ".pyd")
+NOISE = 0.1  # seconds
 SOURCES = (".pyx", ".c", ".cpp", ".cc", ".rs", ".py")  # of a compiled module
 
 
@@ -32,12 +33,14 @@ class Reach:
     """A map of files. Names are relative to the project with "/", as those of its inputs.
 
     `tests` maps test modules, by the part of an id before "::", to their files. `edges` maps files to those that they
-    use directly, `opened` test modules to the files that were opened while they were at work.
+    use directly, `opened` test modules to the files that were opened while they were at work, and `seconds` test
+    modules to the time that their tests took.
     """
 
     tests: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     edges: Mapping[str, frozenset[str]] = field(default_factory=dict)
     opened: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def and_then(self, later: Reach) -> Reach:
         """Return this map with what a later session recorded; that replaces what was known of the same files."""
@@ -45,6 +48,7 @@ class Reach:
             tests={**self.tests, **later.tests},
             edges={**self.edges, **later.edges},
             opened={**{name: files for name, files in self.opened.items() if name not in later.tests}, **later.opened},
+            seconds={**self.seconds, **later.seconds},
         )
 
 
@@ -131,8 +135,14 @@ def _keep(private: Path, recorded: Path, places: Places) -> None:
         return
     before = load(private)
     merged = before.and_then(found)
-    if merged != before:
+    if merged != before or _took_others(before.seconds, merged.seconds):
         own_folders.write(private, FILE, json.dumps(_plain(merged), separators=(",", ":")))
+
+
+def _took_others(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
+    """Return whether a module took far longer or shorter than before: small differences are not worth a write."""
+    pairs = ((before.get(name, 0.0) + NOISE, took + NOISE) for name, took in after.items())
+    return any(max(pair) > 2 * min(pair) for pair in pairs)
 
 
 def _read(text: bytes) -> Any:
@@ -155,6 +165,7 @@ def _parse(data: Any, name: Callable[[str], str]) -> Reach | None:
             tests={stable_id(str(test)): files[at] for test, at in data["tests"].items()},
             edges={one: frozenset(others) for one, others in edges.items()},
             opened={stable_id(test): frozenset(files[at] for at in some) for test, some in data["opened"].items()},
+            seconds={stable_id(test): float(took) for test, took in data.get("seconds", {}).items()},
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return None
@@ -170,5 +181,6 @@ def _plain(reach: Reach) -> dict[str, object]:
         "files": files,
         "edges": sorted((number[one], number[other]) for one, others in reach.edges.items() for other in others),
         "tests": {test: number[name] for test, name in sorted(reach.tests.items())},
+        "seconds": dict(sorted(reach.seconds.items())),
         "opened": {test: sorted(number[name] for name in some) for test, some in sorted(reach.opened.items())},
     }

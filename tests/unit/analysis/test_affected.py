@@ -31,6 +31,7 @@ maps = st.builds(
     tests=st.dictionaries(st.sampled_from(MODULES), names),
     edges=st.dictionaries(names, st.frozensets(names)),
     opened=st.dictionaries(st.sampled_from(MODULES), st.frozensets(names)),
+    seconds=st.dictionaries(st.sampled_from(MODULES), st.floats(0, 100)),
 )
 edits = st.frozensets(st.sampled_from([*FILES, "src/new.py", "tests/test_new.py"]))
 ids = st.lists(st.builds("{}::{}".format, st.sampled_from(MODULES), st.integers(0, 20)), unique=True)
@@ -114,6 +115,14 @@ def test_an_unknown_file_may_affect_all() -> None:
     assert found.distances == {"tests/in/test_b.py": 1, "tests/test_a.py": 1 + GUESSED}
 
 
+def test_a_source_that_is_installed_under_another_path() -> None:
+    """A source outside of the usual folders is known by the end of its path."""
+    reach = Reach(tests={"t.py": "t.py"}, edges={"t.py": frozenset({"site-packages/demo/a.py"})})
+    found = affected(reach, ["packages/one/demo/a.py"])
+    assert (found.distances, found.unknown) == ({"t.py": 1}, ())
+    assert affected(reach, ["packages/one/other/a.py"]).unknown == ("packages/one/other/a.py",)
+
+
 def test_a_like_name_decides_among_equals() -> None:
     """Of modules at one distance, the one that is called as the edited file goes first."""
     near = frozenset({"src/signer.py"})
@@ -122,6 +131,23 @@ def test_a_like_name_decides_among_equals() -> None:
         edges={"t/test_all.py": near, "t/test_signer.py": near},
     )
     assert affected(reach, ["src/signer.py"]).modules == ("t/test_signer.py", "t/test_all.py")
+
+
+def test_quick_modules_go_first_among_equals() -> None:
+    """Of modules at one distance, those that take less time go first; their tests stay in their order."""
+    near = frozenset({"a.py"})
+    reach = Reach(
+        tests={"test_x.py": "test_x.py", "test_y.py": "test_y.py"},
+        edges={"test_x.py": near, "test_y.py": near},
+        seconds={"test_x.py": 2.0, "test_y.py": 0.1},
+    )
+    found = affected(reach, ["a.py"])
+    assert found.modules == ("test_y.py", "test_x.py")
+    assert found.order(["test_x.py::a", "test_y.py::b", "test_y.py::a"]) == (
+        "test_y.py::b",
+        "test_y.py::a",
+        "test_x.py::a",
+    )
 
 
 def test_cells_that_are_reached() -> None:

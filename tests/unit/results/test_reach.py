@@ -39,15 +39,20 @@ def joined(*parts: str) -> str:
 
 
 def record(
-    folder: Path, places: Places, name: str = "1-main.json", tests: tuple[str, ...] = ("test_a", "test_b")
+    folder: Path,
+    places: Places,
+    name: str = "1-main.json",
+    tests: tuple[str, ...] = ("test_a", "test_b"),
+    took: float = 0.0,
 ) -> None:
     """Write the record of a session: each test module uses the installed demo.a, and opened data."""
     folder.mkdir(exist_ok=True)
+    seconds = {f"tests/{test}.py": took for test in tests}
     root, site = places.checkout[0], places.site[0]
     files = [joined(site, "demo", "a.py"), joined(root, "data.json")]
     files += [joined(root, "tests", f"{test}.py") for test in tests]
     number = {f"tests/{test}.py": at + 2 for at, test in enumerate(tests)}
-    data = {"v": 1, "files": files, "edges": [[at, 0] for at in number.values()], "tests": number}
+    data = {"v": 1, "files": files, "edges": [[at, 0] for at in number.values()], "tests": number, "seconds": seconds}
     (folder / name).write_text(json.dumps({**data, "opened": {module: [1] for module in number}}), encoding="utf-8")
 
 
@@ -92,12 +97,16 @@ def test_the_processes_of_a_command_are_merged(tmp_path: Path, places: Places) -
 
 
 def test_an_equal_map_is_not_written(tmp_path: Path, places: Places) -> None:
-    """A second run that reaches the same leaves the file as it is."""
+    """A second run that reaches the same leaves the file as it is, unless a module takes far longer."""
     record(tmp_path / "records", places)
     reach.keep(tmp_path, tmp_path / "records", places)
     before = (tmp_path / reach.FILE).stat()
+    record(tmp_path / "records", places, took=0.1)
     reach.keep(tmp_path, tmp_path / "records", places)
     assert (tmp_path / reach.FILE).stat() == before
+    record(tmp_path / "records", places, took=2.0)
+    reach.keep(tmp_path, tmp_path / "records", places)
+    assert reach.load(tmp_path).seconds["tests/test_a.py"] == 2.0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 The distance of a test module from an edited file is the number of steps in the map of a cell (see `results.reach`):
 0 is the edited module itself, 1 a module that uses the edited file or opened it. A conftest.py is one step away from
 all tests in its folder. A file that the map does not know may affect all tests. The tests that reach other files of
-its folder go first then, as a guess. A new test module goes before all.
+its folder go first then, as a guess. A new test module goes before all. At one distance, the module that is called as
+the edited file goes first, then those that take the least time.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from venvgrid.results.reach import Reach
+from venvgrid.results.reach import INSTALLED, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 CONFTEST = "conftest.py"
 GUESSED = 1000  # steps by which a guess is behind all that is known
-Rank = tuple[int, bool]
+Rank = tuple[int, bool, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,18 +29,22 @@ class Affected:
     """The test modules that an edit can reach.
 
     `distances` has their steps, `modules` are the same, nearest first. `unknown` are edited files that no session
-    recorded: with any of them, all tests may be affected. `named` are modules that are called as an edited file is.
+    recorded: with any of them, all tests may be affected. `named` are modules that are called as an edited file is,
+    `seconds` the time that the tests of modules took.
     """
 
     distances: Mapping[str, int] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def rank(self, test: str) -> Rank | None:
         """Return the place of a test by its module, the lowest first; None if the edit is not known to reach it."""
         module = test.partition("::")[0]
-        return (self.distances[module], module not in self.named) if module in self.distances else None
+        if module not in self.distances:
+            return None
+        return self.distances[module], module not in self.named, self.seconds.get(module, 0.0)
 
     def order(self, tests: Sequence[str], failed: Collection[str] = ()) -> tuple[str, ...]:
         """Return the ids of tests in their new order: failed ones, then by distance, else as they are. None is lost."""
@@ -47,7 +52,7 @@ class Affected:
 
         def place(test: str) -> tuple[bool, bool, Rank, int]:
             rank = self.rank(test)
-            return test not in failed, rank is None, rank or (0, False), before[test]
+            return test not in failed, rank is None, rank or (0, False, 0.0), before[test]
 
         return tuple(sorted(before, key=place))
 
@@ -59,11 +64,13 @@ class Affected:
 
 def affected(reach: Reach, edited: Iterable[str]) -> Affected:
     """Return what an edit of these files can reach; `reach` is the map of one cell, or of several."""
-    wanted = frozenset(edited)
-    if not wanted:
+    given = frozenset(edited)
+    if not given:
         return Affected()
     known = {*reach.edges, *reach.tests.values()}
     known.update(*reach.edges.values(), *reach.opened.values())
+    installed = {name: _installed_as(name, known) for name in given - known}
+    wanted = given.union(*installed.values()) - {name for name, places in installed.items() if places}
     unknown = tuple(sorted(name for name in wanted - known if PurePosixPath(name).name != CONFTEST))
     distances = _of_modules(reach, wanted)
     for name in unknown:
@@ -73,10 +80,17 @@ def affected(reach: Reach, edited: Iterable[str]) -> Affected:
             distances.setdefault(module, steps + GUESSED)
         if _is_test(name):
             distances[name] = 0
-    stems = {_stem(name) for name in wanted}
+    stems = {_stem(name) for name in given}
     named = frozenset(module for module in distances if _stem(module) in stems)
-    order = sorted(distances, key=lambda module: (distances[module], module not in named, module))
-    return Affected(distances=distances, modules=tuple(order), unknown=unknown, named=named)
+    seconds = reach.seconds
+    order = sorted(distances, key=lambda name: (distances[name], name not in named, seconds.get(name, 0.0), name))
+    return Affected(distances=distances, modules=tuple(order), unknown=unknown, named=named, seconds=seconds)
+
+
+def _installed_as(name: str, known: Iterable[str]) -> set[str]:
+    """Return the installed files that may come from a source, by the ends of their paths."""
+    found = (other for other in known if other.startswith(INSTALLED))
+    return {other for other in found if f"/{name}".endswith(f"/{other.removeprefix(INSTALLED)}")}
 
 
 def joined(maps: Iterable[Reach]) -> Reach:
@@ -84,8 +98,10 @@ def joined(maps: Iterable[Reach]) -> Reach:
     tests: dict[str, str] = {}
     edges: dict[str, set[str]] = {}
     opened: dict[str, set[str]] = {}
+    seconds: dict[str, float] = {}
     for reach in maps:
         tests |= reach.tests
+        seconds |= reach.seconds
         for name, others in reach.edges.items():
             edges.setdefault(name, set()).update(others)
         for test, files in reach.opened.items():
@@ -94,6 +110,7 @@ def joined(maps: Iterable[Reach]) -> Reach:
         tests=tests,
         edges={name: frozenset(others) for name, others in edges.items()},
         opened={test: frozenset(files) for test, files in opened.items()},
+        seconds=seconds,
     )
 
 

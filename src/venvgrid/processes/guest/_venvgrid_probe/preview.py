@@ -49,13 +49,16 @@ def rank_of(name, first):
 
 
 def reordered(items, first):
-    """Return the tests that go first, in the order of `first`, and the others in their own."""
+    """Return the tests that go first, in the order of `first`, and the others in their own. `first` names tests and modules."""
     places = dict([(one, number) for number, one in enumerate(first)])
     has_installed = any([one.startswith("site-packages") for one in first])
     chosen, others = [], []
     for item in items:
         name = to_text(item.nodeid)
-        rank = rank_of(name, first) if has_installed else places.get(name)
+        for one in (name, name.partition("::")[0]):
+            rank = rank_of(one, first) if has_installed else places.get(one)
+            if rank is not None:
+                break
         if rank is None:
             others.append(item)
         else:

@@ -11,6 +11,7 @@ from __future__ import absolute_import
 import os
 import re
 import sys
+import time
 
 from .installed import current_witness
 from .results import to_text
@@ -30,6 +31,7 @@ class Reached(object):
         self.name = "%d-%s.json" % (os.getpid(), worker)
         self.codes, self.importers, self.tests, self.opened = {}, set(), {}, {}
         self.current, self.frame, self.join = "", sys._getframe, os.path.join
+        self.seconds, self.began, self.clock = {}, None, getattr(time, "perf_counter", time.time)
         notes = getattr(sys, "_venvgrid_opened", None)
         self.notes = notes if hasattr(notes, "work") else None
         witness = current_witness()
@@ -64,13 +66,18 @@ class Reached(object):
 
     def works(self, module):
         """Begin with the tests of a test module; "" for none."""
-        if module != self.current:
+        if module != self.current or not module:
+            now = self.clock()
+            if self.began is not None:  # tests run: all are collected
+                self.seconds[self.current] = self.seconds.get(self.current, 0.0) + now - self.began
+            self.began = now if self.began is not None or not module else None
             self.current = module
             if self.notes is not None:
                 self.notes.work = self.opened.setdefault(module, set()) if module in self.tests else set()
 
     def write(self, writer):
         """Write the record of this session, with the bound functions of the stream's writer."""
+        self.works("")
         witness = current_witness()
         if witness is not None:
             witness.reached = len
@@ -123,6 +130,7 @@ class Reached(object):
             "v": 1,
             "files": [to_text(path) for path in order],
             "edges": sorted([[number[one], number[other]] for one, other in edges]),
+            "seconds": dict([(to_text(name), round(self.seconds[name], 4)) for name in self.tests if name in self.seconds]),
             "tests": dict([(to_text(name), number[_source(path)]) for name, path in self.tests.items()]),
             "opened": dict([(to_text(name), sorted([number[one] for one in some])) for name, some in opened.items() if some]),
         }
