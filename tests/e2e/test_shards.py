@@ -123,3 +123,22 @@ def test_a_shard_without_a_plan_says_what_to_type(venvgrid: Command, project: Wr
     """The mistake that everyone makes first."""
     ended = venvgrid("run", "--shard", "1/2", cwd=project(MATRIX))
     assert (ended.status, "venvgrid plan -o plan.json" in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.skipif(not has("git"), reason="needs git")
+def test_a_lone_failure_of_a_shard_is_run_again_and_recorded(venvgrid: Command, project: Write, tmp_path: Path) -> None:
+    """The cell of the second run is in no lock: with --plan, and with --locked."""
+    matrix = f'[axes]\npython = ["{HERE}"]\nenv.MODE = ["a", "b", "c"]\n'
+    tests = "import os\n\nimport demo\n\n\ndef test_mode():\n    assert os.environ['MODE'] != 'b'\n"
+    root = committed(project(matrix, {**DEMO, "tests/test_demo.py": tests, ".gitignore": ".venvgrid\n*.lock\n"}))
+    plan, record = str(tmp_path / "plan.json"), str(tmp_path / "shard.record")
+    assert venvgrid("plan", "-q", "-o", plan, cwd=root).status == 0
+    assert venvgrid("lock", "-q", cwd=root).status == 0
+    for options in (("--plan", plan, "--shard", "1/1", "--record", record), ("--locked", "--no-cache")):
+        ended = venvgrid("run", *options, cwd=root)
+        assert (ended.status, "1 failing test again" in ended.out + ended.err) == (1, True), ended.err
+        again = [failure["again"] for item in json.loads(venvgrid("report", "--format", "json", cwd=root).out)["cells"]
+                 for failure in item["failures"]]  # fmt: skip
+        assert again == ["failed"]
+    judged = venvgrid("gate", plan, record, cwd=tmp_path)
+    assert (judged.status, "-MODE-b: failed" in judged.out.replace(".", "-")) == (1, True), judged.out

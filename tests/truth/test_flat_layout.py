@@ -114,6 +114,23 @@ def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_e
     assert "forgotten" in reason
 
 
+def test_tests_that_python_itself_does_not_find_stay_missing(venvgrid: Command, project: Write) -> None:
+    """Tests beside the package, whose folder is not on the path: the package needs a module that the wheel lacks."""
+    files = {
+        **FLAT,
+        "pyproject.toml": f'{SETUPTOOLS}    [tool.setuptools]\n    packages = ["demo"]\n',
+        "tests/__init__.py": None,
+        "demo/core.py": "from demo.tests.helpers import double\n",
+        "demo/tests/__init__.py": "",
+        "demo/tests/helpers.py": "def double(x):\n    return 2 * x\n",
+    }
+    root = project(MATRIX, files)
+    outcome, reason, _ = run(venvgrid, root)
+    assert (outcome, "No module named 'demo.tests'" in reason) == ("failed", True), reason
+    outcome, reason, found = run(venvgrid, root, "--", "-o", "pythonpath=.")
+    assert (outcome, "does not ship" in found["notes"][0]) == ("passed", True), reason
+
+
 def test_folders_of_tests_have_many_names(venvgrid: Command, project: Write) -> None:
     """Such as demo/testsuite and demo/tests_unit, with what their modules import from each other."""
     files = {

@@ -47,3 +47,21 @@ def test_a_folder_of_distributions_is_an_input(venvgrid: Command, project: Write
     assert run(one)[0] == 0
     add(one, "1.1", 3)
     assert run(one) == (1, False)
+
+
+def test_a_distribution_that_a_requirement_names_is_an_input(venvgrid: Command, project: Write, tmp_path: Path) -> None:
+    """Another wheel in the place of the first one, with its version: the cell gets it, with uv and with pip."""
+    folder = tmp_path / "named"
+    place = f"toy @ {(folder / 'toy-1.0-py3-none-any.whl').as_uri()}"
+    root = project(MATRIX.replace('"toy"', f'"{place}"'), {"tests/test_demo.py": TEST})
+    for installer in ("uv", "pip"):
+
+        def run(name: str) -> tuple[int, bool]:
+            status = venvgrid("run", "-q", cwd=root, env={"VENVGRID_INSTALLER": name}).status
+            return status, cell(root)["cached"]
+
+        add(folder, "1.0", 1)
+        assert run(installer)[0] == 0
+        assert run(installer) == (0, True)
+        add(folder, "1.0", 2)
+        assert run(installer) == (1, False), installer

@@ -39,6 +39,7 @@ def make_request(
     context.project.check()
     options, cells = context.options, runnable(plan)
     chosen, surrogates = interpreters_for(context, cells)
+    asked = tuple(cell for cell in cells if cell.id not in entries)
     return RunRequest(
         config=context.config,
         plan=plan,
@@ -53,7 +54,7 @@ def make_request(
         version=__version__,
         command=(*context.config.test.command, *options.arguments),
         workers=options.workers,
-        locked={**(locked_answers(context, cells, chosen) if options.locked else {}), **entries},
+        locked={**(locked_answers(context, asked, chosen) if options.locked else {}), **entries},
         given=frozenset(entries),
         until=until,
         fail_fast=options.fail_fast,

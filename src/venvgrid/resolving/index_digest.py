@@ -1,10 +1,12 @@
 """A digest of everything that decides where uv and pip take distributions from, apart from the content of indexes.
 
-It holds their variables and configuration files without credentials, and the lists of files in local folders.
+It holds their variables and configuration files without credentials, and the lists of files in local folders. Another
+is of the local files and git repositories that requirements name.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -17,7 +19,7 @@ from urllib.parse import unquote
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 DECIDING = re.compile(
     r"UV_(INDEX|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|OFFLINE|NO_CONFIG|CONFIG_FILE|.*ENDPOINT_URL)"
@@ -28,6 +30,7 @@ USER_IN_ADDRESS = re.compile(r"//[^/@\s]*@")
 NO_SOURCE = re.compile(r"cache|python|cert|target|prefix", re.IGNORECASE)  # in a line of a configuration file
 WORDS = re.compile(r"[^\s\"',\[\]=]+")
 MAX_FILES = 20_000  # of a local folder
+DIRECT = re.compile(r"@\s*(?P<git>git\+)?file:(?://(?:localhost)?)?(?P<path>/[^\s;#]+)")
 
 
 def digest(environ: Mapping[str, str], home: Path) -> str:
@@ -36,6 +39,12 @@ def digest(environ: Mapping[str, str], home: Path) -> str:
     folders = {str(path): sorted(_listing(path)) for path in _named(deciding, texts)}
     settings = {name: USER_IN_ADDRESS.sub("//", text) for name, text in (*deciding.items(), *texts.items())}
     return digests.of_json([settings, folders], 20)
+
+
+def of_requirements(lines: Iterable[str]) -> list[list[str]]:
+    """Return what the local files contain, and to which commits the local git repositories point, that lines name."""
+    found = filter(None, map(DIRECT.search, lines))
+    return [[item[0], *(_refs if item["git"] else _content)(Path(unquote(item["path"])))] for item in found]
 
 
 def folders(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
@@ -80,6 +89,26 @@ def _words(texts: tuple[str, ...]) -> Iterator[str]:
     for text in dict.fromkeys(texts):
         yield text.strip()
         yield from WORDS.findall(text)
+
+
+def _content(file: Path) -> Iterator[str]:
+    with suppress(OSError):
+        status = file.stat()
+        yield _digest(file, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+@functools.cache
+def _digest(file: Path, *_status: int) -> str:
+    return digests.of_text(file.read_bytes(), 40)
+
+
+def _refs(repository: Path) -> Iterator[str]:
+    """Yield the texts of HEAD and of all references; the path may end with a reference, such as @main."""
+    plain = repository if repository.exists() else repository.with_name(repository.name.rpartition("@")[0] or "@")
+    folder = plain / ".git" if (plain / ".git").is_dir() else plain
+    for file in (folder / "HEAD", folder / "packed-refs", *sorted((folder / "refs").rglob("*"))):
+        if text := _text(file):
+            yield f"{file.name} {text}"
 
 
 def _folder(word: str) -> Path | None:

@@ -27,6 +27,7 @@ from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels
 from venvgrid.project.local_wheels import Placing
+from venvgrid.resolving import index_digest
 from venvgrid.resolving.requirements import Wish, name_of, requirements_of
 from venvgrid.storage import digests, json_cache
 
@@ -250,7 +251,8 @@ class Resolver:
 
     def _file(self, request: ResolveRequest, interpreter: Interpreter) -> Path:
         name = self.installer_for(interpreter).name
-        key = digests.of_json([__version__, name, self.index(), serialization.to_plain(request)], 40)
+        here = index_digest.of_requirements((*request.requirements, *(self.metadata.requires if self.metadata else ())))
+        key = digests.of_json([__version__, name, self.index(), here, serialization.to_plain(request)], 40)
         return self.cache / "resolutions" / f"{key}.json"
 
 

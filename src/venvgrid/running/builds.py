@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ class Builds:
         self._environments: dict[str, Environment] = {}  # by key
         self._compiled: set[str] = set()  # environments whose bytecode is kept
         self._alone: dict[str, deque[Cell]] = {}  # environment → cells that are tested again in it, one after the other
+        self._testing: defaultdict[str, set[str]] = defaultdict(set)  # environment → cells whose tests share it now
+        self._apart: set[str] = set()  # environments that a cell has to itself now
         self._interpreters: set[str] = set()  # for which a build was asked for
 
     def resolved(self, cell: Cell, entry: LockEntry) -> None:
@@ -60,6 +62,7 @@ class Builds:
         """Record that a build failed, and its cells with it: one that is resolved later asks for it again."""
         self._asked.discard(entry.key)
         self._alone.pop(entry.key, None)
+        self._apart.discard(entry.key)
 
     def _asked_for(self, entry: LockEntry) -> list[Task]:
         """Return what an environment needs next: its build, a wheel, or nothing yet."""
@@ -96,23 +99,31 @@ class Builds:
 
     def again(self, task: TestTask) -> list[Task]:
         """Return what is needed to test the cell of a doubtful test again, alone in its environment."""
-        waiting = self._alone.setdefault(task.entry.key, deque())
-        waiting.append(task.cell)
-        return self._build_alone(task.entry.key) if len(waiting) == 1 else []
+        self._alone.setdefault(task.entry.key, deque()).append(task.cell)
+        return self.ended(task)
 
     def tested(self, task: TestTask, done: TestDone) -> tuple[CellResult, list[Task]]:
         """Return the result of a test that counts, and what follows from it."""
         result, key = done.result, task.entry.key
-        tasks: list[Task] = []
-        again = self._alone.get(key)
-        if again and again[0].id == result.id:
+        if task.alone:
             result = replace(result, notes=(*result.notes, RUN_AGAIN))
-            again.popleft()
-            tasks = self._build_alone(key) if again else []
+        tasks = self.ended(task)
         if done.imported and key not in self._compiled:
             self._compiled.add(key)
             tasks.append(CompileTask(environment=self._environments[key], imported=done.imported))
         return result, tasks
+
+    def ended(self, task: TestTask) -> list[Task]:
+        """Return the build for the next cell that is tested again, once no other cell uses the environment."""
+        key, waiting = task.entry.key, self._alone.get(task.entry.key)
+        self._testing[key].discard(task.cell.id)
+        if task.alone and waiting:
+            waiting.popleft()
+            self._apart.discard(key)
+        if not waiting or self._testing[key] or key in self._apart:
+            return []
+        self._apart.add(key)
+        return [self._build(self._state.entries[waiting[0].id], (waiting[0],), alone=True)]
 
     def _build(self, entry: LockEntry, cells: tuple[Cell, ...], *, alone: bool = False) -> Task:
         """Return a build. At equal places the first one of an interpreter goes first: its bytecode serves others."""
@@ -125,13 +136,10 @@ class Builds:
         project = self._prerequisites.state_of(entry.interpreter)
         return BuildTask(entry=entry, wheel=wheel, project=project, cells=cells, alone=alone, order=order)
 
-    def _build_alone(self, key: str) -> list[Task]:
-        """Return the build of an environment that shares nothing, for the first of the cells that wait for it."""
-        cell = self._alone[key][0]
-        return [self._build(self._state.entries[cell.id], (cell,), alone=True)]
-
     def _test(self, cell: Cell, environment: Environment, *, alone: bool) -> Task:
         entry = self._state.entries[cell.id]
+        if not alone:
+            self._testing[entry.key].add(cell.id)
         wheel = self._prerequisites.wheel_for(entry.interpreter)
         known = wheel.metadata if wheel else self._prerequisites.metadata_for(entry.interpreter)
         project = None

@@ -273,7 +273,7 @@ class Scheduler:
         if isinstance(task, tasks.BuildTask):
             self._builds.failed(task.entry)
         if not isinstance(task, tasks.WheelTask):
-            return events, []
+            return events, self._builds.ended(task) if isinstance(task, tasks.TestTask) else []
         self._prerequisites.refused()  # other interpreters may still build it
         more, ready = self._go_on()
         return [*events, *more], ready

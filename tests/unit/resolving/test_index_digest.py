@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.resolving.index_digest import digest
+from venvgrid.resolving.index_digest import digest, of_requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,3 +74,19 @@ def test_local_folders_are_listed(tmp_path: Path, how: str) -> None:
         (folder / "demo" / "demo-1.0-py3-none-any.whl").write_text(text, encoding="utf-8")
         found.append(digest(environ, tmp_path))
     assert len(set(found)) == 3
+
+
+def test_what_requirements_name_here(tmp_path: Path) -> None:
+    """The content of a file, and each reference of a git repository; not a file that no line names."""
+    file, repository = tmp_path / "x-1-py3-none-any.whl", tmp_path / "x"
+    (repository / ".git" / "refs" / "heads").mkdir(parents=True)
+    lines = ("six>=1", f"x @ {file.as_uri()} ; python_version>'3'", f"x @ git+{repository.as_uri()}@main#egg=x")
+    seen = [of_requirements(lines)]
+    for path in (file, repository / ".git" / "HEAD", repository / ".git" / "refs" / "heads" / "main"):
+        for text in ("a", "b"):
+            path.write_text(text, encoding="utf-8")
+            seen.append(of_requirements(lines))
+    assert all(one != other for one, other in itertools.pairwise(seen))
+    (tmp_path / "other.whl").touch()
+    assert of_requirements(lines) == seen[-1]
+    assert of_requirements(("six>=1", "x @ https://example.org/x.whl")) == []

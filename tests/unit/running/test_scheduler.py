@@ -15,7 +15,7 @@ from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import CellFinished, CellPlanned, Event, Outcome, RunFinished, RunStarted, Stage, StageStarted
 from venvgrid.planning import expansion
 from venvgrid.project.metadata import Metadata
-from venvgrid.running import loop
+from venvgrid.running import loop, tasks
 from venvgrid.running.request import RunRequest
 from venvgrid.running.scheduler import Scheduler
 
@@ -265,6 +265,27 @@ def test_cells_that_share_a_changed_environment_are_tested_again_one_by_one() ->
     steps = [step for step, _ in work.calls if step in {"build", "test"}]
     assert steps[-6:] == ["build", "test"] * 3 or steps[-5:] == ["test", "build", "test", "build", "test"]
     assert sum(step == "test" for step in steps) == 6
+
+
+def test_an_environment_is_not_built_anew_while_another_cell_is_tested_in_it() -> None:
+    """The first test that ends has changed it: its cell waits until the tests of the others have ended too."""
+    text = '[axes]\npython = ["3.12"]\nenv.A = ["1", "2", "3"]'
+    names = [item.cell.id for item in expansion.expand(parse(text)).cells]
+    work = testing.FakeWorker(changing=frozenset(names[:2]))
+    scheduler = make(request(text), work)
+    _, todo = scheduler.start()
+    held: list[tasks.Task] = []
+    while todo or held:
+        task = todo.pop(0) if todo else held.pop(0)
+        if isinstance(task, tasks.TestTask) and todo:
+            held.append(task)  # all that share the environment are tested at once
+            continue
+        busy = {item.cell.id for item in held if isinstance(item, tasks.TestTask)}
+        assert not (isinstance(task, tasks.BuildTask) and busy), busy
+        _, more = scheduler.done(task, work.execute(task, lambda _message: None))
+        todo += more
+    assert outcomes(scheduler.state) == dict.fromkeys(names, "passed")
+    assert [bool(scheduler.state.results[name].notes) for name in names] == [True, True, False]
 
 
 def test_the_first_environment_of_each_python_is_built_before_the_second_of_any() -> None:

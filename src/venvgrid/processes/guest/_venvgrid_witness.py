@@ -57,8 +57,8 @@ class Witness(object):
         self.below = tuple([root + "." for root in self.roots])
         self.inside = tuple([folder.rstrip(os.sep) + os.sep for folder in inside])
         self.checkout = tuple([os.path.join(folder, "") for folder in self.sources])
-        self.known = set()
-        self.files = {}
+        self.known, self.files = set(), {}
+        self.by_path = False  # whether pytest imported a file of the project by its path
         # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
         self.stat, self.exists, self.getcwd = os.stat, os.path.exists, os.getcwd
@@ -95,7 +95,7 @@ class Witness(object):
             except OSError:
                 changed = ""
             self.add("import", name, real, changed)
-            if self.unshipped(name) and real.startswith(self.checkout) and not real.startswith(self.inside):
+            if self.is_own_test(name) and real.startswith(self.checkout) and not real.startswith(self.inside):
                 self.add("checkout", name, real)
 
     def real(self, file):
@@ -172,9 +172,7 @@ class Witness(object):
         if name == "_pytest.main" or name == "_venvgrid_probe":
             self.tell_session(name)
         self.front()  # a hook that instruments the project may have been put there
-        if name.partition(".")[0] not in self.tops:
-            return False
-        if not self.is_root_or_below(name):
+        if name.partition(".")[0] not in self.tops or not self.is_root_or_below(name):
             return False
         self.look()
         return not self.is_hidden()
@@ -243,12 +241,15 @@ class Witness(object):
 
         return spec_from_loader(name, loader)
 
+    def is_own_test(self, name):
+        return any(name.startswith(root + ".") and is_test(name[len(root) + 1 :]) for root in self.first)
+
     def unshipped(self, name):
-        """Return the folders of the checkout for a test that the environment does not have; else nothing."""
-        for root in self.first:
-            if name.startswith(root + ".") and is_test(name[len(root) + 1 :]):
-                return self.sources
-        return ()
+        """Return the folders of the checkout in which Python itself looks for a test that the environment does not have."""
+        if not self.is_own_test(name):
+            return ()
+        places = set([self.realpath(place or self.getcwd()) for place in sys.path if isinstance(place, str)])
+        return [folder for folder in self.sources if self.by_path or self.realpath(folder) in places]
 
     def find_distributions(self, context):
         """Return the installed copy of the project for importlib.metadata, not an egg-info of the checkout."""

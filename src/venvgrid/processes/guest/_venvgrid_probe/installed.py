@@ -86,6 +86,7 @@ def _by_name(original, witness):
         if not name:
             return original(path, *arguments, **options)
         if str(options.get("mode", "")).endswith("importlib"):
+            witness.by_path = True  # from now on, the tests beside this one are found
             __import__(name)
             return sys.modules[name]
         before = os.environ.get(IGNORE)
