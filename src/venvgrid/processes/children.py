@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.processes import supervisor
 from venvgrid.processes.diagnosis import NTSTATUS
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,10 +18,11 @@ import time
 from typing import IO, TYPE_CHECKING, Any
 
 from venvgrid.model import InfrastructureError
-from venvgrid.processes import capture, memory, supervisor
+from venvgrid.processes import capture, memory
 from venvgrid.processes.children import Child, GroupChild, SupervisedChild, find_executable
 from venvgrid.processes.command import Cancellation, Command, Completed
 from venvgrid.processes.diagnosis import start_failure
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.processes import capture, runner, supervisor
+from venvgrid.processes import capture, runner
 from venvgrid.processes.children import Ending, ending_of, find_executable, wait_until
 from venvgrid.processes.command import Cancellation, Command, Completed
 from venvgrid.processes.diagnosis import start_failure
 from venvgrid.processes.runner import run
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
