@@ -190,8 +190,8 @@ def test_what_is_printed_just_before_the_end_is_not_lost(monkeypatch: pytest.Mon
                 return []
             return [reading]
 
-    pump = runner.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
-    monkeypatch.setattr("venvgrid.processes.runner.select.poll", Poller)
+    pump = capture.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
+    monkeypatch.setattr("venvgrid.processes.capture.select.poll", Poller)
     pump.run()
     assert ("the last words", 3) == (pump.text, Poller.looks)
 
@@ -203,7 +203,7 @@ def test_all_that_is_in_the_pipe_at_the_end_is_read(size: int) -> None:
     reading, writing = os.pipe()
     for _ in range(60):
         os.write(writing, b"x" * size)
-    pump = runner.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
+    pump = capture.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
     pump.command_ended()
     pump.run()
     os.close(writing)
