@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
+from venvgrid.model.config import PYTEST
 from venvgrid.model.names import normalise
 from venvgrid.model.result import Footprint
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 
 COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
-
-
 MAX_SHOWN_COMMAND = 100  # characters, in a reason
 
 
@@ -221,7 +220,7 @@ class CellRunner:
         seen = CellWitness(task=task, scene=scene, folder=scratch / "witness", private=private)
         child |= seen.switch_on()
         stream = None
-        if self._suite.reports == judgement.PYTEST:
+        if self._suite.reports == PYTEST:
             child |= self.commands.probe(task, scratch / "probe", child)
             stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
         report = self.commands.report_file(task, whole)
