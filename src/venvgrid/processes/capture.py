@@ -20,6 +20,8 @@ TAIL = 1024 * 1024
 TEXT_TAIL = 64 * 1024
 CHUNK = 64 * 1024
 DRAIN_LIMIT = 1024 * 1024  # read after the end, as much as a pipe holds: a descendant may keep on writing
+SMALL = 4 * 1024
+GATHER = 0.01  # seconds
 DRAIN_TIMEOUT = 60.0  # seconds, for a busy machine or a slow disk
 
 
@@ -162,18 +164,24 @@ class Pump(threading.Thread):
         self._sink = sink
         self._listen = listen
         self.text: str | None = None
-        self._is_over = False
+        self._over = threading.Event()
         self._drained = 0  # bytes since the end
 
     def run(self) -> None:
-        """Read until the pipe ends, or until it is empty after the end of the command."""
+        """Read until the pipe ends, or until it is empty after the end of the command.
+
+        After a small piece others are let gather: pytest writes a point for each test, and each piece costs a switch
+        between threads, two system calls and a search for secrets.
+        """
         with self._stream:
             descriptor = self._stream.fileno()
             while self._may_read(descriptor) and (data := os.read(descriptor, CHUNK)):
                 self._sink.write(data)
                 if self._listen is not None:
                     self._listen(data)
-                self._drained += len(data) if self._is_over else 0
+                self._drained += len(data) if self._over.is_set() else 0
+                if len(data) < SMALL:
+                    self._over.wait(GATHER)
         self.text = self._sink.finish()
 
     def _may_read(self, descriptor: int) -> bool:
@@ -183,7 +191,7 @@ class Pump(threading.Thread):
         poller = select.poll()
         poller.register(descriptor, select.POLLIN)
         while True:
-            is_over = self._is_over  # before the poll: else output in between would be lost
+            is_over = self._over.is_set()  # before the poll: else output in between would be lost
             if poller.poll(0 if is_over else 100):
                 return self._drained < DRAIN_LIMIT
             if is_over:
@@ -191,7 +199,7 @@ class Pump(threading.Thread):
 
     def command_ended(self) -> None:
         """Stop reading as soon as the pipe is empty."""
-        self._is_over = True
+        self._over.set()
 
     def finish(self) -> str | None:
         """Read the rest and return the text, or None if that takes too long."""

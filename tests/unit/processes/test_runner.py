@@ -210,6 +210,32 @@ def test_all_that_is_in_the_pipe_at_the_end_is_read(size: int) -> None:
     assert "x" * 60 * size == pump.text
 
 
+@posix
+def test_small_pieces_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written while the pump waits a moment comes in one piece; after a large piece it does not wait."""
+    reading, writing = os.pipe()
+    pieces = [[b"x"], [b"y"] * 10, [b"z" * capture.SMALL], []]
+    seen: list[bytes] = []
+    sink = capture.TailBuffer()
+    pump = capture.Pump(os.fdopen(reading, "rb", buffering=0), sink, listen=seen.append)
+
+    def write_next(_seconds: float = 0.0) -> bool:
+        for piece in pieces.pop(0):
+            os.write(writing, piece)
+        return False
+
+    def read_large(data: bytes) -> None:
+        seen.append(data)
+        if len(data) >= capture.SMALL:
+            os.close(writing)
+
+    monkeypatch.setattr(pump, "_listen", read_large)
+    monkeypatch.setattr(pump._over, "wait", write_next)  # noqa: SLF001
+    write_next()
+    pump.run()
+    assert ([1, 10, capture.SMALL], [[]]) == ([len(item) for item in seen], pieces)
+
+
 class Clock:
     """Time that passes only when something waits."""
 
