@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from works import ITSDANGEROUS, SCIENTIFIC, TRIVIAL, Work, many_cells
+from works import GREEN, ITSDANGEROUS, SCIENTIFIC, TRIVIAL, Work, many_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,15 +46,18 @@ class Row:
 ROWS = (
     Row("scientific", "fresh", "tox-uv, fresh", 0.40),
     Row("scientific", "fresh", "floor", 1.20),
-    Row("scientific", "ready", "floor", 1.08),
+    Row("scientific", "ready", "floor", 1.05),
     Row("scientific", "nothing changed", "", 0.4, "s"),
     Row("itsdangerous", "fresh", "tox-uv, fresh", 0.55),
     Row("itsdangerous", "fresh", "floor", 1.25),
-    Row("itsdangerous", "ready", "floor", 1.08),
+    Row("itsdangerous", "ready", "floor", 1.12),
     Row("trivial", "fresh", "tox-uv, fresh", 0.50),
     Row("pip", "fresh", "tox, fresh", 0.50),
     Row("cold", "fresh", "tox-uv, fresh", 0.90),
     Row("memory", "peak", "", 150, "MiB"),
+    Row("start", "--version", "python -c pass", 3),
+    Row("start", "plan, locked", "python -c pass", 8),
+    Row("start", "nothing changed", "python -c pass", 8),
 )
 
 
@@ -177,6 +180,17 @@ class Bench:
         """Time what is almost nothing but environments."""
         return {"fresh": self.venvgrid(fresh=True), "tox-uv, fresh": self.tox(fresh=True)}
 
+    def starts(self) -> Round:
+        """Time commands that start no tests beside a Python that does nothing: medians of starts in turns."""
+        self.machine.run("tox-uv", self.root, "venvgrid", "lock")
+        commands = {"python -c pass": "python -c pass", "--version": "venvgrid --version"}
+        commands |= {"plan, locked": "venvgrid plan", "nothing changed": "venvgrid run -q --locked"}
+        rounds = [
+            {name: self.machine.run("tox-uv", self.root, *words.split()) for name, words in commands.items()}
+            for _ in range(5)
+        ]
+        return {name: statistics.median(item[name] for item in rounds) for name in commands}
+
     def pip(self) -> Round:
         """Time both with pip."""
         return {
@@ -226,6 +240,7 @@ def measurements(machine: Machine) -> dict[str, Callable[[], Round]]:
         "pip": scientific.pip,
         "cold": scientific.cold,
         "memory": lambda: peak_memory(machine),
+        "start": Bench(machine, "start", GREEN).starts,
     }
 
 

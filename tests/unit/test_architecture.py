@@ -16,7 +16,7 @@ PACKAGE = Path(importlib.util.find_spec("venvgrid").origin).parent  # type: igno
 TESTS = Path(__file__).parents[1]
 # Runs elsewhere: inside the environments, or as a script of its own.
 NOT_IMPORTED = ("processes/guest/",)
-THREADS = {"running/executors/", "processes/parallel.py", "processes/runner.py", "app/cluster/", "app/watching/"}
+THREADS = {"running/executors/", "processes/parallel.py", "processes/capture.py", "app/cluster/", "app/watching/"}
 LOCKS = {*THREADS, "project/build_copy.py"}  # workers share one copy of the project
 
 

@@ -6,7 +6,6 @@ which excludes every cell that contains them. Then the cells are chosen anew, un
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -99,6 +98,8 @@ def _matching(context: RunContext, plan: Plan) -> Plan:
     ids = [item.cell.id for item in plan.cells]
     found = choose_cells(plan, selection.compile(expression, names, outcomes, ids))
     if not found.cells:
+        import difflib  # noqa: PLC0415  (only for mistakes)
+
         close = difflib.get_close_matches(expression, ids, n=1)
         hint = f"did you mean {close[0]}? All cells: venvgrid list" if close else "see all cells with: venvgrid list"
         tests = f". To choose tests, type: venvgrid run -- -k {expression}" if expression.isidentifier() else ""

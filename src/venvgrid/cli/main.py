@@ -12,9 +12,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from venvgrid.cli import parser as parsers
 from venvgrid.cli import signals
-from venvgrid.cli.parser_parts import RefusedError
 from venvgrid.cli.terminal import Terminal
 from venvgrid.model import ExitStatus, UsageError, VenvgridError
 from venvgrid.model.version import __version__
@@ -58,9 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(argv: list[str], terminal: Terminal) -> int:
+    if argv == ["--version"]:
+        terminal.data(f"venvgrid {__version__}")
+        return ExitStatus.PASSED
+    from venvgrid.cli import parser as parsers  # noqa: PLC0415  (the version needs none)
+
     arguments, rest = parsers.split(argv)
-    parser = parsers.build()
-    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+    is_completing = "_ARGCOMPLETE" in os.environ
+    parser = parsers.build(arguments[0] if arguments and not is_completing else "")
+    if is_completing:  # a shell asks what could come next
         from venvgrid.cli.tools import completion  # noqa: PLC0415
 
         completion.complete(parser)
@@ -85,6 +89,9 @@ def _parsed(parser: Parser, arguments: list[str], argv: list[str]) -> argparse.N
     Raises:
         UsageError: they are wrong; the message says what to type.
     """
+    from venvgrid.cli import parser as parsers  # noqa: PLC0415
+    from venvgrid.cli.parser_parts import RefusedError, option_names  # noqa: PLC0415
+
     try:
         parsed = parser.parse_args(arguments)
         if parsed.command is None and argv:
@@ -92,7 +99,7 @@ def _parsed(parser: Parser, arguments: list[str], argv: list[str]) -> argparse.N
     except RefusedError as error:
         from venvgrid.cli import mistakes  # noqa: PLC0415  (a right command line needs none)
 
-        raise UsageError(mistakes.explain(str(error), argv, parsers.option_names(parser))) from None
+        raise UsageError(mistakes.explain(str(error), argv, option_names(parsers.build()))) from None
     return parsed
 
 

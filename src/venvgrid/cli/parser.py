@@ -49,17 +49,11 @@ CAUSES = frozenset({"why", "bisect", "bounds"})  # the modules in cli/causes
 TOOLS = frozenset({"cache", "completion", "env", "exec", "python", "scheduler", "schema", "shell", "worker"})
 
 
-def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
-    """Map each command to the names of its options."""
-    (commands,) = [item for item in parser._actions if isinstance(item, argparse._SubParsersAction)]  # noqa: SLF001
-    return {
-        name: tuple(option for action in command._actions for option in action.option_strings)  # noqa: SLF001
-        for name, command in commands.choices.items()
-    }
+def build(only: str = "") -> Parser:
+    """Make the parser of the whole command line.
 
-
-def build() -> Parser:
-    """Make the parser of the whole command line."""
+    If `only` is a word of `_BUILT_ALONE`, it is the parser of that alone: all 34 commands take as long as ten modules.
+    """
     parser = Parser(
         prog="venvgrid",
         description="Run a project's tests in every combination of Python and dependency versions.",
@@ -69,6 +63,9 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"venvgrid {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    if (add := _BUILT_ALONE.get(only)) is not None:
+        add(commands)
+        return parser
     _add_run(commands)
     watch_parser.add_watch(commands)
     _add_plan(commands)
@@ -285,3 +282,6 @@ def _add_helpers(commands: Commands[Parser]) -> None:
     parser.add_argument("format", nargs="?", choices=SCHEMAS, default="config", help="of which file (default: config)")
     parser = command(commands, "completion", "print the completion code for a shell", help_texts.COMPLETION_EXAMPLES)
     parser.add_argument("shell", choices=SHELLS)
+
+
+_BUILT_ALONE = {"run": _add_run, "plan": _add_plan}

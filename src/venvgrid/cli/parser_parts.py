@@ -21,6 +21,15 @@ class Parser(argparse.ArgumentParser):
         raise RefusedError(message)
 
 
+def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
+    """Map each command to the names of its options."""
+    (commands,) = [item for item in parser._actions if isinstance(item, argparse._SubParsersAction)]  # noqa: SLF001
+    return {
+        name: tuple(option for action in command._actions for option in action.option_strings)  # noqa: SLF001
+        for name, command in commands.choices.items()
+    }
+
+
 def command(commands: Commands[Parser], name: str, summary: str, examples: str = "") -> Parser:
     """Add a command, and return its parser."""
     return commands.add_parser(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -59,6 +58,8 @@ class Terminal(NamedTuple):
     @property
     def width(self) -> int:
         """Columns of the terminal; 120 where stdout is none."""
+        import shutil  # noqa: PLC0415  (`--version` needs none)
+
         return shutil.get_terminal_size((120, 24)).columns
 
     @property

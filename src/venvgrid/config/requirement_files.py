@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from configparser import Error, RawConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +178,8 @@ def name_of(folder: Path) -> str:
         poetry = table.get("tool", {}).get("poetry", {})
         if found := table.get("project", poetry).get("name"):
             return str(found)
+    from configparser import Error, RawConfigParser  # noqa: PLC0415  (few need the name)
+
     parser = RawConfigParser()
     with suppress(OSError, Error, ValueError):
         parser.read(folder / "setup.cfg", encoding="utf-8")

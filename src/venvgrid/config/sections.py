@@ -16,7 +16,7 @@ from venvgrid.config.reader import joined
 from venvgrid.config.requirement_files import Listed
 from venvgrid.config.values import BadValueError, choice, nearest, shown, text
 from venvgrid.model import InstallMode, InstallOptions, Planning, ProjectOptions, Resolution, SuiteOptions
-from venvgrid.model.config import EMPTY
+from venvgrid.model.config import EMPTY, JUNIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -53,7 +53,6 @@ HOMES = {"python": "axes"} | {
 }
 
 FULL, COVER = "full", "cover"
-JUNIT = "junit:"
 _WITHOUT_SHELL = "test.before has the commands that run first, and each grid has a command of its own"
 
 

@@ -9,7 +9,6 @@ import math
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
@@ -217,6 +216,10 @@ def requirement(raw: object) -> str:
         if value == "--pre":
             raise BadValueError("'--pre' is an option of pip: write pre-releases = true in [install]")
         raise BadValueError(f"{shown(value)} is an option; only {allowed}")
+    if _NAME.fullmatch(value):
+        return value
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415  (30 ms, for most runs in vain)
+
     try:
         parsed = Requirement(value)
     except InvalidRequirement as error:
@@ -230,6 +233,8 @@ def requirement(raw: object) -> str:
 def constraint(raw: object) -> str:
     """Read a PEP 508 requirement without extras, as pip and uv allow in a constraints file."""
     value = requirement(raw)
+    from packaging.requirements import Requirement  # noqa: PLC0415
+
     if Requirement(value).extras:
         raise BadValueError(f"{shown(value)}: a constraint cannot have extras")
     return value

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 VARIABLE_PREFIX = "env."  # of the axes that set an environment variable
 EMPTY: Mapping[str, str] = MappingProxyType({})
+PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"  # of `test.reports`; a file follows the last
 
 
 class AxisKind(StrEnum):

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Attestation, CaseOutcome, Failure, Outcome
-from venvgrid.model.config import EMPTY
+from venvgrid.model.config import EMPTY, EXIT_STATUS, JUNIT, PYTEST
 from venvgrid.outcomes import attestation, signatures, wording
 from venvgrid.outcomes.causes import output, summaries
 from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from venvgrid.outcomes.attestation import Expectation
     from venvgrid.outcomes.causes.cause import Cause
-
-PYTEST, EXIT_STATUS, JUNIT = "pytest", "exit-status", "junit:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

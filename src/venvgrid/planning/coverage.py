@@ -12,8 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Certificate, Status
-from venvgrid.planning import constraints
-from venvgrid.planning.covering.certificate import certify
 from venvgrid.planning.covering.tuples import MAX_TUPLES
 
 if TYPE_CHECKING:
@@ -36,6 +34,9 @@ def with_certificate(config: Config, plan: Plan) -> Plan:
     """
     if not config.planning.strength:
         return plan
+    from venvgrid.planning import constraints  # noqa: PLC0415  (not needed for the full product)
+    from venvgrid.planning.covering.certificate import certify  # noqa: PLC0415
+
     forbidden = [*constraints.of_excludes(config), *constraints.of_conflicts(config.axes, plan.learnt)]
     sizes, parts = [len(axis.values) for axis in config.axes], [item.parts for item in forbidden]
     strength = min(config.planning.strength, len(config.axes))

@@ -5,15 +5,24 @@ Memory does not grow with the output, and a command never blocks: output beyond 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import os
+import select
+import threading
+from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-MEMORY_HEAD = 8 * 1024 * 1024  # bytes, as all of these
+MEMORY_HEAD = 8 * 1024 * 1024  # bytes, as all of these sizes
 LOG_HEAD = 16 * 1024 * 1024
 TAIL = 1024 * 1024
 TEXT_TAIL = 64 * 1024
+CHUNK = 64 * 1024
+DRAIN_LIMIT = 1024 * 1024  # read after the end, as much as a pipe holds: a descendant may keep on writing
+SMALL = 4 * 1024
+GATHER = 0.01  # seconds
+DRAIN_TIMEOUT = 60.0  # seconds, for a busy machine or a slow disk
 
 
 class Sink(Protocol):
@@ -140,6 +149,65 @@ class Log:
                 view = view[self._file.write(view) :]
             except OSError as error:
                 self._error = error.strerror or str(error)
+
+
+class Pump(threading.Thread):
+    """A thread that moves output from a pipe into a sink.
+
+    `text` is the text of the sink when all has been read, None until then.
+    """
+
+    patience = 100  # ms after which it looks whether the command has ended but something else keeps its output open
+
+    def __init__(self, stream: IO[bytes], sink: Sink, listen: Callable[[bytes], None] | None = None) -> None:
+        """Prepare to read from `stream`; `listen` is called with all bytes."""
+        super().__init__(name="venvgrid-output", daemon=True)
+        self._stream = stream
+        self._sink = sink
+        self._listen = listen
+        self.text: str | None = None
+        self._over = threading.Event()
+        self._drained = 0  # bytes since the end
+
+    def run(self) -> None:
+        """Read until the pipe ends, or until it is empty after the end of the command.
+
+        After a small piece others are let gather: pytest writes a point for each test, and each piece costs a switch
+        between threads, two system calls and a search for secrets.
+        """
+        with self._stream:
+            descriptor = self._stream.fileno()
+            while self._may_read(descriptor) and (data := os.read(descriptor, CHUNK)):
+                self._sink.write(data)
+                if self._listen is not None:
+                    self._listen(data)
+                self._drained += len(data) if self._over.is_set() else 0
+                if len(data) < SMALL:
+                    self._over.wait(GATHER)
+        self.text = self._sink.finish()
+
+    def _may_read(self, descriptor: int) -> bool:
+        """Wait for output; return False if the command has ended and the pipe is empty."""
+        if os.name != "posix":
+            return True  # a blocking read does: the job is closed before `finish`, which ends the pipe
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        while True:
+            is_over = self._over.is_set()  # before the poll: else output in between would be lost
+            if poller.poll(0 if is_over else self.patience):
+                return self._drained < DRAIN_LIMIT
+            if is_over:
+                return False
+
+    def command_ended(self) -> None:
+        """Stop reading as soon as the pipe is empty."""
+        self._over.set()
+
+    def finish(self) -> str | None:
+        """Read the rest and return the text, or None if that takes too long."""
+        self.command_ended()
+        self.join(DRAIN_TIMEOUT)
+        return self.text
 
 
 def omission(dropped: int) -> bytes:

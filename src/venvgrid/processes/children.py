@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from venvgrid.processes import supervisor
 from venvgrid.processes.diagnosis import NTSTATUS
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,10 +115,14 @@ class GroupChild:
 
 
 class SupervisedChild:
-    """A command under `supervisor.py`, with the ends of its pipes: `lifeline` to write to, `status` to read from."""
+    """A command under `supervisor.py`, with the ends of its pipes: `lifeline` to write to, `status` to read from.
 
-    def __init__(self, process: Handle, lifeline: int, status: int) -> None:
+    `release` is called last: then the process is asked for nothing more.
+    """
+
+    def __init__(self, process: Handle, lifeline: int, status: int, release: Callable[[], None] = lambda: None) -> None:
         self._process = process
+        self._release = release
         self._lifeline = lifeline
         self._status = status
         self._received = b""
@@ -158,6 +162,12 @@ class SupervisedChild:
         """See `Child`."""
         os.close(self._lifeline)
         os.close(self._status)
+        try:
+            return self._ending()
+        finally:
+            self._release()
+
+    def _ending(self) -> Ending:
         messages = {line.split()[0]: line.split()[1:] for line in self._received.splitlines()}
         if not messages.keys() & {b"error", b"ended"}:
             return self._without_supervisor(messages.get(b"started"))

@@ -9,19 +9,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from typing import IO, TYPE_CHECKING, Any
 
 from venvgrid.model import InfrastructureError
-from venvgrid.processes import capture, memory, supervisor
+from venvgrid.processes import capture, memory
 from venvgrid.processes.children import Child, GroupChild, SupervisedChild, find_executable
 from venvgrid.processes.command import Cancellation, Command, Completed
 from venvgrid.processes.diagnosis import start_failure
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 POLL_INTERVAL = 0.05  # seconds
 MAX_LATENESS = 2.0  # seconds of a poll on a busy machine; beyond, venvgrid itself was stopped: by ^Z, or asleep
 CANCEL_GRACE = 1.0  # seconds
-CHUNK = 64 * 1024
-DRAIN_LIMIT = 1024 * 1024  # bytes read after the end, as much as a pipe holds: a descendant may keep on writing
-DRAIN_TIMEOUT = 60.0  # seconds, for a busy machine or a slow disk
 
 # Variables for the supervisor's own Python. Tests can read its environment, so it holds nothing else.
 _SUPERVISOR_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
@@ -132,72 +128,18 @@ class NotStartedError(Exception):
     """A command could not be started; the message is one line."""
 
 
-class Pump(threading.Thread):
-    """A thread that moves output from a pipe into a sink.
-
-    `text` is the text of the sink when all has been read, None until then.
-    """
-
-    patience = 100  # ms after which it looks whether the command has ended but something else keeps its output open
-
-    def __init__(self, stream: IO[bytes], sink: capture.Sink, listen: Callable[[bytes], None] | None = None) -> None:
-        """Prepare to read from `stream`; `listen` is called with all bytes."""
-        super().__init__(name="venvgrid-output", daemon=True)
-        self._stream = stream
-        self._sink = sink
-        self._listen = listen
-        self.text: str | None = None
-        self._is_over = False
-        self._drained = 0  # bytes since the end
-
-    def run(self) -> None:
-        """Read until the pipe ends, or until it is empty after the end of the command."""
-        with self._stream:
-            descriptor = self._stream.fileno()
-            while self._may_read(descriptor) and (data := os.read(descriptor, CHUNK)):
-                self._sink.write(data)
-                if self._listen is not None:
-                    self._listen(data)
-                self._drained += len(data) if self._is_over else 0
-        self.text = self._sink.finish()
-
-    def _may_read(self, descriptor: int) -> bool:
-        """Wait for output; return False if the command has ended and the pipe is empty."""
-        if os.name != "posix":
-            return True  # a blocking read does: the job is closed before `finish`, which ends the pipe
-        poller = select.poll()
-        poller.register(descriptor, select.POLLIN)
-        while True:
-            is_over = self._is_over  # before the poll: else output in between would be lost
-            if poller.poll(0 if is_over else self.patience):
-                return self._drained < DRAIN_LIMIT
-            if is_over:
-                return False
-
-    def command_ended(self) -> None:
-        """Stop reading as soon as the pipe is empty."""
-        self._is_over = True
-
-    def finish(self) -> str | None:
-        """Read the rest and return the text, or None if that takes too long."""
-        self.command_ended()
-        self.join(DRAIN_TIMEOUT)
-        return self.text
-
-
-def start(command: Command) -> tuple[Child, list[Pump]]:
+def start(command: Command) -> tuple[Child, list[capture.Pump]]:
     """Start a command and its pumps. Raises NotStartedError, or InfrastructureError if its log cannot be opened."""
     sinks = _sinks(command)
     try:
-        process, child = _open(command, find_executable(command.argv[0], command.cwd, command.env))
+        streams, child = _open(command, find_executable(command.argv[0], command.cwd, command.env))
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument, "=" in the name of a variable
         for sink in sinks:
             sink.finish()
         if isinstance(error, OSError):
             raise NotStartedError(start_failure(command.argv[0], command.cwd, error)) from error
         raise NotStartedError(f"could not start {command.argv[0]}: {error}") from error
-    streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
-    pumps = [Pump(stream, sink, command.listen) for stream, sink in zip(streams, sinks, strict=True)]
+    pumps = [capture.Pump(stream, sink, command.listen) for stream, sink in zip(streams, sinks, strict=True)]
     try:
         for pump in pumps:
             pump.start()
@@ -221,7 +163,7 @@ def _sinks(command: Command) -> list[capture.Sink]:
         raise InfrastructureError(reason) from error
 
 
-def _open(command: Command, path: str) -> tuple[subprocess.Popen[bytes], Child]:
+def _open(command: Command, path: str) -> tuple[list[IO[bytes]], Child]:
     if command.supervised and sys.platform != "win32":  # a job object does both
         return _open_supervised(command, path)
 
@@ -232,27 +174,77 @@ def _open(command: Command, path: str) -> tuple[subprocess.Popen[bytes], Child]:
     if sys.platform == "win32":
         from venvgrid.processes import windows_job  # noqa: PLC0415 - imports ctypes, which takes its time
 
-        return windows_job.start(popen)
+        process, child = windows_job.start(popen)
+        return _outputs(process), child
     process = popen(start_new_session=True)
-    return process, GroupChild(process)
+    return _outputs(process), GroupChild(process)
 
 
-def _open_supervised(command: Command, path: str) -> tuple[subprocess.Popen[bytes], Child]:
-    request = supervisor.encode(path, str(command.cwd), command.argv, command.env)
+def _open_supervised(command: Command, path: str) -> tuple[list[IO[bytes]], Child]:
+    from venvgrid.processes.supervision import forks  # noqa: PLC0415  (where all is up to date, nothing is started)
+
+    folder = os.path.abspath(command.cwd)  # noqa: PTH100  (a fork server has a working directory of its own)
+    request = supervisor.encode(os.path.join(folder, path), folder, command.argv, command.env)  # noqa: PTH118
+    opened = (_ask_for_supervisor(command) if forks.is_possible() else None) or _start_supervisor(command)
+    opened[1].send(request)
+    return opened
+
+
+def _ask_for_supervisor(command: Command) -> tuple[list[IO[bytes]], SupervisedChild] | None:
+    """Have a supervisor forked; return None if the fork server does not answer.
+
+    Raises:
+        OSError: there are no more descriptors or processes.
+    """
+    from venvgrid.processes.supervision import forks  # noqa: PLC0415
+
     with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
         lifeline, our_lifeline = _pipe(theirs, ours)
         our_status, status = _pipe(ours, theirs)
-        process = subprocess.Popen(
-            (sys.executable, "-I", "-S", supervisor.__file__, str(lifeline), str(status)),
-            env={name: os.environ[name] for name in _SUPERVISOR_VARIABLES if name in os.environ},
-            start_new_session=True,
-            pass_fds=(lifeline, status),
-            **_streams(command),
-        )
+        outputs = [_pipe(ours, theirs) for _ in range(1 if command.log else 2)]
+        server = forks.ask(_start_fork_server, (lifeline, status, outputs[0][1], outputs[-1][1]))
+        theirs.close()  # now: the end of `status` tells that nobody else has it
+        forked = forks.answer(our_status) if server else None
+        if server and forked is None:
+            forks.give_up(server)
+        if isinstance(forked, OSError):
+            raise forked
+        if forked is None:
+            return None
         ours.pop_all()
-    child = SupervisedChild(process, our_lifeline, our_status)
-    child.send(request)
-    return process, child
+    child = SupervisedChild(forked, our_lifeline, our_status, release=forked.close)
+    return [os.fdopen(reading, "rb", buffering=0) for reading, _ in outputs], child
+
+
+def _start_fork_server(control: int) -> subprocess.Popen[bytes]:
+    from venvgrid.processes.supervision import forks  # noqa: PLC0415
+
+    quiet: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    return _start_script(str(forks.SCRIPT), (control,), quiet)
+
+
+def _start_supervisor(command: Command) -> tuple[list[IO[bytes]], SupervisedChild]:
+    """Start a Python that supervises one command."""
+    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+        lifeline, our_lifeline = _pipe(theirs, ours)
+        our_status, status = _pipe(ours, theirs)
+        process = _start_script(supervisor.__file__, (lifeline, status), _streams(command))
+        ours.pop_all()
+    return _outputs(process), SupervisedChild(process, our_lifeline, our_status)
+
+
+def _start_script(script: str, descriptors: tuple[int, ...], streams: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        (sys.executable, "-I", "-S", script, *map(str, descriptors)),
+        env={name: os.environ[name] for name in _SUPERVISOR_VARIABLES if name in os.environ},
+        start_new_session=True,
+        pass_fds=descriptors,
+        **streams,
+    )
+
+
+def _outputs(process: subprocess.Popen[bytes]) -> list[IO[bytes]]:
+    return [stream for stream in (process.stdout, process.stderr) if stream is not None]
 
 
 def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:

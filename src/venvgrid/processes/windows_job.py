@@ -11,8 +11,8 @@ import ctypes
 import sys
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.processes import supervisor
 from venvgrid.processes.children import Ending, ending_of, wait_until
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,6 @@ No code of the project runs here. Dynamic metadata need a wheel: `project/wheels
 
 from __future__ import annotations
 
-import configparser
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,6 +58,8 @@ def _has_metadata(setup_cfg: Path) -> bool:
     """Whether a setup.cfg is one of setuptools, not only of linters; one that cannot be read is left to the build."""
     if not setup_cfg.is_file():
         return False
+    import configparser  # noqa: PLC0415  (few projects have the file)
+
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read(setup_cfg, encoding="utf-8")

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from venvgrid.config import loading
 from venvgrid.config.config_file import read_pyproject
 from venvgrid.model import AxisKind, ConfigError, FrozenPolicy, InfrastructureError, LockError, PolicyError
@@ -136,6 +134,8 @@ class _Declared:
 
     def specifier(self, name: str) -> str | None:
         """Return the specifier of a distribution, or None if the project does not depend on it."""
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415  (policies are rare)
+
         optional = self._project.get("optional-dependencies", {})
         lines = [*self._project.get("dependencies", []), *(line for lines in optional.values() for line in lines)]
         found = None

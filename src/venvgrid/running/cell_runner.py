@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
+from venvgrid.model.config import PYTEST
 from venvgrid.model.names import normalise
 from venvgrid.model.result import Footprint
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
@@ -220,7 +221,7 @@ class CellRunner:
         seen = CellWitness(task=task, scene=scene, folder=scratch / "witness", private=private, project=project)
         child |= seen.switch_on()
         stream = None
-        if self._suite.reports == judgement.PYTEST:
+        if self._suite.reports == PYTEST:
             child |= self.commands.probe(task, scratch / "probe", child, seen.places.prefixes())
             stream = probe.Stream(scratch / "probe" / probe.STREAM_NAME)
         report = self.commands.report_file(task, whole)

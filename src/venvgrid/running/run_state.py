@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import CellFinished, CellPlanned, CellResult, LockEntry, PlannedCell, RunStarted, Status
 from venvgrid.model.result import OUTCOME_OF_STATUS
-from venvgrid.resolving import lock_check, lockfile
+from venvgrid.resolving import lockfile
 from venvgrid.running.tasks import base_result
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class RunState:
             if metadata is None or self._told.get(interpreter.executable) == metadata:
                 continue
             new[interpreter.executable] = metadata
+            from venvgrid.resolving import lock_check  # noqa: PLC0415  (only where a wheel tells the metadata)
+
             why = lock_check.first_problem(config, cell, entry.distributions, interpreter.markers, metadata=metadata)
             reason = f"{lockfile.path_for(config).name} does not fit the project: {why}; type: venvgrid lock"
             events += self.end(cell, Status.FAILED, reason) if why else []

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from venvgrid.environments.manifest import MARKER
 from venvgrid.environments.package_cache import record
 from venvgrid.model import AxisKind, InstallMode
+from venvgrid.model.config import EXIT_STATUS, JUNIT
 from venvgrid.model.names import normalise
 from venvgrid.outcomes import provenance, witness
-from venvgrid.outcomes.judgement import EXIT_STATUS, JUNIT
 from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
 from venvgrid.project import reads
 from venvgrid.results.reach import Places

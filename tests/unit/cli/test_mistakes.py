@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from venvgrid.cli import main as cli
 from venvgrid.cli import mistakes, parser
-from venvgrid.cli.parser_parts import RefusedError
+from venvgrid.cli.parser_parts import RefusedError, option_names
 from venvgrid.cli.terminal import Terminal
 from venvgrid.model import UsageError
 from venvgrid.planning import selection
@@ -124,7 +124,7 @@ def test_every_command_line_parses_or_is_explained(argv: list[str]) -> None:
         built.parse_args(arguments)
     except RefusedError as error:
         refused = str(error)
-    assert not refused or mistakes.explain(refused, argv, parser.option_names(built))
+    assert not refused or mistakes.explain(refused, argv, option_names(built))
 
 
 @pytest.mark.parametrize(
@@ -171,3 +171,18 @@ def test_later_pythons_word_it_otherwise() -> None:
 def test_a_file_of_another_kind_or_none(typed: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands that read files of other commands say which one makes what they need."""
     assert said in told(typed, monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["run", "plan"])
+def test_a_command_that_is_built_alone_is_the_same(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its help and its mistakes are those of the parser of all commands."""
+    shown = []
+    for only in (name, ""):
+        built = parser.build(only)
+        assert ("merge" in option_names(built)) != bool(only)
+        with pytest.raises(SystemExit):
+            built.parse_args([name, "--help"])
+        with pytest.raises(RefusedError) as refused:
+            built.parse_args([name, "--no-such-option"])
+        shown.append((capsys.readouterr().out, str(refused.value), option_names(built)[name]))
+    assert shown[0] == shown[1]

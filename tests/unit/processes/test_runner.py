@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.processes import capture, runner, supervisor
+from venvgrid.processes import capture, runner
 from venvgrid.processes.children import Ending, ending_of, find_executable, wait_until
 from venvgrid.processes.command import Cancellation, Command, Completed
 from venvgrid.processes.diagnosis import start_failure
 from venvgrid.processes.runner import run
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,8 +190,8 @@ def test_what_is_printed_just_before_the_end_is_not_lost(monkeypatch: pytest.Mon
                 return []
             return [reading]
 
-    pump = runner.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
-    monkeypatch.setattr("venvgrid.processes.runner.select.poll", Poller)
+    pump = capture.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
+    monkeypatch.setattr("venvgrid.processes.capture.select.poll", Poller)
     pump.run()
     assert ("the last words", 3) == (pump.text, Poller.looks)
 
@@ -202,11 +203,37 @@ def test_all_that_is_in_the_pipe_at_the_end_is_read(size: int) -> None:
     reading, writing = os.pipe()
     for _ in range(60):
         os.write(writing, b"x" * size)
-    pump = runner.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
+    pump = capture.Pump(os.fdopen(reading, "rb", buffering=0), capture.TailBuffer())
     pump.command_ended()
     pump.run()
     os.close(writing)
     assert "x" * 60 * size == pump.text
+
+
+@posix
+def test_small_pieces_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written while the pump waits a moment comes in one piece; after a large piece it does not wait."""
+    reading, writing = os.pipe()
+    pieces = [[b"x"], [b"y"] * 10, [b"z" * capture.SMALL], []]
+    seen: list[bytes] = []
+    sink = capture.TailBuffer()
+    pump = capture.Pump(os.fdopen(reading, "rb", buffering=0), sink, listen=seen.append)
+
+    def write_next(_seconds: float = 0.0) -> bool:
+        for piece in pieces.pop(0):
+            os.write(writing, piece)
+        return False
+
+    def read_large(data: bytes) -> None:
+        seen.append(data)
+        if len(data) >= capture.SMALL:
+            os.close(writing)
+
+    monkeypatch.setattr(pump, "_listen", read_large)
+    monkeypatch.setattr(pump._over, "wait", write_next)  # noqa: SLF001
+    write_next()
+    pump.run()
+    assert ([1, 10, capture.SMALL], [[]]) == ([len(item) for item in seen], pieces)
 
 
 class Clock:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.analysis.findings import Analysis
 from venvgrid.model import CaseOutcome, CellFinished, ExitStatus, Outcome, Plan, PlannedCell, RunFinished, Status
-from venvgrid.outcomes.judgement import PYTEST
+from venvgrid.model.config import PYTEST
 from venvgrid.reporters import text
 from venvgrid.storage import own_folders
 

@@ -16,10 +16,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from venvgrid.processes import capture, guests, memory, runner, supervisor
+from venvgrid.processes import capture, guests, memory, runner
 from venvgrid.processes.children import ending_of
 from venvgrid.processes.command import Completed
 from venvgrid.processes.parallel import mutex
+from venvgrid.processes.supervision import supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -244,13 +245,13 @@ class _Run:
     def _read(self) -> bool:
         """Take output; return whether there was any."""
         with suppress(BlockingIOError):
-            data = os.read(self._reader, runner.CHUNK)
+            data = os.read(self._reader, capture.CHUNK)
             self._sink.write(data)
             return bool(data)
         return False
 
     def _drain(self) -> None:
-        for _ in range(runner.DRAIN_LIMIT // runner.CHUNK):
+        for _ in range(capture.DRAIN_LIMIT // capture.CHUNK):
             if not self._read():
                 break
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.outcomes.judgement import PYTEST
+from venvgrid.model.config import PYTEST
 from venvgrid.processes.children import find_executable
 from venvgrid.running.warm.preview import Cold
 

@@ -8,8 +8,8 @@ On Linux the supervisor is a child subreaper: every orphaned descendant becomes 
 process group and the session. Other POSIX systems have the process group only.
 Only direct children are signalled: their ids cannot be reused before the supervisor itself has reaped them.
 
-It starts once for every cell, so it imports little, and nothing of venvgrid: it is ready for the command in about
-10 ms, of which an empty Python takes 4.
+There is one for every command. `forkserver` forks it, where that works. Else it is started, so it imports little, and
+nothing of venvgrid: it is ready for the command in about 10 ms, of which an empty Python takes 4.
 """
 # ruff: noqa: PTH123, PTH208 - pathlib would take half as long again to import
 
@@ -120,6 +120,11 @@ def _prctl(option: int, value: int) -> bool:
         return False
 
 
+def become_subreaper() -> bool:
+    """Become the parent of all orphaned descendants; return whether this system can."""
+    return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
 def _spawn(request: bytes) -> int:
     """Start the command in its own process group and return its process id.
 
@@ -185,7 +190,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # a handler, else the pipe is not written to
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
-        self.subreaper = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        self.subreaper = become_subreaper()
         self.poller = select.poll()
         self.poller.register(lifeline, select.POLLIN)
         self.poller.register(woken, select.POLLIN)
@@ -271,7 +276,7 @@ class Supervisor:
         patience, limit = now + grace, now + KILL_TIMEOUT
         while self._reap() and time.monotonic() < limit:
             if self.orphaned or time.monotonic() >= patience:
-                for pid in _children():
+                for pid in children():
                     self.killed.add(pid)
                     with contextlib.suppress(OSError):
                         os.kill(pid, signal.SIGKILL)
@@ -279,7 +284,7 @@ class Supervisor:
                 patience = now
 
 
-def _children() -> list[int]:
+def children() -> list[int]:
     """Return the process ids of this process's children, zombies included."""
     own = os.getpid()
     try:

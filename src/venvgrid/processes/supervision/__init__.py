@@ -1,0 +1,1 @@
+"""Scripts of their own that keep watch over the processes of one command, and the start of them."""
