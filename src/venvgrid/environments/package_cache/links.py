@@ -3,9 +3,10 @@
 A cached file comes into an environment as a copy that shares its blocks (reflink) where the file system supports it,
 else as a hard link: that is quick, and costs neither space nor an inode. A hard link is one file with several names, so
 a write through one name changes all. Each file is therefore recorded with size, mtime, mode and the sha256 of its
-content, and sealed with its ctime, which no program can set: while the ctime is the same, nothing was written. Adding
-or removing a link changes the ctime as well. Then the content is read again, unless every environment that shared the
-file is deleted, for each was checked after its last tests.
+content, and sealed with its ctime, which no program can set: while the ctime is the same, nothing was written (see
+`seals`). Adding or removing a link changes the ctime as well. A link that venvgrid itself adds or removes is no doubt:
+the seal is compared just before and renewed just after (`copy_or_link`, `unlink`). After any other change the content
+is read again, unless every environment that shared the file is deleted, for each was checked after its last tests.
 
 While a file is in use, a ctime that moved without a change of the number of links is a write, even if the content was
 restored: other tests may have seen what was written. Such a file is in `written` until its package is dropped.
@@ -19,9 +20,12 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from venvgrid.environments.package_cache.seals import NONE, SavedSeals, Seal, add_later, seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,15 +37,11 @@ FICLONE = 0x40049409
 CANNOT_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.ENOSYS})
 
 
-Seal = tuple[int, int]  # ctime in ns, number of names
-
-
 class DamagedError(Exception):
     """A cached file was changed; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(NamedTuple):  # there are tens of thousands: quicker to make than a dataclass
     """Recorded state of a file: bytes, mtime in ns, permission bits, and the sha256 of its content in hex."""
 
     size: int
@@ -68,11 +68,6 @@ def has_facts(path: str, facts: FileFacts) -> bool:
         return False
 
 
-def seal_of(status: os.stat_result) -> Seal:
-    """Return the seal (ctime, link count) of a verified file."""
-    return status.st_ctime_ns, status.st_nlink
-
-
 def digest_of(path: str) -> str:
     """Return the sha256 of a file's content in hex."""
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
@@ -83,12 +78,13 @@ def digest_of(path: str) -> str:
 class CacheFolder:
     """A folder of the cache whose files environments get. `base` is its path with a separator at the end.
 
-    `seals` holds the seal of each verified file, by its path in the folder. `in_use`: environments of this run have
-    these files. `written` are those that were written into since then.
+    `seals` holds the seal of each verified file, by its path in the folder; other processes save theirs in `saved`.
+    `in_use`: environments of this run have these files. `written` are those that were written into since then.
     """
 
     base: str
     seals: dict[str, Seal] = field(default_factory=dict)
+    saved: SavedSeals = field(default_factory=SavedSeals)
     platform: str = os.name
     in_use: bool = False
     written: set[str] = field(default_factory=set)
@@ -111,6 +107,33 @@ class CacheFolder:
     def seal(self, name: str) -> None:
         """Seal a verified file."""
         self.seals[name] = seal_of(os.lstat(self.base + name))
+
+    def doubt(self, name: str) -> None:
+        """Forget the seal of a file whose link is gone, unless it still holds: its content is read again."""
+        with suppress(OSError):
+            if os.lstat(self.base + name).st_ctime_ns != self.seals.get(name, NONE)[0]:
+                self.seals.pop(name, None)
+
+    def learn(self) -> None:
+        """Add the seals that other processes have saved."""
+        add_later(self.seals, self.saved.news())
+
+    def unlink(self, folder: int, link: str, name: str) -> bool:
+        """Delete a link to the file `name`, and seal the file if nothing but this has changed it.
+
+        `folder` is the descriptor of the folder in which it is. What is not as it was sealed is left, as evidence:
+        then the answer is False.
+        """
+        with suppress(OSError):
+            before = os.stat(link, dir_fd=folder, follow_symlinks=False)
+            if self.seals.get(name) != (before.st_ctime_ns, before.st_nlink):
+                return False
+            os.unlink(link, dir_fd=folder)
+            after = os.lstat(self.base + name)
+            # One link less and nothing else: a write would have to hide between these few calls.
+            if _is_one_link_less(before, after):
+                self.seals[name] = seal_of(after)
+        return True
 
     def copy_or_link(self, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
         """Link files of the folder to `target`, or copy them; return the names of those that were copied.
@@ -181,14 +204,18 @@ class CacheFolder:
 
     def _reseal(self, name: str, status: os.stat_result) -> None:
         """Seal a file whose ctime has moved and whose content is right."""
-        ctime, names = self.seals.get(name, (0, 0))
+        ctime, names = self.seals.get(name, NONE)
         if self.in_use and names == status.st_nlink and ctime != status.st_ctime_ns:
             self.written.add(name)
         self.seals[name] = seal_of(status)
 
     def _is_sealed(self, name: str, status: os.stat_result) -> bool:
-        ctime, names = self.seals.get(name, (0, 0))
-        return ctime == status.st_ctime_ns or (names > 1 and status.st_nlink == 1)
+        """Return whether nothing was written into a file since it was verified, here or by another process."""
+        ctime, names = self.seals.get(name, NONE)
+        if ctime == status.st_ctime_ns or (names > 1 and status.st_nlink == 1):
+            return True
+        self.learn()
+        return self.seals.get(name, NONE)[0] == status.st_ctime_ns
 
 
 def write_new(target: str, content: bytes, facts: FileFacts) -> None:
@@ -246,6 +273,17 @@ def _reflink(source: str, target: str, facts: FileFacts) -> bool:
 def _set_metadata(target: str, facts: FileFacts) -> None:
     os.chmod(target, facts.mode)  # noqa: PTH101
     os.utime(target, ns=(facts.mtime, facts.mtime))
+
+
+def _is_one_link_less(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_ino, before.st_dev, before.st_size, before.st_mtime_ns, before.st_mode, before.st_nlink) == (
+        after.st_ino,
+        after.st_dev,
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_mode,
+        after.st_nlink + 1,
+    )
 
 
 def _has_facts(status: os.stat_result, facts: FileFacts) -> bool:
