@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.compiled import imported
 from venvgrid.environments.manifest import EMPTY_FOLDER, differences, entry_of, is_empty, is_left_over, take
-from venvgrid.environments.package_cache.links import has_facts
+from venvgrid.environments.package_cache.facts import has_facts
 from venvgrid.environments.venv_layout import prefix_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from venvgrid.environments.package_cache import facts as facts_module
 from venvgrid.environments.package_cache import links, seals
-from venvgrid.environments.package_cache.links import SMALL, CacheFolder, DamagedError, facts_of
+from venvgrid.environments.package_cache.facts import FileFacts, facts_of
+from venvgrid.environments.package_cache.links import SMALL, CacheFolder, DamagedError
 
 SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL]
 
@@ -18,7 +20,7 @@ def cache(tmp_path: Path) -> CacheFolder:
     return CacheFolder(base=f"{tmp_path}/cache/")
 
 
-def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
+def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, FileFacts]:
     """Write a file of the cache and look at it."""
     path = tmp_path / "cache" / "file"
     path.parent.mkdir()
@@ -27,7 +29,7 @@ def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
     return str(path), facts_of(str(path))
 
 
-def put(kept: CacheFolder, tmp_path: Path, name: str, facts: links.FileFacts, *, may_link: bool) -> Path:
+def put(kept: CacheFolder, tmp_path: Path, name: str, facts: FileFacts, *, may_link: bool) -> Path:
     there = tmp_path / name
     there.mkdir()
     kept.copy_or_link(f"{there}/", {"file": facts}, may_link=may_link)
@@ -178,7 +180,7 @@ def test_content_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list to which the path of each file is added whose content is read."""
     found: list[str] = []
-    digest_of = links.digest_of
+    digest_of = facts_module.digest_of
 
     def count(name: str) -> str:
         found.append(name)

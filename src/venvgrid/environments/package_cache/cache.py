@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache import seals
-from venvgrid.environments.package_cache.links import CacheFolder, FileFacts, can_reflink
+from venvgrid.environments.package_cache.copying import can_reflink
+from venvgrid.environments.package_cache.facts import FileFacts
+from venvgrid.environments.package_cache.links import CacheFolder
 from venvgrid.environments.package_cache.turns import Turns
 from venvgrid.interpreters.identity import identity
 from venvgrid.storage import digests, directories, json_cache

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.manifest import entry_at
 from venvgrid.environments.package_cache.cache import PREFIX_PLACEHOLDER, has_short_first_line
-from venvgrid.environments.package_cache.links import DamagedError, write_new
+from venvgrid.environments.package_cache.copying import write_new
+from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.venv_layout import prefix_of
 
 if TYPE_CHECKING:
