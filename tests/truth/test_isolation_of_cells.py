@@ -206,3 +206,27 @@ def test_a_deleted_environment_is_no_write(
     assert venvgrid("run", "-q", cwd=root, env=env).status == 0
     assert cell(root)["notes"] == []
     assert not (other / ".venvgrid").exists()
+
+
+@pytest.mark.parametrize("deleted", ["by hand", "by venvgrid"])
+def test_a_deleted_environment_hides_no_write(
+    venvgrid: Command, project: Write, own_cache: dict[str, str], tmp_path: Path, deleted: str
+) -> None:
+    """A shared file is edited with its times set back, then another project's environment is deleted: no run has it."""
+    check = (
+        "import demo, iniconfig\n\n\ndef test_it():\n    assert not open(iniconfig.__file__).read().startswith('#')\n"
+    )
+    root = project(ONE, {"tests/test_demo.py": check})
+    other = shutil.copytree(root, tmp_path / "other")
+    for place in (root, other):
+        assert venvgrid("run", "-q", cwd=place, env=own_cache).status == 0
+    (file,) = (root / ".venvgrid" / "envs" / f"py{HERE}").resolve().glob("[Ll]ib*/**/iniconfig/__init__.py")
+    before = file.stat()
+    with file.open("r+", encoding="utf-8") as stream:
+        stream.write("#")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    if deleted == "by hand":
+        shutil.rmtree(other / ".venvgrid")
+    options = [] if deleted == "by hand" else ["--fresh"]
+    assert venvgrid("run", "-q", *options, cwd=other, env=own_cache).status == 0
+    assert venvgrid("run", "-q", "--no-cache", cwd=root, env=own_cache).status == 0

@@ -272,6 +272,7 @@ def using_environments(context: RunContext) -> Iterator[None]:
     directories.prepare(context.root, context.environments)
     with run_lock(context.root, context.front.notify):
         yield
+        context.machine.packages.settle()
 
 
 @contextmanager

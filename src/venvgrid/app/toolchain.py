@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.installers import uv
@@ -12,10 +13,10 @@ from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
 from venvgrid.model import UsageError
 from venvgrid.processes import variables
+from venvgrid.resolving import index_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from venvgrid.installers.base import Installer
     from venvgrid.model import Interpreter
@@ -53,7 +54,8 @@ class Toolchain:
         binary = uv.find()
         version = uv.ask_version(binary, self.environ, self.run) if binary else ""
         if binary and uv.is_supported(version):
-            return Uv(binary=binary, version=version, environ=self.environ, run=self.run)
+            is_pypi = index_digest.is_plain(self.user_environ, Path.home())
+            return Uv(binary=binary, version=version, environ=self.environ, run=self.run, is_pypi=is_pypi)
         if wanted == "uv":
             message = f'{INSTALLER}=uv, but uv is {version or "not there"}; install it with: pip install "venvgrid[uv]"'
             raise UsageError(message)

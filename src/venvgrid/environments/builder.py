@@ -89,6 +89,7 @@ class Builder:
         empty = self._create(path, entry.interpreter, prompt)
         try:
             populated = self._populate(path, entry, known, may_link=may_link)
+            self.packages.share_seals()
         except (DamagedError, FileExistsError):  # damaged, or two packages own one file: the installer decides
             wipe()
             empty = self._create(path, entry.interpreter, prompt)
@@ -163,7 +164,7 @@ class Builder:
             links=populated.links,
             cached_packages=tuple(populated.packages),
             compiled=frozenset(populated.compiled),
-            overlaps=record.overlaps(site),
+            overlaps=record.overlaps(site) if missing or is_editable else (),  # no two cached ones fit into one place
         )
 
     def _folder(self, item: Distribution) -> Path | None:

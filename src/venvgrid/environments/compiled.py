@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.manifest import MARKER
 from venvgrid.environments.package_cache.links import DamagedError
+from venvgrid.environments.package_cache.populate import make_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,11 +58,11 @@ def add(site: Path, packages: Iterable[CachedPackage], linked: Iterable[str], ca
     shared, base = frozenset(linked), f"{site}{os.sep}"
     for package in packages:
         missing = {name: facts for name, facts in package.compiled.items() if not os.path.lexists(base + name)}
-        for folder in {name.rpartition("/")[0] for name in missing}:
-            os.makedirs(base + folder, exist_ok=True)  # noqa: PTH103  (many)
-        if missing:
-            cache.turns.take()
+        if not missing:
+            continue
+        cache.turns.take()
         try:
+            make_folders(base, missing)
             package.site_files.copy_or_link(base, missing, may_link=package.key in shared)
         except DamagedError:
             cache.drop(package)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from venvgrid.environments.manifest import read_marker
-from venvgrid.environments.package_cache.links import digest_of
+from venvgrid.environments.package_cache.facts import digest_of
 from venvgrid.model import InfrastructureError
 
 

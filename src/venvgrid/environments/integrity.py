@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.compiled import imported
 from venvgrid.environments.manifest import EMPTY_FOLDER, differences, entry_of, is_empty, is_left_over, take
-from venvgrid.environments.package_cache.links import has_facts
+from venvgrid.environments.package_cache.facts import has_facts
 from venvgrid.environments.venv_layout import prefix_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class IntegrityReport:
 
 def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: PackageCache) -> IntegrityReport:
     """Check every file of an environment. Compiled files may come and go; those that are shared may not change."""
-    if link := _link_above(path, site):  # behind it are files of somebody else
+    if link := link_above(path, site):  # behind it are files of somebody else
         return IntegrityReport(changed=(link,))
     prefix = prefix_of(path, site)
     shared = {key: packages.by_key(key) for key in links}
@@ -75,7 +75,7 @@ def check(path: Path, site: Path, manifest: Manifest, links: Links, packages: Pa
     )
 
 
-def _link_above(path: Path, site: Path) -> str:
+def link_above(path: Path, site: Path) -> str:
     """Return which folder between an environment and its site-packages is a link, relative to it, or ""."""
     names = [site, *(folder for folder in site.parents if path in folder.parents)]
     return next((folder.relative_to(path).as_posix() for folder in reversed(names) if folder.is_symlink()), "")
@@ -103,7 +103,7 @@ class _Walk:
         self.expected: dict[str, int] = {}
         self.optional: dict[str, int] = {}  # compiled files that may be shared
         for key, package in packages.items():
-            ctimes = {name: seal[0] for name, seal in package.site_files.seals.items()}
+            ctimes = {name: seal[0] for name, seal in package.site_files.seals.copy().items()}  # builds add to them
             unshared = frozenset(links[key])
             self.expected.update({name: ctimes.get(name, 0) for name in package.site if name not in unshared})
             self.doubtful.update(package.site_files.written)
@@ -170,6 +170,7 @@ class _Walk:
                     poisoned.add(key)
                     changed.add(name)
                 elif not is_shared and name in self.expected:
+                    files.doubt(name)  # who deletes a file may have written into it before
                     if not (turns.were_others_here() and has_facts(f"{self.site}{os.sep}{name}", facts)):
                         changed.add(name)
                         if not self._shares_any(package):

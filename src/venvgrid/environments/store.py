@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments import compiled, venv_layout
 from venvgrid.environments.builder import BuildError, BuildResult, own
-from venvgrid.environments.integrity import IntegrityReport, check
+from venvgrid.environments.integrity import IntegrityReport, check, link_above
 from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_marker
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import Environment, InstallMode
@@ -137,7 +137,7 @@ class EnvironmentStore:
         if path.is_symlink():
             path.unlink()
         elif path.exists():
-            self._check_links(path)
+            self._give_back(path)
             self._unmark(path)
             # Renamed first: a process that a killed run left behind may still write into it for a moment.
             trash = self.folder / f"{own_folders.TRASH}{key}-{os.getpid()}-{time.monotonic_ns()}"
@@ -160,14 +160,18 @@ class EnvironmentStore:
                     found[place.name] = key
         return found
 
-    def _check_links(self, path: Path) -> None:
-        """Drop damaged packages that an environment shares, before its files, the evidence, are deleted."""
+    def _give_back(self, path: Path) -> None:
+        """Delete the links of an environment to cached files, and damaged packages: its files are the evidence."""
         marker = read_marker(path)
-        if marker is not None and marker.links:
-            for key in check(path, path / marker.site, marker.manifest, marker.links, self.packages).poisoned:
-                package = self.packages.by_key(key)
-                if package is not None and not package.is_whole():
-                    self.packages.drop(package)
+        if marker is None or not marker.links or link_above(path, path / marker.site):
+            return
+        if os.unlink in os.supports_dir_fd:
+            self.packages.unlink(path / marker.site, marker.links)
+            return
+        for key in check(path, path / marker.site, marker.manifest, marker.links, self.packages).poisoned:
+            package = self.packages.by_key(key)
+            if package is not None and not package.is_whole():
+                self.packages.drop(package)
 
     def _usable(self, path: Path, entry: LockEntry, *, may_link: bool) -> Marker | None:
         """Return the marker of an environment that is whole, except perhaps for the project; or None."""

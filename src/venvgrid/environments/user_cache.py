@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.package_cache.links import facts_of
+from venvgrid.environments.package_cache.facts import facts_of
 from venvgrid.environments.package_cache.turns import Turns
 from venvgrid.storage import directories, json_cache
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from venvgrid.installers.base import (
 )
 from venvgrid.model import Distribution, tool_support
 from venvgrid.processes.command import Command
+from venvgrid.processes.parallel import Vanguard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,6 +43,16 @@ if TYPE_CHECKING:
     from venvgrid.processes.command import Completed, Runner
 
 OLDEST_UV = (0, 8)  # pylock.toml with upload times
+PATIENCE = 2.0  # seconds that resolves wait for the first one of a run, which asks the index for the pages of all
+# What PyPI itself says: a page holds for ten minutes, a file for ever. Proxies before it may leave this out, and then
+# each resolve and each installation asks for every page again.
+PYPI = """\
+[[index]]
+name = "pypi"
+url = "https://pypi.org/simple"
+default = true
+cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }
+"""
 
 
 def find() -> str | None:
@@ -56,12 +67,17 @@ def find() -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uv:
-    """`binary` is the path of uv, `environ` its environment variables, `run` starts it."""
+    """`binary` is the path of uv, `environ` its environment variables, `run` starts it.
+
+    `is_pypi`: no setting names another index than PyPI.
+    """
 
     binary: str
     version: str
     environ: Mapping[str, str]
     run: Runner
+    is_pypi: bool = False
+    vanguard: Vanguard = field(default_factory=lambda: Vanguard(PATIENCE), compare=False)
 
     @property
     def name(self) -> str:
@@ -74,7 +90,11 @@ class Uv:
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `uv pip compile`; see `installers.Installer`."""
+        return self._resolve(request) if request.offline else self.vanguard.call(self._resolve, request)
+
+    def _resolve(self, request: ResolveRequest) -> ResolveResult:
         with requirement_files(request) as here:
+            self._configure(here)
             overrides = [f'{name} ; python_version < "0"\n' for name in request.without]
             (here / "overrides.txt").write_text("".join(overrides), encoding="utf-8")
             output = _write_preferences(here, request.prefer) if request.prefer else None
@@ -97,6 +117,7 @@ class Uv:
         """
         lines = requirement_lines(request) + [wheel.as_uri() for wheel in request.wheels]
         with tempfile.TemporaryDirectory(prefix="venvgrid-install-") as folder:
+            self._configure(Path(folder))
             file = Path(folder, "requirements.txt")
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
             arguments = ["pip", "install", "--python", str(request.python), "--no-deps", "--link-mode", "copy"]
@@ -118,6 +139,11 @@ class Uv:
         arguments += [str(source)]
         completed = self._start(arguments, cwd=source, timeout=BUILD_TIMEOUT, supervised=True)
         return failure(completed, "uv build")
+
+    def _configure(self, folder: Path) -> None:
+        """Write the settings of a command that is started in `folder`."""
+        if self.is_pypi:
+            (folder / "uv.toml").write_text(PYPI, encoding="utf-8")
 
     def _start(self, arguments: list[str], *, cwd: Path, timeout: float, supervised: bool = False) -> Completed:
         argv = (self.binary, "--no-progress", "--color", "never", *arguments)

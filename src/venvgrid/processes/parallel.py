@@ -55,6 +55,30 @@ def mutex() -> AbstractContextManager[object]:
     return threading.Lock()
 
 
+class Vanguard:
+    """Lets the first caller go alone, because it fetches what the others need too.
+
+    These follow when it is back, or after some seconds. Safe for several threads.
+    """
+
+    def __init__(self, patience: float) -> None:
+        """Begin with nobody; `patience` is in seconds."""
+        self._patience, self._first, self._back = patience, mutex(), threading.Event()
+        self._is_begun = False
+
+    def call(self, function: Callable[[A], B], item: A) -> B:
+        """Return the function of an item."""
+        with self._first:
+            is_first, self._is_begun = not self._is_begun, True
+        if not is_first:
+            self._back.wait(self._patience)
+            return function(item)
+        try:
+            return function(item)
+        finally:
+            self._back.set()
+
+
 def inherited() -> tuple[object, ...]:
     """Return what child processes inherit besides variables and may notice: umask, limits, and the local time zone."""
     limits: list[object] = []

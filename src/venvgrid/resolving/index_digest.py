@@ -29,6 +29,7 @@ LOGIN = re.compile(r".*_(USERNAME|PASSWORD)$")
 USER_IN_ADDRESS = re.compile(r"//[^/@\s]*@")
 NO_SOURCE = re.compile(r"cache|python|cert|target|prefix", re.IGNORECASE)  # in a line of a configuration file
 WORDS = re.compile(r"[^\s\"',\[\]=]+")
+UV_FILE = "uv.toml"
 MAX_FILES = 20_000  # of a local folder
 DIRECT = re.compile(r"@\s*(?P<git>git\+)?file:(?://(?:localhost)?)?(?P<path>/[^\s;#]+)")
 
@@ -45,6 +46,12 @@ def of_requirements(lines: Iterable[str]) -> list[list[str]]:
     """Return what the local files contain, and to which commits the local git repositories point, that lines name."""
     found = filter(None, map(DIRECT.search, lines))
     return [[item[0], *(_refs if item["git"] else _content)(Path(unquote(item["path"])))] for item in found]
+
+
+def is_plain(environ: Mapping[str, str], home: Path) -> bool:
+    """Return whether uv asks PyPI: none of its variables and files decides otherwise."""
+    deciding, texts = _settings(environ, home)
+    return not any(name.startswith("UV_") for name in deciding) and UV_FILE not in {Path(file).name for file in texts}
 
 
 def folders(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
@@ -69,10 +76,10 @@ def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
     for name in ("UV_CONFIG_FILE", "PIP_CONFIG_FILE"):
         if environ.get(name):
             yield Path(environ[name])
-    config = [Path(environ.get(name) or home / ".config") for name in ("XDG_CONFIG_HOME", "APPDATA")]
+    config = [Path(environ.get(name) or home / ".config") for name in ("XDG_CONFIG_HOME", "APPDATA", "PROGRAMDATA")]
     config += [Path(part) for part in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep) if part]
     for folder in (*dict.fromkeys(config), Path("/etc")):
-        yield folder / "uv" / "uv.toml"
+        yield folder / "uv" / UV_FILE
         yield folder / "pip" / "pip.conf"
         yield folder / "pip" / "pip.ini"
     yield from (home / ".pip" / "pip.conf", Path("/etc/pip.conf"), Path(sys.prefix, "pip.conf"))

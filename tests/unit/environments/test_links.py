@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from venvgrid.environments.package_cache import links
-from venvgrid.environments.package_cache.links import SMALL, CacheFolder, DamagedError, facts_of
+from venvgrid.environments.package_cache import facts as facts_module
+from venvgrid.environments.package_cache import links, seals
+from venvgrid.environments.package_cache.facts import FileFacts, facts_of
+from venvgrid.environments.package_cache.links import SMALL, CacheFolder, DamagedError
 
 SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL]
 
@@ -18,7 +20,7 @@ def cache(tmp_path: Path) -> CacheFolder:
     return CacheFolder(base=f"{tmp_path}/cache/")
 
 
-def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
+def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, FileFacts]:
     """Write a file of the cache and look at it."""
     path = tmp_path / "cache" / "file"
     path.parent.mkdir()
@@ -27,7 +29,7 @@ def kept_file(tmp_path: Path, size: int = 10) -> tuple[str, links.FileFacts]:
     return str(path), facts_of(str(path))
 
 
-def put(kept: CacheFolder, tmp_path: Path, name: str, facts: links.FileFacts, *, may_link: bool) -> Path:
+def put(kept: CacheFolder, tmp_path: Path, name: str, facts: FileFacts, *, may_link: bool) -> Path:
     there = tmp_path / name
     there.mkdir()
     kept.copy_or_link(f"{there}/", {"file": facts}, may_link=may_link)
@@ -166,21 +168,124 @@ def test_links_that_come_and_go_are_no_change(tmp_path: Path) -> None:
 def test_content_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the ctime stays, and when the last environment that shared the file is deleted, nothing is read again."""
     path, facts = kept_file(tmp_path)
-    read: list[str] = []
-    digest_of = links.digest_of
-
-    def count(name: str) -> str:
-        read.append(name)
-        return digest_of(name)
-
-    monkeypatch.setattr(links, "digest_of", count)
-    kept = cache(tmp_path)
+    kept, read = cache(tmp_path), reads(monkeypatch)
     for name in "abc":
         put(kept, tmp_path, name, facts, may_link=True)
     for name in "abc":
         (tmp_path / name / "file").unlink()
     assert kept.is_unchanged("file", facts)
     assert read == [path]
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list to which the path of each file is added whose content is read."""
+    found: list[str] = []
+    digest_of = facts_module.digest_of
+
+    def count(name: str) -> str:
+        found.append(name)
+        return digest_of(name)
+
+    monkeypatch.setattr(links, "digest_of", count)
+    return found
+
+
+def unlink(kept: CacheFolder, folder: Path) -> None:
+    """Delete the link in a folder as venvgrid does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        kept.unlink(descriptor, "file", "file")
+    finally:
+        os.close(descriptor)
+
+
+needs_folders = pytest.mark.skipif(os.unlink not in os.supports_dir_fd, reason="links are deleted by descriptor")
+
+
+@needs_folders
+def test_a_link_that_venvgrid_deletes_is_no_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its seal is compared before and renewed after, so nothing is read again; a deletion by hand tells nothing."""
+    path, facts = kept_file(tmp_path)
+    kept, read = cache(tmp_path), reads(monkeypatch)
+    for name in "abcd":
+        put(kept, tmp_path, name, facts, may_link=True)
+    unlink(kept, tmp_path / "a")
+    assert not (tmp_path / "a" / "file").exists()
+    assert kept.is_unchanged("file", facts)
+    assert read == [path], "only at the first look"
+    (tmp_path / "b" / "file").unlink()
+    assert kept.is_unchanged("file", facts)
+    assert read == [path, path]
+
+
+@needs_folders
+@pytest.mark.parametrize("written", ["here", "elsewhere"])
+@pytest.mark.parametrize("deleted", ["by hand", "by venvgrid"])
+def test_no_deletion_hides_a_write(tmp_path: Path, written: str, deleted: str) -> None:
+    """Written in place with its times set back, in what is deleted or in what stays: the content is read, and wrong."""
+    _, facts = kept_file(tmp_path)
+    kept = cache(tmp_path)
+    made = {name: put(kept, tmp_path, name, facts, may_link=True) for name in "abc"}
+    forge(made["a" if written == "here" else "b"], b"y")
+    if deleted == "by hand":
+        made["a"].unlink()
+    else:
+        unlink(kept, tmp_path / "a")
+    assert not kept.is_unchanged("file", facts)
+    with pytest.raises(DamagedError):
+        put(kept, tmp_path, "d", facts, may_link=True)
+
+
+@needs_folders
+@pytest.mark.parametrize("event", ["written", "linked", "replaced"])
+def test_what_happens_while_a_link_is_deleted_is_not_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    """Another process writes, links or has another file in its place: the file is looked at again."""
+    path, facts = kept_file(tmp_path)
+    kept = cache(tmp_path)
+    for name in "abc":
+        put(kept, tmp_path, name, facts, may_link=True)
+    if event == "replaced":
+        (tmp_path / "a" / "file").unlink()
+        (tmp_path / "a" / "file").write_bytes(b"x" * facts.size)
+    before, delete = dict(kept.seals), os.unlink
+
+    def late(name: str, *, dir_fd: int) -> None:
+        delete(name, dir_fd=dir_fd)
+        if event == "written":
+            Path(path).write_bytes(b"y" * facts.size)
+        else:
+            (tmp_path / "more").hardlink_to(path)
+
+    monkeypatch.setattr(os, "unlink", late)
+    unlink(kept, tmp_path / "a")
+    assert kept.seals == before
+    assert (tmp_path / "a" / "file").exists() is (event == "replaced")
+    assert kept.is_unchanged("file", facts) is (event != "written")
+
+
+def test_what_another_process_has_linked_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its seals count as soon as it has saved them; what was written since is noticed all the same."""
+    path, facts = kept_file(tmp_path)
+    read, file = reads(monkeypatch), tmp_path / seals.FILE
+    ours, theirs = (CacheFolder(base=f"{tmp_path}/cache/", saved=seals.SavedSeals(str(file))) for _ in range(2))
+    put(ours, tmp_path, "a", facts, may_link=True)
+    seals.save(tmp_path, ours.seals, {})
+    made = put(theirs, tmp_path, "b", facts, may_link=True)
+    assert read == [path]
+    seals.save(tmp_path, theirs.seals, {})
+    assert ours.is_unchanged("file", facts)
+    assert read == [path]
+    forge(made, b"y")
+    assert not ours.is_unchanged("file", facts)
+
+
+def test_an_older_seal_of_another_process_changes_nothing() -> None:
+    """Of two moments at which a file was right, the later one counts."""
+    known = {"a": (2, 1), "b": (2, 1)}
+    seals.add_later(known, {"a": (1, 9), "b": (3, 9), "c": (1, 1)})
+    assert known == {"a": (2, 1), "b": (3, 9), "c": (1, 1)}
 
 
 def test_a_file_system_that_cannot_link_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

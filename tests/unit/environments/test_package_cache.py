@@ -240,6 +240,58 @@ def test_seals_are_known_to_the_next_run(packages: PackageCache, tmp_path: Path)
     assert len(found(later).script_files.seals) == 1
 
 
+@pytest.mark.skipif(os.unlink not in os.supports_dir_fd, reason="links are deleted by descriptor")
+def test_a_deleted_environment_leaves_nothing_to_read(packages: PackageCache, tmp_path: Path) -> None:
+    """Its links go first, and the files that others share are as well known as before; links to folders are left."""
+    install(tmp_path / "one", {"linked/data.txt": "x"})
+    keep(packages, tmp_path / "one")
+    populated, kept = give(packages, tmp_path / "two"), found(packages).site_files
+    site = tmp_path / "two" / SITE
+    (site / "linked").rename(tmp_path / "aside")
+    (site / "linked").symlink_to(tmp_path / "aside")
+    packages.unlink(site, populated.links)
+    assert not (site / "demo/data.txt").exists()
+    assert (site / "demo-1.0.dist-info/RECORD").exists(), "it is not shared"
+    assert (tmp_path / "aside/data.txt").exists(), "behind a link is what is not ours"
+    status = (tmp_path / "one" / SITE / "demo/data.txt").stat()
+    assert kept.seals["demo/data.txt"] == (status.st_ctime_ns, status.st_nlink)
+    packages.settle()
+    later = found(PackageCache(folder=packages.folder))
+    assert later.site_files.seals == kept.seals
+
+
+@pytest.mark.skipif(os.unlink not in os.supports_dir_fd, reason="links are deleted by descriptor")
+@pytest.mark.parametrize("then", ["looked at", "deleted"])
+def test_a_write_is_seen_though_its_link_was_deleted(packages: PackageCache, tmp_path: Path, then: str) -> None:
+    """A test writes into a shared file, sets its times back and deletes it; no other environment has it."""
+    install(tmp_path / "one")
+    keep(packages, tmp_path / "one")
+    populated, kept = give(packages, tmp_path / "two"), found(packages)
+    file = tmp_path / "two" / SITE / "demo/data.txt"
+    before = file.stat()
+    with file.open("r+", encoding="utf-8") as stream:
+        stream.write("D")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    file.unlink()
+    (tmp_path / "one" / SITE / "demo/data.txt").unlink()
+    if then == "deleted":
+        packages.unlink(tmp_path / "two" / SITE, populated.links)
+        assert packages.find(PYTHON, DEMO) is None
+    else:
+        check(tmp_path / "two", tmp_path / "two" / SITE, populated.manifest, populated.links, packages)
+        assert not kept.site_files.is_unchanged("demo/data.txt", kept.site["demo/data.txt"])
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
+    """One distribution has a module and another one a package of that name: the installer decides."""
+    (tmp_path / "a").touch()
+    with pytest.raises(FileExistsError):
+        populate.make_folders(f"{tmp_path}/", ["a/b/c.py"])
+    populate.make_folders(f"{tmp_path}/", ["top.py", "d/e/f.py", "d/g.py", "d/e/h/i.py"])
+    populate.make_folders(f"{tmp_path}/", ["d/e/f.py"])
+    assert (tmp_path / "d/e/h").is_dir()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1, 2]", '{"a": 1, "b": 2}', '[{"a": 1}, {}]', '[{"a": "b"}, {}]'])
 def test_damaged_seals_are_none(packages: PackageCache, tmp_path: Path, text: str) -> None:
     """Without them every file is read once more; the package is as good as before."""

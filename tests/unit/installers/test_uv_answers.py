@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.installers.base import Resolved, ResolveFailed, ResolveRequest
+from venvgrid.installers.base import InstallRequest, Resolved, ResolveFailed, ResolveRequest
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
 from venvgrid.model import Distribution
@@ -115,3 +115,18 @@ def test_pre_releases_are_asked_for(tmp_path: Path, asked: bool) -> None:  # noq
         (False, asked),
         (False, asked),
     ]
+
+
+@pytest.mark.parametrize("is_pypi", [True, False])
+def test_pages_of_pypi_hold_as_long_as_it_says(tmp_path: Path, is_pypi: bool) -> None:  # noqa: FBT001
+    """Uv is told so for PyPI, when it resolves and when it installs; other indexes are the user's business."""
+    seen: list[bool] = []
+
+    def run(command: Command) -> Completed:
+        seen.append((command.cwd / "uv.toml").exists())
+        return Completed(argv=command.argv, exit_code=0, stdout=LOCK)
+
+    uv = Uv(binary="uv", version="0.13.8", environ={}, run=run, is_pypi=is_pypi)
+    uv.resolve(ResolveRequest(interpreter=interpreter(), requirements=("six",)))
+    uv.install(InstallRequest(python=tmp_path / "python", interpreter=interpreter(), wheels=(tmp_path / "a.whl",)))
+    assert seen == [is_pypi, is_pypi]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.resolving.index_digest import digest, of_requirements
+from venvgrid.resolving.index_digest import digest, is_plain, of_requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,3 +90,28 @@ def test_what_requirements_name_here(tmp_path: Path) -> None:
     (tmp_path / "other.whl").touch()
     assert of_requirements(lines) == seen[-1]
     assert of_requirements(("six>=1", "x @ https://example.org/x.whl")) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "file", "expected"),
+    [
+        ({}, "", True),
+        ({"PIP_INDEX_URL": "https://x"}, ".config/pip/pip.conf", True),
+        ({"UV_CACHE_DIR": "/x"}, "", True),
+        ({"UV_DEFAULT_INDEX": "https://x"}, "", False),
+        ({"UV_FIND_LINKS": "/x"}, "", False),
+        ({"UV_CONFIG_FILE": "/x"}, "", False),
+        ({}, ".config/uv/uv.toml", False),
+    ],
+)
+def test_settings_of_uv_that_are_not_its_own(
+    tmp_path: Path,
+    variables: dict[str, str],
+    file: str,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    """Without a variable or a file that names another place, uv asks PyPI; those of pip do not matter to it."""
+    if file:
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text("index-url = 'https://x'", encoding="utf-8")
+    assert is_plain({"XDG_CONFIG_DIRS": "/none", **variables}, tmp_path) is expected

@@ -80,6 +80,7 @@ def _prune(store: EnvironmentStore, terminal: Terminal) -> None:
             if key not in linked or read_marker(store.folder / key) is None:
                 freed += directories.size(store.folder / key)
                 store.wipe(key)
+        store.packages.settle()
         for place in sorted((store.root / "envs").iterdir()):
             if place.is_symlink() and not place.exists():
                 with suppress(OSError):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.package_cache.links import facts_of
+from venvgrid.environments.package_cache.facts import facts_of
 from venvgrid.model import tool_support
 from venvgrid.processes.command import Command
 from venvgrid.processes.guests import COMPILER

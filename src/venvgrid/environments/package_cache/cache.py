@@ -14,23 +14,25 @@ A package with a missing or changed file is deleted, and the installer is asked 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from venvgrid.environments.package_cache.links import CacheFolder, FileFacts, can_reflink
+from venvgrid.environments.package_cache import seals
+from venvgrid.environments.package_cache.copying import can_reflink
+from venvgrid.environments.package_cache.facts import FileFacts
+from venvgrid.environments.package_cache.links import CacheFolder
 from venvgrid.environments.package_cache.turns import Turns
 from venvgrid.interpreters.identity import identity
 from venvgrid.storage import digests, directories, json_cache
-from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from venvgrid.environments.manifest import Links
     from venvgrid.model import Distribution, Interpreter
 
 FORMAT = "venvgrid-tree-1"
@@ -82,7 +84,11 @@ class CachedPackage:
 
 def cache_folders(path: Path) -> tuple[CacheFolder, CacheFolder]:
     """Return `site_files` and `script_files` of the package at `path`."""
-    return CacheFolder(base=f"{path}{os.sep}site{os.sep}"), CacheFolder(base=f"{path}{os.sep}outside{os.sep}")
+    saved = str(path / seals.FILE)
+    return (
+        CacheFolder(base=f"{path}{os.sep}site{os.sep}", saved=seals.SavedSeals(saved, 0)),
+        CacheFolder(base=f"{path}{os.sep}outside{os.sep}", saved=seals.SavedSeals(saved, 1)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +121,7 @@ class PackageCache:
         earlier = self.known.pop(path, None)
         current = self._read(path)
         if earlier is not None and current is not None:
-            current.site_files.seals.update(earlier.site_files.seals)
+            seals.add_later(current.site_files.seals, earlier.site_files.seals)
             current.site_files.written |= earlier.site_files.written
             current.site_files.in_use = earlier.site_files.in_use
         return current
@@ -141,13 +147,51 @@ class PackageCache:
         return not self.reflinks[device]
 
     def settle(self) -> None:
-        """Save the seals of the packages that were used, for later runs."""
-        while self.touched:
-            package = self.known.get(self.touched.pop())
+        """Save the seals of the packages that were used, for other processes and later runs."""
+        while True:
+            try:
+                package = self.known.get(self.touched.pop())
+            except KeyError:
+                return
             if package is not None:
-                seals = json.dumps([package.site_files.seals, package.script_files.seals])
-                with suppress(OSError):
-                    write_whole(package.path / "seals.json", seals)
+                package.site_files.learn()  # what others saved is not lost
+                package.script_files.learn()
+                seals.save(package.path, package.site_files.seals, package.script_files.seals)
+
+    def share_seals(self) -> None:
+        """Save the seals if other processes use the cache now: they need not read what this one has linked."""
+        if self.turns.were_others_here():
+            self.settle()
+
+    def unlink(self, site: Path, links: Links) -> None:
+        """Delete what an environment shares, before the rest of it is deleted; damaged packages are deleted too.
+
+        So no other environment has to read these files again, and nothing that was written into them is lost sight of.
+        `site` is its site-packages, `links` as in its marker.
+        """
+        owners: dict[str, CachedPackage] = {}
+        for key, unshared in links.items():
+            package = self.by_key(key)
+            if package is not None:
+                own = frozenset(unshared)
+                owners.update({name: package for name in (*package.site, *package.compiled) if name not in own})
+                self.touched.add(package.path)
+        self.turns.take()
+        left: dict[Path, tuple[CachedPackage, list[str]]] = {}
+        start = len(str(site)) + 1
+        for folder, _, files, descriptor in os.fwalk(site):  # it follows no link
+            prefix = f"{folder[start:]}/".lstrip("/")
+            for file in files:
+                package = owners.pop(prefix + file, None)
+                if package is not None and not package.site_files.unlink(descriptor, file, prefix + file):
+                    left.setdefault(package.path, (package, []))[1].append(prefix + file)
+        for name, package in owners.items():  # tests deleted it, perhaps after they had written into it
+            package.site_files.doubt(name)
+            left.setdefault(package.path, (package, []))[1].append(name)
+        for package, names in left.values():
+            facts = {**package.site, **package.compiled}
+            if not all(package.site_files.is_unchanged(name, facts[name]) for name in names):
+                self.drop(package)
 
     def quarantine(self, key: str) -> None:
         """Delete a package into which a test wrote through a link; its successor is copied, never linked."""
@@ -199,14 +243,14 @@ class PackageCache:
         with suppress(OSError):
             for place in self.folder.glob("*/*"):
                 limit = UNFINISHED_FOR if place.name.startswith(".partial-") else UNUSED_FOR
-                used = place / "seals.json" if (place / "seals.json").is_file() else place
+                used = place / seals.FILE if (place / seals.FILE).is_file() else place
                 if now - used.lstat().st_mtime > limit:
                     shutil.rmtree(place, ignore_errors=True)
 
     def _read(self, path: Path) -> CachedPackage | None:
         try:
             data = json_cache.read(path / "tree.json", format=FORMAT)
-            parts = {name: {row[0]: FileFacts(*row[1:]) for row in data[name]} for name in PARTS}
+            parts = {name: {row[0]: FileFacts._make(row[1:]) for row in data[name]} for name in PARTS}
             site_files, script_files = cache_folders(path)
             package = CachedPackage(
                 path=path,
@@ -218,10 +262,8 @@ class PackageCache:
             )
         except (KeyError, TypeError, ValueError):
             return None
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            known = json.loads((path / "seals.json").read_text(encoding="utf-8"))
-            for folder, seals in zip((site_files, script_files), known, strict=True):
-                folder.seals.update({name: (ctime, names) for name, (ctime, names) in seals.items()})
+        site_files.learn()
+        script_files.learn()
         return self.known.setdefault(path, package)  # another thread may have read it meanwhile
 
 

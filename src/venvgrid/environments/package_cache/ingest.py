@@ -21,7 +21,8 @@ from venvgrid.environments.package_cache.cache import (
     cache_folders,
     has_short_first_line,
 )
-from venvgrid.environments.package_cache.links import FileFacts, facts_of, write_new
+from venvgrid.environments.package_cache.copying import write_new
+from venvgrid.environments.package_cache.facts import FileFacts, facts_of
 from venvgrid.environments.package_cache.populate import Populated
 
 if TYPE_CHECKING:

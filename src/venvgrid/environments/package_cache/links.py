@@ -3,9 +3,10 @@
 A cached file comes into an environment as a copy that shares its blocks (reflink) where the file system supports it,
 else as a hard link: that is quick, and costs neither space nor an inode. A hard link is one file with several names, so
 a write through one name changes all. Each file is therefore recorded with size, mtime, mode and the sha256 of its
-content, and sealed with its ctime, which no program can set: while the ctime is the same, nothing was written. Adding
-or removing a link changes the ctime as well. Then the content is read again, unless every environment that shared the
-file is deleted, for each was checked after its last tests.
+content, and sealed with its ctime, which no program can set: while the ctime is the same, nothing was written (see
+`seals`). Adding or removing a link changes the ctime as well. A link that venvgrid itself adds or removes is no doubt:
+the seal is compared just before and renewed just after (`copy_or_link`, `unlink`). After any other change the content
+is read again, unless every environment that shared the file is deleted, for each was checked after its last tests.
 
 While a file is in use, a ctime that moved without a change of the number of links is a write, even if the content was
 restored: other tests may have seen what was written. Such a file is in `written` until its package is dropped.
@@ -16,79 +17,36 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
-import stat
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from venvgrid.environments.package_cache.copying import copy_big, reflink, write_new
+from venvgrid.environments.package_cache.facts import FileFacts, digest_of, is_like
+from venvgrid.environments.package_cache.seals import NONE, SavedSeals, Seal, add_later, seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SMALL = 64 * 1024  # bytes: read and written in one chunk, and not worth a reflink
-CHUNK = 1024 * 1024
-# ioctl: share the blocks of another file until one of the two is written. Linux: btrfs, XFS, bcachefs.
-FICLONE = 0x40049409
 CANNOT_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.ENOSYS})
-
-
-Seal = tuple[int, int]  # ctime in ns, number of names
 
 
 class DamagedError(Exception):
     """A cached file was changed; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """Recorded state of a file: bytes, mtime in ns, permission bits, and the sha256 of its content in hex."""
-
-    size: int
-    mtime: int
-    mode: int
-    digest: str
-
-
-def facts_of(path: str) -> FileFacts:
-    """Read a file and return its facts.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    status = os.stat(path)  # noqa: PTH116  (thousands of files: no Path for each, here and below)
-    return FileFacts(status.st_size, status.st_mtime_ns, stat.S_IMODE(status.st_mode), digest_of(path))
-
-
-def has_facts(path: str, facts: FileFacts) -> bool:
-    """Return whether a file exists and has the recorded facts; its content is read."""
-    try:
-        return not os.path.islink(path) and facts_of(path) == facts  # noqa: PTH114  (a path as text is at hand)
-    except OSError:
-        return False
-
-
-def seal_of(status: os.stat_result) -> Seal:
-    """Return the seal (ctime, link count) of a verified file."""
-    return status.st_ctime_ns, status.st_nlink
-
-
-def digest_of(path: str) -> str:
-    """Return the sha256 of a file's content in hex."""
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 @dataclass(slots=True, kw_only=True)
 class CacheFolder:
     """A folder of the cache whose files environments get. `base` is its path with a separator at the end.
 
-    `seals` holds the seal of each verified file, by its path in the folder. `in_use`: environments of this run have
-    these files. `written` are those that were written into since then.
+    `seals` holds the seal of each verified file, by its path in the folder; other processes save theirs in `saved`.
+    `in_use`: environments of this run have these files. `written` are those that were written into since then.
     """
 
     base: str
     seals: dict[str, Seal] = field(default_factory=dict)
+    saved: SavedSeals = field(default_factory=SavedSeals)
     platform: str = os.name
     in_use: bool = False
     written: set[str] = field(default_factory=set)
@@ -98,7 +56,7 @@ class CacheFolder:
         path = self.base + name
         try:
             status = os.lstat(path)
-            if not _has_facts(status, facts):
+            if not is_like(status, facts):
                 return False
             if not self._is_sealed(name, status):
                 if digest_of(path) != facts.digest:
@@ -111,6 +69,33 @@ class CacheFolder:
     def seal(self, name: str) -> None:
         """Seal a verified file."""
         self.seals[name] = seal_of(os.lstat(self.base + name))
+
+    def doubt(self, name: str) -> None:
+        """Forget the seal of a file whose link is gone, unless it still holds: its content is read again."""
+        with suppress(OSError):
+            if os.lstat(self.base + name).st_ctime_ns != self.seals.get(name, NONE)[0]:
+                self.seals.pop(name, None)
+
+    def learn(self) -> None:
+        """Add the seals that other processes have saved."""
+        add_later(self.seals, self.saved.news())
+
+    def unlink(self, folder: int, link: str, name: str) -> bool:
+        """Delete a link to the file `name`, and seal the file if nothing but this has changed it.
+
+        `folder` is the descriptor of the folder in which it is. What is not as it was sealed is left, as evidence:
+        then the answer is False.
+        """
+        with suppress(OSError):
+            before = os.stat(link, dir_fd=folder, follow_symlinks=False)
+            if self.seals.get(name) != (before.st_ctime_ns, before.st_nlink):
+                return False
+            os.unlink(link, dir_fd=folder)
+            after = os.lstat(self.base + name)
+            # One link less and nothing else: a write would have to hide between these few calls.
+            if _is_one_link_less(before, after):
+                self.seals[name] = seal_of(after)
+        return True
 
     def copy_or_link(self, target: str, files: Mapping[str, FileFacts], *, may_link: bool) -> list[str]:
         """Link files of the folder to `target`, or copy them; return the names of those that were copied.
@@ -126,9 +111,11 @@ class CacheFolder:
         lstat, link, seals, base = os.lstat, os.link, self.seals, self.base
         for name, facts in files.items():
             if may_link and self._is_linkable(name):
-                if not self.is_unchanged(name, facts):
-                    raise DamagedError(base + name)
                 try:
+                    if seals.get(name, NONE)[0] != lstat(base + name).st_ctime_ns and not self.is_unchanged(
+                        name, facts
+                    ):
+                        raise DamagedError(base + name)
                     link(base + name, target + name)
                 except FileNotFoundError as error:  # dropped by another process since
                     raise DamagedError(base + name) from error
@@ -137,7 +124,7 @@ class CacheFolder:
                         raise
                 else:
                     status = lstat(target + name)
-                    if not _has_facts(status, facts):  # written since: it must not be sealed
+                    if not is_like(status, facts):  # written since: it must not be sealed
                         os.unlink(target + name)  # noqa: PTH108
                         raise DamagedError(base + name)
                     seals[name] = seal_of(status)
@@ -152,8 +139,8 @@ class CacheFolder:
             return
         if not self.is_unchanged(name, facts):
             raise DamagedError(self.base + name)
-        if not _reflink(self.base + name, target, facts):
-            _copy_big(self.base + name, target, facts)
+        if not reflink(self.base + name, target, facts):
+            copy_big(self.base + name, target, facts)
 
     def _is_linkable(self, name: str) -> bool:
         """Return False for libraries on Windows, which deletes no name of a file that a process has loaded."""
@@ -171,7 +158,7 @@ class CacheFolder:
             status = os.fstat(descriptor)  # afterwards: a write while it was read shows
         finally:
             os.close(descriptor)
-        if not _has_facts(status, facts) or len(content) != facts.size:
+        if not is_like(status, facts) or len(content) != facts.size:
             raise DamagedError(source)
         if not self._is_sealed(name, status):
             if hashlib.sha256(content).hexdigest() != facts.digest:
@@ -181,79 +168,28 @@ class CacheFolder:
 
     def _reseal(self, name: str, status: os.stat_result) -> None:
         """Seal a file whose ctime has moved and whose content is right."""
-        ctime, names = self.seals.get(name, (0, 0))
+        ctime, names = self.seals.get(name, NONE)
         if self.in_use and names == status.st_nlink and ctime != status.st_ctime_ns:
             self.written.add(name)
         self.seals[name] = seal_of(status)
 
     def _is_sealed(self, name: str, status: os.stat_result) -> bool:
-        ctime, names = self.seals.get(name, (0, 0))
-        return ctime == status.st_ctime_ns or (names > 1 and status.st_nlink == 1)
+        """Return whether nothing was written into a file since it was verified, here or by another process."""
+        ctime, names = self.seals.get(name, NONE)
+        if ctime == status.st_ctime_ns or (names > 1 and status.st_nlink == 1):
+            return True
+        self.learn()
+        return self.seals.get(name, NONE)[0] == status.st_ctime_ns
 
 
-def write_new(target: str, content: bytes, facts: FileFacts) -> None:
-    """Write a new file with the recorded mode and mtime.
-
-    Raises:
-        FileExistsError: it exists.
-        OSError: it cannot be written.
-    """
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, facts.mode)
-    try:
-        written = os.write(descriptor, content)
-        while written < len(content):
-            written += os.write(descriptor, content[written:])
-        if os.utime in os.supports_fd:
-            os.fchmod(descriptor, facts.mode)
-            os.utime(descriptor, ns=(facts.mtime, facts.mtime))
-    finally:
-        os.close(descriptor)
-    if os.utime not in os.supports_fd:
-        os.utime(target, ns=(facts.mtime, facts.mtime))
-
-
-def _copy_big(source: str, target: str, facts: FileFacts) -> None:
-    with open(source, "rb", buffering=0) as old, open(target, "xb", buffering=0) as new:  # noqa: PTH123
-        shutil.copyfileobj(old, new, CHUNK)
-    _set_metadata(target, facts)
-
-
-def can_reflink(folder: Path, target: Path) -> bool:
-    """Return whether files of two folders can share blocks; it tries with a temporary file."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as here:
-        source = Path(here, "source")
-        source.write_bytes(b"x" * 4096)
-        with tempfile.TemporaryDirectory(dir=target, prefix=".partial-") as there:
-            return _reflink(str(source), str(Path(there, "target")), facts_of(str(source)))
-
-
-def _reflink(source: str, target: str, facts: FileFacts) -> bool:
-    """Make a file that shares its blocks with another until one is written; return False if that is not supported."""
-    try:
-        import fcntl  # noqa: PLC0415  (not on Windows)
-    except ImportError:
-        return False
-    with open(source, "rb", buffering=0) as old, open(target, "xb", buffering=0) as new:  # noqa: PTH123
-        try:
-            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
-        except OSError:
-            os.unlink(target)  # noqa: PTH108
-            return False
-    _set_metadata(target, facts)
-    return True
-
-
-def _set_metadata(target: str, facts: FileFacts) -> None:
-    os.chmod(target, facts.mode)  # noqa: PTH101
-    os.utime(target, ns=(facts.mtime, facts.mtime))
-
-
-def _has_facts(status: os.stat_result, facts: FileFacts) -> bool:
-    return (
-        stat.S_ISREG(status.st_mode)
-        and status.st_size == facts.size
-        and status.st_mtime_ns == facts.mtime
-        and (os.name == "nt" or stat.S_IMODE(status.st_mode) == facts.mode)
+def _is_one_link_less(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_ino, before.st_dev, before.st_size, before.st_mtime_ns, before.st_mode, before.st_nlink) == (
+        after.st_ino,
+        after.st_dev,
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_mode,
+        after.st_nlink + 1,
     )
 
 

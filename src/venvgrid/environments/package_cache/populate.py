@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments.manifest import entry_at
 from venvgrid.environments.package_cache.cache import PREFIX_PLACEHOLDER, has_short_first_line
-from venvgrid.environments.package_cache.links import DamagedError, write_new
+from venvgrid.environments.package_cache.copying import write_new
+from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.venv_layout import prefix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from venvgrid.environments.manifest import Links, Manifest
@@ -61,6 +62,26 @@ def populate(
     cache.touched.add(package.path)
 
 
+def make_folders(target: str, paths: Iterable[str]) -> None:
+    """Make the folders of files in few calls; `target` is a prefix of the paths, and ends with a separator.
+
+    Raises:
+        FileExistsError: there is a file in the place of a folder.
+    """
+    made = {""}
+    for folder in sorted({path.rpartition("/")[0] for path in paths} - made):
+        parents = [folder]
+        while (above := parents[-1].rpartition("/")[0]) not in made:
+            parents.append(above)
+        made.update(parents)
+        for name in reversed(parents):
+            try:
+                os.mkdir(target + name)  # noqa: PTH102  (many)
+            except FileExistsError:
+                if not os.path.isdir(target + name):  # noqa: PTH112
+                    raise
+
+
 def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> bytes:
     """Return a RECORD with the hashes and sizes of the rewritten files outside of site-packages."""
     up = "../" * prefix.count("/")
@@ -78,8 +99,7 @@ def with_hashes(record: bytes, prefix: str, changed: Mapping[str, bytes]) -> byt
 def _add_site(package: CachedPackage, environment: Path, site: Path, populated: Populated, *, may_link: bool) -> None:
     prefix = prefix_of(environment, site)
     target = f"{environment}{os.sep}{prefix}"
-    for folder in sorted({path.rpartition("/")[0] for files in (package.site, package.compiled) for path in files}):
-        os.makedirs(target + folder, exist_ok=True)  # noqa: PTH103  (many)
+    make_folders(target, (*package.site, *package.compiled))
     unshared = package.site_files.copy_or_link(target, package.site, may_link=may_link)
     package.site_files.copy_or_link(target, package.compiled, may_link=may_link)
     populated.compiled.update(package.compiled)
