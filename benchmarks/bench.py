@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import watching
 from works import GREEN, ITSDANGEROUS, SCIENTIFIC, TRIVIAL, Work, many_cells
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 PEERS = {"tox-uv": ("tox==4.*", "tox-uv==1.*", "uv"), "tox": ("tox==4.*",)}
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+EDITS = 5  # in a session of watch
 MANY = 1000  # cells of the measurement of memory
 MEBIBYTE = 1024  # KiB
 Round = dict[str, float]
@@ -58,6 +60,10 @@ ROWS = (
     Row("pip", "fresh", "tox, fresh", 0.50),
     Row("cold", "fresh", "tox-uv, fresh", 0.85),
     Row("memory", "peak", "", 150, "MiB"),
+    Row("watch", "an edit, all cells warm", "floor", 0.35),
+    Row("watch", "an edit, first result", "", 0.3, "s + the test"),
+    Row("watch", "idle", "", 0.5, "% of a CPU"),
+    Row("watch", "memory", "", 80, "MB"),
     Row("start", "--version", "python -c pass", 3),
     Row("start", "plan, locked", "python -c pass", 8),
     Row("start", "nothing changed", "python -c pass", 8),
@@ -77,7 +83,15 @@ class Machine:
                 pip = [place / SCRIPTS / "python", "-m", "pip", "install", "-q"]
                 subprocess.run([*pip, *requirements], check=True)
         subprocess.run(
-            [home / "tox-uv" / SCRIPTS / "python", "-m", "pip", "install", "-q", "--force-reinstall", str(HERE.parent)],
+            [
+                home / "tox-uv" / SCRIPTS / "python",
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--force-reinstall",
+                f"{HERE.parent}[watch]",
+            ],
             check=True,
         )
         self.environ = {
@@ -193,6 +207,23 @@ class Bench:
         shutil.rmtree(neighbour.root / ".venvgrid")
         return seconds
 
+    def watch(self) -> Round:
+        """Time edits of the package while watch runs, and what it costs while it waits."""
+        program = self.machine.home / "tox-uv" / SCRIPTS / "venvgrid"
+        argv, edited = (program, "watch", "-j", str(self.machine.workers)), self.root / "src" / "bench.py"
+        with watching.Watching(argv, self.root, self.machine.environ) as session:
+            session.wait(watching.WAITING)
+            first, whole = watching.edits(session, edited, EDITS)
+            session.wait(watching.WARM)
+            share, memory = session.cost()
+        return {
+            "floor": self.floor(),
+            "an edit, all cells warm": statistics.median(whole),
+            "an edit, first result": statistics.median(first),
+            "idle": share,
+            "memory": memory,
+        }
+
     def trivial(self) -> Round:
         """Time what is almost nothing but environments."""
         return {"fresh": self.venvgrid(fresh=True), "tox-uv, fresh": self.tox(fresh=True)}
@@ -257,6 +288,7 @@ def measurements(machine: Machine) -> dict[str, Callable[[], Round]]:
         "pip": scientific.pip,
         "cold": scientific.cold,
         "memory": lambda: peak_memory(machine),
+        "watch": scientific.watch,
         "start": Bench(machine, "start", GREEN).starts,
     }
 
