@@ -138,6 +138,8 @@ class Pump(threading.Thread):
     `text` is the text of the sink when all has been read, None until then.
     """
 
+    patience = 100  # ms after which it looks whether the command has ended but something else keeps its output open
+
     def __init__(self, stream: IO[bytes], sink: capture.Sink, listen: Callable[[bytes], None] | None = None) -> None:
         """Prepare to read from `stream`; `listen` is called with all bytes."""
         super().__init__(name="venvgrid-output", daemon=True)
@@ -167,7 +169,7 @@ class Pump(threading.Thread):
         poller.register(descriptor, select.POLLIN)
         while True:
             is_over = self._is_over  # before the poll: else output in between would be lost
-            if poller.poll(0 if is_over else 100):
+            if poller.poll(0 if is_over else self.patience):
                 return self._drained < DRAIN_LIMIT
             if is_over:
                 return False
@@ -184,11 +186,7 @@ class Pump(threading.Thread):
 
 
 def start(command: Command) -> tuple[Child, list[Pump]]:
-    """Start a command and the threads that read its output.
-
-    Raises:
-        NotStartedError, InfrastructureError: it cannot be started, its log cannot be opened.
-    """
+    """Start a command and its pumps. Raises NotStartedError, or InfrastructureError if its log cannot be opened."""
     sinks = _sinks(command)
     try:
         process, child = _open(command, find_executable(command.argv[0], command.cwd, command.env))

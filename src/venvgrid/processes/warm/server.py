@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TICK = 0.02  # seconds
 CONNECTING = 5.0  # seconds
+PATIENCE = 5000  # ms; many servers are idle for hours
 # Read by libraries of linear algebra when they are loaded: with one thread, they start none, and can be forked.
 THREADS = ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "GOTO")
 SINGLE = {**{f"{name}_NUM_THREADS": "1" for name in THREADS}, "VECLIB_MAXIMUM_THREADS": "1"}
@@ -79,6 +80,8 @@ class Server:
         (folder / "warm.json").write_text(json.dumps(specification), encoding="utf-8")
         env = {**python.env, **SINGLE}
         self._child, self._pumps = runner.start(replace(python, argv=argv, env=env, supervised=True))
+        for pump in self._pumps:
+            pump.patience = PATIENCE
         self._state: State | None = None
 
     def state(self) -> State | None:

@@ -62,7 +62,7 @@ def edits(before: Mapping[str, str], now: Mapping[str, str]) -> Edits:
     """Compare the contents of a project's inputs (`Inputs.contents`) at two times; folders do not count."""
     files = [name for name in {**before, **now} if " " in now.get(name, before.get(name, ""))]  # a folder is a mode
     return Edits(
-        changed=tuple(sorted(name for name in files if before.get(name, now.get(name)) != now.get(name, before[name]))),
+        changed=tuple(sorted(name for name in files if name in before and before[name] != now.get(name, before[name]))),
         created=tuple(sorted(name for name in files if name not in before)),
         deleted=tuple(sorted(name for name in files if name not in now)),
     )

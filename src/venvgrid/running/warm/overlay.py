@@ -140,7 +140,8 @@ def _files(task: TestTask) -> dict[str, str]:
     files = next((item.files for item in installed.values()), {})
     roots = provenance.roots_of(name, files)
     own = tuple(root.replace(".", "/") for root in roots if root.split(".")[0] not in provenance.TEST_NAMES)
-    return {path: digest for path, digest in files.items() if _is_below(path, own)}
+    site = task.environment.site  # some installers write no digest, or name it otherwise
+    return {path: digest or _digest(site / path) for path, digest in files.items() if _is_below(path, own)}
 
 
 def _is_below(path: str, roots: Iterable[str]) -> bool:

@@ -90,14 +90,16 @@ class WarmPool:
         cancellation: Cancellation | None = None,
         tests_first: tuple[str, ...] = (),
         only_first: bool = False,
-        overlay: Path | None = None,
+        overlay: Path | Cold | None = None,
     ) -> Preview | Cold:
         """Run the tests of a cell in its server; start the server if need be, and wait for it.
 
         `post` takes the events of tests as in a full run. Tests with the ids `tests_first` go first; with `only_first`
-        the others are left out, if one of these is there. `overlay` is that of `overlay.Overlays`.
+        the others are left out, if one of these is there. `overlay` is what `overlay.Overlays` returns.
         """
         cancellation = cancellation or Cancellation()
+        if isinstance(overlay, Cold):
+            return overlay
         warm = self._acquire(task)
         if isinstance(warm, Cold):
             return warm

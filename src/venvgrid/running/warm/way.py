@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SCRIPTS = ("pytest", "py.test")
 PYTHON = re.compile(r"python[\d.]*")
 SHEBANG = re.compile(
-    rb"#! ?(?P<direct>/[^ \r\n]+)\r?\n"
-    rb"|#!/bin/sh\r?\n'''exec' (?P<quote>[\"']?)(?P<long>/[^\r\n]+?)(?P=quote) \"\$0\""
+    rb"#!/bin/sh\r?\n'''exec' (?P<quote>[\"']?)(?P<long>/[^\r\n]+?)(?P=quote) \"\$0\""
+    rb"|#! ?(?P<direct>/[^ \r\n]+)\r?\n"
 )
 PLAIN = frozenset({"-b", "-bb", "-B", "-O", "-OO", "-u", "-d"})  # options of Python that change no path
 WITH_VALUE = ("-W", "-X")

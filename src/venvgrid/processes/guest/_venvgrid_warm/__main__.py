@@ -92,8 +92,8 @@ def main(folder):
     server = Server(folder)
     write(os.path.join(folder, "state"), state)
     request = server.serve()
-    for name in set(sys.modules) - before:  # a new process would not have them
-        del sys.modules[name]
+    # A new process would not have them. They are held: Python 2.7 empties a module that nobody holds.
+    request["held"] = [sys.modules.pop(name) for name in set(sys.modules) - before]
     return request
 
 

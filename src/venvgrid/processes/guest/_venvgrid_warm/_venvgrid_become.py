@@ -14,16 +14,14 @@ def become(request):
     os.environ.clear()
     for name, value in request["env"].items():
         os.environ[_text(name)] = _text(value)
-    for name in OWN:
-        sys.modules.pop(name, None)
+    request["held"] += [sys.modules.pop(name, None) for name in OWN + ("__main__",)]
     _forget()
     _watch()
     argv = [_text(argument) for argument in request["argv"]]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = [_text(argument) for argument in request["orig_argv"]]
-    former = sys.modules["__main__"]  # Python 2.7 empties a module that nobody holds
     main = sys.modules["__main__"] = type(sys)("__main__")
-    main.__builtins__ = former.__builtins__
+    main.__builtins__ = request["held"][-1].__builtins__
     script, is_safe = request.get("script"), getattr(sys.flags, "safe_path", False)
     if script:
         sys.argv[:] = argv
@@ -73,9 +71,10 @@ def _forget():
     random = sys.modules.get("random")
     if random is not None:
         random.seed()
-    numpy = sys.modules.get("numpy.random")
-    if numpy is not None:
-        numpy.seed()
+    try:
+        sys.modules["numpy.random"].seed()
+    except Exception:
+        pass
     sys.path_importer_cache.clear()
     importlib = sys.modules.get("importlib")
     if hasattr(importlib, "invalidate_caches"):
