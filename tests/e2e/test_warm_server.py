@@ -32,20 +32,23 @@ LIBRARIES = {
     "fails.py": "import good\nraise ValueError\n",
     "ours.py": "import demo\n",
     "demo.py": "",
+    "plug.py": "def check(value):\n    assert value == 1\n",
+    "uses.py": "import plug\n",
+    "multi.py": "import multiprocessing\n",
     "opens.py": "import socket\nPAIR = socket.socketpair()\n",
 }
 
 
 @contextmanager
-def server(folder: Path, *modules: str, **variables: str) -> Iterator[tuple[Server, State | None]]:
+def server(folder: Path, *modules: str, rewritten: str = "") -> Iterator[tuple[Server, State | None]]:
     """Start a server on this Python that imports modules of LIBRARIES, and wait for it."""
     place = folder / "libraries"
     place.mkdir(exist_ok=True)
     for name, text in LIBRARIES.items():
         (place / name).write_text(text, encoding="utf-8")
-    env = {**VARIABLES, "PYTHONPATH": str(place), **variables}
+    env = {**VARIABLES, "PYTHONPATH": str(place)}
     imports = Imports(
-        modules=tuple((name, False) for name in modules), roots=("demo",), places=(str(place), sys.prefix)
+        modules=tuple((name, name == rewritten) for name in modules), roots=("demo",), places=(str(place), sys.prefix)
     )
     made = Server(Command(argv=(sys.executable,), cwd=folder, env=env), directories.short_folder(), imports)
     try:
@@ -60,7 +63,7 @@ def run(made: Server, folder: Path, test: str, *, timeout: float | None = None) 
     command = Command(
         argv=(sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "test_it.py"),
         cwd=folder,
-        env={**VARIABLES, "OMP_NUM_THREADS": "3"},
+        env={**VARIABLES, "PYTHONPATH": str(folder / "libraries"), "OMP_NUM_THREADS": "3"},
         log=folder / "log",
         timeout=timeout,
     )
@@ -79,6 +82,26 @@ def test_what_must_be_imported_in_each_run_is_left_out(tmp_path: Path) -> None:
                 assert not {"warns", "inner", "fails", "ours", "demo"} & set(sys.modules)
         """
         assert run(made, tmp_path, test).exit_code == 0
+
+
+def test_pytest_rewrites_what_it_would(tmp_path: Path) -> None:
+    """Plugins show the values of their asserts, and pytest does not warn that they were imported too early."""
+    test = """
+        import sys, warnings
+        import pytest
+        pytest_plugins = ["plug"]
+        def test_it():
+            import plug
+            with pytest.raises(AssertionError, match="assert 2 == 1"):
+                plug.check(2)
+            assert "multi" in sys.modules and sys.modules["__mp_main__"] is sys.modules["__main__"]
+    """
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\naddopts = -p plug\n", encoding="utf-8")
+    with server(tmp_path, "plug", "uses", "multi", rewritten="plug") as (made, state):
+        assert state
+        assert state.left == ()
+        ended = run(made, tmp_path, test)
+    assert ended.exit_code == 0, ended.stdout
 
 
 def test_a_connection_is_refused(tmp_path: Path) -> None:

@@ -14,14 +14,17 @@ def become(request):
     os.environ.clear()
     for name, value in request["env"].items():
         os.environ[_text(name)] = _text(value)
-    request["held"] += [sys.modules.pop(name, None) for name in OWN + ("__main__",)]
+    former = sys.modules["__main__"]
+    request["held"] += [former] + [sys.modules.pop(name, None) for name in OWN]
     _forget()
     _watch()
     argv = [_text(argument) for argument in request["argv"]]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = [_text(argument) for argument in request["orig_argv"]]
     main = sys.modules["__main__"] = type(sys)("__main__")
-    main.__builtins__ = request["held"][-1].__builtins__
+    main.__builtins__ = former.__builtins__
+    if sys.modules.get("__mp_main__") is former:
+        sys.modules["__mp_main__"] = main
     script, is_safe = request.get("script"), getattr(sys.flags, "safe_path", False)
     if script:
         sys.argv[:] = argv

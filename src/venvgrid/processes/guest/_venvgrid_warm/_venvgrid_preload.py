@@ -4,6 +4,7 @@
 import os
 import sys
 
+INI = {"python_files": [], "enable_assertion_pass_hook": False}  # of pytest
 HARMLESS = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/tty", "/dev/pts/")
 
 
@@ -21,6 +22,7 @@ class Preload(object):
         library = os.path.dirname(os.__file__)
         places = list(spec["places"]) + [library, os.path.realpath(library)]
         self.places = tuple([place.rstrip(os.sep) + os.sep for place in places])
+        self.rewritten = set([name for name, is_rewritten in self.modules if is_rewritten])
         self.descriptors = descriptors()
         self.left = []
 
@@ -49,11 +51,13 @@ class Preload(object):
             from _pytest.assertion import install_importhook
             from _pytest.config import get_config
 
-            hook = install_importhook(get_config())
-            hook.mark_rewrite(*[name for name, is_rewritten in self.modules if is_rewritten])
+            config = get_config()
+            config.getini = INI.get  # no file was read
+            hook = install_importhook(config)
+            hook.mark_rewrite(*self.rewritten)
             return hook
         except Exception:
-            self.modules = [pair for pair in self.modules if not pair[1]]
+            self.modules = []
             return None
 
     def one(self, name, told):
@@ -73,8 +77,12 @@ class Preload(object):
         if name in self.roots or name.startswith(self.below):
             return True
         module = sys.modules.get(name)
+        if module is sys.modules["__main__"]:  # multiprocessing names it so
+            return False
         inside = type(sys).__getattribute__(module, "__dict__") if isinstance(module, type(sys)) else {}
         file = inside.get("__file__")
+        if name in self.rewritten and type(inside.get("__loader__")).__name__ != "AssertionRewritingHook":
+            return True
         return bool(file) and not os.path.abspath(file).startswith(self.places)
 
     def check(self, name):
