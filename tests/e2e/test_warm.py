@@ -149,6 +149,8 @@ def test_previews(grid: Grid, mark: str) -> None:
     assert pool.run(grid.tasks[thread], post=lambda _event: None) == Cold(
         reason="a thread runs after `import threaded`"
     )
+    # All that the tests import was imported, plugins too.
+    assert {state and state.left for state in pool.states()} == {()}
     _sees_an_edit(grid, f"py{rig.HERE}-KIND.plain")
     _sees_an_edit(grid, f"py{OLD}-KIND.plain")
     _puts_tests_first(grid, f"py{rig.HERE}-KIND.plain")

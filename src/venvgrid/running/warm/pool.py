@@ -124,6 +124,11 @@ class WarmPool:
             self._release(warm)
             shutil.rmtree(scratch, ignore_errors=True)
 
+    def states(self) -> tuple[State | None, ...]:
+        """Return what the servers say of their imports; None for those that still import."""
+        with self._lock:
+            return tuple(warm.server.state() for warm in self._servers.values())
+
     def memory(self) -> int:
         """Return the resident bytes of all servers and their runs."""
         with self._lock:

@@ -35,6 +35,9 @@ class WarmServer(Protocol):
 
     folder: Path
 
+    def state(self) -> State | None:
+        """Return its state, None while it imports."""
+
     def wait(self, cancellation: Cancellation) -> State | None:
         """Return its state after its imports."""
 

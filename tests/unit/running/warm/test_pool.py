@@ -63,15 +63,18 @@ class FakeServer:
     command: Command
     folder: Path
     imports: Imports
-    state: State | None = field(default_factory=State)
+    said: State | None = field(default_factory=State)
     says: list[dict[str, object]] = field(default_factory=lambda: TESTS)
     ended: dict[str, Any] = field(default_factory=lambda: {"exit_code": 1})
     alive: bool = True
     during: Callable[[], None] = lambda: None
     runs: list[tuple[Command, str]] = field(default_factory=list)
 
+    def state(self) -> State | None:
+        return self.said
+
     def wait(self, _cancellation: Cancellation) -> State | None:
-        return self.state
+        return self.said
 
     def is_alive(self) -> bool:
         return self.alive
@@ -196,7 +199,7 @@ def test_a_server_serves_again(lab: Lab) -> None:
         lab.run(task)
     assert [len(server.runs) for server in lab.servers] == [2, 1, 1]
     assert [server.alive for server in lab.servers] == [False, True, True]
-    assert lab.pool.memory() == 2000
+    assert (lab.pool.memory(), lab.pool.states()) == (2000, (State(), State()))
 
 
 def test_the_one_that_was_not_used_for_the_longest_time_goes(lab: Lab) -> None:
@@ -229,7 +232,7 @@ def test_a_server_with_a_run_stays(lab: Lab) -> None:
 )
 def test_a_server_that_cannot_be_forked(lab: Lab, state: State | None, reason: str) -> None:
     """It ends, and the cell is cold, now and later, with the reason."""
-    lab.settings["state"] = state
+    lab.settings["said"] = state
     assert [Cold(reason=reason)] * 2 == [lab.run(lab.task()), lab.run(lab.task())]
     assert [server.alive for server in lab.servers] == [False]
     assert lab.pool.prepare(lab.task()) == Cold(reason=reason)

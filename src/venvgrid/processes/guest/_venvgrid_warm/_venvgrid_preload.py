@@ -57,7 +57,7 @@ class Preload(object):
             hook.mark_rewrite(*self.rewritten)
             return hook
         except Exception:
-            self.modules = []
+            self.left, self.modules = [name for name, _ in self.modules], []
             return None
 
     def one(self, name, told):
