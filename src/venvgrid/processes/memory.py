@@ -9,6 +9,14 @@ SAMPLE_INTERVAL = 0.25  # seconds
 MAX_PROCESSES = 10_000
 
 
+def of_machine() -> int | None:
+    """Return the bytes of this machine's memory, or None where nobody says."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def resident_bytes(root: int) -> int | None:
     """Return the resident bytes of a process and its descendants, or None where they cannot be measured.
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from venvgrid.processes import capture, guests, memory, runner, supervisor
 from venvgrid.processes.children import ending_of
 from venvgrid.processes.command import Completed
+from venvgrid.processes.parallel import mutex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TICK = 0.02  # seconds
 CONNECTING = 5.0  # seconds
+LONGEST = 120.0  # seconds of all imports
 PATIENCE = 5000  # ms; many servers are idle for hours
 # Read by libraries of linear algebra when they are loaded: with one thread, they start none, and can be forked.
 THREADS = ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "GOTO")
@@ -82,7 +84,10 @@ class Server:
         self._child, self._pumps = runner.start(replace(python, argv=argv, env=env, supervised=True))
         for pump in self._pumps:
             pump.patience = PATIENCE
+        self._began = time.monotonic()
         self._state: State | None = None
+        self._lock = mutex()  # of the child: one thread may close the server while another one waits for it
+        self._said: str | None = None  # the last of its output, when it is closed
 
     def state(self) -> State | None:
         """Return its state, or None while it imports."""
@@ -100,27 +105,35 @@ class Server:
 
     def is_alive(self) -> bool:
         """Return whether its process has not ended."""
-        return not self._child.wait(0.0)
+        return not self._has_ended(0.0)
+
+    def _has_ended(self, timeout: float) -> bool:
+        with self._lock:
+            return self._said is not None or self._child.wait(timeout)
 
     def wait(self, cancellation: Cancellation) -> State | None:
         """Return its state when the imports have ended; None if it ended without one, or was cancelled."""
         while self.state() is None and not cancellation.is_set():
-            if self._child.wait(TICK):
+            if self._has_ended(TICK):
                 return self.state()
+            if time.monotonic() - self._began > LONGEST:
+                self._state = State(refused=f"its imports take longer than {LONGEST:g} s")
         return self.state()
 
     def memory(self) -> int:
         """Return the resident bytes of its processes, 0 if unknown."""
-        return memory.resident_bytes(self._child.pid) or 0
+        return 0 if self._said is not None else memory.resident_bytes(self._child.pid) or 0
 
     def close(self) -> str:
-        """Kill it with all that it runs; return the last of its output."""
-        self._child.kill()
-        self._child.wait(supervisor.KILL_TIMEOUT)
-        self._child.finish()
-        texts = [pump.finish() for pump in self._pumps]
-        shutil.rmtree(self.folder, ignore_errors=True)
-        return "".join(text for text in texts if text)
+        """Kill it with all that it runs; return the last of its output. It may be called again."""
+        with self._lock:
+            if self._said is None:
+                self._child.kill()
+                self._child.wait(supervisor.KILL_TIMEOUT)
+                self._child.finish()
+                self._said = "".join(pump.finish() or "" for pump in self._pumps)
+                shutil.rmtree(self.folder, ignore_errors=True)
+            return self._said
 
     def run(
         self,

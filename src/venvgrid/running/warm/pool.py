@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.outcomes import witness
+from venvgrid.processes import memory
 from venvgrid.processes.command import Cancellation
 from venvgrid.processes.parallel import mutex
 from venvgrid.processes.runner import NotStartedError
@@ -46,7 +47,9 @@ Key = tuple[object, ...]
 
 @dataclass(kw_only=True)
 class WarmPool:
-    """Servers that stay alive, at most `limit`; that of which the last use is the longest ago goes first.
+    """Servers that stay alive, at most `limit`, and while no more than `memory_limit` bytes are held by all of them.
+
+    That of which the last use is the longest ago goes first; at least one stays.
 
     `commands` are those of the cells; their folder takes the logs of previews alone. `inputs` are those of the project.
     `folder` is a temporary one with a short path (those of sockets have at most 107 bytes), for the pool alone.
@@ -57,6 +60,7 @@ class WarmPool:
     folder: Path
     inputs: Callable[[], Inputs]
     limit: int = LIMIT
+    memory_limit: float = field(default_factory=lambda: (memory.of_machine() or float("inf")) / 2)
     launch: Launch = Server
     _servers: dict[Key, Warm] = field(default_factory=dict)  # the last used is the last one
     _refused: dict[Key, str] = field(default_factory=dict)
@@ -180,12 +184,15 @@ class WarmPool:
     def _release(self, warm: Warm) -> None:
         with self._lock:
             warm.users -= 1
-            self._make_room()
+            self._make_room(is_measured=True)
 
-    def _make_room(self) -> None:
-        idle = [key for key, warm in self._servers.items() if not warm.users]
-        for key in idle[: max(0, len(self._servers) - self.limit)]:
-            self._servers.pop(key).server.close()
+    def _make_room(self, *, is_measured: bool = False) -> None:
+        """End servers without runs that are too many or, if the memory is measured, hold too much."""
+        held = {key: warm.server.memory() if is_measured else 0 for key, warm in self._servers.items()}
+        for key in [key for key, warm in self._servers.items() if not warm.users]:
+            if len(held) > self.limit or (len(held) > 1 and sum(held.values()) > self.memory_limit):
+                del held[key]
+                self._servers.pop(key).server.close()
 
     def _imported(self, task: TestTask) -> Imported:
         return imported.read(self.commands.private_folder(task.cell) / IMPORTED, str(task.environment.path))

@@ -209,6 +209,17 @@ def test_the_one_that_was_not_used_for_the_longest_time_goes(lab: Lab) -> None:
     assert [server.alive for server in lab.servers] == [True, False, True]
 
 
+def test_servers_that_hold_too_much_memory_go(lab: Lab) -> None:
+    """As many stay as the memory allows, but one stays however large it is."""
+    lab.pool.memory_limit = 1500  # bytes; each holds 1000
+    lab.run(lab.task(1))
+    lab.run(lab.task(2))
+    assert [server.alive for server in lab.servers] == [False, True]
+    lab.pool.memory_limit = 500
+    lab.run(lab.task(2))
+    assert [server.alive for server in lab.servers] == [False, True]
+
+
 def test_a_server_with_a_run_stays(lab: Lab) -> None:
     """No run is ended to make room."""
     numbers = itertools.count(2)
