@@ -39,7 +39,7 @@ def read(file: Path, prefix: str) -> Imported:
         if found["prefix"] != prefix:
             return UNKNOWN
         return _of(found)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return UNKNOWN
 
 
@@ -47,9 +47,9 @@ def _of(found: dict[str, Any]) -> Imported:
     if found["patching"]:
         return Imported(refused=f"{found['patching'][0]} changes modules that were imported before")
     variables = found["variables"]
-    modules = tuple(
-        (str(name), bool(rewritten)) for name, rewritten, early in found["modules"] if early or not variables
-    )
+    lines = [line.split(" ") for line in found["modules"]]
+    wanted = [line for line in lines if line[1] == "1" or not variables]  # whether rewritten, whether early, name
+    modules = tuple((name, is_rewritten == "1") for is_rewritten, _, name in wanted)
     if not variables:
         return Imported(modules=modules)
     note = f"the tests set {variables[0]} before they import: libraries are imported in each run"

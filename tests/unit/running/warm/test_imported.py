@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SAID = {
     "prefix": "/env",
-    "modules": [["plugin", True, True], ["numpy", False, False]],
+    "modules": ["1 1 plugin", "0 0 numpy"],
     "variables": [],
     "patching": [],
 }
@@ -44,9 +44,10 @@ def test_libraries_that_patch(tmp_path: Path) -> None:
     assert of(tmp_path, patching=["gevent.monkey"]).refused == "gevent.monkey changes modules that were imported before"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"prefix": "/env"}', json.dumps({**SAID, "prefix": "/other"}), "[" * 100_000]
-)
+DAMAGED = [{**SAID, "prefix": "/other"}, {**SAID, "modules": ["x"]}, {**SAID, "modules": [1]}, {"prefix": "/env"}, []]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, *map(json.dumps, DAMAGED)])
 def test_what_is_damaged_or_of_another_environment(tmp_path: Path, text: str) -> None:
     """Without a record of this environment, only pytest is imported."""
     file = tmp_path / "imported.json"

@@ -286,7 +286,7 @@ def test_other_imports_start_it_again(lab: Lab) -> None:
     """While idle, a server that was started before the cell was known is replaced; a run takes what there is."""
     lab.run(lab.task())
     task = lab.task()
-    said = {"prefix": str(task.environment.path), "modules": [["six", False, True]], "variables": [], "patching": []}
+    said = {"prefix": str(task.environment.path), "modules": ["0 1 six"], "variables": [], "patching": []}
     file = lab.pool.commands.private_folder(task.cell) / "imported.json"
     file.write_text(json.dumps(said), encoding="utf-8")
     lab.run(task)

@@ -73,17 +73,16 @@ class Imports(object):
     def __init__(self, spec):
         self.path = spec["imported"]
         self.prefix = to_text(spec.get("prefix") or "")
-        self.own = tuple((spec.get("project") or {}).get("modules") or ())
+        self.own = frozenset((spec.get("project") or {}).get("modules") or ())
         prefixes = (sys.prefix, os.path.realpath(sys.prefix))
         self.places = tuple([place.rstrip(os.sep) + os.sep for place in prefixes])
         self.early, self.environ = set(sys.modules), dict(os.environ)
 
     def write(self):
-        names = [[name, rewritten, name in self.early] for name, rewritten in self.found()]
         changed = [name for name in set(self.environ) | set(os.environ) if self.environ.get(name) != os.environ.get(name)]
         value = {
             "prefix": self.prefix,
-            "modules": names,
+            "modules": list(self.found()),
             "variables": sorted([to_text(name) for name in changed if not name.startswith(QUIET)]),
             "patching": [name for name in PATCHING if name in sys.modules],
         }
@@ -95,15 +94,21 @@ class Imports(object):
             os.close(descriptor)
 
     def found(self):
+        """Yield a line for each module: whether pytest rewrote it, whether it was there early, its name. Quick: there are many."""
+        attribute, places, early, is_of_others = MODULE.__getattribute__, self.places, self.early, self.is_of_others
         for name, module in list(sys.modules.items()):
-            if not isinstance(module, MODULE):
+            try:
+                inside = attribute(module, "__dict__")  # an attribute of a lazy module may import
+                file = inside.get("__file__")
+                if file and file.startswith(places) and "-packages" in file and is_of_others(name):
+                    rewritten = type(inside.get("__loader__")).__name__ == "AssertionRewritingHook"
+                    yield "%d %d %s" % (rewritten, name in early, name)
+            except Exception:  # no module, or no text
                 continue
-            inside = MODULE.__getattribute__(module, "__dict__")  # an attribute of a lazy module may import
-            file = inside.get("__file__")
-            if isinstance(file, str) and file.startswith(self.places) and "-packages" in file and self.is_of_others(name):
-                yield name, type(inside.get("__loader__")).__name__ == "AssertionRewritingHook"
 
     def is_of_others(self, name):
-        top, last = name.partition(".")[0], name.rpartition(".")[2]
-        is_test = last == "conftest" or last.startswith("test_") or last.endswith("_test")
-        return not (top in self.own or top.startswith(("_venvgrid", "__editable__")) or is_test)
+        top, _, rest = name.partition(".")
+        if top in self.own or top.startswith(("_venvgrid", "__editable__")):
+            return False
+        last = rest.rpartition(".")[2] or top
+        return not (last.startswith("test_") or last == "conftest" or last.endswith("_test"))
