@@ -114,6 +114,17 @@ def test_tests_and_modules_go_first(case: Cases, age: str) -> None:
     assert order == ["c.two", "b.one", "b.two", "a.one", "a.two", "c.one"]
 
 
+def test_what_several_sessions_of_one_process_reach(case: Cases) -> None:
+    """A process that runs pytest twice leaves one map of both."""
+    here = case()
+    twice = "import pytest\npytest.main(['test_a.py'])\npytest.main(['test_b.py'])\n"
+    files = {"used.py": "class Used: pass\n", "test_a.py": OK, "test_b.py": "from used import Used\n" + OK}
+    here.run({**files, "twice.py": twice}, argv=(here.lab.python, "twice.py"))
+    found = here.reached()
+    assert sorted(found.tests) == ["test_a.py", "test_b.py"]
+    assert affected(found, ["used.py"]).distances == {"test_b.py": 1}
+
+
 @with_xdist
 def test_what_workers_reach(case: Cases, age: str) -> None:
     """The workers of pytest-xdist record it; their controller collects no tests."""

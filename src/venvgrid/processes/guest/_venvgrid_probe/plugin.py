@@ -34,7 +34,7 @@ def pytest_addoption(parser):
                 switch.exec_.arm()
                 switch.stacks = Stacks(switch.spec)
             if switch.spec.get("reach"):
-                switch.reached = Reached(switch.spec["reach"], "worker" if switch.is_worker else "main")
+                switch.reached = Reached(switch.spec["reach"])
             run_installed()
     except Exception:
         del _armed[:]

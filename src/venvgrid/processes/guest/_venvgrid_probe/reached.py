@@ -25,12 +25,11 @@ LIMIT = 20000  # of files, and of what one test module opened
 class Reached(object):
     """Records one session. `spec` has the folder for the record, and prefixes of files: the project's and others."""
 
-    def __init__(self, spec, worker):
+    def __init__(self, spec):
         self.folder = spec["folder"]
         self.own, self.checkout, self.others = [tuple(spec[name]) for name in ("own", "checkout", "others")]
-        self.name = "%d-%s.json" % (os.getpid(), worker)
         self.codes, self.importers, self.tests, self.opened = {}, set(), {}, {}
-        self.current, self.frame, self.join = "", sys._getframe, os.path.join
+        self.current, self.frame, self.join, self.split = "", sys._getframe, os.path.join, os.path.split
         self.seconds, self.began, self.clock = {}, None, getattr(time, "perf_counter", time.time)
         notes = getattr(sys, "_venvgrid_opened", None)
         self.notes = notes if hasattr(notes, "work") else None
@@ -87,7 +86,8 @@ class Reached(object):
             return
         data = writer.encode(self.record())
         data = data if isinstance(data, bytes) else data.encode("ascii")
-        fd = writer.open(self.join(self.folder, self.name), writer.flags, 0o644)
+        name = self.split(writer.path)[1] + ".json"  # a process may have several sessions
+        fd = writer.open(self.join(self.folder, name), writer.flags, 0o644)
         try:
             while data:
                 data = data[writer.write(fd, data) :]
