@@ -40,7 +40,7 @@ def test_what_python_reads_when_it_starts_is_not_lost(tmp_path: Path) -> None:
     assert "import 'site'" in fork.err
     assert "import 'site'" in process.err
     (root / "argparse.py").write_text("raise SystemExit('the folder comes first')\n", encoding="utf-8")
-    fork, process = both(root, tmp_path / "cache", "--version")
+    fork, process = both(root, tmp_path / "cache", "plan", "--help")
     assert fork == process
     assert "the folder comes first" in fork.err
 

@@ -107,7 +107,7 @@ class FakeCluster:
         self.texts.append(job)
         if address not in self.inventories:
             return
-        parsed = jobs.parse_job(job, self.places(address))
+        parsed = jobs.parse_job(json.loads(job), self.places(address))
         self.sent.append((address, parsed))
         wanted = [blob.digest for blob in (parsed.bundle, parsed.wheel) if blob]
         if needs := tuple(digest for digest in wanted if digest not in self.blobs.get(address, {})):

@@ -150,15 +150,17 @@ class _File:
     """Reads lines from a growing file. Holds at most one line between calls."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = str(path)
         self._offset = 0
         self._partial = b""  # the line that is not complete yet
         self._is_too_long = False
 
     def new_lines(self) -> list[bytes]:
         try:
-            with self._path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size  # the next call reads what is written from now on
+            size = os.stat(self._path).st_size  # noqa: PTH116  (often); the next call reads what is written from now on
+            if size <= self._offset:
+                return []
+            with open(self._path, "rb") as file:  # noqa: PTH123  (often)
                 file.seek(self._offset)
                 lines: list[bytes] = []
                 while self._offset < size and (chunk := file.read(min(CHUNK, size - self._offset))):

@@ -133,7 +133,7 @@ class Station:
                 if missing := self._blobs.lacks([data["bundle"]["digest"]]):
                     return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
                 session = self._session_of(run, data["bundle"]["digest"], int(data["together"]))
-            job = parse_job(text, session.places)
+            job = parse_job(data, session.places)
             if missing := session.lacks(job):
                 return render_answer(Answer(attempt=attempt, machine=self._name, needs=tuple(missing)))
             with self._slots_free:  # one job more than slots may be here: it waits

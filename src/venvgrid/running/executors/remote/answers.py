@@ -13,6 +13,7 @@ from venvgrid.running.tasks import TestDone, WheelDone
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from venvgrid.model import Event
     from venvgrid.running.executors.remote.parcel import Parcel
     from venvgrid.running.executors.remote.transfer import Transfer
     from venvgrid.running.tasks import Task, TaskResult
@@ -40,8 +41,10 @@ class Answers:
             return answer.result
         return self._transfer.fetch(address, answer.long_result).decode("utf-8")
 
-    def read(self, answer: jobs.Answer, task: Task, text: str) -> tuple[TaskResult, Mapping[str, bytes]]:
-        """Return the result in an answer, and the contents of its files by their names.
+    def read(
+        self, answer: jobs.Answer, task: Task, text: str
+    ) -> tuple[TaskResult, Mapping[str, bytes], tuple[Event, ...]]:
+        """Return the result in an answer, the contents of its files by their names, and its events.
 
         Raises:
             OSError, ValueError, KeyError, TypeError, zlib.error: it is none of this task.
@@ -52,9 +55,8 @@ class Answers:
         packed = {file.name: file.packed for file in answer.files if file.blob is None}
         for name in packed:
             self._parcel.place(name)
-        for event in answer.events:
-            jobs.parse_event(event, self._parcel.places)
-        return result, {name: zlib.decompress(base64.b64decode(data)) for name, data in packed.items()}
+        events = tuple(jobs.parse_event(event, self._parcel.places) for event in answer.events)
+        return result, {name: zlib.decompress(base64.b64decode(data)) for name, data in packed.items()}, events
 
     def signed(self, result: TaskResult, machine: str, spent: Mapping[str, float]) -> TaskResult:
         """Return a result with its machine and the seconds that were `spent` on the way; files are those of here."""

@@ -50,7 +50,7 @@ class RemoteExecutor:
     def __init__(self, fleet: Fleet, local: Executor, parcel: Parcel) -> None:
         """Begin with the machines that are there."""
         self._fleet, self._local, self._parcel = fleet, local, parcel
-        self._placement, self._ledger = Placement(self._seconds, time.monotonic), Ledger(parcel.places)
+        self._placement, self._ledger = Placement(self._seconds, time.monotonic), Ledger()
         self._following = Following(fleet, parcel, self._placement, self._ledger, self._end_waiting)
         self._builds: dict[tuple[str, bool], BuildTask] = {}
         self._stopping = self._closed = False
@@ -187,14 +187,14 @@ class RemoteExecutor:
             data = json.loads(text)
             if data["run"] != self._parcel.run:
                 return
-            jobs.parse_event(data["event"], self._parcel.places)
+            event = jobs.parse_event(data["event"], self._parcel.places)
         except (ValueError, KeyError, TypeError):
             return  # the events that count are in the answer
         item = self._placement.sent(address, data["key"])
         if item is not None and item.attempt == data["attempt"]:
             self._placement.begun(address, data["key"])
             self._ledger.begun(data["key"])
-            self._ledger.event(data["key"], data["event"], data["machine"])
+            self._ledger.event(data["key"], event, data["machine"])
 
     def _give_up(self) -> None:
         """End the tasks that no machine can do, after some time in which one might have come."""

@@ -120,14 +120,14 @@ class Following:
     def _result(self, answer: jobs.Answer, address: str, key: str, text: str | None) -> None:
         """Deliver the result of a task, with the events of its stages before it."""
         try:
-            result, files = self._answers.read(answer, self._ledger.task(key), text or "")
+            result, files, events = self._answers.read(answer, self._ledger.task(key), text or "")
         except UNREADABLE as error:
             self._failed(address, key, f"its answer cannot be read ({error!r:.200})")
             return
         self._placement.done(address, key, is_home=isinstance(result, BuildDone | TestDone))
         for name, content in files.items():
             self._parcel.write(name, content)
-        for event in answer.events:
+        for event in events:
             self._ledger.event(key, event, answer.machine)
         self._ledger.end(key, self._answers.signed(result, answer.machine, self._ledger.spent(key)))
 

@@ -149,13 +149,13 @@ def render_job(job: Job, places: Places) -> str:
     return json.dumps(places.marked(data), separators=(",", ":"))
 
 
-def parse_job(text: str, places: Places) -> Job:
-    """Return the job of a text.
+def parse_job(plain: Any, places: Places) -> Job:
+    """Return the job of a text that was read as JSON: the worker reads in it first whether it may do the job.
 
     Raises:
         ValueError, KeyError, TypeError: it is none.
     """
-    data = places.restored(json.loads(text))
+    data = places.restored(plain)
     return Job(
         run=str(data["run"]),
         plan=str(data["plan"]),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import Message, StageFinished, StageStarted
 from venvgrid.running.executors.base import Finished
-from venvgrid.running.executors.remote import jobs
 
 if TYPE_CHECKING:
+    from venvgrid.model import Event
     from venvgrid.running.executors.base import Deliver
     from venvgrid.running.tasks import Task, TaskResult
 
@@ -24,16 +24,15 @@ class Entry:
     task: Task
     deliver: Deliver
     since: float
-    told: set[str] = field(default_factory=set)
+    told: set[Event] = field(default_factory=set)
     spent: dict[str, float] = field(default_factory=dict)  # seconds: until it began, and of files on their way
 
 
 class Ledger:
     """The tasks of a run by their keys; each ends once."""
 
-    def __init__(self, places: jobs.Places) -> None:
+    def __init__(self) -> None:
         """Begin with no task."""
-        self._places = places
         self._entries: dict[str, Entry] = {}
 
     def __contains__(self, key: str) -> bool:
@@ -71,16 +70,15 @@ class Ledger:
         """Return the seconds that a task has waited, and those of its files."""
         return self._entries[key].spent
 
-    def event(self, key: str, text: str, machine: str) -> None:
+    def event(self, key: str, event: Event, machine: str) -> None:
         """Deliver an event of a task, those of stages once."""
         entry = self._entries.get(key)
         if entry is None:
             return
-        event = jobs.parse_event(text, self._places)
         if isinstance(event, StageStarted | StageFinished):
-            if text in entry.told:
+            if event in entry.told:
                 return
-            entry.told.add(text)
+            entry.told.add(event)
         entry.deliver(replace(event, machine=machine) if isinstance(event, StageStarted) else event)
 
     def end(self, key: str, result: TaskResult | Exception) -> None:
