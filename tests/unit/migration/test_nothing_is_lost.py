@@ -387,6 +387,23 @@ def test_hatch(tmp_path: Path) -> None:
     assert ("pytest-x", "tests") == made[""].test.command or ("pytest", "-x", "tests") == made[""].test.command
 
 
+def test_examples_in_documents_are_not_the_main_grid(tmp_path: Path) -> None:
+    """The first of several commands may be doctest: `venvgrid run` runs the suite."""
+    text = """
+        [tox]
+        envlist = py{311,312}
+        [testenv]
+        deps = pytest
+        commands =
+            {envpython} -m doctest docs/intro.rst
+            pytest README.rst
+            pytest -ra
+    """
+    made, _ = carried(tmp_path, "tox.ini", textwrap.dedent(text))
+    assert made[""].test.command == ("pytest", "-ra")
+    assert sorted(made) == ["", "tests-1", "tests-2"]
+
+
 def test_default_requirements_of_hatch_test(tmp_path: Path) -> None:
     """An override adds to them: the arguments and the tests rely on pytest-xdist and the others."""
     text = """
