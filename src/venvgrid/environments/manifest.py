@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
     from pathlib import Path
 
-FORMAT = "venvgrid-environment-5"
+FORMAT = "venvgrid-environment-6"
 MARKER = "venvgrid.json"
 COMPILED = (".pyc", ".pyo")
 EMPTY_FOLDER: list[object] = ["empty folder"]

@@ -50,7 +50,12 @@ def group(source: ParsedSource, declared: Mapping[str, str]) -> Grouped:
         for name, some in named.items()
         if (found := _with_tests(some, runners | (_test_runners(some) if _is_main(name) else frozenset()), skipped))
     }
-    main = min(tested, key=lambda name: (not _is_main(name), "test" not in name, -len(tested[name])), default="")
+    main = min(
+        tested,
+        key=lambda name: (not _is_part_of_main(name), _is_documentation(tested[name]), not _is_main(name),
+                          "test" not in name, -len(tested[name])),
+        default="",
+    )  # fmt: skip
     chosen: list[VariantGroup] = []
     has_main = True
     for name, some in tested.items():
@@ -58,7 +63,7 @@ def group(source: ParsedSource, declared: Mapping[str, str]) -> Grouped:
         plain = [item for item in some if not item.label] or some
         has_main = has_main and (name != main or any(item in whole for item in plain))
         for label, alike in _split_by_settings(whole, declared):
-            made = _group(label or name, alike, declared, notes)
+            made = _group(label or name or ("" if name == main else "tests-1"), alike, declared, notes)
             chosen.append(replace(made, name="") if name == main and not label else made)
         for note in itertools.chain.from_iterable(variant.notes for variant in whole):
             notes.add(note)
@@ -77,6 +82,18 @@ def group(source: ParsedSource, declared: Mapping[str, str]) -> Grouped:
 
 def _is_main(name: str) -> bool:
     return name in {"", *MAIN_NAMES}
+
+
+def _is_part_of_main(name: str) -> bool:
+    """Return whether a grid is the main environment, or has one of its further commands."""
+    return _is_main(name.rpartition("-")[0] if name.rpartition("-")[2].isdecimal() else name)
+
+
+def _is_documentation(variants: Sequence[Variant]) -> bool:
+    """Return whether all commands test only examples in documents and docstrings."""
+    return all(
+        any("doctest" in word or word.endswith((".rst", ".md")) for word in variant.command) for variant in variants
+    )
 
 
 def _test_runners(variants: Sequence[Variant]) -> frozenset[str]:

@@ -387,6 +387,39 @@ def test_hatch(tmp_path: Path) -> None:
     assert ("pytest-x", "tests") == made[""].test.command or ("pytest", "-x", "tests") == made[""].test.command
 
 
+def test_examples_in_documents_are_not_the_main_grid(tmp_path: Path) -> None:
+    """The first of several commands may be doctest: `venvgrid run` runs the suite."""
+    text = """
+        [tox]
+        envlist = py{311,312}
+        [testenv]
+        deps = pytest
+        commands =
+            {envpython} -m doctest docs/intro.rst
+            pytest README.rst
+            pytest -ra
+    """
+    made, _ = carried(tmp_path, "tox.ini", textwrap.dedent(text))
+    assert made[""].test.command == ("pytest", "-ra")
+    assert sorted(made) == ["", "tests-1", "tests-2"]
+
+
+def test_default_requirements_of_hatch_test(tmp_path: Path) -> None:
+    """An override adds to them: the arguments and the tests rely on pytest-xdist and the others."""
+    text = """
+        [tool.hatch.envs.hatch-test]
+        extra-args = ["-n", "2"]
+        [[tool.hatch.envs.hatch-test.matrix]]
+        python = ["3.10", "3.12"]
+        [tool.hatch.envs.hatch-test.overrides]
+        matrix.python.dependencies = [{ value = "tomli", if = ["3.10"] }]
+    """
+    made, _ = carried(tmp_path, "pyproject.toml", textwrap.dedent(text))
+    requires = [" ".join(config.install.requires) for config in made.values()]
+    assert sorted("tomli" in line for line in requires) == [False, True]
+    assert all("pytest-xdist" in line and "pytest-mock" in line for line in requires)
+
+
 @pytest.mark.parametrize(
     ("setting", "missing"),
     [

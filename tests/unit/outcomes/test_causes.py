@@ -259,6 +259,11 @@ def test_a_command_that_is_not_there() -> None:
         ("fixture 'fs' not found", "", 'pyfakefs provides the fixture fs: add "pyfakefs" to install.requires'),
         ("fixture 'ours' not found", "", ""),
         ("No module named 'yaml'", "", 'pyyaml provides yaml: add "pyyaml" to install.requires'),
+        (
+            "No module named 'demo.sub'",
+            "",
+            "demo is there without demo.sub: another version may have it, or the wheel of the project lacks it",
+        ),
         ("No module named 'distutils'", "", 'setuptools provides distutils: add "setuptools" to install.requires'),
         ("No module named 'imp'", "", "imp was removed from the standard library of Python"),
         ("No module named '_sqlite3'", "", ""),

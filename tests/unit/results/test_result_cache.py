@@ -190,7 +190,7 @@ def test_going_back_finds_the_earlier_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": "venvgrid-verdict-9"}', '{"format": "venvgrid-verdict-4"}']
+    "text", ["", "{", "[]", '{"format": "venvgrid-verdict-9"}', '{"format": "venvgrid-verdict-5"}']
 )
 def test_a_damaged_verdict_is_none(tmp_path: Path, text: str) -> None:
     """Cut off or of another format: the cell runs."""

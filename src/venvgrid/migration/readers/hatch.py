@@ -114,6 +114,8 @@ def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[
 
 def _variants(name: str, table: Mapping[str, Any], folder: Path) -> Iterator[Variant]:
     """Yield the variants of an environment: one for each row of its matrix and each command that runs tests."""
+    if name == TEST_ENVIRONMENT:  # overrides add to the default requirements
+        table = {"dependencies": list(TEST_DEPENDENCIES), **table}
     for row in _rows(table):
         notes = Notes()
         for key in table.keys() - CARRIED:
@@ -160,8 +162,6 @@ def _variant(
     if why := env_names.unsupported(python):
         notes.lose(f"{name}: {why}")
     listed = [str(item) for key in ("dependencies", "extra-dependencies") for item in _list(applied.get(key))]
-    if name == TEST_ENVIRONMENT and "dependencies" not in applied:
-        listed = [*TEST_DEPENDENCIES, *listed]
     # A variable that only repeats the Python would become an axis of its own.
     variables = {key: str(item) for key, item in dict(applied.get("env-vars", {})).items()}
     env = {key: _matrix(item, row) for key, item in variables.items() if "{matrix:python" not in item}

@@ -114,6 +114,8 @@ def of_module(module: str) -> str:
         return 'if it is a folder of the project: command = ["python", "-m", "pytest"]'
     if root in sys.stdlib_module_names:
         return ""
+    if parent := module.rpartition(".")[0]:  # Python names the first part that is missing
+        return f"{parent} is there without {module}: another version may have it, or the wheel of the project lacks it"
     return (
         f'add "{root}" to install.requires'
         if root in {"pip", "wheel", "pytest", "numpy", "mock"}
