@@ -29,11 +29,11 @@ from first_hour import fetch
 
 import venvgrid
 from venvgrid.analysis import prioritisation
+from venvgrid.analysis.affected import reach
 from venvgrid.analysis.affected.tests import affected
 from venvgrid.analysis.watching import order
 from venvgrid.model import Cell
 from venvgrid.outcomes import probe
-from venvgrid.results import reach
 from venvgrid.results.report import Earlier
 
 if TYPE_CHECKING:

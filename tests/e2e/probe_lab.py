@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from rig import LIMIT
 
+from venvgrid.analysis.affected import reach
 from venvgrid.outcomes import attestation, probe
 from venvgrid.outcomes import judgement as verdict
 from venvgrid.outcomes.observation import Observation
 from venvgrid.processes import guests
-from venvgrid.results import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from venvgrid.results.reach import Reach
+    from venvgrid.analysis.affected.reach import Reach
 
 OTHERS = ("freezegun", "pyfakefs", "coverage", "attrs==22.1.0")
 # An old pytest on an old Python up to the newest, each with the plugins that have their own ways of running tests.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rig import HERE
 
+from venvgrid.analysis.affected import reach
 from venvgrid.analysis.affected.tests import affected
-from venvgrid.results import reach
 
 if TYPE_CHECKING:
     from pathlib import Path

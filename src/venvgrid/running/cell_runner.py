@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from venvgrid.analysis.affected import reach
 from venvgrid.environments.package_cache import record
 from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, StageStarted
 from venvgrid.model.config import PYTEST
@@ -21,7 +22,6 @@ from venvgrid.outcomes.causes import blame, remedies
 from venvgrid.outcomes.witness import Ran, Witnessed
 from venvgrid.processes.diagnosis import headline, last_exception, unfinished
 from venvgrid.project import bytecode, reads
-from venvgrid.results import reach
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
 from venvgrid.running.witnessing import CellWitness, edited_code, scene_of

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.analysis.affected.reach import Places
 from venvgrid.environments.manifest import MARKER
 from venvgrid.environments.package_cache import record
 from venvgrid.model import AxisKind, InstallMode
@@ -18,7 +19,6 @@ from venvgrid.model.names import normalise
 from venvgrid.outcomes import provenance, witness
 from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
 from venvgrid.project import reads
-from venvgrid.results.reach import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

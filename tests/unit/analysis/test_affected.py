@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.analysis.affected import cells
+from venvgrid.analysis.affected.reach import Reach
 from venvgrid.analysis.affected.tests import GUESSED, affected, joined
-from venvgrid.results.reach import Reach
 
 FILES = ["src/a.py", "src/b.py", "src/c.py", "tests/test_a.py", "tests/in/test_b.py", "tests/data.json", "conftest.py"]
 MODULES = ["tests/test_a.py", "tests/in/test_b.py", "tests/test_gone.py"]

@@ -9,7 +9,7 @@ from venvgrid.analysis.affected.tests import affected
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from venvgrid.results.reach import Reach
+    from venvgrid.analysis.affected.reach import Reach
 
 UNKNOWN = 500  # steps; a cell that may be affected goes behind those that are, before those that are not known to be
 

@@ -1,6 +1,6 @@
 """The order of tests after an edit: those that it can reach go first, the nearest before all. Pure.
 
-The distance of a test module from an edited file is the number of steps in the map of a cell (see `results.reach`):
+The distance of a test module from an edited file is the number of steps in the map of a cell (see `reach`):
 0 is the edited module itself, 1 a module that uses the edited file or opened it. A conftest.py is one step away from
 all tests in its folder. A file that the map does not know may affect all tests. The tests that reach other files of
 its folder go first then, as a guess. A new test module goes before all. At one distance, the module that is called as
@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from venvgrid.results.reach import INSTALLED, Reach
+from venvgrid.analysis.affected.reach import INSTALLED, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.affected import cells as affected_cells
+from venvgrid.analysis.affected import reach
 from venvgrid.analysis.affected.tests import affected, joined
-from venvgrid.results import reach
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:

@@ -57,8 +57,7 @@ class Witness(object):
         self.below = tuple([root + "." for root in self.roots])
         self.inside = tuple([folder.rstrip(os.sep) + os.sep for folder in inside])
         self.checkout = tuple([os.path.join(folder, "") for folder in self.sources])
-        self.known, self.files = set(), {}
-        self.by_path = False  # whether pytest imported a file of the project by its path
+        self.known, self.files, self.by_path = set(), {}, False  # by_path: pytest imported a file of the project so
         # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
         self.stat, self.exists, self.getcwd = os.stat, os.path.exists, os.getcwd
@@ -139,7 +138,7 @@ class Witness(object):
 
     def executed(self, arguments):
         """Record a file outside of the environment whose code is executed, and what it is imported as; an audit event."""
-        self.reached(arguments)  # nothing, or the probe's map of files
+        self.reached(arguments)  # len, or the probe's map of files
         file, frame = arguments[0].co_filename, self.frame(1).f_back
         if file[:1] != "<" and not file.startswith(self.inside):
             self.look()  # another finder may have been asked before this one
@@ -285,7 +284,6 @@ def start():
         witness.add("process", "%d.%d.%d" % sys.version_info[:3], sys.executable or "")
         sys.meta_path.insert(0, witness)
         import atexit
-
         atexit.register(witness.at_exit)
         witness.look()
         witness.inside += (os.path.dirname(os.__file__) + os.sep,)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import factories
 
+from venvgrid.analysis.affected import reach
 from venvgrid.app.watching.nearest import nearest
-from venvgrid.results import reach
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.results import reach
-from venvgrid.results.reach import Places, Reach
+from venvgrid.analysis.affected import reach
+from venvgrid.analysis.affected.reach import Places, Reach
 
 if TYPE_CHECKING:
     from pathlib import Path
