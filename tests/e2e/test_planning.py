@@ -76,7 +76,10 @@ def test_grids_of_one_file(venvgrid: Command, project: Write) -> None:
     """
     test = "import demo, os\n\n\ndef test_mode():\n    assert os.environ['MODE'] != 'b'\n"
     root = project(matrix, {"tests/test_demo.py": test})
-    assert venvgrid("run", "-q", cwd=root).status == 0
+    told = venvgrid("run", cwd=root, env={"UV_CONSTRAINT": "none.txt"})
+    assert told.status == 0
+    assert "grids that do not run: other; all of them: venvgrid run --all-grids" in told.err
+    assert "cells are installed without UV_CONSTRAINT" in told.err
     main = f"py{HERE}-MODE.a"
     red, green = f"other-py{HERE}-MODE.b", f"other-py{HERE}-MODE.c"
     assert outcomes(root) == {main: "passed"}

@@ -124,6 +124,11 @@ def select_grids(arguments: argparse.Namespace, terminal: Terminal) -> SelectedG
     return SelectedGrids(source=source, grids=wanted)
 
 
+def other_grids(chosen: SelectedGrids) -> tuple[str, ...]:
+    """Return the names of the grids that are not among the chosen ones."""
+    return tuple(name for name in grids.names(chosen.source.table) if name not in chosen.grids)
+
+
 def in_each(chosen: SelectedGrids, terminal: Terminal, do: Callable[[str], int]) -> int:
     """Call `do` for each grid and return the worst exit status; an interruption ends it."""
     if len(chosen.grids) == 1:

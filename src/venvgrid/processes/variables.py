@@ -93,6 +93,23 @@ TOOL_GUARDED = (*GUARDED, "FORCE_COLOR", "CLICOLOR_FORCE")  # their output is pa
 GLOB = frozenset("*?[")  # characters by which a pattern is more than a name
 
 
+# Variables that make pip or uv install other versions than they are asked for.
+CONSTRAINING = (
+    "UV_CONSTRAINT",
+    "UV_OVERRIDE",
+    "UV_EXCLUDE_NEWER",
+    "UV_PRERELEASE",
+    "UV_RESOLUTION",
+    "PIP_CONSTRAINT",
+    "PIP_PRE",
+)
+
+
+def constraining(base: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables that are set and that would choose other versions, if cells were installed with them."""
+    return tuple(name for name in CONSTRAINING if base.get(name))
+
+
 def child_environment(
     base: Mapping[str, str],
     *,

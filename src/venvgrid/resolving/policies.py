@@ -11,6 +11,7 @@ from venvgrid.config import loading
 from venvgrid.config.config_file import read_pyproject
 from venvgrid.model import AxisKind, ConfigError, FrozenPolicy, InfrastructureError, LockError, PolicyError
 from venvgrid.model.names import normalise
+from venvgrid.processes import variables
 from venvgrid.resolving import lockfile
 from venvgrid.storage import directories
 
@@ -51,9 +52,10 @@ def resolve_config(
     Raises:
         ConfigError, PolicyError, InfrastructureError: see `loading.build` and `settle`.
     """
-    loaded = loading.build(source, grid=grid)
+    loaded, ignored = loading.build(source, grid=grid), ", ".join(variables.constraining(environ))
+    notes = (f"cells are installed without {ignored}: [install] says which versions they get",) if ignored else ()
     if not any(axis.policy for axis in loaded.axes):
-        return ResolvedConfig(config=loaded, frozen={})
+        return ResolvedConfig(config=loaded, frozen={}, notes=notes)
     from venvgrid.resolving.index_settings import from_environ as index_of_user  # noqa: PLC0415  (most configurations need none)
 
     path = lock_file or lockfile.path_for(loaded)
@@ -62,8 +64,9 @@ def resolve_config(
     if path.is_file():
         with suppress(LockError) if remake else nullcontext():
             known = lockfile.read(path).frozen
-    frozen, notes = settle(loaded, index, known, update=update, today=datetime.now(UTC).date())
-    return ResolvedConfig(config=loading.build(source, grid=grid, settled=frozen), frozen=frozen, notes=notes)
+    frozen, more = settle(loaded, index, known, update=update, today=datetime.now(UTC).date())
+    config = loading.build(source, grid=grid, settled=frozen)
+    return ResolvedConfig(config=config, frozen=frozen, notes=(*notes, *more))
 
 
 def settle(

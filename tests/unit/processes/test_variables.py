@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.processes.variables import GUARDED, child_environment, tool_environment
+from venvgrid.processes.variables import GUARDED, child_environment, constraining, tool_environment
 
 PREFIX = PurePosixPath("/grid/envs/cell")
 PATH = "/grid/envs/cell/bin:/usr/bin"
@@ -213,3 +213,9 @@ def test_prefix_may_be_a_path_of_this_machine(tmp_path: Path) -> None:
     seen = child_environment({}, pass_env=(), extra={}, prefix=tmp_path)
     assert str(tmp_path) == seen["VIRTUAL_ENV"]
     assert seen["PATH"].startswith(str(tmp_path))
+
+
+def test_variables_that_choose_versions() -> None:
+    """Variables with which uv or pip would install other versions are named, if they say anything."""
+    base = {"UV_CONSTRAINT": "c.txt", "PIP_CONSTRAINT": "", "UV_INDEX_URL": "x", "PIP_PRE": "1"}
+    assert constraining(base) == ("UV_CONSTRAINT", "PIP_PRE")

@@ -34,6 +34,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--shard and --record need a plan: venvgrid plan -o plan.json; venvgrid run --plan plan.json")
     reports = [_report_file(text) for text in arguments.report]
     chosen = options.select_grids(arguments, terminal)
+    if not arguments.grids and not arguments.quiet and (others := options.other_grids(chosen)):
+        terminal.message(f"note: grids that do not run: {', '.join(others)}; all of them: venvgrid run --all-grids")
     if len(chosen.grids) > 1 and any(file and GRID not in file.name for _, file in reports):
         raise UsageError(f"--report: {len(chosen.grids)} grids would write into one file; name it such as {GRID}.xml")
     return options.in_each(chosen, terminal, lambda grid: _run(arguments, terminal, chosen.source, grid, reports))
