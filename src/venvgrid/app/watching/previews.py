@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from venvgrid.results.report import Report
     from venvgrid.running.warm.preview import Preview
 
+LONG = 5.0  # seconds of the tests of a cell
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warmed:
@@ -54,6 +56,7 @@ class Previews:
     plan: Plan
     cancellation: Cancellation
     post: Callable[[Previewed], None]
+    may_leave_out: bool = False  # tests that the edit is not known to reach, where all of them take long
 
     def run(self, show: Callable[[Event], None]) -> Warmed:
         """Make all previews and return them; `show` gets the events of the screen, `post` each preview as it comes."""
@@ -75,7 +78,12 @@ class Previews:
         post(self._started(plan))
         with run.using_environments(context):
             said = self.warmth.previews(
-                context, places, post=post, cancellation=self.cancellation, tests_first=context.options.tests_first
+                context,
+                places,
+                post=post,
+                cancellation=self.cancellation,
+                tests_first=context.options.tests_first,
+                only_first=self._long(context),
             )
             for name, preview in said:
                 if isinstance(preview, Cold):
@@ -88,6 +96,12 @@ class Previews:
         done = report.report()
         known = replace(done, cells=tuple(cell for cell in done.cells if cell.outcome is not Outcome.CANCELLED))
         return Warmed(report=known, cold=cold, left_out=left_out, project=self.context.project.path)
+
+    def _long(self, context: RunContext) -> frozenset[str]:
+        """Return the cells whose previews stop after the tests that go first."""
+        if not self.may_leave_out:
+            return frozenset()
+        return frozenset(name for name, earlier in context.history.items() if earlier.seconds > LONG)
 
     def _started(self, plan: Plan) -> RunStarted:
         config = self.context.config

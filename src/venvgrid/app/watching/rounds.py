@@ -111,10 +111,10 @@ class Round:
         self.warmth.of(context, self.inputs)
         context = replace(context, observe=self.warmth.observing(context)).sharing(context)
         if self.edited and self.warmth.ready(cell.id for cell in cells):
-            self._preview(context, plan)
+            self._preview(context, plan, may_leave_out=bool(near.tests) and not near.unknown)
         return self._ended(context, plan)
 
-    def _preview(self, context: RunContext, plan: Plan) -> None:
+    def _preview(self, context: RunContext, plan: Plan, *, may_leave_out: bool) -> None:
         """Show what the tests of all cells say in warm processes."""
         previews = Previews(
             round=self.number,
@@ -123,6 +123,7 @@ class Round:
             plan=plan,
             cancellation=self._cancellation,
             post=self.post,
+            may_leave_out=may_leave_out,
         )
         with self.front.progress({}) as show:
             warmed = previews.run(show)

@@ -9,12 +9,14 @@ What is told of a round that is over (an older number) is ignored.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.analysis.watching.standing import Standing
 from venvgrid.app.watching.holding import Holding
 from venvgrid.app.watching.messages import Ended, Finished, Planned, Prepared, Pressed, Previewed, Touched
+from venvgrid.model import VenvgridError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -122,6 +124,7 @@ class Session:
     _sides: tuple[tuple[str, str], ...] = ()
     _since: set[str] = field(default_factory=set)  # files that changed since a round ended whole
     _holding: Holding = field(default_factory=Holding)
+    _has_new_configuration: bool = False
 
     def run(self) -> None:
         """Go on until the user quits.
@@ -143,6 +146,7 @@ class Session:
             case Touched():
                 self._touched(message.paths)
             case Planned() if self._is_current(message.round):
+                self._look_again()
                 is_part = bool(self._filters.cells) or self._filters.failed
                 self.standing = self.standing.planned(message.cells, is_part=is_part)
             case Previewed() if self._is_current(message.round):
@@ -177,10 +181,18 @@ class Session:
         if self.waker.follow(watched.folders()):
             self.post(Touched(paths=frozenset()))  # what happened in a new folder before it was watched
 
+    def _look_again(self) -> None:
+        """Find out what wakes from now on, if the configuration has changed: it may name other interpreters."""
+        if self._has_new_configuration:
+            self._has_new_configuration = False
+            with suppress(VenvgridError):
+                self._follow(self.take())
+
     def _edited(self, changed: tuple[str, ...]) -> None:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         self.standing = self.standing.edited()
         self._since.update(changed)
+        self._has_new_configuration |= not self._watched.others.keys().isdisjoint(changed)
         self._begin(f"{changed[0]}{more}")
 
     # Rounds.

@@ -18,7 +18,7 @@ from venvgrid.running.warm.pool import WarmPool
 from venvgrid.running.warm.preview import Cold, Preview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.app.context import RunContext
     from venvgrid.processes.command import Cancellation
@@ -101,8 +101,12 @@ class Warmth:
         post: Post,
         cancellation: Cancellation,
         tests_first: tuple[str, ...] = (),
+        only_first: Collection[str] = (),
     ) -> Iterator[tuple[str, Preview | Cold]]:
-        """Run cells in warm processes, in this order and `workers` at once; yield what each said as it comes."""
+        """Run cells in warm processes, in this order and `workers` at once; yield what each said as it comes.
+
+        The cells of `only_first` run no other tests than those that go first, if they have one of these.
+        """
         servers = self._servers
         if servers is None:
             return
@@ -120,6 +124,7 @@ class Warmth:
                 post=lambda event: post(_readable(event, place)),
                 cancellation=cancellation,
                 tests_first=tests_first,
+                only_first=cell in only_first,
                 overlay=overlay,
             )
             return cell, _readable(said, place)

@@ -65,6 +65,11 @@ class Stage:
         self.rounds.append(wanted)
         return FakeRound(wanted, self.log)
 
+    def take(self) -> watched.Watched:
+        """Take the state of the project and its configuration."""
+        self.log.append("take")
+        return watched.take(self.project, "", (self.project / "matrix.toml",), ())
+
     def follow(self, folders: Iterable[str]) -> bool:
         """Follow nothing."""
         del folders
@@ -104,7 +109,7 @@ class Stage:
             begin=self.begin,
             screen=self,
             waker=self,
-            take=lambda: watched.take(self.project, "", (), ()),
+            take=self.take,
             actions=more.pop("actions", {}),
             glances=more.pop("glances", {}),
         )
@@ -156,7 +161,7 @@ def test_an_edit_ends_the_round_and_begins_another(tmp_path: Path) -> None:
     """A changed file cancels what runs, and the next round names the file."""
     played = stage(tmp_path, *touched(tmp_path, "one.py", "11\n"))
     played.play()
-    assert played.log == ["cancel 1", "cancel 2"]
+    assert played.log == ["take", "cancel 1", "cancel 2"]
     assert played.shown == ["start", "one.py"]
 
 
@@ -319,4 +324,14 @@ def test_a_glance_disturbs_nothing(tmp_path: Path) -> None:
     seen: list[str] = []
     played = stage(tmp_path, Pressed(key="o"))
     played.play(glances={"o": lambda standing: seen.append(f"{standing.line()}{played.log}")})
-    assert seen == ["green in 0 of 0[]"]
+    assert seen == ["green in 0 of 0['take']"]
+
+
+def test_a_new_configuration_may_name_what_else_wakes(tmp_path: Path) -> None:
+    """After a change of the configuration, and of it alone, the session looks anew at what wakes it."""
+    other = (*touched(tmp_path, "one.py", "11\n"), Planned(round=2, cells=("a",)))
+    changed = (*touched(tmp_path, "matrix.toml", "x"), Planned(round=3, cells=("a",)))
+    played = stage(tmp_path, Planned(round=1, cells=("a",)), Ended(round=1, done=DONE), *other, *changed)
+    played.play()
+    assert [line for line in played.log if line == "take"] == ["take", "take"]
+    assert played.log[-2:] == ["take", "cancel 3"]
