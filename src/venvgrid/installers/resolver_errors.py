@@ -54,6 +54,7 @@ _ONLY_AVAILABLE = re.compile(
     r"only (?:the following versions of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)(?:[<>=!~]\S*)? (?:is|are) available"
 )
 _REQUIRED = re.compile(r"(?:you require|and) " + _NAME + r"(?=[<>=!~])")
+_MARKER = re.compile(r"(?<=[\w.\]-])\{[^{}]*\}")  # pywin32{sys_platform == 'win32'}==306
 PRE_RELEASE = re.compile(r"\d(?:a|b|rc|\.?dev)\d")
 _DEPENDS = re.compile(
     r"(?P<who>\S+) depends? on (?P<name>(?!Python)[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<range>[<>=!~][^\s]*?)(?:,? |,?$)"
@@ -66,7 +67,7 @@ def from_uv(request: ResolveRequest, stderr: str) -> ResolveResult:
 
 
 def _from_uv(request: ResolveRequest, stderr: str) -> Unresolvable | ResolveFailed:
-    text = sentences.flat(sentences.without_hints(stderr))
+    text = _MARKER.sub("", sentences.flat(sentences.without_hints(stderr)))
     if "No solution found" not in text and (match := _NOT_BUILT.search(stderr)):
         way_out = f'allow it with install.source-builds = ["{match[1]}"]'
         return ResolveFailed(reason=f"{match[1]} must be built from source: {way_out}")

@@ -23,6 +23,11 @@ error: No solution found when resolving dependencies
 
 hint: Wheels are required for `matplotlib` because building from source is disabled for all packages
 """
+MARKED = """\
+error: No solution found when resolving dependencies
+  cause: Because pywin32{sys_platform == 'win32'}==306 has no wheels with a matching Python ABI tag (e.g., `cp313`) and demo==1.0 depends on pywin32{sys_platform == 'win32'}==306, we can conclude that demo==1.0 cannot be used.
+         And because only demo==1.0 is available and you require demo, we can conclude that your requirements are unsatisfiable.
+"""
 CONFLICT = """\
 error: No solution found when resolving dependencies
   cause: Because only demo==1.0 is available and demo==1.0 depends on packaging<24, we can conclude that all versions of demo depend on packaging<24.
@@ -91,6 +96,7 @@ def request(*requirements: str, version: str = "3.9.18", cutoff: str = "") -> Re
 @pytest.mark.parametrize(
     ("output", "requirement", "expected"),
     [
+        (MARKED, "demo", "pywin32==306 has no wheel for CPython 3.9 on linux-x86_64"),
         (NO_WHEEL, "matplotlib==2.2.*", "matplotlib 2.2 has no wheel for CPython 3.9 on linux-x86_64"),
         (CONFLICT, "packaging==24.*", "demo 1.0 needs packaging<24, but the cell has packaging 24"),
         (PLAIN_CONFLICT, "packaging==24.*", "you require packaging==24.* and packaging<24"),
