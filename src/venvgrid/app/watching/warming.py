@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.app import assembly
@@ -16,6 +14,7 @@ from venvgrid.running.tasks import BuildDone, BuildTask, InstalledProject, TestT
 from venvgrid.running.warm.overlay import Overlays
 from venvgrid.running.warm.pool import WarmPool
 from venvgrid.running.warm.preview import Cold, Preview
+from venvgrid.storage import directories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import Task, TaskResult
 
 T = TypeVar("T")
+BUILT = "built"  # the detail of an environment that is new
 
 
 @dataclass(slots=True)
@@ -40,6 +40,19 @@ class _Servers:
     tasks: dict[str, TestTask] = field(default_factory=dict)  # by cell
     ready: set[str] = field(default_factory=set)  # cells whose process has done its imports
 
+    def learn(self, task: TestTask, contents: Mapping[str, str]) -> None:
+        """Note the environment of a cell; it was installed from inputs with these contents."""
+        before = self.tasks.get(task.cell.id)
+        if before is not None and before.environment.path != task.environment.path:
+            self.ready.discard(task.cell.id)
+        elif (
+            before is not None and task.environment.detail == BUILT
+        ):  # its processes have imported what was there before
+            self.pool.close()
+            self.ready.clear()
+        self.tasks[task.cell.id] = task
+        self.overlays.learn(task, contents)
+
 
 class Warmth:
     """The warm processes of a session. A context manager: its end leaves none.
@@ -49,7 +62,7 @@ class Warmth:
 
     def __init__(self) -> None:
         """Begin without processes."""
-        self._folder = Path(tempfile.mkdtemp(prefix="vg-", dir="/tmp" if os.name == "posix" else None))  # noqa: S108
+        self._folder = directories.short_folder()
         self._servers: _Servers | None = None
         self._count = 0
 
@@ -86,10 +99,10 @@ class Warmth:
             if servers is None or not isinstance(task, BuildTask) or not isinstance(result, BuildDone) or task.alone:
                 return
             for cell in task.cells:
-                servers.tasks[cell.id] = made = TestTask(
+                made = TestTask(
                     cell=cell, entry=task.entry, environment=result.environment, project=_project(context, task)
                 )
-                servers.overlays.learn(made, context.project.inputs.contents)
+                servers.learn(made, context.project.inputs.contents)
 
         return observe
 
