@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import select
-import signal
-import subprocess
+import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "faults"))
 
-CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x1b\x07]*(?:\x1b\\|\x07)|\r")
-LIMIT = 600.0  # seconds of a wait
+from terminals import OnTerminal
+
 WAITING = "waiting for a change"
 WARM = re.compile("cells? (?:is|are) warm")
 FOLLOWS = "the full run follows"
@@ -26,28 +22,13 @@ QUIET = 1.0  # seconds without work of its processes, until it is ready for an e
 IDLE = 20.0  # seconds over which the cost of waiting is measured
 
 
-class Watching:
-    """A session. A context manager: its end kills it."""
+class Watching(OnTerminal):
+    """A session of watch on a terminal."""
 
-    def __init__(self, argv: Sequence[str | Path], root: Path, environ: Mapping[str, str]) -> None:
-        """Start it."""
-        self._master, slave = os.openpty()
-        env = {**environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "50"}
-        self._process = subprocess.Popen(
-            argv, cwd=root, env=env, stdin=slave, stdout=slave, stderr=slave, process_group=0
-        )
-        os.close(slave)
-        self._text = ""
-
-    def wait(self, pattern: str | re.Pattern[str]) -> float:
-        """Wait until a pattern is shown, after all that was waited for; return the time."""
-        found, deadline = None, time.monotonic() + LIMIT
-        while (found := re.search(pattern, self._text)) is None:
-            if not select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise SystemExit(f"{pattern} did not come:\n{self._text[-2000:]}")
-            self._text = CODES.sub("", self._text + os.read(self._master, 65536).decode("utf-8", "replace"))
-        now, self._text = time.perf_counter(), self._text[found.end() :]
-        return now
+    def moment(self, wanted: str | re.Pattern[str]) -> float:
+        """Wait until this is shown; return the time."""
+        self.wait(wanted)
+        return time.perf_counter()
 
     def settle(self) -> None:
         """Wait until none of its processes works any more."""
@@ -60,29 +41,15 @@ class Watching:
     def cost(self) -> tuple[float, float]:
         """Return the share of a CPU in percent, and the resident memory in MB, of venvgrid alone while it waits."""
         ticks = os.sysconf("SC_CLK_TCK")
-        before = _ticks(self._process.pid)
+        before = _ticks(self.pid)
         time.sleep(IDLE)
-        share = (_ticks(self._process.pid) - before) / ticks / IDLE * 100
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        share = (_ticks(self.pid) - before) / ticks / IDLE * 100
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return share, int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1000  # type: ignore[index]
 
     def _work(self) -> int:
         """Return the CPU time of its processes but its own, which polls, in ticks."""
-        return sum(_ticks(pid) for pid in _descendants(self._process.pid))
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Quit, or kill it."""
-        os.write(self._master, b"q")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(10)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        os.close(self._master)
+        return sum(_ticks(pid) for pid in _descendants(self.pid))
 
 
 def _ticks(pid: int) -> int:
@@ -113,8 +80,8 @@ def edits(watch: Watching, file: Path, number: int) -> tuple[list[float], list[f
             watch.settle()
             file.write_text(f"{text}\n# edit {time.time()} {count}\n", encoding="utf-8")
             began = time.perf_counter()
-            first.append(watch.wait(FIRST) - began)
-            whole.append(watch.wait(FOLLOWS) - began)
+            first.append(watch.moment(FIRST) - began)
+            whole.append(watch.moment(FOLLOWS) - began)
             watch.wait(WAITING)
     finally:
         file.write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import rig
 from rig import HERE
-from watched import Watching
+from terminals import OnTerminal
 
 if TYPE_CHECKING:
     from conftest import Command, Write
@@ -46,9 +46,9 @@ def root(project: Write) -> Path:
 
 
 @pytest.fixture
-def watch(root: Path, cache_dir: Path) -> Watching:
+def watch(root: Path, cache_dir: Path) -> OnTerminal:
     """Return a session in the project."""
-    return Watching(root, cache_dir, PLACE=str(root.parent))
+    return OnTerminal(rig.argv("watch"), root, rig.environment(cache_dir, PLACE=str(root.parent)))
 
 
 def edit(root: Path, answer: int) -> None:
@@ -56,7 +56,7 @@ def edit(root: Path, answer: int) -> None:
     (root / "src/demo/__init__.py").write_text(f"ANSWER = {answer}\n", encoding="utf-8")
 
 
-def test_the_grid_follows_the_edits(root: Path, watch: Watching, venvgrid: Command) -> None:
+def test_the_grid_follows_the_edits(root: Path, watch: OnTerminal, venvgrid: Command) -> None:
     """An edit turns the grid red, first in a preview; its correction makes it green; what is ignored wakes nothing."""
     with watch:
         assert "green in 2 of 2" in watch.wait(WAITING)
@@ -78,7 +78,7 @@ def test_the_grid_follows_the_edits(root: Path, watch: Watching, venvgrid: Comma
     assert "1 from an earlier run" in venvgrid("run", cwd=root, env={"PLACE": str(root.parent)}).out
 
 
-def test_an_edit_ends_the_round_with_nothing_left(root: Path, watch: Watching) -> None:
+def test_an_edit_ends_the_round_with_nothing_left(root: Path, watch: OnTerminal) -> None:
     """When the next round begins, the processes of the one before are gone, also those that left their session."""
     slow = root.parent / "slow"
     with watch:
@@ -93,7 +93,7 @@ def test_an_edit_ends_the_round_with_nothing_left(root: Path, watch: Watching) -
         assert "red in 2" in watch.wait(WAITING)
 
 
-def test_ctrl_c_leaves_nothing(root: Path, watch: Watching) -> None:
+def test_ctrl_c_leaves_nothing(root: Path, watch: OnTerminal) -> None:
     """Ctrl-C in a round ends watch with 130, and all that it started."""
     slow = root.parent / "slow"
     slow.touch()
@@ -105,7 +105,7 @@ def test_ctrl_c_leaves_nothing(root: Path, watch: Watching) -> None:
     assert [pid for pid in pids if _lives(pid)] == []
 
 
-def test_mistakes_are_told_and_waited_for(root: Path, watch: Watching) -> None:
+def test_mistakes_are_told_and_waited_for(root: Path, watch: OnTerminal) -> None:
     """A broken configuration does not end the session; when it is mended, the grid runs."""
     with watch:
         watch.wait(WAITING)
