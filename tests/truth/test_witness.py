@@ -219,7 +219,7 @@ def test_an_installed_file_that_the_tests_edit_is_a_mismatch(venvgrid: Command, 
 
         def test_it():
             with open(demo.__file__, "w") as file:
-                file.write("ANSWER = 43\\n")
+                file.write("ANSWER = 43  # another size: Python compares it, and times by the second\\n")
             assert importlib.reload(demo).ANSWER == 43
     """
     outcome, reason, _ = run(venvgrid, project(MATRIX, {"tests/test_demo.py": test}))

@@ -179,12 +179,13 @@ class PackageCache:
         self.turns.take()
         left: dict[Path, tuple[CachedPackage, list[str]]] = {}
         start = len(str(site)) + 1
-        for folder, _, files, descriptor in os.fwalk(site):  # it follows no link
-            prefix = f"{folder[start:]}/".lstrip("/")
-            for file in files:
-                package = owners.pop(prefix + file, None)
-                if package is not None and not package.site_files.unlink(descriptor, file, prefix + file):
-                    left.setdefault(package.path, (package, []))[1].append(prefix + file)
+        with suppress(FileNotFoundError, NotADirectoryError):  # somebody has deleted it
+            for folder, _, files, descriptor in os.fwalk(site):  # it follows no link
+                prefix = f"{folder[start:]}/".lstrip("/")
+                for file in files:
+                    package = owners.pop(prefix + file, None)
+                    if package is not None and not package.site_files.unlink(descriptor, file, prefix + file):
+                        left.setdefault(package.path, (package, []))[1].append(prefix + file)
         for name, package in owners.items():  # tests deleted it, perhaps after they had written into it
             package.site_files.doubt(name)
             left.setdefault(package.path, (package, []))[1].append(name)
