@@ -18,6 +18,7 @@ poisoned package is quarantined (see `store`).
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -157,6 +158,7 @@ class _Walk:
         the cache meanwhile, they may have moved ctimes or deleted cached files; then the content alone decides.
         """
         changed, poisoned = set(), set()
+        shares_any = functools.cache(self._shares_any)  # asked for each of its files, which may be thousands
         for key, package in self.packages.items():
             for name in self.doubtful:
                 facts = package.site.get(name) or package.compiled.get(name)
@@ -173,13 +175,14 @@ class _Walk:
                     files.doubt(name)  # who deletes a file may have written into it before
                     if not (turns.were_others_here() and has_facts(f"{self.site}{os.sep}{name}", facts)):
                         changed.add(name)
-                        if not self._shares_any(package):
+                        if not shares_any(key):
                             poisoned.add(key)
                 elif not is_shared and name in package.compiled and os.path.lexists(self.site / name):
                     self.left_over.add(name)
         return changed, poisoned
 
-    def _shares_any(self, package: CachedPackage) -> bool:
+    def _shares_any(self, key: str) -> bool:
+        package = self.packages[key]
         return any(name in self.expected and package.is_shared(name, self.site) for name in package.site)
 
 
