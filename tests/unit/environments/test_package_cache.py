@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -385,6 +386,31 @@ def test_a_write_is_seen_though_the_package_was_replaced_since(
     seen = check(tmp_path / "two", tmp_path / "two" / SITE, shared.manifest, shared.links, packages)
     assert f"{SITE}/demo/data.txt" in seen.changed
     assert seen.poisoned == set(shared.links)
+
+
+def test_an_environment_of_another_cache_is_looked_at_once(
+    packages: PackageCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If no file is shared any more, each is compared a few times, and not with all others."""
+    files = {f"demo/{number}.txt": f"{number}\n" for number in range(100)}
+    install(tmp_path / "one", files)
+    keep(packages, tmp_path / "one")
+    populated = give(packages, tmp_path / "two")
+    shutil.rmtree(packages.folder)
+    other = PackageCache(folder=packages.folder)
+    install(tmp_path / "three", files)
+    keep(other, tmp_path / "three")
+    compared: list[str] = []
+    is_shared = CachedPackage.is_shared
+
+    def counted(package: CachedPackage, name: str, site: Path) -> bool:
+        compared.append(name)
+        return is_shared(package, name, site)
+
+    monkeypatch.setattr(CachedPackage, "is_shared", counted)
+    seen = check(tmp_path / "two", tmp_path / "two" / SITE, populated.manifest, populated.links, other)
+    assert len(seen.changed) > len(files)
+    assert len(compared) <= 4 * len(files)
 
 
 def test_paths_that_do_not_fit_into_a_first_line_get_no_scripts(packages: PackageCache, tmp_path: Path) -> None:
