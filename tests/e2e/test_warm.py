@@ -156,7 +156,7 @@ def test_previews(grid: Grid, mark: str) -> None:
     _puts_tests_first(grid, f"py{rig.HERE}-KIND.plain")
     _is_cancelled(grid, f"py{OLD}-KIND.plain", mark)
     pool.close()
-    assert rig.processes(str(pool.folder)) == []
+    assert rig.processes(f"{pool.folder}/") == []
 
 
 def _sees_an_edit(grid: Grid, cell: str) -> None:
