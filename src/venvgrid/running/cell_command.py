@@ -12,6 +12,7 @@ from venvgrid.model import AxisKind, InstallMode
 from venvgrid.outcomes import probe
 from venvgrid.outcomes.attestation import Expectation
 from venvgrid.outcomes.causes import deselection
+from venvgrid.outcomes.judgement import CommandExit
 from venvgrid.processes import variables
 from venvgrid.processes.command import Command
 from venvgrid.resolving import lock_check
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from venvgrid.model import Cell, Config
+    from venvgrid.processes.command import Completed
     from venvgrid.processes.redaction import Redactor
     from venvgrid.running.tasks import TestTask
 
@@ -152,6 +154,21 @@ class CellCommands:
             return {"preview": True}
         own_folders.delete(private, IMPORTED)
         return {"imported": str(private / IMPORTED)}
+
+    def ending(self, completed: Completed, stacks: str = "") -> CommandExit:
+        """Return how the test command of a cell ended; `stacks` of all threads, if it was at its time limit."""
+        suite = self.config.test
+        return CommandExit(
+            exit_code=completed.exit_code,
+            signal=completed.signal,
+            timed_out=completed.timed_out,
+            cancelled=completed.cancelled,
+            over_memory=f"{(suite.memory or 0) / 1e6:,.0f} MB" if completed.over_memory else "",
+            error=completed.error,
+            limit=suite.timeout,
+            stacks=stacks,
+            output=completed.stdout,
+        )
 
     def report_file(self, task: TestTask, scratch: Path) -> Path | None:
         """Return the file of `reports = "junit:FILE"`, or None; FILE is relative to where the command runs."""

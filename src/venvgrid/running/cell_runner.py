@@ -235,17 +235,7 @@ class CellRunner:
         if stacks:
             self._tell(task, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
         limits = junit_input.Limits(elapsed=completed.duration)
-        ended = judgement.CommandExit(
-            exit_code=completed.exit_code,
-            signal=completed.signal,
-            timed_out=completed.timed_out,
-            cancelled=completed.cancelled,
-            over_memory=f"{(self._suite.memory or 0) / 1e6:,.0f} MB" if completed.over_memory else "",
-            error=completed.error,
-            limit=self._suite.timeout,
-            stacks=stacks,
-            output=completed.stdout,
-        )
+        ended = self.commands.ending(completed, stacks)
         judged = judgement.judge(
             watched.observed,
             ended,

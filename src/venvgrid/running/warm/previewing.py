@@ -131,16 +131,7 @@ class PreviewRun:
         return self.commands.tests(self.task, child, self.scratch), stream
 
     def _judged(self, watched: ProgressMonitor, completed: Completed) -> judgement.Judgement:
-        suite = self.commands.config.test
-        ended = judgement.CommandExit(
-            exit_code=completed.exit_code,
-            signal=completed.signal,
-            timed_out=completed.timed_out,
-            cancelled=completed.cancelled,
-            over_memory=f"{(suite.memory or 0) / 1e6:,.0f} MB" if completed.over_memory else "",
-            limit=suite.timeout,
-            output=completed.stdout,
-        )
+        ended = self.commands.ending(completed)
         # The project comes from the overlay: where from is not attested.
         expected = replace(self.commands.expectation(self.task), project="", project_version="", project_origin="")
         return judgement.judge(watched.observed, ended, expected)
