@@ -29,32 +29,24 @@ if TYPE_CHECKING:
     from venvgrid.app.options import FrontEnd, RunOptions
     from venvgrid.app.watching.messages import Message
     from venvgrid.app.watching.previews import Warmed
+    from venvgrid.app.watching.session import Wanted
     from venvgrid.app.watching.warming import Warmth
     from venvgrid.config.config_file import Source
     from venvgrid.model import Event, Plan
-    from venvgrid.project.inputs import Inputs
 
 
 @dataclass(kw_only=True)
 class Round:
-    """One round. `find` reads the configuration; `red` and `sides` say which cells go first, see `order.first`.
+    """One round, as the session `wanted` it. `find` reads the configuration."""
 
-    `edited` are the files that changed since a round ended whole, `failed` the ids of the tests that failed last.
-    """
-
-    number: int
+    wanted: Wanted
     find: Callable[[], Source]
     options: RunOptions
     front: FrontEnd
     grid: str
-    inputs: Inputs  # as they are now
     warmth: Warmth
     warmed: Callable[[Warmed], None]  # shows the previews
     post: Callable[[Message], None]
-    red: tuple[str, ...] = ()
-    sides: tuple[tuple[str, str], ...] = ()
-    edited: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
     _cancellation: Cancellation = field(default_factory=Cancellation)
     _stops: list[Callable[[], None]] = field(default_factory=list)
     _thread: threading.Thread | None = None
@@ -75,15 +67,15 @@ class Round:
             self._thread.join()
 
     def _run(self) -> None:
-        ended = Ended(round=self.number, error="a round ended without a result: a bug in venvgrid")
+        ended = Ended(round=self.wanted.number, error="a round ended without a result: a bug in venvgrid")
         try:
             ended = self._perform()
         except VenvgridError as error:
-            ended = Ended(round=self.number, error="" if self._cancellation.is_set() else str(error))
+            ended = Ended(round=self.wanted.number, error="" if self._cancellation.is_set() else str(error))
         except KeyboardInterrupt:
-            ended = Ended(round=self.number)
+            ended = Ended(round=self.wanted.number)
         except OSError as error:
-            ended = Ended(round=self.number, error=f"{error.filename or ''}: {error.strerror or error}")
+            ended = Ended(round=self.wanted.number, error=f"{error.filename or ''}: {error.strerror or error}")
         finally:
             self.post(ended)
         if ended.done is not None:
@@ -100,24 +92,24 @@ class Round:
         context.__dict__.update(machine=machine)
         plan = make_plan(context)
         cells = runnable(plan)
-        self.post(Planned(round=self.number, cells=tuple(cell.id for cell in cells)))
-        red = self.red or tuple(name for name, earlier in context.history.items() if earlier.outcome.is_red)
-        near = nearest(context.root, cells, self.edited)
-        first = order.first(near.cells, red, self.sides)
+        self.post(Planned(round=self.wanted.number, cells=tuple(cell.id for cell in cells)))
+        red = self.wanted.red or tuple(name for name, earlier in context.history.items() if earlier.outcome.is_red)
+        near = nearest(context.root, cells, self.wanted.edited)
+        first = order.first(near.cells, red, self.wanted.sides)
         if len(near.cells) < len(cells):  # those that the edit is not known to reach go last
             places = prioritisation.order(near.cells, context.history).places
             first = tuple(dict.fromkeys((*first, *sorted(places, key=lambda name: places[name]))))
-        context = context.with_options(first=first, tests_first=(*self.failed, *near.tests))
-        self.warmth.of(context, self.inputs)
+        context = context.with_options(first=first, tests_first=(*self.wanted.failed, *near.tests))
+        self.warmth.of(context, self.wanted.inputs)
         context = replace(context, observe=self.warmth.observing(context)).sharing(context)
-        if self.edited and self.warmth.ready(cell.id for cell in cells):
+        if self.wanted.edited and self.warmth.ready(cell.id for cell in cells):
             self._preview(context, plan, may_leave_out=bool(near.tests) and not near.unknown)
         return self._ended(context, plan)
 
     def _preview(self, context: RunContext, plan: Plan, *, may_leave_out: bool) -> None:
         """Show what the tests of all cells say in warm processes."""
         previews = Previews(
-            round=self.number,
+            round=self.wanted.number,
             warmth=self.warmth,
             context=context,
             plan=plan,
@@ -138,16 +130,16 @@ class Round:
         first = context.options.first
         self.warmth.prepare(tuple(dict.fromkeys((*first, *cells))), self._cancellation)
         if not self._cancellation.is_set():
-            self.post(Prepared(round=self.number, cells=len(self.warmth.ready(cells))))
+            self.post(Prepared(round=self.wanted.number, cells=len(self.warmth.ready(cells))))
 
     def _ended(self, context: RunContext, plan: Plan) -> Ended:
         report, folder = run.execute(context, make_request(context, plan))
         if report.exit_status == ExitStatus.INTERRUPTED:
             with suppress(OSError):
                 own_folders.delete(context.root, run_folders.RUNS, folder.id)
-            return Ended(round=self.number)
+            return Ended(round=self.wanted.number)
         sides = tuple(order.sides(Analysis(report)))
-        return Ended(round=self.number, done=(context, report, folder), sides=sides)
+        return Ended(round=self.wanted.number, done=(context, report, folder), sides=sides)
 
     @contextmanager
     def _listening(self, stop: Callable[[], None]) -> Iterator[None]:
@@ -162,7 +154,7 @@ class Round:
 
             def pass_on(event: Event) -> None:
                 if isinstance(event, CellFinished):
-                    self.post(Finished(round=self.number, result=event.result))
+                    self.post(Finished(round=self.wanted.number, result=event.result))
                 show(event)
 
             yield pass_on

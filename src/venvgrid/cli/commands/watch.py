@@ -46,26 +46,21 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     front = replace(
         options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
     )
-    wanted, inbox, warmth = options.run_options(arguments, terminal), Inbox(sys.stdin), Warmth()
+    usual, inbox, warmth = options.run_options(arguments, terminal), Inbox(sys.stdin), Warmth()
     screen = WatchScreen(arguments=arguments, terminal=terminal, inbox=inbox)
     actions = Actions(arguments, terminal, inbox, screen, chosen.source)
 
-    def begin(round_: Wanted) -> Round:
-        filtered = round_.filters.of(wanted)
+    def begin(wanted: Wanted) -> Round:
+        filtered = wanted.filters.of(usual)
         started = Round(
-            number=round_.number,
+            wanted=wanted,
             find=lambda: options.find(arguments, terminal),
-            options=replace(filtered, run_unchanged=round_.again or filtered.run_unchanged),
+            options=replace(filtered, run_unchanged=wanted.again or filtered.run_unchanged),
             front=front,
             grid=chosen.grids[0],
-            inputs=round_.inputs,
             warmth=warmth,
             warmed=screen.warmed,
             post=inbox.post,
-            red=round_.red,
-            sides=round_.sides,
-            edited=round_.edited,
-            failed=round_.failed,
         )
         started.start()
         return started
@@ -77,7 +72,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             begin=begin,
             screen=screen,
             waker=waker,
-            take=lambda: state(chosen.source, wanted, front, chosen.grids[0]),
+            take=lambda: state(chosen.source, usual, front, chosen.grids[0]),
             actions={"w": actions.why, "s": actions.shell},
             glances={"o": actions.page},
         )
