@@ -49,11 +49,11 @@ def test_nothing_changed_does_nothing_and_a_changed_source_only_reinstalls(venvg
     assert built(venvgrid("run", "-v", "--fresh", cwd=root)) == ["built"]
 
 
-@pytest.mark.parametrize("damage", ["delete", "append", "no marker", "half"])
+@pytest.mark.parametrize("damage", ["delete", "append", "no marker", "half", "guests"])
 def test_a_damaged_environment_is_built_anew(
     venvgrid: Command, project: Write, own_cache: dict[str, str], damage: str
 ) -> None:
-    """A missing, changed or half-built environment is never used: the verdict is that of a whole one."""
+    """One that is half built, changed, or has the witness of another venvgrid is not used: a whole one is."""
     root = project(
         MATRIX, {"tests/test_demo.py": "import demo, six\n\n\ndef test_it():\n    assert six.__version__ == '1.16.0'\n"}
     )
@@ -65,6 +65,10 @@ def test_a_damaged_environment_is_built_anew(
     elif damage == "append":
         with six.open("a", encoding="utf-8") as stream:
             stream.write("\n__version__ = '9'\n")
+    elif damage == "guests":
+        marker = json.loads((environment / "venvgrid.json").read_text(encoding="utf-8"))
+        text = json.dumps({**marker, "guests": "of another version"})
+        (environment / "venvgrid.json").write_text(text, encoding="utf-8")
     else:
         (environment / "venvgrid.json").unlink()
         if damage == "half":

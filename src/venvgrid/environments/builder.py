@@ -22,6 +22,7 @@ from venvgrid.environments.package_cache.populate import Populated, fits, popula
 from venvgrid.installers.base import InstallRequest, built_from_source
 from venvgrid.model import Distribution, InfrastructureError, InstallMode, tool_support
 from venvgrid.model.names import normalise
+from venvgrid.processes import guests
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
 
@@ -156,11 +157,11 @@ class Builder:
         if is_editable:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
         manifest = self._manifest(path, site, populated.links) if missing or is_editable else populated.manifest
-        guests = self._guests(path, site)  # with them, site-packages is no empty folder
+        copied = self._guests(path, site)  # with them, site-packages is no empty folder
         filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and any((path / name).iterdir())}
         manifest = {name: entry for name, entry in manifest.items() if name not in filled}
         return BuildResult(
-            manifest={**manifest, **guests},
+            manifest={**manifest, **copied},
             links=populated.links,
             cached_packages=tuple(populated.packages),
             compiled=frozenset(populated.compiled),
@@ -197,12 +198,11 @@ class Builder:
     def _guests(self, path: Path, site: Path) -> Manifest:
         """Copy the probe and the witness into the environment and return their entries of the manifest."""
         found: Manifest = {}
-        for guest in self.guests:
-            for file in sorted(guest.glob("*.py")) if guest.is_dir() else [guest]:
-                target = site / file.relative_to(guest.parent)
-                target.parent.mkdir(exist_ok=True)
-                shutil.copyfile(file, target)
-                found[target.relative_to(path).as_posix()] = entry_at(str(target))
+        for name, file in guests.files_of(self.guests).items():
+            target = site / name
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
+            found[target.relative_to(path).as_posix()] = entry_at(str(target))
         return found
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:

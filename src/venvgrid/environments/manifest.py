@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
     from pathlib import Path
 
-FORMAT = "venvgrid-environment-6"
+FORMAT = "venvgrid-environment-7"
 MARKER = "venvgrid.json"
 COMPILED = (".pyc", ".pyo")
 EMPTY_FOLDER: list[object] = ["empty folder"]
@@ -37,6 +37,7 @@ class Marker:
     python: str  # version
     interpreter: list[str | int] | None  # identity of the interpreter's file
     distributions: list[list[Any]]  # name, version, hashes and direct reference of each
+    guests: str  # digest of the probe and the witness in it, see `processes.guests`
     site: str  # site-packages, relative to the environment
     manifest: Manifest
     links: Links

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import CaseOutcome, CellResult, Outcome, serialization
 from venvgrid.model.version import __version__
-from venvgrid.processes import variables
+from venvgrid.processes import guests, variables
 from venvgrid.results.report import Case
 from venvgrid.storage import json_cache, own_folders
 from venvgrid.storage.own_folders import LinkError
@@ -177,7 +177,10 @@ class ResultCache:
 
     def surroundings(self, cell: Cell, interpreter: Interpreter) -> dict[str, str]:
         """Return digests of what is around the tests of a cell, besides the project, its versions and other files."""
-        contents = {"the version of venvgrid": __version__, "limits, umask or time zone": list(self.inherited)}
+        contents = {
+            "the version of venvgrid": [__version__, guests.digest_of()],
+            "limits, umask or time zone": list(self.inherited),
+        }
         found = {name: _digest(value)[:32] for name, value in contents.items()}
         found["the interpreter"] = self._of_interpreter(interpreter)
         given = tuple(cell.variables.items())

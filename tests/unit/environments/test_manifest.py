@@ -74,6 +74,7 @@ def marker(environment: Path) -> manifest.Marker:
         wheel="",
         editable="",
         python="3.12.1",
+        guests="",
         interpreter=["/usr/bin/python3.12", 5, 7],
         distributions=[["demo", "1.0", ["sha256:0"], ""]],
         site="lib/site-packages",

@@ -16,6 +16,7 @@ from venvgrid.config import loading
 from venvgrid.model import CaseOutcome, CellResult, LockEntry, Outcome
 from venvgrid.model.result import Footprint
 from venvgrid.planning import expansion
+from venvgrid.processes import guests
 from venvgrid.results.report import Case, Report
 from venvgrid.results.result_cache import MAX_RESULTS_PER_CELL, ResultCache, with_tests
 from venvgrid.storage.atomic import read_sealed
@@ -116,6 +117,13 @@ def test_lock_entry_and_interpreter_count(tmp_path: Path, entry: LockEntry) -> N
     """Other distributions, another Python."""
     kept(tmp_path)
     assert verdicts(tmp_path).find(CELL, entry) is None
+
+
+def test_a_result_that_another_witness_attested_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have seen less: venvgrid was updated, or edited."""
+    kept(tmp_path)
+    monkeypatch.setattr(guests, "digest_of", lambda: "another")
+    assert verdicts(tmp_path).find(CELL, ENTRY) is None
 
 
 def test_what_the_tests_do_not_get_does_not_count(tmp_path: Path) -> None:
