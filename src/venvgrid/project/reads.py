@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.model.result import Footprint
-from venvgrid.outcomes import programs
+from venvgrid.outcomes.outside import programs
 from venvgrid.project.inputs import COMPILED, OURS, READ_ABOVE, TOOLS, content_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from venvgrid.outcomes import programs
-from venvgrid.outcomes.programs import ABSENT, ASKED, GIVEN, HISTORY_OF, INDEX_OF, LISTED, SETTING, UNKNOWN
+from venvgrid.outcomes.outside import programs
+from venvgrid.outcomes.outside.programs import ABSENT, ASKED, GIVEN, HISTORY_OF, INDEX_OF, LISTED, SETTING, UNKNOWN
 from venvgrid.outcomes.witness import Ran
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What the processes of a cell reached outside of their environment: programs and the network."""
