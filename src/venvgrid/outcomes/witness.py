@@ -22,7 +22,7 @@ VARIABLE = "VENVGRID_WITNESS"
 STREAM_NAME = "stream"
 SPECIFICATION_NAME = "witness"
 LIMIT = 1 << 24  # bytes of one process
-
+Address = tuple[str, str]  # kind and text, see `_venvgrid_network`
 
 NEWLINE = "\2"  # in paths and arguments
 COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
@@ -46,8 +46,9 @@ class Witnessed:
     `runs` are files outside of the environment that were executed. `unregistered` is the number of processes that
     imported pytest without the probe, although it was handed to them.
 
-    `opened` maps paths to how they were read, `ran` are programs that were started (see `_venvgrid_opened`). `silent`
-    is the number of processes that note neither, `hooked` of those that note also who writes compiled files.
+    `opened` maps paths to how they were read, `ran` are programs that were started (see `_venvgrid_opened`). `bound`
+    and `reached` are addresses of the network. `silent` is the number of processes that note none of these, `hooked`
+    of those that note also who writes compiled files.
     """
 
     processes: tuple[tuple[str, str], ...] = ()  # version and executable of each
@@ -58,6 +59,8 @@ class Witnessed:
     unregistered: int = 0
     opened: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     ran: tuple[Ran, ...] = ()
+    bound: tuple[Address, ...] = ()
+    reached: tuple[Address, ...] = ()
     silent: int = 0
     hooked: int = 0
 
@@ -76,6 +79,8 @@ class Witnessed:
             processes=(*self.processes, *later.processes),
             opened=opened,
             ran=(*self.ran, *later.ran),
+            bound=(*self.bound, *later.bound),
+            reached=(*self.reached, *later.reached),
             silent=self.silent + later.silent,
             hooked=self.hooked + later.hooked,
         )
@@ -105,7 +110,9 @@ def read(folder: Path) -> Witnessed:
     opened: dict[str, str] = {}
     ran: dict[Ran, None] = {}
     changes: dict[tuple[str, float], None] = {}
-    found: dict[str, dict[tuple[str, str], None]] = {"import": {}, "checkout": {}, "run": {}}
+    found: dict[str, dict[tuple[str, str], None]] = {
+        kind: {} for kind in ("import", "checkout", "run", "bound", "reached")
+    }
     with suppress(OSError):
         for entry in sorted(os.scandir(folder / STREAM_NAME), key=lambda item: item.name):
             with open(entry.path, "rb") as stream:  # noqa: PTH123  (many small files)
@@ -140,6 +147,8 @@ def read(folder: Path) -> Witnessed:
         unregistered=unregistered,
         opened=opened,
         ran=tuple(ran),
+        bound=tuple(found["bound"]),
+        reached=tuple(found["reached"]),
         silent=silent,
         hooked=hooked,
     )

@@ -19,8 +19,12 @@ ANCESTOR_FILE = FOLDER / "_venvgrid_witness_ancestor.py"
 START_FILE = WITNESS_FILE.with_suffix(".pth")
 OPENED_FILE = FOLDER / "_venvgrid_opened.py"
 OLD_OPENED_FILE = FOLDER / "_venvgrid_opened_old.py"
+NETWORK_FILE = FOLDER / "_venvgrid_network.py"
 # Into every environment.
-COPIED = (PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, OPENED_FILE, OLD_OPENED_FILE, START_FILE)
+COPIED = (
+    *(PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, START_FILE),
+    *(OPENED_FILE, OLD_OPENED_FILE, NETWORK_FILE),
+)
 COMPILER = FOLDER / "compile.py"
 QUERY = FOLDER / "query.py"
 FACTS = FOLDER / "facts.py"

@@ -19,6 +19,7 @@ from venvgrid.model.names import normalise
 from venvgrid.model.result import Footprint
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.outcomes.causes import blame, remedies
+from venvgrid.outcomes.outside import network
 from venvgrid.outcomes.witness import Ran, Witnessed
 from venvgrid.processes.diagnosis import headline, last_exception, unfinished
 from venvgrid.project import bytecode, reads
@@ -89,8 +90,10 @@ class CellRunner:
             return Footprint(doubt="a process of its tests does not say what it reads")
         command = self.commands.tests(task, {}, scratch)
         ran = (Ran(cwd=str(command.cwd), argv=command.argv), *seen.ran)
-        folder = str(task.environment.python.parent)
-        return reads.judge(seen.opened, ran, self.inputs(), self._own(task, scratch), folder)
+        folder, own = str(task.environment.python.parent), self._own(task, scratch)
+        found = reads.judge(seen.opened, ran, self.inputs(), own, folder)
+        doubt = found.doubt or network.doubt(seen.bound, seen.reached, own)
+        return Footprint(doubt=doubt, wrote=found.wrote) if doubt else found
 
     def _own(self, task: TestTask, scratch: Path) -> tuple[str, ...]:
         """Return the folders of a cell, whose files are no inputs."""

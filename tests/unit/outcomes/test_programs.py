@@ -46,6 +46,7 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
         (("native",), [("native", UNKNOWN)]),
         (("./other.sh",), [("other.sh", UNKNOWN)]),
         (("make",), [("make", UNKNOWN)]),
+        (("openssl", "s_client", "-connect", "localhost:1"), [("openssl", UNKNOWN)]),
         (("cat", "data", "nothing"), [("data", GIVEN), ("nothing", ABSENT)]),
         (("/bin/ls",), [(".", LISTED)]),
         (("ls", "-R"), [(".", GIVEN)]),

@@ -45,7 +45,22 @@ MORE = {
     "xz": frozenset(("--files", "--files0")),
     "zip": frozenset(("-@",)),
     "tree": frozenset(("--fromfile", "--fromtabfile")),
-    "openssl": frozenset(("ca", "req", "ts", "-config", "-engine", "-provider-path", "-rand")),
+    "openssl": frozenset(
+        (
+            "ca",
+            "req",
+            "ts",
+            "s_client",
+            "s_server",
+            "s_time",
+            "ocsp",
+            "cmp",
+            "-config",
+            "-engine",
+            "-provider-path",
+            "-rand",
+        )
+    ),
     **dict.fromkeys(("sort", "wc", "du"), frozenset(("--files0-from",))),
     **dict.fromkeys(("md5sum", "sha1sum", "sha256sum"), frozenset(("-c", "--check"))),
 }

@@ -80,7 +80,9 @@ def install(add, skip, variable):
     events = {}
     if hasattr(sys, "addaudithook"):
         put(os, "open", Door(os.open, before=notes.opened_in))
-        events = events_of(notes)
+        import _venvgrid_network
+
+        events = dict(events_of(notes), **_venvgrid_network.events_of(add))
     else:
         from _venvgrid_opened_old import old_doors
 

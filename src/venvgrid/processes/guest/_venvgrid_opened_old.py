@@ -53,21 +53,32 @@ def old_doors(notes):
     except (ImportError, AttributeError):
         pass
     old_imports(notes)
-    sys.meta_path.insert(0, Databases(quiet(lambda args, more: notes.database(args or [more["database"]]))))
+    door = lambda function, note: Door(function, quiet(note))
+
+    def sqlite3():
+        import _sqlite3
+
+        _sqlite3.connect = door(_sqlite3.connect, lambda args, more: notes.database(args or [more["database"]]))
+
+    def socket():
+        import _venvgrid_network
+
+        _venvgrid_network.old_sockets(notes.add, door)
+
+    sys.meta_path.insert(0, Before({"sqlite3": sqlite3, "socket": socket}))
 
 
-class Databases(object):
-    """A finder that finds nothing; it puts a door before sqlite3.connect when sqlite3 is imported."""
+class Before(object):
+    """A finder that finds nothing; it puts doors into what a module is made of just before it is imported."""
 
-    def __init__(self, before):
-        self.before = before
+    def __init__(self, doors):
+        self.doors = doors
 
     def find_spec(self, name, path=None, target=None):
-        if name == "sqlite3":
+        put = self.doors.pop(name, None)
+        if put is not None:
             try:
-                import _sqlite3
-
-                _sqlite3.connect = Door(_sqlite3.connect, self.before)
+                put()
             except Exception:
                 pass
 
