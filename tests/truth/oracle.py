@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,115 +28,20 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
 import rig
 import wheels
+from answering import Answering
+from states import ASKED, BACKENDS, World, states, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    Drawn = tuple[object, list[tuple[tuple[str, object], str]]]  # a layout, and steps: a change and its way
+    Drawn = tuple[World, list[tuple[tuple[str, object], str]]]  # a world, and steps: a change and its way
 
 AT_ONCE = 20  # sequences of one task of the long form
-BACKENDS = {
-    "flit": ("flit_core>=3.4", "flit_core.buildapi", ""),
-    "setuptools": ("setuptools>=61", "setuptools.build_meta", '[tool.setuptools]\npackages = ["demo"]\n'),
-}
-TESTS = {
-    "test_value": "import demo\n    assert demo.VALUE == 1",
-    "test_data": 'assert (HERE / "data.txt").read_text() == "good"',
-    "test_tracked": 'assert (HERE.parent / "env" / "settings.txt").read_text() == "good"',
-    "test_link": 'assert (HERE / "link" / "data.txt").read_text() == "good"',
-    "test_mode": 'assert os.access(str(HERE / "tool.sh"), os.X_OK)',
-    "test_variable": 'assert os.environ.get("ORACLE_FLAG") == "good"',
-    "test_package_data": "import demo\n    "
-    'assert open(os.path.join(os.path.dirname(demo.__file__), "data.txt")).read() == "good"',
-    "test_dependency": 'import dep\n    assert dep.STATE == "good"',
-}
-
-
-@dataclass(frozen=True)
-class World:
-    """A project in a state. Every state that begins with "good" lets its test pass."""
-
-    layout: str = "src"  # or "flat"
-    backend: str = "flit"
-    value: str = "good"  # or "bad", or "gone": the module is deleted
-    data: str = "good"
-    tracked: str = "good"  # a file below a folder env/ with a pyvenv.cfg
-    link: str = "good"  # where a link to a folder leads
-    mode: str = "good"  # of a script
-    variable: str = "good"
-    package_data: str = "good"
-    dependency: str = "1.0"  # the pin; 2.0 is bad
-    index: str = "good"  # "bad": another index, on which every version of the dependency is bad
-    installer: str = "uv"  # or "pip"
-    configuration: str = "good"  # "none": pytest finds no test; "less": it deselects what is bad
-    keeps_times: bool = False  # whether changed files keep their times
-
-
-def states(name: str) -> Sequence[object]:
-    """Return the states of a field."""
-    return {
-        "layout": ("src", "flat"),
-        "backend": tuple(BACKENDS),
-        "value": ("good", "bad", "gone"),
-        "dependency": ("1.0", "2.0"),
-        "installer": ("uv", "pip"),
-        "configuration": ("good", "none", "less"),
-        "keeps_times": (False, True),
-    }.get(name, ("good", "bad"))
-
-
-NAMES = [item.name for item in fields(World)]
+NAMES = [*(item.name for item in fields(World)), "answer"]  # that matters in some worlds only: it comes twice
 changes = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(states(name))))
 ways = st.sampled_from(["cached", "cached", "cached", "during", "fresh", "locked"])
-sequences = st.tuples(
-    st.sampled_from(states("layout")), st.lists(st.tuples(changes, ways), min_size=2, max_size=3, unique_by=str)
-)
-
-
-def write(world: World, root: Path) -> None:
-    """Bring a project into a state. Only files whose content differs are written."""
-    package = root / ("src/demo" if world.layout == "src" else "demo")
-    requires, backend, more = BACKENDS[world.backend]
-    if world.backend == "setuptools":
-        more += '[tool.setuptools.package-data]\ndemo = ["*.txt"]\n'
-        more += '[tool.setuptools.package-dir]\ndemo = "src/demo"\n' if world.layout == "src" else ""
-    options = {"good": "", "none": "python_files = nothing_*.py\n", "less": "addopts = -k test_dependency\n"}
-    wanted = {
-        "pyproject.toml": f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n'
-        f'[project]\nname = "demo"\nversion = "1.0"\ndescription = "x"\ndependencies = ["dep"]\n{more}',
-        "pytest.ini": f"[pytest]\ntestpaths = tests\n{options[world.configuration]}",
-        "tests/test_demo.py": "import os, pathlib\nHERE = pathlib.Path(__file__).parent\n\n"
-        + "\n\n".join(f"def {name}():\n    {body}\n" for name, body in TESTS.items()),
-        "tests/data.txt": world.data,
-        "tests/tool.sh": "#!/bin/sh\n",
-        "shared/good/data.txt": "good",
-        "shared/bad/data.txt": "bad",
-        "env/pyvenv.cfg": "home = nowhere\n",
-        "env/settings.txt": world.tracked,
-        f"{package.relative_to(root)}/__init__.py": "from demo.core import VALUE\n",
-        f"{package.relative_to(root)}/core.py": f"VALUE = {int(world.value == 'good')}\n",
-        f"{package.relative_to(root)}/data.txt": world.package_data,
-        "matrix.toml": f'[axes]\npython = ["{rig.HERE}"]\ndep = ["{world.dependency}"]\n'
-        '[test]\nimports = "noted"\npass-env = ["ORACLE_FLAG"]\n',
-    }
-    if world.value == "gone":
-        del wanted[f"{package.relative_to(root)}/core.py"]
-    shutil.rmtree(root / ("demo" if world.layout == "src" else "src"), ignore_errors=True)  # of the other layout
-    if world.value == "gone":
-        (package / "core.py").unlink(missing_ok=True)
-    for name, text in wanted.items():
-        file = root / name
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
-            times = (file.stat().st_atime_ns, file.stat().st_mtime_ns) if file.exists() else None
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-            if world.keeps_times and times:
-                os.utime(file, ns=times)
-    (root / "tests/tool.sh").chmod(0o755 if world.mode == "good" else 0o644)
-    link = root / "tests" / "link"
-    if not link.is_symlink() or link.readlink().name != world.link:
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path("../shared") / world.link)
+worlds = st.builds(World, layout=st.sampled_from(["src", "flat"]), asks=st.sampled_from(["nothing", *ASKED]))
+sequences = st.tuples(worlds, st.lists(st.tuples(changes, ways), min_size=2, max_size=3, unique_by=str))
 
 
 class Plain:
@@ -148,7 +52,7 @@ class Plain:
 
     def __init__(self, folder: Path) -> None:
         """Make the distributions that projects depend on, unless the folder has them."""
-        self.folder = folder
+        self.folder, self.server = folder, Answering("good")
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "links.lock"):
             for index in ("good", "bad"):
@@ -186,7 +90,7 @@ class Plain:
     def _is_green(self, world: World, python: Path) -> bool:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             root = Path(folder, "copy")
-            write(world, root)
+            write(world, root, self.server)
             pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
             install = [*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", str(root)]
             if subprocess.run(install, check=False, capture_output=True).returncode:
@@ -197,21 +101,18 @@ class Plain:
             return subprocess.run(argv, cwd=root, env=env, check=False, capture_output=True).returncode == 0
 
 
-def differences(
-    plain: Plain, layout: object, steps: Sequence[tuple[tuple[str, object], str]], cache: Path
-) -> list[str]:
+def differences(plain: Plain, world: World, steps: Sequence[tuple[tuple[str, object], str]], cache: Path) -> list[str]:
     """Take a project through changes; return each step after which the two verdicts differ."""
-    world = replace(World(), layout=str(layout))
-    found, told = [], [str(layout)]
+    found, told = [], [f"{world.layout}, asks {world.asks}"]
     with tempfile.TemporaryDirectory(prefix="venvgrid-oracle-") as folder:
         root = Path(folder, "demo")
-        write(world, root)
-        for (name, state), way in [(("layout", layout), "cached"), *steps]:
+        write(world, root, plain.server)
+        for (name, state), way in [(("layout", world.layout), "cached"), *steps]:
             earlier, world = world, replace(world, **{name: state})  # type: ignore[arg-type]  # of the field's type
             told.append(f"{name}={state} ({way})")
             if way == "during":
                 change_during_a_run(root, cache, plain, earlier, world)
-            write(world, root)
+            write(world, root, plain.server)
             env = variables(plain, world)
             options = {"fresh": ["--fresh"], "locked": ["--locked"]}.get(way, [])
             if way == "locked":
@@ -243,7 +144,7 @@ def change_during_a_run(root: Path, cache: Path, plain: Plain, earlier: World, l
             return running.poll() is not None or any((run / "events.jsonl").exists() for run in runs)
 
         rig.wait_for(has_begun)
-        write(later, root)
+        write(later, root, plain.server)
         running.wait(rig.LIMIT)
 
 
@@ -269,8 +170,8 @@ def drawn(count: int, number: int) -> list[Drawn]:
 
 def search(plain: Plain, cache: Path, tried: Iterable[Drawn], report: Callable[[str], None]) -> None:
     """Try sequences; report each difference."""
-    for layout, steps in tried:
-        for line in differences(plain, layout, steps, cache):
+    for world, steps in tried:
+        for line in differences(plain, world, steps, cache):
             report(line)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from answering import Answering
 from rig import HERE, results
 
 if TYPE_CHECKING:
@@ -21,32 +20,9 @@ pytestmark = pytest.mark.e2e
 OLD = ("2.7", "3.7")  # they have no audit hook: other code tells
 
 
-class Answering:
-    """A server outside of all cells, which gives its text to whoever connects."""
-
-    def __init__(self) -> None:
-        self.text = b"1"
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self._serve)
-        self.thread.start()
-
-    def _serve(self) -> None:
-        while self.text:
-            connection, _ = self.listener.accept()
-            with connection:
-                connection.sendall(self.text)
-
-    def close(self) -> None:
-        self.text = b""
-        socket.create_connection(("127.0.0.1", self.port)).close()
-        self.thread.join()
-        self.listener.close()
-
-
 @pytest.fixture
 def server() -> Iterator[Answering]:
-    with closing(Answering()) as answering:
+    with closing(Answering("1")) as answering:
         yield answering
 
 
@@ -75,7 +51,7 @@ def test_another_server_is_no_input(
     ended = venvgrid("run", "-q", cwd=root)
     assert ended.status == 0, ended.out + ended.err
     assert doubts(root) == [f"connected to 127.0.0.1:{server.port}, outside of the cell: not kept"] * len(told(root))
-    server.text = b"2"
+    server.text = "2"
     assert venvgrid("run", "-q", cwd=root).status == 1
     assert {cell["outcome"] for cell in told(root)} == {"failed"}
 

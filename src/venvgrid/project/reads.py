@@ -25,7 +25,9 @@ SYSTEM = (
     *("/proc/", "/sys/", "/nix/store/", "/System/", "/Library/", "/private/var/db/"),
 )
 DEVICES, MEMORY = "/dev/", "/dev/shm/"  # noqa: S108  (files in the latter are as others)
-SETTINGS = ("/etc/", "/usr/local/share/", "/private/etc/")  # of the machine: their files count by their contents
+# Files in settings of the machine, and in settings and caches of the user, count by their contents.
+SETTINGS = ("/etc/", "/usr/local/share/", "/private/etc/")
+OF_USER = (".cache", ".config", "Library/Caches", "Library/Preferences", "AppData/Local", "AppData/Roaming")
 CACHES = frozenset((".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"))  # tools' own, in the project
 MANY = "m"  # how a path was opened after more than are noted
 FILES = frozenset(("r", "a", programs.GIVEN))  # how folders are opened as well, to be listed
@@ -79,6 +81,8 @@ class _Judging:
         self.inputs, self.read = inputs, dict[str, str]()
         self._skip = (*SYSTEM, *(f"{place}{os.sep}" for place in own), *_windows())
         self._own = tuple(own)
+        home = os.path.realpath(os.path.expanduser("~"))
+        self._of_user = tuple(os.path.join(home, *name.split("/"), "") for name in OF_USER)
         self._roots = (str(inputs.path), os.path.realpath(inputs.path))
 
     def written(self, opened: Mapping[str, str]) -> tuple[str, ...]:
@@ -185,7 +189,9 @@ class _Judging:
                 self.read[place] = ""
         elif os.path.isdir(place):
             return f"listed {_relative(path, self.inputs)}, which is outside the project"
-        elif place.startswith(SETTINGS):
+        elif place.startswith((*SETTINGS, *self._of_user)):
+            if _changed_since(place, self.inputs.since):
+                return f"read {_relative(path, self.inputs)}, which was changed in this run"
             self.read[place] = content_of(place)
         else:
             return f"read {_relative(path, self.inputs)}, which is outside the project"

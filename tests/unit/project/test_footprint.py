@@ -124,3 +124,24 @@ def test_what_cannot_be_compared_is_a_doubt(root: Path, how: str, name: str, dou
         (root / ".venv" / "more.py").unlink()
     place = (root / name).resolve()
     assert reads.judge({str(place): how}, (), inputs.take(root), ()).doubt == doubt
+
+
+@pytest.mark.parametrize("how", ["r", "a", "g"])
+@pytest.mark.parametrize("folder", [".cache/tool", ".config", "Library/Caches/tool"])
+def test_caches_and_settings_of_the_user_count_by_content(
+    root: Path, monkeypatch: pytest.MonkeyPatch, how: str, folder: str
+) -> None:
+    """Matplotlib's list of fonts: the same one in each run, until it is made anew; then not before the next run."""
+    monkeypatch.setenv("HOME", str(root.parent))
+    monkeypatch.setenv("USERPROFILE", str(root.parent))
+    file = root.parent / folder / "list.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("1", encoding="utf-8")
+    taken = replace(inputs.take(root), since=file.stat().st_ctime_ns + 1)
+    found = reads.judge({str(file): how}, (), taken, ())
+    assert (found.doubt, dict(found.read)) == ("", {str(file): reads.state_of(str(file))})
+    file.write_text("22", encoding="utf-8")
+    assert found.read != {str(file): reads.state_of(str(file))}
+    taken = replace(taken, since=file.stat().st_ctime_ns)
+    doubt = f"read ../{folder}/list.json, which was changed in this run"
+    assert reads.judge({str(file): how}, (), taken, ()).doubt == doubt

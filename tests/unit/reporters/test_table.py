@@ -181,6 +181,15 @@ def test_flaky_tests_notes_and_warnings_are_told() -> None:
     assert "note: the tests changed the environment (py3.9)\nwarning: exclude[0] matches no cell\n" in shown
 
 
+def test_many_different_notes_are_cut() -> None:
+    """Those of cells that each reached another port would push the failures off the screen."""
+    cells = [make.result(f"py3.{number}", Outcome.PASSED, notes=(f"port {number}",)) for number in range(20)]
+    lines = plain(make.report(*cells)).splitlines()
+    notes = [line for line in lines if line.startswith("note: ")]
+    assert notes[:-1] == [f"note: port {number} (py3.{number})" for number in range(table.MAX_NOTES)]
+    assert notes[-1] == "note: 8 more; to see them: venvgrid report --format markdown"
+
+
 def test_a_killed_run_says_so() -> None:
     """Above the sum."""
     shown = plain(build_report([make.started([make.cell("py3.9")])]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_CELLS = 8
 MAX_FLAKY = 10
+MAX_NOTES = 12
 GAP = "  "
 WHOLE = ("venvgrid", "log:")  # first words of lines that are not broken
 DIM = "bright_black"
@@ -219,8 +221,12 @@ def _flaky(report: Report) -> Iterator[Text]:
 
 def _notes(report: Report) -> Iterator[Text]:
     found = grouping.by_note(report.cells)
-    for note, cells in found.items():
+    for note, cells in itertools.islice(found.items(), MAX_NOTES):
         yield Text(f"note: {text.line(note, 500)} ({text.some(cells, MAX_CELLS)})", style="yellow")
+    if len(found) > MAX_NOTES:
+        yield Text(
+            f"note: {len(found) - MAX_NOTES} more; to see them: venvgrid report --format markdown", style="yellow"
+        )
     for warning in report.warnings:
         yield Text(f"warning: {text.line(warning, 500)}", style="yellow")
     if found or report.warnings:
