@@ -136,7 +136,9 @@ def _no_command(words: list[str], rest: list[str], options: Options) -> str:
         return f"{first!r} is no command. To pass it to the tests, type: {_typed('run', '--', first, *rest)}"
     if selected := selection(first.split(",")):
         return f"{first!r} is no command. To run these cells, type: {_typed('run', '-k', selected, *after)}"
-    close = difflib.get_close_matches(first, options, n=1)
+    close = difflib.get_close_matches(first, [*options, *SYNONYMS], n=1)
+    if close and close[0] in SYNONYMS:  # a slip in the word of another tool
+        return f"there is no command {first!r}. Type: {_typed(SYNONYMS[close[0]])}"
     if close:
         return f"there is no command {first!r}; did you mean {close[0]!r}? Type: {_typed(close[0], *words[1:], *after)}"
     return f"there is no command {first!r}. The commands are: {', '.join(options)}"
