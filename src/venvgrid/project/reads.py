@@ -190,11 +190,18 @@ class _Judging:
         elif os.path.isdir(place):
             return f"listed {_relative(path, self.inputs)}, which is outside the project"
         elif place.startswith((*SETTINGS, *self._of_user)):
-            if _changed_since(place, self.inputs.since):
-                return f"read {_relative(path, self.inputs)}, which was changed in this run"
-            self.read[place] = content_of(place)
+            return self._setting(path, place)
         else:
             return f"read {_relative(path, self.inputs)}, which is outside the project"
+        return ""
+
+    def _setting(self, path: str, place: str) -> str:
+        """Count a file of settings by its content, and a link by its target and what is there."""
+        real = os.path.realpath(place)
+        for item in (place,) if f"{real}{os.sep}".startswith(self._skip) else dict.fromkeys((place, real)):
+            if _changed_since(item, self.inputs.since):
+                return f"read {_relative(path, self.inputs)}, which was changed in this run"
+            self.read[item] = content_of(item)
         return ""
 
     def _is_of_machine(self, place: str, how: str, *, is_above: bool) -> bool:

@@ -145,3 +145,23 @@ def test_caches_and_settings_of_the_user_count_by_content(
     taken = replace(taken, since=file.stat().st_ctime_ns)
     doubt = f"read ../{folder}/list.json, which was changed in this run"
     assert reads.judge({str(file): how}, (), taken, ()).doubt == doubt
+
+
+def test_a_link_in_settings_of_the_user_counts_with_what_it_leads_to(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who keeps settings in a repository has links: another content there is another setting, also in this run."""
+    monkeypatch.setenv("HOME", str(root.parent))
+    monkeypatch.setenv("USERPROFILE", str(root.parent))
+    kept, link = root.parent / "dotfiles" / "tool", root.parent / ".config" / "tool"
+    for file in (kept, link):
+        file.parent.mkdir()
+    kept.write_text("1", encoding="utf-8")
+    link.symlink_to(kept)
+    taken = replace(inputs.take(root), since=link.lstat().st_ctime_ns + 1)
+    found = reads.judge({str(link): "r"}, (), taken, ())
+    assert found.doubt == ""
+    kept.write_text("22", encoding="utf-8")
+    assert not all(reads.state_of(place) == state for place, state in found.read.items())
+    taken = replace(taken, since=kept.stat().st_ctime_ns)
+    assert "changed in this run" in reads.judge({str(link): "r"}, (), taken, ()).doubt
