@@ -141,7 +141,7 @@ class _Judging:
         if content and _changed_since(path, self.inputs.since):
             return f"read {name}, which was made in this run"
         self.read[path] = content
-        return ""
+        return self.doubt(os.path.realpath(path), how) if os.path.islink(path) else ""
 
     def _listed(self, path: str, name: str, how: str) -> str:
         """Names that are inputs are one of them; those that git ignores count as they are."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, Config, Interpreter, LockEntry
     from venvgrid.results.report import Report
 
-FORMAT = "venvgrid-verdict-5"
+FORMAT = "venvgrid-verdict-6"
 FOLDER = "results-cache"  # in .venvgrid
 # Variables that build backends read: with another value the project is another one.
 BUILD_VARIABLES = re.compile(

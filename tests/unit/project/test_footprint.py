@@ -165,3 +165,13 @@ def test_a_link_in_settings_of_the_user_counts_with_what_it_leads_to(
     assert not all(reads.state_of(place) == state for place, state in found.read.items())
     taken = replace(taken, since=kept.stat().st_ctime_ns)
     assert "changed in this run" in reads.judge({str(link): "r"}, (), taken, ()).doubt
+
+
+def test_an_ignored_link_is_read_with_what_it_leads_to(root: Path) -> None:
+    """To a file outside: a doubt, as if that had been opened; to another ignored file: its content counts."""
+    (root / ".venv" / "out").symlink_to("../../file")
+    (root / ".venv" / "in").symlink_to("data")
+    taken = inputs.take(root)
+    assert reads.judge({str(root / ".venv/out"): "r"}, (), taken, ()).doubt.startswith("read ../file, which is outside")
+    found = reads.judge({str(root / ".venv/in"): "r"}, (), taken, ())
+    assert (found.doubt, set(found.read)) == ("", {str(root / ".venv/in"), str(root / ".venv/data")})
