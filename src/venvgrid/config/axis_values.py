@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from venvgrid.config.platforms import OTHER_NAMES, PLATFORMS
 from venvgrid.config.values import BadValueError, choice, nearest, normal_name, shown, text, variable_name
-from venvgrid.model import Axis, AxisKind, Resolution, python_releases, tool_support
+from venvgrid.model import Axis, AxisKind, Resolution, python_releases
 from venvgrid.model.config import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _pythons(value: str, root: Path) -> list[str]:
         raise BadValueError(f"{shown(value)} is no Python{hint} (allowed: {allowed})")
     major, minor = Version(match["version"]).release[:2]
     _supported(value, (major, minor))
-    if match["threads"] and (match["implementation"] or (major, minor) < tool_support.FREE_THREADED):
+    if match["threads"] and (match["implementation"] or (major, minor) < python_releases.OLDEST_FREE_THREADED):
         raise BadValueError(f"{shown(value)}: only CPython 3.13 and newer can be free-threaded")
     return [value]
 

@@ -20,7 +20,7 @@ from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
 from venvgrid.installers.base import InstallRequest, built_from_source
-from venvgrid.model import Distribution, InfrastructureError, InstallMode, tool_support
+from venvgrid.model import Distribution, InfrastructureError, InstallMode, python_releases
 from venvgrid.model.names import normalise
 from venvgrid.processes import guests
 from venvgrid.project.local_wheels import path_of
@@ -213,7 +213,7 @@ class Builder:
             editable=self.config.project.path if wheel is None else None,
             reinstall=reinstall,
         )
-        if request.editable is None or entry.interpreter.release >= tool_support.EDITABLE:
+        if request.editable is None or entry.interpreter.release >= python_releases.OLDEST_FOR_EDITABLE:
             self._request(request)
             return
         built = self._local(request.editable, entry.interpreter)

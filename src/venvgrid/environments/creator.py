@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from venvgrid.model import tool_support
+from venvgrid.model import python_releases
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Creator:
         Raises:
             SkeletonError: it cannot be created.
         """
-        if interpreter.release < tool_support.VIRTUALENV:
+        if interpreter.release < python_releases.OLDEST_FOR_VIRTUALENV:
             self._make_old(path, interpreter, prompt)
             return
         from virtualenv import session_via_cli  # noqa: PLC0415  (70 ms; not needed when everything is reused)

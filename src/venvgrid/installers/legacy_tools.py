@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.model import InfrastructureError, tool_support
+from venvgrid.model import InfrastructureError, python_releases
 from venvgrid.processes.command import Command
 from venvgrid.storage import locks
 
@@ -83,7 +83,7 @@ class Tools:
         return target
 
     def _pip_wheel(self, interpreter: Interpreter) -> Path:
-        if interpreter.release >= tool_support.BUNDLED_PIP:
+        if interpreter.release >= python_releases.OLDEST_FOR_BUNDLED_PIP:
             from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415  (takes 70 ms)
 
             wheel = get_embed_wheel("pip", ".".join(map(str, interpreter.release)))

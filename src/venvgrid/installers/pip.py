@@ -35,7 +35,7 @@ from venvgrid.installers.base import (
     unfinished,
     without_dates,
 )
-from venvgrid.model import Distribution, Resolution, tool_support
+from venvgrid.model import Distribution, Resolution, python_releases
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _elsewhere(request: ResolveRequest) -> str:
     """Return why pip cannot answer: it evaluates markers for this machine, and builds what has no wheel."""
     of, python = request.interpreter.platform, request.interpreter.version
     way = 'install uv: pip install "venvgrid[uv]"'
-    if request.interpreter.release < tool_support.UV:
+    if request.interpreter.release < python_releases.OLDEST_FOR_UV:
         way = f"uv does not know Python {python}"
     why = "it takes markers and source builds for those of this machine"
     return f"pip cannot resolve Python {python} for {of}: {why}; {way}"

@@ -30,7 +30,7 @@ from venvgrid.installers.base import (
     unfinished,
     without_dates,
 )
-from venvgrid.model import Distribution, tool_support
+from venvgrid.model import Distribution, python_releases
 from venvgrid.processes.command import Command
 from venvgrid.processes.parallel import Vanguard
 
@@ -86,7 +86,7 @@ class Uv:
 
     def knows(self, interpreter: Interpreter) -> bool:
         """Return whether uv can resolve for and install into environments of this interpreter."""
-        return interpreter.release >= tool_support.UV
+        return interpreter.release >= python_releases.OLDEST_FOR_UV
 
     def resolve(self, request: ResolveRequest) -> ResolveResult:
         """Resolve with `uv pip compile`; see `installers.Installer`."""

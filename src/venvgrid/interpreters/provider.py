@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.interpreters import candidates, discovery, selection
 from venvgrid.interpreters import download as downloads
-from venvgrid.model import Interpreter, tool_support
+from venvgrid.model import Interpreter, python_releases
 from venvgrid.processes import parallel
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class InterpreterProvider:
         Its `executable` is "". It shows which cells are impossible, so that no Python is downloaded for them.
         """
         match = re.fullmatch(r"3\.(\d+)", value)
-        if not self.uv or match is None or (3, int(match[1])) < tool_support.UV:
+        if not self.uv or match is None or (3, int(match[1])) < python_releases.OLDEST_FOR_UV:
             return None
         return Interpreter(
             executable="",

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from venvgrid.interpreters.candidates import Rejected, executable_in
 from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
-from venvgrid.model import python_releases, tool_support
+from venvgrid.model import python_releases
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found
@@ -133,7 +133,7 @@ def advice(spec: Spec, found: Found, *, has_uv: bool) -> str:
         commands.append(f"`uv python install {shlex.quote(uv_request(spec))}`")
     if "conda" in tools and is_plain:
         commands.append(f"`conda create -n python{wanted} python={wanted}`")
-    if "Homebrew" in tools and is_plain and Version(wanted).release >= tool_support.HOMEBREW:
+    if "Homebrew" in tools and is_plain and Version(wanted).release >= python_releases.OLDEST_FOR_HOMEBREW:
         commands.append(f"`brew install python@{wanted}`")
     if not commands:
         pyenv = "pyenv, uv" if uv_can_download(spec) else "pyenv"
@@ -154,11 +154,11 @@ def uv_can_download(spec: Spec) -> bool:
     if spec.path or spec.debug or spec.bits == 32:  # noqa: PLR2004
         return False
     if spec.specifier is not None:
-        minors = (release for release in python_releases.ACCEPTED if release >= tool_support.UV_DOWNLOADS)
+        minors = (release for release in python_releases.ACCEPTED if release >= python_releases.OLDEST_FOR_UV_DOWNLOADS)
         return any(spec.specifier.contains(f"{major}.{minor}.{ANY_PATCH}") for major, minor in minors)
     if not spec.version:
         return True
-    oldest = tool_support.FREE_THREADED if spec.free_threaded else tool_support.UV_DOWNLOADS
+    oldest = python_releases.OLDEST_FREE_THREADED if spec.free_threaded else python_releases.OLDEST_FOR_UV_DOWNLOADS
     release = Version(spec.version).release[:2]
     return release == (3,) or release >= oldest
 

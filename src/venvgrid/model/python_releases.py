@@ -1,4 +1,4 @@
-"""The minor versions of CPython: when they were released and when they reach their end of life.
+"""The minor versions of CPython: when they were released, when they reach their end of life, and what supports them.
 
 Source: https://devguide.python.org/versions/ and the release schedules (PEP 373, 494, 537, 569, 596, 619, 664, 693,
 719, 745), read in November 2026. A month without a day counts as its last day.
@@ -47,6 +47,17 @@ NAMES = tuple(minor.name for minor in MINORS)
 NEWEST = MINORS[-1].release
 # The minor versions that may be asked for, oldest first. Bounded so that no range is endless; some do not exist yet.
 ACCEPTED = ((2, 7), *((3, minor) for minor in range(6, 100)))
+
+# The oldest Python that each tool supports, as (major, minor).
+OLDEST_FOR_UV = (3, 6)  # to query, to resolve for and to install into; older ones also have no pip with a cut-off date
+OLDEST_FOR_UV_DOWNLOADS = (3, 8)  # whatever the implementation
+OLDEST_FOR_EDITABLE = (3, 7)  # PEP 660, with setuptools 64; below it venvgrid makes the editable wheel
+OLDEST_FREE_THREADED = (3, 13)
+OLDEST_FOR_HOMEBREW = (3, 8)
+OLDEST_FOR_VIRTUALENV = (3, 8)  # below it the old virtualenv makes the environment
+OLDEST_FOR_BUNDLED_PIP = (3, 9)  # below it pip comes with the old virtualenv
+OLDEST_FOR_SHARED_BYTECODE = (3, 8)  # whose compiled files are shared
+
 CLASSIFIER = re.compile(r"Programming Language :: Python :: ([23]\.\d+)")
 
 

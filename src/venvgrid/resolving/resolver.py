@@ -21,7 +21,7 @@ from venvgrid.installers.base import (
     Unresolvable,
     built_from_source,
 )
-from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, serialization, tool_support
+from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, python_releases, serialization
 from venvgrid.model.names import normalise
 from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
@@ -141,7 +141,7 @@ class Resolver:
         if not needs.pins:
             return "", ("as-of was not applied: no axis pins a distribution, so there is no release to go by",)
         installer = self.installer_for(interpreter)
-        if interpreter.release < tool_support.UV:
+        if interpreter.release < python_releases.OLDEST_FOR_UV:
             note = f"as-of was not applied: {installer.name} on Python {interpreter.version} knows no cut-off date"
             return "", (note,)
         request = replace(self._request(needs, interpreter, ""), requirements=needs.pins, dependencies=False)

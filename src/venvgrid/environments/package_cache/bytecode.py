@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.facts import facts_of
-from venvgrid.model import tool_support
+from venvgrid.model import python_releases
 from venvgrid.processes.command import Command
 from venvgrid.processes.guests import COMPILER
 
@@ -37,7 +37,7 @@ TIMEOUT = 600.0  # seconds
 
 def shares_bytecode(interpreter: Interpreter) -> bool:
     """Whether compiled files of this interpreter are shared."""
-    is_new = interpreter.release >= tool_support.SHARED_BYTECODE
+    is_new = interpreter.release >= python_releases.OLDEST_FOR_SHARED_BYTECODE
     return interpreter.implementation == "cpython" and is_new and bool(interpreter.cache_tag)
 
 
