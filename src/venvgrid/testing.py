@@ -6,12 +6,13 @@ Each answers what it was told to and keeps what it was asked. Nothing here start
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.installers.base import Resolved, ResolveResult
 from venvgrid.model import Distribution, Environment, Interpreter, LockEntry, Outcome, Stage, StageStarted
+from venvgrid.model.values import dataclass
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel

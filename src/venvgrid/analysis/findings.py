@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import comparison
 from venvgrid.model import CaseOutcome, Outcome
+from venvgrid.model.values import dataclass
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ is never shown of a cell that is green again, fails in another way, or fails wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -14,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 from venvgrid.analysis import grouping
 from venvgrid.analysis.search.story import Story
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Outcome
+from venvgrid.model.values import dataclass
 from venvgrid.results import run_folders
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from venvgrid.analysis import history
 from venvgrid.app.machine import Machine
 from venvgrid.app.project_state import ProjectState
 from venvgrid.model import InstallMode, Outcome
+from venvgrid.model.values import dataclass
 from venvgrid.processes import guests
 from venvgrid.processes.parallel import inherited
 from venvgrid.project import build_files, reads

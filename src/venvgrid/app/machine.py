@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from venvgrid.app.toolchain import Toolchain
 from venvgrid.config import platforms
 from venvgrid.environments.package_cache.cache import PackageCache
 from venvgrid.interpreters.provider import InterpreterProvider
+from venvgrid.model.values import dataclass
 from venvgrid.processes import runner
 from venvgrid.processes.command import Cancellation
 from venvgrid.processes.redaction import Redactor

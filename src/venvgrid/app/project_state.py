@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from venvgrid.config.values import nearest
 from venvgrid.model import AxisKind, ConfigError, InstallMode
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.project import build_files, inputs, sources
 from venvgrid.project import metadata as project
 from venvgrid.project.build_copy import BuildSources

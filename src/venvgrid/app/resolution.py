@@ -6,7 +6,7 @@ Where only a build tells the project's requirements, a wheel is built: one, or o
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
@@ -14,6 +14,7 @@ from venvgrid.app.request import elsewhere, interpreters_for, locked_answers, ru
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.interpreters.elsewhere import interpreter_on
 from venvgrid.model import InfrastructureError, LockEntry, PlannedCell, Status
+from venvgrid.model.values import dataclass
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
 from venvgrid.project.metadata import ProjectError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from venvgrid.installers.legacy_tools import Tools
 from venvgrid.installers.pip import Pip
 from venvgrid.installers.uv import Uv
 from venvgrid.model import UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.processes import variables
 from venvgrid.resolving import index_digest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
 from venvgrid.app.run import execute, on_machines, read_config
 from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.planning import jobs, packing
 from venvgrid.project import repository

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from venvgrid.app.run import read_config
 from venvgrid.cli import signals
 from venvgrid.config import config_file, grids, loading, platforms
 from venvgrid.model import ExitStatus, NothingToRunError, Status, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.planning import expansion
 from venvgrid.planning.selection import is_part
 from venvgrid.processes.parallel import usable_cpus

@@ -7,12 +7,13 @@ import re
 import stat
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config.values import shown
 from venvgrid.model import ConfigError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,13 +8,14 @@ are not inherited.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import axis_values
 from venvgrid.config.sections import HOMES
 from venvgrid.config.values import shown
 from venvgrid.model.config import VARIABLE_PREFIX
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

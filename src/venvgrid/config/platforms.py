@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import platform
 import sysconfig
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from venvgrid.environments.package_cache.populate import Populated, fits, popula
 from venvgrid.installers.base import InstallRequest, built_from_source
 from venvgrid.model import Distribution, InfrastructureError, InstallMode, python_releases
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.processes import guests
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError

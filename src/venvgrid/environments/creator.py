@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import python_releases
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.compiled import imported
 from venvgrid.environments.manifest import EMPTY_FOLDER, differences, entry_of, is_empty, is_left_over, take
 from venvgrid.environments.package_cache.facts import has_facts
 from venvgrid.environments.venv_layout import prefix_of
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

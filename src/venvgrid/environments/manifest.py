@@ -6,10 +6,11 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import serialization
+from venvgrid.model.values import dataclass
 from venvgrid.storage import atomic
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ import re
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.environments import compiled, venv_layout
@@ -35,6 +35,7 @@ from venvgrid.environments.integrity import IntegrityReport, check, link_above
 from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_marker
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import Environment, InstallMode
+from venvgrid.model.values import dataclass
 from venvgrid.processes import guests
 from venvgrid.storage import own_folders
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.facts import facts_of
 from venvgrid.environments.package_cache.turns import Turns
+from venvgrid.model.values import dataclass
 from venvgrid.storage import directories, json_cache
 
 if TYPE_CHECKING:

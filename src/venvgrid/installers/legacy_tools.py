@@ -9,11 +9,11 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError, python_releases
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Command
 from venvgrid.storage import locks
 

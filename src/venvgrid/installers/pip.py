@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from venvgrid.installers.base import (
     without_dates,
 )
 from venvgrid.model import Distribution, Resolution, python_releases
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from venvgrid.installers.base import (
     without_dates,
 )
 from venvgrid.model import Distribution, python_releases
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Command
 from venvgrid.processes.parallel import Vanguard
 

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from venvgrid.interpreters.cache import InterpreterCache
 from venvgrid.interpreters.candidates import Candidates, Rejected, base_executable, canonical, collect
 from venvgrid.interpreters.locations import Machine, lookups
 from venvgrid.interpreters.query import TIMEOUT, QueryResult, ask
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import sys
 import sysconfig
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.interpreters import candidates, discovery, selection
 from venvgrid.interpreters import download as downloads
 from venvgrid.model import Interpreter, python_releases
+from venvgrid.model.values import dataclass
 from venvgrid.processes import parallel
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import dataclasses
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.candidates import base_executable, canonical
 from venvgrid.model import Interpreter
 from venvgrid.model.serialization import from_plain
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Command, Completed, Runner
 from venvgrid.processes.guests import QUERY
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from packaging.version import Version
 from venvgrid.interpreters.candidates import Rejected, executable_in
 from venvgrid.interpreters.specs import Spec, choose, parse_spec, preference, version_of
 from venvgrid.model import python_releases
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from venvgrid.interpreters.discovery import Found

@@ -11,7 +11,7 @@ import warnings
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from packaging.metadata import parse_email
@@ -24,6 +24,7 @@ from venvgrid.migration import poetry
 from venvgrid.migration.expressions import Scope, bound, value
 from venvgrid.migration.model import subtable
 from venvgrid.model import python_releases
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,6 @@ import warnings
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -20,6 +19,7 @@ from venvgrid.migration.model import Notes, subtable
 from venvgrid.migration.readers import requirements
 from venvgrid.migration.readers.requirements import InstallArguments
 from venvgrid.migration.sources import siblings
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

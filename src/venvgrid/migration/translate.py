@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.config import config_file, loading
 from venvgrid.migration import declared, matrix_toml, variants
 from venvgrid.migration.model import MAIN_NAMES, subtable
 from venvgrid.model import ConfigError, UsageError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

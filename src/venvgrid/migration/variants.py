@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -16,6 +16,7 @@ from venvgrid.migration import factoring
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, VariantGroup
 from venvgrid.migration.readers import commands
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

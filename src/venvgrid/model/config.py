@@ -6,10 +6,12 @@ Nothing here reads, writes or starts anything. Durations are seconds, sizes byte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
+
+from venvgrid.model.values import dataclass
 
 VARIABLE_PREFIX = "env."  # of the axes that set an environment variable
 EMPTY: Mapping[str, str] = MappingProxyType({})

@@ -6,12 +6,12 @@ callable that takes an event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import get_args
 
 from venvgrid.model.plan import Plan, Status
 from venvgrid.model.result import CaseOutcome, CellResult
+from venvgrid.model.values import dataclass
 
 UNSTAMPED = -1.0  # until the loop sets the time of an event
 

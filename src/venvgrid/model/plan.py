@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from venvgrid.model.config import VARIABLE_PREFIX
+from venvgrid.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

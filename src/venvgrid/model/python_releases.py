@@ -7,9 +7,10 @@ Source: https://devguide.python.org/versions/ and the release schedules (PEP 373
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
+
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

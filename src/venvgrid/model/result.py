@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 
 from venvgrid.model.config import EMPTY
 from venvgrid.model.environment import Interpreter
 from venvgrid.model.plan import Status
+from venvgrid.model.values import dataclass
 
 
 class Outcome(StrEnum):

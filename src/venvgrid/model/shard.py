@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from venvgrid.model.errors import UsageError
+from venvgrid.model.values import dataclass
 
 MAX_SHARDS = 10_000
 

@@ -6,12 +6,13 @@ results of the tests, and the completeness of each session. And the attestation 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Attestation, CaseOutcome, Failure, Outcome
 from venvgrid.model.config import EMPTY, EXIT_STATUS, JUNIT, PYTEST
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import attestation, signatures, wording
 from venvgrid.outcomes.causes import output, summaries
 from venvgrid.outcomes.observation import WORKER_CRASH, Observation, ReportFile, SessionLog

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 from xml.parsers import expat  # document types, the way to every known attack, are refused below
 
 from venvgrid.model import CaseOutcome, Failure
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.causes import pytest_errors, remedies
 from venvgrid.outcomes.observation import ReportFile

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model import CaseOutcome, Failure
 from venvgrid.model.result import worst
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.causes import remedies
 from venvgrid.outcomes.causes.cause import UNPARSED

@@ -7,11 +7,12 @@ came from any other file proves nothing about the cell.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from venvgrid.model.config import EMPTY
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes.attestation import is_below
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import ConfigError
+from venvgrid.model.values import dataclass
 from venvgrid.planning.covering.space import Space
 from venvgrid.planning.matching import fits
 

@@ -7,9 +7,9 @@ comes on top.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.planning import packing
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ ids: "py3.13" and "numpy2" match py3.13-numpy2.0 and py3.13.1-numpy2.3, but not 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, NoReturn
 from venvgrid.config import axis_values as axis_names
 from venvgrid.config.values import nearest
 from venvgrid.model import Outcome, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.planning.matching import satisfies, version
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import ConfigError
+from venvgrid.model.values import dataclass
 from venvgrid.planning import constraints
 from venvgrid.planning.covering import generator
 from venvgrid.planning.covering.certificate import certify

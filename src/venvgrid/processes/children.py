@@ -13,9 +13,9 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from venvgrid.model.values import dataclass
 from venvgrid.processes.diagnosis import NTSTATUS
 from venvgrid.processes.supervision import supervisor
 

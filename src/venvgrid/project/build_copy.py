@@ -19,11 +19,12 @@ import stat
 import tempfile
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.processes.parallel import mutex
 from venvgrid.project import build_files, repository
 from venvgrid.project.build_scope import Walk, inside, target

@@ -10,9 +10,10 @@ import fnmatch
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.project import build_files
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.processes import runner
 from venvgrid.processes.command import Command
 

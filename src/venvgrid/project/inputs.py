@@ -14,9 +14,9 @@ import re
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.project import history
 
 if TYPE_CHECKING:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from venvgrid.model import Distribution
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.processes.parallel import mutex
 from venvgrid.project.metadata import ProjectError
 

@@ -5,13 +5,13 @@ No code of the project runs here. Dynamic metadata need a wheel: `project/wheels
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.config.config_file import PYPROJECT, read_pyproject
 from venvgrid.config.values import nearest
 from venvgrid.model import ConfigError
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.processes import runner
 from venvgrid.processes.command import Command
 from venvgrid.processes.parallel import map_parallel

@@ -13,11 +13,12 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InstallMode, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project.metadata import Metadata, ProjectError

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Stage
+from venvgrid.model.values import dataclass
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:

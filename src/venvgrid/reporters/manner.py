@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from venvgrid.model.values import dataclass
 
 Link = Callable[[str, int], str]  # file as a traceback names it, line → URI or ""
 

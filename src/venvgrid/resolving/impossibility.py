@@ -8,7 +8,7 @@ requirement is impossible alone; for dependencies and conflicts, if the cell bec
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from venvgrid.installers import resolver_errors
 from venvgrid.installers.base import METADATA, CauseKind, Resolved, ResolveFailed, Unresolvable
 from venvgrid.model import InfrastructureError, UsageError
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

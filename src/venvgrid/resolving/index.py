@@ -10,13 +10,14 @@ import json
 import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from venvgrid.model import InfrastructureError
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.resolving.version_policies import Release
 from venvgrid.storage import digests, json_cache
 

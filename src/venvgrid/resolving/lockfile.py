@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config.toml_writer import block, inline, strings, table, text
 from venvgrid.model import Conflict, Distribution, FrozenPolicy, LockEntry, LockError, Status, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:

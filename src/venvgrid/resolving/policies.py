@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from venvgrid.config import loading
 from venvgrid.config.config_file import read_pyproject
 from venvgrid.model import AxisKind, ConfigError, FrozenPolicy, InfrastructureError, LockError, PolicyError
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.processes import variables
 from venvgrid.resolving import lockfile
 from venvgrid.storage import directories

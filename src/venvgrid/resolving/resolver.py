@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from venvgrid.installers.base import (
 )
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, python_releases, serialization
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.project import metadata as project
 from venvgrid.project import wheels

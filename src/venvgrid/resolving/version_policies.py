@@ -7,7 +7,6 @@ a pre-release counts only for "+pre".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from venvgrid.config.axis_values import LATEST, PACKAGE_POLICIES, PYTHON_POLICIE
 from venvgrid.model import PolicyError
 from venvgrid.model.names import normalise
 from venvgrid.model.python_releases import Minor, classified, released
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

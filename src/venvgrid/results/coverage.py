@@ -7,11 +7,11 @@ installed project are mapped to its sources by their path below site-packages.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:

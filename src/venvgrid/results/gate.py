@@ -6,10 +6,10 @@ cells are named. Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Outcome, Status
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from venvgrid.model import PlannedCell

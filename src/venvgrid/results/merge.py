@@ -8,10 +8,11 @@ Pure, but for reading the records: one at a time, and of each result only what d
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Outcome, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.results.records import RESULTS, Record, Unusable
 from venvgrid.storage import json_items
 

@@ -7,12 +7,13 @@ that each cell is expected to take. Its digest names the plan in every record.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, fields, replace
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Cell, Certificate, LeftOut, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.config import EMPTY
+from venvgrid.model.values import dataclass
 from venvgrid.planning.jobs import Jobs
 from venvgrid.storage import digests
 

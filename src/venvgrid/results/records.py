@@ -18,12 +18,13 @@ import io
 import json
 import zipfile
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from venvgrid.model import UsageError
 from venvgrid.model.shard import Shard
+from venvgrid.model.values import dataclass
 from venvgrid.results import plan_file
 from venvgrid.results.capsules import capsule
 from venvgrid.storage import archives, digests

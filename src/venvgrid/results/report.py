@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from venvgrid.model import (
 )
 from venvgrid.model.config import EMPTY
 from venvgrid.model.result import OUTCOME_OF_STATUS, worst
+from venvgrid.model.values import dataclass
 from venvgrid.results.exit_status import exit_status as status_of
 
 if TYPE_CHECKING:

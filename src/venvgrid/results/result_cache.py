@@ -15,13 +15,14 @@ import json
 import re
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import CaseOutcome, CellResult, Outcome, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.processes import guests, variables
 from venvgrid.results.report import Case

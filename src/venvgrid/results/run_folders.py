@@ -15,11 +15,11 @@ import shutil
 import stat
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
+from venvgrid.model.values import dataclass
 from venvgrid.storage import own_folders
 from venvgrid.storage.atomic import sync_folder, trouble
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.config import placeholders
 from venvgrid.model import AxisKind, InstallMode
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import probe
 from venvgrid.outcomes.attestation import Expectation
 from venvgrid.outcomes.causes import deselection

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.analysis.affected import reach
@@ -17,6 +17,7 @@ from venvgrid.model import CellResult, Failure, Outcome, Stage, StageFinished, S
 from venvgrid.model.config import PYTEST
 from venvgrid.model.names import normalise
 from venvgrid.model.result import Footprint
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.outcomes.causes import blame, remedies
 from venvgrid.outcomes.outside import network

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.prioritisation import Order
 from venvgrid.model import Stage
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

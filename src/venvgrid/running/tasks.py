@@ -12,12 +12,12 @@ Any task may end in `TaskFailed` instead. A task holds all that a worker needs; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, TypeVar
 
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import Cell, CellResult, Environment, Interpreter, LockEntry, Outcome
+from venvgrid.model.values import dataclass
 from venvgrid.project.metadata import Metadata
 from venvgrid.project.wheels import Wheel
 

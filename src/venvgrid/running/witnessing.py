@@ -6,7 +6,6 @@ import hashlib
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from venvgrid.environments.package_cache import record
 from venvgrid.model import AxisKind, InstallMode
 from venvgrid.model.config import EXIT_STATUS, JUNIT
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import provenance, witness
 from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
 from venvgrid.project import reads

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.installers import progress
 from venvgrid.model import InfrastructureError, Stage, StageFinished, StageProgress, StageStarted
+from venvgrid.model.values import dataclass
 from venvgrid.processes.diagnosis import headline
 from venvgrid.project.metadata import ProjectError
 from venvgrid.running import tasks

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model.config import EMPTY
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes.signatures import stable_id
 from venvgrid.storage import own_folders
 

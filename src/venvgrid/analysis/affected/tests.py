@@ -9,12 +9,13 @@ the edited file goes first, then those that take the least time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.affected.reach import INSTALLED, Reach
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

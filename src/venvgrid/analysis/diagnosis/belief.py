@@ -10,13 +10,13 @@ import functools
 import heapq
 import itertools
 import math
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.diagnosis import causes
 from venvgrid.analysis.diagnosis.ground import LEVELS
 from venvgrid.analysis.rules import conditions, evidence, posterior
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -10,13 +10,13 @@ A search never asks twice for a world, except for these repeats. It ends within 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.diagnosis import choice, rivals, told
 from venvgrid.analysis.diagnosis.belief import believe, hiding
 from venvgrid.analysis.diagnosis.candidates import Candidate, ProbeRequest, Purpose
 from venvgrid.analysis.diagnosis.ground import MOST_WORLDS, Ground, spread, thinned
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence

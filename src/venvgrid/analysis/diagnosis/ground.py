@@ -6,7 +6,7 @@ lock swaps: the company of a swap comes with every larger one too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +15,7 @@ from venvgrid.analysis.rules import conditions
 from venvgrid.analysis.search.protocol import Observation, Verdict
 from venvgrid.model import AxisKind, CellResult, Outcome
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -12,12 +12,13 @@ tell.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from venvgrid.analysis.search.narrowing import NO_EDGE, PLAIN, Series, narrow, rounds
 from venvgrid.analysis.search.protocol import Verdict
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

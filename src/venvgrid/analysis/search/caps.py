@@ -5,7 +5,7 @@ It starts from a green world: the lowest versions that are declared, or the vers
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from venvgrid.analysis.search import eras
 from venvgrid.analysis.search.culprits import GREEN, RED, Culprit, Differing, culprit
 from venvgrid.analysis.search.floors import Seen
 from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ to move along with the culprit is its company, and is tried without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from packaging.version import InvalidVersion, Version
@@ -20,6 +20,7 @@ from venvgrid.analysis.search.narrowing import narrow
 from venvgrid.analysis.search.protocol import Observation, Probe, Search, Verdict
 from venvgrid.analysis.search.releases import Boundary, boundary, guessed
 from venvgrid.model.config import EMPTY
+from venvgrid.model.values import dataclass
 
 GREEN, RED = "green", "red"  # the names of the worlds that mixes keep to
 CONFIRMED = 3  # runs of each side of a change

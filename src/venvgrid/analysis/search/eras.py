@@ -9,11 +9,11 @@ between the last unknown and the first bad one, and the longer the way back was,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search.protocol import Probe, Search, Verdict
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

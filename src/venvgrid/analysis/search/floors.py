@@ -10,12 +10,13 @@ a little of what lies below it is tried. A failure just below a floor is seen tw
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import ceil, log2
 
 from packaging.version import Version
 
 from venvgrid.analysis.search.protocol import A, Observation, P, Probe, Search, Verdict
+from venvgrid.model.values import dataclass
 
 IN_HOLES = 2  # resolves below releases that do not resolve: mostly, those below them do not either
 Ask = Callable[[Mapping[str, str]], Probe]  # a probe of the world with these versions, all else as new as possible

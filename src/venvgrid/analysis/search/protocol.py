@@ -8,11 +8,12 @@ search that was interrupted goes on where it stopped, when the observations of b
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeVar
 
 from venvgrid.model.config import EMPTY
+from venvgrid.model.values import dataclass
 
 
 class Verdict(StrEnum):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from venvgrid.analysis.search.narrowing import NO_EDGE, Series, first, narrow
 from venvgrid.analysis.search.protocol import Observation, Verdict
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

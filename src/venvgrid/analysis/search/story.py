@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from venvgrid.analysis.search.culprits import Culprit
 from venvgrid.analysis.search.protocol import Verdict
+from venvgrid.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

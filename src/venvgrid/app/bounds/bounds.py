@@ -6,7 +6,7 @@ lower bounds, for the search. Of the axes of the grid, only the variables and ex
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from venvgrid.installers.base import ResolveFailed
 from venvgrid.model import Axis, AxisKind, Cell, InstallMode, LockEntry, Resolution, UsageError
 from venvgrid.model.config import Planning
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes.attestation import same_version
 from venvgrid.planning.cell_ids import cell_id
 from venvgrid.reporters import text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -10,6 +9,7 @@ from packaging.version import Version
 from venvgrid.analysis.search import bounds as verdicts
 from venvgrid.analysis.search.bounds import Bound, Bounds, Cap, DependencyBounds, Evidence, Joint, Pair, Standing
 from venvgrid.model import LockEntry
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes.signatures import without_environment
 
 if TYPE_CHECKING:

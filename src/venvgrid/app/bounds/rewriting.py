@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from venvgrid.config.config_file import PYPROJECT
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.storage.atomic import write_atomic
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.app.capsules import facts, given, plain, repository_state, wheels
 from venvgrid.config import placeholders
 from venvgrid.model import Cell, InfrastructureError
+from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.outcomes import signatures
 from venvgrid.results.capsules import capsule

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.config import placeholders
 from venvgrid.model import Cell
+from venvgrid.model.values import dataclass
 from venvgrid.results.capsules.capsule import file_name
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.running.executors.remote.jobs import Blob
 
 if TYPE_CHECKING:

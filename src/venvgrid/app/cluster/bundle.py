@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import tarfile
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from venvgrid.app.cluster.blobs import hash_of
 from venvgrid.app.options import RunOptions
 from venvgrid.model import Config, InfrastructureError, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.project import build_copy
 from venvgrid.running.executors.remote.jobs import Blob, Places
 

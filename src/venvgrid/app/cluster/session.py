@@ -7,7 +7,7 @@ import shutil
 import threading
 import zlib
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from venvgrid.app.cluster import bundle
 from venvgrid.app.context import RunContext
 from venvgrid.app.options import FrontEnd
 from venvgrid.model import InfrastructureError, StageFinished, StageStarted
+from venvgrid.model.values import dataclass
 from venvgrid.results import coverage
 from venvgrid.running import tasks
 from venvgrid.running.executors.remote.jobs import MAX_INLINE, Answer, Job, Places, SentFile, render_value

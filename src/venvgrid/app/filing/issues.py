@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.analysis import grouping
 from venvgrid.analysis.document import from_results
 from venvgrid.model import Outcome, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import signatures
 from venvgrid.storage import digests
 

@@ -6,13 +6,13 @@ Issues of venvgrid are found by their label, so one is never filed without it: i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from venvgrid.app.filing.issues import Issue, mark_of
 from venvgrid.app.filing.transport import TrackerError, Transport, by_gh, by_http, has_gh
 from venvgrid.model import UsageError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,11 +11,12 @@ import re
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from venvgrid.model import InfrastructureError
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Command
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -22,6 +22,7 @@ from venvgrid.installers.base import ResolveFailed
 from venvgrid.model import InfrastructureError, LockEntry, UsageError
 from venvgrid.model.config import EMPTY
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from venvgrid.config.values import nearest
 from venvgrid.model import UsageError
 from venvgrid.model.config import EMPTY
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.storage import digests, own_folders
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from venvgrid.app.reproduction.checkout import Checkouts
 from venvgrid.app.reproduction.commits import History
 from venvgrid.app.reproduction.tests_of import WORK_TREE, take_tests
 from venvgrid.model import ConfigError, InfrastructureError, LockEntry, UsageError, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.processes.diagnosis import headline
 from venvgrid.storage import digests, directories, json_cache
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from venvgrid.analysis.search.protocol import Observation, Probe, Verdict, answe
 from venvgrid.app.investigation.worlds import distributions
 from venvgrid.app.plan import by_platform
 from venvgrid.app.request import runnable
+from venvgrid.model.values import dataclass
 from venvgrid.planning import expansion
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ Both are worlds of one cell, but for a green cell of the same run.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from venvgrid.app.run import load, trial
 from venvgrid.config.axis_values import as_of
 from venvgrid.config.values import BadValueError
 from venvgrid.model import LockEntry, NothingToRunError, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.planning import expansion
 from venvgrid.processes import runner
 from venvgrid.reporters import text

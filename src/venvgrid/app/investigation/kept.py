@@ -7,12 +7,13 @@ network, a clock) or what has changed since, it counts for a day.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.stories import Investigated
 from venvgrid.model import CellResult, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.storage import digests, json_cache, own_folders
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ A world is its lock entry: two probes with equal entries are one question. What 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -31,6 +31,7 @@ from venvgrid.model import (
     UsageError,
 )
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
 from venvgrid.project import reads

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.search.protocol import Observation, Verdict
 from venvgrid.model import Outcome
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes.signatures import own_frame, without_environment
 
 if TYPE_CHECKING:

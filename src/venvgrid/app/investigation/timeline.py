@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from venvgrid.model.values import dataclass
 from venvgrid.resolving.index_settings import from_environ
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ Each culprit hides the next: the red world without it is the red end of the next
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from venvgrid.app.investigation.target import Target
 from venvgrid.app.investigation.timeline import Timeline
 from venvgrid.model import LockEntry
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from venvgrid.app.investigation.prober import Prober

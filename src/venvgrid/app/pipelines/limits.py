@@ -9,10 +9,10 @@ characters at Azure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import UsageError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import jinja2
 from venvgrid.app.pipelines import limits
 from venvgrid.app.pipelines.vendors import ACTIONS, IMAGE, PYTHON, VENDORS
 from venvgrid.model import UsageError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

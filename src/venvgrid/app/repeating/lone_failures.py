@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.findings import Analysis
 from venvgrid.model import CaseOutcome, CellFinished, ExitStatus, Outcome, Plan, PlannedCell, RunFinished, Status
 from venvgrid.model.config import PYTEST
+from venvgrid.model.values import dataclass
 from venvgrid.reporters import text
 from venvgrid.storage import own_folders
 

@@ -9,12 +9,12 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.app.capsules.repository_state import digest_of, git
 from venvgrid.model import InfrastructureError, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.project import repository
 from venvgrid.results.capsules import capsule
 

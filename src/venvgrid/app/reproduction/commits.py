@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.app.capsules.repository_state import git
 from venvgrid.model import UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.project import repository
 
 if TYPE_CHECKING:

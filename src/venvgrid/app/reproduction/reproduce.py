@@ -11,7 +11,7 @@ import re
 import shlex
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from venvgrid.app.request import lock_digest
 from venvgrid.app.run import read_config, trial
 from venvgrid.config import config_file, loading, placeholders
 from venvgrid.model import FrozenPolicy, InfrastructureError, LockError, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.project.metadata import ProjectError
 from venvgrid.resolving import lock_check, lockfile
 from venvgrid.resolving.requirements import requirements_of

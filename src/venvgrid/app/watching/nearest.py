@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.affected import cells as affected_cells
 from venvgrid.analysis.affected import reach
 from venvgrid.analysis.affected.tests import affected, joined
+from venvgrid.model.values import dataclass
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:

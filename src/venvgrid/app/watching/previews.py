@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from venvgrid.app.plan import choose_cells
 from venvgrid.app.request import runnable
 from venvgrid.app.watching.messages import Previewed
 from venvgrid.model import CellFinished, CellResult, Outcome, RunFinished, RunStarted
+from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.processes.parallel import mutex
 from venvgrid.results.report import ReportBuilder

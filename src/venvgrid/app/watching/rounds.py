@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import prioritisation
@@ -19,6 +19,7 @@ from venvgrid.app.watching.messages import Ended, Finished, Planned, Prepared
 from venvgrid.app.watching.nearest import nearest
 from venvgrid.app.watching.previews import Previews
 from venvgrid.model import CellFinished, ExitStatus, Stage, VenvgridError
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Cancellation
 from venvgrid.results import run_folders
 from venvgrid.storage import own_folders

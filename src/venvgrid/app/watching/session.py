@@ -10,13 +10,14 @@ What is told of a round that is over (an older number) is ignored.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.analysis.watching.standing import Standing
 from venvgrid.app.watching.holding import Holding
 from venvgrid.app.watching.messages import Ended, Finished, Planned, Prepared, Pressed, Previewed, Touched
 from venvgrid.model import VenvgridError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from venvgrid.app import assembly
 from venvgrid.model import Stage, StageStarted, TestFinished
+from venvgrid.model.values import dataclass
 from venvgrid.running.tasks import BuildDone, BuildTask, InstalledProject, TestTask
 from venvgrid.running.warm.overlay import Overlays
 from venvgrid.running.warm.pool import WarmPool

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.interpreters.identity import identity
+from venvgrid.model.values import dataclass
 from venvgrid.project import inputs
 
 if TYPE_CHECKING:

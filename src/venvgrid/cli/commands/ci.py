@@ -6,7 +6,6 @@ import difflib
 import importlib
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from venvgrid.cli import parser as parsers
 from venvgrid.cli.parser_parts import RefusedError
 from venvgrid.config import config_file, grids, loading
 from venvgrid.model import ExitStatus, UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.project import history
 from venvgrid.storage.atomic import write_atomic

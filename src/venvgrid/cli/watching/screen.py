@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.cli import output
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     import argparse

@@ -15,12 +15,13 @@ import json
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.facts import facts_of
 from venvgrid.model import python_releases
+from venvgrid.model.values import dataclass
 from venvgrid.processes.command import Command
 from venvgrid.processes.guests import COMPILER
 

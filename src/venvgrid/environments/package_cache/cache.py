@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache import seals
@@ -26,6 +26,7 @@ from venvgrid.environments.package_cache.facts import FileFacts
 from venvgrid.environments.package_cache.links import CacheFolder
 from venvgrid.environments.package_cache.turns import Turns
 from venvgrid.interpreters.identity import identity
+from venvgrid.model.values import dataclass
 from venvgrid.storage import digests, directories, json_cache
 
 if TYPE_CHECKING:

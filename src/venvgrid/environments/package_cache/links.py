@@ -18,12 +18,13 @@ import errno
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache.copying import copy_big, reflink, write_new
 from venvgrid.environments.package_cache.facts import FileFacts, digest_of, is_like
 from venvgrid.environments.package_cache.seals import NONE, SavedSeals, Seal, add_later, seal_of
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

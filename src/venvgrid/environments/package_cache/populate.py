@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.manifest import entry_at
@@ -13,6 +13,7 @@ from venvgrid.environments.package_cache.cache import PREFIX_PLACEHOLDER, has_sh
 from venvgrid.environments.package_cache.copying import write_new
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.venv_layout import prefix_of
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

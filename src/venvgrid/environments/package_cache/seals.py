@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:

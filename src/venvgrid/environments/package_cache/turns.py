@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.processes.parallel import mutex
 from venvgrid.storage.atomic import write_whole
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from venvgrid.migration.readers import installs
 from venvgrid.migration.readers.substitution import UNAVAILABLE, display, drop_unavailable
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

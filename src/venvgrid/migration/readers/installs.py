@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from venvgrid.migration.model import subtable
 from venvgrid.migration.readers import requirements
 from venvgrid.migration.readers.substitution import display
 from venvgrid.model import ConfigError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

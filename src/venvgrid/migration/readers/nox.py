@@ -13,7 +13,7 @@ import re
 import sys
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.config import config_file
@@ -25,6 +25,7 @@ from venvgrid.migration.readers.commands import Placed
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
 from venvgrid.migration.readers.substitution import words
 from venvgrid.model import ConfigError, UsageError, python_releases
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

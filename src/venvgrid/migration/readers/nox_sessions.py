@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.readers.commands import Placed, enter, installs_files
 from venvgrid.migration.readers.substitution import UNAVAILABLE
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

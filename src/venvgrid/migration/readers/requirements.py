@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,6 +15,7 @@ from venvgrid.config.values import BadValueError
 from venvgrid.migration.readers.substitution import UNAVAILABLE, display
 from venvgrid.model import ProjectOptions
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable  # noqa: TC003  (a field of a dataclass)
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,13 +7,14 @@ import re
 import tomllib
 from collections.abc import Callable
 from configparser import Error, RawConfigParser
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import subtable
 from venvgrid.migration.readers import env_names, substitution
 from venvgrid.migration.readers.substitution import Substitution
 from venvgrid.model import UsageError
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

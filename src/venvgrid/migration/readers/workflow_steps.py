@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import Notes, subtable
 from venvgrid.migration.readers import commands
 from venvgrid.migration.readers.commands import Placed, enter
 from venvgrid.migration.readers.substitution import UNAVAILABLE, escape
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import signatures
 from venvgrid.outcomes.causes.cause import EXCEPTION
 

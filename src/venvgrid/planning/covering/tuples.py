@@ -8,9 +8,10 @@ what a value adds to a partial row is one "and" and a population count, for ever
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.planning.covering.space import bits
 
 if TYPE_CHECKING:

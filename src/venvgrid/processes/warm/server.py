@@ -13,9 +13,10 @@ import shutil
 import socket
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.processes import capture, guests, memory, runner
 from venvgrid.processes.children import ending_of
 from venvgrid.processes.command import Completed

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grouping, neighbours
 from venvgrid.model import Outcome
+from venvgrid.model.values import dataclass
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import html_shape
 from venvgrid.reporters.documents.why import sections

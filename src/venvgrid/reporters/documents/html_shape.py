@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis.grid import Grid, Row
+from venvgrid.model.values import dataclass
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:

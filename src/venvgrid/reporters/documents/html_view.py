@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import trend
 from venvgrid.model import Outcome, Stage
+from venvgrid.model.values import dataclass
 from venvgrid.reporters import machines, text
 from venvgrid.reporters.documents import html_failures, html_shape
 

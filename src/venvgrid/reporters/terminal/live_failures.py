@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -13,6 +13,7 @@ from rich.text import Text
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import ranges
 from venvgrid.model import CellFinished, CellResult, Event, Outcome, TestFinished
+from venvgrid.model.values import dataclass
 from venvgrid.reporters import text
 from venvgrid.results.report import BAD
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from venvgrid.model import (
@@ -20,6 +20,7 @@ from venvgrid.model import (
     TestFinished,
     TestsCollected,
 )
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import UsageError
+from venvgrid.model.values import dataclass
 from venvgrid.results.capsules import capsule
 from venvgrid.results.capsules.capsule import MAX_READ, SUFFIX, Capsule
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Attestation, Distribution, Outcome, UsageError, serialization
 from venvgrid.model.config import EMPTY
+from venvgrid.model.values import dataclass
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Outcome
 from venvgrid.model.config import EMPTY
+from venvgrid.model.values import dataclass
 from venvgrid.results.capsules.capsule import PERSONAL
 
 if TYPE_CHECKING:

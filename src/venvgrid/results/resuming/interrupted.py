@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from array import array
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import CellFinished, ExitStatus, Outcome, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.results import run_folders
 from venvgrid.results.journal import MAX_LINE_BYTES
 from venvgrid.storage.atomic import trouble

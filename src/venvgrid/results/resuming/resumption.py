@@ -11,10 +11,11 @@ import os
 import shutil
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model import CellFinished, TestFinished, TestsCollected
+from venvgrid.model.values import dataclass
 from venvgrid.results.last_results import time_of
 from venvgrid.results.result_cache import RESUMED
 from venvgrid.results.resuming import interrupted

@@ -7,10 +7,10 @@ nothing but where a task is done.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.model import Event
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from venvgrid.running.tasks import Task, TaskResult

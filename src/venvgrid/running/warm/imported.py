@@ -6,8 +6,9 @@ The probe writes them into the private folder of the cell, when pytest has colle
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,11 +5,12 @@ Paths are with "/": sources relative to the project, installed files relative to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from venvgrid.model.config import EMPTY
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import provenance
 from venvgrid.project import build_files
 from venvgrid.project.inputs import PYTEST_SETTINGS

@@ -13,12 +13,13 @@ import itertools
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache import record
 from venvgrid.model import Config, InstallMode
 from venvgrid.model.names import normalise
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import provenance
 from venvgrid.processes.parallel import mutex
 from venvgrid.running.warm import mapping

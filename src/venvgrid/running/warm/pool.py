@@ -6,9 +6,10 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import witness
 from venvgrid.processes import memory
 from venvgrid.processes.command import Cancellation

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.model import TestFinished
+from venvgrid.model.values import dataclass
 from venvgrid.outcomes import judgement, probe, witness
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.warm.preview import Cold, Preview

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model.config import PYTEST
+from venvgrid.model.values import dataclass
 from venvgrid.processes.children import find_executable
 from venvgrid.running.warm.preview import Cold
 

@@ -5,13 +5,13 @@ The words hold text of code under test as it is: who shows a section escapes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from venvgrid.analysis.search.culprits import GREEN, RED
 from venvgrid.analysis.search.protocol import Verdict
+from venvgrid.model.values import dataclass
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 from venvgrid.model import Event, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.running.tasks import (
     BuildDone,
     BuildTask,

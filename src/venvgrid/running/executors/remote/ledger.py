@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Message, StageFinished, StageStarted
+from venvgrid.model.values import dataclass
 from venvgrid.running.executors.base import Finished
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvgrid.model import Interpreter, serialization
+from venvgrid.model.values import dataclass
 from venvgrid.running.tasks import BuildTask, CompileTask, ResolveTask, TestTask, WheelTask
 
 if TYPE_CHECKING:
