@@ -21,6 +21,9 @@ _FRAME = re.compile(
     r"^(?:((?:[A-Za-z]:)?[^\s:>][^:\n]*):(\d+)(?::|$)|file ([^\n]+), line (\d+)$)",
     re.MULTILINE,
 )
+_IMPORTED = re.compile(r"^[^\s:>][^\n]*:\d+: in <module>$", re.MULTILINE)  # a module while it is imported
+_UNPARSED = re.compile(r'^E +File "([^"\n]+)", line \d+$', re.MULTILINE)  # where the error of a syntax is
+_CHAINED = re.compile(r"^(?:During handling of the above|The above exception was)[^\n]*$", re.MULTILINE)
 _ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]")
 
 # Messages that name what is missing: the place that noticed it does not matter.
@@ -94,8 +97,8 @@ def signature(kind: str, message: str, where: str, longrepr: str) -> str:
     """Return a text that is equal for the same failure in all cells and runs.
 
     `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. The place of an exception
-    from a library is the last line of the project in the traceback, or else the library's file without the line. An
-    import that fails is one failure, whatever lines import it.
+    from a library is the last line of the project in the traceback, or else the library's file without the line. A
+    module that cannot be imported is one failure, whatever lines import it.
     """
     named = "ImportError" if kind == "ModuleNotFoundError" else kind  # as Python 2.7 says
     text = ": ".join(filter(None, (normalise(named), normalise(_one_line(message)))))
@@ -170,10 +173,27 @@ def _frames(longrepr: str) -> list[str]:
 
 
 def _place(where: str, longrepr: str) -> str:
+    if imported := _imported(longrepr):
+        where, longrepr = imported
     if where and _is_own(where):
         return where.replace("\\", "/")
     own = own_frame(longrepr)
     return own.replace("\\", "/") if own else normalise(re.sub(r":\d*$", "", where))
+
+
+def _imported(longrepr: str) -> tuple[str, str] | None:
+    """Return where the import of a module raised, and the traceback from that module on; None if none was imported.
+
+    Who imports a broken module first is chance: the lines that led to it do not count.
+    """
+    text = _CHAINED.split(without_escapes(longrepr))[-1]
+    modules = list(_IMPORTED.finditer(text))
+    if not modules:
+        return None
+    rest = text[modules[-1].start() :]
+    if unparsed := _UNPARSED.search(rest):
+        return unparsed[1], ""
+    return [frame for frame in _frames(rest) if not frame.startswith("<")][-1], rest
 
 
 def _is_own(place: str) -> bool:

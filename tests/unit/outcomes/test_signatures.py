@@ -214,6 +214,47 @@ def test_a_failure_in_a_library_alone_is_placed_without_its_line() -> None:
     assert "TypeError: bad @ numpy/core.py" == signature("TypeError", "bad", where, "")
 
 
+IMPORT = ".venvgrid/store/0123/lib/python3.8/site-packages"
+
+
+@pytest.mark.parametrize(
+    ("kind", "end", "place"),
+    [
+        ("NameError", "demo/core.py:7: in <module>\n    x\nE   NameError: bad", "demo/core.py"),
+        ("TypeError", "demo/core.py:7: in <module>\n    f()\n{}/lib.py:3: in f\n    g()\nE   TypeError: bad", "lib.py"),
+        (
+            "SyntaxError",
+            'demo/__init__.py:1: in <module>\n    import core\nE     File "/p/{}/demo/core.py", line 84\nE       def (',
+            "demo/core.py",
+        ),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_failure(kind: str, end: str, place: str) -> None:
+    """Whatever test file imports it first, and whatever lines lie between."""
+    for test in ("tests/test_a.py", "tests/test_b.py"):
+        longrepr = f"{test}:3: in <module>\n    import demo\n{IMPORT}/{end.replace('{}', IMPORT)}"
+        assert f"{kind}: bad @ {place}" == signature(kind, "bad", test, longrepr)
+
+
+def test_a_broken_helper_of_the_tests_is_one_failure_with_its_line() -> None:
+    """It is the project's: the line counts, and not who imports it."""
+    for test in ("tests/test_a.py", "tests/test_b.py"):
+        longrepr = (
+            f"{test}:3: in <module>\n    import helper\ntests/helper.py:9: in <module>\n    x\nE   NameError: bad"
+        )
+        assert "NameError: bad @ tests/helper.py:9" == signature("NameError", "bad", test, longrepr)
+
+
+def test_an_import_that_was_caught_is_no_place() -> None:
+    """Of a chain of exceptions, the last one is the failure."""
+    longrepr = (
+        f"tests/test_a.py:3: in test_a\n    import demo\n{IMPORT}/demo.py:1: in <module>\n    x\nE   NameError: x\n\n"
+        "During handling of the above exception, another exception occurred:\n\n"
+        "tests/test_a.py:5: in test_a\nE   ValueError: bad"
+    )
+    assert "ValueError: bad @ tests/test_a.py:5" == signature("ValueError", "bad", "tests/test_a.py:5", longrepr)
+
+
 def test_long_messages_that_differ_late_have_different_signatures() -> None:
     """A signature that is cut ends with a digest of all of it."""
     one, other = (signature("E" * 300, "x " * 200 + end, "", "") for end in ("a", "b"))
