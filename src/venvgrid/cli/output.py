@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 LOG = re.compile(r"\.venvgrid/runs/[0-9a-f-]+/logs/[A-Za-z0-9._+-]+\.log")
 
 
-def table(arguments: argparse.Namespace, finished: Report, terminal: Terminal, project: Path) -> str:
+def table(
+    arguments: argparse.Namespace, finished: Report, terminal: Terminal, project: Path, *, has_keys: bool = False
+) -> str:
     """Render the end of a run for this terminal; the commands in it name the configuration as this one did.
 
-    `project` is the folder in which the tests ran.
+    `project` is the folder in which the tests ran. `has_keys`: no commands, since keys do the same.
     """
     manner = Manner(
         options=("-c", arguments.config) if arguments.config else (),
+        has_keys=has_keys,
         verbose=getattr(arguments, "verbose", False),
         wrap=terminal.out.isatty(),
         link=functools.partial(_address, project) if terminal.has_links else no_link,

@@ -18,13 +18,15 @@ def no_link(_file: str, _line: int) -> str:
 class Manner:
     """The wishes of a command and the abilities of its terminal.
 
-    `planned`: nothing has run yet, and passed cells are runnable ones. `options` are added to suggested commands.
+    `planned`: nothing has run yet, and passed cells are runnable ones. `options` are added to suggested commands;
+    `has_keys`: none is suggested, since keys do the same.
     `verbose` adds the resolver's own words. `wrap` breaks long lines at blanks. `link` returns the address of a place
     in a file, or "".
     """
 
     planned: bool = False
     options: tuple[str, ...] = ()
+    has_keys: bool = False
     verbose: bool = False
     wrap: bool = False
     link: Link = no_link

@@ -9,6 +9,7 @@ import factories as make
 from venvgrid.model import Stage
 from venvgrid.reporters import machines
 from venvgrid.reporters.documents import html, markdown
+from venvgrid.reporters.manner import PLAIN
 from venvgrid.reporters.terminal import sections
 from venvgrid.results.report import Report, Span
 
@@ -50,7 +51,7 @@ def test_cells_of_earlier_runs_do_not_count() -> None:
 def test_every_format_has_the_table() -> None:
     """The screen, Markdown and the page name the machines."""
     seen = report(("laptop-1", "laptop-2"))
-    screen = "\n".join(line.plain for line in sections.lines(seen, 100, "utf-8", ()))
+    screen = "\n".join(line.plain for line in sections.lines(seen, 100, "utf-8", PLAIN))
     for text in (screen, markdown.render(seen), html.render(seen)):
         assert "laptop-1" in text
         assert machines.LEGEND in text

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from venvgrid.model import CaseOutcome, CellResult, Event, Message, Outcome
+from venvgrid.reporters.manner import Manner
 from venvgrid.reporters.terminal import table
 from venvgrid.results.report import Report, build_report
 
@@ -250,3 +251,19 @@ def test_an_interrupted_run_is_resumed() -> None:
     """The next command goes on with what was cancelled, also if a cell was red."""
     report = make.report(make.result("py3.9", Outcome.FAILED), make.result("py3.10", Outcome.CANCELLED), status=130)
     assert plain(report).splitlines()[-1] == "Continue with: venvgrid run --resume"
+
+
+def test_each_failure_is_repeated_in_one_cell() -> None:
+    """Commands are few: one a failure, and none where keys do the same."""
+    one, other = (make.failure(signature=name, message=name) for name in ("one", "other"))
+    cells = [
+        make.result("py3.9", Outcome.FAILED, failures=(one,)),
+        make.result("py3.10", Outcome.FAILED, failures=(one,)),
+        make.result("py3.11", Outcome.FAILED, failures=(other,)),
+    ]
+    report = make.report(*cells, status=1)
+    shown = plain(report)
+    assert "To repeat each failure in one cell\n  venvgrid run -k py3.9\n  venvgrid run -k py3.11\n\n" in shown
+    keys = table.render(report, width=100, colour=False, encoding="utf-8", manner=Manner(has_keys=True))
+    assert "venvgrid run" not in keys
+    assert keys.splitlines() == shown[: shown.index("To repeat")].splitlines() + keys.splitlines()[-1:]

@@ -10,6 +10,7 @@ from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from venvgrid.analysis.watching.standing import Standing
     from venvgrid.app.watching.messages import Ended
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from venvgrid.app.watching.session import Filters
     from venvgrid.cli.terminal import Terminal
     from venvgrid.cli.watching.keyboard import Inbox
+    from venvgrid.results.report import Report
 
 KEYS = "a all  f failed  c cells  p tests  w why  s shell  o page  Enter again  q quit"
 CLEAR = "\x1b[2J\x1b[H"  # what was on the screen stays above it, in terminals that scroll
@@ -44,7 +46,7 @@ class WatchScreen:
     def warmed(self, warmed: Warmed) -> None:
         """Show the previews as a report, or why there is none."""
         if warmed.report.cells:
-            self.terminal.data(output.table(self.arguments, warmed.report, self.terminal, warmed.project))
+            self._table(warmed.report, warmed.project)
             left = f", {warmed.left_out} tests left out" if warmed.left_out else ""
             self._line(f"warm: a preview of {len(warmed.report.cells)} cells{left}; the full run follows")
         for cell, reason in list(warmed.cold.items())[:1]:
@@ -57,7 +59,7 @@ class WatchScreen:
         self._line(self._head)
         if ended.done is not None:
             context, report, _ = ended.done
-            self.terminal.data(output.table(self.arguments, report, self.terminal, context.project.path))
+            self._table(report, context.project.path)
         elif ended.error:
             for line in ended.error.splitlines():
                 self._line(line if line.startswith("  ") else f"venvgrid: {line}")
@@ -90,6 +92,10 @@ class WatchScreen:
     def _clear(self) -> None:
         if self.terminal.is_live and self.terminal.out.isatty():
             self.terminal.out.write(CLEAR)
+
+    def _table(self, report: Report, project: Path) -> None:
+        keys = self.inbox.has_keys
+        self.terminal.data(output.table(self.arguments, report, self.terminal, project, has_keys=keys))
 
     def _line(self, words: str) -> None:
         self.terminal.data(words)

@@ -10,7 +10,6 @@ from rich.text import Text
 from venvgrid.analysis.findings import GOOD, Analysis
 from venvgrid.model import CaseOutcome, ExitStatus, Outcome
 from venvgrid.reporters import machines, text
-from venvgrid.reporters.manner import no_link
 from venvgrid.results.report import BAD
 
 if TYPE_CHECKING:
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 
     from venvgrid.analysis.findings import Difference
     from venvgrid.model import CellResult
-    from venvgrid.reporters.manner import Link
+    from venvgrid.reporters.manner import Manner
     from venvgrid.results.report import Report
 
 MAX_CELLS = 8
 MAX_DIFFERENCES = 20
 MIN_DIFFERENCES = 2  # for one test its failure is enough
 MAX_SLOW = 3
-MAX_REPEATS = 10
+MAX_REPEATS = 3  # failures
 SLOW_CELL, SLOW_TEST = 5.0, 1.0  # seconds; faster ones are not listed
 MIN_NAME_WIDTH = 24  # columns for the name of a test
 DIM = "bright_black"
@@ -39,8 +38,8 @@ SIGNS = {
 }
 
 
-def lines(report: Report, width: int, encoding: str, options: Sequence[str], link: Link = no_link) -> Iterator[Text]:
-    """Yield all sections. `link` returns the address of a place in a file, or ""."""
+def lines(report: Report, width: int, encoding: str, manner: Manner) -> Iterator[Text]:
+    """Yield all sections."""
     analysis = Analysis(report)
     yield from _differences(analysis, width, encoding)
     yield from _slowest(analysis)
@@ -49,8 +48,9 @@ def lines(report: Report, width: int, encoding: str, options: Sequence[str], lin
     if analysis.findings:
         from venvgrid.reporters.terminal import failures  # noqa: PLC0415  (a green run needs none)
 
-        yield from failures.lines(analysis, encoding, link)
-    yield from _repeat(report, options)
+        yield from failures.lines(analysis, encoding, manner.link)
+        if not manner.has_keys:
+            yield from _repeat(analysis, manner.options)
 
 
 def next_commands(report: Report, options: Sequence[str]) -> Iterator[Text]:
@@ -177,15 +177,14 @@ def _shortened(name: str, room: int) -> str:
     return name if cell_len(name) <= room else f"…{name[-(room - 1) :]}"
 
 
-def _repeat(report: Report, options: Sequence[str]) -> Iterator[Text]:
-    red = [cell for cell in report.cells if cell.outcome.is_red]
-    if not red:
-        return
-    yield Text("To repeat just one" if len(red) > 1 else "To repeat it", style="bold")
-    for cell in red[:MAX_REPEATS]:
-        yield Text(f"  {text.line(repeat(cell.id, (*_grid(report), *options)), 500)}")
-    if len(red) > MAX_REPEATS:
-        yield Text(f"  and {len(red) - MAX_REPEATS} more, each with its id", style=DIM)
+def _repeat(analysis: Analysis, options: Sequence[str]) -> Iterator[Text]:
+    """Yield the commands that run one cell of each failure again."""
+    cells = list(dict.fromkeys(finding.group.cells[0] for finding in analysis.findings))
+    yield Text("To repeat it" if len(cells) == 1 else "To repeat each failure in one cell", style="bold")
+    for cell in cells[:MAX_REPEATS]:
+        yield Text(f"  {text.line(repeat(cell, (*_grid(analysis.report), *options)), 500)}")
+    if len(cells) > MAX_REPEATS:
+        yield Text(f"  and {len(cells) - MAX_REPEATS} more, each with the id of a cell", style=DIM)
     yield Text()
 
 

@@ -106,14 +106,14 @@ def _lines(report: Report, width: int, encoding: str, manner: Manner) -> Iterato
             name = "Unknown" if planned and outcome is Outcome.BUILD_FAILED else title
             yield from _reasons(name, found, report, encoding, verbose=manner.verbose)
     yield from _flaky(report)
-    yield from sections.lines(report, width, encoding, manner.options, manner.link)
+    yield from sections.lines(report, width, encoding, manner)
     yield from _notes(report)
     if not report.finished:
         yield Text("The run did not finish; run it again: venvgrid run", style="bold red")
     yield Text(summary(report, planned=planned), style="bold")
     if not planned:
         yield from map(Text, text.coverage(report))
-        yield from sections.next_commands(report, manner.options)
+        yield from () if manner.has_keys else sections.next_commands(report, manner.options)
 
 
 # the grid
