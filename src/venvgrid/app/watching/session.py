@@ -105,7 +105,8 @@ class Folders(Protocol):
 class Session:
     """One session. `inbox` waits for the next message.
 
-    `actions` are keys that the command line answers itself while nothing runs, `glances` those that disturb nothing.
+    `actions` are keys that the command line answers itself while nothing runs; they return whether they left something
+    to read. `glances` are those that disturb nothing.
     `begin` starts a round, which posts its messages.
     """
 
@@ -115,7 +116,7 @@ class Session:
     screen: Screen
     waker: Folders
     take: Callable[[], Watched]  # the state of what wakes
-    actions: Mapping[str, Callable[[Standing], None]]
+    actions: Mapping[str, Callable[[Standing], bool]]
     glances: Mapping[str, Callable[[Standing], None]] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     _filters: Filters = field(default_factory=Filters)
@@ -259,8 +260,10 @@ class Session:
             case _ if key in self.actions:
                 was_busy = self._is_busy
                 self._stop()
-                self.actions[key](self.standing)
+                is_read = self.actions[key](self.standing)
                 if was_busy:
+                    if is_read:
+                        self.screen.ask("Enter goes on with the round")
                     self._begin("again")
             case _:
                 pass

@@ -108,21 +108,23 @@ class Actions:
         self._arguments, self._terminal, self._inbox, self._screen = arguments, terminal, inbox, screen
         self._root = source.file.parent / ".venvgrid"
 
-    def why(self, standing: Standing) -> None:
-        """Find the cause of the first red cell."""
+    def why(self, standing: Standing) -> bool:
+        """Find the cause of the first red cell; return whether there was one."""
         if not standing.red:
             self._screen.note("nothing is red")
         else:
             self._started("why", standing.red[0])
         self._screen.standing(standing)
+        return bool(standing.red)
 
-    def shell(self, standing: Standing) -> None:
-        """Open a shell in a cell: the one that the user names, else the first red one."""
+    def shell(self, standing: Standing) -> bool:
+        """Open a shell in a cell: the one that the user names, else the first red one. Nothing is left to read."""
         default = (*standing.red, *standing.cells, "")[0]
         cell = self._screen.ask(f"shell in which cell (empty: {default})")
         if cell is not None and (cell.strip() or default):
             self._started("shell", cell.strip() or default)
         self._screen.standing(standing)
+        return False
 
     def page(self, _standing: Standing) -> None:
         """Write the page of the newest results, and open it in a browser."""

@@ -314,9 +314,32 @@ def test_an_action_stops_the_round(tmp_path: Path) -> None:
     """The keys for why and shell are answered while nothing runs; then the round that they stopped begins again."""
     seen: list[str] = []
     played = stage(tmp_path, Planned(round=1, cells=("a",)), Pressed(key="w"), Ended(round=2), Pressed(key="w"))
-    played.play(actions={"w": lambda standing: seen.append(f"{standing.line()}: {played.log[-1]}")})
+    played.answers.extend(["", ""])
+
+    def why(standing: Standing) -> bool:
+        seen.append(f"{standing.line()}: {played.log[-1]}")
+        return True
+
+    played.play(actions={"w": why})
     assert seen == ["green in 0 of 1, 1 stale: cancel 1", "green in 0 of 1, 1 stale: cancel 2"]
-    assert len(played.rounds) == 2
+    assert (len(played.rounds), len(played.answers)) == (2, 1)
+
+
+def test_what_an_action_told_can_be_read(tmp_path: Path) -> None:
+    """The round that it stopped waits for Enter, since it clears the screen; after a shell it does not."""
+    played = stage(tmp_path, Pressed(key="s"), Pressed(key="w"))
+    played.answers.append("")
+    left: list[int] = []
+
+    def shell(_standing: Standing) -> bool:
+        left.append(len(played.answers))
+        return False
+
+    def why(standing: Standing) -> bool:
+        return not shell(standing)
+
+    played.play(actions={"s": shell, "w": why})
+    assert (left, len(played.answers), len(played.rounds)) == ([1, 1], 0, 3)
 
 
 def test_a_glance_disturbs_nothing(tmp_path: Path) -> None:
