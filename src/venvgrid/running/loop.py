@@ -38,8 +38,8 @@ class Decisions(Protocol):
     def is_stopping(self) -> bool:
         """Whether no further task may start."""
 
-    def start(self) -> tuple[list[Event], list[Task]]:
-        """Return the first events and tasks."""
+    def start(self) -> Iterable[tuple[list[Event], list[Task]]]:
+        """Yield the first events and tasks; those of the first part start before the next part is asked for."""
 
     def done(self, task: Task, result: TaskResult) -> tuple[list[Event], list[Task]]:
         """Return what follows from the result of a task."""
@@ -58,7 +58,10 @@ def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] 
     """
     loop = _Loop(executor, clock)
     try:
-        yield from loop.follow(*scheduler.start())
+        for followed in scheduler.start():
+            yield from loop.follow(*followed)
+            if not scheduler.is_stopping:
+                loop.launch()
         while loop.running or (loop.has_ready and not scheduler.is_stopping):
             if not scheduler.is_stopping:
                 loop.launch()

@@ -57,6 +57,11 @@ class RunState:
             if _is_to_run(item) and item.cell.id not in self.results:
                 yield item.cell
 
+    def given_up(self, reason: str) -> list[Event]:
+        """Finish every cell without a result."""
+        left = list(self.unfinished())
+        return [self.finished(replace(self.known(cell), reason=reason)) for cell in left]
+
     def waiting(self, key: str) -> list[Cell]:
         """Return the cells of an environment that have no result yet."""
         return [cell for cell in self.sharing[key] if cell.id not in self.results]

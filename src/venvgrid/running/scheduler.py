@@ -24,7 +24,7 @@ from venvgrid.running.prerequisites import Parked, Prerequisites
 from venvgrid.running.run_state import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from venvgrid.model import Cell, CellResult, Event, LockEntry
     from venvgrid.running.request import RunRequest
@@ -69,22 +69,32 @@ class Scheduler:
         """Whether no further task may start."""
         return self.interrupted or self._failed_fast
 
-    def start(self) -> Followed:
-        """Finish the cells without interpreter, and resolve all other cells."""
+    def start(self) -> Iterator[Followed]:
+        """Finish the cells without interpreter, and resolve all other cells.
+
+        Cells that are locked and may have a recorded result follow after what is sure to run: to compare so many
+        results takes time.
+        """
         events: list[Event] = [self.state.started()]
-        groups: defaultdict[object, list[Cell]] = defaultdict(list)
+        waiting: list[Cell] = []
+        recorded: list[Cell] = []
         for cell in self.state.unfinished():
             value = cell.axes["python"]
             if self._prerequisites.python(value) is None and self._prerequisites.surrogate(value) is None:
                 events += self._missing(cell)
-            elif cell.id in self.request.locked:
-                events += self._answered(cell, self.request.locked[cell.id])
+            elif cell.id not in self.request.locked:
+                waiting.append(cell)
+            elif cell.id in self.request.recorded:
+                recorded.append(cell)
             else:
-                groups[cell.versions].append(cell)
-        for cells in groups.values():
-            self._unresolved.add(tuple(cells))
+                events += self._answered(cell, self.request.locked[cell.id])
+        self._wait(waiting)
         more, ready = self._go_on()
-        return [*events, *more], ready
+        yield [*events, *more], ready
+        if recorded:
+            known = [event for cell in recorded for event in self._answered(cell, self.request.locked[cell.id])]
+            more, ready = self._go_on()
+            yield [*known, *more], ready
 
     def done(self, task: tasks.Task, result: tasks.TaskResult) -> Followed:
         """Return what follows from the result of a task."""
@@ -109,13 +119,9 @@ class Scheduler:
         """Finish every cell without a result, and return the last events."""
         events: list[Event] = []
         if self.request.until is Stage.TEST:
-            reason = "no result: a bug in venvgrid"
-            if self._failed_fast:
-                reason = "stopped after the first failure (--fail-fast)"
-            if self.interrupted:
-                reason = "stopped by the user"
-            left = list(self.state.unfinished())
-            events += [self.state.finished(replace(self.state.known(cell), reason=reason)) for cell in left]
+            fast = "stopped after the first failure (--fail-fast)" if self._failed_fast else ""
+            by_user = "stopped by the user" if self.interrupted else ""
+            events += self.state.given_up(by_user or fast or "no result: a bug in venvgrid")
         status = exit_status(
             tuple(self.state.results.values()),
             strict=self.request.strict,
@@ -260,11 +266,8 @@ class Scheduler:
         """Finish all cells of a task that failed."""
         if self.is_stopping:
             return [], []  # it was stopped, it did not fail
-        cells, reason = self._cells_of(task), failed.reason
-        if isinstance(task, tasks.WheelTask):
-            reason = f"the project could not be built: {reason}"
-        elif isinstance(task, tasks.ResolveTask):
-            reason = f"could not be resolved: {reason}"
+        what = {tasks.WheelTask: "the project could not be built: ", tasks.ResolveTask: "could not be resolved: "}
+        cells, reason = self._cells_of(task), f"{what.get(type(task), '')}{failed.reason}"
         events: list[Event] = []
         for cell in cells:
             if cell.id not in self.state.results:
@@ -282,8 +285,9 @@ class Scheduler:
         """Return the cells that end with a task that failed."""
         match task:
             case tasks.WheelTask():
-                executable = task.interpreter.executable
-                return [cell for cell in self.state.unfinished() if self._executable(cell) == executable]
+                python, known = task.interpreter.executable, self._prerequisites.python
+                found = ((cell, known(cell.axes["python"])) for cell in self.state.unfinished())
+                return [cell for cell, interpreter in found if interpreter and interpreter.executable == python]
             case tasks.ResolveTask():
                 return list(task.cells)
             case tasks.BuildTask():
@@ -294,7 +298,3 @@ class Scheduler:
                 return self._awaiting.pop(task.value, [])
             case tasks.CompileTask():
                 return []
-
-    def _executable(self, cell: Cell) -> str:
-        interpreter = self._prerequisites.python(cell.axes["python"])
-        return interpreter.executable if interpreter else ""

@@ -105,7 +105,7 @@ def performed(
     scheduler: Scheduler, work: testing.FakeWorker, chance: random.Random, *, everywhere: bool
 ) -> list[Event]:
     """Perform a run: two tasks at once, a random one ends. `everywhere`: each event looks at all that waits."""
-    events, first = scheduler.start()
+    ((events, first),) = scheduler.start()
     ready, running, places = list(zip(itertools.count(), first, strict=False)), list[Task](), itertools.count(10**6)
     while running or (ready and not scheduler.is_stopping):
         ready.sort(key=lambda item: place(item[1], item[0]))
@@ -143,8 +143,8 @@ class Script:
     def __init__(self, tasks: list[Task]) -> None:
         self.tasks = tasks
 
-    def start(self) -> tuple[list[Event], list[Task]]:
-        return [], self._next(len(self.tasks) // 2 + 1)
+    def start(self) -> list[tuple[list[Event], list[Task]]]:
+        return [([], self._next(len(self.tasks) // 2 + 1))]
 
     def done(self, _task: Task, _result: TaskResult) -> tuple[list[Event], list[Task]]:
         return [], self._next(2)
@@ -159,7 +159,7 @@ class Script:
 
 def plain_order(script: Script, slots: Slots) -> list[tuple[str, int]]:
     """Return the keys of tasks in the order of their start, with their workers: all are looked at each time."""
-    ready, running, started = script.start()[1], list[tuple[Task, int]](), list[tuple[str, int]]()
+    ready, running, started = script.start()[0][1], list[tuple[Task, int]](), list[tuple[str, int]]()
     while ready or running:
         for task in sorted(ready, key=lambda task: (task.lane, task.order)):  # sorting keeps the order of equals
             resolves = task.lane is Lane.RESOLVE

@@ -60,8 +60,8 @@ class Script:
         self.ended: list[tuple[str, object]] = []
         self.is_stopping = False
 
-    def start(self) -> tuple[list[Event], list[Task]]:
-        return [Message(level="info", text="start")], self.tasks
+    def start(self) -> list[tuple[list[Event], list[Task]]]:
+        return [([Message(level="info", text="start")], self.tasks)]
 
     def done(self, task: Task, result: TaskResult) -> tuple[list[Event], list[Task]]:
         self.ended.append((name_of(task), result))

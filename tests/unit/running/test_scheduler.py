@@ -212,6 +212,22 @@ def test_a_locked_cell_is_not_resolved() -> None:
     assert "resolve" not in {name for name, _ in work.calls}
 
 
+def test_what_is_sure_to_run_goes_before_what_is_compared() -> None:
+    """The tasks of locked cells without a recorded result are there before the first result is compared."""
+    wanted = request('[axes]\npython = ["3.9", "3.12"]')
+    work = testing.FakeWorker(unchanged=frozenset({"py3.9"}))
+    locked = {item.cell.id: work.entry(item.cell, PYTHONS[item.cell.axes["python"]]) for item in wanted.plan.cells}
+    scheduler = make(replace(wanted, locked=locked, recorded=frozenset({"py3.9"})), work)
+    begun = scheduler.start()
+    _, first = next(begun)
+    while first:
+        _, more = scheduler.done(first[0], work.execute(first[0], lambda _message: None))
+        first = [*first[1:], *more]
+    assert outcomes(scheduler.state) == {"py3.12": "passed"}
+    events, _ = next(begun)
+    assert [event.result.id for event in events if isinstance(event, CellFinished)] == ["py3.9"]
+
+
 def test_only_what_a_lock_holds_has_to_fit_the_built_project() -> None:
     """A lock that contradicts the wheel is refused; a trial may test what the project does not declare."""
     wanted = request('[axes]\npython = ["3.12"]\nsix = ["1.15"]', metadata=None)
@@ -273,7 +289,7 @@ def test_an_environment_is_not_built_anew_while_another_cell_is_tested_in_it() -
     names = [item.cell.id for item in expansion.expand(parse(text)).cells]
     work = testing.FakeWorker(changing=frozenset(names[:2]))
     scheduler = make(request(text), work)
-    _, todo = scheduler.start()
+    ((_, todo),) = scheduler.start()
     held: list[tasks.Task] = []
     while todo or held:
         task = todo.pop(0) if todo else held.pop(0)
