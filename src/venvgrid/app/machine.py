@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app.toolchain import Toolchain
 from venvgrid.config import platforms
-from venvgrid.environments.package_cache.cache import PackageCache
+from venvgrid.environments.package_cache.cache import PackageCache, Trees
 from venvgrid.interpreters.provider import InterpreterProvider
 from venvgrid.model.values import dataclass
 from venvgrid.processes import runner
@@ -37,6 +37,7 @@ class Machine:
     project: Path
     offline: bool = False
     cancellation: Cancellation = field(default_factory=Cancellation)
+    trees: Trees = field(default_factory=dict)  # of packages, read by the runs before
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -56,7 +57,7 @@ class Machine:
     @cached_property
     def packages(self) -> PackageCache:
         """The installed distributions that environments are filled from."""
-        return PackageCache(folder=self.cache / "trees")
+        return PackageCache(folder=self.cache / "trees", trees=self.trees)
 
     @cached_property
     def redactor(self) -> Redactor:

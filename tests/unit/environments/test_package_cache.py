@@ -18,7 +18,7 @@ from venvgrid.environments.integrity import check
 from venvgrid.environments.manifest import take
 from venvgrid.environments.package_cache import ingest, populate
 from venvgrid.environments.package_cache import record as installed
-from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache, kind_of
+from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache, Trees, kind_of
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, with_hashes
 
@@ -242,6 +242,20 @@ def test_seals_are_known_to_the_next_run(packages: PackageCache, tmp_path: Path)
 
 
 @pytest.mark.skipif(os.unlink not in os.supports_dir_fd, reason="links are deleted by descriptor")
+def test_runs_that_follow_each_other_read_a_package_once(packages: PackageCache, tmp_path: Path) -> None:
+    """What was read is taken as long as the same file is there; another file in its place is read."""
+    install(tmp_path / "one")
+    keep(packages, tmp_path / "one")
+    trees: Trees = {}
+    first, second = (found(PackageCache(folder=packages.folder, trees=trees)) for _ in range(2))
+    assert first.site is second.site
+    assert first.site_files is not second.site_files
+    packages.save(replace(first, compiled={**first.compiled, "demo.pyc": first.site[first.record]}))
+    assert "demo.pyc" in found(PackageCache(folder=packages.folder, trees=trees)).compiled
+    packages.drop(first)
+    assert PackageCache(folder=packages.folder, trees=trees).find(PYTHON, DEMO) is None
+
+
 def test_a_deleted_environment_leaves_nothing_to_read(packages: PackageCache, tmp_path: Path) -> None:
     """Its links go first, and the files that others share are as well known as before; links to folders are left."""
     install(tmp_path / "one", {"linked/data.txt": "x"})

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from venvgrid.app.watching.session import Wanted
     from venvgrid.app.watching.warming import Warmth
     from venvgrid.config.config_file import Source
+    from venvgrid.environments.package_cache.cache import Trees
     from venvgrid.model import Event, Plan
 
 
 @dataclass(kw_only=True)
 class Round:
-    """One round, as the session `wanted` it. `find` reads the configuration."""
+    """One round, as the session `wanted` it. `find` reads the configuration; `trees` are shared by all rounds."""
 
     wanted: Wanted
     find: Callable[[], Source]
@@ -46,6 +47,7 @@ class Round:
     front: FrontEnd
     grid: str
     warmth: Warmth
+    trees: Trees
     warmed: Callable[[Warmed], None]  # shows the previews
     post: Callable[[Message], None]
     _cancellation: Cancellation = field(default_factory=Cancellation)
@@ -88,7 +90,11 @@ class Round:
         config = run.read_config(self.find(), self.options, front, grid=self.grid).config
         context = RunContext(config=config, options=self.options, front=front)
         machine = Machine(
-            front=front, project=config.root, offline=self.options.offline, cancellation=self._cancellation
+            front=front,
+            project=config.root,
+            offline=self.options.offline,
+            cancellation=self._cancellation,
+            trees=self.trees,
         )
         context.__dict__.update(machine=machine)
         plan = make_plan(context)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from venvgrid.app.watching.watched import Watched
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
+    from venvgrid.environments.package_cache.cache import Trees
 
 PAGE = "report.html"  # in .venvgrid
 
@@ -47,6 +48,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
     )
     usual, inbox, warmth = options.run_options(arguments, terminal), Inbox(sys.stdin), Warmth()
+    trees: Trees = {}
     screen = WatchScreen(arguments=arguments, terminal=terminal, inbox=inbox)
     actions = Actions(arguments, terminal, inbox, screen, chosen.source)
 
@@ -59,6 +61,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
             front=front,
             grid=chosen.grids[0],
             warmth=warmth,
+            trees=trees,
             warmed=screen.warmed,
             post=inbox.post,
         )

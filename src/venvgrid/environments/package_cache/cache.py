@@ -18,11 +18,12 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from venvgrid.environments.package_cache import seals
 from venvgrid.environments.package_cache.copying import can_reflink
-from venvgrid.environments.package_cache.facts import FileFacts
+from venvgrid.environments.package_cache.facts import FileFacts, identity_of
 from venvgrid.environments.package_cache.links import CacheFolder
 from venvgrid.environments.package_cache.turns import Turns
 from venvgrid.interpreters.identity import identity
@@ -31,7 +32,6 @@ from venvgrid.storage import digests, directories, json_cache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from venvgrid.environments.manifest import Links
     from venvgrid.model import Distribution, Interpreter
@@ -43,6 +43,8 @@ LONGEST_FIRST_LINE = 127  # bytes of a script's "#!" line that every kernel read
 UNUSED_FOR = 30 * 86400.0  # seconds until an unused package is deleted
 UNFINISHED_FOR = 86400.0  # seconds until a partial package of a killed process is deleted
 SWEPT_EVERY = 86400.0  # seconds
+# What was read of packages, with the identity of the file: caches of a folder that follow each other may share it.
+Trees = dict[Path, tuple[tuple[int, ...], dict[str, Any]]]
 COPIED = ".copied"  # a file beside a package: a test wrote into the package once, so it is copied, never linked
 
 
@@ -99,6 +101,7 @@ class PackageCache:
     folder: Path
     known: dict[Path, CachedPackage] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)  # packages whose seals are to be saved
+    trees: Trees = field(default_factory=dict)
     reflinks: dict[int, bool] = field(default_factory=dict)  # by device: whether its file system shares blocks
     turns: Turns = field(init=False)
 
@@ -251,19 +254,17 @@ class PackageCache:
 
     def _read(self, path: Path) -> CachedPackage | None:
         try:
-            data = json_cache.read(path / "tree.json", format=FORMAT)
-            parts = {name: {row[0]: FileFacts._make(row[1:]) for row in data[name]} for name in PARTS}
-            site_files, script_files = cache_folders(path)
-            package = CachedPackage(
-                path=path,
-                record=data["record"],
-                short=data["short"],
-                site_files=site_files,
-                script_files=script_files,
-                **parts,
-            )
-        except (KeyError, TypeError, ValueError):
+            now = identity_of(str(file := path / "tree.json"))
+            before, tree = self.trees.get(path, (None, {}))
+            if now != before:
+                data = json_cache.read(file, format=FORMAT)
+                tree = {name: {row[0]: FileFacts._make(row[1:]) for row in data[name]} for name in PARTS}
+                tree |= {"record": data["record"], "short": data["short"]}
+                self.trees[path] = now, tree
+        except (OSError, KeyError, TypeError, ValueError):
             return None
+        site_files, script_files = cache_folders(path)
+        package = CachedPackage(path=path, site_files=site_files, script_files=script_files, **tree)
         site_files.learn()
         script_files.learn()
         return self.known.setdefault(path, package)  # another thread may have read it meanwhile

@@ -7,14 +7,15 @@ is such a moment, so the latest of them is the best, whoever made it. They are k
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from venvgrid.environments.package_cache.facts import identity_of
 from venvgrid.model.values import dataclass
 from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -34,8 +35,7 @@ class SavedSeals:
     def news(self) -> Mapping[str, Seal]:
         """Return the seals that were saved, by any process, since the last call; all at the first one."""
         with suppress(OSError, ValueError, TypeError, AttributeError, IndexError, KeyError):
-            status = os.stat(self.file)  # noqa: PTH116  (once for each file in doubt: thousands)
-            now = (status.st_ino, status.st_size, status.st_mtime_ns)
+            now = identity_of(self.file)
             if now == self.known:
                 return {}
             self.known = now
