@@ -135,6 +135,7 @@ class RunContext:
         # Imported with the first build: a run in which nothing changed has none.
         from venvgrid.environments.builder import Builder  # noqa: PLC0415
         from venvgrid.environments.creator import Creator  # noqa: PLC0415
+        from venvgrid.environments.guest_files import GuestFiles  # noqa: PLC0415
         from venvgrid.environments.store import EnvironmentStore  # noqa: PLC0415
 
         builder = Builder(
@@ -147,7 +148,12 @@ class RunContext:
                 app_data=self.machine.cache / "virtualenv",
             ),
             packages=self.machine.packages,
-            guests=guests.COPIED,
+            guests=GuestFiles(
+                sources=guests.COPIED,
+                folder=self.machine.cache / "guests",
+                environ=self.machine.tools.environ,
+                run=self.machine.run,
+            ),
             local=self.local_wheels,
             offline=self.options.offline,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments import legacy_editable, venv_layout
 from venvgrid.environments.creator import SkeletonError
+from venvgrid.environments.guest_files import COMPILED, SOURCE
 from venvgrid.environments.integrity import still_shared
 from venvgrid.environments.manifest import EMPTY_FOLDER, entry_at, take
 from venvgrid.environments.package_cache import ingest, record
@@ -23,7 +24,6 @@ from venvgrid.installers.base import InstallRequest, built_from_source
 from venvgrid.model import Distribution, InfrastructureError, InstallMode, python_releases
 from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
-from venvgrid.processes import guests
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvgrid.environments.creator import Creator
+    from venvgrid.environments.guest_files import GuestFiles
     from venvgrid.environments.manifest import Links, Manifest
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.installers.base import Installer
@@ -59,13 +60,13 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """Builds the environments of one configuration. `guests` are files and packages that each of them gets."""
+    """Builds the environments of one configuration; each of them gets the `guests`."""
 
     config: Config
     installer_for: Callable[[Interpreter], Installer]
     creator: Creator
     packages: PackageCache
-    guests: tuple[Path, ...]
+    guests: GuestFiles
     local: LocalWheels | None = None  # builds the folders that are required
     offline: bool = False
 
@@ -110,7 +111,8 @@ class Builder:
         self._install_project(path, entry, wheel, reinstall=True)
         site = venv_layout.site_of(path, entry.interpreter)
         links = still_shared(site, links, self.packages)
-        return BuildResult(manifest=self._manifest(path, site, links), links=links, overlaps=record.overlaps(site))
+        manifest = self._manifest(path, site, entry.interpreter, links)
+        return BuildResult(manifest=manifest, links=links, overlaps=record.overlaps(site))
 
     def _create(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
         """Create the empty environment and return its manifest."""
@@ -157,8 +159,9 @@ class Builder:
         is_editable = self.config.project.install is InstallMode.EDITABLE
         if is_editable:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
-        manifest = self._manifest(path, site, populated.links) if missing or is_editable else populated.manifest
-        copied = self._guests(path, site)  # with them, site-packages is no empty folder
+        is_more = missing or is_editable
+        manifest = self._manifest(path, site, entry.interpreter, populated.links) if is_more else populated.manifest
+        copied = self._guests(path, site, entry.interpreter)  # with them, site-packages is no empty folder
         filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and any((path / name).iterdir())}
         manifest = {name: entry for name, entry in manifest.items() if name not in filled}
         return BuildResult(
@@ -185,7 +188,7 @@ class Builder:
         except ProjectError as error:
             raise BuildError(str(error)) from error
 
-    def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
+    def _manifest(self, path: Path, site: Path, interpreter: Interpreter, links: Links) -> Manifest:
         """Return the manifest of all files that the environment does not share, with the guests."""
         shared = {
             venv_layout.prefix_of(path, site) + name
@@ -193,15 +196,17 @@ class Builder:
             if (package := self.packages.by_key(key)) is not None
             for name in package.site.keys() - set(unshared)
         }
-        own = {name: entry for name, entry in take(path).items() if name not in shared}
-        return {**own, **self._guests(path, site)}
+        copied = self._guests(path, site, interpreter)
+        return {**{name: entry for name, entry in take(path).items() if name not in shared}, **copied}
 
-    def _guests(self, path: Path, site: Path) -> Manifest:
+    def _guests(self, path: Path, site: Path, interpreter: Interpreter) -> Manifest:
         """Copy the probe and the witness into the environment and return their entries of the manifest."""
         found: Manifest = {}
-        for name, file in guests.files_of(self.guests).items():
+        for name, file in self.guests.of(interpreter).items():
             target = site / name
             target.parent.mkdir(exist_ok=True)
+            if name.endswith(COMPILED):
+                target.with_suffix(SOURCE).unlink(missing_ok=True)  # of an earlier installation: it would be taken
             shutil.copyfile(file, target)
             found[target.relative_to(path).as_posix()] = entry_at(str(target))
         return found

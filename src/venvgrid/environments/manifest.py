@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
     from pathlib import Path
 
-FORMAT = "venvgrid-environment-7"
+FORMAT = "venvgrid-environment-8"
 MARKER = "venvgrid.json"
 COMPILED = (".pyc", ".pyo")
 EMPTY_FOLDER: list[object] = ["empty folder"]

@@ -36,7 +36,6 @@ from venvgrid.environments.manifest import MARKER, Marker, read_marker, write_ma
 from venvgrid.interpreters.identity import identity
 from venvgrid.model import Environment, InstallMode
 from venvgrid.model.values import dataclass
-from venvgrid.processes import guests
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
@@ -183,7 +182,7 @@ class EnvironmentStore:
             or marker.key != entry.key
             or marker.path != str(path)  # it was moved: its scripts name the old path
             or marker.interpreter != identity(entry.interpreter.executable)
-            or marker.guests != guests.digest_of(self.builder.guests)  # those of another venvgrid saw other things
+            or marker.guests != self.builder.guests.digest  # those of another venvgrid saw other things
             or (marker.links and not may_link)
         ):
             return None
@@ -206,7 +205,7 @@ class EnvironmentStore:
             python=entry.interpreter.version,
             interpreter=identity(entry.interpreter.executable),
             distributions=[[item.name, item.version, list(item.hashes), item.direct] for item in entry.distributions],
-            guests=guests.digest_of(self.builder.guests),
+            guests=self.builder.guests.digest,
             site=venv_layout.site_of(path, entry.interpreter).relative_to(path).as_posix(),
             manifest=result.manifest,
             links=result.links,

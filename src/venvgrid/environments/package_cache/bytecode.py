@@ -26,7 +26,7 @@ from venvgrid.processes.command import Command
 from venvgrid.processes.guests import COMPILER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from venvgrid.environments.package_cache.cache import CachedPackage, PackageCache
     from venvgrid.model import Interpreter
@@ -80,12 +80,8 @@ class Bytecode:
     def _compile(self, files: list[tuple[str, str]], folder: Path, interpreter: Interpreter) -> dict[str, Path]:
         """Map compiled files to where they were made; a source that does not compile is left out."""
         targets = {compiled: folder / f"{number}.pyc" for number, (compiled, _) in enumerate(files)}
-        request = folder / "request.json"
-        pairs = [[source, str(targets[compiled])] for compiled, source in files]
-        request.write_text(json.dumps({"time": SOURCE_TIME, "files": pairs}), encoding="utf-8")
-        code = f"import sys; sys.stdin = open({str(request)!r}); exec(open({str(COMPILER)!r}).read())"
-        argv = (interpreter.executable, "-I", "-S", "-c", code)
-        self.run(Command(argv=argv, cwd=folder, env=self.environ, timeout=TIMEOUT))
+        wanted = [(source, str(targets[compiled])) for compiled, source in files]
+        compile_files(wanted, folder, interpreter, environ=self.environ, run=self.run)
         return {compiled: target for compiled, target in targets.items() if target.is_file()}
 
     def _add(self, package: CachedPackage, files: list[tuple[str, str]], made: Mapping[str, Path]) -> int:
@@ -101,6 +97,21 @@ class Bytecode:
                 package.site_files.seal(name)
             self.packages.save(replace(package, compiled={**package.compiled, **added}))
         return len(added)
+
+
+def compile_files(
+    files: Sequence[tuple[str, ...]], folder: Path, interpreter: Interpreter, *, environ: Mapping[str, str], run: Runner
+) -> None:
+    """Compile each source to its target; a third word is the name that tracebacks show.
+
+    `folder` is for temporary files. A source that does not compile is left out.
+    """
+    request = folder / "request.json"
+    request.write_text(json.dumps({"time": SOURCE_TIME, "files": files}), encoding="utf-8")
+    code = f"import sys; sys.stdin = open({str(request)!r}); exec(open({str(COMPILER)!r}).read())"
+    argv = (interpreter.executable, "-I", "-S", "-c", code)
+    run(Command(argv=argv, cwd=folder, env=environ, timeout=TIMEOUT))
+    request.unlink()
 
 
 def compiled_name(path: str, tag: str) -> str:

@@ -1,0 +1,71 @@
+"""The probe and the witness reach an environment compiled, as venvgrid compiled them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from venvgrid import testing
+from venvgrid.environments.guest_files import GuestFiles
+from venvgrid.processes import guests, runner
+from venvgrid.processes.command import Completed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvgrid.model import Interpreter
+    from venvgrid.processes.command import Command, Runner
+
+
+@pytest.fixture
+def here() -> Interpreter:
+    """Return the interpreter of the tests."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return replace(
+        testing.interpreter(version), executable=sys.executable, cache_tag=sys.implementation.cache_tag or ""
+    )
+
+
+def made(folder: Path, run: Runner = runner.run) -> GuestFiles:
+    return GuestFiles(sources=guests.COPIED, folder=folder, environ=dict(os.environ), run=run)
+
+
+def test_each_module_is_compiled_once(tmp_path: Path, here: Interpreter) -> None:
+    """All modules come without their source, Python imports them so, and the next run compiles none."""
+    sources, found = guests.files_of(guests.COPIED), made(tmp_path / "guests").of(here)
+    assert {name.removesuffix("c") for name in found} == set(sources)
+    assert [name for name in found if not name.endswith(".pyc")] == ["_venvgrid_witness.pth"]
+    for name, file in found.items():
+        (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, tmp_path / "site" / name)
+    names = "import sys, _venvgrid_witness, _venvgrid_opened, _venvgrid_probe.switch as it; print(it.__spec__.origin)"
+    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); {names}"
+    told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == str(tmp_path / "site" / "_venvgrid_probe" / "switch.pyc")
+
+    def refuse(_command: Command) -> Completed:
+        raise AssertionError
+
+    assert made(tmp_path / "guests", refuse).of(here) == found
+
+
+def test_a_damaged_one_is_made_again(tmp_path: Path, here: Interpreter) -> None:
+    """A module in the cache that is not as it was made reaches no environment."""
+    file = made(tmp_path).of(here)["_venvgrid_witness.pyc"]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"\0")
+    assert made(tmp_path).of(here)["_venvgrid_witness.pyc"].read_bytes() == whole
+
+
+def test_without_a_compiler_the_sources_do(tmp_path: Path, here: Interpreter) -> None:
+    """Old Pythons, other implementations, and a compiler that fails: what is slower works too."""
+    sources = guests.files_of(guests.COPIED)
+    assert made(tmp_path).of(testing.interpreter("3.7.1")) == sources
+    assert made(tmp_path).of(replace(here, implementation="pypy")) == sources
+    assert made(tmp_path, lambda command: Completed(argv=command.argv, exit_code=1)).of(here) == sources
