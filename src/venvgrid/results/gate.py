@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model import Outcome, Status
 from venvgrid.model.values import dataclass
+from venvgrid.results.merge import GREEN
 
 if TYPE_CHECKING:
     from venvgrid.model import PlannedCell
@@ -51,9 +52,9 @@ def judge(merged: Merged, commit: str = "") -> Judgement:
     for item in cells:
         cell = merged.chosen.get(item.cell.id)
         why = "no result was reported" if cell is None else cell.problem
-        if why and item.cell.allow_failure:
+        if why and item.cell.allow_failure and cell is not None and cell.outcome not in GREEN:
             notes.append(f"{item.cell.id}: {why}; it may fail")
-        elif why:
+        elif why:  # a cell that may fail must still have run: nobody would notice that it never does
             problems.append(f"{item.cell.id}: {why}")
         elif cell is not None and cell.outcome == Outcome.FLAKY.value:
             notes.append(f"{item.cell.id}: flaky: {cell.reason or 'it failed, then passed'}")

@@ -7,12 +7,17 @@ Pure, but for reading the records: one at a time, and of each result only what d
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model import Outcome, UsageError
+from venvgrid.config import axis_values
+from venvgrid.model import AxisKind, Outcome, UsageError
+from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
+from venvgrid.planning import matching
 from venvgrid.results.records import RESULTS, Record, Unusable
 from venvgrid.storage import json_items
 
@@ -126,7 +131,7 @@ def _results(plan: PlanFile, planned: Mapping[str, Cell], record: Record, keep: 
 
     try:
         data = json_items.read(text_of(record, record.read), "cells", use)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except json_items.MALFORMED as error:
         raise UsageError("its results are damaged") from error
     if data.get("config_digest") != plan.config_digest:
         raise UsageError("its results are of another configuration")
@@ -218,4 +223,41 @@ def objection(cell: Cell, result: Mapping[str, Any]) -> str:
     counts = result.get("tests")
     if not isinstance(counts, dict) or counts.get("failed") or counts.get("error"):
         return f"it is green with failed tests: {counts}"
+    return _other_than(cell, str(attested["python"]), {**installed, **{k: v for k, v in packages.items() if v}})
+
+
+def _other_than(cell: Cell, python: str, versions: Mapping[str, Any]) -> str:
+    """Return how what was tested contradicts the values of the cell, or ""."""
+    for axis, value in cell.axes.items():
+        kind, name = _kind(axis)
+        if kind is AxisKind.PYTHON and not _is_python(python, value):
+            return f"it attests {' '.join(python.split()[:2])}, but the cell says Python {value}"
+        if kind is AxisKind.DEPENDENCY and not _is_version(str(versions.get(name, "")), value):
+            return f"it attests {name} {versions.get(name) or 'absent'}, but the cell says {name} {value}"
     return ""
+
+
+@lru_cache(maxsize=256)
+def _kind(axis: str) -> tuple[AxisKind, str]:
+    """Return the kind of an axis, and its normalised name."""
+    return AxisKind.of_axis(axis), normalise(axis)
+
+
+@lru_cache(maxsize=4096)
+def _is_python(attested: str, value: str) -> bool:
+    """Return whether an attested interpreter, "cpython 3.12.1 …", is of a value of the axis; a path may be any."""
+    wanted = axis_values.PYTHON.fullmatch(value)
+    if wanted is None:
+        return True
+    name, version, *_ = [*attested.lower().split(), ""]
+    is_same = re.match(rf"{re.escape(wanted['version'])}(?![\w])", version) is not None
+    return is_same and name == (wanted["implementation"] or "cpython")
+
+
+@lru_cache(maxsize=4096)
+def _is_version(version: str, value: str) -> bool:
+    """Return whether a version of a distribution, "" for absent, is what a value of its axis asks for."""
+    wanted = axis_values.version_specifier(value)
+    if wanted is None or not version:
+        return (wanted is None) is not bool(version)
+    return not wanted or matching.satisfies(version, wanted)

@@ -16,6 +16,7 @@ from venvgrid.model.config import EMPTY
 from venvgrid.model.values import dataclass
 from venvgrid.planning.jobs import Jobs
 from venvgrid.storage import digests
+from venvgrid.storage.json_items import MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +144,7 @@ def parse(content: str, name: str) -> PlanFile:
         if digest != data["digest"]:
             raise UsageError(f"{name} was changed after it was written; {_AGAIN}")
         return replace(_from(data), text=content, name=digest)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise UsageError(f"{name} is damaged ({error!r:.80}); {_AGAIN}") from error
 
 

@@ -29,6 +29,7 @@ from venvgrid.results import plan_file
 from venvgrid.results.capsules import capsule
 from venvgrid.storage import archives, digests
 from venvgrid.storage.atomic import write_atomic, write_whole
+from venvgrid.storage.json_items import MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 FORMAT = "venvgrid-record-1"
 HEADER, PLAN, RESULTS, EVENTS = "record.json", "plan.json", "results.json", "events.jsonl"
 SEALED = (PLAN, RESULTS, EVENTS)
+OF_RECORD = frozenset({HEADER, *SEALED, "logs", capsule.FOLDER})
 ARCHIVES = frozenset({".zip", ".record"})
 NO_RECORD = "it is no record; give the files of `venvgrid run --record`, or their folder"
 MAX_DEPTH = 3  # archives within archives: an artifact of artifacts
@@ -156,14 +158,15 @@ def find(places: Iterable[Path]) -> Iterator[Record | Unusable]:
 
 
 def _in_folder(folder: Path, known: Known) -> Iterator[Record | Unusable]:
+    own: frozenset[str] = frozenset()
     if (folder / HEADER).is_file():
 
         def read(name: str) -> bytes:
             return (folder / name).read_bytes() if (folder / name).is_file() else b""
 
         yield _record(str(folder), read, lambda name: digest(read(name)), lambda: nullcontext(read))
-        return
-    for path in sorted(folder.iterdir()):
+        own = OF_RECORD
+    for path in sorted(path for path in folder.iterdir() if path.name not in own):
         if path.is_dir() and not path.is_symlink():
             yield from _in_folder(path, known)
         elif path.suffix != capsule.SUFFIX and zipfile.is_zipfile(path):
@@ -194,8 +197,11 @@ def _in_archive(path: Path, inside: tuple[str, ...], known: Known) -> Iterator[R
         return
     yield from found
     inner = [name for name in names if name.endswith((".zip", ".record"))]
-    for name in inner if len(inside) < MAX_DEPTH else ():
-        yield from _in_archive(path, (*inside, name), known)
+    for name in inner:
+        if len(inside) < MAX_DEPTH:
+            yield from _in_archive(path, (*inside, name), known)
+        else:
+            yield Unusable(f"{place}/{name}", f"it is in more than {MAX_DEPTH} archives; unpack the outer one")
     if not folders and not inner:
         yield Unusable(place, f"there is no {HEADER} in it")
 
@@ -233,15 +239,27 @@ def _record(
             plan=str(data["plan"]),
             commit=str(data["commit"]),
             shard=Shard.parse(data["shard"]),
-            attempt=int(data["attempt"]),
+            attempt=_attempt(data["attempt"]),
             began=str(data["began"]),
-            cells=tuple(map(str, data["cells"])),
+            cells=_cells(data["cells"]),
             platform=str(data.get("platform", "")),
         )
         files = {str(name): str(value) for name, value in data["files"].items()}
         return Record(place=place, header=header, files=files, open=opened)
-    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
+    except (*MALFORMED, UsageError) as error:
         return Unusable(place, f"it is damaged: {error!r:.80}")
+
+
+def _attempt(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r:.20} is no number of an attempt")
+    return value
+
+
+def _cells(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{value!r:.40} is no list of cells")
+    return tuple(value)
 
 
 def digest(content: bytes) -> str:

@@ -11,6 +11,8 @@ from venvgrid.model.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# What making values of damaged JSON may raise: of other types, too deep, a number that is infinite.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
 _decode = json.JSONDecoder().raw_decode
 _mark = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*").match  # behind an item of a list
 _space = re.compile(r"[ \t\r\n]*").match

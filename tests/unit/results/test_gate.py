@@ -13,11 +13,11 @@ import pytest
 from recorded import CELLS, COMMIT, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
 
 from venvgrid.cli import parser, parser_parts
-from venvgrid.model import Cell, Outcome, Plan, PlannedCell, Status, UsageError
+from venvgrid.model import Attestation, Cell, Outcome, Plan, PlannedCell, Status, UsageError
 from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file, records
 from venvgrid.results.gate import Judgement, judge
-from venvgrid.results.merge import merge
+from venvgrid.results.merge import merge, objection
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
@@ -145,7 +145,56 @@ def outcome(value: str) -> Callable[[Path], None]:
     return edit_cell(outcome=value, reason="why")
 
 
+def other_shard_twice(folder: Path) -> None:
+    """Leave the record of the other shard in its place: a job was given the wrong number."""
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("two"), folder)
+
+
+def too_deep(folder: Path) -> None:
+    """Put the record into more archives than are opened."""
+    file = folder.with_suffix(".zip")
+    records.pack(folder, file)
+    shutil.rmtree(folder)
+    for _ in range(records.MAX_DEPTH + 1):
+        inner = file.read_bytes()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("one.zip", inner)
+
+
+def written(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    """Return what changes the bytes of a file, as an editor or a program would."""
+
+    def write(folder: Path) -> None:
+        (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+    return write
+
+
+def with_results_of_the_other(folder: Path) -> None:
+    """Unpack both artifacts into one folder: some files are of one, some of the other."""
+    shutil.copy(folder.with_name("two") / "results.json", folder)
+
+
 LOSSES: dict[str, Callable[[Path], Any]] = {
+    "the other shard ran twice": other_shard_twice,
+    "two artifacts in one folder": with_results_of_the_other,
+    "an archive in too many archives": too_deep,
+    "results with a byte order mark": written("results.json", lambda data: b"\xef\xbb\xbf" + data),
+    "a journal with other line ends": written("events.jsonl", lambda data: data.replace(b"\n", b"\r\n")),
+    "a header that is no JSON": written("record.json", lambda _: b"<html>sign in</html>"),
+    "a header that is a list": written("record.json", lambda _: b"[]"),
+    "a header that is too deep": written("record.json", lambda _: b"[" * 200_000),
+    "an attempt that never ends": headed(attempt=float("inf")),
+    "an attempt before the first": headed(attempt=0),
+    "an attempt that is half": headed(attempt=1.5),
+    "cells that are a text": headed(cells="py3.9"),
+    "cells that are numbers": headed(cells=[3.9, 3.10]),
+    "digests that are a text": headed(files="abc"),
+    "another Python": edit_cell(attested={"python": "cpython 3.10.1 bin/python", "packages": {}}),
+    "a Python whose version begins alike": edit_cell(attested={"python": "cpython 3.91.0 bin/python", "packages": {}}),
+    "another implementation": edit_cell(attested={"python": "pypy 3.9.1 bin/python", "packages": {}}),
+    "an attestation without a version": edit_cell(attested={"python": "cpython", "packages": {}}),
     "the shard was skipped, cancelled or never created": shutil.rmtree,
     "the shard died before its record": without("record.json"),
     "no results": without("results.json"),
@@ -250,7 +299,65 @@ def test_a_result_of_another_platform_that_is_lost_is_red_by_name(platforms: Pat
 
 def test_there_are_enough_ways() -> None:
     """Each of them is another one."""
-    assert len(LOSSES) + len(LOSSES_OF_PLATFORMS) >= 75
+    assert len(LOSSES) + len(LOSSES_OF_PLATFORMS) >= 95
+
+
+PINNED = Cell(id="c", axes={"python": "3.12", "six": "1.15", "Num_Py": "absent", "env.X": "1"})
+
+
+@pytest.mark.parametrize(
+    ("packages", "attested", "told"),
+    [
+        ({"six": "1.15.0"}, {"six": "1.15.0", "num-py": ""}, ""),
+        ({"six": "1.15"}, {}, ""),
+        ({"six": "1.16.0"}, {"six": "1.16.0"}, "it attests six 1.16.0, but the cell says six 1.15"),
+        ({"six": "1.150"}, {}, "it attests six 1.150, but the cell says six 1.15"),
+        ({}, {}, "it attests six absent, but the cell says six 1.15"),
+        ({}, {"six": ""}, "it attests six absent, but the cell says six 1.15"),
+        ({"six": "one"}, {}, "it attests six one, but the cell says six 1.15"),
+        ({"six": "1.15.0", "num-py": "2.0"}, {}, "it attests num-py 2.0, but the cell says num-py absent"),
+    ],
+)
+def test_what_was_tested_is_what_the_cell_says(packages: dict[str, str], attested: dict[str, str], told: str) -> None:
+    """Versions that agree with each other prove nothing if they are not those of the cell."""
+    seen = {"python": "cpython 3.12.1 bin/python", "packages": attested}
+    result = {"outcome": "passed", "axes": PINNED.axes, "attested": seen, "packages": packages, "tests": {"passed": 1}}
+    assert objection(PINNED, result) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "seen", "is_right"),
+    [
+        ("3.14", "cpython 3.14.0rc2 x", True),
+        ("3.14", "cpython 3.14.0+ x", True),
+        ("3.13t", "CPython 3.13.1 x", True),
+        ("3.13.1", "cpython 3.13.1", True),
+        ("3.13.1", "cpython 3.13.11 x", False),
+        ("pypy3.10", "PyPy 3.10.14 x", True),
+        ("3.10", "pypy 3.10.14 x", False),
+        ("/opt/python", "cpython 3.9.1 x", True),
+    ],
+)
+def test_the_python_that_was_tested_is_that_of_the_cell(
+    value: str,
+    seen: str,
+    is_right: bool,  # noqa: FBT001
+) -> None:
+    """By implementation and version, as far as the axis names them."""
+    cell = Cell(id="c", axes={"python": value})
+    result = {"outcome": "passed", "axes": cell.axes, "attested": {"python": seen}, "packages": {}, "tests": {}}
+    assert (objection(cell, result) == "") is is_right
+
+
+def test_records_are_found_wherever_they_are(whole: Path, tmp_path: Path) -> None:
+    """In folders of folders, beside the files of another record, with other line ends in the header: none is lost."""
+    deep = tmp_path / "given" / "a" / "b"
+    deep.parent.mkdir(parents=True)
+    (whole / "one").rename(deep)
+    records.pack(whole / "two", deep / "two.record")
+    header = (deep / "record.json").read_bytes().replace(b"\n", b"\r\n")
+    (deep / "record.json").write_bytes(b"\xef\xbb\xbf" + header)
+    assert judged(plan(), tmp_path / "given").is_green
 
 
 def test_a_plan_that_was_edited_is_refused(tmp_path: Path) -> None:
@@ -383,3 +490,14 @@ def test_a_cell_that_may_fail_is_noted(tmp_path: Path) -> None:
     said = judged(of, tmp_path)
     assert said.is_green
     assert said.notes == ("py3.10: failed: 2 of 3; it may fail",)
+
+
+@pytest.mark.parametrize("changes", [None, {"outcome": Outcome.CANCELLED}, {"attested": Attestation()}], ids=str)
+def test_a_cell_that_may_fail_must_have_run(tmp_path: Path, changes: dict[str, Any] | None) -> None:
+    """It may be red, not absent or without its proof: nobody would notice that its job never starts."""
+    cells = [CELLS[0], replace(CELLS[1], allow_failure=True)]
+    of = plan(*cells)
+    results = [green(cells[0]), *([replace(green(cells[1]), **changes)] if changes else [])]
+    record(tmp_path / "a", of, Shard(1, 1), *results)
+    said = judged(of, tmp_path)
+    assert [line.partition(":")[0] for line in said.problems] == ["py3.10"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,10 @@ def _run_plan(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for name, value in selecting.items():
         if value:
             raise UsageError(f"{name} and --plan: a plan says which cells run; choose them with: venvgrid plan {name}")
+    if arguments.record and arguments.rest:
+        # The gate knows which cells are planned. It cannot know which tests of theirs were left out.
+        words = shlex.join(arguments.rest)
+        raise UsageError(f"--record and `-- {words}`: all shards run the same tests; write it into [test] command")
     reports = [_report_file(text) for text in arguments.report]
     plan, shard = plan_file.read(Path(arguments.plan)), Shard.parse(arguments.shard or "1/1")
     front = replace(
