@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import tomllib
 from typing import TYPE_CHECKING
@@ -33,13 +32,15 @@ def checkout(project: Write) -> Path:
 
 @pytest.mark.skipif(not has("git"), reason="needs git")
 def test_a_plan_is_run_in_parts_merged_and_judged(venvgrid: Command, checkout: Path, tmp_path: Path) -> None:
-    """Two checkouts run a shard each; the gate is red until both have reported; merging twice gives the same bytes."""
+    """Two clones run a shard each; the gate is red until both have reported; merging twice gives the same bytes."""
     plan = tmp_path / "plan.json"
     assert venvgrid("plan", "-q", "-o", str(plan), cwd=checkout).status == 0
     records = []
     for index in (1, 2):
         elsewhere = tmp_path / f"machine{index}" / "demo"
-        shutil.copytree(checkout, elsewhere, symlinks=True)
+        # The second as on Windows, where git writes other line ends.
+        ends = ("-c", f"core.autocrlf={'true' if index > 1 else 'false'}")
+        subprocess.run(["git", "clone", "-q", *ends, str(checkout), str(elsewhere)], check=True)
         record = tmp_path / f"shard-{index}.record"
         options = ("--plan", str(plan), "--shard", f"{index}/2", "--record", str(record))
         ended = venvgrid("run", "-q", *options, cwd=elsewhere)
@@ -65,10 +66,12 @@ def test_cells_of_other_platforms_are_planned_here_and_run_elsewhere(
 ) -> None:
     """They are resolved with their markers, only those of this machine run, and the gate wants the others."""
     here = platforms.here()
-    others = [name for name in ("windows", "macos", "linux-aarch64") if name != here][:2]
-    axes = f'[axes]\npython = ["{HERE}"]\nplatform = {json.dumps([here, *others])}\n'
+    *others, never = [name for name in ("windows", "macos", "linux-aarch64") if name != here]
+    axes = f'[axes]\npython = ["{HERE}"]\nplatform = {json.dumps([here, *others, never])}\n'
     matrix = f'{axes}[test]\nenv = {{ MODE = "a" }}\n'
-    asks = """["colorama==0.4.6; sys_platform == 'win32'", "nothing-of-this-name; sys_platform == 'aix'"]"""
+    machine, system = (platforms.PLATFORMS[never].markers[name] for name in ("platform_machine", "sys_platform"))
+    asks = f"""["colorama==0.4.6; sys_platform == 'win32'", "nothing-of-this-name; sys_platform == 'aix'",
+        "colorama>=99; platform_machine == '{machine}' and sys_platform == '{system}'"]"""
     pyproject, version = checkout / "pyproject.toml", 'version = "1.0"\n'
     text = pyproject.read_text("utf-8").replace(version, f"{version}dependencies = {asks}\n")
     pyproject.write_text(text, encoding="utf-8")
@@ -85,21 +88,29 @@ def test_cells_of_other_platforms_are_planned_here_and_run_elsewhere(
     assert {name: cell["status"] for name, cell in cells.items()} == {
         **dict.fromkeys(others, "elsewhere"),
         here: "runnable",
+        never: "impossible",
     }
-    assert {job["platform"]: job["shards"] for job in data["jobs"]} == dict.fromkeys(cells, 1)
+    assert {job["platform"]: job["shards"] for job in data["jobs"]} == dict.fromkeys(cells.keys() - {never}, 1)
     locked = tomllib.loads(data["lock"])["environments"]
     names = {
-        name: {item["name"] for item in locked[cell["environment"]]["distributions"]} for name, cell in cells.items()
+        name: {item["name"] for item in locked[cell["environment"]]["distributions"]}
+        for name, cell in cells.items()
+        if name != never
     }
     assert {name for name, found in names.items() if "colorama" in found} == {"windows"}
     assert cells[here]["id"] == venvgrid("list", "-q", cwd=checkout).out.strip()
+    why = cells[never]["reason"]
     ended = venvgrid("run", "-q", "--plan", str(plan), "--record", str(record), cwd=checkout)
     assert (ended.status, "1 cell: 1 passed" in ended.out) == (0, True), ended.out + ended.err
     judged = venvgrid("gate", str(plan), str(record), cwd=tmp_path)
     assert f"{cells[others[0]]['id']}: no result was reported" in judged.out
     assert f"{cells[here]['id']}:" not in judged.out
-    whole = venvgrid("run", "-q", cwd=checkout)
-    assert (whole.status, "2 elsewhere in" in whole.out) == (0, True), whole.out + whole.err
+    assert venvgrid("lock", "-q", cwd=checkout).status == 0
+    for options in ((), ("--locked",)):  # as the plan says it
+        whole = venvgrid("run", "-q", *options, cwd=checkout)
+        assert (whole.status, "1 impossible, 2 elsewhere in" in whole.out) == (0, True), whole.out + whole.err
+        assert why in whole.out
+    assert venvgrid("run", "-q", "--strict", cwd=checkout).status == venvgrid("plan", "--strict", cwd=checkout).status
 
 
 @pytest.mark.skipif(not has("git"), reason="needs git")
@@ -120,9 +131,12 @@ def test_a_plan_of_other_sources_is_refused(venvgrid: Command, checkout: Path, t
 
 
 def test_a_shard_without_a_plan_says_what_to_type(venvgrid: Command, project: Write) -> None:
-    """The mistake that everyone makes first."""
-    ended = venvgrid("run", "--shard", "1/2", cwd=project(MATRIX))
+    """The mistake that everyone makes first; and a shard that would leave out tests."""
+    root = project(MATRIX)
+    ended = venvgrid("run", "--shard", "1/2", cwd=root)
     assert (ended.status, "venvgrid plan -o plan.json" in ended.err) == (2, True), ended.err
+    ended = venvgrid("run", "--plan", "plan.json", "--record", "one.record", "--", "-k", "one", cwd=root)
+    assert (ended.status, "all shards run the same tests" in ended.err) == (2, True), ended.err
 
 
 @pytest.mark.skipif(not has("git"), reason="needs git")

@@ -21,6 +21,7 @@ from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan, with_strategy
 from venvgrid.app.repeating.lone_failures import Repetition, is_repetition
 from venvgrid.app.request import elsewhere, make_request, runnable
+from venvgrid.app.shards.elsewhere import with_others
 from venvgrid.model import CellFinished, ExitStatus, LockEntry, NothingToRunError, Stage, UsageError
 from venvgrid.resolving import policies
 from venvgrid.results import journal, merging, report, result_cache, run_folders
@@ -112,17 +113,16 @@ def execute(context: RunContext, request: RunRequest) -> tuple[Report, RunFolder
         options = context.options
         is_part = bool(options.cells or options.failed or options.changed or options.is_round)
         folder = run_folders.create(context.root, now=datetime.now(UTC), grid=context.config.grid, is_part=is_part)
-        expected = {name: earlier.seconds for name, earlier in context.history.items()}
         resumed = _resumption(context, folder)
         request = replace(request, run=folder.id, recorded=frozenset(resumed.sources))
         with (
             run_folders.discarded_on(UsageError, context.root, folder),
-            front.progress(expected) as show,
+            front.progress({name: earlier.seconds for name, earlier in context.history.items()}) as show,
             journal.Journal(folder.events) as write,
         ):
             events = _perform(context, request, folder, entries, resumed)
             repetition = Repetition(context=context, plan=request.plan, entries=entries, perform=_tried)
-            for event in repetition.added_to(events, builder.report):
+            for event in repetition.added_to(with_others(events, context, request.plan, builder), builder.report):
                 for known in (*resumed.before(event), resumed.signed(event)):
                     write(known)
                     builder.add(known)

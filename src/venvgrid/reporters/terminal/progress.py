@@ -122,6 +122,8 @@ class Progress:
             self.machines[result.machine] += 1
         if cell in self.ended:
             self.done[self.ended[cell]] -= 1
+        if cell not in self.cells:  # of another platform: found impossible at the end
+            self.cells[cell], self.total = result.axes, self.total + 1
         self.ended[cell] = outcome
         self.done[outcome] += 1
 
