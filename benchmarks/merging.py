@@ -66,7 +66,10 @@ def result(cell: Cell, number: int) -> CellResult:
             markers={"python_version": python},
             source="PATH",
         ),
-        packages={name: f"{1 + number % 2000 % (7 + index)}.{index}" for index, name in enumerate(PACKAGES)},
+        packages={
+            name: f"{cell.axes[name]}.0" if name in cell.axes else f"{1 + number % 2000 % (7 + index)}.{index}"
+            for index, name in enumerate(PACKAGES)
+        },
         durations={"resolve": 0.0, "build": 0.2, "test": 1.0 + number % 13},
         tests={"passed": 39, "failed": 1} if is_red else {"passed": 40},
         failures=(FAILURE,) if is_red else (),
@@ -78,7 +81,8 @@ def result(cell: Cell, number: int) -> CellResult:
 def _cell(number: int) -> Cell:
     a, b, c = number // 5 % 20, number // 100 % 20, number // 2000
     python = PYTHONS[number % 5]
-    return Cell(id=f"py{python}-a{a}-b{b}-c{c}", axes={"python": python, "a": str(a), "b": str(b), "c": str(c)})
+    axes = {"python": python, "six": str(a), "attrs": str(b), "env.C": str(c)}
+    return Cell(id=f"py{python}-six{a}-attrs{b}-C.{c}", axes=axes)
 
 
 def make(folder: Path, count: int, shards: int) -> None:

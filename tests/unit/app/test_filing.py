@@ -231,6 +231,31 @@ def test_what_a_person_has_to_mend_is_told_at_once(server: State, status: int, m
     assert told in filed.failed[0]
 
 
+def test_a_token_may_end_with_a_new_line(server: State) -> None:
+    """As secrets do that were pasted; one with a new line inside is refused, and not shown."""
+    assert file(server, run(RED, GREEN), {"GITHUB_TOKEN": f" {TOKEN}\n"}).failed == ()
+    with pytest.raises(UsageError, match="GITHUB_TOKEN is no token: it has a space, a new line"):
+        file(server, run(RED, GREEN), {"GITHUB_TOKEN": "one\ntwo"})
+
+
+def test_a_server_that_is_down_is_told_in_its_own_words(server: State) -> None:
+    """Which server, and what the system says; an address that is none is not tried again."""
+    waits: list[float] = []
+    with pytest.raises(transport.TrackerError, match=r"no answer from http://127\.0\.0\.1:9: Connection refused$"):
+        file(server, run(RED, GREEN), {"GITHUB_API_URL": "http://127.0.0.1:9"}, waits=waits)
+    assert waits == [1.0, 2.0, 4.0]
+    with pytest.raises(transport.TrackerError, match="no answer from nonsense: Invalid URL"):
+        file(server, run(RED, GREEN), {"GITHUB_API_URL": "nonsense"}, waits=waits)
+    assert len(waits) == 3
+
+
+def test_where_gitlab_is_meant_its_token_is_asked_for() -> None:
+    """The id of a project is enough to know."""
+    for facts in ({"CI_PROJECT_ID": "7"}, {"GITLAB_CI": "true", "CI_PROJECT_ID": "7", "GITHUB_TOKEN": TOKEN}):
+        with pytest.raises(UsageError, match="set GITLAB_TOKEN to one with the scope api"):
+            trackers.find("", facts, runner.run, lambda _text: None)
+
+
 def test_a_limit_without_end_is_no_reason_to_wait_for_hours(server: State) -> None:
     """A job does not hang: it is red, and says how long the wait would be."""
     limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "5000"}

@@ -50,7 +50,7 @@ def of_interpreter(executable: str, environ: Mapping[str, str], run: Runner) -> 
 
 def of_machine(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the facts of this machine, by name; unknown ones are left out."""
-    is_root = getattr(os, "geteuid", lambda: -1)() == 0
+    user = getattr(os, "geteuid", lambda: None)()
     found = {
         "system": platform.system(),
         "distribution": _distribution(),
@@ -58,7 +58,7 @@ def of_machine(environ: Mapping[str, str]) -> dict[str, str]:
         "architecture": platform.machine(),
         "cpu": _cpu(),
         "cpus": str(usable_cpus()),
-        "user": "root" if is_root else "",
+        "user": "" if user is None else "not root" if user else "root",
         "zone": _zone(),
         "service": next((told for name, told in SERVICES.items() if environ.get(name)), ""),
     }

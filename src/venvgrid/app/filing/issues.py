@@ -16,6 +16,7 @@ from venvgrid.analysis.document import from_results
 from venvgrid.model import Outcome, UsageError
 from venvgrid.model.values import dataclass
 from venvgrid.outcomes import signatures
+from venvgrid.reporters import text
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _rule(group: Mapping[str, Any]) -> str:
     support, rule = group.get("support", {}), " and ".join(map(str, group.get("rule", ())))
     if not rule:
         return ""
-    with_rule = f"fails in {support['failed']} of {support['meeting']} cells with {rule}"
+    with_rule = f"fails in {support['failed']} of {text.count(support['meeting'], 'cell')} with {rule}"
     return f"{with_rule}, in 0 of {support['others']} without"
 
 
@@ -240,8 +241,8 @@ def begin(run: Run, item: Problem, title: str) -> str:
     """Return the comment that begins the block of an issue."""
     named = list(item.cells[:MAX_MARKED])
     data = {"scope": run.scope, "signature": item.signature, "cells": named, "more": len(item.cells) - len(named)}
-    text = json.dumps({**data, "said": said(run, item, title)}).translate(_ESCAPED)
-    return f"<!-- {FORMAT} {text} -->"
+    marked = json.dumps({**data, "said": said(run, item, title)}).translate(_ESCAPED)
+    return f"<!-- {FORMAT} {marked} -->"
 
 
 def mark_of(body: str) -> Mark | None:

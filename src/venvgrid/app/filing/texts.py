@@ -36,7 +36,7 @@ def written(run: Run, item: Problem, environ: Mapping[str, str]) -> tuple[str, s
 def _lines(item: Problem, environ: Mapping[str, str]) -> Iterator[str]:
     yield f"{code(item.headline)}"
     yield ""
-    yield f"It fails in {text.count(len(item.cells), 'cell')}." + (f" {prose(item.rule)}." if item.rule else "")
+    yield f"It fails in {text.count(len(item.cells), 'cell')}." + (f" It {prose(item.rule)}." if item.rule else "")
     yield ""
     yield from _named("Cells", item.cells)
     yield from _named("Tests", item.tests)

@@ -171,10 +171,15 @@ def find(repository: str, environ: Mapping[str, str], run: Runner, notify: Calla
     Raises:
         UsageError: the repository or the token is missing.
     """
-    is_gitlab = bool(environ.get("GITLAB_TOKEN")) and not environ.get("GITHUB_TOKEN") and not environ.get("GH_TOKEN")
-    if is_gitlab or (environ.get("GITLAB_CI") and not environ.get("GITHUB_ACTIONS")):
+    of_gitlab, of_github = (
+        _token(environ, "GITLAB_TOKEN"),
+        _token(environ, "GITHUB_TOKEN") or _token(environ, "GH_TOKEN"),
+    )
+    is_in_github = bool(environ.get("GITHUB_ACTIONS"))
+    names_gitlab = bool(of_gitlab or (environ.get("CI_PROJECT_ID") and not is_in_github))
+    if (names_gitlab and not of_github) or (environ.get("GITLAB_CI") and not is_in_github):
         name = repository or environ.get("CI_PROJECT_ID", "")
-        token = environ.get("GITLAB_TOKEN", "")
+        token = of_gitlab
         _check(name, _GITLAB_NAME, "GROUP/NAME")
         if not token:
             raise UsageError("there is no token: set GITLAB_TOKEN to one with the scope api")
@@ -182,7 +187,7 @@ def find(repository: str, environ: Mapping[str, str], run: Runner, notify: Calla
         return GitLab(repository=name, transport=_transport(base, by_http({"PRIVATE-TOKEN": token}), notify))
     name = repository or environ.get("GITHUB_REPOSITORY", "")
     _check(name, _GITHUB_NAME, "OWNER/NAME")
-    token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
+    token = of_github
     base = environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/")
     if token:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
@@ -192,6 +197,14 @@ def find(repository: str, environ: Mapping[str, str], run: Runner, notify: Calla
     else:
         raise UsageError("there is no token: set GITHUB_TOKEN to one that may write issues, or install gh and log in")
     return GitHub(repository=name, transport=_transport(base, once, notify))
+
+
+def _token(environ: Mapping[str, str], name: str) -> str:
+    """Return the token in a variable, "" if there is none. A secret that was pasted often ends with a new line."""
+    token = environ.get(name, "").strip()
+    if not re.fullmatch(r"[!-~]*", token):  # the message of who sends it would show it
+        raise UsageError(f"{name} is no token: it has a space, a new line or an odd letter inside; set it again")
+    return token
 
 
 def _transport(base: str, once: Any, notify: Callable[[str], None]) -> Transport:

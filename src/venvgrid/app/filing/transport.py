@@ -106,7 +106,9 @@ class Transport:
             try:
                 answer = self.once(method, address, payload)
             except OSError as error:
-                problem = TrackerError(f"{method} {path}: no answer: {error!s:.200}")
+                problem = TrackerError(f"{method} {path}: no answer from {self.base}: {_first_cause(error):.200}")
+                if isinstance(error, ValueError):  # it could not be sent: its address is none
+                    raise problem from error
                 self._pause(2.0**attempt, problem, attempt)
                 continue
             if answer.status < 300 or answer.status in accepted:  # noqa: PLR2004  (HTTP's success)
@@ -136,6 +138,13 @@ class Transport:
         if attempt + 1 < ATTEMPTS:
             self.notify(f"{problem}; tried again in {seconds:.0f} s")
             self.wait(seconds)
+
+
+def _first_cause(error: BaseException) -> str:
+    """Return what the system said: the libraries between wrap it several times."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _why(answer: Answer) -> str:

@@ -10,6 +10,7 @@ from venvgrid.app.shards import durations
 from venvgrid.app.shards import merged as merging
 from venvgrid.cli import output
 from venvgrid.model import ExitStatus, UsageError
+from venvgrid.reporters import text
 from venvgrid.results import plan_file, records
 
 if TYPE_CHECKING:
@@ -43,5 +44,6 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         durations.write(Path(arguments.durations).absolute(), finished)
     for item in merged.refused:
         terminal.error(f"venvgrid: refused: {item.place}: {item.why}")
-    terminal.message(f"{len(merged.chosen)} of {len(plan.cells)} cells, from {len(merged.records)} records")
+    cells, read = text.count(len(plan.cells), "cell"), text.count(len(merged.records), "record")
+    terminal.message(f"{len(merged.chosen)} of {cells}, from {read}")
     return ExitStatus.INCOMPLETE if merged.refused else ExitStatus.PASSED

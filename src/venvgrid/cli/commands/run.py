@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.run import run_grid
 from venvgrid.cli import options, output, signals
 from venvgrid.model import ExitStatus, UsageError
-from venvgrid.reporters import registry
+from venvgrid.reporters import registry, text
 from venvgrid.reporters.formats import FORMATS
 from venvgrid.storage.atomic import write_atomic
 
@@ -81,7 +81,7 @@ def _run_plan(arguments: argparse.Namespace, terminal: Terminal) -> int:
     status = _finish(arguments, terminal, done, reports, plan.grid)
     if arguments.record:
         records.pack(done[2].path, Path(arguments.record).absolute())
-        terminal.message(f"shard {shard}: {len(done[1].cells)} cells, recorded in {arguments.record}")
+        terminal.message(f"shard {shard}: {text.count(len(done[1].cells), 'cell')}, recorded in {arguments.record}")
     return status
 
 
@@ -102,8 +102,8 @@ def _finish(
         if file is None:
             publish(finished, terminal, folder, inside, context.root)
         else:
-            text = output.document(format_, finished, folder, inside, context.root)
-            write_atomic(file.with_name(file.name.replace(GRID, grid or "main")), text)
+            made = output.document(format_, finished, folder, inside, context.root)
+            write_atomic(file.with_name(file.name.replace(GRID, grid or "main")), made)
     return signals.exit_status() if finished.exit_status == ExitStatus.INTERRUPTED else finished.exit_status
 
 
