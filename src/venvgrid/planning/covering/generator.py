@@ -74,6 +74,8 @@ def array(
         rows = max(rows, others, key=lambda some: (_has_all(some, must), _covered(companions, feasible, some)))
     pins = _pins(rows, large)
     rows = change(companions, feasible, rows, pins, seed=seed, effort=effort, is_over=is_over)
+    if limit is not None:
+        rows = _spread(companions, feasible, rows, _pins(rows, large))
     return tuple(space.row(row) for row in _in_order(rows, must))
 
 
@@ -123,6 +125,28 @@ def _pins(rows: Sequence[int], must: Sequence[int]) -> list[int]:
         number = max(having, key=lambda at: ((pins[at] & values).bit_count(), -at))
         pins[number] |= values
     return pins
+
+
+def _spread(companions: Companions, feasible: dict[int, int], rows: Sequence[int], pins: Sequence[int]) -> list[int]:
+    """Return rows with values that none of them had, where that covers no fewer tuples and loses no other value.
+
+    Of few rows, many sets cover equally many tuples: one that leaves out a value tests nothing of it.
+    """
+    space, found = companions.space, list(rows)
+    missing = [bit for own in space.values for bit in own if space.witness(bit) and not any(row & bit for row in rows)]
+    for at, pinned in enumerate(pins) if missing else ():
+        others = [row for number, row in enumerate(found) if number != at]
+        left = tuples.UncoveredTuples(companions=companions, uncovered=dict(feasible))
+        for row in others:
+            left.cover(row)
+        for bit in missing:
+            row, whole = found[at], space.factors[space.factor_of[bit]]
+            own, other = row & whole, row & ~whole | bit
+            is_free = not own & pinned and any(row & own for row in others)
+            if is_free and space.is_allowed(other) and left.gain(other) >= left.gain(row):
+                found[at] = other
+        missing = [bit for bit in missing if not found[at] & bit]
+    return found
 
 
 def _in_order(rows: Sequence[int], must: Sequence[int]) -> list[int]:

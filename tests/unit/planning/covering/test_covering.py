@@ -166,6 +166,14 @@ def test_a_budget_takes_what_covers_most() -> None:
     assert counts[0] < counts[1] < counts[2] < counts[3] == 48
 
 
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 3), (6, 2), (4, 3, 2), (5, 5, 5), (9, 2, 2, 2), (20, 3, 3)], ids=str)
+def test_a_budget_leaves_out_no_value_without_need(sizes: tuple[int, ...]) -> None:
+    """Among equals, the rows that have more values: each row of a grid with two axes covers one pair, whichever."""
+    for limit in range(1, 10):
+        rows = generator.array(Space(sizes), 2, limit=limit)
+        assert [len(set(column)) for column in zip(*rows, strict=True)] == [min(size, len(rows)) for size in sizes]
+
+
 @settings(deadline=None, max_examples=60)
 @given(models(), st.integers(1, 12), st.integers(0, 3))
 def test_a_budget_covers_no_less_than_the_beginning_of_the_whole(model: Model, limit: int, seed: int) -> None:
