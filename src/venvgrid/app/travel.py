@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvgrid.app.capsules.repository_state import git
+from venvgrid.app.capsules.repository_state import unchanged
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import choose_cells, make_plan
 from venvgrid.app.request import lock_digest, make_request
@@ -18,7 +17,6 @@ from venvgrid.model import ExitStatus, InfrastructureError, Status, UsageError
 from venvgrid.model.values import dataclass
 from venvgrid.model.version import __version__
 from venvgrid.planning import jobs, packing
-from venvgrid.processes import runner
 from venvgrid.project import repository
 from venvgrid.reporters import text
 from venvgrid.resolving import lockfile
@@ -47,8 +45,6 @@ class WantedJobs:
     prices: Mapping[str, float]  # of a minute, by platform
 
 
-LISTED = ("ls-files", "-z", "-v", "--stage")
-CHANGED = ("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames")
 # Variables in which services tell how often a job was started, and what has to be added to count from 1.
 ATTEMPTS = {
     "GITHUB_RUN_ATTEMPT": 0,
@@ -219,25 +215,11 @@ def _inputs(context: RunContext) -> str:
     if held is not None:
         prefix = path.relative_to(held.root).as_posix().removeprefix(".")
         prefix = f"{prefix}/" if prefix else ""
-        known = _unchanged(held, context.machine.environ)
+        known = unchanged(held.root, context.machine.environ, context.machine.run)
         named = {name: f"{prefix}{Path(name).as_posix()}" for name in files}
         tracked = {name: digest for name, digest in files.items() if named[name] in held.tracked}
         files = {name: known.get(named[name], digest) for name, digest in tracked.items()}
     return digests.of_json({Path(name).as_posix(): digest for name, digest in files.items()})
-
-
-def _unchanged(held: repository.Repository, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the ids of the tracked files that are as in the index; not of those at which git is told not to look."""
-    listed, changed = (git(words, held.root, environ, runner.run) for words in (LISTED, CHANGED))
-    if listed is None or changed is None:
-        return {}
-    other = {entry[3:] for entry in changed.split(b"\0")}
-    found = {}
-    for entry in listed.split(b"\0"):
-        facts, _, name = entry.partition(b"\t")
-        if facts.startswith(b"H ") and name not in other:
-            found[os.fsdecode(name)] = facts[2:].decode("ascii")
-    return found
 
 
 def _attempt(environ: Mapping[str, str]) -> int:

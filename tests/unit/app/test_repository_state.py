@@ -54,6 +54,37 @@ def test_a_clean_checkout_is_its_commit(root: Path) -> None:
     assert state(root, GITHUB_SHA="0" * 40, GITHUB_REF="refs/pull/7/merge").reference == ""
 
 
+def ids(root: Path) -> dict[str, str]:
+    return repository_state.unchanged(root, ENVIRON, runner.run)
+
+
+def test_what_git_calls_unchanged_is_equal_in_every_clone(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Also where it writes other line ends, and files for links."""
+    (root / "link").symlink_to("code.py")
+    for words in (("add", "-A"), ("-c", "user.name=n", "-c", "user.email=n@example.org", "commit", "-qm", "y")):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    other = tmp_path_factory.mktemp("windows")
+    options = ("-c", "core.autocrlf=true", "-c", "core.symlinks=false")
+    subprocess.run(["git", "clone", "-q", *options, str(root), str(other)], check=True)
+    assert ((other / "code.py").read_bytes(), (other / "link").is_symlink()) == (b"x = 1\r\n", False)
+    assert ids(root) == ids(other)
+    assert ids(root).keys() == {"matrix.toml", "code.py", "sub/module.py", "link"}
+
+
+@pytest.mark.parametrize("how", ["edited", "staged", "assumed unchanged", "of LFS"])
+def test_what_may_differ_has_no_id(root: Path, how: str) -> None:
+    """Its bytes count: what git does not look at, or may have left out."""
+    if how == "of LFS":
+        (root / ".gitattributes").write_text("code.py filter=lfs\n", encoding="utf-8")
+    else:
+        if how == "assumed unchanged":
+            subprocess.run(["git", "update-index", "--assume-unchanged", "code.py"], cwd=root, check=True)
+        (root / "code.py").write_text("x = 2\n", encoding="utf-8")
+        if how == "staged":
+            subprocess.run(["git", "add", "code.py"], cwd=root, check=True)
+    assert ids(root).keys() == {"matrix.toml", "sub/module.py"}
+
+
 def test_changes_are_a_patch_and_new_files_are_named(root: Path) -> None:
     """The patch makes the files what they were; files that git does not know are named with a digest."""
     (root / "code.py").write_text("x = 2\n", encoding="utf-8")

@@ -39,6 +39,9 @@ DIFF = (
     "--dst-prefix=b/",
 )
 OWN = re.compile(r"(?:^|/)(?:\.venvgrid|__pycache__|\.pytest_cache)/")  # what venvgrid, Python and pytest leave
+LISTED = ("ls-files", "-z", "-v", "--stage")
+CHANGED = ("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames")
+LARGE = ("ls-files", "-z", "--", ":(attr:filter=lfs)")
 STATUS = ("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
 
 
@@ -52,6 +55,23 @@ def git(words: tuple[str, ...], folder: Path, environ: Mapping[str, str], run: R
     if not done.ok:
         return None
     return b"".join(chunks) if not done.stderr else done.stdout.encode("utf-8", "surrogateescape")
+
+
+def unchanged(root: Path, environ: Mapping[str, str], run: Runner) -> dict[str, str]:
+    """Return the ids of the tracked files that are as git would write them, whatever line ends it writes here.
+
+    Left out are files at which git is told not to look, and those of LFS: a checkout may have them or pointers to them.
+    """
+    listed, changed, large = (git(words, root, environ, run) for words in (LISTED, CHANGED, LARGE))
+    if listed is None or changed is None or large is None:
+        return {}
+    others = {*(entry[3:] for entry in changed.split(b"\0")), *large.split(b"\0")}
+    found = {}
+    for entry in listed.split(b"\0"):
+        facts, _, name = entry.partition(b"\t")
+        if facts.startswith(b"H ") and name not in others:
+            found[os.fsdecode(name)] = facts[2:].decode("ascii")
+    return found
 
 
 def sources(
