@@ -13,7 +13,7 @@ from venvgrid.model.values import dataclass
 from venvgrid.planning import packing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MINUTE = 60
 
@@ -50,6 +50,14 @@ def counts_for_target(platforms: Mapping[str, Cells], alike: Mapping[str, str], 
             count += 1
         found[name] = min(count, len(cells))
     return found
+
+
+def missed(jobs: Iterable[Jobs], target: float) -> str:
+    """Return that jobs made for a target of so many seconds take longer, or "": then a cell does so alone."""
+    late = [
+        f"{job.seconds:.3g} s{f' on {job.platform}' if job.platform else ''}" for job in jobs if job.seconds > target
+    ]
+    return f"no number of jobs reaches --target {target:g} s: one cell takes {' and '.join(late)}" if late else ""
 
 
 def counts_for_jobs(platforms: Mapping[str, Cells], jobs: int) -> dict[str, int]:

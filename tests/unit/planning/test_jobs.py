@@ -32,6 +32,14 @@ cells = st.dictionaries(st.from_regex(r"c[0-9]{1,3}", fullmatch=True), st.floats
 platforms = st.dictionaries(st.sampled_from(["linux", "macos", "windows"]), cells, min_size=1)
 
 
+def test_a_target_that_one_cell_misses_alone_is_told() -> None:
+    """By platform, with the time of that cell; a target that is reached is not."""
+    found = {"linux": {"a": 90.0, "b": 20.0}, "macos": {"c": 10.0}}
+    made = jobs.estimate(found, {}, jobs.counts_for_target(found, {}, 60), {})
+    assert jobs.missed(made, 60) == "no number of jobs reaches --target 60 s: one cell takes 90 s on linux"
+    assert jobs.missed(jobs.estimate(found, {}, jobs.counts_for_target(found, {}, 90), {}), 90) == ""
+
+
 @given(platforms, st.floats(1, 2000))
 def test_no_job_takes_longer_than_the_target_but_for_one_cell(
     found: dict[str, dict[str, float]], target: float

@@ -19,6 +19,7 @@ from venvgrid.config.values import BadValueError, duration
 from venvgrid.model import ExitStatus, Status, UsageError
 from venvgrid.model.shard import MAX_SHARDS
 from venvgrid.planning import expansion, packing, tiers
+from venvgrid.planning.jobs import missed
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import plan_json
 from venvgrid.reporters.terminal import plan_table
@@ -124,6 +125,8 @@ def _travelling(
     made = travel.make_plan_file(context, plan, resolved, frozen, measured)
     if wanted is not None:
         made = travel.with_jobs(made, wanted, context.machine.platform)
+        if not wanted.count and (late := missed(made.jobs, wanted.target)):
+            context.front.notify(f"note: {late}")
         if unknown := sum(item.cell.id not in measured for item in made.cells):
             taken = "as its neighbours" if measured else f"{packing.UNKNOWN:.0f} s"
             context.front.notify(
