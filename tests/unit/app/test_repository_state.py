@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rig import has
 
-from venvgrid.app.capsules import given, repository_state
+from venvgrid.app.capsules import facts, given, repository_state
 from venvgrid.config import loading
 from venvgrid.model import Cell
 from venvgrid.processes import runner
@@ -151,3 +151,10 @@ def test_values_of_variables_are_told_only_if_they_say_how(tmp_path: Path) -> No
     told = {name: value for name, value in got.items() if not given.hides(name, value, redactor)}
     assert told == {**values, "MODE": "a"}
     assert got.keys() == values.keys() | untold.keys()
+
+
+@pytest.mark.parametrize(("number", "told"), [(0, "root"), (1000, "not root")])
+def test_a_machine_tells_whether_its_user_is_root(monkeypatch: pytest.MonkeyPatch, number: int, told: str) -> None:
+    """Not by name, which is nobody's business; it is never "not known" where the system has it."""
+    monkeypatch.setattr(os, "geteuid", lambda: number, raising=False)
+    assert facts.of_machine({})["user"] == told
