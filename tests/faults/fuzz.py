@@ -23,8 +23,9 @@ from venvgrid.config import loading
 from venvgrid.installers import uv
 from venvgrid.migration import matrix_toml, variants
 from venvgrid.migration.model import Notes, ParsedSource
-from venvgrid.migration.readers import github_workflow, nox, tox, tox_settings
+from venvgrid.migration.readers import nox, tox, tox_settings
 from venvgrid.migration.readers.requirements import parse_arguments
+from venvgrid.migration.readers.workflow import reader as github_workflow
 from venvgrid.model import VenvgridError
 from venvgrid.outcomes import junit_input
 from venvgrid.planning import expansion, selection

@@ -131,9 +131,9 @@ def _parse(path: Path, folder: Path, runner: str = "") -> ParsedSource:
 
         return nox.read(text, folder, name)
     if suffix in {".yml", ".yaml"}:
-        from venvgrid.migration.readers import github_workflow  # noqa: PLC0415
+        from venvgrid.migration.readers.workflow import reader  # noqa: PLC0415
 
-        return github_workflow.read(text, folder, name, declared.minors(declared.read(folder)))
+        return reader.read(text, folder, name, declared.minors(declared.read(folder)))
     from venvgrid.migration.readers import tox, tox_settings  # noqa: PLC0415
 
     if suffix in {".ini", ".cfg"}:

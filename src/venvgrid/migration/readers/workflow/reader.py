@@ -1,6 +1,6 @@
 """Variants of the jobs of a GitHub Actions workflow: their matrices, and what their steps install and run.
 
-`workflow_steps` reads what the steps of a job install and run.
+`steps` reads what the steps of a job install and run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
 from venvgrid.migration.readers import commands, env_names, requirements
-from venvgrid.migration.readers.workflow_steps import MACHINE, PYTHON, Job, commands_of, filled
+from venvgrid.migration.readers.workflow.steps import MACHINE, PYTHON, Job, commands_of, filled
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
 

@@ -1,0 +1,1 @@
+"""Reads workflows of GitHub Actions: matrices, conditions, and the steps of jobs."""
