@@ -548,7 +548,10 @@ def test_uv_sync_installs_groups_and_extras(tmp_path: Path) -> None:
         ("steps: [{run: scripts/install}, {run: pytest}]", "`scripts/install` (it may install: write what it installs"),
         ("steps: [{run: make install-deps}, {run: pytest}]", "`make install-deps` (it may install"),
         ("steps: [{uses: ./.github/actions/prepare}, {run: pytest}]", "what the action ./.github/actions/prepare does"),
-        ("steps: [{run: 'if x; then pip install y; fi'}, {run: pytest}]", "`then pip install y` (it may install"),
+        (
+            "steps: [{run: 'if x; then pip install y; fi'}, {run: pytest}]",
+            "`if x; then pip install y; fi`, which only a shell understands",
+        ),
         ("steps: [{run: pip install --dry-run x}, {run: pytest}]", "the option --dry-run"),
         ("steps: [{run: pytest, working-directory: gone}]", "it runs in the folder gone, which is not in the project"),
         ("steps: [{run: cd ../other && pytest}]", "it runs in the folder ../other, which is not in the project"),

@@ -305,7 +305,8 @@ def test_a_workflow(tmp_path: Path) -> None:
     ] == cells(main)  # fmt: skip
     assert (("test",), "editable") == (main.project.extras, main.project.install.value)
     assert [("pytest", "-n", "auto"), ("pytest", "-q")] == [made[grid].test.command for grid in ("", "tests-2")]
-    assert {"SEED": "0", "MODE": "fast"} == dict(main.test.env)
+    assert {"SEED": "0"} == dict(main.test.env)
+    assert {"SEED": "0", "MODE": "fast"} == dict(made["tests-2"].test.env), "a step's own, for its command alone"
     assert "job tests: os (venvgrid tests where it runs: keep them in the workflow)" in lost
     assert "job tests: a step `if: runner.os == 'Windows'`, which this machine is not" in lost
     assert "left out, because they run no tests: lint" in lost

@@ -136,11 +136,12 @@ def _variants(name: str, table: Mapping[str, Any], folder: Path) -> Iterator[Var
             )
         installed = [word for item in (*sorted_early, steps) for word in item.arguments]
         first = _variant(name, applied, row, folder, notes, installed)
-        for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1):
+        for number, item in enumerate(steps.tests, 1):
             yield replace(
                 first,
-                before=(*sorted_early[1].left, *before),
-                command=command,
+                before=(*sorted_early[1].left, *item.before),
+                command=item.command,
+                env={**first.env, **item.variables},
                 grid=first.grid if number == 1 else f"{first.grid or 'tests'}-{number}",
                 notes=tuple(notes.lines),
                 missing=tuple(notes.lost),

@@ -136,6 +136,7 @@ def _uv(verb: str, words: Sequence[str], folder: Path, notes: Notes, where: str)
         left = ["python", "-m", *modules, *left]
     if verb == "run" and "--no-sync" in given:
         return Unwrapped((), tuple(left))
+    _locked("uv", folder, notes, where)
     groups = [*_values(options, "--group", "--only-group"), *(known.groups if "--all-groups" in given else ())]
     if not {"--no-dev", "--no-default-groups", "--only-group"} & given:
         groups += _default_groups(known)
@@ -151,6 +152,14 @@ def _uv(verb: str, words: Sequence[str], folder: Path, notes: Notes, where: str)
     return Unwrapped(tuple(arguments), tuple(left) if verb == "run" else ())
 
 
+def _locked(tool: str, folder: Path, notes: Notes, where: str) -> None:
+    """Note that a tool installs the versions of its lock."""
+    if (folder / f"{tool}.lock").is_file():
+        notes.add(
+            f"{where}: {tool} installs what {tool}.lock holds; venvgrid resolves anew: `venvgrid lock` makes a lock"
+        )
+
+
 def _default_groups(known: Declared) -> list[str]:
     chosen = subtable(subtable(known.pyproject, "tool"), "uv").get("default-groups", ["dev"])
     names = list(known.groups) if chosen == "all" else [str(name) for name in chosen]
@@ -161,6 +170,7 @@ def _tool(tool: str, words: Sequence[str], folder: Path, notes: Notes, where: st
     """Return what `poetry install` or `pdm install` installs."""
     known = _declared(folder)
     options, _ = _options(words, notes, where)
+    _locked(tool, folder, notes, where)
     given = {name for name, _ in options}
     tables = {name.rpartition(".")[2]: listed for name, listed in known.others.items() if f".{tool}." in name}
     optional = subtable(subtable(subtable(known.pyproject, "tool"), tool), "group")

@@ -21,8 +21,8 @@ from venvgrid.migration.declared import allowed_minors
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
 from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, env_names, requirements
-from venvgrid.migration.readers.commands import Placed
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
+from venvgrid.migration.readers.places import Placed, folder_of_tests
 from venvgrid.migration.readers.substitution import words
 from venvgrid.model import ConfigError, UsageError, python_releases
 from venvgrid.model.values import dataclass
@@ -169,10 +169,10 @@ class _Reader:
         record = tracer.record
         placed = [Placed(words(item.argv), item.folder) for item in record.placed]
         steps = commands.sort([item.argv for item in placed], self.folder, notes, where)
-        folder = commands.folder_of_tests(placed, self.folder, notes, where)
+        folder = folder_of_tests(placed, self.folder, notes, where)
         if not steps.tests and notes.lost and "pytest" in str(placed):
             yield Variant(name=where, python=minor, command=("pytest",), missing=tuple(notes.lost), grid=where)
-        if not steps.tests or commands.kind(steps.tests[0]) in commands.NOT_TESTS:
+        if not steps.tests or commands.kind(steps.tests[0].command) in commands.NOT_TESTS:
             return
         env, more = requirements.variables(record.env, self.folder, notes, where)
         arguments = [*record.arguments, *more, *steps.arguments]
@@ -184,8 +184,8 @@ class _Reader:
             for name, item in said.items()
             if len(item) > 1 and not any(item in word for word in arguments)
         }
-        for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1):
-            used = {name: item for name, item in axes.items() if any(item in word for word in command)}
+        for number, tested in enumerate(steps.tests, 1):
+            used = {name: item for name, item in axes.items() if any(item in word for word in tested.command)}
             yield Variant(
                 name=f"{session.name}-{python}({label})" if label else f"{session.name}-{python}".rstrip("-"),
                 label=label,
@@ -198,10 +198,10 @@ class _Reader:
                 install=installs.project.replace("wheel", "") if installs.project else "none",
                 resolution=installs.resolution,
                 pre_releases=installs.pre_releases,
-                before=before,
-                command=tuple(_parametrised(word, used) for word in command),
+                before=tested.before,
+                command=tuple(_parametrised(word, used) for word in tested.command),
                 working_directory=folder,
-                env=env,
+                env={**env, **tested.variables},
                 axes=used,
                 missing=tuple(notes.lost),
                 notes=tuple(notes.lines),

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.expressions import UNKNOWN, Scope, bound, value
-from venvgrid.migration.readers.commands import Placed, enter, installs_files
+from venvgrid.migration.readers.places import Placed, enter, installs_files
 from venvgrid.migration.readers.substitution import UNAVAILABLE
 from venvgrid.model.values import dataclass
 

@@ -98,7 +98,7 @@ class _Reader:
         if not steps.tests:
             return []
         if not has_python:
-            if commands.kind(steps.tests[0]) != "pytest":
+            if commands.kind(steps.tests[0].command) != "pytest":
                 return []
             python = next(filter(None, map(env_names.of_factor, settings.get("base_python", []))), "")
         if why := env_names.unsupported(python) or self._wrong_platform():
@@ -109,11 +109,12 @@ class _Reader:
             replace(
                 first,
                 name=f"{name} ({number})" if number > 1 else name,
-                before=(*early.left, *before),
-                command=command,
+                before=(*early.left, *item.before),
+                command=item.command,
+                env={**first.env, **item.variables},
                 grid=f"{first.grid or 'tests'}-{number}" if number > 1 else first.grid,
             )
-            for number, (before, command) in enumerate(zip(steps.before, steps.tests, strict=True), 1)
+            for number, item in enumerate(steps.tests, 1)
         ]
 
     def _first(self, label: str, python: str, installed: tuple[str, ...], *, grid: str) -> Variant:

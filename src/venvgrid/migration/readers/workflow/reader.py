@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
-from venvgrid.migration.readers import commands, env_names, requirements
+from venvgrid.migration.readers import commands, env_names, places, requirements
 from venvgrid.migration.readers.workflow.steps import MACHINE, PYTHON, Job, commands_of, filled
 from venvgrid.model import UsageError
 from venvgrid.model.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from venvgrid.migration.readers.requirements import InstallArguments
@@ -45,13 +46,21 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Parse
         job = Job(name=str(name), table={**table, **inherited}, folder=folder)
         found = list(itertools.islice(_variants(job, declared), MAX_COMBINATIONS))
         if any(item.command for item in found) and any(item.python for item in found):
-            variants += [replace(item, notes=tuple(job.notes.lines), missing=tuple(job.notes.lost)) for item in found]
+            shared = job.notes
+            variants += [
+                replace(item, notes=(*shared.lines, *item.notes), missing=(*shared.lost, *item.missing))
+                for item in found
+            ]
         else:
             skipped.append(job.name)
             if (runner := _runner(job)) and any(item.python for item in found):
                 notes.add(f"{job.where} calls {runner}: give {_RUNNERS[runner]} to --from, which says more")
+            elif reasons := [reason for item in found for reason in item.missing]:
+                notes.add(f"{job.where} cannot be carried over, because of {reasons[0].partition(': ')[2]}")
     if not variants:
-        hint = next((note for note in notes.lines if "give" in note), "no job runs tests over a matrix of Pythons")
+        hint = next(
+            iter(sorted(notes.lines, key=lambda note: "give" not in note)), "no job runs tests over a matrix of Pythons"
+        )
         raise UsageError(f"{source}: {hint}")
     return ParsedSource(source=source, variants=tuple(variants), skipped=tuple(skipped), notes=tuple(notes.lines))
 
@@ -74,22 +83,45 @@ def _variants(job: Job, declared: Sequence[str]) -> Iterator[Variant]:
     include, exclude = _tables(matrix.get("include")), _tables(matrix.get("exclude"))
     known = {key: values for key, values in matrix.items() if key not in {"include", "exclude"}}
     keys = {*known, *(key for row in include for key in row)}
-    python_key = next((key for key in keys if PYTHON.fullmatch(key)), "")
+    python_key = next((key for key in sorted(keys) if PYTHON.fullmatch(key)), "") or _python_key(job, keys)
     if machines := sorted(key for key in keys if MACHINE.fullmatch(key)):
         job.notes.add(f"{job.where}: {', '.join(machines)} (venvgrid tests where it runs: keep them in the workflow)")
     seen = set()
-    for values in _rows(known, include, exclude):
+    for values in sorted(_rows(known, include, exclude), key=_is_elsewhere) or [{}]:
         relevant = {key: value for key, value in values.items() if not MACHINE.fullmatch(key)}
         identity = tuple(sorted((key, str(value)) for key, value in relevant.items()))
         if identity in seen:
             continue
         seen.add(identity)
-        python = env_names.of_version(str(values.get(python_key, "")))
+        asked = str(values.get(python_key, "")) if python_key else _set_up(job, values)
+        python = env_names.of_version(asked)
         if python_key and not python:
-            value = repr(str(values[python_key])) if python_key in values else "a combination without one"
+            value = repr(asked) if python_key in values else "a combination without one"
             job.notes.add(f"{job.where}: no version of Python in {value}")
             continue
-        yield from _variants_of(job, values, relevant, python, python_key)
+        yield from _variants_of(replace(job, notes=Notes()), values, relevant, python, python_key)
+
+
+def _is_elsewhere(row: Mapping[str, Any]) -> bool:
+    """Whether a row of the matrix is for another system than this one."""
+    machines = " ".join(str(value) for key, value in row.items() if MACHINE.fullmatch(key)).lower()
+    here = {"linux": ("ubuntu", "linux"), "darwin": ("macos",), "win32": ("windows",)}.get(sys.platform, ())
+    return bool(machines) and not any(name in machines for name in here)
+
+
+def _set_up(job: Job, values: Mapping[str, Any]) -> str:
+    """Return the Python that a job sets up for a row of its matrix, or ""."""
+    for step in job.table["steps"]:
+        if isinstance(step, dict) and str(step.get("uses", "")).startswith(
+            ("actions/setup-python", "astral-sh/setup-uv")
+        ):
+            return filled(str(subtable(step, "with").get("python-version", "")), values, {}).strip()
+    return ""
+
+
+def _python_key(job: Job, keys: Iterable[str]) -> str:
+    """Return the key of the matrix whose value is the Python that a job sets up, or ""."""
+    return next((key for key in sorted(keys) if _set_up(job, {key: "3.12"}) == "3.12" != _set_up(job, {})), "")
 
 
 def _matrix(job: Job, declared: Sequence[str]) -> dict[str, Any]:
@@ -139,18 +171,26 @@ def _variants_of(
     """
     placed, env = commands_of(job, values)
     steps = commands.sort([item.argv for item in placed], job.folder, job.notes, job.where)
-    folder = commands.folder_of_tests(placed, job.folder, job.notes, job.where)
-    for shown in (" ".join(early)[:80] for early in (steps.before[-1] if steps.before else ())):
+    folder = places.folder_of_tests(placed, job.folder, job.notes, job.where)
+    for shown in (" ".join(early)[:80] for early in (steps.tests[-1].before if steps.tests else ())):
         if re.search(r"install|setup|bootstrap|depend|\.sh\b", shown):
             job.notes.lose(f"{job.where}: `{shown}` (it may install: write what it installs into install.requires)")
     env, more = requirements.variables(env, job.folder, job.notes, job.where)
     installs = requirements.parse_arguments([*more, *steps.arguments], job.folder, job.notes, job.where)
-    pairs = list(zip(steps.before, steps.tests, strict=True))
-    pairs = [pair for pair in pairs if "test" in commands.kind(pair[1])] or [((), ())]
-    for number, (before, command) in enumerate(pairs, 1):
-        made = _variant(job, (values, relevant, python, python_key), installs, command)
-        grid = f"{made.grid or 'tests'}-{number}" if number > 1 else made.grid
-        yield replace(made, before=before, env=env, grid=grid, working_directory=folder)
+    tests = [item for item in steps.tests if "test" in commands.kind(item.command)]
+    if not tests and job.notes.lost and "test" in str((*job.notes.lost, *placed)):
+        tests = [commands.CommandOfTests(("pytest",))]  # its tests cannot be read: nothing takes the place of the job
+    for number, item in enumerate(tests or [commands.CommandOfTests(())], 1):
+        made = _variant(job, (values, relevant, python, python_key), installs, item.command)
+        yield replace(
+            made,
+            before=item.before,
+            env={**env, **item.variables},
+            grid=f"{made.grid or 'tests'}-{number}" if number > 1 else made.grid,
+            working_directory=folder,
+            notes=tuple(job.notes.lines),
+            missing=tuple(job.notes.lost),
+        )
 
 
 def _variant(
@@ -164,7 +204,7 @@ def _variant(
     pins, guessed = _pins(others, installs.requires, command)
     for key, name in guessed.items():
         job.notes.add(f"{job.where}: what {key} means could not be read; it is taken for versions of {name}")
-    fails = filled(str(job.table.get("continue-on-error", "")), values).strip().lower()
+    fails = filled(str(job.table.get("continue-on-error", "")), values, {}).strip().lower()
     return Variant(
         name=f"{job.name} ({', '.join(map(str, relevant.values()))})",
         label="-".join(item for item in others.values() if item),
