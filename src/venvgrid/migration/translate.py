@@ -6,17 +6,20 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+
 from venvgrid.config import config_file, loading
 from venvgrid.migration import declared, matrix_toml, variants
 from venvgrid.migration.model import MAIN_NAMES, subtable
 from venvgrid.model import ConfigError, UsageError
+from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
-    from venvgrid.migration.model import ParsedSource
+    from venvgrid.migration.model import ParsedSource, Variant
 
 MAX_FILE_BYTES = 1_000_000  # bytes
 # Files of a runner, if its name is given instead of a file.
@@ -60,8 +63,12 @@ def translate(source: str, folder: Path, available: Collection[str] = ()) -> Tra
     """
     path, parsed = _read(source, folder)
     known = declared.read(folder)
+    parsed = _of_project(parsed, known.name)
     if available:
         parsed = _only(_spread(parsed, declared.minors(known)), available, path.name)
+    elif unnamed := _without_python(parsed):
+        note = f"{unnamed[0].name} names no Python: the one that runs venvgrid is taken; write others into [axes]"
+        parsed = replace(parsed, notes=(*parsed.notes, note))
     made = variants.group(parsed, declared.names(known))
     if not made.has_main:
         raise UsageError(
@@ -79,10 +86,33 @@ def translate(source: str, folder: Path, available: Collection[str] = ()) -> Tra
     return Translation(text=text, lost=tuple(made.lost), notes=tuple(made.notes), source=path.name)
 
 
+def _of_project(parsed: ParsedSource, name: str) -> ParsedSource:
+    """Return a source with the project itself as the project where it is listed as a requirement ("webob[testing]")."""
+    own = normalise(name)
+
+    def one(item: Variant) -> Variant:
+        listed = {line: Requirement(line) for line in item.requires if not line.startswith("-")}
+        mine = {
+            line: found
+            for line, found in listed.items()
+            if normalise(found.name) == own and not (found.url or found.marker or found.specifier)
+        }
+        extras = (*item.extras, *(extra for found in mine.values() for extra in sorted(found.extras)))
+        is_there = item.install != "none" or bool(mine) or own in item.named
+        return replace(
+            item,
+            requires=tuple(line for line in item.requires if line not in mine),
+            extras=tuple(dict.fromkeys(extras)),
+            install=item.install if item.install != "none" or not is_there else "",
+        )
+
+    return replace(parsed, variants=tuple(map(one, parsed.variants))) if own else parsed
+
+
 def _spread(parsed: ParsedSource, minors: Sequence[str]) -> ParsedSource:
     """Return a source whose main environments name no Python ("py") with the Pythons that the project declares."""
-    main = [item for item in parsed.variants if item.grid in {"", *MAIN_NAMES}]
-    if not minors or not main or any(item.python for item in main):
+    main = _without_python(parsed)
+    if not minors or not main:
         return parsed
     spread = [
         replace(item, python=minor or item.python, name=f"{item.name} on {minor}" if minor else item.name)
@@ -91,6 +121,12 @@ def _spread(parsed: ParsedSource, minors: Sequence[str]) -> ParsedSource:
     ]
     note = f"{main[0].name} names no Python: those that the project declares are taken"
     return replace(parsed, variants=tuple(spread), notes=(*parsed.notes, note))
+
+
+def _without_python(parsed: ParsedSource) -> list[Variant]:
+    """Return the main environments, if none of them names a Python."""
+    main = [item for item in parsed.variants if item.grid in {"", *MAIN_NAMES}]
+    return [] if any(item.python for item in main) else main
 
 
 def _only(parsed: ParsedSource, available: Collection[str], name: str) -> ParsedSource:

@@ -623,3 +623,68 @@ def test_no_requirement_is_lost(tmp_path: Path, deps: list[str], installed: list
         word = re.sub(r"^-[rce] |^\./", "", item).split(";")[0].strip()
         word = "iota" if "iota" in word else word.replace("--pre", "pre-releases = true")
         assert word.replace(" ", "") in (written + said).replace(" ", ""), (item, written, said)
+
+
+@pytest.mark.parametrize(
+    ("commands", "command"),
+    [
+        ("python -mpytest \\\n pypy39: --no-cov \\\n   {posargs:-q}", ("python", "-mpytest", "-q")),
+        ("python -Im pytest", ("python", "-Im", "pytest")),
+        ("python \\\n  # why\n  -m pytest", ("python", "-m", "pytest")),
+        ("env COLOR=1 pytest -q", ("pytest", "-q")),
+        ("xvfb-run -a pytest", ("xvfb-run", "-a", "pytest")),
+        ("pytest\n  sphinx-build -b doctest -d {envdir}/x docs {envdir}/y", ("pytest",)),
+        ("pycodestyle tests\n  pytest", ("pytest",)),
+    ],
+)
+def test_commands_as_tox_joins_and_ends_them(tmp_path: Path, commands: str, command: tuple[str, ...]) -> None:
+    """Factors count for each line before lines are joined; what comes after the tests is never what is missing."""
+    made, _ = tox(tmp_path, f"commands =\n  {commands}\n")
+    assert command == made[""].test.command
+    assert "pytest" == made[""].test.reports
+
+
+def test_variables_in_front_of_a_command(tmp_path: Path) -> None:
+    """`env A=1 pytest` sets a variable of the tests, `env PIP_PRE=1 pip install` of the installation."""
+    made, _ = tox(tmp_path, "commands =\n  env PIP_PRE=1 pip install idna\n  env A=1 pytest\n")
+    assert ({"A": "1"}, True) == (dict(made[""].test.env), made[""].install.pre_releases)
+
+
+def test_an_environment_that_runs_unittest_is_a_grid_without_a_python_in_its_name(tmp_path: Path) -> None:
+    """It is not said to run no tests; documents are not tests."""
+    more = "[testenv:coverage]\ncommands = coverage run -m unittest\n[testenv:docs]\ncommands = make -C doc doctest\n"
+    made, said = tox(tmp_path, "commands = python -m unittest", "py312, coverage, docs", more)
+    assert ["", "coverage"] == list(made)
+    assert "left out, because they run no tests: docs" in said
+
+
+def test_the_project_in_a_list_of_requirements_is_the_project(tmp_path: Path) -> None:
+    """`pip install webob[testing]` means the extra of the checkout; a file that lists the project installs it."""
+    (tmp_path / "setup.cfg").write_text("[metadata]\nname = webob\n", encoding="utf-8")
+    (tmp_path / "r.txt").write_text("webob @ file:.\nidna\n", encoding="utf-8")
+    made, _ = tox(tmp_path, "commands =\n  pip install webob[testing]\n  pytest")
+    assert (("testing",), ("pytest",)) == (made[""].project.extras, made[""].install.requires)
+    statement = "session.install('-r', 'r.txt')"
+    made, _ = carried(tmp_path, "noxfile.py", textwrap.dedent(NOX).replace("{statement}", statement))
+    assert "wheel" == made[""].project.install.value
+
+
+def test_options_of_the_python_that_installs(tmp_path: Path) -> None:
+    """Those before `-m pip` do not change what is installed."""
+    made, _ = tox(
+        tmp_path, "install_command = {envpython} -bb -E -s -m pip install {opts} {packages}\ncommands = pytest"
+    )
+    assert ("pytest",) == made[""].test.command
+
+
+def test_an_environment_that_names_no_python_says_so(tmp_path: Path) -> None:
+    """--from takes the Python that runs, as tox does, and tells it."""
+    _, said = tox(tmp_path, "commands = pytest", "py")
+    assert "py names no Python: the one that runs venvgrid is taken" in said
+
+
+def test_constraints_at_an_address(tmp_path: Path) -> None:
+    """They are no file of the project: the message says what to do."""
+    made, said = tox(tmp_path, "deps = -chttps://h/upper.txt\ncommands = pytest")
+    assert {} == made
+    assert "-c https://h/upper.txt is an address: download it, and name the file" in said

@@ -46,6 +46,7 @@ _LOOKS = re.compile(
     r"(?:.*[-_])?(?:lint|format|style|type-?check|types|mypy|ruff|flake8|black|docs?|spell\w*)(?:[-_].*)?"
 )
 _COVERAGE_VALUES = frozenset({"--source", "--rcfile", "--context", "--data-file", "--omit", "--include"})
+_MODULE = re.compile(r"-[bBdEiIOPqsSuvx]*m(.*)")  # "-m", "-Im", "-mpytest"
 _PYTHON_VALUES = frozenset({"-W", "-X"})
 
 
@@ -111,7 +112,7 @@ def kind(command: Sequence[str]) -> str:  # noqa: C901  (a case a program that r
             words = _without_options(words[1:], _PYTHON_VALUES)
         elif words[0] == "-m":
             words = words[1:]
-        elif name in {"make", "setup.py"} and any("test" in word for word in words[1:]):
+        elif name in {"make", "setup.py"} and any("test" in word and "doctest" not in word for word in words[1:]):
             return f"{name} test"
         else:
             return "pytest" if name in PYTEST else name
@@ -120,7 +121,9 @@ def kind(command: Sequence[str]) -> str:  # noqa: C901  (a case a program that r
 
 def _without_options(words: list[str], with_value: frozenset[str]) -> list[str]:
     """Remove the options before the program."""
-    while words and words[0].startswith("-") and words[0] not in {"-m", "-c", "-V", "-VV", "--version"}:
+    while words and words[0].startswith("-") and words[0] not in {"-c", "-V", "-VV", "--version"}:
+        if (found := _MODULE.fullmatch(words[0])) is not None:
+            return ["-m", *filter(None, [found[1]]), *words[1:]]
         words = words[2 if words[0] in with_value else 1 :]
     return words
 
@@ -151,18 +154,18 @@ def sort(
     for at, (_, command) in enumerate(split):
         if not command:
             continue
-        if is_test[at]:
+        if at > last:
+            steps.left += _useful([command], notes, where)
+        elif is_test[at]:
             variables, tested = split_variables(command)
             told = drop_unavailable(tested, notes, where)
             steps.tests.append(CommandOfTests(told, tuple(early), _known(variables, notes, where)))
-            steps.left = []
         else:
             useful = _useful([command], notes, where)
             if useful and at < built:
                 shown = display(" ".join(command))[:80]
                 notes.lose(f"{where}: `{shown}` comes before the project is installed (nothing runs there)")
             early += [drop_unavailable(item, notes, where, is_test=False) for item in useful]
-            steps.left += useful
     for command in steps.left:
         notes.add(f"{where}: `{display(' '.join(command))[:100]}` comes after the tests: it is left out")
     return steps

@@ -201,6 +201,9 @@ class _Parser:
     def _file(self, name: str, depth: int, *, is_constraint: bool) -> None:
         """Add a file by its name; where only some of its lines can be used, add these."""
         option = "-c" if is_constraint else "-r"
+        if "://" in name:
+            self.notes.lose(f"{self.where}: {option} {name} is an address: download it, and name the file")
+            return
         try:
             found = requirement_files.read(f"{option} {name}", self.folder, ProjectOptions(path=self.folder))
         except BadValueError as error:

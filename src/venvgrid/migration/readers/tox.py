@@ -98,7 +98,7 @@ class _Reader:
         if not steps.tests:
             return []
         if not has_python:
-            if commands.kind(steps.tests[0].command) != "pytest":
+            if commands.kind(steps.tests[0].command) not in commands.RUNNERS:
                 return []
             python = next(filter(None, map(env_names.of_factor, settings.get("base_python", []))), "")
         if why := env_names.unsupported(python) or self._wrong_platform():
@@ -218,6 +218,7 @@ class _Reader:
         if (package := next(iter(settings.get("package", [])), "")) in {"external", "deps-only"}:
             self.notes.lose(f"{where}: package = {package}")
         words = [word for line in settings.get("install_command", []) for word in line.split()]
+        words = words[words.index("install") :] if "install" in words else words  # those before it are Python's
         if strange := [
             word for word in words if word.startswith("-") and word not in {"-m", "--pre", *requirements.HARMLESS}
         ]:
@@ -247,4 +248,4 @@ def _items(lines: Sequence[str]) -> list[str]:
 
 def _joined(lines: Sequence[str]) -> list[str]:
     """Join lines that end in a backslash."""
-    return [line for line in re.sub(r"\\[ \t]*\n", " ", "\n".join(lines)).splitlines() if line.strip(" \\")]
+    return [line for line in re.sub(r"\\[ \t]*\n", "", "\n".join(lines)).splitlines() if line.strip(" \\")]

@@ -103,7 +103,7 @@ def _ini_environment(
         if section.startswith("testenv:") and key not in table:
             table = base
         value = table.get(_key(key))
-        return "\n".join(env_names.lines(_joined(value), factors)) if value is not None else None
+        return "\n".join(_lines(value, factors)) if value is not None else None
 
     made = ToxEnvironment(name=name)
     settings = {**base, **own}
@@ -112,7 +112,7 @@ def _ini_environment(
     given = _ini_variables(settings, Substitution(reference), factors)
     for key, raw in settings.items():
         braces = _braces(key, (reference, given.get), left, moved=moved)
-        filled = [_filled(line, braces, key) for line in env_names.lines(_joined(raw), factors)]
+        filled = [_filled(line, braces, key) for line in _lines(raw, factors)]
         # A substituted text may have several lines, each with factors of its own.
         made.settings[key] = [item for line in filled for item in env_names.lines(line, factors)]
         left = braces.left
@@ -122,7 +122,7 @@ def _ini_environment(
 def _ini_variables(settings: Mapping[str, str], braces: Substitution, factors: set[str]) -> dict[str, str]:
     """Return the texts of the variables that an environment sets; a reference may stand for several lines."""
     lines: list[str] = []
-    for line in env_names.lines(_joined(settings.get("set_env", "")), factors):
+    for line in _lines(settings.get("set_env", ""), factors):
         lines += env_names.lines(braces.substitute(line), factors) if line.startswith("{[") else [line]
     return {name.strip(): value.strip() for name, equals, value in (line.partition("=") for line in lines) if equals}
 
@@ -142,9 +142,9 @@ def _braces(key: str, sources: _Sources, left: int, *, moved: bool) -> Substitut
     return Substitution(reference, variable=variable, root=root, left=left)
 
 
-def _joined(text: str) -> str:
-    """Join lines that end in a backslash."""
-    return re.sub(r"\\[ \t]*\n[ \t]*", " ", text)
+def _lines(text: str, factors: set[str]) -> list[str]:
+    """Return the lines whose factors match, those that end in a backslash joined: tox does it in this order."""
+    return "\n".join(env_names.lines(text, factors)).replace("\\\n", "").splitlines()
 
 
 def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
