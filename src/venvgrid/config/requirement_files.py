@@ -27,6 +27,9 @@ MAX_DEPTH = 10  # of files that name files
 
 _FILE = re.compile(r"(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<name>\S.*)")
 _FOLDER = re.compile(r"(?:file:(?!//))?(?P<path>\.{1,2}(?:[/\\][^\[\];]*)?)(?:\[(?P<extras>[^\]]*)\])?")
+_NAMED_FOLDER = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*@\s*file:(?!//)(?P<path>\.{1,2}(?:/[^\[\];#]*)?)"
+)
 _OF_A_LINE = re.compile(r"\s--?(?:hash|config-settings?|global-option)[= ].*")  # options after a requirement
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _CONSTRAINTS = frozenset(("-c", "--constraint"))
@@ -63,8 +66,19 @@ def read(item: str, root: Path, project: ProjectOptions) -> Listed:
         return _file(found["name"].strip(), root, here, is_constraint=found["option"] in _CONSTRAINTS)
     if (folder := _FOLDER.fullmatch(value)) is not None:
         return Listed(_local(folder, root, here))
+    if (own := _project_by_name(value, root, here)) is not None:
+        return Listed(_local(own, root, here))
     _check_name(value, "-r")
     return Listed((values.requirement(value),))
+
+
+def _project_by_name(text: str, folder: Path, here: _Folders) -> re.Match[str] | None:
+    """Return the folder of "NAME @ file:.", with its extras, if it is the project under test; else None."""
+    found = _NAMED_FOLDER.fullmatch(text.strip())
+    plain = _FOLDER.fullmatch(f"{found['path'].strip()}{found['extras'] or ''}") if found else None
+    places = [Path(os.path.normpath(base / plain["path"].strip())) for base in (here.root, folder)] if plain else []
+    place = next((path for path in places if path.is_dir()), None)
+    return plain if place == here.project else None
 
 
 def _check_name(value: str, option: str) -> None:
@@ -130,6 +144,8 @@ def _line(line: str, folder: Path, here: _Folders, *, is_constraint: bool, depth
     target = re.sub(r"^(?:-e|--editable)[= ]\s*", "", line)
     if (local := _FOLDER.fullmatch(target)) is not None:
         return Listed(_local(local, folder, here))
+    if not is_constraint and (own := _project_by_name(target, folder, here)) is not None:
+        return Listed(_local(own, folder, here))
     return Listed(constraints=(values.constraint(target),)) if is_constraint else Listed((values.requirement(target),))
 
 

@@ -56,6 +56,18 @@ def test_a_file_may_list_the_project_with_its_extras(tmp_path: Path) -> None:
         loading.parse(text.format(more=""), file=tmp_path / "matrix.toml")
 
 
+def test_the_project_may_be_listed_by_name_and_folder(tmp_path: Path) -> None:
+    """`NAME @ file:.` is the project under test too, in a file (`uv pip compile` writes it) and alone."""
+    write(tmp_path, a="mine @ file:.\npytest\n")
+    assert ("pytest",) == config(tmp_path, 'requires = ["-r a.txt"]').install.requires
+    assert ("idna",) == config(tmp_path, 'requires = ["mine @ file:./", "idna"]').install.requires
+    (tmp_path / "sub").mkdir()
+    other = config(tmp_path, 'requires = ["mine @ file:./sub"]').install.requires
+    assert ["mine @ file:./sub"] == [item.replace("file:sub", "file:./sub") for item in other]
+    with pytest.raises(ConfigError, match="is the project itself"):
+        config(tmp_path, 'requires = ["mine[dev] @ file:."]')
+
+
 def test_a_file_may_ask_for_pre_releases(tmp_path: Path) -> None:
     """`--pre` in a file is install.pre-releases, also in a file that it names; the key itself is stronger."""
     write(tmp_path, a="-r b.txt\n", b="--pre\npytest\n")
