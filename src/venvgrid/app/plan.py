@@ -99,9 +99,14 @@ def _matching(context: RunContext, plan: Plan) -> Plan:
     found = choose_cells(plan, selection.compile(expression, names, outcomes, ids))
     if not found.cells:
         import difflib  # noqa: PLC0415  (only for mistakes)
+        import shlex  # noqa: PLC0415
+
+        from venvgrid.planning import habits  # noqa: PLC0415
 
         close = difflib.get_close_matches(expression, ids, n=1)
         hint = f"did you mean {close[0]}? All cells: venvgrid list" if close else "see all cells with: venvgrid list"
+        if (meant := habits.selection([expression])) and meant != expression:
+            hint = f"write: -k {shlex.quote(meant)}"
         tests = f". To choose tests, type: venvgrid run -- -k {expression}" if expression.isidentifier() else ""
         raise NothingToRunError(f"-k {expression!r} matches no cell; {hint}{tests}")
     return found

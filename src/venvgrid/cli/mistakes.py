@@ -11,6 +11,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
+from venvgrid.planning.habits import selection
 from venvgrid.reporters.text import command as quoted
 
 if TYPE_CHECKING:
@@ -25,8 +26,22 @@ SYNONYMS = {
     **dict.fromkeys(("resolve", "dry-run", "check"), "plan"),
     **dict.fromkeys(("quickstart", "migrate", "new"), "init"),
     **dict.fromkeys(("results", "last", "html"), "report"),
+    "help": "--help",
+    "version": "--version",
 }
-SELECTS = ("-e", "--env", "--envlist", "-s", "--session", "--sessions", "-f", "--testenv")
+SELECTS = (
+    "-e",
+    "--env",
+    "--envlist",
+    "-s",
+    "--session",
+    "--sessions",
+    "-f",
+    "--testenv",
+    "--cell",
+    "--cells",
+    "--select",
+)
 PARALLEL = ("-p", "--parallel", "-P", "--parallel-no-spinner", "-n", "--numprocesses", "--workers", "--jobs")
 LISTS = ("-l", "--list", "--listenvs", "-a", "--listenvs-all", "--list-sessions")
 RECREATES = ("-r", "--recreate", "-R", "--force-recreate", "--reuse-existing-virtualenvs", "--clean")
@@ -35,9 +50,6 @@ DRY = ("--notest", "--install-only", "--dry-run", "--collect-only", "--co")
 EDITABLE = ("--develop", "--editable", "--skip-pkg-install")
 OF_PYTEST = ("-m", "--lf", "--last-failed", "--ff", "--pdb", "--maxfail", "--tb", "--durations", "--cov", "--sw")
 
-_PYTHON = re.compile(r"(?:py|python)?-?(?:([23])\.?(\d{1,2})(t?))")
-_IS_PYTHON = re.compile(r"py(?:py)?\d")
-_FACTOR = re.compile(r"([a-z][a-z_]*?)[-_]?(\d)(\d*)")
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _CHOICE = re.compile(
@@ -46,6 +58,22 @@ _CHOICE = re.compile(
 _VALUE = re.compile(r"argument (\S+): expected (?:one|at least one) argument")
 
 
+# What a command or an option needs, as an example.
+EXAMPLES = {
+    "merge": "venvgrid merge shard-*.record -o merged",
+    "gate": "venvgrid gate plan.json records/",
+    "reproduce": "venvgrid reproduce .venvgrid/runs/RUN/capsules/CELL.zip",
+    "-k": "-k py3.12",
+    "-j": "-j 4",
+    "-c": "-c matrix.toml",
+    "--on": "--on tls://HOST:8786",
+    "--report": "--report html=report.html",
+    "--shard": "--shard 1/4",
+    "--plan": "--plan plan.json",
+    "--record": "--record shard-1.record",
+    "--from": "--from tox",
+    "--format": "--format html",
+}
 ALIKE = 0.7  # of 1; `--json` is not `--on`
 
 
@@ -72,12 +100,16 @@ def explain(message: str, argv: Sequence[str], options: Options) -> str:
             f"{command}: {found[1]} cannot be {found[2]!r}{_nearest(found[2], allowed)} (allowed: {', '.join(allowed)})"
         )
     if found := _VALUE.fullmatch(message):
-        return f"{command}: {found[1]} needs a value after it. See: {_typed(command, '--help')}"
+        example = next((EXAMPLES[name] for name in found[1].split("/") if name in EXAMPLES), "")
+        shown = f", for example: venvgrid {command} {example}" if example else ""
+        return f"{command}: {found[1]} needs a value after it{shown}. See: {_typed(command, '--help')}"
     return f"{command}: {message.removeprefix('argument ')}. See: {_typed(command, '--help')}"
 
 
-def no_grid(word: str, grids: Collection[str], rest: Sequence[str] = ()) -> str:
-    """Return the message for a word after `run`, `plan`, `list` or `lock` that names no grid."""
+def no_grid(
+    word: str, grids: Collection[str], rest: Sequence[str] = (), command: str = "run", *, is_path: bool = False
+) -> str:
+    """Return the message for a word after a command that names no grid; `is_path`: a file or folder has this name."""
     after = ("--", *rest) if rest else ()
     close = difflib.get_close_matches(word, grids, n=1)
     if word in {"true", "false", "config"} and not close:  # tox's values of --skip-missing-interpreters
@@ -85,51 +117,24 @@ def no_grid(word: str, grids: Collection[str], rest: Sequence[str] = ()) -> str:
         return f"{word!r} is no grid, and no option takes it. Type: {_typed('run', switch, *after)}"
     if close:
         return f"no grid is named {word!r}; did you mean {close[0]!r}? The grids are: {', '.join(grids)}"
-    if _is_test(word):
+    if _is_test(word) or is_path:
         return f"{word!r} is no grid. To pass it to the tests, type: {_typed('run', '--', word, *rest)}"
     if selected := selection([word]):
-        return f"{word!r} is no grid. To choose cells, type: {_typed('run', '-k', selected, *after)}"
+        return f"{word!r} is no grid. To choose cells, type: {_typed(command, '-k', selected, *after)}"
     there = f"The grids are: {', '.join(grids)}." if grids else "The configuration has no [grid.NAME]."
     return (
-        f"no grid is named {word!r}. {there} To choose cells by a part of their ids, type: {_typed('run', '-k', word)}"
+        f"no grid is named {word!r}. {there} To choose cells by a part of their ids, "
+        f"type: {_typed(command, '-k', word)}"
     )
-
-
-def selection(names: Iterable[str]) -> str:
-    """Return the expression of -k for names of tox environments, "py311-django42"; "" if one has no Python in it."""
-    terms = []
-    for name in names:
-        parts = [_part(factor) for factor in re.split(r"-(?!\d)", name.strip())]
-        if not any(_IS_PYTHON.match(part) for part in parts):
-            return ""
-        terms.append(" and ".join(parts))
-    several = len(terms) > 1
-    return " or ".join(f"({term})" if several and " and " in term else term for term in terms)
-
-
-def _part(factor: str) -> str:
-    if found := _PYTHON.fullmatch(factor):
-        return f"py{found[1]}.{found[2]}{found[3]}"
-    if factor.startswith("pypy") and (found := _PYTHON.fullmatch(factor.removeprefix("pypy"))):
-        return f"pypy{found[1]}.{found[2]}"
-    found = _FACTOR.fullmatch(factor)
-    return f"{found[1]}{found[2]}{f'.{found[3]}' if found[3] else ''}" if found else factor
 
 
 def _no_command(words: list[str], rest: list[str], options: Options) -> str:
     """Return the message for a line that does not begin with a command."""
     first, after = words[0], (["--", *rest] if rest else [])
     if first.startswith("-"):
-        later = next((number for number, word in enumerate(words) if word in options), None)
-        if habit := _habit(first, _value(first, words), after):
-            return habit
-        if later is not None and not _is_unknown(first, words[later], options):
-            moved = [words[later], *words[:later], *words[later + 1 :]]
-            return f"options stand after the command. Type: {_typed(*moved, *after)}"
-        if not _is_unknown(first, "run", options):
-            return f"an option needs a command before it. Type: {_typed('run', *words, *after)}"
-        known = ("--version", "--help", *options["run"])
-        return f"there is no option {first}{_nearest(first, known) or '.'} See: {_typed('--help')}"
+        return _early_option(words, after, options)
+    if first == "help" and words[1:2] and words[1] in options:
+        return f"there is no command 'help'. Type: {_typed(words[1], '--help')}"
     if first in SYNONYMS:
         return f"there is no command {first!r}. Type: {_typed(SYNONYMS[first])}"
     if _is_test(first):
@@ -144,6 +149,25 @@ def _no_command(words: list[str], rest: list[str], options: Options) -> str:
     return f"there is no command {first!r}. The commands are: {', '.join(options)}"
 
 
+def _early_option(words: list[str], after: list[str], options: Options) -> str:
+    """Return the message for a line that begins with an option."""
+    first = words[0]
+    later = next((number for number, word in enumerate(words) if word in options), None)
+    if habit := _habit(first, _value(first, words), after):
+        return habit
+    if later is not None and not _is_unknown(first, words[later], options):
+        moved = [words[later], *words[:later], *words[later + 1 :]]
+        return f"options stand after the command. Type: {_typed(*moved, *after)}"
+    if not _is_unknown(first, "run", options):
+        return f"an option needs a command before it. Type: {_typed('run', *words, *after)}"
+    known = ("--version", "--help", *options["run"])
+    if first in {"-C", "--directory", "--chdir"}:
+        return f"there is no option {first}: venvgrid works in this folder. Go there first, or type: " + _typed(
+            "run", "-c", f"{_value(first, words) or 'FOLDER'}/matrix.toml"
+        )
+    return f"there is no option {first}{_nearest(first, known) or '.'} See: {_typed('--help')}"
+
+
 def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str], options: Options) -> str:
     """Return the message for arguments that a command does not know."""
     first = next((word for word in unknown if word.startswith("-")), unknown[0])
@@ -151,39 +175,60 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
     if command == "python" and first in {"install", "find", "pin", "download"}:
         by_hand = f"uv python {' '.join(unknown)}"
         return f"{command} only lists. venvgrid run downloads with uv what is missing; by hand, type: {by_hand}"
-    if not first.startswith("-") and command == "bisect":
-        given = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
-        others = [word for word in words[len(given) :] if word not in unknown]
-        return f"package and versions come before the options. Type: {_typed(command, *given, *unknown, *others)}"
     if not first.startswith("-"):
-        return f"{command} does not take {first!r}. See: {_typed(command, '--help')}"
+        return _extra_word(command, unknown, words)
     name = first.partition("=")[0]
-    if habit := _habit(first, _value(first, words), after):
+    if name in {"--grid", "--grids"} and "--all-grids" in options[command]:
+        named = _value(first, words)
+        return f"a grid is named without an option. Type: {_typed(command, named or 'GRID', *after)}"
+    given = (command, *itertools.takewhile(lambda word: not word.startswith("-"), words))
+    if habit := _habit(first, _value(first, words), after, given if "-k" in options[command] else ("run",)):
         return habit
-    known = [item.removeprefix("--") for item in options[command] if item.startswith("--")]
-    close = difflib.get_close_matches(name.removeprefix("--"), known, n=1, cutoff=ALIKE)
-    if name.startswith("--") and close:
-        meant = f"--{close[0]}"
-        return f"{command} has no option {name}; did you mean {meant}? Type: {_typed(command, meant, *after)}"
+    if meant := _alike(name, options[command]):
+        typed = _typed(command, *(word.replace(name, meant, 1) if word == first else word for word in words), *after)
+        return f"{command} has no option {name}; did you mean {meant}? Type: {typed}"
     others = [other for other, names in options.items() if name in names]
     if others:
+        if command == "list" and "plan" in others:
+            return f"list only names the cells. Type: {_typed('plan', *words, *after)}"
         has = f"{' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} it"
         return f"{command} has no option {name} ({has}). See: {_typed(command, '--help')}"
     if name in {"--python", "--py"} and command in {"run", "plan", "list", "lock"}:
         chosen = selection([_value(first, words)]) or "py3.12"
         return f"venvgrid chooses cells with -k. Type: {_typed(command, '-k', chosen, *after)}"
     if command == "run":
-        given = [word for word in words if word not in options["run"]]
-        return f"run has no option {name}. If it is for the tests, type: {_typed('run', '--', *given, *rest)}"
-    return f"{command} has no option {name}. See: {_typed(command, '--help')}"
+        of_tests = [word for word in words if word not in options["run"]]
+        return f"run has no option {name}. If it is for the tests, type: {_typed('run', '--', *of_tests, *rest)}"
+    has = ", ".join(item for item in options[command] if item.startswith("--") and item != "--help")
+    return f"{command} has no option {name}{f' (it has {has})' if has else ''}. See: {_typed(command, '--help')}"
 
 
-def _habit(option: str, value: str, after: list[str]) -> str:
+def _extra_word(command: str, unknown: list[str], words: list[str]) -> str:
+    """Return the message for a word that a command has no place for."""
+    if command == "bisect":
+        given = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+        others = [word for word in words[len(given) :] if word not in unknown]
+        return f"package and versions come before the options. Type: {_typed(command, *given, *unknown, *others)}"
+    without = [word for word in words if word not in unknown]
+    return f"{command} does not take {unknown[0]!r}. Without it: {_typed(command, *without)}"
+
+
+def _alike(name: str, options: Collection[str]) -> str:
+    """Return the option that was probably meant, or ""."""
+    short = f"-{name.lstrip('-').lower()}"
+    if len(short) == 2 and short in options:  # noqa: PLR2004  (a dash and a letter)
+        return short
+    known = [item.removeprefix("--") for item in options if item.startswith("--") and name.startswith("--")]
+    close = difflib.get_close_matches(name.removeprefix("--"), known, n=1, cutoff=ALIKE)
+    return f"--{close[0]}" if close else ""
+
+
+def _habit(option: str, value: str, after: list[str], command: Sequence[str] = ("run",)) -> str:
     """Return the message for an option of tox, nox or pytest, or ""; `after` is `--` and the arguments of the tests."""
     name = option.partition("=")[0]
     name = name if name.startswith("--") else name[:2]
     if name in SELECTS:
-        return _selects(name, value, after)
+        return _selects(name, value, after, command)
     if name in OF_PYTEST or name.startswith("--cov"):
         given = [option, *([value] if value and option == name else [])]
         return f"{name} is an option of pytest. Type: {_typed('run', '--', *given, *after[1:])}"
@@ -201,17 +246,20 @@ def _habit(option: str, value: str, after: list[str]) -> str:
     return next((f"there is no option {name}: {text}" for names, text in told.items() if name in names), "")
 
 
-def _selects(name: str, value: str, after: list[str]) -> str:
+def _selects(name: str, value: str, after: list[str], command: Sequence[str]) -> str:
     if value.lower() in {"true", "false", "config"}:  # tox -s true
         return f"there is no option {name}. Type: {_typed('run', '--skip-missing-interpreters', *after)}"
     found = selection(value.split(",")) if value else ""
     more = "" if found else f" (the cells: {_typed('list')})"
-    typed = _typed("run", "-k", found or value or "EXPR", *after)
+    typed = _typed(*command, "-k", found or value or "EXPR", *after)
     return f"venvgrid chooses cells with -k, not with {name}. Type: {typed}{more}"
 
 
 def _required(words: list[str], names: str) -> str:
-    command = " ".join(word for word in words[:2] if not word.startswith("-"))
+    actions = {"env", "cache", "ci"}  # their second word is one
+    command = " ".join(words[: 2 if words[0] in actions and words[1:2] and not words[1].startswith("-") else 1])
+    if words[0] in EXAMPLES:
+        return f"{command} needs {names}. For example: {EXAMPLES[words[0]]}"
     if "CELL" in names:
         return f"{command} needs the id of a cell: venvgrid {command} CELL. The cells: {_typed('list')}"
     return f"{command} needs {names}. See: venvgrid {command} --help"

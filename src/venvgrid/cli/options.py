@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,9 @@ def select_grids(arguments: argparse.Namespace, terminal: Terminal) -> SelectedG
         if name not in named:
             from venvgrid.cli import mistakes  # noqa: PLC0415
 
-            raise UsageError(f"{source.file.name}: {mistakes.no_grid(name, named, getattr(arguments, 'rest', ()))}")
+            rest, is_path = getattr(arguments, "rest", ()), os.path.lexists(name)
+            told = mistakes.no_grid(name, named, rest, arguments.command, is_path=is_path)
+            raise UsageError(f"{source.file.name}: {told}")
     for name in wanted:
         loading.build(source, grid=name)  # a mistake of typing shows before the first one runs
     return SelectedGrids(source=source, grids=wanted)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
 
@@ -24,10 +27,16 @@ class Parser(argparse.ArgumentParser):
 def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
     """Map each command to the names of its options."""
     (commands,) = [item for item in parser._actions if isinstance(item, argparse._SubParsersAction)]  # noqa: SLF001
-    return {
-        name: tuple(option for action in command._actions for option in action.option_strings)  # noqa: SLF001
-        for name, command in commands.choices.items()
-    }
+    return {name: tuple(_names(command)) for name, command in commands.choices.items()}
+
+
+def _names(command: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield the options of a command, and of its actions."""
+    for action in command._actions:  # noqa: SLF001
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for inner in action.choices.values():
+                yield from _names(inner)
 
 
 def command(commands: Commands[Parser], name: str, summary: str, examples: str = "") -> Parser:

@@ -71,6 +71,8 @@ def test_versions_are_compared_as_versions() -> None:
         existing("lib", "1.9", there)
     with pytest.raises(UsageError, match=r"'2\.0\.x' is no version of lib; did you mean '2\.0'\?"):
         existing("lib", "2.0.x", there)
+    with pytest.raises(UsageError, match=r"write its ends as two words: venvgrid bisect lib 1\.2 2\.0"):
+        existing("lib", "1.2..2.0", there)
 
 
 def test_local_wheels_are_found_by_the_tools(tmp_path: Path) -> None:

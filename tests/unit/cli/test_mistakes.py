@@ -15,7 +15,7 @@ from venvgrid.cli import mistakes, parser
 from venvgrid.cli.parser_parts import RefusedError, option_names
 from venvgrid.cli.terminal import Terminal
 from venvgrid.model import UsageError
-from venvgrid.planning import selection
+from venvgrid.planning import habits, selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,27 @@ def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
         ("venvgrid run -e lint", "venvgrid run -k lint"),
         ("venvgrid run py311", "venvgrid run -k py3.11"),
         ("venvgrid run 3.11", "venvgrid run -k py3.11"),
-        ("venvgrid plan py3.11-six1.16", "venvgrid run -k 'py3.11 and six1.16'"),
+        ("venvgrid plan py3.11-six1.16", "venvgrid plan -k 'py3.11 and six1.16'"),
+        ("venvgrid watch py311", "venvgrid watch -k py3.11"),
+        ("venvgrid watch matrix.toml", "venvgrid run -- matrix.toml"),
+        ("venvgrid plan --grid lowest", "venvgrid plan lowest"),
+        ("venvgrid run -q --faild", "venvgrid run -q --failed"),
+        ("venvgrid run --k py3.11", "venvgrid run -k py3.11"),
+        ("venvgrid run -K py3.11", "venvgrid run -k py3.11"),
+        ("venvgrid list --json", "venvgrid plan --json"),
+        ("venvgrid help run", "venvgrid run --help"),
+        ("venvgrid help", "venvgrid --help"),
+        ("venvgrid version", "venvgrid --version"),
+        ("venvgrid -C .. run", "venvgrid run -c ../matrix.toml"),
+        ("venvgrid bisect six --cell py311", "venvgrid bisect six -k py3.11"),
+        ("venvgrid ci github --ouput x", "venvgrid ci github --output x"),
+        ("venvgrid bisect", "venvgrid bisect numpy"),
+        ("venvgrid merge", "venvgrid merge shard-*.record -o merged"),
+        ("venvgrid merge a.record", "merge needs -o/--output. For example: venvgrid merge"),
+        ("venvgrid gate", "venvgrid gate plan.json records/"),
+        ("venvgrid reproduce", "venvgrid reproduce .venvgrid/runs/"),
+        ("venvgrid run --report hmtl=x.html", "did you mean 'html'"),
+        ("venvgrid run --on", "venvgrid run --on tls://HOST:8786"),
         ("venvgrid py311", "venvgrid run -k py3.11"),
         ("venvgrid bisect numpy --pre 1.26 2.1", "venvgrid bisect numpy 1.26 2.1 --pre"),
         ("venvgrid bisect -q numpy==2.1", "venvgrid bisect numpy GOOD 2.1"),
@@ -98,7 +118,7 @@ def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
         ("venvgrid env path", "venvgrid env path CELL"),
         ("venvgrid exec", "venvgrid exec CELL"),
         ("venvgrid report --format htm", "'html'"),
-        ("venvgrid run -k", "venvgrid run --help"),
+        ("venvgrid run -k", "venvgrid run -k py3.12. See: venvgrid run --help"),
         ("venvgrid run -j many", "venvgrid run --help"),
     ],
 )
@@ -114,7 +134,7 @@ def test_a_mistake_is_told_with_what_to_type(
 @given(st.lists(st.sampled_from(["py311", "py3.12", "py27", "pypy310", "3.9", "py39-django42-x"]), min_size=1))
 def test_what_is_proposed_for_environments_of_tox_is_an_expression(names: list[str]) -> None:
     """For all lists of environments: -k understands it."""
-    selection.compile(mistakes.selection(names), ["python"])
+    selection.compile(habits.selection(names), ["python"])
 
 
 @given(st.lists(st.sampled_from(["run", "exec", "--", "-c", "-x", "--fresh", "py311", "a/b.py", "x", ""]), max_size=6))
@@ -189,3 +209,13 @@ def test_a_command_that_is_built_alone_is_the_same(name: str, capsys: pytest.Cap
             built.parse_args([name, "--no-such-option"])
         shown.append((capsys.readouterr().out, str(refused.value), option_names(built)[name]))
     assert shown[0] == shown[1]
+
+
+def test_a_name_of_tox_after_k_is_told_as_an_expression(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`-k py311` matches no cell; the message has what does."""
+    (tmp_path / "matrix.toml").write_text(MATRIX, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["list", "-k", "py311"]) == 4
+    assert "-k 'py311' matches no cell; write: -k py3.11" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import field
 from datetime import datetime
@@ -113,7 +114,11 @@ def existing(name: str, text: str, there: Iterable[str]) -> str:
     try:
         wanted = Version(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} is no version of {name}{nearest(text, by_version.values())}") from error
+        if len(ends := re.split(r"\.\.+|,|:", text)) == 2 and all(ends):  # noqa: PLR2004  (a range has two)
+            hint = f"; write its ends as two words: venvgrid bisect {name} {' '.join(ends)}"
+        else:
+            hint = nearest(text, by_version.values())
+        raise UsageError(f"{text!r} is no version of {name}{hint}") from error
     if wanted in by_version:
         return by_version[wanted]
     order = sorted(by_version)

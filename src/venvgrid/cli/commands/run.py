@@ -118,7 +118,10 @@ def _report_file(text: str) -> tuple[str, Path | None]:
         example = f"{format_}=report.{_ENDINGS.get(format_, 'json')}"
         raise UsageError(f"--report {text!r}: it needs a file. Type: venvgrid run --report {example}")
     if not equals or not file or format_ not in FORMATS:
-        raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(FORMATS)}")
+        from venvgrid.config.values import nearest  # noqa: PLC0415  (only for mistakes)
+
+        meant = nearest(format_, FORMATS)
+        raise UsageError(f"--report {text!r}: write github, or FORMAT=FILE with one of {', '.join(FORMATS)}{meant}")
     path = Path(file).absolute()
     if not path.parent.is_dir():
         raise UsageError(f"--report {text!r}: there is no folder {path.parent}")
