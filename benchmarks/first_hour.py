@@ -256,7 +256,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "venvgrid-first-hour")
     parser.add_argument("--pythons", type=int, default=2, help="cells of a project: 2 (first and last), 0 for all")
     parser.add_argument("--show", action="store_true", help="print the configurations")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     table = list(RUN if arguments.what == "run" else MIGRATE)
     chosen = [next((item for item in table if item.partition("==")[0] == name), name) for name in arguments.projects]
     right = []

@@ -209,6 +209,8 @@ def _extra_word(command: str, unknown: list[str], words: list[str]) -> str:
         given = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
         others = [word for word in words[len(given) :] if word not in unknown]
         return f"package and versions come before the options. Type: {_typed(command, *given, *unknown, *others)}"
+    if command == "init":
+        return f"init takes files and runners after --from. Type: {_typed('init', '--from', *unknown)}"
     without = [word for word in words if word not in unknown]
     return f"{command} does not take {unknown[0]!r}. Without it: {_typed(command, *without)}"
 

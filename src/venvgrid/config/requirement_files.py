@@ -46,11 +46,15 @@ class _Folders:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Requirements and constraints that one item stands for; `pre_releases`: a file asks for them with `--pre`."""
+    """Requirements and constraints that one item stands for.
+
+    `pre_releases`: a file asks for them with `--pre`. `has_project`: it lists the project under test.
+    """
 
     requires: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     pre_releases: bool = False
+    has_project: bool = False
 
 
 def read(item: str, root: Path, project: ProjectOptions) -> Listed:
@@ -65,9 +69,9 @@ def read(item: str, root: Path, project: ProjectOptions) -> Listed:
     if (found := _FILE.fullmatch(value)) is not None:
         return _file(found["name"].strip(), root, here, is_constraint=found["option"] in _CONSTRAINTS)
     if (folder := _FOLDER.fullmatch(value)) is not None:
-        return Listed(_local(folder, root, here))
+        return _listed(folder, root, here)
     if (own := _project_by_name(value, root, here)) is not None:
-        return Listed(_local(own, root, here))
+        return _listed(own, root, here)
     _check_name(value, "-r")
     return Listed((values.requirement(value),))
 
@@ -118,7 +122,7 @@ def _file(name: str, folder: Path, here: _Folders, *, is_constraint: bool, depth
     text = _text(path, name)
     requires: list[str] = []
     constraints: list[str] = []
-    pre_releases = False
+    pre_releases = has_project = False
     for number, line in lines_of(text):
         try:
             found = _line(line, path.parent, here, is_constraint=is_constraint, depth=depth)
@@ -127,7 +131,8 @@ def _file(name: str, folder: Path, here: _Folders, *, is_constraint: bool, depth
         requires += found.requires
         constraints += found.constraints
         pre_releases = pre_releases or found.pre_releases
-    return Listed(tuple(requires), tuple(constraints), pre_releases)
+        has_project = has_project or found.has_project
+    return Listed(tuple(requires), tuple(constraints), pre_releases, has_project)
 
 
 def _line(line: str, folder: Path, here: _Folders, *, is_constraint: bool, depth: int) -> Listed:
@@ -143,9 +148,9 @@ def _line(line: str, folder: Path, here: _Folders, *, is_constraint: bool, depth
         )
     target = re.sub(r"^(?:-e|--editable)[= ]\s*", "", line)
     if (local := _FOLDER.fullmatch(target)) is not None:
-        return Listed(_local(local, folder, here))
+        return _listed(local, folder, here)
     if not is_constraint and (own := _project_by_name(target, folder, here)) is not None:
-        return Listed(_local(own, folder, here))
+        return _listed(own, folder, here)
     return Listed(constraints=(values.constraint(target),)) if is_constraint else Listed((values.requirement(target),))
 
 
@@ -163,6 +168,12 @@ def _text(path: Path, name: str) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadValueError(f"{shown(name)} cannot be read: {reason}") from None
+
+
+def _listed(found: re.Match[str], folder: Path, here: _Folders) -> Listed:
+    """Return what a folder stands for: its project, or the one under test."""
+    local = _local(found, folder, here)
+    return Listed(local, has_project=not local)
 
 
 def _local(found: re.Match[str], folder: Path, here: _Folders) -> tuple[str, ...]:

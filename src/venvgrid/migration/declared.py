@@ -23,7 +23,7 @@ from venvgrid.config import config_file
 from venvgrid.migration import poetry
 from venvgrid.migration.expressions import Scope, bound, value
 from venvgrid.migration.model import subtable
-from venvgrid.model import python_releases
+from venvgrid.model import ConfigError, python_releases
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
@@ -60,13 +60,23 @@ def read(folder: Path) -> Declared:
         ConfigError: pyproject.toml is no valid TOML.
     """
     pyproject = config_file.read_pyproject(folder)
-    is_installable = bool({"project", "build-system"} & pyproject.keys()) or any(
-        (folder / name).exists() for name in SETUP_FILES
-    )
     found = from_pyproject(pyproject)
     for more in (_setup_cfg, _setup_py, _pkg_info):
         found = _completed(found, more(folder))
-    return Declared(**{**found, "pyproject": pyproject, "is_installable": is_installable})
+    return Declared(**{**found, "pyproject": pyproject, "is_installable": _is_installable(folder, pyproject)})
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder has a project that can be built, as far as its files can be read."""
+    try:
+        return _is_installable(folder, config_file.read_pyproject(folder))
+    except ConfigError:
+        return True
+
+
+def _is_installable(folder: Path, pyproject: Mapping[str, Any]) -> bool:
+    tables = {"project", "build-system"} & pyproject.keys()
+    return bool(tables) or any((folder / name).exists() for name in SETUP_FILES)
 
 
 def from_pyproject(pyproject: Mapping[str, Any]) -> dict[str, Any]:

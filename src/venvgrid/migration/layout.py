@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from venvgrid.migration.declared import Declared
 
+APPLICATION = "requirements.txt"  # what an application needs that is no project
 MAX_FILES = 400  # files of tests that are looked at
 MAX_FILE_BYTES = 1_000_000  # bytes
 TEST_NAMES = ("test", "tests", "testing")
@@ -89,6 +90,7 @@ class Layout:
     requires: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()  # that a requirements file names
     notes: tuple[str, ...] = ()
+    has_tests: bool = False
 
 
 def find(folder: Path, known: Declared) -> Layout:
@@ -96,6 +98,9 @@ def find(folder: Path, known: Declared) -> Layout:
     settings = list(_settings(folder, known))
     command, tests = _command(folder, settings)
     listed, notes = _listed(folder, known)
+    if not known.is_installable and (folder / APPLICATION).is_file() and f"-r {APPLICATION}" not in listed.requires:
+        base, said = _parsed_arguments(["-r", APPLICATION], folder, APPLICATION)
+        listed.requires[:0], listed.named[:0], notes = base.requires, base.named, (*said, *notes)
     there = {*map(_name, (*listed.requires, *_of_chosen(known))), *listed.named}
     needed = [name for pattern, name in PLUGINS if any(re.search(pattern, line) for line in settings)]
     for line in settings:
@@ -114,7 +119,8 @@ def find(folder: Path, known: Declared) -> Layout:
     requires = [*listed.requires, *more, *siblings(folder, known, there)]
     requires = requires if "pytest" in there or not requires else ["pytest", *requires]
     extras = tuple(dict.fromkeys(map(canonicalize_name, listed.extras)))
-    return Layout(command=command, requires=tuple(requires), extras=extras, notes=notes)
+    wanted = tuple(requires)
+    return Layout(command=command, requires=wanted, extras=extras, notes=notes, has_tests=bool(tests))
 
 
 def chosen(known: Declared) -> tuple[str, list[str]]:
@@ -164,7 +170,7 @@ def _listed(folder: Path, known: Declared) -> tuple[InstallArguments, tuple[str,
         for path in _requirement_files(folder):
             name = path.relative_to(folder).as_posix()
             words = set(re.split(r"[-_.\s/]", name.lower()))
-            if words & set(wanted) or (not wanted and name == "requirements.txt" and "pytest" in _text(path)):
+            if words & set(wanted) or (not wanted and name == APPLICATION and "pytest" in _text(path)):
                 return _parsed_arguments(["-r", name], folder, name)
     return InstallArguments(), ()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from venvgrid.migration.model import ParsedSource, Variant
 
 MAX_FILE_BYTES = 1_000_000  # bytes
+MAX_LEVELS = 4  # folders above that are looked at
 # Files of a runner, if its name is given instead of a file.
 RUNNERS = {
     "tox": ("tox.ini", "tox.toml", "setup.cfg", "pyproject.toml"),
@@ -98,12 +99,11 @@ def _of_project(parsed: ParsedSource, name: str) -> ParsedSource:
             if normalise(found.name) == own and not (found.url or found.marker or found.specifier)
         }
         extras = (*item.extras, *(extra for found in mine.values() for extra in sorted(found.extras)))
-        is_there = item.install != "none" or bool(mine) or own in item.named
         return replace(
             item,
             requires=tuple(line for line in item.requires if line not in mine),
             extras=tuple(dict.fromkeys(extras)),
-            install=item.install if item.install != "none" or not is_there else "",
+            install="" if mine and item.install == "none" else item.install,
         )
 
     return replace(parsed, variants=tuple(map(one, parsed.variants))) if own else parsed
@@ -154,9 +154,10 @@ def _read(source: str, folder: Path) -> tuple[Path, ParsedSource]:
                 return folder / name, _parse(folder / name, folder, source)
             except UsageError as error:
                 problems.append(str(error))
-    raise UsageError(
-        problems[0] if problems else f"{source}: there is none of {', '.join(RUNNERS[source])} in {folder}"
-    )
+    above = next((place for place in folder.parents[:MAX_LEVELS] if is_there(source, place)), None)
+    hint = f". Type: cd {above} && venvgrid init --from {source}" if above else ": go to the project's folder first"
+    missing = f"{source}: there is none of {', '.join(RUNNERS[source])} in {folder}"
+    raise UsageError(problems[0] if problems else f"{missing}{hint}")
 
 
 def _parse(path: Path, folder: Path, runner: str = "") -> ParsedSource:
@@ -193,6 +194,8 @@ def _parse(path: Path, folder: Path, runner: str = "") -> ParsedSource:
 
 def _text(path: Path) -> str:
     try:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; give a file of it, or a word: {', '.join(RUNNERS)}")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise UsageError(f"{path}: is larger than {MAX_FILE_BYTES:,} bytes: this is no configuration")
         return path.read_text(encoding="utf-8-sig")

@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from venvgrid.config import config_file, loading
 from venvgrid.migration import declared, initial, poetry, translate
+from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -235,3 +236,57 @@ def test_a_caret_keeps_the_leftmost_number(base: list[int], other: list[int]) ->
 def test_any_file_can_be_read(tmp_path: Path, name: str, text: str) -> None:
     """Whatever a file holds: a valid configuration, never a crash."""
     assert first(tmp_path, {"setup.cfg": "", name: text}).axes
+
+
+PROJECT = '[project]\nname = "x"\nversion = "1"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "folder", "why"),
+    [
+        ({"notes.txt": ""}, ".", "holds no project, no tests and no requirements: go to the folder of your project"),
+        (
+            {"packages/b/pyproject.toml": PROJECT, "packages/a/setup.py": ""},
+            ".",
+            "packages/a, packages/b. Type: cd pack",
+        ),
+        ({"pyproject.toml": PROJECT, "tests/test_a.py": ""}, "tests", "Type: cd .. && venvgrid init"),
+        ({"pyproject.toml": PROJECT}, ".", ""),
+        (
+            {"pyproject.toml": "[tool.uv.workspace]\n", "a/pyproject.toml": PROJECT},
+            ".",
+            "holds projects, and is none: a.",
+        ),
+        ({"requirements.txt": "idna\n"}, ".", ""),
+        ({"test_a.py": ""}, ".", ""),
+        ({"tox.ini": "[tox]\n"}, ".", ""),
+    ],
+)
+def test_a_folder_that_is_not_that_of_a_project(tmp_path: Path, files: dict[str, str], folder: str, why: str) -> None:
+    """The message says which folder is; one with tests, requirements or a runner is taken as it is."""
+    inner = write(tmp_path, files) / folder
+    said = initial.wrong_folder(inner)
+    assert why in said
+    assert bool(why) is bool(said)
+    assert not said or said.endswith("venvgrid init --force")
+
+
+def test_an_application_needs_its_requirements(tmp_path: Path) -> None:
+    """What is no project has its own requirements in requirements.txt, whatever file its tests have."""
+    files = {"requirements.txt": "idna\n", "requirements-test.txt": "six\n", "test_a.py": ""}
+    assert ("pytest", "idna", "six") == first(tmp_path, files).install.requires
+
+
+def test_a_project_without_tests_is_told(tmp_path: Path) -> None:
+    """On the terminal too, before it is run."""
+    made = initial.make(write(tmp_path, {"pyproject.toml": PROJECT}))
+    assert ("no tests were found here: say in [test] how they are run",) == made.notes
+
+
+def test_a_runner_that_is_not_in_this_folder(tmp_path: Path) -> None:
+    """The message names the folder above that has it; a folder is no file."""
+    write(tmp_path, {"tox.ini": "[testenv]\ncommands = pytest\n", "tests/test_a.py": ""})
+    with pytest.raises(UsageError, match=r"Type: cd .* && venvgrid init --from tox"):
+        translate.translate("tox", tmp_path / "tests")
+    with pytest.raises(UsageError, match="is a folder; give a file of it, or a word: tox, nox, hatch"):
+        translate.translate(".", tmp_path)

@@ -414,10 +414,18 @@ def test_default_requirements_of_hatch_test(tmp_path: Path) -> None:
         [tool.hatch.envs.hatch-test.overrides]
         matrix.python.dependencies = [{ value = "tomli", if = ["3.10"] }]
     """
-    made, _ = carried(tmp_path, "pyproject.toml", textwrap.dedent(text))
+    made, said = carried(tmp_path, "pyproject.toml", textwrap.dedent(text))
+    assert "hatch-test: dependencies are the defaults of hatch 1.18.2" in said
     requires = [" ".join(config.install.requires) for config in made.values()]
     assert sorted("tomli" in line for line in requires) == [False, True]
     assert all("pytest-xdist" in line and "pytest-mock" in line for line in requires)
+
+
+def test_default_matrix_of_hatch_test(tmp_path: Path) -> None:
+    """Without a matrix of its own it has that of hatch."""
+    made, said = carried(tmp_path, "hatch.toml", "[envs.hatch-test]\nextra-dependencies = ['idna']\n")
+    assert {"3.10", "3.14t"} <= {str(value) for value in made[""].axes[0].values}
+    assert "hatch-test: dependencies and matrix are the defaults of hatch" in said
 
 
 @pytest.mark.parametrize(

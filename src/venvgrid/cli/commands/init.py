@@ -26,8 +26,11 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Write matrix.toml into this folder, or to stdout, and say what to type next."""
     folder, output = Path.cwd(), arguments.output or config_file.FILE_NAME
     if output != STDOUT and os.path.lexists(folder / output) and not arguments.force:
-        hint = "Edit it, remove it first, or type: venvgrid init --force"
+        option = "" if output == config_file.FILE_NAME else f" -o {output}"
+        hint = f"Edit it, remove it first, or type: venvgrid init{option} --force"
         raise UsageError(f"{folder / output} is there already; nothing was written. {hint}")
+    if not arguments.source and not arguments.force and (why := initial.wrong_folder(folder)):
+        raise UsageError(f"nothing was written: {why}")
     if arguments.source:
         made = translate.translate(arguments.source, folder)
     else:

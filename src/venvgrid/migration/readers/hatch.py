@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 MAX_ENVIRONMENTS = 2_000  # environments
 MAX_DEPTH = 10
 TEST_ENVIRONMENT = "hatch-test"
-# Default requirements of `hatch test`, as of hatch 1.15.
+# Defaults of `hatch test` that are not in the file (hatch/env/internal/test.py), as of this release.
+HATCH = "1.18.2"
+TEST_PYTHONS = ("3.15", "3.15t", "3.14", "3.14t", "3.13", "3.12", "3.11", "3.10")
 TEST_DEPENDENCIES = (
-    "coverage-enable-subprocess==1.0", "coverage[toml]~=7.4", "pytest~=8.1", "pytest-mock~=3.12",
+    "coverage-enable-subprocess==1.0", "coverage[toml]~=7.11", "pytest~=9.0", "pytest-mock~=3.12",
     "pytest-randomly~=3.15", "pytest-rerunfailures~=14.0", "pytest-xdist[psutil]~=3.5",
 )  # fmt: skip
 SCRIPTS = ("test", "tests", "run", "pytest", "test-cov", "cov", "run-cov", "unit", "all")
@@ -114,10 +116,16 @@ def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[
 
 def _variants(name: str, table: Mapping[str, Any], folder: Path) -> Iterator[Variant]:
     """Yield the variants of an environment: one for each row of its matrix and each command that runs tests."""
+    told = ""
     if name == TEST_ENVIRONMENT:  # overrides add to the default requirements
-        table = {"dependencies": list(TEST_DEPENDENCIES), **table}
+        defaults = {"dependencies": list(TEST_DEPENDENCIES), "matrix": [{"python": list(TEST_PYTHONS)}]}
+        given = [key for key in defaults if key not in table]
+        told = f"{name}: {' and '.join(given)} are the defaults of hatch {HATCH}" if given else ""
+        table = {**defaults, **table}
     for row in _rows(table):
         notes = Notes()
+        if told:
+            notes.add(told)
         for key in table.keys() - CARRIED:
             if table[key]:
                 notes.lose(f"{name}: {key}")

@@ -212,6 +212,8 @@ class _Parser:
         listed = self.result.constraints if is_constraint else self.result.requires
         if f"{option} {name}" not in listed:
             listed.append(f"{option} {name}")
+        if found.has_project:
+            self.result.project = self.result.project or "wheel"
         self.result.named += [normalise(Requirement(line).name) for line in found.requires]
 
     def _lines(self, name: str, depth: int, problem: str, *, is_constraint: bool) -> None:
