@@ -67,6 +67,7 @@ def tox(folder: Path, testenv: str, envlist: str = "py312", more: str = "") -> t
         ("commands =\n  conda install x\n  pytest", "`conda install x` changes what is installed"),
         ("commands = pytest {envlogdir}/x", "…/x in `pytest …/x`"),
         ("commands_pre = python {envdir}/make.py\ncommands = pytest", "python …/make.py"),
+        ("setenv = X={env:HOME}/x\ncommands = pytest", "the variable X=…/x"),
         ("deps = {envtmpdir}/a.whl\ncommands = pytest", "…/a.whl (only its runner knows the value)"),
         ('commands = pytest "x', "has an open quote"),
     ],
@@ -696,3 +697,50 @@ def test_constraints_at_an_address(tmp_path: Path) -> None:
     made, said = tox(tmp_path, "deps = -chttps://h/upper.txt\ncommands = pytest")
     assert {} == made
     assert "-c https://h/upper.txt is an address: download it, and name the file" in said
+
+
+@pytest.mark.parametrize(
+    ("script", "missing"),
+    [
+        ('"cd sub && pytest"', "`cd sub && pytest`: write its folder as working-directory"),
+        ('["pytest -q || true"]', "`pytest -q || true`, which only a shell understands"),
+        ('"pytest $ARGS"', "only its runner knows the value"),
+    ],
+)
+def test_scripts_of_hatch_that_only_a_shell_understands(tmp_path: Path, script: str, missing: str) -> None:
+    """Hatch gives its scripts to a shell; venvgrid has none."""
+    made, said = carried(tmp_path, "hatch.toml", f"[envs.test.scripts]\ntest = {script}\nlint = 'x || y'\n")
+    assert {} == made
+    assert missing in said
+    assert "x || y" not in said
+
+
+def test_scripts_of_hatch_with_variables_and_several_commands(tmp_path: Path) -> None:
+    """They are split as a shell does; another type of environment is lost."""
+    made, said = carried(tmp_path, "hatch.toml", "[envs.test.scripts]\ntest = 'A=1 pytest -q && echo done | tee x'\n")
+    assert (("pytest", "-q"), {"A": "1"}) == (made[""].test.command, dict(made[""].test.env))
+    made, said = carried(tmp_path, "hatch.toml", "[envs.test]\ntype = 'conda'\n[envs.test.scripts]\ntest = 'pytest'\n")
+    assert ({}, True) == (made, "type = conda" in said)
+
+
+@pytest.mark.parametrize(
+    ("noxfile", "missing"),
+    [
+        (NOX.replace("    @nox", '    nox.options.default_venv_backend = "conda"\n    @nox'), "venv_backend='conda'"),
+        (NOX.replace('python="3.12"', "python=False"), "python=False (it runs in the environment of nox)"),
+    ],
+)
+def test_sessions_in_other_environments(tmp_path: Path, noxfile: str, missing: str) -> None:
+    """A session that nox runs elsewhere than in a virtual environment is named."""
+    made, said = carried(tmp_path, "noxfile.py", noxfile.replace("{statement}", "pass"))
+    assert {} == made
+    assert missing in said
+
+
+def test_reports_that_are_named_after_the_python(tmp_path: Path) -> None:
+    """They do not make a grid for each Python."""
+    text = NOX.replace('"3.12"', '["3.11", "3.12"]').replace("{statement}", "pass")
+    text = text.replace('session.run("pytest")', 'session.run("pytest", f"--junitxml=x-{session.python}.xml")')
+    made, _ = carried(tmp_path, "noxfile.py", text)
+    assert [""] == list(made)
+    assert ("pytest", "--junitxml=x-{cell}.xml") == made[""].test.command

@@ -247,3 +247,20 @@ def test_the_lock_of_another_tool_is_named(tmp_path: Path) -> None:
     (tmp_path / "uv.lock").write_text("", encoding="utf-8")
     _, said = job(tmp_path, "- run: uv sync\n- run: uv run pytest")
     assert "uv installs what uv.lock holds" in said
+
+
+TEMPLATE = """
+    - run: |
+        python -m pip install --upgrade pip
+        if [ -f requirements.txt ]; then pip install -r requirements.txt; fi
+        if [ -f gone.txt ]; then pip install -r gone.txt; fi
+    - run: python manage.py test
+"""
+
+
+def test_a_file_that_is_there_decides(tmp_path: Path) -> None:
+    """GitHub's own template installs requirements.txt if it is there; a project that no step installs is not."""
+    (tmp_path / "requirements.txt").write_text("idna\n", encoding="utf-8")
+    made, _ = job(tmp_path, TEMPLATE)
+    assert ("none", ("idna",)) == (made[""].project.install.value, made[""].install.requires)
+    assert ("python", "manage.py", "test") == made[""].test.command

@@ -36,7 +36,7 @@ SILENT = frozenset({"echo", "pip", "uv", "python", "python --version", "env", "p
 # Programs that run tests and are never a step of other tests.
 RUNNERS = frozenset({
     "pytest", "unittest", "doctest", "nosetests", "nose2", "trial", "stestr", "zope-testrunner", "runtests.py",
-    "make test", "setup.py test", "ward",
+    "make test", "setup.py test", "manage.py test", "django-admin test", "django test", "ward",
 })  # fmt: skip
 # Programs that run another one, with the number of words that they take besides their options.
 _WRAPPERS = {"xvfb-run": 0, "dbus-run-session": 0, "time": 0, "nice": 0, "catchsegv": 0, "timeout": 1, "stdbuf": 0}
@@ -112,7 +112,9 @@ def kind(command: Sequence[str]) -> str:  # noqa: C901  (a case a program that r
             words = _without_options(words[1:], _PYTHON_VALUES)
         elif words[0] == "-m":
             words = words[1:]
-        elif name in {"make", "setup.py"} and any("test" in word and "doctest" not in word for word in words[1:]):
+        elif name in {"make", "setup.py", "manage.py", "django-admin", "django"} and any(
+            "test" in word and "doctest" not in word for word in words[1:]
+        ):
             return f"{name} test"
         else:
             return "pytest" if name in PYTEST else name

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.migration.model import MAIN_NAMES, Notes, ParsedSource, Variant, subtable
-from venvgrid.migration.readers import commands, env_names, requirements, substitution
+from venvgrid.migration.readers import commands, env_names, requirements, shell, substitution
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
@@ -85,20 +85,41 @@ def _argvs(name: str, table: Mapping[str, Any], row: Mapping[str, Any], notes: N
     extra = " ".join(map(str, _list(table.get("extra-args"))))
     if name == TEST_ENVIRONMENT and not {"run"} & subtable(table, "scripts").keys():
         return [("pytest", *map(str, _list(table.get("extra-args"))), *map(str, table.get("default-args", ["tests"])))]
-    found: list[list[tuple[str, ...]]] = []
+    found: list[tuple[list[tuple[str, ...]], Notes]] = []
     for script in [*(item for item in SCRIPTS if item in scripts), *scripts]:
         lines = (
             line.replace("{env:HATCH_TEST_ARGS:}", extra).replace("{env:HATCH_TEST_ARGS}", extra)
             for line in _lines(script, scripts)
         )
-        argvs = [substitution.split_command(_matrix(line, row), notes, name) for line in lines]
+        own = Notes()
+        argvs = [argv for line in lines for argv in _split(_matrix(line, row), own, name)]
         if commands.sort(argvs, Path(), Notes(), name).tests:
-            found.append(argvs)
+            found.append((argvs, own))
+        elif shell.needs_a_shell(" ".join(own.lost)) == "tests":  # its tests cannot be read: nothing takes their place
+            found.append(([("pytest",)], own))
     if not scripts and name in MAIN_NAMES:
         notes.add(f"{name}: no script of it runs tests; plain pytest is taken")
         return [("pytest",)]
-    pytest = [argvs for argvs in found if any(commands.kind(command) == "pytest" for command in argvs)]
-    return (pytest or found or [[]])[0]
+    pytest = [item for item in found if any(commands.kind(command) == "pytest" for command in item[0])]
+    chosen, own = (pytest or found or [([], Notes())])[0]
+    for lost in own.lost:
+        notes.lose(lost)
+    return chosen
+
+
+def _split(line: str, notes: Notes, name: str) -> Iterator[tuple[str, ...]]:
+    """Yield the commands of a line of a script, which hatch gives to a shell."""
+    for part in shell.lines(line.removeprefix("- "), {}):
+        if part.argv[:1] == ("cd",):
+            notes.lose(
+                f"{name}: `{substitution.display(line)[:80]}`: write its folder as working-directory into [test]"
+            )
+        elif part.argv:
+            yield substitution.words(part.argv)
+        elif shell.needs_a_shell(part.text):
+            notes.lose(f"{name}: `{substitution.display(part.text)[:80]}`, which only a shell understands")
+        else:
+            yield ("bash", "-c", substitution.escape(part.text))
 
 
 def _lines(script: str, scripts: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
@@ -129,12 +150,14 @@ def _variants(name: str, table: Mapping[str, Any], folder: Path) -> Iterator[Var
         for key in table.keys() - CARRIED:
             if table[key]:
                 notes.lose(f"{name}: {key}")
+        if table.get("type", "virtual") != "virtual":
+            notes.lose(f"{name}: type = {table['type']}")
         applied = _overridden(table, row, notes, name)
         steps = commands.sort(_argvs(name, applied, row, notes), folder, notes, name)
         if not steps.tests:
             return
         early = [
-            [substitution.split_command(_matrix(str(line), row), notes, name) for line in _list(applied.get(key))]
+            [argv for line in _list(applied.get(key)) for argv in _split(_matrix(str(line), row), notes, name)]
             for key in ("pre-install-commands", "post-install-commands")
         ]
         sorted_early = [commands.sort(argvs, folder, notes, name, expects_tests=False) for argvs in early]

@@ -23,7 +23,7 @@ from venvgrid.migration.model import Notes, ParsedSource, Variant
 from venvgrid.migration.readers import commands, env_names, requirements
 from venvgrid.migration.readers.nox_sessions import SESSION, Groups, SessionTracer
 from venvgrid.migration.readers.places import Placed, folder_of_tests
-from venvgrid.migration.readers.substitution import words
+from venvgrid.migration.readers.substitution import reported, words
 from venvgrid.model import ConfigError, UsageError, python_releases
 from venvgrid.model.values import dataclass
 
@@ -83,10 +83,13 @@ class _Reader:
         self.functions = {item.name: item for item in tree.body if isinstance(item, ast.FunctionDef)}
         self.top = Scope(call=self._call)
         self.top.names |= {"__file__": "./noxfile.py", "sys.platform": sys.platform, "os.name": os.name}
+        self.backend = ""  # of all sessions that name none
         for statement in tree.body:
             if isinstance(statement, ast.Assign | ast.AnnAssign):
                 targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
                 for target in targets:
+                    if ast.unparse(target) == "nox.options.default_venv_backend":
+                        self.backend = str(value(statement.value, self.top))
                     self.top.names |= bound(target, value(statement.value, self.top)) or {}
 
     def sessions(self) -> Iterator[NoxSession]:
@@ -99,7 +102,10 @@ class _Reader:
             first = next((mark.args[0] for mark in marks if isinstance(mark, ast.Call) and mark.args), None)
             given = options.get("python", options.get("py", first))
             name = value(options.get("name"), self.top)
-            backend = value(options.get("venv_backend"), self.top) if "venv_backend" in options else ""
+            backend = value(options.get("venv_backend"), self.top) if "venv_backend" in options else self.backend
+            if value(given, self.top) is False:
+                own = name if isinstance(name, str) else function.name
+                self.notes.setdefault(own, Notes()).lose(f"{own}: python=False (it runs in the environment of nox)")
             if isinstance(backend, str) and backend.rpartition("|")[2] in {"conda", "mamba", "micromamba", "none"}:
                 own = name if isinstance(name, str) else function.name
                 self.notes.setdefault(own, Notes()).lose(f"{own}: venv_backend={backend!r}")
@@ -199,7 +205,7 @@ class _Reader:
                 resolution=installs.resolution,
                 pre_releases=installs.pre_releases,
                 before=tested.before,
-                command=tuple(_parametrised(word, used) for word in tested.command),
+                command=reported(tuple(_parametrised(word, used) for word in tested.command), python),
                 working_directory=folder,
                 env={**env, **tested.variables},
                 axes=used,

@@ -13,12 +13,16 @@ from venvgrid.migration.readers.substitution import UNAVAILABLE
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 SHELLS = frozenset({"bash", "sh", "zsh", "dash"})
 _OPENS = frozenset({"if", "for", "while", "until", "case", "select", "function", "{"})
 _CLOSES = frozenset({"fi", "done", "esac", "}"})
 _FUNCTION = re.compile(r"[\w-]+\s*\(\)")
+_IF_FILE = re.compile(
+    r"if\s+(?:\[\[?|test)\s+-[ef]\s+[\"']?(?P<file>[\w./-]+)[\"']?\s*(?:\]\]?)?\s*;?\s*then\s(?P<inner>.*?);?\s*\bfi",
+    re.DOTALL,
+)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 # Where output goes says nothing about what runs.
 _TO_NOWHERE = re.compile(r"\s*(?:\d?>&\d|(?:\d|&)?>>?\s*/dev/null)|\|\s*(?:cat|tee)\b[^|]*$")
@@ -46,14 +50,24 @@ class Line:
     text: str
 
 
-def lines(script: str, env: Mapping[str, str], kept: dict[str, str] | None = None) -> Iterator[Line]:
+def lines(
+    script: str,
+    env: Mapping[str, str],
+    kept: dict[str, str] | None = None,
+    is_file: Callable[[str], bool] | None = None,
+) -> Iterator[Line]:
     """Yield the commands of a script; `env` has the variables that are known.
 
-    Variables that a script keeps for the steps of GitHub after it are added to `kept`.
+    Variables that a script keeps for the steps of GitHub after it are added to `kept`. `is_file` decides what
+    `if [ -f FILE ]; then … fi` does.
     """
     known = {"PWD": ".", "GITHUB_WORKSPACE": ".", **env}
     exported: dict[str, str] = {}
     for text in _statements(script.replace("\\\n", " ")):
+        if is_file is not None and (found := _IF_FILE.fullmatch(text)) is not None and "else" not in found["inner"]:
+            if is_file(found["file"]):
+                yield from lines(found["inner"], {**known, **exported}, kept, is_file)
+            continue
         if (found := _KEPT.fullmatch(text)) is not None and kept is not None:
             kept[found[1]] = _expanded(found[2], known)
         elif text.startswith("#") or _TOLD.search(text) or _ACTIVATION.fullmatch(text):

@@ -40,6 +40,9 @@ _PROGRAMS = re.compile(
 _REPORTS = re.compile(
     r"--(?:basetemp|junit-?xml|junit-prefix|cov|html|log-file|json|report|resultlog|alluredir|css|profile|benchmark)"
 )
+_ALWAYS = frozenset(
+    {"HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "PWD", "TMPDIR", "TEMP", "USERPROFILE"}
+)  # are set
 _SAME |= {"envpython": PYTHON, "env_python": PYTHON, "basepython": PYTHON, "base_python": PYTHON, "home": "~"}
 
 
@@ -85,6 +88,7 @@ class Substitution:
             return self.root
         if inner in _ELSEWHERE and self.elsewhere != UNAVAILABLE:
             return self.elsewhere
+        variable = ""
         if name == "env":
             variable, colon, default = default.partition(":")
             if (known := self.variable(variable) if variable not in self.within else None) is not None:
@@ -92,6 +96,8 @@ class Substitution:
                 filled = self.substitute(known, depth + 1)
                 self.within = before
                 return filled
+        if name == "env" and not colon and variable in _ALWAYS:
+            return UNAVAILABLE
         if name in {"posargs", "args", "env", "tty"}:
             return self.substitute(default, depth + 1) if colon and name != "tty" else ""
         found = re.fullmatch(r"(?:\[(?P<section>[^\]]+)\])?(?P<key>[\w-]+)", inner)
@@ -161,6 +167,15 @@ def drop_unavailable(parts: Sequence[str], notes: Notes, where: str, *, is_test:
 def _is_report(part: str, before: Sequence[str]) -> bool:
     """Whether a word only says where reports go: it is such an option, or the value of one."""
     return _REPORTS.match(part if part.startswith("-") else (before[-1:] or [""])[0]) is not None
+
+
+def reported(command: Sequence[str], python: str) -> tuple[str, ...]:
+    """Return a command whose reports are named after the cell in place of its Python."""
+    before = ("", *command)
+    return tuple(
+        word.replace(python, "{cell}") if python and _is_report(word, (previous,)) else word
+        for previous, word in zip(before, command, strict=False)
+    )
 
 
 def escape(text: str) -> str:

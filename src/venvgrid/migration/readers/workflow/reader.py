@@ -28,8 +28,8 @@ MAX_FILE_LENGTH = 1_000_000  # characters
 _RUNNERS = {"tox": "tox.ini or tox.toml", "nox": "noxfile.py", "hatch": "hatch"}
 
 
-def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> ParsedSource:
-    """Read a workflow; `declared` are the Pythons of the project.
+def read(text: str, folder: Path, source: str, minors: Sequence[str]) -> ParsedSource:
+    """Read a workflow; `minors` are the Pythons that the project declares.
 
     Raises:
         UsageError: it is no workflow with a matrix over Pythons.
@@ -44,7 +44,7 @@ def read(text: str, folder: Path, source: str, declared: Sequence[str]) -> Parse
             continue
         inherited = {key: {**subtable(whole, key), **subtable(table, key)} for key in ("env", "defaults")}
         job = Job(name=str(name), table={**table, **inherited}, folder=folder)
-        found = list(itertools.islice(_variants(job, declared), MAX_COMBINATIONS))
+        found = list(itertools.islice(_variants(job, minors), MAX_COMBINATIONS))
         if any(item.command for item in found) and any(item.python for item in found):
             shared = job.notes
             variants += [
@@ -78,8 +78,8 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _variants(job: Job, declared: Sequence[str]) -> Iterator[Variant]:
-    matrix = _matrix(job, declared)
+def _variants(job: Job, minors: Sequence[str]) -> Iterator[Variant]:
+    matrix = _matrix(job, minors)
     include, exclude = _tables(matrix.get("include")), _tables(matrix.get("exclude"))
     known = {key: values for key, values in matrix.items() if key not in {"include", "exclude"}}
     keys = {*known, *(key for row in include for key in row)}
@@ -124,19 +124,19 @@ def _python_key(job: Job, keys: Iterable[str]) -> str:
     return next((key for key in sorted(keys) if _set_up(job, {key: "3.12"}) == "3.12" != _set_up(job, {})), "")
 
 
-def _matrix(job: Job, declared: Sequence[str]) -> dict[str, Any]:
+def _matrix(job: Job, minors: Sequence[str]) -> dict[str, Any]:
     """Return the matrix of a job; computed values are replaced by the project's Pythons, or dropped."""
     matrix = subtable(job.table, "strategy").get("matrix")
     if isinstance(matrix, str):
         job.notes.add(f"{job.where}: its matrix is computed; the Pythons that pyproject.toml declares are used")
-        return {"python-version": list(declared)}
+        return {"python-version": list(minors)}
     found = dict(matrix) if isinstance(matrix, dict) else {}
     for key, values in list(found.items()):
         if isinstance(values, str):
             is_python = bool(PYTHON.fullmatch(key))
             what = "those that pyproject.toml declares are used" if is_python else "it is left out"
             job.notes.add(f"{job.where}: the values of {key} are computed; {what}")
-            found[key] = list(declared) if is_python else []
+            found[key] = list(minors) if is_python else []
     return found
 
 
@@ -214,7 +214,7 @@ def _variant(
         named=tuple(installs.named),
         extras=tuple(dict.fromkeys(installs.extras)),
         groups=tuple(dict.fromkeys(installs.groups)),
-        install="editable" if installs.project == "editable" else "",
+        install={"editable": "editable", "wheel": ""}.get(installs.project, "none"),
         resolution=installs.resolution,
         pre_releases=installs.pre_releases,
         command=command,

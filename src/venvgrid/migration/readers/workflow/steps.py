@@ -74,7 +74,7 @@ def commands_of(job: Job, values: Mapping[str, Any]) -> tuple[list[Placed], dict
         own = {**kept, **_env(step, values, env, job)}
         folder = enter("", filled(str(step.get("working-directory", usual)), values, env))
         script = filled(step["run"], values, {**env, **own})
-        for line in shell.lines(script, {**env, **own}, kept):
+        for line in shell.lines(script, {**env, **own}, kept, lambda name: (job.folder / name).is_file()):
             words = _carried(line, job)
             if words[:1] == ("cd",) and len(words) == 2:  # noqa: PLR2004  (the word and its folder)
                 folder = enter(folder, words[1])
