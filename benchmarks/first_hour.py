@@ -26,13 +26,16 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import requests
 from mousebender import simple
 
 from venvgrid.resolving import index_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # `venvgrid init && venvgrid run`, untouched.
 RUN = (
@@ -182,7 +185,8 @@ def by_hand(root: Path, config: dict[str, Any], item: dict[str, Any], home: Path
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         listed = (*install.get("requires", ["pytest"]), *install.get("constraints", []))
         asked = [word for line in listed for word in (line.split(None, 1) if line.startswith("-") else [line])]
-        ended = subprocess.run([*pip, *of_project(root, config), *asked], check=False, env=environ(), **options)
+        project = of_project(root, config, item, listed)
+        ended = subprocess.run([*pip, *project, *asked], check=False, env=environ(), **options)
         if ended.returncode:
             return Cell("not installed", 0, 0, ended.stderr.strip()[-200:])
         env = environ() | {"PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"} | test.get("env", {})
@@ -201,12 +205,19 @@ def by_hand(root: Path, config: dict[str, Any], item: dict[str, Any], home: Path
         shutil.rmtree(place, ignore_errors=True)
 
 
-def of_project(root: Path, config: dict[str, Any]) -> list[str]:
-    """Return the project with its extras, and the requirements of its groups, as arguments of pip."""
+def of_project(root: Path, config: dict[str, Any], item: dict[str, Any], listed: Iterable[str]) -> list[str]:
+    """Return the project with its extras, and the requirements of its groups, as arguments of pip.
+
+    pip refuses a project that a file lists as well, unless it is written in the same way.
+    """
     project = config.get("project", {})
-    extras = f"[{','.join(project['extras'])}]" if project.get("extras") else ""
-    editable = ["-e"] if project.get("install") == "editable" else []
-    asked = [] if project.get("install") == "none" else [*editable, f"{root}{extras}"]
+    names = [*project.get("extras", []), *filter(None, item["axes"].get("extras", "").split(","))]
+    files = [(root / line.split(None, 1)[1]).read_text(encoding="utf-8") for line in listed if line.startswith("-r ")]
+    is_listed = any(re.search(r"^-e \.\s*$", text, re.MULTILINE) for text in files)
+    extras = f"[{','.join(names)}]" if names else ""
+    editable = ["-e"] if is_listed or project.get("install") == "editable" else []
+    place = f".{extras}" if is_listed else f"{root}{extras}"
+    asked = [] if project.get("install") == "none" else [*editable, place]
     return [*asked, *groups(root, project.get("groups", []))]
 
 
