@@ -20,7 +20,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvgrid.config import config_file
-from venvgrid.migration import poetry
+from venvgrid.migration.declarations import poetry
 from venvgrid.migration.expressions import Scope, bound, value
 from venvgrid.migration.model import subtable
 from venvgrid.model import ConfigError, python_releases

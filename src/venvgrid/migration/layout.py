@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from venvgrid.migration.declarations.modules import FIXTURES, MODULES, PLUGINS
 from venvgrid.migration.model import Notes, subtable
 from venvgrid.migration.readers import requirements
 from venvgrid.migration.readers.requirements import InstallArguments
@@ -22,7 +23,7 @@ from venvgrid.migration.sources import siblings
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from venvgrid.migration.declared import Declared
@@ -34,52 +35,6 @@ TEST_NAMES = ("test", "tests", "testing")
 OTHER_NAMES = ("dev", "develop", "development")
 FOLDERS = ("tests", "test", "testing")
 TEST_FILE = re.compile(r"test_.*\.py|.*_tests?\.py|tests?\.py")
-# Options of pytest, in its configuration, and the plugins that have them.
-PLUGINS = (
-    (r"--cov\b|--no-cov", "pytest-cov"),
-    (r"(?:^|\s)(?:-n[ =]?(?:auto|logical|\d)|--dist\b|--numprocesses)", "pytest-xdist"),
-    (r"^asyncio_mode|^asyncio_default", "pytest-asyncio"),
-    (r"^timeout|--timeout", "pytest-timeout"),
-    (r"^DJANGO_SETTINGS_MODULE|^django_find_project", "pytest-django"),
-    (r"^trio_mode", "pytest-trio"),
-    (r"--benchmark", "pytest-benchmark"),
-    (r"^env\b", "pytest-env"),
-    (r"^mock_use_standalone_module|^mock_traceback", "pytest-mock"),
-    (r"--reruns|^reruns", "pytest-rerunfailures"),
-    (r"--randomly|-p randomly", "pytest-randomly"),
-    (r"--mypy", "pytest-mypy"),
-    (r"--doctest-plus|^doctest_plus", "pytest-doctestplus"),
-    (r"^remote_data_strict|--remote-data", "pytest-remotedata"),
-    (r"--check-links", "pytest-check-links"),
-    (r"--disable-socket|--allow-hosts", "pytest-socket"),
-)
-# Modules that tests import and that are no part of a project, by the distributions that have them.
-MODULES = {
-    **{name: name for name in (
-        "hypothesis", "mock", "freezegun", "responses", "pretend", "sybil", "numpy", "requests", "httpx", "coverage",
-        "trio", "anyio", "parameterized", "ddt", "testfixtures", "flaky", "nose", "simplejson", "ujson", "orjson",
-        "pandas", "lxml", "pytz", "toml", "tomli", "aiohttp", "psutil", "betamax", "moto", "gevent", "greenlet",
-        "exceptiongroup", "cryptography", "django", "flask", "jinja2", "setuptools", "pip", "wheel", "virtualenv",
-        "attrs", "subprocess_tee", "syrupy", "pexpect", "tox", "nox", "docutils", "sphinx", "twisted", "werkzeug",
-        "redis", "tornado",
-    )},
-    "pytest_mock": "pytest-mock", "pytest_asyncio": "pytest-asyncio", "pytest_httpserver": "pytest-httpserver",
-    "pytest_subtests": "pytest-subtests", "pytest_lazyfixture": "pytest-lazy-fixture", "requests_mock": "requests-mock",
-    "attr": "attrs", "yaml": "PyYAML", "dateutil": "python-dateutil", "faker": "Faker", "factory": "factory-boy",
-    "dirty_equals": "dirty-equals", "time_machine": "time-machine", "vcr": "vcrpy", "PIL": "Pillow",
-    "typing_extensions": "typing-extensions", "pkg_resources": "setuptools<81", "babel": "Babel",
-    "markupsafe": "MarkupSafe",
-    "docker": "docker", "boto3": "boto3", "inline_snapshot": "inline-snapshot", "zope.interface": "zope.interface",
-    "pytest_cov": "pytest-cov", "pytest_localserver": "pytest-localserver", "_pytest": "pytest",
-}  # fmt: skip
-# Fixtures that a plugin provides: a test asks for them by the name of a parameter.
-FIXTURES = {
-    "mocker": "pytest-mock", "httpserver": "pytest-httpserver", "benchmark": "pytest-benchmark",
-    "requests_mock": "requests-mock",
-    "httpbin": "pytest-httpbin", "faker": "Faker", "subtests": "pytest-subtests", "snapshot": "syrupy",
-    "freezer": "pytest-freezer",
-    "datadir": "pytest-datadir", "time_machine": "time-machine",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,17 +63,20 @@ def find(folder: Path, known: Declared) -> Layout:
             needed += line.partition("=")[2].split()
     own = {path.stem for base in (folder, folder / "src") if base.is_dir() for path in base.iterdir()}
     own |= {part for test in tests for part in (test.stem, *test.relative_to(folder).parts[:-1])}
-    needed += sorted(imported(tests, own | {known.name.replace("-", "_")}))
+    optional = {} if chosen(known)[1] else _optional(known)
+    needed += sorted(imported(tests, own | {known.name.replace("-", "_")}, optional))
     more = [
         line for line in dict.fromkeys(needed) if _name(line) not in there | {"pytest", canonicalize_name(known.name)}
     ]
+    of_extras = [optional[_name(line)] for line in more if _name(line) in optional]
+    more = [line for line in more if _name(line) not in optional]
     if more:
         notes = (*notes, f"{', '.join(more)}: found in the tests or in the settings of pytest.")
     if not tests:
         notes = (*notes, "No tests were found here: say in [test] how they are run.")
     requires = [*listed.requires, *more, *siblings(folder, known, there)]
     requires = requires if "pytest" in there or not requires else ["pytest", *requires]
-    extras = tuple(dict.fromkeys(map(canonicalize_name, listed.extras)))
+    extras = tuple(dict.fromkeys(map(canonicalize_name, (*listed.extras, *sorted(of_extras)))))
     wanted = tuple(requires)
     return Layout(command=command, requires=wanted, extras=extras, notes=notes, has_tests=bool(tests))
 
@@ -245,8 +203,19 @@ def _settings(folder: Path, known: Declared) -> Iterator[str]:
         yield f"{key} = {' '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
-def imported(files: Iterable[Path], own: set[str]) -> set[str]:
-    """Return the distributions of modules that tests import at their top, and of fixtures that they ask for."""
+def _optional(known: Declared) -> dict[str, str]:
+    """Return the smallest extra of the project that has a distribution, by its name."""
+    found: dict[str, str] = {}
+    for extra, listed in sorted(known.extras.items(), key=lambda item: (-len(item[1]), item[0])):
+        found |= {name: extra for name in map(_name, listed) if name}
+    return found
+
+
+def imported(files: Iterable[Path], own: set[str], optional: Collection[str] = ()) -> set[str]:
+    """Return the distributions of modules that tests import at their top, and of fixtures that they ask for.
+
+    `optional` are distributions that the project knows: a module of such a name is one of theirs.
+    """
     found: set[str] = set()
     defined: set[str] = set()
     asked: set[str] = set()
@@ -259,6 +228,7 @@ def imported(files: Iterable[Path], own: set[str]) -> set[str]:
                 top = name.partition(".")[0]
                 if top not in own and top not in sys.stdlib_module_names:
                     found |= {MODULES[key] for key in (name, top) if key in MODULES}
+                    found |= {top} if canonicalize_name(top) in optional else set()
         for inner in ast.walk(tree) if tree else ():
             if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
                 defined.add(inner.name)

@@ -13,7 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from venvgrid.config import config_file, loading
-from venvgrid.migration import declared, initial, poetry, translate
+from venvgrid.migration import declared, initial, translate
+from venvgrid.migration.declarations import poetry
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
@@ -290,3 +291,15 @@ def test_a_runner_that_is_not_in_this_folder(tmp_path: Path) -> None:
         translate.translate("tox", tmp_path / "tests")
     with pytest.raises(UsageError, match="is a folder; give a file of it, or a word: tox, nox, hatch"):
         translate.translate(".", tmp_path)
+
+
+def test_an_extra_that_has_what_the_tests_import(tmp_path: Path) -> None:
+    """Tests of optional parts need their extras: the smallest that has the module, and none if tests have their own."""
+    setup = "from setuptools import setup\nsetup(name='x', extras_require={extras})\n"
+    extras = "{'signed': ['PyJWT>=2', 'cryptography'], 'all': ['PyJWT', 'cryptography', 'blinker', 'foo-bar'], 'b': ['blinker']}"
+    tests = "import jwt, blinker, foo_bar, unknown\n"
+    made = first(tmp_path, {"setup.py": setup.replace("{extras}", extras), "tests/test_a.py": tests})
+    assert ({"signed", "b", "all"}, ("pytest",)) == (set(made.project.extras), made.install.requires)
+    own = extras.replace("'b'", "'tests'")
+    made = first(tmp_path, {"setup.py": setup.replace("{extras}", own), "tests/test_a.py": tests})
+    assert ("tests",) == made.project.extras

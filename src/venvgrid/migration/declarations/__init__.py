@@ -1,0 +1,1 @@
+"""The tables of poetry, and which distributions have modules, plugins and fixtures."""
