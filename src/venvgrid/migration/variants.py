@@ -73,12 +73,14 @@ def group(source: ParsedSource, declared: Mapping[str, str]) -> Grouped:
     if source.unused:
         notes.add(f"left out, because they run only when asked for by name: {_listed(source.unused, most=20)}")
     chosen.sort(key=lambda item: (bool(item.name), -len(item.cells)))
-    chosen = [
-        item
-        for item in chosen
-        if item.cells or not item.name or replace(item, name="", cells=chosen[0].cells) != chosen[0]
-    ]
+    chosen = [item for item in chosen if not item.name or not _is_part(item, chosen[0])]
     return Grouped(groups=chosen, notes=list(notes.lines), lost=list(notes.lost), has_main=has_main)
+
+
+def _is_part(item: VariantGroup, main: VariantGroup) -> bool:
+    """Whether a grid has the settings of the main one, and none but its cells."""
+    alike = replace(item, name="", cells=main.cells, may_fail=main.may_fail) == main
+    return alike and all(cell in main.cells for cell in item.cells)
 
 
 def _is_main(name: str) -> bool:

@@ -264,3 +264,29 @@ def test_a_file_that_is_there_decides(tmp_path: Path) -> None:
     made, _ = job(tmp_path, TEMPLATE)
     assert ("none", ("idna",)) == (made[""].project.install.value, made[""].install.requires)
     assert ("python", "manage.py", "test") == made[""].test.command
+
+
+JOBS = """
+jobs:
+  test:
+    strategy: {matrix: {python: ['3.11', '3.12']}}
+    steps: [{run: pip install .}, {run: pytest}]
+  again:
+    steps: [{uses: actions/setup-python@v5, with: {python-version: '3.12'}}, {run: pip install .}, {run: pytest}]
+  lowest:
+    steps: [{uses: actions/setup-python@v5, with: {python-version: '3.11'}}, {run: pip install . six<1}, {run: pytest}]
+"""
+
+
+def test_a_job_that_runs_a_cell_of_the_matrix_again(tmp_path: Path) -> None:
+    """A job for coverage, with the same settings, is a part of the main grid; one with others is a grid."""
+    (tmp_path / "ci.yml").write_text(JOBS, encoding="utf-8")
+    made = translate.translate("ci.yml", tmp_path).text
+    assert "[grid.lowest.install]" in made
+    assert "again" not in made
+
+
+def test_a_command_before_an_editable_installation(tmp_path: Path) -> None:
+    """What it makes in the checkout is seen all the same."""
+    made, _ = job(tmp_path, "- run: make generated\n- run: pip install -e .\n- run: pytest\n")
+    assert (("make", "generated"),) == made[""].test.before

@@ -193,8 +193,11 @@ def _is_alike(command: tuple[str, ...], best: tuple[str, ...]) -> bool:
 
 
 def _builds(arguments: Sequence[str]) -> bool:
-    """Whether arguments of pip install the project."""
-    return any(re.fullmatch(r"\./?(?:\[.*\])?", word) for word in arguments)
+    """Whether arguments of pip build a wheel of the project; an editable one sees what is made later."""
+    return any(
+        re.fullmatch(r"\./?(?:\[.*\])?", word) and before not in {"-e", "--editable"}
+        for before, word in zip(("", *arguments), arguments, strict=False)
+    )
 
 
 def _known(variables: Mapping[str, str], notes: Notes, where: str) -> dict[str, str]:
