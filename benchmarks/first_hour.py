@@ -80,6 +80,20 @@ MIGRATE = {
     "freezegun==1.5.5": ("tox.ini", "whole"),
     "babel==2.18.0": ("tox.ini", "whole"),
     "wrapt==2.5.2": ("tox.ini", "part"),
+    "waitress==3.0.2": ("tox.ini", "whole"),
+    "webob==1.8.11": ("tox.ini", "whole"),
+    "zope-interface==8.7": ("tox.ini", "whole"),
+    "xmlschema==4.3.2": ("tox.ini", "whole"),
+    "cheroot==11.1.2": ("tox.ini", "whole"),
+    "bleach==6.4.0": ("tox.ini", "whole"),
+    "django-debug-toolbar==8.0.0": ("tox.ini", "part"),
+    "stevedore==5.10.0": ("tox.ini", "refused"),
+    "plumbum==2.0.2": ("noxfile.py", "whole"),
+    "referencing==0.37.0": ("noxfile.py", "whole"),
+    "scikit-build-core==1.1.2": ("noxfile.py", "refused"),
+    "soupsieve==4.1.2": ("hatch", "whole"),
+    "traitlets==5.16.1": ("hatch", "whole"),
+    "sqlparse==0.6.1": (".github/workflows/python-app.yml", "whole"),
 }
 COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 

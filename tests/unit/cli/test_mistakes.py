@@ -219,3 +219,15 @@ def test_a_name_of_tox_after_k_is_told_as_an_expression(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["list", "-k", "py311"]) == 4
     assert "-k 'py311' matches no cell; write: -k py3.11" in capsys.readouterr().err
+
+
+def test_what_init_tells_to_type_is_a_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options stand after the command, also for a configuration of another name; a file that is there stays."""
+    (tmp_path / "tox.ini").write_text("[testenv]\ncommands = pytest\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "--from", "tox", "-o", "other.toml"]) == 0
+    assert "then type: venvgrid run -c other.toml\n" in capsys.readouterr().err
+    assert cli.main(["init", "-o", "other.toml"]) == 2
+    assert "venvgrid init -o other.toml --force" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if output != STDOUT:
         option = "" if output == config_file.FILE_NAME else f" -c {output}"
         source = f" from {made.source}" if made.source else ""
-        terminal.message(f"{path} written{source}; look at it, then type: venvgrid{option} run")
+        terminal.message(f"{path} written{source}; look at it, then type: venvgrid run{option}")
         terminal.message(f"a whole pipeline for CI, with one job to require: venvgrid ci {_vendor(folder)}{option}")
     return 0
 
