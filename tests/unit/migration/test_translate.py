@@ -340,6 +340,7 @@ def test_a_matrix_that_is_computed(tmp_path: Path) -> None:
         ("ci.yml", "a: [", "ci.yml: no YAML that can be read: "),
         ("ci.yml", "- a", "ci.yml: it has no jobs; give a file of .github/workflows"),
         ("ci.yml", "jobs: {a: {steps: [{run: tox}], strategy: {matrix: {python: ['3.9']}}}}", "ci.yml: job a calls tox: give tox.ini or tox.toml to --from, which says more"),
+        ("ci.yml", "jobs: {a: {uses: ./.github/workflows/x.yml}}", "ci.yml: job a runs the workflow ./.github/workflows/x.yml: give that file to --from"),
         ("ci.yml", "jobs: {a: {steps: [{run: pytest}]}}", "ci.yml: no job runs tests over a matrix of Pythons"),
         ("x.txt", "", "x.txt: give tox.ini, tox.toml, noxfile.py, pyproject.toml, hatch.toml or a workflow (.yml)"),
     ],

@@ -40,6 +40,8 @@ def read(text: str, folder: Path, source: str, minors: Sequence[str]) -> ParsedS
         raise UsageError(f"{source}: it has no jobs; give a file of .github/workflows")
     notes, variants, skipped = Notes(), [], []
     for name, table in jobs.items():
+        if isinstance(table, dict) and isinstance(table.get("uses"), str):
+            notes.add(f"job {name} runs the workflow {table['uses']}: give that file to --from")
         if not isinstance(table, dict) or not isinstance(table.get("steps"), list):
             continue
         inherited = {key: {**subtable(whole, key), **subtable(table, key)} for key in ("env", "defaults")}
