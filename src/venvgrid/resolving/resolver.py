@@ -296,6 +296,5 @@ def _read_cached(file: Path, now: float, limit: float) -> ResolveResult | None:
         data = json_cache.read(file)
         if 0 <= now - data["created"] < limit:
             kind = Resolved if data["kind"] == "resolved" else Unresolvable
-            result: ResolveResult = serialization.from_plain(kind, data["answer"])
-            return result
+            return serialization.from_plain(kind, data["answer"])  # type: ignore[no-any-return]
     return None

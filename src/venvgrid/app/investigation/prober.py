@@ -285,13 +285,9 @@ class Prober:
 
     @property
     def _file(self) -> Path:
-        asked = [
-            self.context.config.digest,
-            self.context.project.inputs_digest,
-            self.target.tests,
-            self.context.options.arguments,
-            self.context.options.attest,
-        ]
+        context, options = self.context, self.context.options
+        sources = [context.config.digest, context.project.inputs_digest]
+        asked = [*sources, self.target.tests, options.arguments, options.attest]
         return self.context.root / FOLDER / f"{digests.of_json(asked, 16)}.json"
 
 

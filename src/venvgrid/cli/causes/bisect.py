@@ -130,11 +130,8 @@ def _cell(context: RunContext, earlier: Mapping[str, CellResult], package: str) 
 
 def _suspects(earlier: Mapping[str, CellResult]) -> str:
     names = [name for result in earlier.values() for item in result.failures for name in item.through]
-    return (
-        f"; the failures of the last run name {names[0]}: venvgrid bisect {names[0]}"
-        if names
-        else ", for example: venvgrid bisect numpy"
-    )
+    named = f"; the failures of the last run name {names[0]}: venvgrid bisect {names[0]}" if names else ""
+    return named or ", for example: venvgrid bisect numpy"
 
 
 def lines(found: Bisection) -> Iterator[str]:
