@@ -42,6 +42,11 @@ READS = {
     "new: tests/local_conftest/conftest.py": "list(Path('tests').iterdir())",
     "../measured": "assert os.path.getsize('../measured') < 2",
     "local.so": "loaded('local.so')",
+    "local-sized": "assert os.path.getsize('local-sized') < 9",
+    "local-linked": "linked('local-linked')",
+    "local.pem": "certificate('local.pem')",
+    "local-attached": "attached('local-attached')",
+    "local-reached": "open(os.path.join(sys.prefix, os.path.relpath('local-reached', sys.prefix)))",
     "new: private/asked": "os.access('asked', os.R_OK, dir_fd=os.open('private', os.O_RDONLY | os.O_DIRECTORY))",
     "new: ../beside": "os.listdir('..')",
     "new: local-flag": "subprocess.call(['test', '-f', 'local-flag'])",
@@ -57,18 +62,27 @@ def write(path: Path, text: str) -> None:
 
 def body(lines: Iterable[str]) -> str:
     names = (
-        "import importlib.machinery, importlib.util, multiprocessing, os, sqlite3, subprocess, sys\n"
+        "import ctypes, importlib.machinery, importlib.util, multiprocessing, os, sqlite3, ssl, subprocess, sys\n"
+        "import tempfile\n"
         "from pathlib import Path\n\n\ndef loaded(path):\n"
         '    loader = importlib.machinery.ExtensionFileLoader("x", path)\n    try:\n'
         '        loader.create_module(importlib.util.spec_from_loader("x", loader))\n'
         "    except ImportError:\n        pass\n\n\n"
+    )
+    more = (
+        "def linked(name):\n    place = os.path.join(tempfile.mkdtemp(), 'x')\n"
+        "    os.symlink(os.path.abspath(name), place)\n    open(place)\n\n\n"
+        "def attached(name):\n    connection = sqlite3.connect(':memory:')\n"
+        "    connection.execute('ATTACH \"%s\" AS other' % name)\n    connection.close()\n\n\n"
+        "def certificate(name):\n    try:\n        ssl.create_default_context(cafile=name)\n"
+        "    except ssl.SSLError:\n        pass\n\n\n"
     )
     child = (
         'def spawned():\n    context = multiprocessing.get_context("spawn")\n'
         '    child = context.Process(target=open, args=("local-spawned",))\n'
         "    child.start()\n    child.join()\n    assert child.exitcode == 0\n\n\n"
     )
-    return f"{names}{child}def test_it():\n" + "".join(f"    {line}\n" for line in lines)
+    return f"{names}{more}{child}def test_it():\n" + "".join(f"    {line}\n" for line in lines)
 
 
 @pytest.fixture
@@ -106,6 +120,9 @@ UNKNOWN = {
     "subprocess.check_call(['stdbuf', '-o0', 'ls'])": "ran stdbuf",
     "subprocess.call('cat ~/nothing', shell=True)": "ran sh",
     "subprocess.check_call(['python3', '-c', ''], env={'PATH': os.path.join(sys.base_prefix, 'bin')})": "ran python3",
+    "ctypes.CDLL(None).access(b'local', 0)": "called access by ctypes",
+    "os.symlink(os.path.abspath('..'), os.path.join(tempfile.mkdtemp(), 'x'))": "listed ..",
+    "open('/proc/self/cwd/../tests-of-another', 'a+').close(); open('/proc/self/cwd/../x', 'w')": "read ../tests-of",
     "open(os.path.join(os.path.dirname(os.__file__), '__pycache__', 'venvgrid-test.pyc'), 'w').close()": "wrote ",
 }
 

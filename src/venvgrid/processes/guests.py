@@ -20,10 +20,12 @@ START_FILE = WITNESS_FILE.with_suffix(".pth")
 OPENED_FILE = FOLDER / "_venvgrid_opened.py"
 OLD_OPENED_FILE = FOLDER / "_venvgrid_opened_old.py"
 NETWORK_FILE = FOLDER / "_venvgrid_network.py"
+STARTED_FILE = FOLDER / "_venvgrid_started.py"
+COMPILED_FILE = FOLDER / "_venvgrid_compiled.py"
 # Into every environment.
 COPIED = (
     *(PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, START_FILE),
-    *(OPENED_FILE, OLD_OPENED_FILE, NETWORK_FILE),
+    *(OPENED_FILE, OLD_OPENED_FILE, NETWORK_FILE, STARTED_FILE, COMPILED_FILE),
 )
 COMPILER = FOLDER / "compile.py"
 QUERY = FOLDER / "query.py"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from typing import TYPE_CHECKING
@@ -50,6 +51,13 @@ def state(project: Path) -> str:
     head = _git(project, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD")
     tags = _git(project, "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
     return f"{head}\n{tags}"
+
+
+def references(project: Path) -> str:
+    """Return a digest of what git commands tell besides the files: all references, the index, the settings."""
+    asked = (("for-each-ref",), ("rev-parse", "HEAD", "--symbolic-full-name", "HEAD"), ("ls-files", "-s"))
+    text = "\0".join(str(_git(project, *arguments)) for arguments in (*asked, ("config", "--list")))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def is_checkout(project: Path) -> bool:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model.result import Footprint
 from venvgrid.outcomes.outside import programs
+from venvgrid.project import history
 from venvgrid.project.inputs import COMPILED, OURS, READ_ABOVE, TOOLS, content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from venvgrid.outcomes.witness import Ran
-    from venvgrid.project.inputs import Inputs
+from venvgrid.project.inputs import Inputs
 
 # Read-only places of the system: programs, libraries, languages and time zones.
 SYSTEM = (
@@ -30,14 +32,15 @@ SETTINGS = ("/etc/", "/usr/local/share/", "/private/etc/")
 OF_USER = (".cache", ".config", "Library/Caches", "Library/Preferences", "AppData/Local", "AppData/Roaming")
 CACHES = frozenset((".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"))  # tools' own, in the project
 MANY = "m"  # how a path was opened after more than are noted
-FILES = frozenset(("r", "a", programs.GIVEN))  # how folders are opened as well, to be listed
+LINKED, ENTRY, STATED, DOUBT = "k", "o", "t", "d"  # see `_venvgrid_opened`
+FILES = frozenset(("r", "a", LINKED, programs.GIVEN))  # how folders are opened as well, to be listed
 CODE = (".py", ".so", ".pyd")
 HISTORIES = frozenset((programs.HISTORY_OF, programs.INDEX_OF))
 OF_INTERPRETER = "i"  # how a file was written that is none of the environment's own
 MAX_UPWARDS = 3  # folders, in a path that is shown relative to the project
 # Suffixes of a path in a footprint: whether it is there; size, times, mode and target; the names in a folder, those of
-# its modules, all names below it, and the names with the status of each.
-IS_THERE, STATUS, NAMES, MODULES, TREE, ENTRIES = "?", "?=", "/*", "/*.py", "/**", "/*="
+# its modules, all names below it, and the names with the status of each; what git says besides the files.
+IS_THERE, STATUS, NAMES, MODULES, TREE, ENTRIES, GIT = "?", "?=", "/*", "/*.py", "/**", "/*=", "/*git"
 
 
 def state_of(place: str) -> str:
@@ -46,11 +49,14 @@ def state_of(place: str) -> str:
         return _status(place.removesuffix(STATUS))
     if place.endswith(IS_THERE):
         return _kind(place.removesuffix(IS_THERE))
+    if place.endswith(GIT):
+        return history.references(Path(place.removesuffix(GIT)))
     for suffix in (MODULES, TREE, NAMES, ENTRIES):
         if place.endswith(suffix):
             folder = place.removesuffix(suffix)
             names = sorted(_names(folder, suffix))
-            entries = [_status(os.path.join(folder, name)) for name in names] if suffix == ENTRIES else []
+            told = {MODULES: lambda _: "", ENTRIES: _status}.get(suffix, _kind)
+            entries = [told(os.path.join(folder, name)) for name in names]
             text = "\0".join(names + entries)
             return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     return content_of(place)
@@ -98,6 +104,8 @@ class _Judging:
 
     def doubt(self, path: str, how: str) -> str:
         """Return why a result cannot be kept after a path was read so, or ""."""
+        if how == DOUBT:
+            return path
         if how == MANY:
             return "its tests opened more files than are noted"
         if how == OF_INTERPRETER:
@@ -121,21 +129,23 @@ class _Judging:
     def _inside(self, name: str, how: str) -> str:
         path = os.path.join(self.inputs.path, name)
         if how in HISTORIES:
-            is_input = self.inputs.versions and how == programs.HISTORY_OF
-            return "" if is_input else "ran git, whose history is no input"
+            if not self.inputs.versions or how != programs.HISTORY_OF:
+                return "ran git, whose history is no input"
+            self.read[f"{self.inputs.path}{GIT}"] = state_of(f"{self.inputs.path}{GIT}")
+            return ""
         if how == "w" or not CACHES.isdisjoint(name.split("/")) or name.startswith((OURS, f"{OURS}/")):
             return ""
-        if how in "lp" or (how in FILES and os.path.isdir(path) and not os.path.islink(path)):
+        if how in {"l", "p", ENTRY} or (how in FILES and os.path.isdir(path) and not os.path.islink(path)):
             return self._listed(path, name, how)
         if name in self.inputs.stamps or not name or name.endswith("__pycache__"):
             return ""
         if name.endswith(COMPILED) and ("__pycache__" in name.split("/") or _has_source(name, self.inputs)):
             return ""
-        if how in "sn":
+        if how in {"s", "n", STATED}:
             if "__pycache__" not in name.split("/") and not self.inputs.is_report(name):
-                # Of a file only that it is there: pytest asks for every file beside the tests, also for logs and data.
-                place = path + (STATUS if os.path.islink(path) else IS_THERE)
-                self.read[place] = state_of(place) if how == "s" else ""
+                # Of most files only that they are there: pytest asks for all beside the tests, also for logs and data.
+                place = path + (STATUS if how == STATED or os.path.islink(path) else IS_THERE)
+                self.read[place] = "" if how == "n" else state_of(place)
             return ""
         content = content_of(path)
         if content and _changed_since(path, self.inputs.since):
@@ -145,7 +155,7 @@ class _Judging:
 
     def _listed(self, path: str, name: str, how: str) -> str:
         """Names that are inputs are one of them; those that git ignores count as they are."""
-        suffix = {"p": MODULES, programs.GIVEN: TREE}.get(how, NAMES)
+        suffix = {"p": MODULES, programs.GIVEN: TREE, LINKED: TREE, ENTRY: ENTRIES}.get(how, NAMES)
         if "__pycache__" in name.split("/"):
             return ""
         prefix = f"{name}/" if name else ""
@@ -153,8 +163,9 @@ class _Judging:
             if prefix + item in self.inputs.stamps or self.inputs.is_report(prefix + item):
                 continue
             place = os.path.join(path, item)
-            if how == programs.GIVEN and not os.path.isdir(place):
-                return f"gave {name or 'the project'} to a program, with {prefix}{item}, which git ignores"
+            if how in {programs.GIVEN, LINKED} and not os.path.isdir(place):
+                what = f"{name or 'the project'}{' to a program' if how == programs.GIVEN else ' another name'}"
+                return f"gave {what}, with {prefix}{item}, which git ignores"
             if how != "p" and not self._was_there(prefix + item) and _changed_since(place, self.inputs.since):
                 return f"listed {name or 'the project'}, where {item} was made in this run"
         self.read[path + suffix] = state_of(path + suffix)
@@ -171,21 +182,21 @@ class _Judging:
         if how in HISTORIES:
             return f"ran git in {_relative(path, self.inputs)}, which is outside the project"
         is_above = _is_above(place, self.inputs)
-        if how == "w" or (how in "ps" and is_above) or self._is_of_machine(place, how, is_above=is_above):
+        if how == "w" or (how in {"p", "s", STATED} and is_above) or self._is_of_machine(place, how, is_above=is_above):
             return ""
-        if how in "sn":
+        if how in {"s", "n", STATED}:
             is_input = _is_above(os.path.dirname(place), self.inputs) and os.path.basename(place) in READ_ABOVE
             if not is_input:
-                self.read[place + (STATUS if how == "s" else IS_THERE)] = _status(place) if how == "s" else ""
+                self.read[place + (IS_THERE if how == "n" else STATUS)] = "" if how == "n" else _status(place)
             return ""
-        if how == "l" and is_above:
+        if how in {"l", ENTRY} and is_above:
             self.read[place + ENTRIES] = state_of(place + ENTRIES)
             return ""
         return self._content_outside(path, place, how)
 
     def _content_outside(self, path: str, place: str, how: str) -> str:
         if not os.path.lexists(place):
-            if how in "ra":
+            if how in {"r", "a", LINKED}:
                 self.read[place] = ""
         elif os.path.isdir(place):
             return f"listed {_relative(path, self.inputs)}, which is outside the project"
@@ -207,7 +218,11 @@ class _Judging:
     def _is_of_machine(self, place: str, how: str, *, is_above: bool) -> bool:
         """Return whether a place is a device, or one of the folders that hold those of the cell."""
         is_device = place.startswith(DEVICES) and not place.startswith(MEMORY)
-        return is_device or (how in "lps" and not is_above and any(_is_in(folder, place) for folder in self._own))
+        return is_device or (
+            how in {"l", "p", "s", ENTRY, STATED}
+            and not is_above
+            and any(_is_in(folder, place) for folder in self._own)
+        )
 
 
 def _kind(path: str) -> str:

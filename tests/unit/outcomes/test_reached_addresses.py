@@ -22,6 +22,9 @@ BOUND = (("inet", "127.0.0.1 8000"), ("inet", "10.0.0.7 9000"), ("inet", "0.0.0.
         ("unix", "@abstract"),
         ("unix", "/tmp/cell/s"),
         ("unix", "/dev/log"),
+        ("joined", "127.0.0.1 8000 55555"),
+        ("joined", "::ffff:127.0.0.1 4000 55555"),
+        ("joined", "192.0.2.1 55555 9000"),
         ("name", "LOCALHOST"),
         ("name", "127.0.0.1"),
         ("name", "93.184.216.34"),
@@ -37,6 +40,7 @@ def test_a_server_of_the_cell_is_no_doubt(address: tuple[str, str]) -> None:
     ("address", "told"),
     [
         (("inet", "127.0.0.1 8001"), "connected to 127.0.0.1:8001"),
+        (("joined", "127.0.0.1 8001 55555"), "connected to 127.0.0.1:8001"),
         (("inet", "example.org 8000"), "connected to example.org:8000"),
         (("inet", "10.0.0.8 9000"), "connected to 10.0.0.8:9000"),
         (("inet", "::1 8001"), "connected to [::1]:8001"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.outcomes import provenance, witness
+from venvgrid.outcomes.outside.network import doubt
 from venvgrid.processes import guests
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None
     assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
 
 
-LATER = {"_posixsubprocess", "_sqlite3", "_socket"}  # built in, or just before who needs them
+LATER = {"_posixsubprocess", "_sqlite3", "_socket", "_ssl"}  # built in, or just before who needs them
 GUESTS = (
     guests.WITNESS_FILE,
     guests.OLD_WITNESS_FILE,
@@ -85,6 +86,8 @@ GUESTS = (
     guests.OPENED_FILE,
     guests.OLD_OPENED_FILE,
     guests.NETWORK_FILE,
+    guests.STARTED_FILE,
+    guests.COMPILED_FILE,
 )
 
 
@@ -97,7 +100,7 @@ def test_the_witness_is_old_python(guest: Path) -> None:
     assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     assert imported <= {"os", "sys", "io", "atexit", "imp", "_venvgrid_opened", "_venvgrid_network"} | LATER
-    assert guest not in {guests.WITNESS_FILE, guests.OPENED_FILE} or 'type(u"")' in source
+    assert guest not in {guests.WITNESS_FILE, guests.OLD_OPENED_FILE} or 'type(u"")' in source
 
 
 @pytest.mark.parametrize(
@@ -138,12 +141,91 @@ def test_what_is_read_is_recorded_with_how(tmp_path: Path) -> None:
     found = seen(tmp_path, code, ("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)))
     here = {os.path.relpath(path, tmp_path): how for path, how in found.opened.items() if str(tmp_path) in path}
     expected = {"read": "r", "written": "w", "there": "s", "absent": "n", "folder": "r", "folder/below": "r"}
-    expected |= {"other": "l", "link": "s", "other/none": "n"}
+    expected |= {"other": "l", "link": "t", "other/none": "n"}
     assert {name: here.get(name) for name in expected} == expected
     tool = ("folder", (str(tmp_path / "other" / "tool"),))
     ran = [(os.path.relpath(item.cwd, tmp_path), item.argv) for item in found.ran]
     assert ran == [(".", ("/bin/sh", "-c", "true\n")), (".", ("./other/tool", "a b")), tool]
     assert (found.silent, found.hooked) == (0, 1)
+
+
+def test_no_other_name_hides_what_is_read(tmp_path: Path) -> None:
+    """Links and names that tests make, a way through a folder that does not count, links of /proc."""
+    names = "quiet/x linked beside/linked named renamed way cwd root again sized listed/x"
+    for name in names.split():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "quiet/link").symlink_to("x")
+    code = (
+        "import os; from pathlib import Path; here = os.getcwd()\n"
+        "os.symlink(os.path.abspath('linked'), 'quiet/a'); os.symlink('../beside', 'quiet/b')\n"
+        "os.link('named', 'quiet/c'); os.rename('renamed', 'quiet/d')\n"
+        "open(here + '/quiet/../way'); open(here + '/quiet/link'); open('/proc/self/cwd/cwd')\n"
+        "os.stat('/proc/%d/root%s/root' % (os.getpid(), here)); os.path.getsize('sized'); os.path.isfile('sized')\n"
+        "f = os.open('again', os.O_RDONLY); open('/proc/self/fd/%d' % f); os.readlink('/proc/self/cwd')\n"
+        "open('/proc/self/stat'); list(os.scandir('listed')); list(Path('beside').iterdir())\n"
+    )
+    found = seen(
+        tmp_path, code, ("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)), ("unnoted", f"{tmp_path}/quiet/")
+    )
+    here = {os.path.relpath(path, tmp_path): how for path, how in found.opened.items() if str(tmp_path) in path}
+    expected = {"linked": "k", "beside": "k", "named": "k", "renamed": "k", "way": "r", "cwd": "r", "root": "t"}
+    assert {name: here.get(name) for name in expected} == expected
+    assert {name: here[name] for name in ("again", "sized", "listed")} == {"again": "r", "sized": "t", "listed": "o"}
+    assert not [name for name in here if name.startswith("quiet/")]
+
+
+def test_what_a_database_attaches_is_recorded(tmp_path: Path) -> None:
+    """By a name in the statement, or by one that is not known; and nothing else of it."""
+    for name, attached, more in (("a", "'other.db'", ""), ("b", "?", ", ['other.db']"), ("c", "':memory:'", "")):
+        (tmp_path / name).mkdir()
+        code = (
+            f'import sqlite3; own = sqlite3.connect("own.db"); own.execute("attach {attached} as x"{more}); own.close()'
+        )
+        found = seen(tmp_path / name, code, ("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)))
+        expected = {"a": ("other.db", "a"), "b": ("attached a database by a name that is not known", "d")}
+        told = {(os.path.basename(path), how) for path, how in found.opened.items()}  # noqa: PTH119
+        assert told & {("own.db", "a"), *expected.values()} == {("own.db", "a"), *filter(None, [expected.get(name)])}
+
+
+def test_what_compiled_code_does_is_recorded_where_it_can_be_known(tmp_path: Path) -> None:
+    """A function of the system by ctypes, a certificate, what is open, connected or mapped at the end."""
+    code = """
+import ctypes, mmap, os, socket, ssl, sys
+import _venvgrid_opened
+library = ctypes.CDLL(None)
+library.open(b"opened", os.O_RDONLY)
+number = library.open(b"mapped", os.O_RDONLY)
+area = mmap.mmap(number, 0, access=mmap.ACCESS_READ)
+os.close(number)
+try:
+    ssl.create_default_context(cafile="certificate")
+except ssl.SSLError:
+    pass
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(1)
+client = socket.create_connection(server.getsockname())
+"""
+    for name in ("opened", "mapped", "certificate"):
+        (tmp_path / name).write_text("x" * 5000, encoding="utf-8")
+    found = seen(tmp_path, code, ("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)))
+    here = {os.path.relpath(path, tmp_path): how for path, how in found.opened.items() if str(tmp_path) in path}
+    assert found.opened["called open by ctypes"] == "d"
+    assert here["certificate"] == "r"
+    if sys.platform.startswith("linux"):
+        assert (here["opened"], here["mapped"]) == ("r", "r")
+        ((_, joined),) = [item for item in found.reached if item[0] == "joined"]
+        assert doubt(found.bound, [("joined", joined)]) == ""
+        assert doubt((), [("joined", joined)]).startswith("connected to 127.0.0.1:")
+
+
+def test_an_ordinary_process_loads_no_more(tmp_path: Path) -> None:
+    """Nothing looks for what compiled code opens, unless some was loaded that may open anything."""
+    code = "import json, struct, zlib, socket, sys; assert '_venvgrid_compiled' not in sys.modules\n"
+    assert seen(
+        tmp_path, f"{code}import ctypes; assert '_venvgrid_compiled' in sys.modules", ("unnoted", "/proc/")
+    ).hooked
 
 
 def test_wrapped_functions_are_as_they_were(tmp_path: Path) -> None:
@@ -176,7 +258,7 @@ except TypeError:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere no process tells the variables of another")
 def test_a_child_without_variables_is_witnessed(tmp_path: Path) -> None:
     """It finds the specification in the processes above it, if it is of its own environment."""
-    for guest in (guests.WITNESS_FILE, guests.ANCESTOR_FILE, guests.OPENED_FILE):
+    for guest in (guests.WITNESS_FILE, guests.ANCESTOR_FILE, guests.OPENED_FILE, guests.STARTED_FILE):
         shutil.copy(guest, tmp_path)
     line = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import _venvgrid_witness"
     shell = ["/bin/sh", "-c", f'{sys.executable} -c "$0"', line]

@@ -57,6 +57,15 @@ def root(tmp_path: Path) -> Path:
         ("e", "../file", "../file", False),
         ("e", "../none", "../none", False),
         ("p", "__pycache__", "__pycache__/new.py", True),
+        ("t", ".venv/data", ".venv/data", False),
+        ("t", "input", "input", True),
+        ("t", "../file", "../file", False),
+        ("t", "..", "../new", True),
+        ("o", ".venv", ".venv/data", False),
+        ("o", "..", "../file", False),
+        ("k", ".venv/data", ".venv/data", False),
+        ("k", "empty", "empty/.venv/new", False),
+        ("k", "../none", "../none", False),
     ],
 )
 def test_what_was_read_counts(root: Path, how: str, name: str, change: str, *, is_same: bool) -> None:
@@ -70,6 +79,21 @@ def test_what_was_read_counts(root: Path, how: str, name: str, change: str, *, i
         (root / change).unlink()
     (root / change).write_text("22", encoding="utf-8")
     assert all(reads.state_of(place) == state for place, state in found.read.items()) is is_same
+
+
+def test_what_is_no_path_is_a_reason(root: Path) -> None:
+    """What a process says of itself is told as it is; a folder under another name holds what git ignores."""
+    assert reads.judge({"called fopen by ctypes": "d"}, (), inputs.take(root), ()).doubt == "called fopen by ctypes"
+    told = reads.judge({str(root / ".venv"): "k"}, (), inputs.take(root), ()).doubt
+    assert told.startswith("gave .venv another name, with .venv/")
+
+
+def test_a_file_that_becomes_a_folder_is_another_name_in_a_list(root: Path) -> None:
+    """Who lists a folder is told which of its names are folders."""
+    found = reads.judge({str(root / ".venv"): "l"}, (), inputs.take(root), ())
+    (root / ".venv/data").unlink()
+    (root / ".venv/data").mkdir()
+    assert any(reads.state_of(place) != state for place, state in found.read.items())
 
 
 def test_an_ignored_file_that_was_written_in_the_run_counts_as_being_there(root: Path) -> None:

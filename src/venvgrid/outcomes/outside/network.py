@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOSTS = frozenset(
     ("", "localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback")
 )
+JOINED = "joined"  # two addresses: a socket that had the second one, maybe of a server, was connected to the first one
 LOGS = ("/dev/log", "/var/run/syslog", "/run/systemd/journal/")  # what is sent there is not answered
 
 
@@ -43,6 +44,9 @@ class _Own:
     def has(self, address: Address) -> bool:
         """Return whether an address is that of a server of the cell, or leads to no server."""
         kind, text = address
+        if kind == JOINED:
+            other, _, port = text.rpartition(" ")
+            return port in self.ports or self.has(("inet", other))
         if kind == "name":
             return _is_here(text) or _number(text) is not None
         if kind == "inet":
@@ -53,9 +57,10 @@ class _Own:
 
 def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host.partition("%")[0])
+        number = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
+    return getattr(number, "ipv4_mapped", None) or number
 
 
 def _is_here(host: str) -> bool:
@@ -68,6 +73,8 @@ def _is_here(host: str) -> bool:
 
 def _told(address: Address) -> str:
     kind, text = address
+    if kind == JOINED:
+        kind, text = "inet", text.rpartition(" ")[0]
     if kind == "name":
         return f"asked for the address of {text}"
     if kind == "inet":

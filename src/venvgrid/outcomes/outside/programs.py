@@ -29,7 +29,7 @@ PLAIN = frozenset(_PLAIN.split())
 # They take words, or ask only whether a file is there and of which size, time, mode or target it is.
 _SILENT = "true false echo printf expr seq sleep yes exit : export set kill pkill pgrep basename dirname uname"
 SILENT = frozenset(_SILENT.split())
-_ASKING = "test [ stat readlink realpath mkdir rmdir mkfifo mknod touch chmod chown"
+_ASKING = "test [ date stat readlink realpath mkdir rmdir mkfifo mknod touch chmod chown"
 ASKING = frozenset(_ASKING.split())
 # Options by which a plain tool starts a program, or reads files that its command line does not name.
 MORE = {
@@ -82,13 +82,14 @@ REDIRECTIONS = frozenset(("<", ">", ">>", "2>", ">&", "&>", ">|"))
 # Commands of git whose answer follows from the commit, the tags and the files.
 _OF_COMMIT = "describe rev-parse log tag show rev-list for-each-ref cat-file symbolic-ref status merge-base --version"
 OF_COMMIT = frozenset(_OF_COMMIT.split())
+LOGS = ("--walk-reflogs", "--reflog")  # options of git
 # Settings of version control, each of which may be missing.
 SETTINGS_OF = {
     "git": ("/etc/gitconfig", "~/.gitconfig", "~/.config/git/config", "~/.config/git/ignore"),
     "hg": ("/etc/mercurial/hgrc", "~/.hgrc", "~/.config/hg/hgrc"),
     "svn": ("/etc/subversion/config", "~/.subversion/config"),
 }
-GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT, ASKED = "g", "h", "x", "e", "u", "l", "n", "s"
+GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT, ASKED = "g", "h", "x", "e", "u", "l", "n", "t"
 
 
 def reads(ran: Iterable[Ran], commands: str) -> Iterator[tuple[str, str]]:
@@ -114,7 +115,7 @@ def _reads(cwd: str, argv: tuple[str, ...], commands: str, *, lacks: bool) -> It
         yield from _of_shell(cwd, argv, commands, lacks=lacks)
     elif name in HISTORY:
         if argv[1:] != ("--version",):
-            yield _folder(cwd, argv), HISTORY_OF if _subcommand(argv) in OF_COMMIT else INDEX_OF
+            yield _folder(cwd, argv), HISTORY_OF if _is_of_commit(argv) else INDEX_OF
             yield from ((os.path.expanduser(file), SETTING) for file in SETTINGS_OF[name])
     elif name in PLAIN and not _is_told_more(name, argv[1:]):
         yield from _of_plain(name, cwd, argv[1:])
@@ -236,6 +237,11 @@ def _without_variables(command: list[str]) -> list[str]:
     while command and re.match(r"[A-Za-z_]\w*=", command[0]):
         command = command[1:]
     return command
+
+
+def _is_of_commit(argv: tuple[str, ...]) -> bool:
+    """Return whether git answers by commits, references and files: the log of references is no input."""
+    return _subcommand(argv) in OF_COMMIT and not any("@{" in word or word in {"-g", *LOGS} for word in argv)
 
 
 def _subcommand(argv: tuple[str, ...]) -> str:

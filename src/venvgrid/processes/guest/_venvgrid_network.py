@@ -74,9 +74,8 @@ class Network(object):
         return host if isinstance(host, (str, type(u""))) else bytes(host).decode("ascii", "replace")
 
 
-def events_of(add):
-    """Return what is done at each audit event with its arguments. `add` appends a record."""
-    network = Network(add)
+def events_of(network):
+    """Return what is done at each audit event with its arguments."""
     events = {
         "socket.__new__": network.settle,  # a connection was accepted, too
         "socket.bind": lambda args: network.bound(args[0], args[1]),

@@ -7,8 +7,12 @@
     opened  HOW  path              HOW is one of these:
                 r  read            w  only written      a  read and written     c  a compiled file, written by hand
                 l  a folder, listed                     p  a folder, searched for modules
+                o  a folder, listed with what its entries are
                 s  asked for, and it is there           n  asked for, and it is not there
+                t  asked for more than whether it is there
+                k  the target of a link, or what got another name
                 m  more paths than are noted            i  written, and it is a file of the interpreter
+                d  the "path" is a reason not to keep the result
     ran     cwd  arguments  flag   a program; arguments are joined by "\\1"; the flag is "1" if the variables lack the witness
 
 Python 3.8 and newer tell by an audit hook. It does not see who only asks whether a file is there, nor folders that are given as
@@ -21,11 +25,16 @@ Nothing here raises. It is cheap for files of the environment: a prefix is compa
 import os
 import sys
 
-LIMIT = 10000  # paths of a process
-NEWLINE = "\2"  # in paths and arguments
-BETWEEN = ("pathlib", "pathlib._local", "pathlib._abc", "glob", "os")  # they list for others
+from _venvgrid_started import LIMIT, NEWLINE, Started
+
+PROC = "/proc/"
+OPENING = ("_ctypes", "_sqlite3", "_dbm", "_gdbm", "readline")  # extensions of Python that open files, or call what does
+BETWEEN = ("pathlib", "pathlib._local", "pathlib._abc", "glob", "os", "genericpath", "posixpath")  # they ask for others
+LISTING = BETWEEN + ("shutil",)
 # Modules that look for modules.
 SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")
+# They ask no more of a file than whether it is there, or where a link leads to.
+ASKING = ("exists", "lexists", "isfile", "isdir", "islink", "ismount", "realpath", "_joinrealpath", "resolve", "is_file", "is_dir")
 DOORS = ("stat", "lstat", "access", "readlink")  # and open, where a folder is given as a descriptor
 
 
@@ -82,11 +91,10 @@ def install(add, skip, variable):
         put(os, "open", Door(os.open, before=notes.opened_in))
         import _venvgrid_network
 
-        events = dict(events_of(notes), **_venvgrid_network.events_of(add))
+        notes.network = _venvgrid_network.Network(add)
+        events = dict(events_of(notes), **_venvgrid_network.events_of(notes.network))
     else:
-        from _venvgrid_opened_old import old_doors
-
-        old_doors(notes)
+        __import__("_venvgrid_opened_old").old_doors(notes)
     add("noted", "hook" if events else "doors", "")
     return events
 
@@ -116,18 +124,22 @@ def put(module, name, door):
     setattr(module, name, door)
 
 
-class Notes(object):
+class Notes(Started):
     """Notes each path once. Functions are bound at the start: tests replace attributes of the modules."""
 
     def __init__(self, add, skip, shared, variable):
-        self.add, self.skip, self.shared, self.variable = add, skip, shared, variable
+        # Links in /proc lead out of it.
+        self.add, self.skip, self.shared, self.variable = add, tuple([place for place in skip if place != PROC]), shared, variable
+        self.network = self.compiled = None
+        self.library, self.dirname = os.path.dirname(os.__file__) + os.sep, os.path.dirname
         self.seen, self.there, self.ran = set(), set(), set()
         # What is read while a test module is at work, and prefixes of the environment that count for it: see the probe's `reached`.
         self.work, self.reach = set(), ()
         self.cwd, self.join, self.isabs, self.normpath = os.getcwd, os.path.join, os.path.isabs, os.path.normpath
-        self.decode = getattr(os, "fsdecode", None) or old_decode
-        self.fspath = getattr(os, "fspath", None) or old_fspath
+        self.decode = getattr(os, "fsdecode", None) or __import__("_venvgrid_opened_old").old_decode
+        self.fspath = getattr(os, "fspath", None) or __import__("_venvgrid_opened_old").old_fspath
         self.readlink, self.environ, self.sep, self.frame = getattr(os, "readlink", None), os.environ, os.sep, sys._getframe
+        self.up = os.sep + ".."
         self.access = os.access
         self.is_writing, self.wronly, self.is_new = os.O_WRONLY | os.O_RDWR, os.O_WRONLY, os.O_TRUNC | os.O_EXCL
         self.is_folder = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
@@ -138,14 +150,16 @@ class Notes(object):
             if isinstance(path, int):
                 return None
             path = self.decode(self.fspath(path))
-        if path.startswith(self.skip):
+        if path.startswith(self.skip) and self.up not in path:
             return None
         if not self.isabs(path):
             if path[:1] == "<":  # a name of code without a file
                 return None
             path = self.join(folder or self.cwd(), path)
+        if path.startswith(PROC):
+            path = self.out_of(path)
         path = self.normpath(path)
-        return None if path.startswith(self.skip) else path
+        return None if path.startswith(self.skip) or path.startswith(PROC) else path
 
     def note(self, path, how, folder=None):
         if path in self.seen:
@@ -161,22 +175,35 @@ class Notes(object):
         self.add("opened", how if len(self.seen) <= LIMIT else "m", path.replace("\n", NEWLINE))
 
     def asked(self, args, more, found):
-        """Note whether a path is there that a test asks for."""
+        """Note whether a path is there that a test asks for, and whether it asks for more."""
         try:
             path = args[0] if args else more["path"]
             folder = self.of_descriptor(more["dir_fd"]) if more.get("dir_fd") is not None else None
-            if folder is None and (path in self.there or (type(path) is str and path.startswith(self.skip))):
+            if folder is None and (path in self.there or (type(path) is str and path.startswith(self.skip) and self.up not in path)):
                 return
             path = self.path_of(path, folder)
-            if path is None or path in self.seen or path in self.there or len(self.there) > LIMIT:
+            if path is None or path in self.seen or path in self.there:
                 return
-            self.there.add(path)
-            self.add("opened", "s" if found else "n", path.replace("\n", NEWLINE))
+            how = "n" if not found else "s" if self.is_searching(self.frame(2), ASKING) else "t"
+            if how != "s":
+                self.there.add(path)
+            self.once((path, how), how, path)
         except Exception:
             pass
 
-    def of_descriptor(self, number):
-        return self.readlink("/proc/self/fd/%d" % number)
+    def is_searching(self, frame, functions=()):
+        """Return whether pytest or another that looks for modules asks or lists, or who else calls one of the functions."""
+        name = frame.f_globals.get("__name__")
+        while frame.f_back is not None and name in BETWEEN and frame.f_code.co_name not in functions:
+            frame = frame.f_back
+            name = frame.f_globals.get("__name__")
+        return frame.f_code.co_name in functions or str(name).startswith(SEARCHERS)
+
+    def once(self, key, how, path):
+        """Note a path that was asked for or listed. One that is too much makes all of them doubtful."""
+        if key not in self.there and len(self.there) <= LIMIT:
+            self.there.add(key)
+            self.add("opened", how if len(self.there) <= LIMIT else "m", path.replace("\n", NEWLINE))
 
     def opened_in(self, args, more):
         """Note a path relative to a folder that is given as a descriptor."""
@@ -190,7 +217,7 @@ class Notes(object):
     def opened(self, path, flags, folder=None):
         if flags & self.is_writing and type(path) is str and path.endswith(".pyc"):
             return self.by_hand(path)
-        if type(path) is str and path.startswith(self.skip):
+        if type(path) is str and path.startswith(self.skip) and self.up not in path:
             if flags & self.is_writing and path.startswith(self.shared) and "__pycache__" not in path:
                 self.add("opened", "i", path)
             elif path.startswith(self.reach) and not flags & self.is_writing:
@@ -207,53 +234,36 @@ class Notes(object):
             self.seen.add("c")
             self.add("opened", "c", path)
 
-    def moved(self, source, target):
+    def moved(self, source, target, is_link=False):
         source, target = self.decode(self.fspath(source)), self.decode(self.fspath(target))
+        self.note(self.join(self.dirname(target), source) if is_link else source, "k")  # it may be read by its other name
         if target.endswith(".pyc") and not source.startswith(target):
             self.by_hand(target)
         elif target.startswith(self.shared) and "__pycache__" not in target:
             self.add("opened", "i", target)
 
-    def listed(self, path, depth):
+    def listed(self, path, depth, how="l"):
         path = self.cwd() if path is None else self.of_descriptor(path) if isinstance(path, int) else path
         frame = self.frame(depth)
-        while frame.f_back is not None and frame.f_globals.get("__name__") in BETWEEN:
-            frame = frame.f_back
-        is_pytest = str(frame.f_globals.get("__name__", "")).startswith(SEARCHERS)
+        how = "p" if self.is_searching(frame) else "l" if frame.f_globals.get("__name__") in LISTING else how
         path = self.path_of(path)
-        if path is not None and (path, is_pytest) not in self.there and len(self.there) <= LIMIT:
-            self.there.add((path, is_pytest))
-            self.add("opened", "p" if is_pytest else "l", path.replace("\n", NEWLINE))
+        if path is not None:
+            self.once((path, how), how, path)
 
-    def program(self, program, words, base=None, variables=None):
-        words = [words] if isinstance(words, (str, bytes)) or hasattr(words, "__fspath__") else list(words)
-        words = [self.decode(self.fspath(word)) for word in words]
-        words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
-        base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
-        words[:1] = [self.found(word, variables) for word in words[:1]]
-        lacks = self.lacks(self.environ if variables is None else variables)
-        key = (base, tuple(words), lacks)
-        if key not in self.ran and len(self.ran) <= LIMIT:
-            self.ran.add(key)
-            self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), "1" if lacks else "")
+    def attribute(self, path):
+        path = self.path_of(path)
+        if path is not None:
+            self.add("opened", "d", "read an extended attribute of " + path)
 
-    def found(self, word, variables):
-        """Return the path of a program that was given by its name: its variables say where it is."""
-        if self.sep in word:
-            return word
-        if variables is not None and not hasattr(variables, "get"):
-            variables = dict([item.partition(b"=")[::2] for item in variables])
-        places = (self.environ if variables is None else variables).get("PATH")
-        if places is None and type(variables) is dict:
-            places = variables.get(b"PATH")
-        paths = [self.join(place, word) for place in self.decode(places or os.defpath).split(os.pathsep)]
-        return next((path for path in paths if self.access(path, os.X_OK)), word)
+    def imported(self, name, file):
+        """Note an extension; what it opens by itself is looked for. `file` is None for a module that is about to be imported."""
+        if file:
+            self.note(file, "r")
+        if self.compiled is None and (not file or name in OPENING or not file.startswith(self.library)):
+            from _venvgrid_compiled import Compiled
 
-    def lacks(self, variables):
-        if sys.platform.startswith("linux"):  # the witness finds it nevertheless
-            return False
-        names = variables if hasattr(variables, "keys") else [item.split(b"=")[0] for item in variables]
-        return self.variable not in names and self.variable.encode("ascii") not in names
+            self.compiled = Compiled(self, self.network)
+        return self.compiled and self.compiled.imported(name)
 
     def database(self, args):
         path = self.decode(self.fspath(args[0]))
@@ -268,24 +278,18 @@ def events_of(notes):
     return {
         "open": lambda args: notes.opened(args[0], args[2]),
         "os.listdir": lambda args: notes.listed(args[0], 3),
-        "os.scandir": lambda args: notes.listed(args[0], 3),
+        "os.scandir": lambda args: notes.listed(args[0], 3, "o"),
         "os.rename": lambda args: notes.moved(args[0], args[1]),
         "os.link": lambda args: notes.moved(args[0], args[1]),
-        "os.symlink": lambda args: notes.moved(args[0], args[1]),
+        "os.symlink": lambda args: notes.moved(args[0], args[1], True),
+        "os.getxattr": lambda args: notes.attribute(args[0]),
         "subprocess.Popen": lambda args: notes.program(args[0], args[1], args[2], args[3]),
         "os.system": lambda args: notes.program(None, ["/bin/sh", "-c", args[0]]),
         "os.exec": lambda args: notes.program(args[0], args[1], None, args[2]),
         "os.posix_spawn": lambda args: notes.program(args[0], args[1], None, args[2]),
         "os.spawn": lambda args: notes.program(args[1], args[2], None, args[3]),
         "sqlite3.connect": lambda args: notes.database(args),
-        "import": lambda args: notes.note(args[1], "r") if args[1] else None,  # an extension
+        "import": lambda args: notes.imported(args[0], args[1]),
+        "ctypes.dlsym": lambda args: notes.compiled and notes.compiled.called(args[1]),
         "ctypes.dlopen": lambda args: notes.note(args[0], "r") if args[0] and os.sep in str(args[0]) else None,
     }
-
-
-def old_decode(path):
-    return path.encode(sys.getfilesystemencoding() or "utf-8") if isinstance(path, type(u"")) else path
-
-
-def old_fspath(path):
-    return path if isinstance(path, (str, bytes, type(u""))) else str(path)

@@ -4,12 +4,12 @@
 import os
 import sys
 
-from _venvgrid_opened import Door, put
-
 
 def old_doors(notes):
     """Put doors before the functions that open, list and start, where there is no audit hook."""
     import io
+
+    from _venvgrid_opened import Door, put
 
     builtins = sys.modules.get("builtins") or sys.modules["__builtin__"]
 
@@ -98,3 +98,11 @@ def old_imports(notes):
                 pass
 
     atexit.register(at_exit)
+
+
+def old_decode(path):
+    return path.encode(sys.getfilesystemencoding() or "utf-8") if isinstance(path, type(u"")) else path
+
+
+def old_fspath(path):
+    return path if isinstance(path, (str, bytes, type(u""))) else str(path)

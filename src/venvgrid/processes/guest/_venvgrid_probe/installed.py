@@ -21,6 +21,13 @@ def look():
         witness.look()
 
 
+def look_at_compiled():
+    """Let what compiled code has opened and connected be noted, while the fixtures of a test still hold it."""
+    compiled = getattr(getattr(sys, "_venvgrid_opened", None), "compiled", None)
+    if compiled is not None:
+        compiled.look()
+
+
 def resolve_names(arguments, witness):
     """Return the arguments of --pyargs with the project's names as paths of the environment.
 

@@ -9,7 +9,7 @@ import time
 from pytest import File, Package, hookimpl
 
 from .attestation import attest, session_record
-from .installed import look
+from .installed import look, look_at_compiled
 from .preview import reordered
 from .results import LONGREPR_CAP, MESSAGE_CAP, TestResult, cap, details_of, to_text
 from .stream import Stacks, Writer
@@ -58,6 +58,8 @@ class Selection(object):
 
     @hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_makereport(self, item, call):
+        if call.when == "call":
+            look_at_compiled()
         outcome = yield  # pytest's own report: plugins that change it come later
         try:
             if call.when == "call" and outcome.get_result().outcome == "failed":

@@ -1,0 +1,189 @@
+# -*- coding: utf-8 -*-
+"""Notes what compiled code of a process opens and reaches by itself, as far as Python and Linux tell. Python 3.8 and newer.
+
+`_venvgrid_opened` loads it when the first extension comes that may do so. Nothing tells of a file that compiled code opens and
+closes again. But all of these can be known, and each is noted as if Python had done it:
+
+- what is open, connected or mapped after the body of a test, and when the process ends
+- databases that SQLite attaches, certificates that OpenSSL loads, by the modules sqlite3 and ssl
+- a function of the system that is called by ctypes, and a client of servers that is imported: these are reasons not to keep a
+  result (`opened`, with HOW "d" and the reason in place of the path)
+
+Nothing here raises.
+"""
+
+import atexit
+import os
+
+from _venvgrid_opened import Door
+
+# Packages of extensions whose only use is to ask servers, with sockets of their own.
+CLIENTS = frozenset(
+    """
+    psycopg2 psycopg_binary psycopg_c MySQLdb mariadb pymssql pyodbc cx_Oracle ibm_db pycurl _pycurl curl_cffi confluent_kafka
+    _pylibmc aerospike _ldap ssh2
+    """.split()
+)
+# Functions of the system that read or start.
+READING = """
+    open open64 openat openat64 creat fopen fopen64 freopen opendir scandir stat stat64 lstat lstat64 __xstat __lxstat access
+    faccessat readlink realpath mmap syscall connect sendto sendmsg sendmmsg system popen execv execve execvp execl execlp
+    posix_spawn posix_spawnp
+"""
+CALLS = frozenset(READING.split())
+CERTIFICATES = {"load_cert_chain": ("certfile", "keyfile"), "load_verify_locations": ("cafile", "capath")}
+ATTACH = 24  # the action of SQLite
+FOLDER, WRITING = 0o200000, 0o3  # flags of a descriptor
+DESCRIPTORS = "/proc/self/fd"
+
+
+class Compiled(object):
+    """Notes for compiled code; `notes` are those of the process, `network` those of its addresses."""
+
+    def __init__(self, notes, network):
+        self.notes, self.network, self.known = notes, network, set()
+        atexit.register(self.at_exit)
+        self.listdir, self.open, self.read, self.close, self.dup = os.listdir, os.open, os.read, os.close, os.dup
+
+    def doubt(self, why):
+        self.notes.add("opened", "d", why)
+
+    def imported(self, name):
+        if name == "ssl":
+            self.see_certificates()
+        elif name == "sqlite3":
+            self.see_databases()
+        elif name.partition(".")[0] in CLIENTS:
+            self.doubt("imported %s, whose connections are not seen" % name.partition(".")[0])
+
+    def called(self, name):
+        if name in CALLS:
+            self.doubt("called %s by ctypes" % name)
+
+    def see_databases(self):
+        """Let connections of SQLite tell what they attach. An authorizer of the tests takes the place of this one."""
+        import _sqlite3
+
+        authorize, base = self.authorize, _sqlite3.Connection
+
+        class Connect(Door):
+            def __call__(self, *args, **more):
+                connection = self.__wrapped__(*args, **more)
+                try:
+                    base.set_authorizer(connection, authorize)
+                except Exception:
+                    pass
+                return connection
+
+        _sqlite3.connect = Connect(_sqlite3.connect)
+        _sqlite3.connect.__module__ = "_sqlite3"
+
+    def authorize(self, action, name, *_):
+        if action == ATTACH:
+            try:
+                if name is None:
+                    self.doubt("attached a database by a name that is not known")
+                else:
+                    self.notes.database([name])
+            except Exception:
+                pass
+        return 0
+
+    def see_certificates(self):
+        """Let the class of contexts tell, before the module ssl takes it."""
+        import _ssl
+
+        base, note = _ssl._SSLContext, self.notes.note
+
+        def method(name, files):
+            function = getattr(base, name)
+
+            def noted(self, *args, **more):
+                for path in args[: len(files)] + tuple([more[file] for file in files if file in more]):
+                    try:
+                        if path is not None:
+                            note(path, "r")
+                    except Exception:
+                        pass
+                return function(self, *args, **more)
+
+            noted.__name__, noted.__doc__ = name, function.__doc__
+            return noted
+
+        space = dict([(name, method(name, files)) for name, files in CERTIFICATES.items()], __slots__=(), __doc__=base.__doc__)
+        _ssl._SSLContext = type("_SSLContext", (base,), space)
+
+    def look(self):
+        """Note what is open and connected now."""
+        try:
+            for number in self.listdir(DESCRIPTORS):
+                self.look_at(number)
+        except Exception:
+            pass
+
+    def look_at(self, number):
+        try:
+            target = self.notes.readlink(DESCRIPTORS + "/" + number)
+        except OSError:  # that of the list itself
+            return
+        if target in self.known:
+            return
+        if target.startswith("socket:"):
+            if self.has_address(int(number)):
+                self.known.add(target)
+        else:
+            self.known.add(target)
+            if self.counts(target):
+                flags = int(self.text_of("/proc/self/fdinfo/" + number).split("flags:")[1].split()[0], 8)
+                if not flags & FOLDER:
+                    self.notes.note(target, "rwa"[flags & WRITING])
+
+    def counts(self, path):
+        return path[:1] == "/" and not path.endswith(" (deleted)") and self.notes.path_of(path) not in self.notes.seen | {None}
+
+    def has_address(self, number):
+        """Note the address of a socket, and that of the other side; return whether it has any."""
+        import _socket
+
+        copy = _socket.socket(fileno=self.dup(number))
+        try:
+            if copy.family not in (_socket.AF_INET, _socket.AF_INET6, _socket.AF_UNIX):
+                return True
+            own = copy.getsockname()
+            try:
+                other = copy.getpeername()
+            except OSError:
+                other = None
+        finally:
+            copy.close()
+        if isinstance(own, tuple):
+            if other:
+                self.network.add("reached", "joined", "%s %d" % (self.network.described(other)[1], own[1]))
+            elif own[1]:
+                self.network.add("bound", *self.network.described(own))
+            return bool(other or own[1])
+        if other or own:
+            self.network.add(*(("reached",) + self.network.described(other) if other else ("bound",) + self.network.described(own)))
+        return bool(other or own)
+
+    def at_exit(self):
+        """Note what is open, connected or mapped at the end. Libraries are those of the machine."""
+        self.look()
+        try:
+            for line in self.text_of("/proc/self/maps").splitlines():
+                path = line[line.find("/") :] if "/" in line else ""
+                if path not in self.known:
+                    self.known.add(path)
+                    if ".so" not in path and self.counts(path):
+                        self.notes.note(path, "r")
+        except Exception:
+            pass
+
+    def text_of(self, path):
+        number, parts = self.open(path, os.O_RDONLY), []
+        try:
+            while not parts or parts[-1]:
+                parts.append(self.read(number, 1 << 16))
+        finally:
+            self.close(number)
+        return self.notes.decode(b"".join(parts))

@@ -1,0 +1,59 @@
+# -*- coding: utf-8 -*-
+"""Notes which programs a process of a cell starts, and follows links of /proc: a part of the notes of `_venvgrid_opened`."""
+
+import os
+import sys
+
+LIMIT = 10000  # paths of a process, and programs
+NEWLINE = "\2"  # in paths and arguments
+
+
+class Started(object):
+    """Notes each program once."""
+
+    def of_descriptor(self, number):
+        return self.readlink("/proc/self/fd/%d" % number)
+
+    def out_of(self, path):
+        """Follow a link of /proc while its process lives."""
+        parts = path.split("/")
+        for name, number in (("cwd", 1), ("root", 1), ("fd", 2)):
+            end = parts.index(name) + number if name in parts else len(parts) + 1
+            if end <= len(parts):
+                place = self.readlink("/".join(parts[:end]))
+                return "/".join([place] + parts[end:]) if place[:1] == "/" else path
+        return path
+
+    def program(self, program, words, base=None, variables=None):
+        words = [words] if isinstance(words, (str, bytes)) or hasattr(words, "__fspath__") else list(words)
+        words = [self.decode(self.fspath(word)) for word in words]
+        words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
+        base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
+        words[:1] = [self.found(word, variables) for word in words[:1]]
+        lacks = self.lacks(self.environ if variables is None else variables)
+        key = (base, tuple(words), lacks)
+        if key in self.ran or len(self.ran) > LIMIT:
+            return
+        self.ran.add(key)
+        if len(self.ran) > LIMIT:
+            self.add("opened", "m", "")
+        else:
+            self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), "1" if lacks else "")
+
+    def found(self, word, variables):
+        """Return the path of a program that was given by its name: its variables say where it is."""
+        if self.sep in word:
+            return word
+        if variables is not None and not hasattr(variables, "get"):
+            variables = dict([item.partition(b"=")[::2] for item in variables])
+        places = (self.environ if variables is None else variables).get("PATH")
+        if places is None and type(variables) is dict:
+            places = variables.get(b"PATH")
+        paths = [self.join(place, word) for place in self.decode(places or os.defpath).split(os.pathsep)]
+        return next((path for path in paths if self.access(path, os.X_OK)), word)
+
+    def lacks(self, variables):
+        if sys.platform.startswith("linux"):  # the witness finds it nevertheless
+            return False
+        names = variables if hasattr(variables, "keys") else [item.split(b"=")[0] for item in variables]
+        return self.variable not in names and self.variable.encode("ascii") not in names
