@@ -57,6 +57,36 @@ def test_the_projects_modules_come_from_the_environment(tmp_path: Path) -> None:
     assert [name for name, _ in found.checkout] == ["pack.tests"]
 
 
+def test_nobody_but_python_sees_the_finder(tmp_path: Path) -> None:
+    """Places, numbers and copies of sys.meta_path are those of the tests; yet the environment is asked first."""
+    for name in ("site/pack/__init__.py", "site/pack/a.py", "pack/__init__.py", "pack/a.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    code = """
+import importlib, importlib.metadata, sys
+class Finder:
+    asked = []
+    def find_spec(self, name, path=None, target=None):
+        self.asked.append(name)
+before, mine = list(sys.meta_path), Finder()
+sys.meta_path.insert(0, mine)
+import colorsys
+assert sys.meta_path[0] is mine and "colorsys" in mine.asked
+assert [finder for finder in sys.meta_path] == [mine, *before] == sys.meta_path
+assert [number for number, finder in enumerate(sys.meta_path) if finder is mine] == [0]
+import pack
+assert sys.meta_path.pop(0) is mine and sys.meta_path == before
+sys.meta_path[:] = [mine, *before]
+importlib.import_module("pack.a")
+sys.meta_path = [mine, *sys.meta_path]
+importlib.metadata.distributions()
+assert "site" in pack.__file__ and "site" in pack.a.__file__
+"""
+    place = str(tmp_path / "site")
+    found = seen(tmp_path, code, ("site", place), ("root", "pack"), ("first", "pack"), ("source", str(tmp_path)))
+    assert [name for name, _ in found.imports] == ["pack", "pack.a"]
+
+
 def test_a_process_has_one_audit_hook(tmp_path: Path) -> None:
     """Some libraries raise 100,000 events of `id`, and each hook is called for each: a second one costs twice."""
     before = "hooks = []; sys.addaudithook(lambda event, _: hooks.append(event))"

@@ -35,8 +35,18 @@ def is_test(name):
     )
 
 
+class MetaPath(list):
+    """sys.meta_path from Python 3: where Python looks for a module, `first` comes first; tests count and find their own."""
+
+    first = None
+
+    def __iter__(self):
+        is_looking = str(sys._getframe(1).f_globals.get("__name__")).startswith(("importlib", "_frozen_importlib"))
+        return iter([self.first] + self[:]) if is_looking else list.__iter__(self)
+
+
 class Witness(object):
-    """A finder at the front of sys.meta_path. `fields` are the pairs of the specification."""
+    """A finder that is asked before all others. `fields` are the pairs of the specification."""
 
     def __init__(self, fields):
         self.stream = self.site = self.overlay = ""  # overlay: asked before site, in a preview
@@ -162,14 +172,17 @@ class Witness(object):
         return name in self.roots or name.startswith(self.below)
 
     def front(self):
-        """Take the first place of sys.meta_path."""
-        if sys.meta_path and sys.meta_path[0] is not self:
-            sys.meta_path[:] = [self] + [finder for finder in sys.meta_path if finder is not self]
+        """Take the first place of a sys.meta_path that tests made, or of Python 2."""
+        path = sys.meta_path
+        if path and path[0] is not self and getattr(path, "first", None) is not self:
+            path[:] = [self] + [finder for finder in path if finder is not self]
 
     def is_watched(self, name):
         """Return whether a name that is imported is that of a watched module; note pytest and the probe."""
-        if name == "_pytest.main" or name == "_venvgrid_probe":
-            self.tell_session(name)
+        if name == "_venvgrid_probe":
+            self.add("probe", "", "")
+        elif name == "_pytest.main" and os.environ.get("VENVGRID_PROBE"):
+            self.add("session", "", "")
         self.front()  # a hook that instruments the project may have been put there
         if name.partition(".")[0] not in self.tops or not self.is_root_or_below(name):
             return False
@@ -186,12 +199,6 @@ class Witness(object):
             return spec
         except Exception:
             return None
-
-    def tell_session(self, name):
-        if name == "_venvgrid_probe":
-            self.add("probe", "", "")
-        elif os.environ.get("VENVGRID_PROBE"):
-            self.add("session", "", "")
 
     def is_query(self):
         """Return whether importlib.util.find_spec asks: nothing is imported, unless runpy asks in order to run it."""
@@ -224,21 +231,11 @@ class Witness(object):
     def ask(self, name, path, target):
         for finder in list(sys.meta_path):
             if finder is not self:
-                found = getattr(finder, "find_spec", None)
-                spec = found(name, path, target) if found is not None else self.ask_old(finder, name, path)
+                found = getattr(finder, "find_spec", None) or __import__("_venvgrid_witness_old").asking(finder)
+                spec = found(name, path, target)
                 if spec is not None:
                     return spec
         return None
-
-    def ask_old(self, finder, name, path):
-        """Return what a finder without find_spec finds, as Python does before 3.12."""
-        found = getattr(finder, "find_module", None) if sys.version_info < (3, 12) else None
-        loader = found(name, path) if found is not None else None
-        if loader is None:
-            return None
-        from _frozen_importlib import spec_from_loader
-
-        return spec_from_loader(name, loader)
 
     def is_own_test(self, name):
         return any(name.startswith(root + ".") and is_test(name[len(root) + 1 :]) for root in self.first)
@@ -282,7 +279,9 @@ def start():
             from _venvgrid_witness_old import OldWitness as kind
         witness = kind(fields)
         witness.add("process", "%d.%d.%d" % sys.version_info[:3], sys.executable or "")
-        sys.meta_path.insert(0, witness)
+        sys.meta_path = [witness] + sys.meta_path if OLD else MetaPath(sys.meta_path)
+        if not OLD:
+            sys.meta_path.first = witness
         import atexit
         atexit.register(witness.at_exit)
         witness.look()

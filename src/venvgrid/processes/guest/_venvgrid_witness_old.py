@@ -1,10 +1,25 @@
 # -*- coding: utf-8 -*-
-"""The witness of Python 2.7, whose finders find modules and not specs."""
+"""The witness of Python 2.7, whose finders find modules and not specs; and how to ask such finders."""
 
 import os
 import sys
 
 from _venvgrid_witness import Witness
+
+
+def asking(finder):
+    """Return a function that asks a finder without find_spec, as Python does before 3.12."""
+    found = getattr(finder, "find_module", None) if sys.version_info < (3, 12) else None
+
+    def find_spec(name, path, target):
+        loader = found(name, path) if found is not None else None
+        if loader is None:
+            return None
+        from _frozen_importlib import spec_from_loader
+
+        return spec_from_loader(name, loader)
+
+    return find_spec
 
 
 class OldWitness(Witness):
