@@ -32,11 +32,12 @@ MATTERS = {how: rank for rank, letters in enumerate(("wc", "sn", "t", "p", "l", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A program that a process started. With `lacks`, its variables do not name the witness."""
+    """A program that a process started, and its PATH. With `lacks`, its variables do not name the witness."""
 
     cwd: str
     argv: tuple[str, ...]
     lacks: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,8 @@ def read(folder: Path) -> Witnessed:
                         _add(opened, rest[1].replace(NEWLINE, "\n"), rest[0])
                     elif kind == "ran":
                         argv = tuple(rest[1].replace(NEWLINE, "\n").split("\1"))
-                        ran[Ran(cwd=rest[0], argv=argv, lacks=bool(rest[2]))] = None
+                        lacks, _, places = rest[2].partition("\1")
+                        ran[Ran(cwd=rest[0], argv=argv, lacks=bool(lacks), path=places)] = None
                     is_hooked |= (kind, rest[0]) == ("noted", "hook")
                     if kind == "import" and rest[2].isdecimal():
                         changes[rest[1], int(rest[2]) / 1e3] = None

@@ -72,7 +72,7 @@ def judge(
     judging = _Judging(inputs, own)
     doubts = (
         doubt
-        for how_of in (opened.items(), programs.reads(ran, commands))
+        for how_of in (opened.items(), programs.reads(ran, commands, (*judging.roots, *own)))
         for path, how in how_of
         if (doubt := judging.doubt(path, how))
     )
@@ -89,7 +89,7 @@ class _Judging:
         self._own = tuple(own)
         home = os.path.realpath(os.path.expanduser("~"))
         self._of_user = tuple(os.path.join(home, *name.split("/"), "") for name in OF_USER)
-        self._roots = (str(inputs.path), os.path.realpath(inputs.path))
+        self.roots = (str(inputs.path), os.path.realpath(inputs.path))
 
     def written(self, opened: Mapping[str, str]) -> tuple[str, ...]:
         """Return the inputs that were opened to write."""
@@ -97,7 +97,7 @@ class _Judging:
         names = {
             os.path.relpath(path, root).replace(os.sep, "/")
             for path in paths
-            for root in self._roots
+            for root in self.roots
             if _is_in(path, root)
         }
         return tuple(sorted(names & self.inputs.stamps.keys()))
@@ -118,7 +118,7 @@ class _Judging:
         if how == "c" or f"{path}{os.sep}".startswith(self._skip):
             return ""
         place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        base = next((folder for folder in self._roots if _is_in(path, folder) or _is_in(place, folder)), "")
+        base = next((folder for folder in self.roots if _is_in(path, folder) or _is_in(place, folder)), "")
         if base:
             name = os.path.relpath(path if _is_in(path, base) else place, base).replace(os.sep, "/")
             return self._inside("" if name == "." else name, how)

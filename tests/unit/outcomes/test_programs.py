@@ -22,6 +22,7 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
     (commands / "pytest").write_text(f"#!{commands}/python\n", encoding="utf-8")
     (commands / "long").write_text(f"#!/bin/sh\n'''exec' {commands}/python \"$0\" \"$@\"\n", encoding="utf-8")
     (commands / "native").write_bytes(b"\x7fELF")
+    (commands / "python").touch()
     (tmp_path / "tool.py").write_text("#!/usr/bin/env python\n", encoding="utf-8")
     (tmp_path / "other.sh").write_text("#!/bin/sh\n", encoding="utf-8")
     for name in ("data", "more"):
@@ -106,6 +107,27 @@ def test_what_a_program_reads(tmp_path: Path, argv: tuple[str, ...], expected: l
 def test_a_python_without_the_witness_is_unknown(tmp_path: Path) -> None:
     """Its variables do not name the witness, and the system does not tell those of its parents."""
     assert reads(tmp_path, "BIN/python", "x.py", lacks=True) == [("python", UNKNOWN)]
+
+
+def test_a_name_is_what_its_variables_say(tmp_path: Path) -> None:
+    """Without the environment's folder in PATH, `python` is another one; a script of the project may be called cat."""
+    reads(tmp_path)
+    (tmp_path / "bin").mkdir()
+    for name in ("bin/python", "bin/cat"):
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+    own, commands = str(tmp_path / "bin"), str(tmp_path / "env" / "bin")
+
+    def told(path: str, *argv: str) -> list[str]:
+        item = Ran(cwd=str(tmp_path), argv=argv, path=path)
+        return [how for _, how in programs.reads([item], commands, [own])]
+
+    for argv in (("./tool.py",), ("sh", "-c", "python -c 1"), ("sh", "-c", "./tool.py")):
+        assert told(f"{commands}:/bin", *argv) == []
+        assert told(f"{own}:{commands}", *argv) == told("bin:/bin", *argv) == [UNKNOWN]
+    assert (told("/bin", "sh", "-c", "cat data"), told(f"{own}:/bin", "sh", "-c", "cat data")) == ([GIVEN], [UNKNOWN])
+    assert told("/bin", "./bin/cat", "data") == [UNKNOWN]
+    assert UNKNOWN in told(commands, "sh", "-c", "PATH=/usr/bin python x")
+    assert list(programs.reads([Ran(cwd="/", argv=(f"{commands}/cat", "x"))], commands, [str(tmp_path)])) == []
 
 
 def test_the_settings_of_version_control_count(tmp_path: Path) -> None:

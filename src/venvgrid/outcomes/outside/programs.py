@@ -78,6 +78,8 @@ HISTORY = frozenset(("git", "hg", "svn"))
 SEPARATORS = frozenset((";", "&", "&&", "||", "|", "(", ")"))
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*(t|d)?(\.exe)?")
 _UNKNOWN = re.compile(r"[$`*?{]|\[(?! )|(?<![\w/.^])~")  # in a shell's text: what it stands for is not known
+# Variables by which a program starts or reads something else.
+_STEERING = re.compile(r"(PATH|CDPATH|ENV|BASH_ENV|IFS|SHELL|LD_\w+|DYLD_\w+|PYTHON\w*|GIT_\w+|\w+_OPTIONS)=")
 REDIRECTIONS = frozenset(("<", ">", ">>", "2>", ">&", "&>", ">|"))
 # Commands of git whose answer follows from the commit, the tags and the files.
 _OF_COMMIT = "describe rev-parse log tag show rev-list for-each-ref cat-file symbolic-ref status merge-base --version"
@@ -92,35 +94,102 @@ SETTINGS_OF = {
 GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT, ASKED = "g", "h", "x", "e", "u", "l", "n", "t"
 
 
-def reads(ran: Iterable[Ran], commands: str) -> Iterator[tuple[str, str]]:
+def reads(ran: Iterable[Ran], commands: str, own: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
     """Yield what the programs may have read.
 
-    `commands` is the folder of the environment's programs. Each item is a path that a plain tool was given (GIVEN),
-    only asked for (ASKED), or that is not there (ABSENT); a folder whose names it read (LISTED); the folder whose
-    history a program read, at a commit (HISTORY_OF) or in any other way (INDEX_OF); a file of its settings (SETTING),
-    which may be missing; or the name of a program that may have read anything (UNKNOWN).
+    `commands` is the folder of the environment's programs; in the folders `own`, no program is one of the system. Each
+    item is a path that a plain tool was given (GIVEN), only asked for (ASKED), or that is not there (ABSENT); a folder
+    whose names it read (LISTED); the folder whose history a program read, at a commit (HISTORY_OF) or in any other way
+    (INDEX_OF); a file of its settings (SETTING), which may be missing; or the name of a program that may have read
+    anything (UNKNOWN).
     """
+    folders = tuple(f"{folder.rstrip(os.sep)}{os.sep}" for folder in own)
     for item in ran:
-        yield from _reads(item.cwd, item.argv, commands, lacks=item.lacks)
+        yield from _Start(item, commands, folders).reads(item.argv)
 
 
-def _reads(cwd: str, argv: tuple[str, ...], commands: str, *, lacks: bool) -> Iterator[tuple[str, str]]:
-    if not argv or not argv[0]:
-        return
-    name = os.path.basename(argv[0])
-    if _is_of_environment(argv[0], cwd, commands):
-        if lacks or _is_without_site(argv[1:]):
+class _Start:
+    """A start of a program, by its variables; a shell starts others."""
+
+    def __init__(self, item: Ran, commands: str, own: tuple[str, ...]) -> None:
+        self.cwd, self.lacks, self._commands, self._own = item.cwd, item.lacks, commands, own
+        self._places = item.path.split(os.pathsep) if item.path else [commands]
+
+    def reads(self, argv: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """Yield what a program with these arguments may have read."""
+        if not argv or not argv[0]:
+            return
+        name, place = os.path.basename(argv[0]), self._place_of(argv[0])
+        if self._is_of_environment(place):
+            if self.lacks or _is_without_site(argv[1:]):
+                yield name, UNKNOWN
+        elif place.startswith(self._own):  # it may have the name of a tool
+            is_tried = os.path.dirname(place) == self._commands and not os.path.lexists(place)  # by a search of PATH
+            yield from () if is_tried else ((name, UNKNOWN),)
+        elif name in SHELLS:
+            yield from self._of_shell(argv)
+        elif name in HISTORY:
+            if argv[1:] != ("--version",):
+                yield _folder(self.cwd, argv), HISTORY_OF if _is_of_commit(argv) else INDEX_OF
+                yield from ((os.path.expanduser(file), SETTING) for file in SETTINGS_OF[name])
+        elif name in PLAIN and not _is_told_more(name, argv[1:]):
+            yield from _of_plain(name, self.cwd, argv[1:])
+        else:
             yield name, UNKNOWN
-    elif name in SHELLS:
-        yield from _of_shell(cwd, argv, commands, lacks=lacks)
-    elif name in HISTORY:
-        if argv[1:] != ("--version",):
-            yield _folder(cwd, argv), HISTORY_OF if _is_of_commit(argv) else INDEX_OF
-            yield from ((os.path.expanduser(file), SETTING) for file in SETTINGS_OF[name])
-    elif name in PLAIN and not _is_told_more(name, argv[1:]):
-        yield from _of_plain(name, cwd, argv[1:])
-    else:
-        yield name, UNKNOWN
+
+    def _place_of(self, word: str) -> str:
+        """Return the path of a program; its name alone if no folder of programs has it."""
+        if os.sep in word:
+            return os.path.normpath(os.path.join(self.cwd, word))
+        places = (os.path.normpath(os.path.join(self.cwd, folder, word)) for folder in self._places)
+        return next((place for place in places if os.path.lexists(place)), word)
+
+    def _is_of_environment(self, place: str) -> bool:
+        """Return whether a program is a Python of the environment, or a script of one."""
+        commands = os.path.realpath(self._commands)
+        is_inside = os.path.realpath(os.path.dirname(place)) == commands
+        if is_inside and _PYTHON.fullmatch(os.path.basename(place)):
+            return True
+        if os.name == "nt":
+            return is_inside
+        try:
+            with open(place, "rb") as file:
+                first = file.readline(1000).decode("utf-8", "replace")
+                second = file.readline(1000).decode("utf-8", "replace")
+        except OSError:
+            return False
+        if not first.startswith("#!"):
+            return False
+        if first.split()[0] == "#!/bin/sh":  # a path that is too long for the first line
+            return is_inside and self._commands in second
+        words = first[2:].split()
+        if words and os.path.basename(words[0]) == "env":
+            words = [self._place_of(word) for word in words[1:2]]
+        return bool(words) and os.path.realpath(os.path.dirname(words[0])) == commands
+
+    def _of_shell(self, argv: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """Yield what the commands of `sh -c TEXT` read; what the text means must be plain."""
+        name = os.path.basename(argv[0])
+        if len(argv) < 3 or argv[1] not in {"-c", "-ec", "-ce"} or _UNKNOWN.search(argv[2]):  # noqa: PLR2004
+            yield name, UNKNOWN
+            return
+        import shlex  # noqa: PLC0415  (a run in which nothing changed has no shell)
+
+        words = shlex.shlex(argv[2].replace("\n", ";"), posix=True, punctuation_chars=True)
+        words.whitespace_split, words.commenters = True, ""
+        try:
+            found = list(words)
+        except ValueError:
+            found = ["?"]
+        command: list[str] = []
+        for word in [*found, ";"]:
+            if word in SEPARATORS:
+                yield from self.reads(tuple(_without_variables(command)))
+                command = []
+            elif _STEERING.match(word) or (word and not word.strip("();<>|&") and word not in REDIRECTIONS):
+                yield name, UNKNOWN  # a variable that says what runs, or a substitution of processes
+            elif word not in REDIRECTIONS and word not in {"exec", "1", "2"}:
+                command.append(word)
 
 
 def _is_told_more(name: str, arguments: tuple[str, ...]) -> bool:
@@ -171,30 +240,6 @@ def _of_plain(name: str, cwd: str, arguments: tuple[str, ...]) -> Iterator[tuple
             yield cwd, LISTED if name == "ls" and not is_deep else GIVEN
 
 
-def _is_of_environment(program: str, cwd: str, commands: str) -> bool:
-    """Return whether a program is a Python of the environment, or a script of one."""
-    place = os.path.join(commands, program) if os.sep not in program else os.path.join(cwd, program)
-    is_inside = os.path.realpath(os.path.dirname(place)) == os.path.realpath(commands)
-    if is_inside and _PYTHON.fullmatch(os.path.basename(place)):
-        return True
-    if os.name == "nt":
-        return is_inside
-    try:
-        with open(place, "rb") as file:
-            first = file.readline(1000).decode("utf-8", "replace")
-            second = file.readline(1000).decode("utf-8", "replace")
-    except OSError:
-        return False
-    if not first.startswith("#!"):
-        return False
-    if first.split()[0] == "#!/bin/sh":  # a path that is too long for the first line
-        return is_inside and commands in second
-    words = first[2:].split()
-    if words and os.path.basename(words[0]) == "env":
-        words = [os.path.join(commands, word) for word in words[1:2]]
-    return bool(words) and os.path.realpath(os.path.dirname(words[0])) == os.path.realpath(commands)
-
-
 def _is_without_site(arguments: tuple[str, ...]) -> bool:
     """Return whether a Python was told not to import `site`, which starts the witness."""
     for word in arguments:
@@ -206,31 +251,6 @@ def _is_without_site(arguments: tuple[str, ...]) -> bool:
         if letters[:1] in {"c", "m", ""}:
             return False
     return False
-
-
-def _of_shell(cwd: str, argv: tuple[str, ...], commands: str, *, lacks: bool) -> Iterator[tuple[str, str]]:
-    """Yield what the commands of `sh -c TEXT` read; what the text means must be plain."""
-    name = os.path.basename(argv[0])
-    if len(argv) < 3 or argv[1] not in {"-c", "-ec", "-ce"} or _UNKNOWN.search(argv[2]):  # noqa: PLR2004
-        yield name, UNKNOWN
-        return
-    import shlex  # noqa: PLC0415  (a run in which nothing changed has no shell)
-
-    words = shlex.shlex(argv[2].replace("\n", ";"), posix=True, punctuation_chars=True)
-    words.whitespace_split, words.commenters = True, ""
-    try:
-        found = list(words)
-    except ValueError:
-        found = ["?"]
-    command: list[str] = []
-    for word in [*found, ";"]:
-        if word in SEPARATORS:
-            yield from _reads(cwd, tuple(_without_variables(command)), commands, lacks=lacks)
-            command = []
-        elif word and not word.strip("();<>|&") and word not in REDIRECTIONS:  # such as a substitution of processes
-            yield name, UNKNOWN
-        elif word not in REDIRECTIONS and word not in {"exec", "1", "2"}:
-            command.append(word)
 
 
 def _without_variables(command: list[str]) -> list[str]:

@@ -45,6 +45,10 @@ def old_doors(notes):
     for name, before in (("system", shell), ("popen", shell), ("execv", starts), ("execve", starts)):
         if hasattr(os, name):
             setattr(os, name, Door(getattr(os, name), before))
+    for name, is_link in (("rename", False), ("replace", False), ("link", False), ("symlink", True)):
+        if hasattr(os, name):
+            moved = quiet(lambda args, more, is_link=is_link: notes.moved(args[0], args[1], is_link))
+            setattr(os, name, Door(getattr(os, name), moved))
     try:
         import _posixsubprocess as processes
 

@@ -29,27 +29,33 @@ class Started(object):
         words = [self.decode(self.fspath(word)) for word in words]
         words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
         base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
-        words[:1] = [self.found(word, variables) for word in words[:1]]
+        places = self.places(variables)
+        words[:1] = [self.found(word, places) for word in words[:1]]
         lacks = self.lacks(self.environ if variables is None else variables)
-        key = (base, tuple(words), lacks)
+        key = (base, tuple(words), lacks, places)
         if key in self.ran or len(self.ran) > LIMIT:
             return
         self.ran.add(key)
         if len(self.ran) > LIMIT:
             self.add("opened", "m", "")
         else:
-            self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), "1" if lacks else "")
+            flag = ("1" if lacks else "") + "\1" + places.replace("\n", NEWLINE)
+            self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), flag)
 
-    def found(self, word, variables):
-        """Return the path of a program that was given by its name: its variables say where it is."""
-        if self.sep in word:
-            return word
+    def places(self, variables):
+        """Return the folders in which a program with these variables looks for others."""
         if variables is not None and not hasattr(variables, "get"):
             variables = dict([item.partition(b"=")[::2] for item in variables])
         places = (self.environ if variables is None else variables).get("PATH")
         if places is None and type(variables) is dict:
             places = variables.get(b"PATH")
-        paths = [self.join(place, word) for place in self.decode(places or os.defpath).split(os.pathsep)]
+        return self.decode(places or os.defpath)
+
+    def found(self, word, places):
+        """Return the path of a program that was given by its name."""
+        if self.sep in word:
+            return word
+        paths = [self.join(place, word) for place in places.split(os.pathsep)]
         return next((path for path in paths if self.access(path, os.X_OK)), word)
 
     def lacks(self, variables):
