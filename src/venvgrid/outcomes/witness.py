@@ -27,7 +27,9 @@ Address = tuple[str, str]  # kind and text, see `_venvgrid_network`
 
 NEWLINE = "\2"  # in paths and arguments
 COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
-MATTERS = {how: rank for rank, letters in enumerate(("wc", "sn", "t", "p", "l", "o", "rak", "mid")) for how in letters}
+MATTERS = {
+    how: rank for rank, letters in enumerate(("wc", "sn", "t", "p", "l", "o", "rak", "v", "mid")) for how in letters
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,17 +26,17 @@ SYSTEM = (
     *("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/pts/", "/dev/fd/", "/dev/std"),
     *("/proc/", "/sys/", "/nix/store/", "/System/", "/Library/", "/private/var/db/"),
 )
+WINDOWS = ("SYSTEMROOT", "PROGRAMFILES", "PROGRAMFILES(X86)")  # variables that name such places
 DEVICES, MEMORY = "/dev/", "/dev/shm/"  # noqa: S108  (files in the latter are as others)
 # Files in settings of the machine, and in settings and caches of the user, count by their contents.
 SETTINGS = ("/etc/", "/usr/local/share/", "/private/etc/")
 OF_USER = (".cache", ".config", "Library/Caches", "Library/Preferences", "AppData/Local", "AppData/Roaming")
 CACHES = frozenset((".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"))  # tools' own, in the project
-MANY = "m"  # how a path was opened after more than are noted
-LINKED, ENTRY, STATED, DOUBT = "k", "o", "t", "d"  # see `_venvgrid_opened`
+QUIET = frozenset((OURS, "__pycache__", *CACHES))  # folders in which anything may be deleted
+MANY, OF_INTERPRETER, LINKED, ENTRY, STATED, DOUBT = "m", "i", "k", "o", "t", "d"  # see `_venvgrid_opened`
 FILES = frozenset(("r", "a", LINKED, programs.GIVEN))  # how folders are opened as well, to be listed
 CODE = (".py", ".so", ".pyd")
 HISTORIES = frozenset((programs.HISTORY_OF, programs.INDEX_OF))
-OF_INTERPRETER = "i"  # how a file was written that is none of the environment's own
 MAX_UPWARDS = 3  # folders, in a path that is shown relative to the project
 # Suffixes of a path in a footprint: whether it is there; size, times, mode and target; the names in a folder, those of
 # its modules, all names below it, and the names with the status of each; what git says besides the files.
@@ -74,7 +74,7 @@ def judge(
         doubt
         for how_of in (opened.items(), programs.reads(ran, commands, (*judging.roots, *own)))
         for path, how in how_of
-        if (doubt := judging.doubt(path, how))
+        if (doubt := judging.deleted(path) if how == programs.DELETED else judging.doubt(path, how))
     )
     doubt, wrote = next(doubts, ""), judging.written(opened)
     return Footprint(doubt=doubt, wrote=wrote) if doubt else Footprint(read=judging.read, wrote=wrote)
@@ -85,22 +85,30 @@ class _Judging:
 
     def __init__(self, inputs: Inputs, own: Iterable[str]) -> None:
         self.inputs, self.read = inputs, dict[str, str]()
-        self._skip = (*SYSTEM, *(f"{place}{os.sep}" for place in own), *_windows())
+        self._skip = (
+            *SYSTEM,
+            *(f"{place}{os.sep}" for place in own),
+            *(os.environ[name] + os.sep for name in WINDOWS if os.environ.get(name)),
+        )
         self._own = tuple(own)
         home = os.path.realpath(os.path.expanduser("~"))
         self._of_user = tuple(os.path.join(home, *name.split("/"), "") for name in OF_USER)
         self.roots = (str(inputs.path), os.path.realpath(inputs.path))
 
+    def _names_of(self, path: str) -> list[str]:
+        """Return the name of a path in the project, by each name of the project itself."""
+        return [os.path.relpath(path, root).replace(os.sep, "/") for root in self.roots if _is_in(path, root)]
+
     def written(self, opened: Mapping[str, str]) -> tuple[str, ...]:
         """Return the inputs that were opened to write."""
-        paths = (path for path, how in opened.items() if how in {"w", "a"})
-        names = {
-            os.path.relpath(path, root).replace(os.sep, "/")
-            for path in paths
-            for root in self.roots
-            if _is_in(path, root)
-        }
+        names = {name for path, how in opened.items() if how in {"w", "a"} for name in self._names_of(path)}
         return tuple(sorted(names & self.inputs.stamps.keys()))
+
+    def deleted(self, path: str) -> str:
+        """Return that a path is not there any more, or "" if it is an input: that is a change of the project."""
+        known = any(name in self.inputs.stamps for name in (path, *self._names_of(path)))
+        is_quiet = not QUIET.isdisjoint(path.split(os.sep)) or f"{path}{os.sep}".startswith(self._skip)
+        return "" if known or is_quiet else f"deleted {_relative(path, self.inputs)}, which is no input"
 
     def doubt(self, path: str, how: str) -> str:
         """Return why a result cannot be kept after a path was read so, or ""."""
@@ -139,19 +147,24 @@ class _Judging:
             return self._listed(path, name, how)
         if name in self.inputs.stamps or not name or name.endswith("__pycache__"):
             return ""
-        if name.endswith(COMPILED) and ("__pycache__" in name.split("/") or _has_source(name, self.inputs)):
+        if name.endswith(COMPILED) and ("__pycache__" in name.split("/") or f"{name[:-4]}.py" in self.inputs.stamps):
             return ""
         if how in {"s", "n", STATED}:
-            if "__pycache__" not in name.split("/") and not self.inputs.is_report(name):
-                # Of most files only that they are there: pytest asks for all beside the tests, also for logs and data.
-                place = path + (STATUS if how == STATED or os.path.islink(path) else IS_THERE)
-                self.read[place] = "" if how == "n" else state_of(place)
-            return ""
+            return self._asked(path, name, how)
         content = content_of(path)
         if content and _changed_since(path, self.inputs.since):
             return f"read {name}, which was made in this run"
         self.read[path] = content
         return self.doubt(os.path.realpath(path), how) if os.path.islink(path) else ""
+
+    def _asked(self, path: str, name: str, how: str) -> str:
+        """Of most files only that they are there: pytest asks for all beside the tests, also for logs and data."""
+        if how == STATED and os.path.isfile(path) and _changed_since(path, self.inputs.since):
+            return f"asked for the state of {name}, which was made in this run"
+        if "__pycache__" not in name.split("/") and not self.inputs.is_report(name):
+            place = path + (STATUS if how == STATED or os.path.islink(path) else IS_THERE)
+            self.read[place] = "" if how == "n" else state_of(place)
+        return ""
 
     def _listed(self, path: str, name: str, how: str) -> str:
         """Names that are inputs are one of them; those that git ignores count as they are."""
@@ -263,14 +276,9 @@ def _names(folder: str, suffix: str) -> Iterator[str]:
 
 def _holds_modules(folder: str) -> bool:
     """Return whether a folder can be imported as a package."""
-    try:
+    with suppress(OSError):
         return any(name.endswith(CODE) for name in os.listdir(folder))
-    except OSError:
-        return False
-
-
-def _has_source(name: str, inputs: Inputs) -> bool:
-    return f"{name[:-4]}.py" in inputs.stamps
+    return False
 
 
 def _changed_since(path: str, moment: int) -> bool:
@@ -295,8 +303,3 @@ def _relative(path: str, inputs: Inputs) -> str:
     except ValueError:  # another drive
         return path
     return path if shown.count("..") > MAX_UPWARDS else shown.replace(os.sep, "/")
-
-
-def _windows() -> tuple[str, ...]:
-    names = ("SYSTEMROOT", "PROGRAMFILES", "PROGRAMFILES(X86)")
-    return tuple(os.environ[name] + os.sep for name in names if os.environ.get(name))

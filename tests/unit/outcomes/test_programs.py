@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvgrid.outcomes.outside import programs
-from venvgrid.outcomes.outside.programs import ABSENT, ASKED, GIVEN, HISTORY_OF, INDEX_OF, LISTED, SETTING, UNKNOWN
+from venvgrid.outcomes.outside.programs import (
+    ABSENT,
+    ASKED,
+    DELETED,
+    GIVEN,
+    HISTORY_OF,
+    INDEX_OF,
+    LISTED,
+    SETTING,
+    UNKNOWN,
+)
 from venvgrid.outcomes.witness import Ran
 
 if TYPE_CHECKING:
@@ -83,6 +93,11 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
         (("git", "rev-parse", "HEAD@{1}"), [(".", INDEX_OF)]),
         (("git", "log", "-g"), [(".", INDEX_OF)]),
         (("date", "-r", "data"), [("data", ASKED)]),
+        (("mkdir", "data"), [("data", ABSENT)]),
+        (("mkdir", "-p", "data"), [("data", ASKED)]),
+        (("rm", "gone"), [("gone", DELETED)]),
+        (("rm", "-f", "gone"), [("gone", ABSENT)]),
+        (("mv", "gone", "data"), [("gone", DELETED), ("data", GIVEN)]),
         (("git", "-C", "sub", "log"), [("sub", HISTORY_OF)]),
         (("git", "--version"), []),
         (("git", "-c", "a=b", "ls-files"), [(".", INDEX_OF)]),

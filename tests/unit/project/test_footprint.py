@@ -88,6 +88,12 @@ def test_what_is_no_path_is_a_reason(root: Path) -> None:
     assert told.startswith("gave .venv another name, with .venv/")
 
 
+def test_what_was_deleted_is_there_no_second_time(root: Path) -> None:
+    """An ignored file and one outside: not kept. An input: a change, which is told apart."""
+    told = {name: reads.judge({str(root / name): "v"}, (), inputs.take(root), ()).doubt for name in ("gone", "input")}
+    assert told == {"gone": "deleted gone, which is no input", "input": ""}
+
+
 def test_a_file_that_becomes_a_folder_is_another_name_in_a_list(root: Path) -> None:
     """Who lists a folder is told which of its names are folders."""
     found = reads.judge({str(root / ".venv"): "l"}, (), inputs.take(root), ())

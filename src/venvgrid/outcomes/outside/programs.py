@@ -46,20 +46,7 @@ MORE = {
     "zip": frozenset(("-@",)),
     "tree": frozenset(("--fromfile", "--fromtabfile")),
     "openssl": frozenset(
-        (
-            "ca",
-            "req",
-            "ts",
-            "s_client",
-            "s_server",
-            "s_time",
-            "ocsp",
-            "cmp",
-            "-config",
-            "-engine",
-            "-provider-path",
-            "-rand",
-        )
+        "ca req ts s_client s_server s_time ocsp cmp -config -engine -provider-path -rand".split()  # noqa: SIM905
     ),
     **dict.fromkeys(("sort", "wc", "du"), frozenset(("--files0-from",))),
     **dict.fromkeys(("md5sum", "sha1sum", "sha256sum"), frozenset(("-c", "--check"))),
@@ -92,6 +79,9 @@ SETTINGS_OF = {
     "svn": ("/etc/subversion/config", "~/.subversion/config"),
 }
 GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT, ASKED = "g", "h", "x", "e", "u", "l", "n", "t"
+DELETED = "v"
+# Tools that make what must not be there, and that delete what must be there: a second time they fail.
+MAKING, DELETING = frozenset(("mkdir", "mkfifo", "mknod")), frozenset(("rm", "rmdir", "mv"))
 
 
 def reads(ran: Iterable[Ran], commands: str, own: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
@@ -229,6 +219,10 @@ def _of_plain(name: str, cwd: str, arguments: tuple[str, ...]) -> Iterator[tuple
     if name in SILENT:
         return
     asked = {GIVEN: ASKED} if name in ASKING else {}
+    if name in MAKING and not any(word.startswith("-") for word in arguments):
+        asked = {GIVEN: ABSENT}
+    elif name in DELETING and not any(re.match(r"-[a-zA-Z]*f|--f", word) for word in arguments):
+        asked = {ABSENT: DELETED}
     yield from ((place, asked.get(how, how)) for place, how in _paths(cwd, arguments))
     words = [word for word in arguments if not word.startswith("-")]
     if name in LISTERS:

@@ -42,6 +42,7 @@ class Compiled(object):
 
     def __init__(self, notes, network):
         self.notes, self.network, self.known = notes, network, set()
+        self.is_attached = False
         atexit.register(self.at_exit)
         self.listdir, self.open, self.read, self.close, self.dup = os.listdir, os.open, os.read, os.close, os.dup
 
@@ -79,14 +80,16 @@ class Compiled(object):
         _sqlite3.connect.__module__ = "_sqlite3"
 
     def authorize(self, action, name, *_):
-        if action == ATTACH:
-            try:
-                if name is None:
-                    self.doubt("attached a database by a name that is not known")
-                else:
-                    self.notes.database([name])
-            except Exception:
-                pass
+        try:
+            if self.is_attached:  # by a name that is not told: now it is open
+                self.is_attached = False
+                self.look()
+            if action == ATTACH and name is not None:
+                self.notes.database([name])
+            elif action == ATTACH:
+                self.is_attached = True
+        except Exception:
+            pass
         return 0
 
     def see_certificates(self):

@@ -12,6 +12,7 @@
                 t  asked for more than whether it is there
                 k  the target of a link, or what got another name
                 m  more paths than are noted            i  written, and it is a file of the interpreter
+                v  deleted, and it was there before the command
                 d  the "path" is a reason not to keep the result
     ran     cwd  arguments  flag   a program; arguments are joined by "\\1"; the flag is "1" if the variables lack the witness
 
@@ -133,6 +134,7 @@ class Notes(Started):
         self.network = self.compiled = None
         self.library, self.dirname = os.path.dirname(os.__file__) + os.sep, os.path.dirname
         self.seen, self.there, self.ran = set(), set(), set()
+        self.again = set()  # what was appended to: it counts if it is read after that
         # What is read while a test module is at work, and prefixes of the environment that count for it: see the probe's `reached`.
         self.work, self.reach = set(), ()
         self.cwd, self.join, self.isabs, self.normpath = os.getcwd, os.path.join, os.path.isabs, os.path.normpath
@@ -140,6 +142,7 @@ class Notes(Started):
         self.fspath = getattr(os, "fspath", None) or __import__("_venvgrid_opened_old").old_fspath
         self.readlink, self.environ, self.sep, self.frame = getattr(os, "readlink", None), os.environ, os.sep, sys._getframe
         self.up = os.sep + ".."
+        self.begin(os.environ.get(variable))
         self.access = os.access
         self.is_writing, self.wronly, self.is_new = os.O_WRONLY | os.O_RDWR, os.O_WRONLY, os.O_TRUNC | os.O_EXCL
         self.is_folder = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
@@ -162,15 +165,16 @@ class Notes(Started):
         return None if path.startswith(self.skip) or path.startswith(PROC) else path
 
     def note(self, path, how, folder=None):
-        if path in self.seen:
+        if path in self.seen and path not in self.again:
             return self.work.add(path) if how != "w" else None
         path = self.path_of(path, folder)
         if path is None or len(self.seen) > LIMIT:
             return None
+        if path in self.seen and (how == "w" or path not in self.again):
+            return self.work.add(path) if how != "w" else None
         if how != "w":
             self.work.add(path)
-        if path in self.seen:
-            return None
+            self.again.discard(path)
         self.seen.add(path)
         self.add("opened", how if len(self.seen) <= LIMIT else "m", path.replace("\n", NEWLINE))
 
@@ -182,7 +186,7 @@ class Notes(Started):
             if folder is None and (path in self.there or (type(path) is str and path.startswith(self.skip) and self.up not in path)):
                 return
             path = self.path_of(path, folder)
-            if path is None or path in self.seen or path in self.there:
+            if path is None or (path in self.seen and path not in self.again) or path in self.there:
                 return
             how = "n" if not found else "s" if self.is_searching(self.frame(2), ASKING) else "t"
             if how != "s":
@@ -225,6 +229,10 @@ class Notes(Started):
             return None
         if not flags & self.is_folder:
             how = flags & self.is_writing
+            if how and flags & os.O_EXCL:
+                self.made(path, folder)
+            if how == self.wronly and not flags & self.is_new:
+                self.again.update([place for place in [self.path_of(path, folder)] if place not in self.seen])
             self.note(path, "r" if not how else "w" if how == self.wronly or flags & self.is_new else "a", folder)
 
     def by_hand(self, path):
@@ -237,6 +245,8 @@ class Notes(Started):
     def moved(self, source, target, is_link=False):
         source, target = self.decode(self.fspath(source)), self.decode(self.fspath(target))
         self.note(self.join(self.dirname(target), source) if is_link else source, "k")  # it may be read by its other name
+        if is_link:
+            self.made(target)
         if target.endswith(".pyc") and not source.startswith(target):
             self.by_hand(target)
         elif target.startswith(self.shared) and "__pycache__" not in target:
@@ -250,11 +260,6 @@ class Notes(Started):
         if path is not None:
             self.once((path, how), how, path)
 
-    def attribute(self, path):
-        path = self.path_of(path)
-        if path is not None:
-            self.add("opened", "d", "read an extended attribute of " + path)
-
     def imported(self, name, file):
         """Note an extension; what it opens by itself is looked for. `file` is None for a module that is about to be imported."""
         if file:
@@ -265,13 +270,6 @@ class Notes(Started):
             self.compiled = Compiled(self, self.network)
         return self.compiled and self.compiled.imported(name)
 
-    def database(self, args):
-        path = self.decode(self.fspath(args[0]))
-        if path.startswith("file:"):
-            path = path[5:].partition("?")[0]
-        if path and ":memory:" not in path:
-            self.note(path, "a")
-
 
 def events_of(notes):
     """Return what is done at each audit event with its arguments. The depth of frames counts from here."""
@@ -279,7 +277,10 @@ def events_of(notes):
         "open": lambda args: notes.opened(args[0], args[2]),
         "os.listdir": lambda args: notes.listed(args[0], 3),
         "os.scandir": lambda args: notes.listed(args[0], 3, "o"),
-        "os.rename": lambda args: notes.moved(args[0], args[1]),
+        "os.mkdir": lambda args: notes.made(args[0], notes.folder_of(args[2])),
+        "os.remove": lambda args: notes.removed(args[0], notes.folder_of(args[1])),
+        "os.rmdir": lambda args: notes.removed(args[0], notes.folder_of(args[1])),
+        "os.rename": lambda args: (notes.removed(args[0], notes.folder_of(args[2])), notes.moved(args[0], args[1])),
         "os.link": lambda args: notes.moved(args[0], args[1]),
         "os.symlink": lambda args: notes.moved(args[0], args[1], True),
         "os.getxattr": lambda args: notes.attribute(args[0]),

@@ -45,6 +45,9 @@ def old_doors(notes):
     for name, before in (("system", shell), ("popen", shell), ("execv", starts), ("execve", starts)):
         if hasattr(os, name):
             setattr(os, name, Door(getattr(os, name), before))
+    for name, note in (("mkdir", notes.made), ("remove", notes.removed), ("unlink", notes.removed), ("rmdir", notes.removed)):
+        where = quiet(lambda args, more, note=note: note(args[0], notes.folder_of(more.get("dir_fd", -1))))
+        setattr(os, name, Door(getattr(os, name), where))
     for name, is_link in (("rename", False), ("replace", False), ("link", False), ("symlink", True)):
         if hasattr(os, name):
             moved = quiet(lambda args, more, is_link=is_link: notes.moved(args[0], args[1], is_link))

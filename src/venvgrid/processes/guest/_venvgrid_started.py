@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Notes which programs a process of a cell starts, and follows links of /proc: a part of the notes of `_venvgrid_opened`."""
+"""Notes which programs a process of a cell starts, what it makes and deletes, and more: a part of `_venvgrid_opened`."""
 
 import os
 import sys
@@ -13,6 +13,28 @@ class Started(object):
 
     def of_descriptor(self, number):
         return self.readlink("/proc/self/fd/%d" % number)
+
+    def folder_of(self, number):
+        """Return the folder of a descriptor that an audit event tells; -1 is none."""
+        return self.of_descriptor(number) if isinstance(number, int) and number >= 0 else None
+
+    def made(self, path, folder=None):
+        """Note whether something is there already that is made now: a second time it may fail."""
+        path = self.path_of(path, folder)
+        if path is not None and path not in self.seen:
+            self.once((path, "made"), "s" if self.access(path, os.F_OK) else "n", path)
+
+    def removed(self, path, folder=None):
+        """Note what is deleted, if it was there before the command of the cell began: a second time it is not."""
+        path = self.path_of(path, folder)
+        if path is not None and self.began > 0 and self.lstat(path).st_ctime < self.began:
+            self.once((path, "removed"), "v", path)
+
+    def begin(self, specification):
+        """Take the time of the specification for that at which the command began; without it, nothing is older."""
+        self.lstat, self.began = os.lstat, 0.0
+        if specification:
+            self.began = os.stat(specification).st_ctime
 
     def out_of(self, path):
         """Follow a link of /proc while its process lives."""
@@ -63,3 +85,15 @@ class Started(object):
             return False
         names = variables if hasattr(variables, "keys") else [item.split(b"=")[0] for item in variables]
         return self.variable not in names and self.variable.encode("ascii") not in names
+
+    def attribute(self, path):
+        path = self.path_of(path)
+        if path is not None:
+            self.add("opened", "d", "read an extended attribute of " + path)
+
+    def database(self, args):
+        path = self.decode(self.fspath(args[0]))
+        if path.startswith("file:"):
+            path = path[5:].partition("?")[0]
+        if path and ":memory:" not in path:
+            self.note(path, "a")
