@@ -35,3 +35,10 @@ def drop_stale(inputs: Inputs) -> None:
                     changed = os.lstat(os.path.join(place, f"{source}.py")).st_ctime_ns  # noqa: PTH118
                     if item.stat(follow_symlinks=False).st_mtime_ns <= changed:
                         os.unlink(item.path)  # noqa: PTH108
+
+
+def source_of(name: str) -> str:
+    """Return the source that a compiled file in `__pycache__` stands for; of any other file its own name."""
+    folder, _, file = f"/{name}".rpartition("/__pycache__/")
+    is_compiled = file.endswith(COMPILED) and f"/{name}" != file
+    return f"{folder}/{file.partition('.')[0]}.py".lstrip("/") if is_compiled else name

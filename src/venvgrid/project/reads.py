@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.model.result import Footprint
 from venvgrid.outcomes.outside import programs
-from venvgrid.project import history
+from venvgrid.project import bytecode, history
 from venvgrid.project.inputs import COMPILED, OURS, READ_ABOVE, TOOLS, content_of
 
 if TYPE_CHECKING:
@@ -70,13 +70,8 @@ def judge(
     `own` are the folders of the cell and its environment, which do not count; `commands` is the one of its programs.
     """
     judging = _Judging(inputs, own)
-    doubts = (
-        doubt
-        for how_of in (opened.items(), programs.reads(ran, commands, (*judging.roots, *own)))
-        for path, how in how_of
-        if (doubt := judging.deleted(path) if how == programs.DELETED else judging.doubt(path, how))
-    )
-    doubt, wrote = next(doubts, ""), judging.written(opened)
+    found = (*opened.items(), *programs.reads(ran, commands, (*judging.roots, *own)))
+    doubt, wrote = next(filter(None, (judging.doubt(path, how) for path, how in found)), ""), judging.written(opened)
     return Footprint(doubt=doubt, wrote=wrote) if doubt else Footprint(read=judging.read, wrote=wrote)
 
 
@@ -112,8 +107,8 @@ class _Judging:
 
     def doubt(self, path: str, how: str) -> str:
         """Return why a result cannot be kept after a path was read so, or ""."""
-        if how == DOUBT:
-            return path
+        if how in {DOUBT, programs.DELETED}:
+            return path if how == DOUBT else self.deleted(path)
         if how == MANY:
             return "its tests opened more files than are noted"
         if how == OF_INTERPRETER:
@@ -145,9 +140,12 @@ class _Judging:
             return ""
         if how in {"l", "p", ENTRY} or (how in FILES and os.path.isdir(path) and not os.path.islink(path)):
             return self._listed(path, name, how)
+        if how in FILES:
+            name = bytecode.source_of(name)
+            path = os.path.join(self.inputs.path, name)
         if name in self.inputs.stamps or not name or name.endswith("__pycache__"):
             return ""
-        if name.endswith(COMPILED) and ("__pycache__" in name.split("/") or f"{name[:-4]}.py" in self.inputs.stamps):
+        if name.endswith(COMPILED) and f"{name[:-4]}.py" in self.inputs.stamps:
             return ""
         if how in {"s", "n", STATED}:
             return self._asked(path, name, how)
@@ -159,11 +157,12 @@ class _Judging:
 
     def _asked(self, path: str, name: str, how: str) -> str:
         """Of most files only that they are there: pytest asks for all beside the tests, also for logs and data."""
+        if "__pycache__" in name.split("/") or self.inputs.is_report(name):
+            return ""
         if how == STATED and os.path.isfile(path) and _changed_since(path, self.inputs.since):
             return f"asked for the state of {name}, which was made in this run"
-        if "__pycache__" not in name.split("/") and not self.inputs.is_report(name):
-            place = path + (STATUS if how == STATED or os.path.islink(path) else IS_THERE)
-            self.read[place] = "" if how == "n" else state_of(place)
+        place = path + (STATUS if how == STATED or os.path.islink(path) else IS_THERE)
+        self.read[place] = "" if how == "n" else state_of(place)
         return ""
 
     def _listed(self, path: str, name: str, how: str) -> str:

@@ -57,6 +57,8 @@ def root(tmp_path: Path) -> Path:
         ("e", "../file", "../file", False),
         ("e", "../none", "../none", False),
         ("p", "__pycache__", "__pycache__/new.py", True),
+        ("r", ".venv/__pycache__/more.cpython-313.pyc", ".venv/more.py", False),
+        ("r", "__pycache__/gone.cpython-313-pytest-8.pyc", "input", True),
         ("t", ".venv/data", ".venv/data", False),
         ("t", "input", "input", True),
         ("t", "../file", "../file", False),
