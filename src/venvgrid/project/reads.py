@@ -80,11 +80,8 @@ class _Judging:
 
     def __init__(self, inputs: Inputs, own: Iterable[str]) -> None:
         self.inputs, self.read = inputs, dict[str, str]()
-        self._skip = (
-            *SYSTEM,
-            *(f"{place}{os.sep}" for place in own),
-            *(os.environ[name] + os.sep for name in WINDOWS if os.environ.get(name)),
-        )
+        windows = (os.environ[name] + os.sep for name in WINDOWS if os.environ.get(name))
+        self._skip = (*SYSTEM, *(f"{place}{os.sep}" for place in own), *windows)
         self._own = tuple(own)
         home = os.path.realpath(os.path.expanduser("~"))
         self._of_user = tuple(os.path.join(home, *name.split("/"), "") for name in OF_USER)
@@ -197,8 +194,7 @@ class _Judging:
         if how == "w" or (how in {"p", "s", STATED} and is_above) or self._is_of_machine(place, how, is_above=is_above):
             return ""
         if how in {"s", "n", STATED}:
-            is_input = _is_above(os.path.dirname(place), self.inputs) and os.path.basename(place) in READ_ABOVE
-            if not is_input:
+            if not _is_above(os.path.dirname(place), self.inputs) or os.path.basename(place) not in READ_ABOVE:
                 self.read[place + (IS_THERE if how == "n" else STATUS)] = "" if how == "n" else _status(place)
             return ""
         if how in {"l", ENTRY} and is_above:
