@@ -203,6 +203,8 @@ def _of_runs(seen: Witnessed, scene: Scene, digest: Callable[[str], str]) -> Ite
         return
     tests = {file for _, file in seen.checkout}
     for file in seen.runs:
+        if is_below(file, scene.site):  # by a link from outside
+            continue
         if file not in tests and (_is_source(file, scene, project) or _is_copy(file, project, digest)):
             yield (
                 f"{file}, which is code of {project.name}, ran in place of what is installed "

@@ -80,6 +80,7 @@ def test_each_module_comes_from_a_file_of_its_distribution(name: str, file: str,
         ("/tmp/copy/proj/core.py", True),
         ("/proj/examples/core.py", False),
         ("/tmp/copy/proj/empty.py", False),
+        (f"{SITE}/proj/core.py", False),  # by a link to its folder
     ],
 )
 def test_sources_of_the_project_that_run_under_any_name(file: str, is_wrong: bool) -> None:  # noqa: FBT001
