@@ -5,8 +5,11 @@ from __future__ import absolute_import
 
 import os
 import sys
+import time
 
 IGNORE = "PY_IGNORE_IMPORTMISMATCH"
+PAUSE = 0.05  # seconds from one look at what compiled code holds open to the next
+looked = [0.0]  # when
 
 
 def current_witness():
@@ -21,11 +24,15 @@ def look():
         witness.look()
 
 
-def look_at_compiled():
-    """Let what compiled code has opened and connected be noted, while the fixtures of a test still hold it."""
+def look_at_compiled(clock=time.time):  # bound now: tests replace it
+    """Let what compiled code has opened and connected be noted, while the fixtures of a test still hold it.
+
+    Not more often than PAUSE: a look takes longer than many a test.
+    """
     compiled = getattr(getattr(sys, "_venvgrid_opened", None), "compiled", None)
-    if compiled is not None:
+    if compiled is not None and not 0 <= clock() - looked[0] < PAUSE:
         compiled.look()
+        looked[0] = clock()
 
 
 def resolve_names(arguments, witness):
