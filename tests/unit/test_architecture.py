@@ -87,8 +87,6 @@ def test_nothing_is_evaluated() -> None:
     """
     wrong = []
     for name, path in modules().items():
-        if name == "model.values":
-            continue
         for node in nodes(path):
             called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
             names = [item.name for item in node.names] if isinstance(node, ast.Import) else []
@@ -96,7 +94,7 @@ def test_nothing_is_evaluated() -> None:
             given = node.keywords if isinstance(node, ast.Call) else []
             shell = [key for key in given if key.arg == "shell" and isinstance(key.value, ast.Constant)]
             if (
-                called in {"eval", "exec", "compile", "__import__"}
+                (called in {"eval", "exec", "compile", "__import__"} and (name, called) != ("model.values", "exec"))
                 or {"pickle", "marshal", "shelve"} & set(names)
                 or shell
             ):
