@@ -145,4 +145,4 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 def _clean(text: str) -> str:
     """Escape lone surrogates, which stand for bytes that are no UTF-8: no report can encode them."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

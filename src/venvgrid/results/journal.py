@@ -5,7 +5,6 @@ A kill or a power cut costs at most the events since the last cell that finished
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 256 * 1024 * 1024  # the first line holds the plan: 150 bytes a cell
 
 _DURABLE = (RunStarted, CellFinished, RunFinished)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
 _KIND = re.compile(rb'\{"event":"(\w+)"')  # as `encode` begins a line
 
 
@@ -72,11 +72,10 @@ class Journal:
 def encode(event: Event) -> bytes:
     """Return the line of an event."""
     plain = serialization.event_to_plain(event)
-    dumps = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
-        text = dumps(plain)
+        text = _ENCODER.encode(plain)
     except ValueError:  # a number that JSON does not have, from a foreign report
-        text = dumps(json.loads(json.dumps(plain), parse_constant=lambda _: 0.0))
+        text = _ENCODER.encode(json.loads(json.dumps(plain), parse_constant=lambda _: 0.0))
     return text.encode("utf-8", "replace") + b"\n"  # a lone surrogate is no text that strict readers take
 
 
