@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venvgrid.analysis.search.bisection import Bisected, Line, Problem, bisected
+from venvgrid.analysis.search.bisection import Bisected, Line, Problem, bisected, ends
 from venvgrid.analysis.search.protocol import Observation, Verdict, answer
 from venvgrid.analysis.search.releases import series_of_releases
 
@@ -62,6 +62,14 @@ def test_both_sides_are_proven_within_the_budget(bad: int, data: st.DataObject) 
     assert len(world.places - {0, bad}) <= math.log2(bad + 1) + 2
     assert [len(found.seen[place]) for place in (cut - 1, cut)] == [3, 3]
     assert sorted(set(world.asked)) == sorted(world.asked)
+
+
+@given(st.integers(1, 400), st.sampled_from([0, None]))
+def test_a_search_begins_with_its_ends(bad: int, good: int | None) -> None:
+    """So they can be run before it: it asks for just these first, and the bad end is the first of them."""
+    line = Line(bad=bad, good=good, probe=lambda place, again: (place, again))
+    assert next(bisected(line, 4)) == ends(line)
+    assert ends(line)[0] == (bad, 0)
 
 
 @given(st.integers(1, 400), st.data())

@@ -46,8 +46,10 @@ class FakeProber:
     target: Target = field(default_factory=Target)
     resolves: int = 0
     tests: int = 0
+    asked: list[tuple[tuple[str, ...], int]] = field(default_factory=list)  # tests, and probes, of each round
 
-    def ask(self, probes: Sequence[Probe]) -> list[Observation]:
+    def ask(self, probes: Sequence[Probe], ahead: Sequence[Probe] = ()) -> list[Observation]:
+        self.asked.append((self.target.tests, len(probes) + len(ahead)))
         return [self.target.observation(self.result_of(self.target.tests)) for _ in probes]
 
     def result(self, probe: Probe) -> CellResult:
@@ -75,6 +77,17 @@ def test_tests_that_fail_only_together_run_together() -> None:
     """A failure that comes of other tests is looked for with all of them."""
     found, messages = target(lambda tests: GREEN if tests else RED)
     assert (found.signature, found.tests, messages) == ("s", (), 2)
+
+
+def test_what_is_asked_in_any_case_runs_beside_the_bad_end() -> None:
+    """It waits until the tests that fail are known: only these run in it, and there is one round less."""
+    ahead = [Probe(again=1), Probe(cutoff="2022-03-01T00:00:00Z")]
+    prober = FakeProber(lambda _tests: RED)
+    aimed(prober, Probe(), None, ahead)  # type: ignore[arg-type]
+    assert prober.asked == [((), 1), (("t.py::test_a",), 3)]
+    prober = FakeProber(lambda _tests: RED)
+    aimed(prober, Probe(), RED, ahead)  # type: ignore[arg-type]
+    assert prober.asked == [(("t.py::test_a",), 3)]
 
 
 def test_a_green_end_has_no_failure() -> None:

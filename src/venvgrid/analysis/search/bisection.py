@@ -96,6 +96,12 @@ def bisected(line: Line[P], at_once: int = 1) -> Search[P, Bisected]:
     return Bisected(changes=tuple(work.changes()), seen=work.seen)
 
 
+def ends(line: Line[P]) -> list[P]:
+    """Return the probes that each search of a line begins with: its ends, each twice, the bad one first."""
+    places = [line.bad, *([] if line.good is None else [line.good])]
+    return [line.probe(place, again) for place in places for again in range(TWICE)]
+
+
 def is_flaky(runs: Sequence[Observation]) -> bool:
     """Return whether runs of one place differ."""
     return len({item.verdict for item in runs}) > 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from venvgrid.analysis.search.bisection import Line, Problem, bisected, is_flaky
+from venvgrid.analysis.search.bisection import Line, Problem, bisected, ends, is_flaky
 from venvgrid.analysis.search.protocol import Probe, Verdict, answer
 from venvgrid.analysis.search.releases import series_of_releases
 from venvgrid.app.investigation.candidates import Filter, candidates, existing
@@ -131,11 +131,11 @@ def bisect(context: RunContext, cell: Cell, asked: Asked, earlier: CellResult | 
         exact = f"=={versions[place]}" if is_axis else versions[place]
         return Probe(base=BASE, pins=((name, exact),), cutoff=world.as_of, again=again)
 
-    bad = len(versions) - 1
-    prober = aimed(prober, probe(bad, 0), earlier)
+    slots, bad = context.options.workers, len(versions) - 1
     line = Line(bad=bad, good=0 if asked.good else None, probe=probe, series=series_of_releases(versions))
     try:
-        found = answer(bisected(line, context.options.workers), prober.ask)
+        prober = aimed(prober, probe(bad, 0), earlier, ends(line)[1:] if slots > 1 else ())
+        found = answer(bisected(line, slots), prober.ask)
     finally:
         prober.tidy()
     bases = {version: prober.resolve(probe(place, 0)) for place, version in enumerate(versions) if place in found.seen}
@@ -164,14 +164,14 @@ def _between(change: Found, left_out: Mapping[str, str]) -> dict[str, str]:
     return dict(sorted({**change.skipped, **left}.items(), key=lambda item: Version(item[0])))
 
 
-def aimed(prober: Prober, bad: Probe, earlier: CellResult | None = None) -> Prober:
+def aimed(prober: Prober, bad: Probe, earlier: CellResult | None = None, ahead: Sequence[Probe] = ()) -> Prober:
     """Return a prober of the failure that the bad end has: that of an earlier result, if it still shows there.
 
-    If the bad end has no failure, the prober is of any.
+    If the bad end has no failure, the prober is of any. `ahead` are run as soon as it is known which tests fail.
     """
     if earlier is not None:
         known = replace(prober, target=Target.of(earlier))
-        if known.target.signature and known.ask([bad])[0].verdict is Verdict.BAD:
+        if known.target.signature and known.ask([bad], ahead)[0].verdict is Verdict.BAD:
             return known
         prober.resolves, prober.tests = known.resolves, known.tests
     prober.context.front.notify("all tests of the bad end are run once: they tell which failure is looked for")
@@ -180,7 +180,7 @@ def aimed(prober: Prober, bad: Probe, earlier: CellResult | None = None) -> Prob
     if result is None or prober.target.verdict(result) is not Verdict.BAD:
         return prober
     alone = replace(prober, target=Target.of(result))
-    if not alone.target.tests or alone.ask([bad])[0].verdict is Verdict.BAD:
+    if not alone.target.tests or alone.ask([bad], ahead)[0].verdict is Verdict.BAD:
         return alone
     return with_all_tests(alone)
 

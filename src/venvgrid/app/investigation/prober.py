@@ -95,13 +95,14 @@ class Prober:
         self.context = replace(self.context, config=config).sharing(self.context)
         self._answers = Answers.read(self._file, reads.state_of)
 
-    def ask(self, probes: Sequence[Probe]) -> list[Observation]:
-        """Return what each probe shows; those that were answered before are not run again.
+    def ask(self, probes: Sequence[Probe], ahead: Sequence[Probe] = ()) -> list[Observation]:
+        """Return what each probe shows; what was answered before is not run again. `ahead` are run beside them.
 
         Raises:
             SpentError: too many environments were built.
         """
-        found = dict(zip(probes, self._resolved(probes), strict=True))
+        every = (*probes, *ahead)
+        found = dict(zip(every, self._resolved(every), strict=True))
         todo: dict[str, Probe] = {}
         for probe, world in found.items():
             if isinstance(world, LockEntry):
@@ -111,7 +112,7 @@ class Prober:
         if self.most is not None and len(self.builds) >= self.most and todo:
             raise SpentError(f"stopped after {len(self.builds)} environments; to go on, type the same again")
         self._run(todo)
-        return [self._seen(probe, world) for probe, world in found.items()]
+        return [self._seen(probe, found[probe]) for probe in dict.fromkeys(probes)]
 
     def _seen(self, probe: Probe, world: LockEntry | str) -> Observation:
         """Return what a probe showed, and tell the user."""
