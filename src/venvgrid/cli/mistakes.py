@@ -205,10 +205,6 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
 
 def _extra_word(command: str, unknown: list[str], words: list[str]) -> str:
     """Return the message for a word that a command has no place for."""
-    if command == "bisect":
-        given = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
-        others = [word for word in words[len(given) :] if word not in unknown]
-        return f"package and versions come before the options. Type: {_typed(command, *given, *unknown, *others)}"
     if command == "init":
         return f"init takes files and runners after --from. Type: {_typed('init', '--from', *unknown)}"
     without = [word for word in words if word not in unknown]

@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
+_NUMBER = re.compile(r"-\d+|-\d*\.\d+")  # as in argparse
 
 
 class RefusedError(Exception):
@@ -17,11 +18,58 @@ class RefusedError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose mistakes are exceptions: `cli/mistakes.py` explains them."""
+    """A parser that takes options anywhere, and whose mistakes are exceptions: `cli/mistakes.py` explains them."""
 
     def error(self, message: str) -> NoReturn:
         """Raise RefusedError."""
         raise RefusedError(message)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments of a command, its options first: argparse ends a list of values at an option."""
+        is_command = not any(isinstance(item, argparse._SubParsersAction) for item in self._actions)  # noqa: SLF001
+        if is_command and args is not None:
+            args = options_first(args, {name: item.nargs is None for name, item in self._option_string_actions.items()})
+        return super().parse_known_args(args, namespace)
+
+
+def options_first(words: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
+    """Return the words of a command, its options with their values before all else; each in the order it had.
+
+    `takes_value` maps the names of options to whether a value follows. What stands after `--` is no option.
+    """
+    options, others, left = list[str](), list[str](), list(reversed(words))
+    while left:
+        word = left.pop()
+        if word == "--":
+            others += [word, *reversed(left)]
+            break
+        if not _is_option(word, takes_value):
+            others.append(word)
+            continue
+        options.append(word)
+        if not _awaits(word, takes_value):
+            continue
+        if not left or left[-1] == "--" or _is_option(left[-1], takes_value):
+            return list(words)  # the value is missing: in another order, another word would be taken for it
+        options.append(left.pop())
+    return options + others
+
+
+def _is_option(word: str, known: Mapping[str, bool]) -> bool:
+    """Return whether argparse takes a word for an option; a number below zero and a text with spaces are none."""
+    if word in known or word.partition("=")[0] in known or (word[:2] in known and not word.startswith("--")):
+        return True
+    return word.startswith("-") and word != "-" and " " not in word and not _NUMBER.fullmatch(word)
+
+
+def _awaits(word: str, takes_value: Mapping[str, bool]) -> bool:
+    """Return whether the value of an option is the next word: not if it is in this one, as in `-j4` and `--cost=2`."""
+    if word in takes_value or word.startswith("--"):
+        return takes_value.get(word, False)
+    for place, letter in enumerate(word[1:], 2):
+        if takes_value.get(f"-{letter}", True):  # the rest is its value; an unknown letter ends it
+            return f"-{letter}" in takes_value and place == len(word)
+    return False
 
 
 def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:

@@ -76,7 +76,7 @@ def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
         ("venvgrid run --report hmtl=x.html", "did you mean 'html'"),
         ("venvgrid run --on", "venvgrid run --on tls://HOST:8786"),
         ("venvgrid py311", "venvgrid run -k py3.11"),
-        ("venvgrid bisect numpy --pre 1.26 2.1", "venvgrid bisect numpy 1.26 2.1 --pre"),
+        ("venvgrid bisect numpy --pre 1.26 2.1 3", "venvgrid bisect numpy --pre 1.26 2.1"),
         ("venvgrid bisect -q numpy==2.1", "venvgrid bisect numpy GOOD 2.1"),
         ("venvgrid bisect HEAD~3", "venvgrid bisect --commits HEAD~3"),
         ("venvgrid -- -k x", "venvgrid run -- -k x"),
