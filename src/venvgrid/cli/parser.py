@@ -42,6 +42,7 @@ CI_VENDORS = {
     "azure": "Azure Pipelines, azure-pipelines.yml",
     "buildkite": "Buildkite, .buildkite/pipeline.yml",
 }
+NAMING_BRANCHES = frozenset({"github", "azure"})  # others know the default branch themselves
 SCHEMAS = ("config", "results", "events", "plan", "record", "capsule", "why", "bisect", "bounds")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 CAUSES = frozenset({"why", "bisect", "bounds"})  # the modules in cli/causes
@@ -209,6 +210,14 @@ def _add_ci(commands: Commands[Parser]) -> None:
         action = configured(command(actions, vendor, f"write the pipeline of {title}"))
         action.add_argument("grid", nargs="?", metavar="GRID", default="", help="the [grid.NAME] of this name")
         action.add_argument("--shards", type=shards, metavar="N", help="number of test jobs (default: as it is, or 4)")
+        if vendor in NAMING_BRANCHES:
+            action.add_argument(
+                "--branch",
+                dest="branches",
+                action="append",
+                metavar="NAME",
+                help="run at pushes to it; repeatable (default: as it is, or the default branch that git knows here)",
+            )
         action.add_argument("-o", "--output", metavar="FILE", help="the file to write, - for stdout")
         action.add_argument("--check", action="store_true", help="write nothing; exit status 1 if the file differs")
         action.add_argument(

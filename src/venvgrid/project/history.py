@@ -60,6 +60,27 @@ def references(project: Path) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
+def default_branch(folder: Path) -> str:
+    """Return the default branch of a repository as it is known here, without network; "" if it is not.
+
+    It is that of the remote `origin` when it was cloned. Else it is what new repositories begin with here, main, or
+    master, if there is such a branch, and else the current branch.
+    """
+    if not is_checkout(folder):
+        return ""
+    if origin := _line(folder, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"):
+        return origin.removeprefix("origin/")
+    for name in dict.fromkeys((_line(folder, "config", "init.defaultBranch"), "main", "master")):
+        places = (f"refs/heads/{name}", f"refs/remotes/origin/{name}")
+        if name and _line(folder, "for-each-ref", "--format=%(refname)", *places):
+            return name
+    return _line(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+
+
+def _line(folder: Path, *arguments: str) -> str:
+    return (_git(folder, *arguments) or "").strip()
+
+
 def is_checkout(project: Path) -> bool:
     """Return whether the project or a folder above it has a repository of git."""
     folder = project.absolute()

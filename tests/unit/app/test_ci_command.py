@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from canaries import CANARIES
 
 from venvgrid.app.pipelines.vendors import VENDORS
@@ -149,6 +152,97 @@ def test_init_offers_a_pipeline(checkout: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.usefixtures("checkout")
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=n@e.org", *words], cwd=folder, check=True)
+
+
+def pushes(folder: Path) -> list[str]:
+    found: list[str] = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))[True]["push"]["branches"]
+    return found
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose branches are `trunk` and `topic`, and its settings alone."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    git(folder, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    (folder / "matrix.toml").write_text('[axes]\npython = ["3.12"]\n', encoding="utf-8")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "x")
+    git(folder, "checkout", "-qb", "topic")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("known", ["clone", "setting", "current", "usual", "nothing", "strange"])
+def test_pushes_to_the_default_branch_run(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    """It is what the clone, the settings or the branches say; a pipeline of an unknown one runs for both usual ones."""
+    folder, wanted = repository, ["trunk"]
+    match known:
+        case "clone":
+            git(repository, "checkout", "-q", "trunk")
+            git(tmp_path, "clone", "-q", str(repository), "clone")
+            folder = tmp_path / "clone"
+            git(folder, "checkout", "-qb", "topic")
+            git(folder, "branch", "-q", "main")
+        case "setting":
+            git(repository, "config", "init.defaultBranch", "trunk")
+        case "current":
+            git(repository, "config", "init.defaultBranch", "not-there")
+            wanted = ["topic"]
+        case "usual":
+            git(repository, "branch", "-q", "master")
+            wanted = ["master"]
+        case "nothing":
+            git(repository, "checkout", "-q", "--detach")
+            git(repository, "branch", "-qD", "trunk", "topic")
+            wanted = ["main", "master"]
+        case _:
+            git(repository, "checkout", "-qb", "fix#12")
+            wanted = ["main", "master"]
+    monkeypatch.chdir(folder)
+    assert type_("github")[0] == 0
+    assert pushes(folder) == wanted
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_check_says_the_same_in_every_clone(repository: Path) -> None:
+    """The file names its branches: what git knows later, and elsewhere, changes nothing. --branch does."""
+    assert type_("github", "--shards", "3")[0] == 0
+    assert pushes(repository) == ["topic"]
+    git(repository, "checkout", "-q", "--detach")
+    git(repository, "branch", "-qD", "topic")
+    assert type_("github", "--check")[0] == 0
+    assert type_("github", "--branch", "main", "--branch", "2.x/next")[0] == 0
+    assert pushes(repository) == ["main", "2.x/next"]
+    assert "--shards 3 --branch main --branch 2.x/next" in (repository / FILE).read_text(encoding="utf-8")
+    assert type_("github", "--check")[0] == 0
+    assert type_("github", "--check", "--branch", "main")[0] == 1
+    assert type_("azure", "--branch", "main")[0] == 0
+    azure = yaml.safe_load((repository / "azure-pipelines.yml").read_text(encoding="utf-8"))
+    assert azure["trigger"]["branches"]["include"] == ["main"]
+
+
+@pytest.mark.parametrize("name", ["a*", "!a", "-a", "a b", "a'b", "a]", "${{ x }}", "", "fix#12"])
+def test_a_branch_that_is_a_pattern_is_refused(checkout: Path, name: str) -> None:
+    """A vendor would take it for several branches, or for none; nothing is written."""
+    with pytest.raises(UsageError, match="cannot hold this branch"):
+        type_("github", f"--branch={name}")
+    assert not (checkout / FILE).exists()
+
+
+def test_only_vendors_whose_files_name_branches_take_them() -> None:
+    """The table of the parser is that of the vendors."""
+    assert {name for name, vendor in VENDORS.items() if vendor.names_branches} == parsers.NAMING_BRANCHES
+
+
 def test_no_vendor_is_wrong_usage() -> None:
     """`venvgrid ci` alone says which vendors there are."""
     with pytest.raises(UsageError, match="venvgrid ci github"):

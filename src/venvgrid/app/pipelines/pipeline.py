@@ -25,8 +25,10 @@ LOCK_DIGEST = (  # of a plan: the key of caches
     'print(hashlib.sha256(json.load(open(sys.argv[1], encoding="utf-8"))["lock"].encode()).hexdigest()[:16])'
 )
 SHARDS = 4  # if nothing else is asked for
+BRANCHES = ("main", "master")  # if nobody knows the default branch
 # Vendors expand $, %, {{ and quotes, each in its own way and place. A path needs none of them.
 SAFE = re.compile(r"[\w./-]+(?: [\w./-]+)*")
+BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 DIGEST = "# Digest of what follows, to notice edits: "
 _WRITTEN = re.compile(r"^# Written by: venvgrid (ci .+)$", re.MULTILINE)
 
@@ -37,7 +39,7 @@ class Pipeline:
 
     `config` is the configuration's path in the repository, "" for the one that venvgrid finds. `version` is that of
     venvgrid. `has_nightly`: the configuration has a tier for scheduled runs. `needs_history`: the version of the
-    project may come from tags. Each of the `platforms` has as many `shards`.
+    project may come from tags. Each of the `platforms` has as many `shards`. Pushes to `branches` run, () for BRANCHES.
     """
 
     vendor: str
@@ -48,6 +50,7 @@ class Pipeline:
     has_nightly: bool = False
     needs_history: bool = False
     platforms: tuple[str, ...] = ("linux",)
+    branches: tuple[str, ...] = ()
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -63,7 +66,7 @@ class Pipeline:
     def command(self) -> str:
         """The command that writes this pipeline again."""
         words = ["ci", self.vendor, *([self.grid] if self.grid else []), *self.options, "--shards", str(self.shards)]
-        return shlex.join(words)
+        return shlex.join([*words, *(word for name in self.branches for word in ("--branch", name))])
 
 
 def render(pipeline: Pipeline) -> str:
@@ -76,6 +79,10 @@ def render(pipeline: Pipeline) -> str:
     if pipeline.config and not SAFE.fullmatch(pipeline.config):
         raise UsageError(
             f"{pipeline.config!r}: a pipeline cannot hold this path safely; use letters, digits, '.', '_', '-', '/'"
+        )
+    if strange := [name for name in pipeline.branches if not is_safe_branch(name)]:
+        raise UsageError(
+            f"{strange[0]!r}: a pipeline cannot hold this branch safely; use letters, digits, '.', '_', '-', '/'"
         )
     if unknown := [name for name in pipeline.platforms if name not in vendor.runners]:
         known = ", ".join(vendor.runners)
@@ -94,6 +101,7 @@ def render(pipeline: Pipeline) -> str:
             title=pipeline.title,
             slug=pipeline.title.replace(" ", "-"),  # of what several grids must not share: artifacts, caches, jobs
             shards=pipeline.shards,
+            branches=pipeline.branches or BRANCHES,
             runners=[vendor.runners[name] for name in pipeline.platforms],
             actions=ACTIONS,
             python=PYTHON,
@@ -107,6 +115,11 @@ def render(pipeline: Pipeline) -> str:
     limits.check(vendor.name, {"bytes of the file": len(text.encode())})
     first, _, rest = text.partition("\n")
     return f"{first}\n{DIGEST}{_digest(rest)}\n{rest}"
+
+
+def is_safe_branch(name: str) -> bool:
+    """Return whether a file can name a branch: vendors take `*`, `?`, `!` and brackets for patterns."""
+    return BRANCH.fullmatch(name) is not None
 
 
 def written_by(text: str) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ class Vendor:
 
     `file` is where it looks for a pipeline, relative to the repository. `counts` says what of its limits the shards and
     the `others`, jobs besides them, are counted in. `instead` is the advice if that file is there already, `next` the
-    advice when it is written. `runners` are its machines by platform.
+    advice when it is written. `runners` are its machines by platform. `names_branches`: its file names the branches
+    whose pushes run; others know the default branch themselves.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Vendor:
     instead: str
     next: str
     runners: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"linux": ""}))
+    names_branches: bool = False
 
     def file_of(self, grid: str) -> str:
         """Return where the pipeline of a grid belongs: GitHub takes as many files as there are."""
@@ -53,6 +55,7 @@ VENDORS: Mapping[str, Vendor] = {
                     "windows-aarch64": "windows-11-arm",
                 }
             ),
+            names_branches=True,
             instead="give another file: -o .github/workflows/grid.yml",
             next="Commit it, then require the check '{title} gate'.",
         ),
@@ -70,6 +73,7 @@ VENDORS: Mapping[str, Vendor] = {
             file="azure-pipelines.yml",
             counts="jobs in a stage",
             others=2,
+            names_branches=True,
             instead="give another file, and make a pipeline of it: -o azure-venvgrid.yml",
             next="Commit it, make a pipeline of it, then require that pipeline.",
         ),

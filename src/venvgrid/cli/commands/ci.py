@@ -87,8 +87,17 @@ def _wanted(arguments: argparse.Namespace) -> _Wanted:
         platforms=next((axis.values for axis in config.axes if axis.name == "platform"), ("linux",)),
         has_nightly="nightly" in config.tiers,
         needs_history=history.may_have_version(config.project.path),
+        branches=_branches(arguments, known, root) if vendor.names_branches else (),
     )
     return _Wanted(pipeline=made, file=file, before=before)
+
+
+def _branches(arguments: argparse.Namespace, known: argparse.Namespace | None, root: Path) -> tuple[str, ...]:
+    """Return the branches whose pushes run. git is asked for a new file only: clones know different things."""
+    if arguments.branches or known:
+        return tuple(arguments.branches or (known and known.branches) or ())
+    name = history.default_branch(root)
+    return (name,) if pipelines.is_safe_branch(name) else ()
 
 
 def _top(folder: Path) -> Path:
