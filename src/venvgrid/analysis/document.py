@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -52,7 +51,6 @@ _FAILURE = ("test", "kind", "message", "signature", "duration", "longrepr")
 _LATER = ("hint", "through")  # of a failure: earlier documents lack them
 _ATTESTATION = ("python", "packages", "project_origin", "collected")
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
-_cell_values = operator.itemgetter(*_CELL)
 _CHANGES = ("regressed", "fixed", "newly_impossible", "newly_possible", "moved")
 _GROUP = ("signature", "kind", "message", "cells", "tests", "hint", "through")
 
@@ -143,24 +141,35 @@ def anew(make: Callable[[Any], Any], data: Any) -> Any:
     return make(data)
 
 
-def cell_from(data: Mapping[str, Any], shared: Shared = anew) -> CellResult:
+def cell_from(data: Mapping[str, Any], shared: Shared = anew, cell: Cell | None = None) -> CellResult:
     """Return the result of a cell that `to_results` wrote.
 
-    `shared` makes a part of it with a function from its data, or returns an equal part that was made before.
+    `shared` makes a part of it with a function from its data, or returns an equal part that was made before. With the
+    planned `cell`, id and axes are its own, and texts that few results need are left out: the log's name, the words.
     """
+    get, failures, notes = data.get, data["failures"], data["notes"]
     return CellResult(
-        **dict(zip(_CELL, _cell_values(data), strict=True))
-        | {"id": str(data["id"]), "outcome": _OUTCOMES[data["outcome"]], "packages": shared(dict, data["packages"])},
+        id=cell.id if cell else str(data["id"]),
+        axes=cell.axes if cell else data["axes"],
+        outcome=_OUTCOMES[data["outcome"]],
+        reason=data["reason"],
+        allow_failure=data["allow_failure"],
+        named=data["named"],
+        cached=data["cached"],
+        since=data["since"],
+        attempts=data["attempts"],
+        packages=shared(dict, data["packages"]),
+        log="" if cell else data["log"],
         interpreter=shared(_interpreter_from, data["python"]) if data["python"] else None,
         durations={sys.intern(stage): float(seconds) for stage, seconds in data["durations"].items()},
         tests=shared(dict, data["tests"]),
-        uncollected=int(data.get("uncollected", 0)),
-        failures=tuple(map(_failure_from, data["failures"])),
+        uncollected=int(get("uncollected", 0)),
+        failures=tuple(map(_failure_from, failures)) if failures else (),
         attested=shared(_attestation_from, data["attested"]),
-        notes=tuple(data["notes"]),
-        words=data.get("words", ""),
-        machine=str(data.get("machine", "")),
-        resumed=str(data.get("resumed", "")),
+        notes=tuple(notes) if notes else (),
+        words="" if cell else get("words", ""),
+        machine=str(get("machine", "")),
+        resumed=str(get("resumed", "")),
     )
 
 

@@ -33,7 +33,7 @@ class Outcome(StrEnum):
     @property
     def is_green(self) -> bool:
         """Whether the cell's tests ran and passed."""
-        return self in {Outcome.PASSED, Outcome.FLAKY}
+        return self is Outcome.PASSED or self is Outcome.FLAKY  # of 100,000 cells, several times
 
     @property
     def is_red(self) -> bool:

@@ -8,7 +8,6 @@ Pure, but for reading the records: one at a time, and of each result only what d
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from venvgrid.model import Cell, CellResult
     from venvgrid.results.plan_file import PlanFile
     from venvgrid.results.records import Read
-    from venvgrid.storage.json_items import Item
 
     Keep = Callable[[Cell, Mapping[str, Any]], CellResult | None]
 
@@ -87,7 +85,8 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable], keep: Keep = lambd
             refused.append(Unusable(item.place, why))
         else:
             usable.setdefault(_name(item), item)  # the same record twice is one record
-    results: defaultdict[str, list[Reported]] = defaultdict(list)
+    first: dict[str, Reported] = {}
+    several: dict[str, list[Reported]] = {}  # of cells with more than one: few
     strangers: dict[str, str] = {}
     records = []
     for name in sorted(usable):
@@ -101,13 +100,13 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable], keep: Keep = lambd
         for cell, reported in told.items():
             if cell not in planned:
                 strangers[cell] = record.place
-            elif reported is not None:
-                results[cell].append(reported)
+            elif reported is not None and first.setdefault(cell, reported) is not reported:
+                several.setdefault(cell, [first[cell]]).append(reported)
     return Merged(
         plan=plan,
         records=tuple(records),
-        chosen={name: _newest(results[name]) for name in planned if name in results},
-        missing=tuple(name for name in planned if name not in results),
+        chosen={name: _newest(several[name]) if name in several else first[name] for name in planned if name in first},
+        missing=tuple(name for name in planned if name not in first),
         strangers=strangers,
         refused=tuple(sorted(refused, key=lambda item: (item.place, item.why))),
     )
@@ -122,12 +121,23 @@ def _results(plan: PlanFile, planned: Mapping[str, Cell], record: Record, keep: 
     own = planned.keys() & record.header.cells
     told: dict[str, Reported | None] = {}
 
-    def use(item: Item) -> None:
-        name, outcome = item.value["id"], item.value["outcome"]
+    def use(result: dict[str, Any], start: int, end: int) -> None:
+        name, outcome = result["id"], result["outcome"]
         if name in told or not isinstance(outcome, str):
             raise UsageError("its results are damaged: a cell is there twice, or has no outcome")
-        counts = name in own and outcome in VERDICTS
-        told[name] = _reported(record, planned[name], item, keep) if counts else None
+        if name not in own or outcome not in VERDICTS:
+            told[name] = None
+            return
+        cell = planned[name]
+        told[name] = Reported(
+            record=record,
+            start=start,
+            end=end,
+            whole=keep(cell, result),
+            outcome=_OUTCOMES[outcome],
+            reason=str(result.get("reason", "")),
+            problem=objection(cell, result),
+        )
 
     try:
         data = json_items.read(text_of(record, record.read), "cells", use)
@@ -175,22 +185,7 @@ def _name(record: Record) -> str:
     return f"{header.attempt:06}|{header.began}|{header.shard}|{record.files[RESULTS]}"
 
 
-def _reported(record: Record, cell: Cell, item: Item, keep: Keep) -> Reported:
-    result = item.value
-    return Reported(
-        record=record,
-        start=item.start,
-        end=item.end,
-        whole=keep(cell, result),
-        outcome=_OUTCOMES[result["outcome"]],
-        reason=str(result.get("reason", "")),
-        problem=objection(cell, result),
-    )
-
-
 def _newest(results: list[Reported]) -> Reported:
-    if len(results) == 1:
-        return results[0]
     last = max(item.record.header.attempt for item in results)
     rivals = [item for item in results if item.record.header.attempt == last]
     newest = max(rivals, key=lambda item: item.record.header.began)

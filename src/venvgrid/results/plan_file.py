@@ -6,9 +6,9 @@ that each cell is expected to take. Its digest names the plan in every record.
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, field, fields, replace
-from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from venvgrid.model import Cell, Certificate, LeftOut, Plan, PlannedCell, Status, UsageError
@@ -152,17 +152,18 @@ def _from(data: dict[str, Any]) -> PlanFile:
     """Return the plan of checked data, which are used up: plans may have 100,000 cells."""
     cells, environments, seconds = [], {}, {}
     items = data["cells"]
+    same = functools.lru_cache(None, typed=True)(str)  # one text for all cells: the values of axes are few
     for index, item in enumerate(items):
         items[index] = None
         cell = Cell(
             id=str(item["id"]),
-            axes={intern(str(name)): intern(str(value)) for name, value in item["axes"].items()},
+            axes={same(name): same(value) for name, value in item["axes"].items()},
             allow_failure=bool(item["allow_failure"]),
             named=bool(item["named"]),
-            labels=tuple(map(str, item["labels"])),
+            labels=tuple(map(str, labels)) if (labels := item["labels"]) else (),
         )
         cells.append(PlannedCell(cell=cell, status=Status(item["status"]), reason=str(item["reason"])))
-        environments[cell.id] = intern(str(item["environment"]))
+        environments[cell.id] = same(item["environment"])
         seconds[cell.id] = float(item["seconds"])
     warnings = tuple(map(str, data["warnings"]))
     return PlanFile(

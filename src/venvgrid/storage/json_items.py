@@ -6,29 +6,22 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.model.values import dataclass
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Use = Callable[[Any, int, int], object]  # an item, and where its text begins and ends, in characters
+
 # What making values of damaged JSON may raise: of other types, too deep, a number that is infinite.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
-_decode = json.JSONDecoder().raw_decode
+_decoder = json.JSONDecoder()
+_decode = _decoder.raw_decode
+_scan: Callable[[str, int], tuple[Any, int]] = vars(_decoder)["scan_once"]  # in `raw_decode`
 _mark = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*").match  # behind an item of a list
 _space = re.compile(r"[ \t\r\n]*").match
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An item of a list; its text is that from `start` to `end`, in characters."""
-
-    value: Any
-    start: int
-    end: int
-
-
-def read(text: str, name: str, use: Callable[[Item], object]) -> dict[str, Any]:
-    """Return a JSON object without the list of this name; `use` is called with each item of the list.
+def read(text: str, name: str, use: Use) -> dict[str, Any]:
+    """Return a JSON object without the list of this name; `use` is called with each item of the list, and its place.
 
     An item that is not kept is gone before the next one is read: a long list then takes a third of the time.
 
@@ -58,14 +51,17 @@ def read(text: str, name: str, use: Callable[[Item], object]) -> dict[str, Any]:
     return fields
 
 
-def _items(text: str, place: int, use: Callable[[Item], object]) -> int:
+def _items(text: str, place: int, use: Use) -> int:
     """Use the items of the list that begins here; return the place behind it."""
     place = _after(text, place, "[")
     if text[place : place + 1] == "]":
         return place + 1
     while True:
-        value, end = _decode(text, place)
-        use(Item(value, place, end))
+        try:
+            value, end = _scan(text, place)
+        except StopIteration as error:
+            raise ValueError(f"an item is expected at {error.value}") from None
+        use(value, place, end)
         mark = _mark(text, end)
         if mark is None:
             raise ValueError(f"',' or ']' is expected at {end}")

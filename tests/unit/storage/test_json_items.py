@@ -24,9 +24,9 @@ def read(text: str) -> tuple[dict[str, Any], list[Any]]:
     """Return the other fields and the items of the list "cells", each parsed from its own text."""
     items: list[Any] = []
 
-    def use(item: json_items.Item) -> None:
-        assert json.loads(text[item.start : item.end]) == item.value
-        items.append(item.value)
+    def use(item: object, start: int, end: int) -> None:
+        assert json.loads(text[start:end]) == item
+        items.append(item)
 
     return json_items.read(text, "cells", use), items
 

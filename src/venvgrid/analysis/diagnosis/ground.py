@@ -140,7 +140,7 @@ class Ground:
             )
             for world in self.worlds
         ]
-        yield from conditions.on_axes(rows)
+        yield from conditions.on_axes(rows, conditions.columns_of(rows))
         for name in names:
             column = tuple([world.packages.get(name, "") for world in self.worlds])
             if self._columns.get(name, ((), ()))[0] != column:

@@ -27,11 +27,10 @@ Weighted = tuple[float, tuple[tuple["Condition", ...], ...]]  # weight of a rule
 class Rows:
     """Cells, and the values of their axes: one row for each cell."""
 
-    def __init__(self, cells: Sequence[CellResult]) -> None:
-        """Read the values."""
+    def __init__(self, cells: Sequence[CellResult], of: Mapping[str, Sequence[str]]) -> None:
+        """Read the values: `of` are the columns of the cells."""
         self.cells = cells
-        self.names = conditions.axes_of(cells)
-        columns = [[cell.axes.get(name, "") for cell in cells] for name in self.names]
+        self.names, columns = list(of), list(of.values())
         self.columns = [list(dict.fromkeys(column)) for column in columns]  # the different values
         self.ran = set(zip(*columns, strict=True))
         firsts = set[int]().union(*map(_first_places, columns))
@@ -55,7 +54,9 @@ def cell(rows: Rows, rules: Iterable[Weighted]) -> Mapping[str, str]:
         return {}
     made = [_made(rows.names, row) for row in others]
     # A value that none of them has matters, too: it is part of a condition's text, and of which bounds there are.
-    known = {item.text: item.cells for item in conditions.on_axes([*made, *rows.firsts])}
+    every_cell = [*made, *rows.firsts]
+    found = conditions.on_axes(every_cell, conditions.columns_of(every_cell))
+    known = {item.text: item.cells for item in found}
     usable = [(weight, rule) for weight, rule in rules if all(item.text in known for part in rule for item in part)]
     whole = sum(weight for weight, _ in usable)
     broken = [0.0] * len(others)
@@ -71,10 +72,8 @@ def cell(rows: Rows, rules: Iterable[Weighted]) -> Mapping[str, str]:
 
 def _first_places(column: Sequence[str]) -> Iterable[int]:
     """Return the place of the first cell of each value."""
-    found: dict[str, int] = {}
-    for place, value in enumerate(column):
-        found.setdefault(value, place)
-    return found.values()
+    last = len(column) - 1
+    return {value: last - place for place, value in enumerate(reversed(column))}.values()
 
 
 def _made(names: Sequence[str], row: Sequence[str]) -> CellResult:

@@ -43,18 +43,24 @@ class Condition:
     cells: int  # that meet it, one bit a cell
 
 
-def conditions(cells: Sequence[CellResult]) -> Iterator[Condition]:
-    """Yield the conditions that tell cells apart."""
-    own = {normalise(name) for name in axes_of(cells) if AxisKind.of_axis(name) is AxisKind.DEPENDENCY}
-    yield from on_axes(cells)
+def conditions(cells: Sequence[CellResult], columns: Mapping[str, Sequence[str]]) -> Iterator[Condition]:
+    """Yield the conditions that tell cells apart; `columns` are those of `columns_of`."""
+    own = {normalise(name) for name in columns if AxisKind.of_axis(name) is AxisKind.DEPENDENCY}
+    yield from on_axes(cells, columns)
     for name, values in _versions_of(cells):
         yield from on_package(name, values, is_axis=normalise(name) in own)
 
 
-def axes_of(cells: Iterable[CellResult]) -> list[str]:
-    """Return the names of all axes, in the order of the cells."""
-    alike = dict.fromkeys(tuple(cell.axes) for cell in cells)  # one or two, of many cells
-    return list(dict.fromkeys(itertools.chain.from_iterable(alike)))
+def columns_of(cells: Iterable[CellResult]) -> dict[str, list[str]]:
+    """Map the axes, in the order of the cells, to the value of each cell, "" if it has none."""
+    mappings = [cell.axes for cell in cells]
+    alike = dict.fromkeys(map(tuple, mappings))  # one or two, of many cells
+    if len(alike) == 1:
+        rows = zip(*[axes.values() for axes in mappings], strict=True)
+        return {name: list(column) for name, column in zip(*alike, rows, strict=True)}
+    return {
+        name: [axes.get(name, "") for axes in mappings] for name in dict.fromkeys(itertools.chain.from_iterable(alike))
+    }
 
 
 def _versions_of(cells: Sequence[CellResult]) -> Iterator[tuple[str, list[str]]]:
@@ -76,10 +82,10 @@ def on_package(name: str, values: Sequence[str], *, is_axis: bool) -> Iterator[C
         yield from _on_versions(name, masks, made, _version, each=True)
 
 
-def on_axes(cells: Sequence[CellResult]) -> Iterator[Condition]:
-    """Yield the conditions on the values of axes."""
-    for name in axes_of(cells):
-        yield from _on_axis(name, [cell.axes.get(name, "") for cell in cells], cells)
+def on_axes(cells: Sequence[CellResult], columns: Mapping[str, Sequence[str]]) -> Iterator[Condition]:
+    """Yield the conditions on the values of axes; `columns` are those of `columns_of`."""
+    for name, values in columns.items():
+        yield from _on_axis(name, values, cells)
 
 
 def _on_axis(axis: str, values: Sequence[str], cells: Sequence[CellResult]) -> Iterator[Condition]:

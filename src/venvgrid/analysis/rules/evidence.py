@@ -65,7 +65,8 @@ class Evidence:
         key = (bad, again, names := tuple(cell.id for cell in cells), tuple(through))
         if key not in self._explained:  # most failures of a run concern the same cells
             if names not in self._known:
-                self._known[names] = apart.Rows(cells), tuple(conditions.conditions(cells))
+                columns = conditions.columns_of(cells)
+                self._known[names] = apart.Rows(cells, columns), tuple(conditions.conditions(cells, columns))
             self._explained[key] = _Explaining(*self._known[names], bad, again, through).explanation()
         return self._explained[key]
 
