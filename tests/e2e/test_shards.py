@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,6 @@ from rig import HERE, committed, has
 from venvgrid.config import platforms
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Command, Write
 
 pytestmark = pytest.mark.e2e
@@ -111,6 +110,29 @@ def test_cells_of_other_platforms_are_planned_here_and_run_elsewhere(
         assert (whole.status, "1 impossible, 2 elsewhere in" in whole.out) == (0, True), whole.out + whole.err
         assert why in whole.out
     assert venvgrid("run", "-q", "--strict", cwd=checkout).status == venvgrid("plan", "--strict", cwd=checkout).status
+
+
+@pytest.mark.skipif(platforms.here() not in platforms.PLATFORMS, reason="needs a platform of the axis")
+def test_cells_of_other_platforms_are_resolved_once(
+    venvgrid: Command, project: Write, own_cache: dict[str, str]
+) -> None:
+    """Where nothing changed, neither a run nor a plan asks again, wherever a cell runs; `--fresh` asks for all."""
+    here = platforms.here()
+    other = "windows" if here != "windows" else "linux"
+    root = project(f'[axes]\npython = ["{HERE}"]\nsix = ["1.16"]\nplatform = ["{here}", "{other}"]\n', DEMO)
+    folder = Path(own_cache["VENVGRID_CACHE_DIR"]) / "resolutions"
+
+    def answers() -> dict[str, bytes]:  # each holds the time at which it was made
+        return {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix == ".json"}
+
+    def made(*words: str) -> int:
+        before, ended = answers(), venvgrid(*words, "-q", cwd=root, env=own_cache)
+        assert ended.status == 0, ended.out + ended.err
+        return len([name for name, content in answers().items() if before.get(name) != content])
+
+    assert made("run") == 2
+    assert (made("run"), made("plan")) == (0, 0)
+    assert made("run", "--fresh") == 2
 
 
 @pytest.mark.skipif(not has("git"), reason="needs git")
