@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 VERDICTS = frozenset(outcome.value for outcome in Outcome) - {Outcome.CANCELLED.value, Outcome.ELSEWHERE.value}
 _OUTCOMES = {outcome.value: outcome.value for outcome in Outcome}  # one text for all cells
 GREEN = frozenset({Outcome.PASSED.value, Outcome.FLAKY.value})
+EXECUTED = ("passed", "xfailed", "xpassed")  # of a test that ran and did no harm; a skipped one did not run
 DIFFERENT = "two results in one attempt: {}"
 
 
@@ -218,6 +219,8 @@ def objection(cell: Cell, result: Mapping[str, Any]) -> str:
     counts = result.get("tests")
     if not isinstance(counts, dict) or counts.get("failed") or counts.get("error"):
         return f"it is green with failed tests: {counts}"
+    if counts and not any(map(counts.get, EXECUTED)):  # empty: only the command's exit status is known
+        return f"it is green, but no test ran: {counts}"
     return _other_than(cell, str(attested["python"]), {**installed, **{k: v for k, v in packages.items() if v}})
 
 

@@ -239,6 +239,7 @@ LOSSES: dict[str, Callable[[Path], Any]] = {
     "an attested version that was not installed": edit_cell(packages={"numpy": "2.0.0"}),
     "green of other values": edit_cell(axes={"python": "3.13"}),
     "green with failed tests": edit_cell(tests={"passed": 3, "failed": 1}),
+    "green, and all tests skipped": edit_cell(tests={"passed": 0, "skipped": 4}),
     "packages that are no table": edit_cell(packages=["numpy"], attested={"python": "x", "packages": {"numpy": "1"}}),
     "an attestation that is no table": edit_cell(attested="cpython 3.9"),
     "tests that are no table": edit_cell(tests=3),
