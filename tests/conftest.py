@@ -102,7 +102,8 @@ def filled(once: Callable[[str, Callable[[Path], None]], Path], tmp_path: Path) 
 
         folder = once(name, fill)
         for part in ("cache", "uv"):
-            shutil.copytree(folder / part, tmp_path / part, symlinks=True)
+            if (folder / part).is_dir():  # the suite may run with pip alone, see rig.INSTALLER
+                shutil.copytree(folder / part, tmp_path / part, symlinks=True)
         return tmp_path / "cache"
 
     return copy

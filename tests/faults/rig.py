@@ -28,6 +28,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Variables of the test run (pytest, its workers, coverage) are not passed on.
 NOT_PASSED = ("PYTEST_", "COVERAGE_", "COV_", "CI", "VIRTUAL_ENV", "VENVGRID_", "PYTHONDONTWRITEBYTECODE")
 INTERRUPTED = 130  # the exit status after Ctrl-C
+INSTALLER = "VENVGRID_INSTALLER"  # the tests run with the installer that it names, "uv" or "pip"; passed on
 LIMIT = 300.0  # seconds of one command or one wait; only a hang takes so long
 # Tests that no distribution is missing, and that every file has the content of its RECORD.
 WHOLE = """
@@ -90,7 +91,7 @@ class Ended:
 
 def environment(cache: Path, **more: str) -> dict[str, str]:
     """Return a user's environment variables, with a cache folder."""
-    base = {name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED)}
+    base = {name: value for name, value in os.environ.items() if name == INSTALLER or not name.startswith(NOT_PASSED)}
     return {**base, "VENVGRID_CACHE_DIR": str(cache), **more}
 
 

@@ -251,10 +251,8 @@ client = socket.create_connection(server.getsockname())
 
 def test_an_ordinary_process_loads_no_more(tmp_path: Path) -> None:
     """Nothing looks for what compiled code opens, unless some was loaded that may open anything."""
-    code = "import json, struct, zlib, socket, sys; assert '_venvgrid_compiled' not in sys.modules\n"
-    assert seen(
-        tmp_path, f"{code}import ctypes; assert '_venvgrid_compiled' in sys.modules", ("unnoted", "/proc/")
-    ).hooked
+    code = "import json, struct, zlib, socket, sys; assert not sys._venvgrid_opened.compiled\n"
+    assert seen(tmp_path, f"{code}import ctypes; assert sys._venvgrid_opened.compiled", ("unnoted", "/proc/")).hooked
 
 
 def test_wrapped_functions_are_as_they_were(tmp_path: Path) -> None:

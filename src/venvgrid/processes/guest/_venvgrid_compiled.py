@@ -15,7 +15,7 @@ Nothing here raises.
 import atexit
 import os
 
-from _venvgrid_opened import Door
+from _venvgrid_started import Door, without_frame
 
 # Packages of extensions whose only use is to ask servers, with sockets of their own.
 CLIENTS = frozenset(
@@ -69,7 +69,11 @@ class Compiled(object):
 
         class Connect(Door):
             def __call__(self, *args, **more):
-                connection = self.__wrapped__(*args, **more)
+                try:
+                    connection = self.__wrapped__(*args, **more)
+                except Exception as error:
+                    without_frame(error)
+                    raise
                 try:
                     base.set_authorizer(connection, authorize)
                 except Exception:
@@ -108,12 +112,17 @@ class Compiled(object):
                             note(path, "r")
                     except Exception:
                         pass
-                return function(self, *args, **more)
+                try:
+                    return function(self, *args, **more)
+                except Exception as error:
+                    without_frame(error)
+                    raise
 
-            noted.__name__, noted.__doc__ = name, function.__doc__
+            noted.__name__, noted.__doc__, noted.__wrapped__ = name, function.__doc__, function
             return noted
 
         space = dict([(name, method(name, files)) for name, files in CERTIFICATES.items()], __slots__=(), __doc__=base.__doc__)
+        space["__module__"] = base.__module__
         _ssl._SSLContext = type("_SSLContext", (base,), space)
 
     def look(self):

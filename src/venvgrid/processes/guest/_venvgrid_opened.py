@@ -26,7 +26,7 @@ Nothing here raises. It is cheap for files of the environment: a prefix is compa
 import os
 import sys
 
-from _venvgrid_started import LIMIT, NEWLINE, Started
+from _venvgrid_started import LIMIT, NEWLINE, Door, Started
 
 PROC = "/proc/"
 OPENING = ("_ctypes", "_sqlite3", "_dbm", "_gdbm", "readline")  # extensions of Python that open files, or call what does
@@ -37,38 +37,6 @@ SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", 
 # They ask no more of a file than whether it is there, or where a link leads to.
 ASKING = ("exists", "lexists", "isfile", "isdir", "islink", "ismount", "realpath", "_joinrealpath", "resolve", "is_file", "is_dir")
 DOORS = ("stat", "lstat", "access", "readlink")  # and open, where a folder is given as a descriptor
-
-
-class Door(object):
-    """A function of a module that tells its arguments before it is called, and whether a file is there after it."""
-
-    __class__ = type(os.stat)  # inspect.isbuiltin: pyfakefs and others look for functions
-
-    def __init__(self, function, before=None, after=None):
-        self.__wrapped__, self._before, self._after = function, before, after
-        self.__doc__, self.__name__ = function.__doc__, function.__name__
-        self.__qualname__, self.__module__ = self.__name__, "os"
-        self.__self__ = getattr(function, "__self__", None)
-
-    def __call__(self, *args, **more):
-        __tracebackhide__ = True
-        if self._before is not None:
-            self._before(args, more)
-        if self._after is None:
-            return self.__wrapped__(*args, **more)
-        try:
-            found = self.__wrapped__(*args, **more)
-        except Exception:
-            self._after(args, more, False)
-            raise
-        self._after(args, more, found is not False)
-        return found
-
-    def __repr__(self):
-        return repr(self.__wrapped__)
-
-    def __reduce__(self):
-        return self.__name__
 
 
 def install(add, skip, variable):
@@ -165,7 +133,7 @@ class Notes(Started):
         return None if path.startswith(self.skip) or path.startswith(PROC) else path
 
     def note(self, path, how, folder=None):
-        if path in self.seen and path not in self.again:
+        if type(path) is str and path in self.seen and path not in self.again:
             return self.work.add(path) if how != "w" else None
         path = self.path_of(path, folder)
         if path is None or len(self.seen) > LIMIT:
@@ -183,8 +151,9 @@ class Notes(Started):
         try:
             path = args[0] if args else more["path"]
             folder = self.of_descriptor(more["dir_fd"]) if more.get("dir_fd") is not None else None
-            if folder is None and (path in self.there or (type(path) is str and path.startswith(self.skip) and self.up not in path)):
-                return
+            if folder is None and type(path) is str:
+                if path in self.there or (path.startswith(self.skip) and self.up not in path):
+                    return
             path = self.path_of(path, folder)
             if path is None or (path in self.seen and path not in self.again) or path in self.there:
                 return
@@ -268,6 +237,7 @@ class Notes(Started):
             from _venvgrid_compiled import Compiled
 
             self.compiled = Compiled(self, self.network)
+            sys.modules.pop("_venvgrid_compiled")  # a test may compare what an import has loaded
         return self.compiled and self.compiled.imported(name)
 
 

@@ -1,11 +1,59 @@
 # -*- coding: utf-8 -*-
-"""Notes which programs a process of a cell starts, what it makes and deletes, and more: a part of `_venvgrid_opened`."""
+"""Doors, and notes of what a process of a cell starts, makes and deletes: a part of `_venvgrid_opened`."""
 
 import os
 import sys
 
 LIMIT = 10000  # paths of a process, and programs
 NEWLINE = "\2"  # in paths and arguments
+TRIMS = sys.version_info >= (3, 11)  # what is raised again has the traceback that it is given, and no further frame
+fspath = getattr(os, "fspath", None)  # bound now: tests replace it
+
+
+def without_frame(error):
+    """Take the frame that caught an exception from its traceback; a plain `raise` does not add it again."""
+    if TRIMS:
+        error.__traceback__ = error.__traceback__.tb_next
+
+
+class Door(object):
+    """A function of a module that tells its arguments before it is called, and whether a file is there after it.
+
+    A test sees of it as little as can be: an object is asked for its path once, and its own frame is in no traceback.
+    """
+
+    __class__ = type(os.stat)  # inspect.isbuiltin: pyfakefs and others look for functions
+
+    def __init__(self, function, before=None, after=None):
+        self.__wrapped__, self._before, self._after = function, before, after
+        self.__doc__, self.__name__ = function.__doc__, function.__name__
+        self.__qualname__, self.__module__ = self.__name__, "os"
+        self.__self__ = getattr(function, "__self__", None)
+
+    def __call__(self, *args, **more):
+        __tracebackhide__ = True
+        try:
+            if args and type(args[0]) is not str and hasattr(type(args[0]), "__fspath__"):
+                args = (fspath(args[0]),) + args[1:]
+            elif not args and hasattr(type(more.get("path")), "__fspath__"):
+                more["path"] = fspath(more["path"])
+            if self._before is not None:
+                self._before(args, more)
+            found = self.__wrapped__(*args, **more)
+        except Exception as error:
+            if self._after is not None:
+                self._after(args, more, False)
+            without_frame(error)
+            raise
+        if self._after is not None:
+            self._after(args, more, found is not False)
+        return found
+
+    def __repr__(self):
+        return repr(self.__wrapped__)
+
+    def __reduce__(self):
+        return self.__name__
 
 
 class Started(object):
