@@ -34,7 +34,8 @@ def test_a_folder_of_distributions_is_an_input(venvgrid: Command, project: Write
     add(two, "1.0", 2)
 
     def run(folder: Path) -> tuple[int, bool]:
-        status = venvgrid("run", "-q", cwd=root, env={"UV_FIND_LINKS": str(folder)}).status
+        links = {f"{name}_FIND_LINKS": str(folder) for name in ("UV", "PIP")}
+        status = venvgrid("run", "-q", cwd=root, env=links).status
         return status, cell(root)["cached"]
 
     assert run(one) == (0, False)

@@ -37,13 +37,13 @@ def run(venvgrid: Command, root: Path, *arguments: str) -> tuple[str, str, dict[
     return found["outcome"], found["reason"], found
 
 
-def wheel(folder: Path, name: str, version: str, files: Mapping[str, str]) -> Path:
-    """Write a pure wheel with these files."""
+def wheel(folder: Path, name: str, version: str, files: Mapping[str, str], more: str = "") -> Path:
+    """Write a pure wheel with these files; `more` are further lines of its metadata."""
     folder.mkdir(parents=True, exist_ok=True)
     info = f"{name}-{version}.dist-info"
     members = {
         **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     rows = [f"{path},sha256={_digest(text)},{len(text)}" for path, text in members.items()]

@@ -153,6 +153,7 @@ class Builder:
                 wheels=(*local, *([wheel.path] if wheel and any(item.name in ours for item in missing) else [])),
             )
             self._request(request)
+            self._check_python(site, missing, entry.interpreter)
             added = ingest.add_installed(self.packages, path, site, python, entry.interpreter, missing)
             populated.packages += added.packages
             populated.links |= added.links
@@ -171,6 +172,18 @@ class Builder:
             compiled=frozenset(populated.compiled),
             overlaps=record.overlaps(site) if missing or is_editable else (),  # no two cached ones fit into one place
         )
+
+    def _check_python(self, site: Path, installed: Iterable[Distribution], interpreter: Interpreter) -> None:
+        """Check what new distributions require of Python, before the cache gets them.
+
+        Raises:
+            BuildError: one of them is not for this Python.
+        """
+        names = frozenset(normalise(item.name) for item in installed)
+        if why := record.refused(site, names, interpreter.version):
+            name, version = why.split()[:2]
+            way_out = f'choose another version, as with install.constraints = ["{name}!={version}"]'
+            raise BuildError(f"{why}, and this is {interpreter.version}: pip does not install it; {way_out}")
 
     def _folder(self, item: Distribution) -> Path | None:
         """Return the folder of this machine that a distribution is built from, or None."""

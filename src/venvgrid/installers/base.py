@@ -211,3 +211,14 @@ def binary_options(request: ResolveRequest | InstallRequest) -> list[str]:
     """Return the options, the same for uv and pip, for what may be built from source."""
     allowed = [option for name in request.source_builds for option in ("--no-binary", name)]
     return ["--only-binary", ":all:", *allowed] if request.only_binary else []
+
+
+def allows_python(requires_python: str, version: str) -> bool:
+    """Return whether a distribution allows a version of Python, as pip sees it: a pre-release counts as its release."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  (70 ms, seldom needed)
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+
+    try:
+        return SpecifierSet(requires_python).contains(Version(version).base_version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return True

@@ -19,6 +19,7 @@ from venvgrid.installers.base import (
     ResolveRequest,
     ResolveResult,
     Unresolvable,
+    allows_python,
     built_from_source,
 )
 from venvgrid.model import AxisKind, InstallMode, LockEntry, Resolution, python_releases, serialization
@@ -89,6 +90,9 @@ class Resolver:
         """Return the lock entry of a cell, or why there is none. ProjectError: a required folder cannot be built."""
         needs = wish.added_to(requirements_of(self.config, cell, self.groups))
         bases = (self.config.root, self.config.project.path)
+        own = self.metadata  # uv ignores upper bounds of what it requires of Python
+        if own and own.requires_python and not allows_python(own.requires_python, interpreter.version):
+            return Unresolvable(reason=f"{own.name} needs Python {own.requires_python}")
         here = Placing(local=self.local, bases=bases, interpreter=interpreter, extras=needs.extras)
         metadata = self.metadata and replace(self.metadata, requires=here.lines(self.metadata.requires))
         needs = replace(needs, requires=here.lines(needs.requires))
@@ -127,11 +131,8 @@ class Resolver:
         if needs.resolution is Resolution.HIGHEST and axis_values.LATEST in cell.axes.values():
             from venvgrid.resolving.version_policies import not_newest  # noqa: PLC0415  (few axes have this value)
 
-            lines = (
-                *(self.metadata.requires if self.metadata else ()),
-                *needs.requires,
-                *self.config.install.constraints,
-            )
+            own = self.metadata.requires if self.metadata else ()
+            lines = (*own, *needs.requires, *self.config.install.constraints)
             locked = {item.name: item.version for item in found.distributions}
             yield from not_newest(cell.axes, locked, lines, self.newest, python, cutoff)
 
@@ -266,9 +267,8 @@ def lock_entry(
     asks for an interpreter by its path has the path in its key, so that two equal ones are not taken for each other.
     """
     ours = {normalise(own), TEST_REQUIREMENTS}
-    distributions = tuple(
-        sorted((item for item in result.distributions if item.name not in ours), key=lambda item: item.name)
-    )
+    kept = (item for item in result.distributions if item.name not in ours)
+    distributions = tuple(sorted(kept, key=lambda item: item.name))
     editable = str(config.project.path) if config.project.install is InstallMode.EDITABLE else ""
     python = cell.axes["python"]
     contents = [

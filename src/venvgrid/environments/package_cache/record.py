@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.manifest import COMPILED
+from venvgrid.installers.base import allows_python
 from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
 
@@ -124,3 +125,21 @@ def installed(site: Path) -> dict[str, str]:
             if match:
                 found[normalise(match.group(1))] = match.group(2)
     return found
+
+
+def refused(site: Path, names: frozenset[str], python: str) -> str:
+    """Return which of the installed distributions does not allow a version of Python by its metadata, or "".
+
+    pip refuses to install it. uv looks at lower bounds alone, and an index may say nothing.
+    """
+    from email.parser import BytesHeaderParser  # noqa: PLC0415  (only after an installation)
+
+    for folder in sorted(site.glob("*.dist-info")):
+        name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
+        if normalise(name) not in names:
+            continue
+        with suppress(OSError), (folder / "METADATA").open("rb") as stream:
+            wanted = str(BytesHeaderParser().parse(stream).get("Requires-Python", ""))
+            if wanted and not allows_python(wanted, python):
+                return f"{normalise(name)} {version} needs Python {wanted}"
+    return ""
