@@ -28,7 +28,7 @@ Address = tuple[str, str]  # kind and text, see `_venvgrid_network`
 NEWLINE = "\2"  # in paths and arguments
 COMPILED_BY_HAND = "c"  # how a compiled file was opened that the import system did not write, see `_venvgrid_opened`
 MATTERS = {
-    how: rank for rank, letters in enumerate(("wc", "sn", "t", "p", "l", "o", "rak", "v", "mid")) for how in letters
+    how: rank for rank, letters in enumerate(("wc", "sn", "t", "p", "l", "o", "rake", "v", "mid")) for how in letters
 }
 
 

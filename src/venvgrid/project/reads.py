@@ -112,12 +112,11 @@ class _Judging:
             return f"wrote {path}, which all environments of that Python share"
         if how == programs.UNKNOWN:
             return f"ran {path}, which does not say what it reads"
-        if how == programs.SETTING:
-            self.read[path] = content_of(path)
-            return ""
         if how == "c" or f"{path}{os.sep}".startswith(self._skip):
             return ""
         place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        if how == programs.SETTING:
+            return "" if os.path.isdir(place) else self._setting(path, place)
         base = next((folder for folder in self.roots if _is_in(path, folder) or _is_in(place, folder)), "")
         if base:
             name = os.path.relpath(path if _is_in(path, base) else place, base).replace(os.sep, "/")
@@ -215,10 +214,10 @@ class _Judging:
         return ""
 
     def _setting(self, path: str, place: str) -> str:
-        """Count a file of settings by its content, and a link by its target and what is there."""
+        """Count a file of settings by its content, and a link by its target and what is there; it may be missing."""
         real = os.path.realpath(place)
         for item in (place,) if f"{real}{os.sep}".startswith(self._skip) else dict.fromkeys((place, real)):
-            if _changed_since(item, self.inputs.since):
+            if os.path.lexists(item) and _changed_since(item, self.inputs.since):
                 return f"read {_relative(path, self.inputs)}, which was changed in this run"
             self.read[item] = content_of(item)
         return ""

@@ -3,7 +3,8 @@
     .venvgrid/results-cache/CELL/FINGERPRINT.json    a green result of a cell, and its tests; the last few are stored
 
 The fingerprint covers the lock entry, the build of the interpreter, all inputs of the project (see `project.inputs`),
-the configuration, the arguments, and all variables of builds and tests but those of the terminal. Digests of these
+the configuration, the arguments, and all variables of builds and tests but those of the terminal, with the files that
+they name. Digests of these
 parts are stored, so that it can be told which of them changed. A result names the further files that its tests
 opened. It is not kept if the tests read files that cannot be compared, or if an input changed while they ran.
 """
@@ -12,11 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections import Counter
 from contextlib import suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +34,7 @@ from venvgrid.storage import json_cache, own_folders
 from venvgrid.storage.own_folders import LinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from venvgrid.model import Cell, Config, Interpreter, LockEntry
     from venvgrid.results.report import Report
@@ -46,6 +49,10 @@ BUILD_VARIABLES = re.compile(
 # Variables that differ between two windows of one user, and each cell has temporary folders of its own. A variable
 # that the configuration names counts all the same.
 OF_SESSION = re.compile(r"TERM|XDG_SESSION_\w+|XDG_SEAT(?:_PATH)?|XDG_VTNR|TMPDIR|TEMP|TMP")
+# What they name is of the machine, or of the cell.
+NO_FILES = frozenset(("PATH", "HOME", "SHELL", "PWD", "VIRTUAL_ENV"))
+WORD = re.compile(rf"[^\s=,;{re.escape(os.pathsep)}]+")
+MAX_READ = 1 << 25  # bytes of a file that a variable names; a larger one counts by size and time
 VARIABLE, ALL_VARIABLES = "the variable ", "variables"
 RESUMED = "resumed from run {}"  # a note of a cell
 MAX_TOLD = 4  # variables that a message names
@@ -220,9 +227,21 @@ class ResultCache:
         named = {*config.test.env, *cell.variables, *config.test.pass_env}
         given = {name: value for name, value in given.items() if name in named or not OF_SESSION.fullmatch(name)}
         building = {name: value for name, value in self.environ.items() if BUILD_VARIABLES.match(name)}
+        every = {name: [value, *self._files_in(name, value)] for name, value in sorted({**building, **given}.items())}
         # A few digits tell that a value changed, and nothing of a secret; all of them together decide.
-        each = {f"{VARIABLE}{name}": _digest(value)[:4] for name, value in sorted({**building, **given}.items())}
-        return {ALL_VARIABLES: _digest([sorted(given.items()), sorted(building.items())])[:32], **each}
+        each = {f"{VARIABLE}{name}": _digest(value)[:4] for name, value in every.items()}
+        return {ALL_VARIABLES: _digest([every, sorted(given)])[:32], **each}
+
+    def _files_in(self, name: str, value: str) -> Iterator[str]:
+        """Yield the states of the files that a variable names: libraries and programs read them without a note."""
+        for word in () if name in NO_FILES else WORD.findall(value):
+            path = word[word.find(os.sep) :] if word.startswith("-") and os.sep in word else word
+            with suppress(OSError, ValueError):
+                place = os.path.realpath(self.config.project.path / path)
+                status = Path(place).stat()
+                if stat.S_ISREG(status.st_mode):
+                    is_small = status.st_size < MAX_READ
+                    yield self.content_of(place) if is_small else f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _of_its_own(result: CellResult) -> CellResult:

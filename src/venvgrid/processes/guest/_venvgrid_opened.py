@@ -10,6 +10,7 @@
                 o  a folder, listed with what its entries are
                 s  asked for, and it is there           n  asked for, and it is not there
                 t  asked for more than whether it is there
+                e  named by a variable of a program that was started, and read by that if it is there
                 k  the target of a link, or what got another name
                 m  more paths than are noted            i  written, and it is a file of the interpreter
                 v  deleted, and it was there before the command

@@ -56,6 +56,16 @@ class Door(object):
         return self.__name__
 
 
+# Variables whose value, with what follows, is a file that a program reads before what it is given.
+READ_FIRST = (("BASH_ENV", ""), ("ENV", ""), ("LD_PRELOAD", ""), ("GIT_CONFIG_GLOBAL", ""), ("GIT_CONFIG_SYSTEM", ""))
+READ_BY = {
+    "zsh": (("ZDOTDIR", "/.zshenv"), ("HOME", "/.zshenv")),
+    "git": (("XDG_CONFIG_HOME", "/git/config"), ("HOME", "/.gitconfig")),
+}
+# They lead git to another history than that of its folder.
+ELSEWHERE = ("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
+
+
 class Started(object):
     """Notes each program once."""
 
@@ -99,7 +109,10 @@ class Started(object):
         words = [self.decode(self.fspath(word)) for word in words]
         words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
         base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
-        places = self.places(variables)
+        if variables is not None and not hasattr(variables, "get"):
+            variables = dict([item.partition(b"=")[::2] for item in variables])
+        self.named(words[:1], base, variables)
+        places = self.value_of("PATH", variables) or self.decode(os.defpath)
         words[:1] = [self.found(word, places) for word in words[:1]]
         lacks = self.lacks(self.environ if variables is None else variables)
         key = (base, tuple(words), lacks, places)
@@ -112,14 +125,29 @@ class Started(object):
             flag = ("1" if lacks else "") + "\1" + places.replace("\n", NEWLINE)
             self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), flag)
 
-    def places(self, variables):
-        """Return the folders in which a program with these variables looks for others."""
-        if variables is not None and not hasattr(variables, "get"):
-            variables = dict([item.partition(b"=")[::2] for item in variables])
-        places = (self.environ if variables is None else variables).get("PATH")
-        if places is None and type(variables) is dict:
-            places = variables.get(b"PATH")
-        return self.decode(places or os.defpath)
+    def value_of(self, name, variables):
+        """Return the value of a variable of a program, or ""."""
+        value = (self.environ if variables is None else variables).get(name)
+        if value is None and type(variables) is dict:
+            value = variables.get(name.encode("ascii"))
+        return self.decode(value or "")
+
+    def named(self, program, base, variables):
+        """Note the files that variables name and a program reads, and a history that git is led to."""
+        name = os.path.basename(program[0]) if program else ""
+        is_shell = name.endswith("sh")
+        for key, file in READ_FIRST + READ_BY.get(name, ()):
+            value = self.value_of(key, variables)
+            if is_shell and key.endswith("ENV") and not set("$`~").isdisjoint(value):
+                self.add("opened", "d", "ran %s with the variable %s" % (name, key))
+            for word in value.replace(":", " ").split() if key == "LD_PRELOAD" else [value]:
+                path = self.path_of(word + file, base) if word else None
+                if path is not None:
+                    self.once((path, "e"), "e", path)
+        for key in ELSEWHERE if name == "git" or is_shell else ():
+            value = self.value_of(key, variables)
+            if value and self.path_of(value, base) is not None:
+                self.add("opened", "d", "ran %s with the variable %s" % (name, key))
 
     def found(self, word, places):
         """Return the path of a program that was given by its name."""
