@@ -171,8 +171,8 @@ def test_a_file_of_two_distributions_is_named(
     wheel(tmp_path / "wheels", "evil", "1.0", {"six.py": "__version__ = '1.16.0'\n", "tests/__init__.py": "1\n"})
     wheel(tmp_path / "wheels", "other", "1.0", {"tests/__init__.py": "2\n"})
     links = '[install]\nrequires = ["pytest", "evil", "other"{}]\n'
-    links = {f"{name}_FIND_LINKS": str(tmp_path / "wheels") for name in ("UV", "PIP")}
-    env = {**own_cache, **links}  # other tests share six through the cache
+    places = {f"{name}_FIND_LINKS": str(tmp_path / "wheels") for name in ("UV", "PIP")}
+    env = {**own_cache, **places}  # other tests share six through the cache
     for matrix, more in ((SIX, ""), (MATRIX, ', "six"')):
         root = project(matrix + links.format(more))
         ended = venvgrid("run", cwd=root, env=env)
