@@ -185,6 +185,43 @@ def test_xdist_counts_once_and_every_worker_attests(case: Cases, age: str) -> No
     assert {"": True, "gw0": True, "gw1": True} == processes
 
 
+SAME = ("--keep-duplicates", "test_a.py", "test_a.py")
+
+
+@ages
+def test_tests_of_one_id_count_each(case: Cases, age: str) -> None:
+    """Plugins make items of files, and two may have one id: each is a test, with a result and a failure of its own."""
+    code = """
+        RUNS = []
+        def test_it():
+            RUNS.append("run")
+            assert len(RUNS) == 1
+        def test_ok(): pass
+    """
+    seen = case(age).run(code, *SAME)
+    found = seen.judgement
+    assert (3, 1, 4) == (found.tests["passed"], found.tests["failed"], found.attested.collected), seen.output
+    assert ["test_a.py::test_it"] == [item.test for item in found.failures]
+    assert found.reason.startswith("1 failed of 4 tests")
+
+
+@with_xdist
+def test_tests_of_one_id_count_each_in_workers(case: Cases, age: str) -> None:
+    """Both run at the same time: each waits for the other."""
+    code = """
+        import os, time
+        def test_it():
+            os.close(os.open("began-%d" % os.getpid(), os.O_CREAT))
+            end = time.time() + 60
+            while len([name for name in os.listdir(".") if name.startswith("began-")]) < 2:
+                assert time.time() < end
+                time.sleep(0.01)
+    """
+    seen = case(age).run(code, "-n2", *SAME)
+    assert ("passed", "") == seen.brief, seen.output
+    assert (2, 2) == (seen.judgement.tests["passed"], seen.judgement.attested.collected)
+
+
 @with_xdist
 def test_xdist_changes_no_verdict_and_no_signature(case: Cases, age: str) -> None:
     """A failure that came through a worker is the same failure."""

@@ -272,7 +272,7 @@ def _incomplete(seen: SessionLog, ended: CommandExit) -> tuple[Outcome, str] | N
     status = seen.finished.exitstatus
     if status is None:
         return Outcome.NO_TESTS, "pytest ran no tests: it was asked for something else"
-    reported = len(seen.verdicts)
+    reported = seen.reported
     if reported and seen.collected is None:
         return Outcome.FAILED, f"{wording.tests(reported)} reported a result, but pytest never said how many there are"
     if 0 < reported < (seen.collected or 0):

@@ -25,6 +25,7 @@ from venvgrid.outcomes.records import (
     OfSession,
     Record,
     Reported,
+    Same,
     Session,
     Started,
     Stopped,
@@ -61,12 +62,47 @@ class SessionLog:
 
     session: Session
     collected: int | None = None
-    verdicts: dict[str, CaseOutcome] = field(default_factory=dict)
+    verdicts: dict[str, CaseOutcome] = field(default_factory=dict)  # by id; of tests that share it, the worst
+    same: dict[str, int] = field(default_factory=dict)  # ids of several tests, and of how many
+    each: dict[str, list[CaseOutcome]] = field(default_factory=dict)  # the verdicts of tests that share an id
     running: dict[str, None] = field(default_factory=dict)
     last: str = ""  # the test that ended last
     stopped: Stopped | None = None
     attested: Attested | None = None
     finished: Finished | None = None
+
+    @property
+    def reported(self) -> int:
+        """Number of tests that have a result."""
+        return len(self.verdicts) - len(self.each) + sum(map(len, self.each.values()))
+
+    def counts(self) -> Counter[CaseOutcome]:
+        """Return the number of tests with each verdict."""
+        found = Counter(self.verdicts.values())
+        for name, verdicts in self.each.items():
+            found[self.verdicts[name]] -= 1
+            found.update(verdicts)
+        return found
+
+    def begin(self, record: Collected | Same | Started) -> None:
+        """Record what there is to run, or what runs."""
+        match record:
+            case Collected():
+                self.collected = max(self.collected or 0, record.ids)
+            case Same():
+                self.same[record.id] = record.tests
+            case Started():
+                self.running[record.id] = None
+
+    def report(self, name: str, verdict: CaseOutcome) -> None:
+        """Record a result. The worst counts if there are more results than tests of this id."""
+        before = self.verdicts.get(name)
+        self.verdicts[name] = verdict if before is None else worst(before, verdict)
+        if (tests := self.same.get(name, 1)) > 1:
+            verdicts = self.each.setdefault(name, [])
+            if len(verdicts) == tests:
+                verdict = worst(verdicts.pop(), verdict)
+            verdicts.append(verdict)
 
 
 class Observation:
@@ -81,9 +117,9 @@ class Observation:
         self.is_last_failed = False  # --lf left tests out
         self.left_out = 0  # tests that are not among those that go first
         self.declined = ""  # why a preview is none
-        self.unrun: set[tuple[str, str]] = set()  # tests that were expected to fail, whose bodies did not run
+        self.unrun: set[tuple[str, str, int]] = set()  # tests that were expected to fail, whose bodies did not run
         self._tried: dict[str, None] = {}  # tests that failed, or that a plugin ran again
-        self._failures: dict[tuple[str, str], Failure] = {}
+        self._failures: dict[tuple[str, ...], Failure] = {}
         self._budget = LONGREPR_BUDGET
 
     def add(self, record: Record) -> None:
@@ -97,10 +133,8 @@ class Observation:
 
     def _add(self, seen: SessionLog, record: OfSession) -> None:
         match record:
-            case Collected():
-                seen.collected = max(seen.collected or 0, record.ids)
-            case Started():
-                seen.running[record.id] = None
+            case Collected() | Same() | Started():
+                seen.begin(record)
             case Tried():
                 self._tried[record.id] = None
             case Reported():
@@ -155,7 +189,7 @@ class Observation:
         """Return the number of tests with each verdict; a collection error counts as an error, as in pytest."""
         found = Counter(problem.verdict for problem in self.problems.values())
         for seen in self.main:
-            found.update(seen.verdicts.values())
+            found.update(seen.counts())
         return {verdict: found[verdict] for verdict in CaseOutcome}
 
     def _report(self, seen: SessionLog, record: Reported) -> None:
@@ -164,10 +198,9 @@ class Observation:
         else:
             seen.running.pop(record.id, None)
             seen.last = record.id
-            before = seen.verdicts.get(record.id)
-            seen.verdicts[record.id] = record.verdict if before is None else worst(before, record.verdict)
+            seen.report(record.id, record.verdict)
             if record.verdict is CaseOutcome.XFAILED and not record.ran:
-                self.unrun.add((record.source, record.id))
+                self.unrun.add((record.source, record.id, len(seen.each.get(record.id, ()))))
             if record.reruns:
                 self._tried[record.id] = None
         if record.verdict is CaseOutcome.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
@@ -176,10 +209,10 @@ class Observation:
             failure = failure_of(record)
             if record.lost and failure.kind in {WORKER_CRASH, *SIGNALS.values()}:
                 self.crashes.append(replace(record, kind=failure.kind, longrepr=""))
-            if (record.source, record.id) not in self._failures:
+            key = record.source, record.id, *([failure.signature] if record.id in seen.same else [])
+            if key not in self._failures:
                 self._budget -= len(failure.longrepr)
-                kept = failure if self._budget >= 0 else replace(failure, longrepr="")
-                self._failures[record.source, record.id] = kept
+                self._failures[key] = failure if self._budget >= 0 else replace(failure, longrepr="")
 
 
 WORKER_CRASH = "crash"

@@ -39,6 +39,10 @@ def _collected(source: str, data: dict[str, Any]) -> Record:
     return records.Collected(source=source, ids=int(data["ids"]))
 
 
+def _same(source: str, data: dict[str, Any]) -> Record:
+    return records.Same(source=source, id=_id(data), tests=int(data["tests"]))
+
+
 def _deselected(source: str, data: dict[str, Any]) -> Record:
     return records.Deselected(source=source, tests=int(data["tests"]), last_failed=data.get("lf") is True)
 
@@ -115,6 +119,7 @@ def _finished(source: str, data: dict[str, Any]) -> Record:
 _MAKERS: Mapping[str, Callable[[str, dict[str, Any]], Record]] = {
     "session": _session,
     "collected": _collected,
+    "same": _same,
     "deselected": _deselected,
     "left": _left,
     "start": _started,

@@ -36,9 +36,17 @@ class Session(FromProcess):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected(FromProcess):
-    """The session, or one worker of it, collected this many different tests."""
+    """The session, or one worker of it, collected this many tests."""
 
     ids: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same(FromProcess):
+    """This many tests of the session share an id."""
+
+    id: str
+    tests: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,5 +128,5 @@ class Finished(FromProcess):
     worker: str = ""
 
 
-OfSession = Collected | Deselected | Started | Tried | Reported | Stopped | Attested | Finished
+OfSession = Collected | Same | Deselected | Started | Tried | Reported | Stopped | Attested | Finished
 Record = Session | Left | OfSession

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import reduce
+
 from hypothesis import given
 from hypothesis import strategies as st
-from seen import SESSION, judged, outcome, reports, session
+from seen import CLEAN, SESSION, judged, outcome, reports, session
 
 from venvgrid.model import CaseOutcome, Outcome
+from venvgrid.model.result import worst
 from venvgrid.outcomes.judgement import CommandExit
-from venvgrid.outcomes.records import Collected, Record, Reported, Started
+from venvgrid.outcomes.records import Collected, Record, Reported, Same, Started
 
 verdicts = st.lists(st.sampled_from(list(CaseOutcome)), max_size=6)
 
@@ -75,6 +79,26 @@ def test_a_test_that_ran_twice_has_its_worst_verdict() -> None:
     ]
     found = judged(session(*twice, collected=1, status=1), CommandExit(exit_code=1))
     assert ("1 failed of 1 test: t: E: m", 1) == (found.reason, len(found.failures))
+
+
+@given(st.lists(st.sampled_from(list(CaseOutcome)), min_size=2, max_size=5), st.integers(2, 5))
+def test_tests_that_share_an_id_count_each(found: list[CaseOutcome], tests: int) -> None:
+    """Each result is that of a test; of more results than tests, the last ones are one."""
+    results = [
+        Reported(source="1", id="t", verdict=verdict, kind="E", message=f"m{number}")
+        for number, verdict in enumerate(found)
+    ]
+    same = Same(source="1", id="t", tests=tests)
+    seen = judged([SESSION, same, *session(*results, collected=tests)[1:]], CLEAN)
+    number = min(len(found), tests)
+    assert sum(seen.tests.values()) == number
+    alone = Counter(found[: number - 1]) + Counter([reduce(worst, found[number - 1 :])])
+    assert alone == +Counter({CaseOutcome(name): count for name, count in seen.tests.items()})
+    red = {CaseOutcome.FAILED, CaseOutcome.ERROR}
+    if red & set(found):
+        assert len(seen.failures) == sum(verdict in red for verdict in found)
+    elif len(found) < tests:
+        assert f"only {len(found)} of {tests} tests" in seen.reason
 
 
 def test_records_without_a_session_do_not_count() -> None:

@@ -7,7 +7,7 @@ loaded, so that tests and the pytest runs that they start see neither of them. I
 a second session of the same process.
 
 Each process writes a file of its own into the folder "stream", one JSON object a line. "t" is its type: session, collected,
-deselected, left, start, tried, test, collect, stop, attest,
+deselected, left, same, start, tried, test, collect, stop, attest,
 finish. A pytest-xdist controller writes the results of tests, its workers only their
 attestations.
 

@@ -13,7 +13,7 @@ LONGREPR_CAP = 20000
 class TestResult(object):
     """The result of one test, from the reports of its phases and subtests."""
 
-    __slots__ = ("started", "reported", "remote", "verdict", "report", "ran")
+    __slots__ = ("started", "reported", "remote", "verdict", "report", "ran", "node", "over")
 
     def __init__(self, started):
         self.started = started
@@ -22,12 +22,15 @@ class TestResult(object):
         self.verdict = None
         self.report = None  # of the phase that did not pass
         self.ran = False  # the body of the test, at least in part
+        self.node = None  # the worker that runs it
+        self.over = False  # its teardown was reported
 
     def add(self, report):
         outcome = report.outcome
         self.ran = self.ran or report.when == "call"
+        self.over = report.when == "teardown"
         if hasattr(report, "node"):  # it ran in a worker, so the clock of this process is no measure
-            self.remote = True
+            self.remote, self.node = True, report.node
         is_part = type(report).__name__.lower() == "subtestreport"
         if not is_part and report.duration > 0:  # neither negative nor NaN
             self.reported += report.duration
@@ -45,6 +48,25 @@ class TestResult(object):
 
     def duration(self, clock):
         return self.reported if self.remote else max(0.0, clock() - self.started)
+
+
+def reported(tests, node):
+    """Return which of the tests of one id a report of this worker is about, or None."""
+    for test in tests:
+        if test.node is node:
+            return test
+    for test in tests:
+        if test.node is None:
+            return test
+    return None
+
+
+def ended(tests):
+    """Return which of the tests of one id ended: pytest names no worker then."""
+    for test in tests:
+        if test.over:
+            return test
+    return tests[0]
 
 
 def details_of(report, rootdir):

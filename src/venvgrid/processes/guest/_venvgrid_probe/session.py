@@ -5,13 +5,14 @@ from __future__ import absolute_import
 
 import os
 import time
+from collections import Counter
 
 from pytest import File, Package, hookimpl
 
 from .attestation import attest, session_record
 from .installed import look, look_at_compiled
 from .preview import reordered
-from .results import LONGREPR_CAP, MESSAGE_CAP, TestResult, cap, details_of, to_text
+from .results import LONGREPR_CAP, MESSAGE_CAP, TestResult, cap, details_of, ended, reported, to_text
 from .stream import Stacks, Writer
 from .switch import VARIABLE, WORKER
 
@@ -121,7 +122,8 @@ class Run(Selection):
         self.only_first = switch.spec.get("only_first") or False
         self.writer = switch.writer
         self.rootdir = rootdir
-        self.running = {}
+        self.running = {}  # by id
+        self.same = {}  # ids of several tests, and of how many
         self.reruns = {}  # plugins may start and finish a test for each of its runs
         self.ended = False
         # freezegun replaces what modules hold, not what an instance holds.
@@ -142,7 +144,7 @@ class Run(Selection):
         items = getattr(session, "items", None)
         self.look_for_last_failed(session.config)
         if items is not None:
-            self.writer.add({"t": "collected", "ids": len(set([to_text(item.nodeid) for item in items])), "worker": None})
+            self.write_collected([item.nodeid for item in items], None)
         if self.switch.imports is not None:
             try:
                 self.switch.imports.write()
@@ -151,7 +153,14 @@ class Run(Selection):
 
     @hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node, ids):
-        self.writer.add({"t": "collected", "ids": len(set([to_text(i) for i in ids])), "worker": to_text(node.gateway.id)})
+        self.write_collected(ids, to_text(node.gateway.id))
+
+    def write_collected(self, ids, worker):
+        """Write how many tests there are, and first which of them share their id: plugins make items of files."""
+        self.same.update([(name, count) for name, count in Counter(ids).items() if count > 1])
+        for name in self.same:
+            self.writer.add({"t": "same", "id": to_text(name), "tests": self.same[name]})
+        self.writer.add({"t": "collected", "ids": len(ids), "worker": worker})
 
     @hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config, specs):
@@ -166,31 +175,39 @@ class Run(Selection):
         look()
         if self.reached is not None:
             self.reached.works(nodeid.partition("::")[0])
-        self.running[nodeid] = TestResult(self.clock())
+        if nodeid not in self.same:  # else another worker may run the other one
+            self.running.pop(nodeid, None)
+        self.running.setdefault(nodeid, []).append(TestResult(self.clock()))
         self.writer.add({"t": "start", "id": to_text(nodeid)})
 
     def pytest_runtest_logreport(self, report):
         self.switch.stacks.report(report)
         if report.outcome in ("rerun", "retried"):
             self.reruns[report.nodeid] = self.reruns.get(report.nodeid, 0) + 1
-        test = self.running.get(report.nodeid)
+        tests = self.running.setdefault(report.nodeid, [])
+        test = reported(tests, getattr(report, "node", None))
         if test is None:  # a report of a test that never started, such as a worker that crashed
-            test = self.running[report.nodeid] = TestResult(None)
+            test = TestResult(None)
+            tests.append(test)
         try:
             test.add(report)
         except Exception:
             test.verdict, test.report = "error", report
         if report.when not in ("setup", "call", "teardown"):  # "???": a crash, the last report of this test
-            self.write_result(report.nodeid, lost=True)
+            self.write_result(report.nodeid, test, lost=True)
 
     def pytest_runtest_logfinish(self, nodeid):
         look()
-        self.write_result(nodeid)
+        tests = self.running.get(nodeid)
+        if tests:
+            self.write_result(nodeid, ended(tests))
 
-    def write_result(self, nodeid, lost=False):
+    def write_result(self, nodeid, test, lost=False):
         """Write the result of a test, if it has one."""
-        test = self.running.pop(nodeid, None)
-        if test is None or test.verdict is None:
+        self.running[nodeid].remove(test)
+        if not self.running[nodeid]:
+            del self.running[nodeid]
+        if test.verdict is None:
             return
         record = {"t": "test", "id": to_text(nodeid), "verdict": test.verdict}
         record["duration"] = round(min(test.duration(self.clock), max(0.0, self.clock() - self.began)), 6)
@@ -227,8 +244,8 @@ class Run(Selection):
     @hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session, exitstatus):
         yield  # other plugins first: they may import, fail, and change the exit status
-        for nodeid in list(self.running):
-            self.write_result(nodeid)
+        for nodeid, test in [(name, test) for name, tests in self.running.items() for test in tests]:
+            self.write_result(nodeid, test)
         self.ended = True
         _end(self.writer, self.switch.spec, None, session, exitstatus)
         self.write_reached()
