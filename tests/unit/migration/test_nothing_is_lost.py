@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from venvgrid.config import config_file, grids, loading
 from venvgrid.migration import translate
+from venvgrid.migration.readers import env_names
 from venvgrid.model import UsageError
 
 if TYPE_CHECKING:
@@ -127,6 +129,56 @@ def test_variables_with_folders_of_an_environment(tmp_path: Path) -> None:
     made, _ = tox(tmp_path, f"{body}commands_pre = cp -r {{tox_root}}/tests {{envtmpdir}}\ncommands = pytest")
     assert {"HOME": "{tmp}/home", "A": "{project}/a:{python}", "J": "{x}"} == dict(made[""].test.env)
     assert (("cp", "-r", "{project}/tests", "{tmp}"),) == made[""].test.before
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("py3{9-10,12}", "py39 py310 py312"),
+        ("py3{13-}{,-x}", "py313 py313-x py314 py314-x py315 py315-x"),
+        ("py3{-12}", "py311 py312"),
+        ("py3{10-9}", "py310 py39"),
+        ("py312-dj{4-2}x", "py312-dj4x py312-dj3x py312-dj2x"),
+    ],
+)
+def test_ranges_beside_other_options(text: str, expected: str) -> None:
+    """Ranges in braces may stand among other options, be open, and go down: as `tox list` of tox 4.67 does it."""
+    assert expected.split() == list(env_names.expand(text))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("py # needs pytest's old module", ("py",)),
+        ("six # 'quoted' as well", ("six",)),
+        ("a @ git+https://x.org/a\\#egg=a", ("a @ git+https://x.org/a#egg=a",)),
+        (f"{sys.platform}: six", ("six",)),
+        (f"!{sys.platform}: six", ()),
+        ("amiga: six", ()),
+        ("py*: six", ()),
+        ("b: six", ()),
+        ("py312: six", ("six",)),
+        ("py{311,312}-!b: six", ("six",)),
+    ],
+)
+def test_lines_count_as_tox_counts_them(lines: str, expected: tuple[str, ...]) -> None:
+    """Compared with `tox config` of tox 4.67: comments, this system as a factor, patterns that fit no factor."""
+    found = env_names.lines(env_names.uncommented(lines), env_names.of_environment("py312"))
+    assert expected == tuple(found)
+
+
+@pytest.mark.parametrize("options", ["{posargs: tests}", "{posargs:tests}", "-k a: tests", "--color yes tests"])
+def test_a_continued_line_is_no_condition(tmp_path: Path, options: str) -> None:
+    """What stands before the colon must be factors; else the whole line is a part of the command."""
+    made, said = tox(tmp_path, f"deps = pytest\ncommands =\n  pytest \\\n    -q \\\n    {options}\n")
+    assert ("pytest", "-q", *options.strip("{}").removeprefix("posargs:").split()) == made[""].test.command, said
+
+
+def test_a_line_goes_with_the_condition_that_it_continues(tmp_path: Path) -> None:
+    """A command of other factors leaves nothing behind."""
+    body = "deps = pytest\ncommands =\n  b: pytest -x \\\n    --maxfail=1 \\\n    tests\n  pytest -q\n"
+    made, said = tox(tmp_path, body)
+    assert [("pytest", "-q"), ()] == [made[""].test.command, made[""].test.before], said
 
 
 def test_a_variable_that_the_source_sets_stands_for_its_text(tmp_path: Path) -> None:

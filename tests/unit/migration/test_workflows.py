@@ -196,6 +196,26 @@ def test_steps_that_only_github_can_run(tmp_path: Path, steps: str, missing: str
     assert missing in said
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("hatch run cov:test", "give hatch to --from"),
+        ("hatch run pytest", "give hatch to --from"),
+        ("pdm run -v test", "`pdm run -v test` runs the script 'test' of pdm"),
+        ("pipenv run test -q", "`pipenv run test -q` runs the script 'test' of pipenv"),
+    ],
+)
+def test_scripts_of_other_tools_are_no_commands(tmp_path: Path, command: str, missing: str) -> None:
+    """`test -q` is a program of every system, and ends well: the grid would be green without a test."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pdm.scripts]\ntest = 'pytest tests'\n", encoding="utf-8")
+    (tmp_path / "Pipfile").write_text("[scripts]\ntest = 'pytest tests'\n", encoding="utf-8")
+    for tests in ("", "- run: pytest"):
+        made, said = job(tmp_path, f"- run: pip install .\n- run: {command}\n{tests}")
+        assert {} == made
+        assert missing in said
+    assert {} != job(tmp_path, "- run: pdm install\n- run: pdm run pytest")[0]
+
+
 def test_a_script_that_prepares_stays_a_script(tmp_path: Path) -> None:
     """What neither installs nor tests runs before the tests as it is written, and other actions are named."""
     steps = """

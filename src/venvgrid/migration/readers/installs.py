@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from venvgrid.model import ConfigError
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from venvgrid.migration.declared import Declared
@@ -62,7 +63,7 @@ def unwrap(command: Sequence[str], folder: Path, notes: Notes, where: str) -> Un
     if name in {"poetry", "pdm"} and verb in {"install", "sync"}:
         return Unwrapped(tuple(_tool(name, rest, folder, notes, where)))
     if name in _PREFIXES and verb == "run":
-        return Unwrapped((), tuple(rest))
+        return _run(name, rest, folder, notes, where)
     if name == "ensurepip":
         return Unwrapped(("pip",))
     if (name in _OTHERS and verb in _CHANGES) or name in {"easy_install", "pip-sync"}:
@@ -71,6 +72,32 @@ def unwrap(command: Sequence[str], folder: Path, notes: Notes, where: str) -> Un
     if "setup.py" in command and {"develop", "install"} & set(command):
         return Unwrapped(("-e", ".") if "develop" in command else (".",))
     return Unwrapped((), tuple(command))
+
+
+def _run(tool: str, words: Sequence[str], folder: Path, notes: Notes, where: str) -> Unwrapped:
+    """Read `TOOL run`: it may run a script of the project's files, and hatch installs what its environment needs."""
+    script, shown = (
+        next((word for word in words if not word.startswith("-")), ""),
+        display(" ".join((tool, "run", *words)))[:100],
+    )
+    if tool == "hatch":
+        notes.lose(f"{where}: `{shown}` runs in an environment of hatch: give hatch to --from, which reads it")
+        return Unwrapped()
+    if script in _scripts(tool, folder):
+        notes.lose(f"{where}: `{shown}` runs the script {script!r} of {tool}: write what it runs in its place")
+        return Unwrapped()
+    return Unwrapped((), tuple(words))
+
+
+def _scripts(tool: str, folder: Path) -> Mapping[str, object]:
+    """Return the scripts that a tool runs by their names. Those of poetry are programs of the project."""
+    if tool == "poetry":
+        return {}
+    if tool != "pipenv":
+        return subtable(subtable(subtable(_declared(folder).pyproject, "tool"), tool), "scripts")
+    with suppress(OSError, ValueError):
+        return subtable(tomllib.loads((folder / "Pipfile").read_text(encoding="utf-8")), "scripts")
+    return {}
 
 
 def _parts(command: Sequence[str]) -> tuple[str, str, list[str]]:

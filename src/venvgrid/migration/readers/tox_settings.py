@@ -96,7 +96,7 @@ def _ini_environment(
     name: str, sections: Mapping[str, Mapping[str, str]], expanded: Mapping[str, Mapping[str, str]]
 ) -> ToxEnvironment:
     base, own = sections.get("testenv", {}), expanded.get(f"testenv:{name}", {})
-    factors = set(name.split("-"))
+    factors = env_names.of_environment(name)
 
     def reference(section: str, key: str) -> str | None:
         table = {**base, **own} if not section else expanded.get(section, sections.get(section, {}))
@@ -107,7 +107,7 @@ def _ini_environment(
 
     made = ToxEnvironment(name=name)
     settings = {**base, **own}
-    moved = any(line not in _IN_THE_ROOT for line in env_names.lines(settings.get("change_dir", ""), factors))
+    moved = any(line not in _IN_THE_ROOT for line in _lines(settings.get("change_dir", ""), factors))
     left = substitution.MAX_BRACES
     given = _ini_variables(settings, Substitution(reference), factors)
     for key, raw in settings.items():
@@ -144,7 +144,7 @@ def _braces(key: str, sources: _Sources, left: int, *, moved: bool) -> Substitut
 
 def _lines(text: str, factors: set[str]) -> list[str]:
     """Return the lines whose factors match, those that end in a backslash joined: tox does it in this order."""
-    return "\n".join(env_names.lines(text, factors)).replace("\\\n", "").splitlines()
+    return "\n".join(env_names.lines(env_names.uncommented(text), factors)).replace("\\\n", "").splitlines()
 
 
 def read_toml(table: Mapping[str, Any], source: str) -> ToxFile:
@@ -218,7 +218,7 @@ def _toml_factors(group: Any) -> Iterator[str]:
 
 def _toml_environment(name: str, table: Mapping[str, Any], whole: Mapping[str, Any]) -> ToxEnvironment:
     made = ToxEnvironment(name=name)
-    factors = set(name.split("-"))
+    factors = env_names.of_environment(name)
 
     def reference(section: str, key: str) -> str | None:
         value = (subtable(whole, section) if section else table).get(key)
