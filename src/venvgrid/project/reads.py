@@ -30,7 +30,8 @@ WINDOWS = ("SYSTEMROOT", "PROGRAMFILES", "PROGRAMFILES(X86)")  # variables that 
 DEVICES, MEMORY = "/dev/", "/dev/shm/"  # noqa: S108  (files in the latter are as others)
 # Files in settings of the machine, and in settings and caches of the user, count by their contents.
 SETTINGS = ("/etc/", "/usr/local/share/", "/private/etc/")
-OF_USER = (".cache", ".config", "Library/Caches", "Library/Preferences", "AppData/Local", "AppData/Roaming")
+OF_USER = ("~/.cache", "~/.config", "~/Library/Caches", "~/Library/Preferences", "~/AppData/Local", "~/AppData/Roaming")
+OF_USER_BY = ("$XDG_CACHE_HOME", "$XDG_CONFIG_HOME")
 CACHES = frozenset((".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"))  # tools' own, in the project
 QUIET = frozenset((OURS, "__pycache__", *CACHES))  # folders in which anything may be deleted
 MANY, OF_INTERPRETER, LINKED, ENTRY, STATED, DOUBT = "m", "i", "k", "o", "t", "d"  # see `_venvgrid_opened`
@@ -83,8 +84,8 @@ class _Judging:
         windows = (os.environ[name] + os.sep for name in WINDOWS if os.environ.get(name))
         self._skip = (*SYSTEM, *(f"{place}{os.sep}" for place in own), *windows)
         self._own = tuple(own)
-        home = os.path.realpath(os.path.expanduser("~"))
-        self._of_user = tuple(os.path.join(home, *name.split("/"), "") for name in OF_USER)
+        folders = [os.path.expanduser(os.path.expandvars(name)) for name in (*OF_USER, *OF_USER_BY)]
+        self._of_user = tuple(os.path.join(os.path.realpath(item), "") for item in folders if os.path.isabs(item))
         self.roots = (str(inputs.path), os.path.realpath(inputs.path))
 
     def _names_of(self, path: str) -> list[str]:

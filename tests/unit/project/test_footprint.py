@@ -159,13 +159,14 @@ def test_what_cannot_be_compared_is_a_doubt(root: Path, how: str, name: str, dou
 
 
 @pytest.mark.parametrize("how", ["r", "a", "g"])
-@pytest.mark.parametrize("folder", [".cache/tool", ".config", "Library/Caches/tool"])
+@pytest.mark.parametrize("folder", [".cache/tool", ".config", "Library/Caches/tool", "named/by/a/variable"])
 def test_caches_and_settings_of_the_user_count_by_content(
     root: Path, monkeypatch: pytest.MonkeyPatch, how: str, folder: str
 ) -> None:
     """Matplotlib's list of fonts: the same one in each run, until it is made anew; then not before the next run."""
     monkeypatch.setenv("HOME", str(root.parent))
     monkeypatch.setenv("USERPROFILE", str(root.parent))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(root.parent / "named"))
     file = root.parent / folder / "list.json"
     file.parent.mkdir(parents=True)
     file.write_text("1", encoding="utf-8")
