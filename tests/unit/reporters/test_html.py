@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venvgrid.analysis.trend import PastRun
-from venvgrid.model import CaseOutcome, CellResult, Certificate, Outcome
+from venvgrid.model import CaseOutcome, CellResult, Certificate, Failure, Outcome
 from venvgrid.reporters.documents import html
 from venvgrid.results.report import Earlier
 
@@ -178,6 +178,15 @@ def test_a_failure_has_its_picture_and_its_nearest_green_cell() -> None:
     told = " ".join(" ".join(Page(html.render(factories.matplotlib_grid())).text).split())
     assert "Beside the nearest green cell ✗ py3.9-matplotlib3.5 ✓ py3.8-matplotlib3.5 python 3.9 3.8" in told
     assert 'aria-label="1 of 8 cells"' in html.render(factories.matplotlib_grid())
+
+
+def test_files_that_were_not_collected_are_no_tests() -> None:
+    """One failure of two test files is headed by what they are."""
+    failures = tuple(
+        Failure(test=f"tests/test_{name}.py", kind="ImportError", message="no x", signature="s") for name in "ab"
+    )
+    page = html.render(factories.report(factories.result("py3.9", Outcome.FAILED, failures=failures)))
+    assert "<summary>2 test files</summary>" in page
 
 
 def test_red_cells_come_first_in_the_list() -> None:

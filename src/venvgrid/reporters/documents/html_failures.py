@@ -64,6 +64,7 @@ class Failure:
     place: str
     tests: tuple[str, ...]
     more_tests: int
+    named: str
     cells: tuple[str, ...]
     lines: tuple[tuple[str, str], ...]
     cut: bool
@@ -124,6 +125,7 @@ def _failure(analysis: Analysis, finding: Finding, number: int, shape: Shape, kn
         place=text.line(place[1]) if place else "",
         tests=group.tests[:MAX_TESTS],
         more_tests=max(0, len(group.tests) - MAX_TESTS),
+        named=text.named(group.tests),
         cells=group.cells,
         lines=tuple(_marked(tail)) if tail.strip() else (),
         cut=len(tail) < len(group.longrepr),
