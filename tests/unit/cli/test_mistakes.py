@@ -87,6 +87,7 @@ def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
         ("venvgrid plan --python=py311", "venvgrid plan -k py3.11"),
         ("venvgrid env remove", "venvgrid env prune"),
         ("venvgrid report html", "venvgrid report --format html"),
+        ("venvgrid report html -o page.html", "venvgrid report --format html -o page.html"),
         ("venvgrid run --report html", "venvgrid run --report html=report.html"),
         ("venvgrid run --report junit=", "venvgrid run --report junit=report.xml"),
         ("venvgrid python install 3.9", "uv python install 3.9"),

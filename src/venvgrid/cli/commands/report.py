@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from venvgrid.app.run import load, load_merged
 from venvgrid.cli import options, output
 from venvgrid.model import UsageError
+from venvgrid.reporters import text
 from venvgrid.reporters.formats import FORMATS
 from venvgrid.results import run_folders
 from venvgrid.storage import atomic
@@ -26,13 +27,13 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     finished, folder, project, root = _chosen(arguments, terminal)
     inside = output.inside_repository(terminal.environ, project)
     if arguments.format == "table" and not arguments.output:
-        text = output.table(arguments, finished, terminal, project)
+        made = output.table(arguments, finished, terminal, project)
     else:
-        text = output.document(arguments.format, finished, folder, inside, root)
+        made = output.document(arguments.format, finished, folder, inside, root)
     if arguments.output:
-        atomic.write_atomic(Path(arguments.output).absolute(), text)
+        atomic.write_atomic(Path(arguments.output).absolute(), made)
     else:
-        terminal.data(text)
+        terminal.data(made)
     return 0
 
 
@@ -48,15 +49,16 @@ def _chosen(arguments: argparse.Namespace, terminal: Terminal) -> tuple[Report, 
         return replace(load(merged, folder), folder=merged.as_posix()), folder, here, here / ".venvgrid"
     loaded = options.load(arguments, terminal)
     root = loaded.root / ".venvgrid"
-    return *_find(root, arguments.run), loaded.project.path, root
+    return *_find(root, arguments), loaded.project.path, root
 
 
-def _find(root: Path, run: str | None) -> tuple[Report, RunFolder]:
+def _find(root: Path, arguments: argparse.Namespace) -> tuple[Report, RunFolder]:
     """Return a run; without its id the last one, with the results of earlier runs for cells that were not in it.
 
     Raises:
         UsageError: there is none.
     """
+    run: str | None = arguments.run
     if not run:
         found = load_merged(root)
         if found is None:
@@ -64,7 +66,9 @@ def _find(root: Path, run: str | None) -> tuple[Report, RunFolder]:
         return found
     folder = run_folders.find(root, run)
     if folder is None and run in FORMATS:
-        raise UsageError(f"no run has an id that begins with {run!r}. Type: venvgrid report --format {run}")
+        to = ("-o", arguments.output) if arguments.output else ()
+        typed = text.command("venvgrid", "report", "--format", run, *to)
+        raise UsageError(f"no run has an id that begins with {run!r}. Type: {typed}")
     if folder is None and Path(run).exists():
         raise UsageError(f"{run} is no folder of a run. If it is a record, type: venvgrid merge {run} -o merged")
     if folder is None:
