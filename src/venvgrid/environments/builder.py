@@ -6,7 +6,6 @@ into the first environment is added to the cache, from which later environments 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from venvgrid.environments import legacy_editable, venv_layout
 from venvgrid.environments.creator import SkeletonError
-from venvgrid.environments.guest_files import COMPILED, SOURCE
 from venvgrid.environments.integrity import still_shared
 from venvgrid.environments.manifest import EMPTY_FOLDER, entry_at, take
 from venvgrid.environments.package_cache import ingest, record
@@ -214,15 +212,8 @@ class Builder:
 
     def _guests(self, path: Path, site: Path, interpreter: Interpreter) -> Manifest:
         """Copy the probe and the witness into the environment and return their entries of the manifest."""
-        found: Manifest = {}
-        for name, file in self.guests.of(interpreter).items():
-            target = site / name
-            target.parent.mkdir(exist_ok=True)
-            if name.endswith(COMPILED):
-                target.with_suffix(SOURCE).unlink(missing_ok=True)  # of an earlier installation: it would be taken
-            shutil.copyfile(file, target)
-            found[target.relative_to(path).as_posix()] = entry_at(str(target))
-        return found
+        copied = self.guests.copied_into(site, interpreter)
+        return {target.relative_to(path).as_posix(): entry_at(str(target)) for target in copied}
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:
         request = InstallRequest(

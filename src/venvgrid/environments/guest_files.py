@@ -8,6 +8,7 @@ once for each interpreter and kept in the user's cache with their sha256.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT = "venvgrid-guests-1"
 LIST = "files.json"
 SOURCE, COMPILED = ".py", ".pyc"
+TRIES = 3  # before the sources do: others may delete what is compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,13 @@ class GuestFiles:
     def digest(self) -> str:
         """The digest of the guests, whatever compiled them."""
         return guests.digest_of(self.sources)
+
+    def copied_into(self, site: Path, interpreter: Interpreter) -> list[Path]:
+        """Copy the files into site-packages and return the copies. They are compiled anew if the cache is pruned."""
+        for _ in range(TRIES):
+            with suppress(FileNotFoundError):
+                return _copied(self.of(interpreter), site)
+        return _copied(guests.files_of(self.sources), site)
 
     def of(self, interpreter: Interpreter) -> Mapping[str, Path]:
         """Return the files for environments of an interpreter, by their path in site-packages."""
@@ -80,6 +89,16 @@ class GuestFiles:
             with suppress(OSError):  # another process was quicker
                 os.rename(folder, place)  # noqa: PTH104  (it takes the place of no folder with files)
         return _kept(place)
+
+
+def _copied(files: Mapping[str, Path], site: Path) -> list[Path]:
+    for name, file in files.items():
+        target = site / name
+        target.parent.mkdir(exist_ok=True)
+        if name.endswith((SOURCE, COMPILED)):  # of an earlier installation: a source would be taken
+            target.with_suffix(SOURCE if name.endswith(COMPILED) else COMPILED).unlink(missing_ok=True)
+        shutil.copyfile(file, target)
+    return [site / name for name in files]
 
 
 def _kept(place: Path) -> dict[str, str]:

@@ -69,3 +69,24 @@ def test_without_a_compiler_the_sources_do(tmp_path: Path, here: Interpreter) ->
     assert made(tmp_path).of(testing.interpreter("3.7.1")) == sources
     assert made(tmp_path).of(replace(here, implementation="pypy")) == sources
     assert made(tmp_path, lambda command: Completed(argv=command.argv, exit_code=1)).of(here) == sources
+
+
+def test_a_cache_that_is_pruned_meanwhile_is_filled_again(
+    tmp_path: Path, here: Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What vanishes between the look and the copy is compiled anew; if it always does, the sources are copied alone."""
+    copy, left = shutil.copyfile, [1]
+
+    def pruned(source: Path, target: Path) -> None:
+        if left[0] and source.suffix == ".pyc" and source.stem == "_venvgrid_witness":
+            left[0] -= 1
+            shutil.rmtree(tmp_path / "guests")
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", pruned)
+    for times, suffix in ((1, "pyc"), (99, "py")):
+        left[0], site = times, tmp_path / suffix
+        site.mkdir()
+        found = made(tmp_path / "guests").copied_into(site, here)
+        assert {file.suffix for file in found} == {f".{suffix}", ".pth"}
+        assert {file for file in site.rglob("*") if file.is_file()} == set(found)
