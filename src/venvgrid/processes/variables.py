@@ -15,8 +15,12 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+NO_FILES = frozenset(
+    ("PATH", "HOME", "SHELL", "PWD", "VIRTUAL_ENV")
+)  # what they name is of the machine, or of the cell
+_WORD = re.compile(rf"[^\s=,;{re.escape(os.pathsep)}]+")
 # Patterns of the variables that tests get, and why.
 PASSED = (
     # Who and where: getpass, expanduser, pexpect; tests with a HOME that differs from the account's are rare.
@@ -147,6 +151,13 @@ def child_environment(
     leave_out = [place for place in (active, runner) if place]
     chosen["PATH"] = _search_path(given.get("PATH", os.defpath), str(prefix), leave_out, platform)
     return chosen
+
+
+def paths_in(name: str, value: str, folder: str) -> Iterator[str]:
+    """Yield the paths that the value of a variable may name: its words, or what follows an option; below `folder`."""
+    for word in () if name in NO_FILES else _WORD.findall(value):
+        path = word[word.find(os.sep) :] if word.startswith("-") and os.sep in word else word
+        yield os.path.normpath(os.path.join(folder, path))  # noqa: PTH118  (of each word of each variable)
 
 
 def tool_environment(base: Mapping[str, str], *, platform: str = sys.platform) -> dict[str, str]:

@@ -4,7 +4,7 @@
 
 The fingerprint covers the lock entry, the build of the interpreter, all inputs of the project (see `project.inputs`),
 the configuration, the arguments, and all variables of builds and tests but those of the terminal, with the files that
-they name. Digests of these
+those of builds name. Digests of these
 parts are stored, so that it can be told which of them changed. A result names the further files that its tests
 opened. It is not kept if the tests read files that cannot be compared, or if an input changed while they ran.
 """
@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections import Counter
 from contextlib import suppress
 from dataclasses import field, replace
@@ -34,7 +33,7 @@ from venvgrid.storage import json_cache, own_folders
 from venvgrid.storage.own_folders import LinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from venvgrid.model import Cell, Config, Interpreter, LockEntry
     from venvgrid.results.report import Report
@@ -49,10 +48,7 @@ BUILD_VARIABLES = re.compile(
 # Variables that differ between two windows of one user, and each cell has temporary folders of its own. A variable
 # that the configuration names counts all the same.
 OF_SESSION = re.compile(r"TERM|XDG_SESSION_\w+|XDG_SEAT(?:_PATH)?|XDG_VTNR|TMPDIR|TEMP|TMP")
-# What they name is of the machine, or of the cell.
-NO_FILES = frozenset(("PATH", "HOME", "SHELL", "PWD", "VIRTUAL_ENV"))
-WORD = re.compile(rf"[^\s=,;{re.escape(os.pathsep)}]+")
-MAX_READ = 1 << 25  # bytes of a file that a variable names; a larger one counts by size and time
+MAX_READ = 1 << 25  # bytes of a file that a variable of builds names; a larger one counts by size and time
 VARIABLE, ALL_VARIABLES = "the variable ", "variables"
 RESUMED = "resumed from run {}"  # a note of a cell
 MAX_TOLD = 4  # variables that a message names
@@ -227,21 +223,18 @@ class ResultCache:
         named = {*config.test.env, *cell.variables, *config.test.pass_env}
         given = {name: value for name, value in given.items() if name in named or not OF_SESSION.fullmatch(name)}
         building = {name: value for name, value in self.environ.items() if BUILD_VARIABLES.match(name)}
-        every = {name: [value, *self._files_in(name, value)] for name, value in sorted({**building, **given}.items())}
+        every = {name: [value] for name, value in sorted({**building, **given}.items())}
+        for name, value in building.items():  # of the others the footprint tells, which knows what the tests wrote
+            places = variables.paths_in(name, value, str(config.project.path))
+            every[name] += map(self._state_of, filter(os.path.isfile, places))
         # A few digits tell that a value changed, and nothing of a secret; all of them together decide.
         each = {f"{VARIABLE}{name}": _digest(value)[:4] for name, value in every.items()}
         return {ALL_VARIABLES: _digest([every, sorted(given)])[:32], **each}
 
-    def _files_in(self, name: str, value: str) -> Iterator[str]:
-        """Yield the states of the files that a variable names: libraries and programs read them without a note."""
-        for word in () if name in NO_FILES else WORD.findall(value):
-            path = word[word.find(os.sep) :] if word.startswith("-") and os.sep in word else word
-            with suppress(OSError, ValueError):
-                place = os.path.realpath(self.config.project.path / path)
-                status = Path(place).stat()
-                if stat.S_ISREG(status.st_mode):
-                    is_small = status.st_size < MAX_READ
-                    yield self.content_of(place) if is_small else f"{status.st_size} {status.st_mtime_ns}"
+    def _state_of(self, path: str) -> str:
+        """Return the content of a file, of a large one its size and time."""
+        status = Path(path).stat()
+        return self.content_of(path) if status.st_size < MAX_READ else f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _of_its_own(result: CellResult) -> CellResult:

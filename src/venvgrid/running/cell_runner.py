@@ -20,8 +20,9 @@ from venvgrid.model.result import Footprint
 from venvgrid.model.values import dataclass
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.outcomes.causes import blame, remedies
-from venvgrid.outcomes.outside import network
+from venvgrid.outcomes.outside import network, programs
 from venvgrid.outcomes.witness import Ran, Witnessed
+from venvgrid.processes import variables
 from venvgrid.processes.diagnosis import headline, last_exception, unfinished
 from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
@@ -30,7 +31,7 @@ from venvgrid.running.witnessing import CellWitness, edited_code, scene_of
 from venvgrid.storage import directories, own_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from venvgrid.environments.store import EnvironmentStore
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 
 MAX_SHOWN_COMMAND = 100  # characters, in a reason
+ASKED_FOR = "snt"  # how a file was opened that was not: it was looked for, see `_venvgrid_opened`
 
 
 class PollingRunner(Protocol):
@@ -92,7 +94,9 @@ class CellRunner:
         command = self.commands.tests(task, {}, scratch)
         ran = (Ran(cwd=str(command.cwd), argv=command.argv), *seen.ran)
         folder, own = str(task.environment.python.parent), self._own(task, scratch)
-        found = reads.judge(seen.opened, ran, self.inputs(), own, folder)
+        named = _named(self.commands.variables(task, scratch), str(command.cwd))
+        named = {place: how for place, how in named.items() if seen.opened.get(place, "n") in ASKED_FOR}
+        found = reads.judge({**seen.opened, **named}, ran, self.inputs(), own, folder)
         doubt = found.doubt or network.doubt(seen.bound, seen.reached, own)
         return Footprint(doubt=doubt, wrote=found.wrote) if doubt else found
 
@@ -288,3 +292,9 @@ def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure,
         replace(item, through=found[item.signature], hint=remedies.unless_installed(item.hint, names))
         for item in failures
     )
+
+
+def _named(given: Mapping[str, str], folder: str) -> dict[str, str]:
+    """Return the files that variables name: libraries and programs read them without a note."""
+    places = (place for name, value in given.items() for place in variables.paths_in(name, value, folder))
+    return dict.fromkeys(filter(os.path.isfile, places), programs.SETTING)
