@@ -142,7 +142,7 @@ def test_a_time_limit_kills(tmp_path: Path) -> None:
     with server(tmp_path) as (made, _):
         ended = run(made, tmp_path, test, timeout=2.0)
         assert (ended.timed_out, ended.signal) == (True, "SIGKILL")
-        rig.wait_for(lambda: rig.processes(str(tmp_path)) == rig.processes(f"{made.folder}\0"))  # a killed one may linger
+        rig.wait_for(lambda: rig.processes(str(tmp_path)) == rig.processes(f"{made.folder}\0"))
 
 
 def test_nothing_outlives_venvgrid(tmp_path: Path, request: pytest.FixtureRequest) -> None:
