@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-NO_FILES = frozenset(
-    ("PATH", "HOME", "SHELL", "PWD", "VIRTUAL_ENV")
-)  # what they name is of the machine, or of the cell
+# What they name is of the machine, or of the cell.
+NO_FILES = frozenset(("PATH", "HOME", "SHELL", "PWD", "VIRTUAL_ENV"))
 _WORD = re.compile(rf"[^\s=,;{re.escape(os.pathsep)}]+")
 # Patterns of the variables that tests get, and why.
 PASSED = (

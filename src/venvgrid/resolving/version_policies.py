@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from venvgrid.config.axis_values import LATEST, PACKAGE_POLICIES, PYTHON_POLICIES
+from venvgrid.installers.base import allows_python
 from venvgrid.model import PolicyError
 from venvgrid.model.names import normalise
 from venvgrid.model.python_releases import Minor, classified, released
@@ -149,8 +150,7 @@ def behind(
     newest = max(finals, key=lambda item: Version(item.version), default=None)
     if newest is None or Version(newest.version) <= Version(locked):
         return
-    # Interpreters may be pre-releases: these are in ">=3.14", too.
-    fits = SpecifierSet(newest.requires_python or "").contains(Version(python), prereleases=True)
+    fits = allows_python(newest.requires_python or "", python)
     if declared and fits:
         why = f"required is {', '.join(declared)}"
     elif not fits:

@@ -10,7 +10,6 @@ from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from venvgrid.analysis.search import declared
@@ -25,7 +24,7 @@ from venvgrid.app.investigation.timeline import Timeline
 from venvgrid.app.plan import make_plan
 from venvgrid.app.request import interpreters_for, runnable
 from venvgrid.app.resolution import metadata_of
-from venvgrid.installers.base import ResolveFailed
+from venvgrid.installers.base import ResolveFailed, allows_python
 from venvgrid.model import Axis, AxisKind, Cell, InstallMode, LockEntry, Resolution, UsageError
 from venvgrid.model.config import Planning
 from venvgrid.model.names import normalise
@@ -133,7 +132,7 @@ def _project(context: RunContext, cells: Sequence[Cell]) -> Project:
             project.problems[python] = interpreter
         elif found is None or isinstance(found, ResolveFailed):
             project.problems[python] = found.reason if found else "the project is not installed"
-        elif not SpecifierSet(found.requires_python).contains(interpreter.version, prereleases=True):
+        elif not allows_python(found.requires_python, interpreter.version):
             project.notes.append(f"Python {python} is left out: the project requires {found.requires_python}")
         else:
             project.name = found.name
@@ -263,9 +262,7 @@ class Searcher:
         return [
             one.version
             for one in self._releases(of.name)
-            if one.version in finals
-            and (one.has_wheel or builds)
-            and SpecifierSet(one.requires_python).contains(python, prereleases=True)
+            if one.version in finals and (one.has_wheel or builds) and allows_python(one.requires_python, python)
         ]
 
     def _ladder(self, item: OnePython, of: Dependency, today: Observation) -> Ladder | None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from venvgrid.app.investigation.timeline import utc
 from venvgrid.config.values import nearest
+from venvgrid.installers.base import allows_python
 from venvgrid.model import UsageError
 from venvgrid.model.config import EMPTY
 from venvgrid.model.names import normalise
@@ -62,7 +62,7 @@ class Filter:
             return PRE_RELEASE
         if release.yanked and not self.yanked:
             return "yanked"
-        if not SpecifierSet(release.requires_python or "").contains(Version(python), prereleases=True):
+        if not allows_python(release.requires_python or "", python):
             return f"needs Python {release.requires_python}"
         if self.only_binary and not release.has_wheel:
             return "no wheel"
