@@ -15,7 +15,7 @@ Nothing here raises.
 import atexit
 import os
 
-from _venvgrid_started import Door, without_frame
+from _venvgrid_started import Door, is_of_tests, without_frame
 
 # Packages of extensions whose only use is to ask servers, with sockets of their own.
 CLIENTS = frozenset(
@@ -46,26 +46,23 @@ class Compiled(object):
         atexit.register(self.at_exit)
         self.listdir, self.open, self.read, self.close, self.dup = os.listdir, os.open, os.read, os.close, os.dup
 
-    def doubt(self, why):
-        self.notes.add("opened", "d", why)
-
     def imported(self, name):
         if name == "ssl":
             self.see_certificates()
         elif name == "sqlite3":
             self.see_databases()
         elif name.partition(".")[0] in CLIENTS:
-            self.doubt("imported %s, whose connections are not seen" % name.partition(".")[0])
+            self.notes.doubt("imported %s, whose connections are not seen" % name.partition(".")[0])
 
     def called(self, name):
         if name in CALLS:
-            self.doubt("called %s by ctypes" % name)
+            self.notes.doubt("called %s by ctypes" % name)
 
     def see_databases(self):
         """Let connections of SQLite tell what they attach. An authorizer of the tests takes the place of this one."""
         import _sqlite3
 
-        authorize, base = self.authorize, _sqlite3.Connection
+        authorize, base, missed = self.authorize, _sqlite3.Connection, self.notes.missed
 
         class Connect(Door):
             def __call__(self, *args, **more):
@@ -76,8 +73,8 @@ class Compiled(object):
                     raise
                 try:
                     base.set_authorizer(connection, authorize)
-                except Exception:
-                    pass
+                except Exception as error:
+                    is_of_tests(error, "sqlite3.connect", missed)
                 return connection
 
         _sqlite3.connect = Connect(_sqlite3.connect)
@@ -92,15 +89,15 @@ class Compiled(object):
                 self.notes.database([name])
             elif action == ATTACH:
                 self.is_attached = True
-        except Exception:
-            pass
+        except Exception as error:
+            is_of_tests(error, "ATTACH", self.notes.missed)
         return 0
 
     def see_certificates(self):
         """Let the class of contexts tell, before the module ssl takes it."""
         import _ssl
 
-        base, note = _ssl._SSLContext, self.notes.note
+        base, note, missed = _ssl._SSLContext, self.notes.note, self.notes.missed
 
         def method(name, files):
             function = getattr(base, name)
@@ -110,8 +107,8 @@ class Compiled(object):
                     try:
                         if path is not None:
                             note(path, "r")
-                    except Exception:
-                        pass
+                    except Exception as error:
+                        is_of_tests(error, name, missed)
                 try:
                     return function(self, *args, **more)
                 except Exception as error:
@@ -128,16 +125,18 @@ class Compiled(object):
     def look(self):
         """Note what is open and connected now."""
         try:
-            for number in self.listdir(DESCRIPTORS):
+            numbers = self.listdir(DESCRIPTORS)
+        except Exception as error:  # elsewhere than on Linux, it is not there
+            is_of_tests(error, "looking for what is open", self.notes.missed)
+            numbers = []
+        for number in numbers:
+            try:
                 self.look_at(number)
-        except Exception:
-            pass
+            except Exception as error:  # some are closed by now, such as that of the list
+                is_of_tests(error, "looking for what is open", self.notes.missed)
 
     def look_at(self, number):
-        try:
-            target = self.notes.readlink(DESCRIPTORS + "/" + number)
-        except OSError:  # that of the list itself
-            return
+        target = self.notes.readlink(DESCRIPTORS + "/" + number)
         if target in self.known:
             return
         if target.startswith("socket:"):
@@ -188,8 +187,8 @@ class Compiled(object):
                     self.known.add(path)
                     if ".so" not in path and self.counts(path):
                         self.notes.note(path, "r")
-        except Exception:
-            pass
+        except Exception as error:
+            is_of_tests(error, "looking for what is mapped", self.notes.missed)
 
     def text_of(self, path):
         number, parts = self.open(path, os.O_RDONLY), []

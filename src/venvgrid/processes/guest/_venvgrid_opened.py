@@ -21,13 +21,14 @@ Python 3.8 and newer tell by an audit hook. It does not see who only asks whethe
 descriptors: so functions of `os` are replaced by doors that note and call them. Older Pythons have doors for all of it. A door is an
 object, not a function: it does not turn into a method where a class holds it.
 
-Nothing here raises. It is cheap for files of the environment: a prefix is compared.
+Nothing here raises, but what could not be noted makes the result doubtful: the witness writes what is `missed` with its next record.
+It is cheap for files of the environment: a prefix is compared.
 """
 
 import os
 import sys
 
-from _venvgrid_started import LIMIT, NEWLINE, Door, Started
+from _venvgrid_started import LIMIT, NEWLINE, Door, Started, is_of_tests
 
 PROC = "/proc/"
 OPENING = ("_ctypes", "_sqlite3", "_dbm", "_gdbm", "readline")  # extensions of Python that open files, or call what does
@@ -38,9 +39,11 @@ SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", 
 # They ask no more of a file than whether it is there, or where a link leads to.
 ASKING = ("exists", "lexists", "isfile", "isdir", "islink", "ismount", "realpath", "_joinrealpath", "resolve", "is_file", "is_dir")
 DOORS = ("stat", "lstat", "access", "readlink")  # and open, where a folder is given as a descriptor
+# After these, a process may write no records any more.
+LEAVING = ("chroot", "setuid", "seteuid", "setreuid", "setresuid", "unshare", "setns")
 
 
-def install(add, skip, variable):
+def install(add, skip, variable, missed):
     """Begin to note, and return what is done at audit events.
 
     `add` appends a record, `skip` are prefixes of paths that do not count.
@@ -51,11 +54,14 @@ def install(add, skip, variable):
     base = getattr(sys, "base_prefix", None) or getattr(sys, "real_prefix", "")
     own += [place for place in (base, os.path.realpath(base)) if place.count(os.sep) > 2]
     shared = tuple([place.rstrip(os.sep) + os.sep for place in own if not place.startswith(tuple(own[1:3]))])
-    notes = Notes(add, tuple(skip) + tuple([place.rstrip(os.sep) + os.sep for place in own]), shared, variable)
+    notes = Notes(add, tuple(skip) + tuple([place.rstrip(os.sep) + os.sep for place in own]), shared, variable, missed)
     sys._venvgrid_opened = notes
     for name in DOORS:
         if hasattr(os, name):
             put(os, name, Door(getattr(os, name), after=notes.asked))
+    for name in LEAVING:
+        if hasattr(os, name):
+            put(os, name, Door(getattr(os, name), before=lambda args, more, name=name: notes.doubt("called os." + name)))
     events = {}
     if hasattr(sys, "addaudithook"):
         put(os, "open", Door(os.open, before=notes.opened_in))
@@ -69,7 +75,7 @@ def install(add, skip, variable):
     return events
 
 
-def listen(events):
+def listen(events, missed):
     """Do what `events` has for an audit event. Some libraries raise very many others, such as that of `id`: one look-up is paid."""
     find = events.get
 
@@ -78,8 +84,9 @@ def listen(events):
         if handle is not None:
             try:
                 handle(arguments)
-            except Exception:
-                pass
+            except Exception as error:
+                if is_of_tests(error, event, missed):
+                    raise
 
     if hasattr(sys, "addaudithook"):
         sys.addaudithook(hook)
@@ -97,7 +104,8 @@ def put(module, name, door):
 class Notes(Started):
     """Notes each path once. Functions are bound at the start: tests replace attributes of the modules."""
 
-    def __init__(self, add, skip, shared, variable):
+    def __init__(self, add, skip, shared, variable, missed):
+        self.missed = missed
         # Links in /proc lead out of it.
         self.add, self.skip, self.shared, self.variable = add, tuple([place for place in skip if place != PROC]), shared, variable
         self.network = self.compiled = None
@@ -151,6 +159,8 @@ class Notes(Started):
         """Note whether a path is there that a test asks for, and whether it asks for more."""
         try:
             path = args[0] if args else more["path"]
+            if hasattr(type(path), "__fspath__"):  # it has no path: the door asked for it
+                return
             folder = self.of_descriptor(more["dir_fd"]) if more.get("dir_fd") is not None else None
             if folder is None and type(path) is str:
                 if path in self.there or (path.startswith(self.skip) and self.up not in path):
@@ -162,8 +172,9 @@ class Notes(Started):
             if how != "s":
                 self.there.add(path)
             self.once((path, how), how, path)
-        except Exception:
-            pass
+        except Exception as error:
+            if is_of_tests(error, "os.stat", self.missed):
+                raise
 
     def is_searching(self, frame, functions=()):
         """Return whether pytest or another that looks for modules asks or lists, or who else calls one of the functions."""
@@ -185,8 +196,9 @@ class Notes(Started):
             if more.get("dir_fd") is not None:
                 folder = self.of_descriptor(more["dir_fd"])
                 self.opened(args[0] if args else more["path"], args[1] if len(args) > 1 else more["flags"], folder)
-        except Exception:
-            pass
+        except Exception as error:
+            if is_of_tests(error, "os.open", self.missed):
+                raise
 
     def opened(self, path, flags, folder=None):
         if flags & self.is_writing and type(path) is str and path.endswith(".pyc"):

@@ -56,18 +56,15 @@ class Witness(object):
         self.sources = []  # folders of the checkout in which these are
         inside = []  # folders whose files are not recorded when they are executed
         self.unnoted = []  # prefixes of files that are read without a note, see `_venvgrid_opened`
-        lists = {"root": self.roots.append, "first": self.first.add, "source": self.sources.append, "inside": inside.append}
-        lists["unnoted"] = self.unnoted.append
+        lists = {"root": self.roots.append, "source": self.sources.append, "inside": inside.append}
+        lists.update(unnoted=self.unnoted.append, first=self.first.add)
         for key, value in fields:
-            if key in lists:
-                lists[key](value)
-            else:
-                setattr(self, key, value)
-        self.tops = set([root.partition(".")[0] for root in self.roots])
-        self.below = tuple([root + "." for root in self.roots])
+            lists[key](value) if key in lists else setattr(self, key, value)
+        self.tops, self.below = set([root.partition(".")[0] for root in self.roots]), tuple([root + "." for root in self.roots])
         self.inside = tuple([folder.rstrip(os.sep) + os.sep for folder in inside])
         self.checkout = tuple([os.path.join(folder, "") for folder in self.sources])
         self.known, self.files, self.by_path = set(), {}, False  # by_path: pytest imported a file of the project so
+        self.missed = []  # what could not be noted: reasons not to keep the result
         # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
         self.stat, self.exists, self.getcwd = os.stat, os.path.exists, os.getcwd
@@ -79,6 +76,8 @@ class Witness(object):
     def add(self, kind, name, file, changed=""):
         """Append a record, once. A full disk or a closed descriptor is no trouble of the tests."""
         key = (kind, name, file, changed)
+        if self.missed:
+            self.add("opened", "d", "did something that could not be noted (%s)" % self.missed.pop())
         if key in self.known:
             return
         self.known.add(key)
@@ -142,6 +141,7 @@ class Witness(object):
         return not is_installed and not file.startswith(tuple([self.library + sub for sub in THIRD_PARTY]))
 
     def at_exit(self):
+        self.missed and self.add("noted", "missed", "")
         for name in list(self.modules):
             if self.is_root_or_below(name):
                 self.look_at(name)
@@ -198,6 +198,7 @@ class Witness(object):
                 self.saw(name, spec.origin)
             return spec
         except Exception:
+            self.missed.append("import of " + name)
             return None
 
     def is_query(self):
@@ -288,9 +289,9 @@ def start():
         witness.inside += (os.path.dirname(os.__file__) + os.sep,)
         import _venvgrid_opened
 
-        events = _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE) if witness.unnoted else {}
+        events = _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE, witness.missed) if witness.unnoted else {}
         witness.extension = events.get("import", str)
-        _venvgrid_opened.listen(dict(events, **{"exec": witness.executed, "import": witness.imported}))
+        _venvgrid_opened.listen(dict(events, **{"exec": witness.executed, "import": witness.imported}), witness.missed)
         return witness
     except Exception:
         return None
