@@ -107,6 +107,8 @@ class TestFinished:
     duration: float
     at: float = UNSTAMPED
     message: str = ""  # of a failure, one line
+    kind: str = ""  # of a failure: the class of the exception
+    signature: str = ""  # of a failure: equal for the same failure in other cells
     attempt: int = 1
 
 

@@ -122,23 +122,24 @@ class Observation:
         self._failures: dict[tuple[str, ...], Failure] = {}
         self._budget = LONGREPR_BUDGET
 
-    def add(self, record: Record) -> None:
-        """Add a record. Records of a process without a Session record are ignored."""
+    def add(self, record: Record) -> Failure | None:
+        """Add a record and return the failure that it tells. A process without a Session record is ignored."""
         if isinstance(record, Session):
             self.sessions.setdefault(record.source, SessionLog(session=record))
         elif isinstance(record, Left):
             self.left_out, self.declined = self.left_out + record.tests, record.why or self.declined
         elif (seen := self.sessions.get(record.source)) is not None:
-            self._add(seen, record)
+            return self._add(seen, record)
+        return None
 
-    def _add(self, seen: SessionLog, record: OfSession) -> None:
+    def _add(self, seen: SessionLog, record: OfSession) -> Failure | None:
         match record:
             case Collected() | Same() | Started():
                 seen.begin(record)
             case Tried():
                 self._tried[record.id] = None
             case Reported():
-                self._report(seen, record)
+                return self._report(seen, record)
             case Stopped(why="exec") if not (seen.verdicts or seen.running):
                 del self.sessions[record.source]  # the program that replaced it counts
             case Stopped():
@@ -151,6 +152,7 @@ class Observation:
                 seen.attested = record
             case Finished():
                 seen.finished = record
+        return None
 
     @property
     def main(self) -> tuple[SessionLog, ...]:
@@ -192,7 +194,7 @@ class Observation:
             found.update(seen.counts())
         return {verdict: found[verdict] for verdict in CaseOutcome}
 
-    def _report(self, seen: SessionLog, record: Reported) -> None:
+    def _report(self, seen: SessionLog, record: Reported) -> Failure | None:
         if record.collecting:
             self.problems[record.id] = record
         else:
@@ -205,14 +207,16 @@ class Observation:
                 self._tried[record.id] = None
         if record.verdict is CaseOutcome.SKIPPED and len(self.skip_reasons) < SKIP_REASONS:
             self.skip_reasons[record.message] = None
-        if record.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
-            failure = failure_of(record)
-            if record.lost and failure.kind in {WORKER_CRASH, *SIGNALS.values()}:
-                self.crashes.append(replace(record, kind=failure.kind, longrepr=""))
-            key = record.source, record.id, *([failure.signature] if record.id in seen.same else [])
-            if key not in self._failures:
-                self._budget -= len(failure.longrepr)
-                self._failures[key] = failure if self._budget >= 0 else replace(failure, longrepr="")
+        if record.verdict not in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
+            return None
+        failure = failure_of(record)
+        if record.lost and failure.kind in {WORKER_CRASH, *SIGNALS.values()}:
+            self.crashes.append(replace(record, kind=failure.kind, longrepr=""))
+        key = record.source, record.id, *([failure.signature] if record.id in seen.same else [])
+        if key not in self._failures:
+            self._budget -= len(failure.longrepr)
+            self._failures[key] = failure if self._budget >= 0 else replace(failure, longrepr="")
+        return failure
 
 
 WORKER_CRASH = "crash"

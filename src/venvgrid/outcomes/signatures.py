@@ -59,6 +59,7 @@ _VOLATILE = (
     ),
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?B|bytes)\b"), "<size>"),
     (re.compile(r"\b\d{10,}\b"), "<n>"),
+    (re.compile(r"<(?:class|type) '(?:[\w<>]+\.)*(\w+)'>"), r"\1"),  # newer pytests write the name alone
     (re.compile(r"\bu(?=['\"])"), ""),  # Python 2.7 writes u'text'
     (re.compile(r"\.? ?\(?Did you (?:mean|forget)\b.*"), ""),  # newer Pythons suggest names
     (re.compile(r" ?\(consider renaming .*"), ""),

@@ -31,7 +31,7 @@ class ProgressMonitor:
         if self._stream is None:
             return
         for record in self._stream.read_new():
-            self.observed.add(record)
+            failure = self.observed.add(record)
             if isinstance(record, records.Collected):
                 self._post(TestsCollected(cell=self._cell, collected=self.observed.collected))
             elif isinstance(record, records.Reported):
@@ -42,6 +42,8 @@ class ProgressMonitor:
                         verdict=record.verdict,
                         duration=record.duration,
                         message=record.message,
+                        kind=failure.kind if failure else "",
+                        signature=failure.signature if failure else "",
                         attempt=self._attempt,
                     ),
                 )

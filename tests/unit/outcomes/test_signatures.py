@@ -131,6 +131,8 @@ def test_kind_and_message_from_the_long_text(longrepr: str, expected: tuple[str,
         ("needs 1.5 MiB", "needs 3 MiB"),
         ("id=140234234234234", "id=94234234234888"),
         ("assert u'a' == u'b'", "assert 'a' == 'b'"),
+        ("DID NOT RAISE <class 'demo.exc.BadSignature'>", "DID NOT RAISE BadSignature"),
+        ("<type 'exceptions.ValueError'>", "<class 'ValueError'>"),
         ("a  b\n c", "a b c"),
     ],
 )

@@ -13,6 +13,7 @@ from venvgrid.outcomes import witness
 from venvgrid.processes import guests
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 DEEP = """
@@ -59,7 +60,7 @@ except FileNotFoundError:
 """
 
 
-def run(folder: Path, code: str) -> tuple[str, dict[str, str]]:
+def run(folder: Path, code: str) -> tuple[str, Mapping[str, str]]:
     """Return what a process prints in a folder with a file data.txt, and what its witness noted."""
     (folder / "data.txt").write_text("data", encoding="utf-8")
     variables = witness.switch_on(folder / "run", (("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER))))
@@ -71,7 +72,7 @@ def run(folder: Path, code: str) -> tuple[str, dict[str, str]]:
     return done.stdout, witness.read(folder / "run").opened
 
 
-def doubts(opened: dict[str, str]) -> list[str]:
+def doubts(opened: Mapping[str, str]) -> list[str]:
     """Return the reasons not to keep a result."""
     return [reason for reason, how in opened.items() if how == "d"]
 

@@ -276,12 +276,13 @@ def test_expected_time_is_that_of_the_last_run() -> None:
 
 def test_a_failure_is_told_as_it_happens() -> None:
     """The cell goes on; the same failure of other tests is counted, another one is told for itself."""
+    one, two = ({"kind": "ValueError", "message": name, "signature": f"ValueError: {name}"} for name in ("one", "two"))
     events: list[Event] = [
         make.started([make.cell("py3.9"), make.cell("py3.10")]),
         make.one_test("py3.9", "t::a", CaseOutcome.PASSED),
-        make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="ValueError: one"),
-        make.one_test("py3.9", "t::c", CaseOutcome.FAILED, message="ValueError: one"),
-        make.one_test("py3.9", "t::d", CaseOutcome.FAILED, message="ValueError: two"),
+        make.one_test("py3.9", "t::b", CaseOutcome.FAILED, **one),
+        make.one_test("py3.9", "t::c", CaseOutcome.FAILED, **one),
+        make.one_test("py3.9", "t::d", CaseOutcome.FAILED, **two),
     ]
     assert drawn(*events)[3:10] == [
         "■·  ✗ ValueError: one",
@@ -295,15 +296,15 @@ def test_a_failure_is_told_as_it_happens() -> None:
 
 
 def test_a_failure_of_a_running_cell_is_that_of_finished_ones() -> None:
-    """Tests tell only the message; once a cell has told what it belongs to, both are one failure."""
+    """Both have one signature, so they are one failure, whichever was seen first."""
     cells = [make.cell("py3.9"), make.cell("py3.10"), make.cell("py3.11")]
     failure = make.failure("t::a", message="bad")
-    lines = drawn(
-        make.started(cells),
-        make.finished(make.result(cells[0], Outcome.FAILED, failures=(failure,)), at=0.0),
-        make.one_test("py3.10", "t::a", CaseOutcome.FAILED, message="bad"),
-    )
-    assert [line for line in lines if "bad" in line] == ["■■·  ✗ ValueError: bad"]
+    ended = make.finished(make.result(cells[0], Outcome.FAILED, failures=(failure,)), at=0.0)
+    told = {"kind": failure.kind, "message": "bad", "signature": failure.signature}
+    running = make.one_test("py3.10", "t::a", CaseOutcome.FAILED, **told)
+    for events in ((ended, running), (running, ended)):
+        lines = drawn(make.started(cells), *events)
+        assert [line for line in lines if "bad" in line] == ["■■·  ✗ ValueError: bad"]
 
 
 def failing_block(number: int = 1) -> list[Event]:
@@ -351,11 +352,11 @@ def test_a_retry_and_a_result_replace_what_tests_told() -> None:
     cell = make.cell("py3.9")
     events: list[Event] = [
         make.started([cell]),
-        make.one_test("py3.9", "t::a", CaseOutcome.FAILED, message="once"),
-        make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="always"),
+        make.one_test("py3.9", "t::a", CaseOutcome.FAILED, message="once", signature="once"),
+        make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="always", signature="always"),
     ]
     assert "once" in "".join(drawn(*events))
-    again = make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="always", attempt=2)
+    again = make.one_test("py3.9", "t::b", CaseOutcome.FAILED, message="always", signature="always", attempt=2)
     assert "once" not in "".join(drawn(*events, again))
     assert "always" in "".join(drawn(*events, again))
     assert "always" not in "".join(drawn(*events, again, make.finished(make.result(cell, Outcome.FLAKY))))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from venvgrid.analysis import grid as grid_layout
 from venvgrid.analysis import ranges
-from venvgrid.model import CellFinished, CellResult, Event, Outcome, TestFinished
+from venvgrid.model import CellFinished, CellResult, Event, Failure, Outcome, TestFinished
 from venvgrid.model.values import dataclass
 from venvgrid.reporters import text
 from venvgrid.results.report import BAD
@@ -40,11 +40,10 @@ class Failing:
 
 
 class LiveFailures:
-    """Collects failures from events: of running cells by their message, of finished ones by their signature."""
+    """Collects failures from events, by their signature."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Failing] = {}  # by signature, or by message as long as only running cells had it
-        self._signatures: dict[str, str] = {}  # by message
+        self._known: dict[str, Failing] = {}  # by signature, or by outcome and reason
         self._attempts: dict[str, int] = {}
 
     def add(self, event: Event) -> None:
@@ -55,9 +54,7 @@ class LiveFailures:
                     self._attempts[event.cell] = event.attempt
                     self._forget(event.cell)
                 if event.verdict in BAD:
-                    what = text.line(event.message or event.verdict.value)
-                    key = self._signatures.get(what, f"message {what}")
-                    self._add(key, what, event.cell, Outcome.FAILED, event.test)
+                    self._add_failure(event, event.cell, Outcome.FAILED)
             case CellFinished():
                 self._forget(event.result.id)
                 self._finish(event.result)
@@ -74,13 +71,14 @@ class LiveFailures:
         if result.outcome in SILENT:
             return
         for failure in result.failures:
-            what = ": ".join(filter(None, (failure.kind, failure.message))) or result.outcome.value
-            key = f"signature {failure.signature}"
-            self._signatures.setdefault(text.line(failure.message), key)
-            self._add(key, text.line(what), result.id, result.outcome, failure.test)
+            self._add_failure(failure, result.id, result.outcome)
         if not result.failures:
             what = text.line(result.reason or result.outcome.value)
             self._add(f"{result.outcome}: {what}", what, result.id, result.outcome)
+
+    def _add_failure(self, of: Failure | TestFinished, cell: str, outcome: Outcome) -> None:
+        what = text.line(": ".join(filter(None, (of.kind, of.message))) or outcome.value)
+        self._add(f"signature {of.signature}", what, cell, outcome, of.test)
 
     def _add(self, key: str, headline: str, cell: str, outcome: Outcome, test: str = "") -> None:
         failing = self._known.setdefault(key, Failing(headline=headline, outcome=outcome))
