@@ -40,6 +40,9 @@ SPREAD = """
         raise RuntimeError("teardown")
     def test_teardown(tear): pass
     def test_nofix(nofix): pass
+    def test_raises():
+        with pytest.raises(ValueError):
+            int("1")
     class TestUnit(unittest.TestCase):
         def test_pass(self): pass
         def test_fail(self): self.assertEqual(1, 3)
@@ -61,6 +64,7 @@ VERDICTS = {
     "test_error": "error",
     "test_teardown": "error",
     "test_nofix": "error",
+    "test_raises": "failed",
     "TestUnit::test_pass": "passed",
     "TestUnit::test_fail": "failed",
     "TestUnit::test_skip": "skipped",
@@ -69,15 +73,16 @@ VERDICTS = {
     "test_bytes": "failed",
 }
 SIGNATURES = {
-    "test_fail": "AssertionError: assert 1 == 2 @ test_a.py:5",
-    "test_raise": "ValueError: bad at <object object at <address>> @ test_a.py:6",
+    "test_fail": "AssertionError: assert 1 == 2 @ test_a.py > test_fail",
+    "test_raise": "ValueError: bad at <object object at <address>> @ test_a.py > test_raise",
     "test_strict": "XPASS(strict): old bug",
-    "test_error": "RuntimeError: setup @ test_a.py:15",
-    "test_teardown": "RuntimeError: teardown @ test_a.py:20",
+    "test_error": "RuntimeError: setup @ test_a.py > broken",
+    "test_teardown": "RuntimeError: teardown @ test_a.py > tear",
     "test_nofix": "Error: fixture 'nofix' not found @ test_a.py",
-    "TestUnit::test_fail": "AssertionError: 1 != 3 @ test_a.py:25",
-    "test_text": "ValueError: € @ test_a.py:30",
-    "test_bytes": "ValueError: ÿ @ test_a.py:31",
+    "test_raises": "Failed: DID NOT RAISE ValueError @ test_a.py > test_raises",
+    "TestUnit::test_fail": "AssertionError: 1 != 3 @ test_a.py > test_fail",
+    "test_text": "ValueError: € @ test_a.py > test_text",
+    "test_bytes": "ValueError: ÿ @ test_a.py > test_bytes",
 }
 
 
@@ -140,10 +145,11 @@ def test_what_workers_reach(case: Cases, age: str) -> None:
 def test_every_verdict_and_failure_is_seen(case: Cases, age: str) -> None:
     """From pytest 4.6 on Python 2.7 to pytest 9: the same verdicts, and the same signatures."""
     seen = case(age).run(SPREAD)
-    assert (VERDICTS, SIGNATURES) == (seen.verdicts, seen.signatures), seen.output
+    assert VERDICTS == seen.verdicts, seen.output
+    assert SIGNATURES == seen.signatures, seen.output
     assert (
         "failed",
-        "6 failed and 3 errors of 16 tests: test_a.py::test_fail: AssertionError: assert 1 == 2",
+        "7 failed and 3 errors of 17 tests: test_a.py::test_fail: AssertionError: assert 1 == 2",
     ) == seen.brief
 
 
@@ -226,7 +232,8 @@ def test_tests_of_one_id_count_each_in_workers(case: Cases, age: str) -> None:
 def test_xdist_changes_no_verdict_and_no_signature(case: Cases, age: str) -> None:
     """A failure that came through a worker is the same failure."""
     seen = case(age).run(SPREAD, "-n2")
-    assert (VERDICTS, SIGNATURES) == (seen.verdicts, seen.signatures), seen.output
+    assert VERDICTS == seen.verdicts, seen.output
+    assert SIGNATURES == seen.signatures, seen.output
 
 
 @posix

@@ -18,12 +18,14 @@ _WORKER = re.compile(r"^\[\w+\] \w+ -- Python \d[^\n]*$", re.MULTILINE)  # pytes
 _DOCTEST = re.compile(r"[^\n]+:\d+: (DocTestFailure|UnexpectedException)")
 _STRICT = re.compile(r"\[XPASS\(strict\)\]\s*(.*)")
 _FRAME = re.compile(
-    r"^(?:((?:[A-Za-z]:)?[^\s:>][^:\n]*):(\d+)(?::|$)|file ([^\n]+), line (\d+)$)",
+    r"^(?:((?:[A-Za-z]:)?[^\s:>][^:\n]*):(\d+)(?:: in (\S+)|:|$)|file ([^\n]+), line (\d+)$)",
     re.MULTILINE,
 )
+_FUNCTION = re.compile(r"^>?\s*(?:async\s+)?def\s+(\w+)", re.MULTILINE)  # the source of a function begins so
 _IMPORTED = re.compile(r"^[^\s:>][^\n]*:\d+: in <module>$", re.MULTILINE)  # a module while it is imported
 _UNPARSED = re.compile(r'^E +File "([^"\n]+)", line \d+$', re.MULTILINE)  # where the error of a syntax is
 _CHAINED = re.compile(r"^(?:During handling of the above|The above exception was)[^\n]*$", re.MULTILINE)
+_LINE = re.compile(r":\d*$")
 _ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]")
 
 # Messages that name what is missing: the place that noticed it does not matter.
@@ -97,14 +99,15 @@ def kind_and_message(crash: str, longrepr: str = "", default: str = "Failed") ->
 def signature(kind: str, message: str, where: str, longrepr: str) -> str:
     """Return a text that is equal for the same failure in all cells and runs.
 
-    `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. The place of an exception
-    from a library is the last line of the project in the traceback, or else the library's file without the line. A
-    module that cannot be imported is one failure, whatever lines import it.
+    `where` is "file:line" of the place that raised, `longrepr` pytest's text of the failure. The place is the last
+    function of the project in the traceback, or else the library's file: lines move with each edit, and Pythons
+    disagree about the line of a statement (that of `with`, or the last one of its body). The line counts if there is
+    no message. A module that cannot be imported is one failure, whatever lines import it.
     """
     named = "ImportError" if kind == "ModuleNotFoundError" else kind  # as Python 2.7 says
     text = ": ".join(filter(None, (normalise(named), normalise(_one_line(message)))))
     is_telling = message and (kind in _TELLING_KINDS or _TELLING.search(message))
-    place = "" if is_telling else _place(where, longrepr)
+    place = "" if is_telling else _place(where, longrepr, has_line=not message)
     text = " ".join((f"{text} @ {place}" if place else text).split())
     if len(text) <= SIGNATURE_LIMIT:
         return text
@@ -169,17 +172,36 @@ def without_escapes(text: str) -> str:
 
 
 def _frames(longrepr: str) -> list[str]:
-    found = _FRAME.finditer(without_escapes(longrepr))
-    return [f"{match.group(1) or match.group(3)}:{match.group(2) or match.group(4)}" for match in found]
+    """Return "file:line" of each place in pytest's text of a failure."""
+    return [place for place, _ in _functions(longrepr)]
 
 
-def _place(where: str, longrepr: str) -> str:
+def _functions(longrepr: str) -> list[tuple[str, str]]:
+    """Return "file:line" and the function, or "", of each place: from a short traceback, or the source above."""
+    text, end, found = without_escapes(longrepr), 0, []
+    for match in _FRAME.finditer(text):
+        path, line, function, file, number = match.groups()
+        if not function:
+            source = _FUNCTION.search(text, end, match.start())
+            function = source[1] if source else ""
+        found.append((f"{path or file}:{line or number}", function.strip("<>")))
+        end = match.end()
+    return found
+
+
+def _place(where: str, longrepr: str, *, has_line: bool) -> str:
     if imported := _imported(longrepr):
         where, longrepr = imported
-    if where and _is_own(where):
-        return where.replace("\\", "/")
-    own = own_frame(longrepr)
-    return own.replace("\\", "/") if own else normalise(re.sub(r":\d*$", "", where))
+    functions = _functions(longrepr)
+    own = where if where and _is_own(where) else next((place for place, _ in reversed(functions) if _is_own(place)), "")
+    if not own:
+        return normalise(_LINE.sub("", where))
+    if has_line:
+        return own.replace("\\", "/")
+    file = _LINE.sub("", own)  # pytest may say two lines of one statement
+    named = {place: name for place, name in functions if _LINE.sub("", place) == file}
+    function = named.get(own, next(reversed(named.values()), ""))
+    return " > ".join(filter(None, (file.replace("\\", "/"), function if function != "module" else "")))
 
 
 def _imported(longrepr: str) -> tuple[str, str] | None:

@@ -51,12 +51,12 @@ def test_what_pytest_writes(tmp_path: Path) -> None:
     counts = {"passed": 1, "failed": 1, "error": 1, "skipped": 1, "xfailed": 1, "xpassed": 0}
     assert (counts, "") == ({str(verdict): number for verdict, number in found.counts.items()}, found.problem)
     assert [
-        ("test_a.T::test_fail", "ValueError", "bad", "ValueError: bad @ test_a.py:5", 0.002),
+        ("test_a.T::test_fail", "ValueError", "bad", "ValueError: bad @ test_a.py > f", 0.002),
         (
             "test_a::test_error",
             "Error",
             'failed on setup with "X"',
-            'Error: failed on setup with "X" @ test_a.py:9',
+            'Error: failed on setup with "X" @ test_a.py',
             0.0,
         ),
     ] == [(item.test, item.kind, item.message, item.signature, item.duration) for item in found.failures]

@@ -192,22 +192,40 @@ def test_signature_is_equal_in_every_cell(one: int, other: int, python: str) -> 
     assert of(one, "/home/a/.venvgrid/store/12", "3.9") == of(other, "/srv/b/x", python)
 
 
-def test_place_of_the_project_counts_with_its_line() -> None:
-    """Two lines of a test file are two failures."""
-    assert "ValueError: bad @ tests/test_a.py:3" == signature("ValueError", "bad", "tests/test_a.py:3", "")
-    assert signature("ValueError", "bad", "tests/test_a.py:3", "") != signature(
-        "ValueError", "bad", "tests/test_a.py:4", ""
+def failing(line: int, statement: str, function: str = "test_a") -> str:
+    """Return pytest's text of a failure in a function, which is raised by one of its lines."""
+    return f"def {function}():\n        first()\n>       {statement}\n\ntests/test_a.py:{line}: ValueError"
+
+
+def test_the_function_is_the_place() -> None:
+    """An edit above moves its lines; Pythons differ about that of `with`. Another function is another failure."""
+
+    def of(line: int, statement: str, function: str = "test_a") -> str:
+        return signature("ValueError", "bad", f"tests/test_a.py:{line}", failing(line, statement, function))
+
+    assert of(3, "run()") == "ValueError: bad @ tests/test_a.py > test_a"
+    assert of(3, "run()") == of(94, "with pytest.raises(ValueError):")
+    assert of(3, "run()") != of(3, "run()", "test_b")
+    short = "tests/test_a.py:3: in test_a\n    run()\nE   ValueError: bad"
+    assert of(3, "run()") == signature("ValueError", "bad", "tests/test_a.py:3", short)
+    assert signature("ValueError", "bad", "tests\\test_a.py:3", "") == "ValueError: bad @ tests/test_a.py"
+
+
+def test_without_a_message_the_line_tells_failures_apart() -> None:
+    """Two assertions of one function that say nothing are two failures."""
+    assert signature("AssertionError", "", "tests/test_a.py:3", failing(3, "assert x")) == (
+        "AssertionError @ tests/test_a.py:3"
     )
 
 
 def test_what_a_library_raises_is_placed_by_the_project() -> None:
-    """The line of the test that led into the library is the place, not the library's line, which its versions move."""
+    """The function of the project that led into the library is the place: the library's versions move theirs."""
     longrepr = (
-        "    def test_a():\n>       np.f()\n\ntests/test_a.py:7: \n_ _ _\n\n"
+        "    def test_a():\n>       np.f()\n\ntests/test_a.py:7: \n_ _ _\n\n    def f():\n>       raise TypeError\n\n"
         "/env/lib/python3.9/site-packages/numpy/core.py:812: TypeError"
     )
     where = "/env/lib/python3.9/site-packages/numpy/core.py:812"
-    assert "TypeError: bad @ tests/test_a.py:7" == signature("TypeError", "bad", where, longrepr)
+    assert "TypeError: bad @ tests/test_a.py > test_a" == signature("TypeError", "bad", where, longrepr)
 
 
 def test_a_failure_in_a_library_alone_is_placed_without_its_line() -> None:
@@ -238,13 +256,13 @@ def test_a_module_that_cannot_be_imported_is_one_failure(kind: str, end: str, pl
         assert f"{kind}: bad @ {place}" == signature(kind, "bad", test, longrepr)
 
 
-def test_a_broken_helper_of_the_tests_is_one_failure_with_its_line() -> None:
-    """It is the project's: the line counts, and not who imports it."""
+def test_a_broken_helper_of_the_tests_is_one_failure() -> None:
+    """Its file counts, and not who imports it."""
     for test in ("tests/test_a.py", "tests/test_b.py"):
         longrepr = (
             f"{test}:3: in <module>\n    import helper\ntests/helper.py:9: in <module>\n    x\nE   NameError: bad"
         )
-        assert "NameError: bad @ tests/helper.py:9" == signature("NameError", "bad", test, longrepr)
+        assert "NameError: bad @ tests/helper.py" == signature("NameError", "bad", test, longrepr)
 
 
 def test_an_import_that_was_caught_is_no_place() -> None:
@@ -254,7 +272,7 @@ def test_an_import_that_was_caught_is_no_place() -> None:
         "During handling of the above exception, another exception occurred:\n\n"
         "tests/test_a.py:5: in test_a\nE   ValueError: bad"
     )
-    assert "ValueError: bad @ tests/test_a.py:5" == signature("ValueError", "bad", "tests/test_a.py:5", longrepr)
+    assert "ValueError: bad @ tests/test_a.py > test_a" == signature("ValueError", "bad", "tests/test_a.py:5", longrepr)
 
 
 def test_long_messages_that_differ_late_have_different_signatures() -> None:
