@@ -19,14 +19,25 @@ from venvgrid.reporters import registry
 COMMAND = re.compile(r"::(error|warning|notice) ([^:]*)::(.*)")
 
 
-def broken(signature: str = "ValueError: bad @ tests/test_a.py:12", **options: str) -> CellResult:
+LONGREPR = """def test_one():
+>       demo.work()
+
+tests/test_a.py:12:
+_ _ _ _ _
+
+/env/lib/python3.13/site-packages/demo/core.py:80: ValueError"""
+
+
+def broken(
+    signature: str = "ValueError: bad @ tests/test_a.py > test_one", longrepr: str = LONGREPR, **options: str
+) -> CellResult:
     """Make a cell in which one test failed."""
-    failure = factories.failure(signature=signature, **options)
+    failure = factories.failure(signature=signature, longrepr=longrepr, **options)
     return factories.result("py3.13", Outcome.FAILED, failures=(failure,))
 
 
 def test_annotation_names_file_line_and_versions() -> None:
-    """The error stands at its line, and says in which cells, by which versions, and how to repeat it."""
+    """The error stands at the last line of the project, and says in which cells, by which versions, how to repeat."""
     report = factories.report(broken(), factories.result("py3.12"))
     (line,) = registry.text("github", report, folder="lib/").splitlines()
     found = COMMAND.fullmatch(line)

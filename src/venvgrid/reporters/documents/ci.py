@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis.findings import Analysis
+from venvgrid.outcomes import signatures
 from venvgrid.reporters import text
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ MAX_ANNOTATIONS = 10  # errors of one step that GitHub shows
 MAX_CELLS = 20
 MAX_ANNOTATION_LENGTH = 4_000  # characters of an annotation
 
-_PLACE = re.compile(r"([^\s:>]+\.py):(\d+)")
+_PLACE = re.compile(r"(?!/|\.\.)([^\s:>]+\.py):(\d+)")
 # https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
 _DATA = {ord("%"): "%25", ord("\r"): "%0D", ord("\n"): "%0A"}
 _PROPERTY = _DATA | {ord(":"): "%3A", ord(","): "%2C"}
@@ -82,9 +83,8 @@ def _where(finding: Finding) -> str:
 def _place(finding: Finding) -> tuple[str, int]:
     """Return file and line of a failure, relative to the tests' folder, or ("", 0) if unknown."""
     group = finding.group
-    found = _PLACE.findall(group.signature.rpartition(" @ ")[2]) or _PLACE.findall(group.longrepr)
-    own = [(path, int(number)) for path, number in found if not path.startswith(("/", "\\", "..")) and ":" not in path]
-    if own:
-        return own[-1]
+    for text_of in (signatures.own_frame(group.longrepr), group.signature.rpartition(" @ ")[2]):
+        if place := _PLACE.fullmatch(text_of.replace("\\", "/")):
+            return place[1], int(place[2])
     files = [test.partition("::")[0] for test in group.tests]
     return (text.line(files[0]), 1) if files and files[0].endswith(".py") else ("", 0)
