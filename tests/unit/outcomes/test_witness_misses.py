@@ -60,10 +60,10 @@ except FileNotFoundError:
 """
 
 
-def run(folder: Path, code: str) -> tuple[str, Mapping[str, str]]:
+def run(folder: Path, code: str, *more: tuple[str, str]) -> tuple[str, Mapping[str, str]]:
     """Return what a process prints in a folder with a file data.txt, and what its witness noted."""
     (folder / "data.txt").write_text("data", encoding="utf-8")
-    variables = witness.switch_on(folder / "run", (("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER))))
+    variables = witness.switch_on(folder / "run", (("unnoted", "/proc/"), ("unnoted", str(guests.FOLDER)), *more))
     start = f"import sys; sys.path.insert(0, {str(guests.FOLDER)!r}); sys.dont_write_bytecode = True\n"
     command = [sys.executable, "-c", f"{start}import _venvgrid_witness\n{code}"]
     done = subprocess.run(
@@ -106,3 +106,20 @@ def test_a_process_that_leaves_is_a_doubt(tmp_path: Path) -> None:
     """Who changes its root or its user may write no records afterwards: it is noted before."""
     _, opened = run(tmp_path, "import os\ntry:\n    os.chroot('absent')\nexcept OSError:\n    pass")
     assert doubts(opened) == ["called os.chroot"]
+
+
+def test_folders_of_the_environment_are_resolved_once(tmp_path: Path) -> None:
+    """Of hundreds of modules of a package, the place of their folder is asked for once, those of others each time."""
+    for place in ("site/demo", "other/more"):
+        (tmp_path / place).mkdir(parents=True)
+        for name in ("__init__", "a", "b", "c"):
+            (tmp_path / place / f"{name}.py").touch()
+    code = (
+        "import os, sys; sys.path[:0] = map(os.path.abspath, ('site', 'other'))\n"
+        "asked, own = [], _venvgrid_witness.active; old = own.realpath\n"
+        "own.realpath = lambda path: asked.append(path) or old(path)\n"
+        "import demo.a, demo.b, demo.c, more.a, more.b, more.c\n"
+        "print(sum(path.endswith('demo') for path in asked), sum(path.endswith('more') for path in asked) > 1)"
+    )
+    printed, _ = run(tmp_path, code, ("root", "demo"), ("root", "more"), ("site", str(tmp_path / "site")))
+    assert printed.split() == ["1", "True"]

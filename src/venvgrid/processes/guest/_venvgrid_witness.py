@@ -12,8 +12,8 @@ file outside of the environment was executed; Python 3.8 and newer). `_venvgrid_
 It also answers the project's own names from the environment, before any folder of sys.path: the working directory and pytest put
 the checkout in front of site-packages. Tests inside the package that the wheel does not ship come from the checkout, they alone.
 
-No dependencies, Python 2.7 to 3.15. It starts in less than 2 ms: it imports only what a starting interpreter has loaded.
-It never raises, and functions that are needed later are bound at the start, because tests replace os.open and fork.
+No dependencies, Python 2.7 to 3.15. It imports only what a starting interpreter has loaded, which takes less than 2 ms. It never
+raises, and functions that are needed later are bound at the start, because tests replace os.open and fork.
 """
 
 import os
@@ -63,9 +63,9 @@ class Witness(object):
         self.tops, self.below = set([root.partition(".")[0] for root in self.roots]), tuple([root + "." for root in self.roots])
         self.inside = tuple([folder.rstrip(os.sep) + os.sep for folder in inside])
         self.checkout = tuple([os.path.join(folder, "") for folder in self.sources])
-        self.known, self.files, self.by_path = set(), {}, False  # by_path: pytest imported a file of the project so
+        self.known, self.files, self.places = set(), {}, {}  # places: folder of the environment → where it really is
+        self.by_path = False  # pytest imported a file of the project so
         self.missed = []  # what could not be noted: reasons not to keep the result
-        # Bound now: tests replace attributes of the modules.
         self.open, self.write, self.close, self.getpid = os.open, os.write, os.close, os.getpid
         self.stat, self.exists, self.getcwd = os.stat, os.path.exists, os.getcwd
         self.library = os.path.join(os.path.dirname(os.__file__), "")
@@ -113,7 +113,9 @@ class Witness(object):
         if file.endswith((".pyc", ".pyo")) and os.sep + "__pycache__" + os.sep not in file and OLD:
             file = file[:-1]
         folder, name = self.split(file if self.isabs(file) else self.join(self.getcwd(), file))
-        return self.join(self.realpath(folder), name)
+        if folder not in self.places or not folder.startswith(self.site):  # it takes longer than all else here
+            self.places[folder] = self.realpath(folder)
+        return self.join(self.places[folder], name)
 
     def look(self):
         """Record watched roots that were put into sys.modules in another way than by an import."""
@@ -280,11 +282,9 @@ def start():
             from _venvgrid_witness_old import OldWitness as kind
         witness = kind(fields)
         witness.add("process", "%d.%d.%d" % sys.version_info[:3], sys.executable or "")
+        MetaPath.first = witness
         sys.meta_path = [witness] + sys.meta_path if OLD else MetaPath(sys.meta_path)
-        if not OLD:
-            sys.meta_path.first = witness
-        import atexit
-        atexit.register(witness.at_exit)
+        __import__("atexit").register(witness.at_exit)
         witness.look()
         witness.inside += (os.path.dirname(os.__file__) + os.sep,)
         import _venvgrid_opened
