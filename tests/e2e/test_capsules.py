@@ -195,6 +195,7 @@ def test_a_complete_capsule_needs_no_network_and_the_commands_no_venvgrid(
     options = ("reproduce", "--offline", str(whole))
     ended = rig.venvgrid(checkout, tmp_path / "empty", *options, before=offline(), **env)
     assert (ended.status, "reproduced: 1 of 1" in ended.out) == (0, True), ended.out + ended.err
+    assert "-m zipfile -e" in ended.out.partition("Without venvgrid")[2]  # the capsule is an archive
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / f"python{HERE}").symlink_to(Path(sys.base_prefix, "bin", f"python{HERE}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -150,6 +151,23 @@ def test_a_plan_of_other_sources_is_refused(venvgrid: Command, checkout: Path, t
     ended = venvgrid("run", "--plan", str(plan), cwd=checkout)
     assert (ended.status, "the plan is of another matrix.toml" in ended.err) == (2, True), ended.err
     assert not (checkout / ".venvgrid" / "runs").exists()
+
+
+@pytest.mark.skipif(not has("git"), reason="needs git")
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for git is a shell script")
+def test_a_plan_of_a_checkout_that_git_refuses_says_so(venvgrid: Command, checkout: Path, tmp_path: Path) -> None:
+    """As in a container of a CI job: no commit is in such a plan, and a plan with one does not fit there."""
+    good, plan, program = tmp_path / "good.json", tmp_path / "plan.json", tmp_path / "bin/git"
+    assert venvgrid("plan", "-q", "-o", str(good), cwd=checkout).status == 0
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nprintf 'fatal: dubious\\n\\n\\tgit config x\\n' >&2; exit 128\n", encoding="utf-8")
+    program.chmod(0o755)
+    env = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    why = f"git does not read {checkout}: dubious; if you trust it, type: git config x"
+    ended = venvgrid("plan", "-o", str(plan), cwd=checkout, env=env)
+    assert (ended.status, f"warning: the plan names no commit: {why}" in ended.err) == (0, True), ended.err
+    ended = venvgrid("run", "--plan", str(good), cwd=checkout, env=env)
+    assert (ended.status, f"this is none: {why}" in ended.err) == (2, True), ended.err
 
 
 def test_a_shard_without_a_plan_says_what_to_type(venvgrid: Command, project: Write) -> None:

@@ -74,6 +74,8 @@ def make_plan_file(
         raise InfrastructureError(f"no plan was written: {failed[0].cell.id}: {failed[0].reason}{more}")
     lock = lockfile.make(lock_digest(context), planned, {**resolved.entries, **resolved.unbuilt}, plan, frozen)
     metadata, held = context.project.metadata, _repository(context)
+    if held is None and (why := _refusal(context)):
+        context.front.notify(f"warning: the plan names no commit: {why}")
     cells = [item.cell for item in resolved.plan.cells if item.status in plan_file.TO_RUN]
     return plan_file.PlanFile(
         plan=resolved.plan,
@@ -197,13 +199,19 @@ def _check(context: RunContext, plan: PlanFile) -> None:
     if context.config.digest != plan.config_digest:
         raise UsageError(f"the plan is of another {context.config.file.name}; write it again with: {_AGAIN}")
     if commit != plan.commit:
-        raise UsageError(f"the plan is of commit {plan.commit[:12] or 'none'}, this is {commit[:12] or 'none'}")
+        why = "" if held else _refusal(context)
+        this = f"this is {commit[:12] or 'none'}" + f": {why}" * bool(why)
+        raise UsageError(f"the plan is of commit {plan.commit[:12] or 'none'}, {this}")
     if _inputs(context) != plan.inputs_digest:
         raise UsageError(f"the sources have changed since the plan was made; write it again with: {_AGAIN}")
 
 
 def _repository(context: RunContext) -> repository.Repository | None:
     return repository.find(context.config.project.path, context.machine.environ)
+
+
+def _refusal(context: RunContext) -> str:
+    return repository.refusal(context.config.project.path, context.machine.environ)
 
 
 def _inputs(context: RunContext) -> str:

@@ -99,7 +99,32 @@ class Repository:
 
 
 def find(folder: Path, environ: Mapping[str, str]) -> Repository | None:
-    """Return the repository that holds a folder's files, or None."""
+    """Return the repository that holds a folder's files, or None: there is none, or git does not read it."""
+    found = _nearest(folder, environ)
+    return found and _holding(folder, found)
+
+
+def refusal(folder: Path, environ: Mapping[str, str]) -> str:
+    """Return why git does not read the repository that a folder is in, in its words; "" if it does, or there is none.
+
+    git refuses a repository of another user, as in a container that mounts it, and says what to type.
+    """
+    found = _nearest(folder, environ)
+    if found is None:
+        return ""
+    done = runner.run(
+        Command(argv=("git", "rev-parse", "--git-dir"), cwd=found.root, env=found.environ, timeout=TIMEOUT)
+    )
+    if done.ok:
+        return ""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("fatal: ")), lines[0] if lines else "it cannot be started")
+    typed = next((f"; if you trust it, type: {line}" for line in lines if line.startswith("git ")), "")
+    return f"git does not read {found.root}: {said.removeprefix('fatal: ')}{typed}"
+
+
+def _nearest(folder: Path, environ: Mapping[str, str]) -> Repository | None:
+    """Return the repository of a folder or of the nearest one above it, whether or not git reads it."""
     for root in (folder, *folder.parents):
         place = root / ".git"
         if not os.path.lexists(place):
@@ -109,8 +134,8 @@ def find(folder: Path, environ: Mapping[str, str]) -> Repository | None:
             continue
         with suppress(OSError):
             common = Path(os.path.normpath(git / (git / "commondir").read_text(encoding="utf-8").strip()))
-            return _holding(folder, Repository(root=root, folder=git, common=common, environ=_quiet(environ)))
-        return _holding(folder, Repository(root=root, folder=git, common=git, environ=_quiet(environ)))
+            return Repository(root=root, folder=git, common=common, environ=_quiet(environ))
+        return Repository(root=root, folder=git, common=git, environ=_quiet(environ))
     return None
 
 

@@ -305,6 +305,19 @@ def test_three_commands_make_the_environment_install_and_test() -> None:
     assert plain.requirements(unhashed.distributions) == "x @ git+https://e.org/x@c0\n"
 
 
+def test_the_commands_of_an_archive_unpack_it() -> None:
+    """Its wheels are installed where that is asked for; an editable project has none there."""
+    unpacked = "cell/bin/python -m zipfile -e py3.12-six1.16.capsule cell && "
+    own = plain.commands(make(), has_wheels=True)[1]
+    assert own.startswith(unpacked)
+    assert own.endswith("--no-index --find-links cell/project demo")
+    fetched = plain.commands(make(), is_archive=True)[1]
+    assert (fetched.startswith(unpacked), "--no-index" in fetched) == (True, False)
+    assert fetched.endswith("pip install --no-deps .")
+    editable = plain.commands(make(install="editable"), has_wheels=True)[1]
+    assert editable.endswith("pip install --no-deps -e .")
+
+
 def test_the_third_command_goes_to_the_folder_of_the_tests() -> None:
     """Programs and variables are seen from there; failing tests are not named, for their ids are not relative to it."""
     moved = make(folder="sub/tests", back="../..", assigned={"DATA": "{project}/data", "TOKEN": "{tmp}/{axis:six}"})

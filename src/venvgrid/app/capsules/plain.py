@@ -38,14 +38,17 @@ def requirements(distributions: tuple[Distribution, ...]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def commands(capsule: Capsule, *, has_wheels: bool = False) -> tuple[str, ...]:
-    """Return three lines for a shell in the project's folder, beside the capsule: environment, packages, tests."""
+def commands(capsule: Capsule, *, is_archive: bool = False, has_wheels: bool = False) -> tuple[str, ...]:
+    """Return three lines for a shell in the project's folder, beside the capsule: environment, packages, tests.
+
+    `is_archive`: the capsule is an archive; `has_wheels`: the wheels in it are installed, without a network.
+    """
     is_windows = capsule.python.platform.startswith("win")
     scripts = f"{FOLDER}\\Scripts\\" if is_windows else f"{FOLDER}/bin/"
     python = f"{scripts}python"
     return (
         _environment(capsule, python),
-        " && ".join(_packages(capsule, python, has_wheels=has_wheels)),
+        " && ".join(_packages(capsule, python, is_archive=is_archive, has_wheels=has_wheels)),
         _tests(capsule, scripts, is_windows=is_windows),
     )
 
@@ -67,21 +70,21 @@ def _environment(capsule: Capsule, python: str) -> str:
     return f"{start} -m venv {FOLDER}{newer}"
 
 
-def _packages(capsule: Capsule, python: str, *, has_wheels: bool) -> list[str]:
+def _packages(capsule: Capsule, python: str, *, is_archive: bool, has_wheels: bool) -> list[str]:
     capsule_file, file = file_name(capsule.cell), f"{FOLDER}/requirements.txt"
     hashed = " --require-hashes" if all(_is_hashed(item) for item in capsule.lock.distributions) else ""
     install = f"{python} -m pip install --no-deps"
-    if has_wheels:
-        found = f" --no-index --find-links {FOLDER}/wheels"
+    found = f" --no-index --find-links {FOLDER}/wheels" if has_wheels else ""
+    if is_archive or has_wheels:
         steps = [f"{python} -m zipfile -e {capsule_file} {FOLDER}"]
     else:
-        found = ""
         code = f"import io, json; print(json.load(io.open('{capsule_file}', encoding='utf-8'))['requirements'])"
         steps = [f'{python} -c "{code}" > {file}']
     steps.append(f"{install}{hashed}{found} -r {file}")
     if capsule.install != "none":
         source = {"editable": "-e ."}.get(capsule.install, ".")
-        own = f"--no-index --find-links {FOLDER}/project {capsule.project}" if has_wheels else source
+        has_wheel = has_wheels and capsule.install != "editable"  # of the project
+        own = f"--no-index --find-links {FOLDER}/project {capsule.project}" if has_wheel else source
         steps.append(f"{install} {own}")
     return steps
 

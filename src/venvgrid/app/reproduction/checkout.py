@@ -61,9 +61,10 @@ class Checkouts:
             yield Checkout(root=self._root_without_commit(made))
             return
         if held is None:
+            why = repository.refusal(self.folder, self.environ)
             raise UsageError(
                 f"the sources of this capsule are commit {sources.commit[:12]} of {made.project or 'a project'}, and "
-                f"{self.folder} is in no checkout of git; type the command in a clone of it"
+                + (why or f"{self.folder} is in no checkout of git; type the command in a clone of it")
             )
         if held.commit == sources.commit and not held.is_dirty and not with_patch:
             yield Checkout(root=held.root, notes=_notes(sources, held.root, with_patch=False))

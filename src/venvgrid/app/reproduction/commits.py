@@ -29,7 +29,8 @@ class History:
         """Return the history of the project in a folder. Raises UsageError: it has none."""
         held = repository.find(folder, environ)
         if held is None or not held.commit:
-            raise UsageError(f"{folder} is in no checkout of git with commits: there is nothing to search")
+            why = "" if held else repository.refusal(folder, environ)
+            raise UsageError(why or f"{folder} is in no checkout of git with commits: there is nothing to search")
         return cls(root=held.root, environ=environ, run=run)
 
     def read(self, *words: str) -> str:

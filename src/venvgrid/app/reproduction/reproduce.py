@@ -72,11 +72,18 @@ class Reproduction:
 
 
 def reproduce(
-    made: Capsule, checkout: Checkout, front: FrontEnd, *, offline: bool = False, wheels: Wheels | None = None
+    made: Capsule,
+    checkout: Checkout,
+    front: FrontEnd,
+    *,
+    offline: bool = False,
+    wheels: Wheels | None = None,
+    is_archive: bool = False,
 ) -> Reproduction:
     """Test the cell of a capsule in sources: first the tests that failed, then all of them if those pass.
 
-    `wheels` are those that the capsule brings: they are code, and used only if the caller trusts it.
+    `wheels` are those that the capsule brings: they are code, and used only if the caller trusts it. `is_archive`: the
+    capsule has some, used or not.
 
     Raises:
         UsageError, LockError, ConfigError: the capsule does not fit the sources.
@@ -111,11 +118,11 @@ def reproduce(
         matched=len(made.signatures & {item.signature for item in result.failures}),
         whole=is_whole,
         differences=comparison.differences(made, here),
-        plain=_plain(context, made, cell),
+        plain=_plain(context, made, cell, is_archive=is_archive, has_wheels=wheels is not None),
     )
 
 
-def _plain(context: RunContext, made: Capsule, cell: Cell) -> tuple[str, ...]:
+def _plain(context: RunContext, made: Capsule, cell: Cell, *, is_archive: bool, has_wheels: bool) -> tuple[str, ...]:
     """Return the commands without venvgrid; what they run and set is what the configuration says, not the capsule."""
     test = context.config.test
     assigned = {name: value for name, value in test.env.items() if name not in made.passed} | cell.variables
@@ -123,7 +130,7 @@ def _plain(context: RunContext, made: Capsule, cell: Cell) -> tuple[str, ...]:
     values = placeholders.of_cell(cell, **plain.places(back))
     command, before = fill(test.command, values), tuple(fill(words, values) for words in test.before)
     known = replace(made, command=command, arguments=(), before=before, folder=folder, back=back, assigned=assigned)
-    return plain.commands(known) if made.requirements else ()
+    return plain.commands(known, is_archive=is_archive, has_wheels=has_wheels) if made.requirements else ()
 
 
 def _with_wheel(context: RunContext, made: Capsule, wheels: Wheels, folder: Path) -> RunContext:

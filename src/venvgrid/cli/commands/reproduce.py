@@ -58,7 +58,9 @@ def _main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         checkouts.of(made, with_patch=arguments.patch) as checkout,
     ):
         wheels = _wheels(found, Path(folder)) if arguments.offline else None
-        done = reproduce(made, checkout, front, offline=arguments.offline, wheels=wheels)
+        done = reproduce(
+            made, checkout, front, offline=arguments.offline, wheels=wheels, is_archive=bool(found.archive)
+        )
     for line in _told(made, done):
         terminal.data(text.safe(line))
     return STATUS[done.verdict]
