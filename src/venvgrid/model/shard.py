@@ -24,7 +24,7 @@ class Shard:
         Raises:
             UsageError: it is not of this form.
         """
-        found = re.fullmatch(r"(\d{1,5})/(\d{1,5})", text)
+        found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
         if found is None or not 1 <= int(found[1]) <= int(found[2]) <= MAX_SHARDS:
             raise UsageError(f"--shard {text!r}: write the number of the shard and their count, from 1/8 to 8/8")
         return cls(int(found[1]), int(found[2]))

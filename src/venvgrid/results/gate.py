@@ -47,7 +47,13 @@ def judge(merged: Merged, commit: str = "") -> Judgement:
     problems += [
         f"{name}: the plan has no such cell, but {place} reports it" for name, place in merged.strangers.items()
     ]
-    notes: list[str] = []
+    notes = [
+        f"{name}: attempt {attempt} ended without a result of it; that of attempt "
+        f"{merged.chosen[name].record.header.attempt} counts"
+        for name, attempt in merged.stopped.items()
+    ]
+    if merged.plan.is_dirty:
+        notes.append(f"the plan is of files that differ from commit {merged.plan.commit[:12]}")
     cells = merged.plan.cells
     for item in cells:
         cell = merged.chosen.get(item.cell.id)

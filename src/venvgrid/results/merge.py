@@ -59,7 +59,8 @@ class Merged:
     """The records of one plan. `chosen` maps each cell to its result.
 
     `missing` are the planned cells without a result, `strangers` the results of cells that were not planned, by record;
-    `refused` are the records that do not count.
+    `refused` are the records that do not count. `stopped` maps cells to a newer attempt than that which counts: it was
+    to run them, and ended without a verdict.
     """
 
     plan: PlanFile
@@ -68,6 +69,7 @@ class Merged:
     missing: tuple[str, ...] = ()
     strangers: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[Unusable, ...] = ()
+    stopped: Mapping[str, int] = field(default_factory=dict)
 
 
 def merge(plan: PlanFile, found: Iterable[Record | Unusable], keep: Keep = lambda _cell, _data: None) -> Merged:
@@ -89,6 +91,7 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable], keep: Keep = lambd
     first: dict[str, Reported] = {}
     several: dict[str, list[Reported]] = {}  # of cells with more than one: few
     strangers: dict[str, str] = {}
+    silent: dict[str, int] = {}  # cells without a verdict → the newest such attempt
     records = []
     for name in sorted(usable):
         record = usable[name]
@@ -103,14 +106,30 @@ def merge(plan: PlanFile, found: Iterable[Record | Unusable], keep: Keep = lambd
                 strangers[cell] = record.place
             elif reported is not None and first.setdefault(cell, reported) is not reported:
                 several.setdefault(cell, [first[cell]]).append(reported)
+        silent |= _silent(record, told, silent)
+    chosen = {name: _newest(several[name]) if name in several else first[name] for name in planned if name in first}
     return Merged(
         plan=plan,
         records=tuple(records),
-        chosen={name: _newest(several[name]) if name in several else first[name] for name in planned if name in first},
+        chosen=chosen,
         missing=tuple(name for name in planned if name not in first),
         strangers=strangers,
         refused=tuple(sorted(refused, key=lambda item: (item.place, item.why))),
+        stopped=_stopped(chosen, silent),
     )
+
+
+def _silent(record: Record, told: Mapping[str, Reported | None], known: Mapping[str, int]) -> dict[str, int]:
+    """Return the cells of a record without a verdict, each with the newest such attempt; `known` are those so far."""
+    attempt = record.header.attempt
+    return {cell: max(attempt, known.get(cell, 0)) for cell in record.header.cells if told.get(cell) is None}
+
+
+def _stopped(chosen: Mapping[str, Reported], silent: Mapping[str, int]) -> dict[str, int]:
+    """Return the silent attempts that are newer than the attempt which counts."""
+    return {
+        name: silent[name] for name, reported in chosen.items() if silent.get(name, 0) > reported.record.header.attempt
+    }
 
 
 def _results(plan: PlanFile, planned: Mapping[str, Cell], record: Record, keep: Keep) -> dict[str, Reported | None]:
@@ -216,22 +235,39 @@ def objection(cell: Cell, result: Mapping[str, Any]) -> str:
     for name, version in packages.items():
         if version and installed.get(name, version) != version:
             return f"it attests {name} {version}, but {installed[name]} was installed"
-    counts = result.get("tests")
-    if not isinstance(counts, dict) or counts.get("failed") or counts.get("error"):
+    return _uncounted(result.get("tests"), attested.get("collected")) or _other_than(
+        cell, str(attested["python"]), packages, installed
+    )
+
+
+def _uncounted(counts: object, collected: object) -> str:
+    """Return why the counts of tests are not those of a green cell, or ""."""
+    if not isinstance(counts, dict) or any(type(number) is not int or number < 0 for number in counts.values()):
+        return f"it is green, but its tests are not counted: {counts}"
+    if counts.get("failed") or counts.get("error"):
         return f"it is green with failed tests: {counts}"
-    if counts and not any(map(counts.get, EXECUTED)):  # empty: only the command's exit status is known
+    if counts and not any(map(counts.get, EXECUTED)):
         return f"it is green, but no test ran: {counts}"
-    return _other_than(cell, str(attested["python"]), {**installed, **{k: v for k, v in packages.items() if v}})
+    if not counts and collected:  # empty: only the command's exit status is known, and nothing was collected
+        return f"it is green, but of {collected} collected tests none is counted"
+    return ""
 
 
-def _other_than(cell: Cell, python: str, versions: Mapping[str, Any]) -> str:
-    """Return how what was tested contradicts the values of the cell, or ""."""
+def _other_than(cell: Cell, python: str, attested: Mapping[str, Any], installed: Mapping[str, Any]) -> str:
+    """Return how what was tested contradicts the values of the cell, or "".
+
+    What was installed proves nothing by itself; only that a distribution is absent must be true of both.
+    """
     for axis, value in cell.axes.items():
         kind, name = _kind(axis)
         if kind is AxisKind.PYTHON and not _is_python(python, value):
             return f"it attests {' '.join(python.split()[:2])}, but the cell says Python {value}"
-        if kind is AxisKind.DEPENDENCY and not _is_version(str(versions.get(name, "")), value):
-            return f"it attests {name} {versions.get(name) or 'absent'}, but the cell says {name} {value}"
+        if kind is AxisKind.DEPENDENCY:
+            version = attested.get(name) or (
+                installed.get(name) if axis_values.version_specifier(value) is None else ""
+            )
+            if not _is_version(str(version or ""), value):
+                return f"it attests {name} {version or 'absent'}, but the cell says {name} {value}"
     return ""
 
 

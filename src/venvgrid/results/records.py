@@ -169,7 +169,7 @@ def _in_folder(folder: Path, known: Known) -> Iterator[Record | Unusable]:
     for path in sorted(path for path in folder.iterdir() if path.name not in own):
         if path.is_dir() and not path.is_symlink():
             yield from _in_folder(path, known)
-        elif path.suffix != capsule.SUFFIX and zipfile.is_zipfile(path):
+        elif path.suffix != capsule.SUFFIX and path.is_file() and zipfile.is_zipfile(path):
             yield from _in_archive(path, (), known)
         elif path.suffix in ARCHIVES:
             yield Unusable(str(path), "it is no whole archive")
@@ -240,7 +240,7 @@ def _record(
             commit=str(data["commit"]),
             shard=Shard.parse(data["shard"]),
             attempt=_attempt(data["attempt"]),
-            began=str(data["began"]),
+            began=_text(data["began"]),
             cells=_cells(data["cells"]),
             platform=str(data.get("platform", "")),
         )
@@ -248,6 +248,12 @@ def _record(
         return Record(place=place, header=header, files=files, open=opened)
     except (*MALFORMED, UsageError) as error:
         return Unusable(place, f"it is damaged: {error!r:.80}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.40} is no text")  # noqa: TRY004  (a damaged record, no wrong type)
+    return value
 
 
 def _attempt(value: object) -> int:

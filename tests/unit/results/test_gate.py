@@ -10,6 +10,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from damage import (
+    corrupt,
+    cut,
+    edit,
+    edit_cell,
+    empty,
+    headed,
+    only_header,
+    other_shard_twice,
+    outcome,
+    too_deep,
+    with_results_of_the_other,
+    without,
+    written,
+    zipped,
+)
 from recorded import CELLS, COMMIT, PLATFORMS, cell_on, green, plan, plan_of_platforms, record
 
 from venvgrid.cli import parser, parser_parts
@@ -18,7 +34,6 @@ from venvgrid.model.shard import Shard
 from venvgrid.results import plan_file, records
 from venvgrid.results.gate import Judgement, judge
 from venvgrid.results.merge import merge, objection
-from venvgrid.storage import digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,130 +65,6 @@ def test_without_any_record_it_is_red_and_counts(tmp_path: Path) -> None:
     """No artifact at all: 0 of 4."""
     said = judged(plan(), tmp_path)
     assert (said.is_green, said.reported, said.planned, len(said.problems)) == (False, 0, 4, 4)
-
-
-def reseal(folder: Path, **changes: Any) -> None:
-    """Change the header of a record and make its checksum right again, as a mistaken program would."""
-    data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    data = {name: value for name, value in {**data, **changes}.items() if name != "checksum" and value is not None}
-    text = json.dumps({**data, "checksum": digests.of_json(data)})
-    (folder / "record.json").write_text(text, encoding="utf-8")
-
-
-def edit(folder: Path, change: Callable[[dict[str, Any]], object], *, sealed: bool = True) -> None:
-    """Change results.json; `sealed`: and its digest in the header."""
-    file = folder / "results.json"
-    data = json.loads(file.read_text(encoding="utf-8"))
-    change(data)
-    file.write_text(json.dumps(data), encoding="utf-8")
-    if sealed:
-        header = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        reseal(folder, files={**header["files"], "results.json": records.digest(file.read_bytes())})
-
-
-def edit_cell(**changes: Any) -> Callable[[Path], None]:
-    """Return what changes keys of the first result; None deletes one."""
-
-    def change(data: dict[str, Any]) -> None:
-        cell = {name: value for name, value in {**data["cells"][0], **changes}.items() if value is not None}
-        data["cells"][0] = cell
-
-    return lambda folder: edit(folder, change)
-
-
-def corrupt(name: str) -> Callable[[Path], None]:
-    """Return what flips a bit in the middle of a file."""
-
-    def change(folder: Path) -> None:
-        data = bytearray((folder / name).read_bytes())
-        data[len(data) // 2] ^= 1
-        (folder / name).write_bytes(data)
-
-    return change
-
-
-def cut(name: str) -> Callable[[Path], None]:
-    """Return what leaves half of a file: an upload that was cut."""
-
-    def change(folder: Path) -> None:
-        data = (folder / name).read_bytes()
-        (folder / name).write_bytes(data[: len(data) // 2])
-
-    return change
-
-
-def empty(name: str) -> Callable[[Path], None]:
-    """Return what empties a file."""
-
-    def change(folder: Path) -> None:
-        (folder / name).write_bytes(b"")
-
-    return change
-
-
-def without(name: str) -> Callable[[Path], None]:
-    """Return what deletes a file."""
-    return lambda folder: (folder / name).unlink()
-
-
-def headed(**changes: Any) -> Callable[[Path], None]:
-    """Return what writes other values into the header, with a right checksum."""
-    return lambda folder: reseal(folder, **changes)
-
-
-def zipped(keep: float) -> Callable[[Path], None]:
-    """Return what puts the record into an archive, of which a part arrives."""
-
-    def change(folder: Path) -> None:
-        file = folder.with_suffix(".zip")
-        records.pack(folder, file)
-        shutil.rmtree(folder)
-        file.write_bytes(file.read_bytes()[: int(file.stat().st_size * keep)])
-
-    return change
-
-
-def only_header(folder: Path) -> None:
-    """Leave an archive with nothing but the header."""
-    with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
-        archive.write(folder / "record.json", "record.json")
-    shutil.rmtree(folder)
-
-
-def outcome(value: str) -> Callable[[Path], None]:
-    """Return what gives the first cell an outcome."""
-    return edit_cell(outcome=value, reason="why")
-
-
-def other_shard_twice(folder: Path) -> None:
-    """Leave the record of the other shard in its place: a job was given the wrong number."""
-    shutil.rmtree(folder)
-    shutil.copytree(folder.with_name("two"), folder)
-
-
-def too_deep(folder: Path) -> None:
-    """Put the record into more archives than are opened."""
-    file = folder.with_suffix(".zip")
-    records.pack(folder, file)
-    shutil.rmtree(folder)
-    for _ in range(records.MAX_DEPTH + 1):
-        inner = file.read_bytes()
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("one.zip", inner)
-
-
-def written(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    """Return what changes the bytes of a file, as an editor or a program would."""
-
-    def write(folder: Path) -> None:
-        (folder / name).write_bytes(change((folder / name).read_bytes()))
-
-    return write
-
-
-def with_results_of_the_other(folder: Path) -> None:
-    """Unpack both artifacts into one folder: some files are of one, some of the other."""
-    shutil.copy(folder.with_name("two") / "results.json", folder)
 
 
 LOSSES: dict[str, Callable[[Path], Any]] = {
@@ -310,13 +201,15 @@ PINNED = Cell(id="c", axes={"python": "3.12", "six": "1.15", "Num_Py": "absent",
     ("packages", "attested", "told"),
     [
         ({"six": "1.15.0"}, {"six": "1.15.0", "num-py": ""}, ""),
-        ({"six": "1.15"}, {}, ""),
+        ({"six": "1.15"}, {}, "it attests six absent, but the cell says six 1.15"),
+        ({"six": "1.15"}, {"six": ""}, "it attests six absent, but the cell says six 1.15"),
+        ({}, {"six": "1.15"}, ""),
         ({"six": "1.16.0"}, {"six": "1.16.0"}, "it attests six 1.16.0, but the cell says six 1.15"),
-        ({"six": "1.150"}, {}, "it attests six 1.150, but the cell says six 1.15"),
+        ({}, {"six": "1.150"}, "it attests six 1.150, but the cell says six 1.15"),
         ({}, {}, "it attests six absent, but the cell says six 1.15"),
         ({}, {"six": ""}, "it attests six absent, but the cell says six 1.15"),
-        ({"six": "one"}, {}, "it attests six one, but the cell says six 1.15"),
-        ({"six": "1.15.0", "num-py": "2.0"}, {}, "it attests num-py 2.0, but the cell says num-py absent"),
+        ({}, {"six": "one"}, "it attests six one, but the cell says six 1.15"),
+        ({"num-py": "2.0"}, {"six": "1.15.0"}, "it attests num-py 2.0, but the cell says num-py absent"),
     ],
 )
 def test_what_was_tested_is_what_the_cell_says(packages: dict[str, str], attested: dict[str, str], told: str) -> None:
@@ -456,11 +349,34 @@ def test_the_newest_attempt_of_each_cell_wins(tmp_path: Path) -> None:
 
 
 def test_an_attempt_that_was_killed_leaves_the_result_of_the_one_before(tmp_path: Path) -> None:
-    """A cell without an outcome in the second attempt has that of the first."""
-    record(tmp_path / "a", plan(), Shard(1, 1), *map(green, CELLS))
-    again = [green(CELLS[0]), *(green(cell, Outcome.CANCELLED) for cell in CELLS[1:])]
-    record(tmp_path / "b", plan(), Shard(1, 1), *again, attempt=2)
-    assert judged(plan(), tmp_path).reported == 4
+    """A cell without an outcome in the second attempt has that of the first, green or red, and a note says so."""
+    first = [green(CELLS[0], Outcome.FAILED, reason="why"), *map(green, CELLS[1:])]
+    record(tmp_path / "a", plan(), Shard(1, 1), *first)
+    again = [green(cell, Outcome.CANCELLED) for cell in CELLS[:2]]
+    record(tmp_path / "b", plan(), Shard(1, 2), *again, attempt=2)
+    said = judged(plan(), tmp_path)
+    assert (said.reported, said.problems) == (4, ("py3.9: failed: why",))
+    told = "attempt 2 ended without a result of it; that of attempt 1 counts"
+    assert said.notes == (f"py3.9: {told}", f"py3.10: {told}")
+    record(tmp_path / "c", plan(), Shard(1, 2), *map(green, CELLS[:2]), attempt=3)
+    assert judged(plan(), tmp_path) == Judgement(planned=4, reported=4)
+
+
+def test_a_cell_that_no_attempt_finished_is_red(tmp_path: Path) -> None:
+    """Two attempts without an outcome are none."""
+    for attempt in (1, 2):
+        cells = [green(CELLS[0], Outcome.CANCELLED), *map(green, CELLS[1:])]
+        record(tmp_path / str(attempt), plan(), Shard(1, 1), *cells, attempt=attempt)
+    said = judged(plan(), tmp_path)
+    assert (said.problems, said.notes) == (("py3.9: no result was reported",), ())
+
+
+def test_a_plan_of_changed_files_is_noted(tmp_path: Path) -> None:
+    """They may be meant, as by a step before the plan; but the commit alone does not have them."""
+    of = plan(is_dirty=True)
+    record(tmp_path / "a", of, Shard(1, 1), *map(green, CELLS))
+    said = judged(of, tmp_path)
+    assert (said.is_green, said.notes) == (True, (f"the plan is of files that differ from commit {COMMIT[:12]}",))
 
 
 def test_two_verdicts_of_one_attempt_are_flaky_and_told(tmp_path: Path) -> None:

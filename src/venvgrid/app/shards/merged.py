@@ -25,6 +25,7 @@ from venvgrid.model import (
     RunFinished,
     RunStarted,
     Status,
+    UsageError,
     serialization,
 )
 from venvgrid.results import journal, records
@@ -32,6 +33,7 @@ from venvgrid.results.exit_status import exit_status
 from venvgrid.results.merge import merge, text_of
 from venvgrid.results.report import ReportBuilder
 from venvgrid.storage.atomic import writing
+from venvgrid.storage.json_items import MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -134,7 +136,10 @@ class _Folder:
             self.cells.write(b"".join(self.lines))
             self.lines.clear()
             content = record.checked(records.EVENTS, read(records.EVENTS))
-            told = self._copy_events(content, results)
+            try:
+                told = self._copy_events(content, results)
+            except MALFORMED as error:
+                raise UsageError(f"{record.place}: its journal is damaged") from error
             capsules.write(((name, result.outcome, read) for name, result in results.items()), self.folder)
         for name, result in results.items():
             ended = CellFinished(result=result, at=0.0)
@@ -267,13 +272,9 @@ def texts_of(cells: Iterable[PlannedCell]) -> Iterator[str]:
 
 
 def _missing(cell: Cell) -> CellResult:
+    why, may_fail = "no result was reported", cell.allow_failure
     return CellResult(
-        id=cell.id,
-        axes=cell.axes,
-        outcome=Outcome.CANCELLED,
-        reason="no result was reported",
-        allow_failure=cell.allow_failure,
-        named=cell.named,
+        id=cell.id, axes=cell.axes, outcome=Outcome.CANCELLED, reason=why, allow_failure=may_fail, named=cell.named
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 MAX_SHOWN = 10_000  # cells: no terminal shows more
+MAX_LINE = 2000  # characters; a line holds the name of a file and a reason
 
 
 @output.without_collection
@@ -33,7 +34,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         plan = max(whole, key=lambda item: (item.header.began, item.place)).plan()
     else:
         told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
-        raise UsageError(f"there is no record to merge: {told}")
+        raise UsageError(text.line(f"there is no record to merge: {told}", MAX_LINE))
     plan = replace(plan, text="")  # for records, of which none is made here: a large plan has 20 MB
     merged = merging.collect(plan, found)
     finished = merging.write(merged, Path(arguments.output).absolute())
@@ -43,7 +44,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.durations:
         durations.write(Path(arguments.durations).absolute(), finished)
     for item in merged.refused:
-        terminal.error(f"venvgrid: refused: {item.place}: {item.why}")
+        terminal.error(text.line(f"venvgrid: refused: {item.place}: {item.why}", MAX_LINE))
     cells, read = text.count(len(plan.cells), "cell"), text.count(len(merged.records), "record")
     terminal.message(f"{len(merged.chosen)} of {cells}, from {read}")
     return ExitStatus.INCOMPLETE if merged.refused else ExitStatus.PASSED
