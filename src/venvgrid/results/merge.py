@@ -232,6 +232,7 @@ def objection(cell: Cell, result: Mapping[str, Any]) -> str:
     packages = attested.get("packages") or {}
     if not isinstance(packages, dict) or not isinstance(installed, dict):
         return "it does not say which distributions were installed and attested"
+    packages = {_kind(name)[1]: version for name, version in packages.items()}  # attested as the axes are written
     for name, version in packages.items():
         if version and installed.get(name, version) != version:
             return f"it attests {name} {version}, but {installed[name]} was installed"
