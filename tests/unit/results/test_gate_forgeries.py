@@ -244,7 +244,7 @@ def typed(whole: Path, *words: str) -> tuple[int, str, str]:
     return status, out.getvalue(), err.getvalue()
 
 
-FORGED = "why\ngreen: 4 of 4 cells reported\n::stop-commands::x\n\x1b[2J"
+FORGED = "why\ngreen: 4 of 4 cells reported\n::stop-commands::x\n\x1b[2J ##vso[task.complete]"
 
 
 @pytest.mark.parametrize("changes", [{"outcome": "failed", "reason": FORGED}, {"id": FORGED}], ids=str)
@@ -254,6 +254,7 @@ def test_what_a_record_says_is_one_line_of_the_gate(whole: Path, changes: dict[s
     status, out, _ = typed(whole, "gate")
     assert status == 1
     assert "\x1b" not in out
+    assert "##vso[" not in out  # a command to Azure, anywhere in a line
     *lines, last = out.splitlines()
     assert all(line.startswith("red: ") for line in lines)
     assert last.startswith("red: ")
@@ -262,9 +263,10 @@ def test_what_a_record_says_is_one_line_of_the_gate(whole: Path, changes: dict[s
 def test_a_name_in_an_archive_is_one_line_of_merge(whole: Path) -> None:
     """As with the gate, for whatever is refused."""
     with zipfile.ZipFile(whole / "x.zip", "w") as archive:
-        archive.writestr("a\n::error::b/record.json", b"{}")
+        archive.writestr("a\n::error::b ##vso[x]/record.json", b"{}")
     status, _, err = typed(whole, "merge", "-o", str(whole.parent / "merged"))
     assert status == 3
+    assert "##vso[" not in err
     assert [line[:17] for line in err.splitlines()] == ["venvgrid: refused", "4 of 4 cells, fro"]
 
 

@@ -28,8 +28,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     said = judge(merged.collect(plan, records.find(map(Path, arguments.records))), arguments.commit or "")
     # What tests and records say could be lines of its own, or commands to the CI service.
     for line in said.notes:
-        terminal.data(text.line(f"note: {line}", MAX_LINE))
+        terminal.data(text.guard(text.line(f"note: {line}", MAX_LINE)))
     for line in said.problems:
-        terminal.data(text.line(f"red: {line}", MAX_LINE))
+        terminal.data(text.guard(text.line(f"red: {line}", MAX_LINE)))
     terminal.data(f"{'green' if said.is_green else 'red'}: {said.reported} of {said.planned} cells reported")
     return ExitStatus.PASSED if said.is_green else ExitStatus.TESTS_FAILED

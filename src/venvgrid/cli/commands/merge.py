@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
         plan = max(whole, key=lambda item: (item.header.began, item.place)).plan()
     else:
         told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
-        raise UsageError(text.line(f"there is no record to merge: {told}", MAX_LINE))
+        raise UsageError(text.guard(text.line(f"there is no record to merge: {told}", MAX_LINE)))
     plan = replace(plan, text="")  # for records, of which none is made here: a large plan has 20 MB
     merged = merging.collect(plan, found)
     finished = merging.write(merged, Path(arguments.output).absolute())
@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.durations:
         durations.write(Path(arguments.durations).absolute(), finished)
     for item in merged.refused:
-        terminal.error(text.line(f"venvgrid: refused: {item.place}: {item.why}", MAX_LINE))
+        terminal.error(text.guard(text.line(f"venvgrid: refused: {item.place}: {item.why}", MAX_LINE)))
     cells, read = text.count(len(plan.cells), "cell"), text.count(len(merged.records), "record")
     terminal.message(f"{len(merged.chosen)} of {cells}, from {read}")
     return ExitStatus.INCOMPLETE if merged.refused else ExitStatus.PASSED
