@@ -228,6 +228,13 @@ def log(report: Report, name: str) -> str:
     return line(posixpath.normpath(f"{report.folder or f'.venvgrid/runs/{report.run}'}/{name}"))
 
 
+def repeat(report: Report, cell: str, outcome: Outcome, options: Sequence[str] = (), *, place: str = "") -> str:
+    """Return the command that runs one cell again; of a report of other machines, from its capsule in `place`."""
+    if report.folder and outcome.is_red:
+        return command("venvgrid", "reproduce", f"{place}{cell}.capsule")
+    return command("venvgrid", "run", *([report.grid] if report.grid else []), *options, "-k", cell)
+
+
 def command(*words: str) -> str:
     """Quote a command for a shell of this platform."""
     if os.name == "nt":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import factories as make
 import hostile
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from venvgrid.model import CaseOutcome, CellResult, Event, Message, Outcome
+from venvgrid.reporters import registry
 from venvgrid.reporters.manner import Manner
 from venvgrid.reporters.terminal import table
 from venvgrid.results.report import Report, build_report
@@ -267,3 +269,29 @@ def test_each_failure_is_repeated_in_one_cell() -> None:
     keys = table.render(report, width=100, colour=False, encoding="utf-8", manner=Manner(has_keys=True))
     assert "venvgrid run" not in keys
     assert keys.splitlines() == shown[: shown.index("To repeat")].splitlines() + keys.splitlines()[-1:]
+
+
+def test_a_cell_of_other_machines_is_repeated_from_its_capsule() -> None:
+    """No run is here of which a command could run what was red; what was never tested has no capsule."""
+    cells = [
+        make.result("py3.9", Outcome.FAILED, failures=(make.failure(),)),
+        make.result("py3.10", Outcome.BUILD_FAILED, failures=(make.failure(signature="b", message="b"),)),
+    ]
+    report = replace(make.report(*cells, status=1), folder="merged")
+    shown = plain(report)
+    assert "\n  venvgrid reproduce merged/capsules/py3.9.capsule\n" in shown
+    assert "--failed" not in shown
+    assert "venvgrid shell" not in shown
+    for name in ("github", "markdown", "html"):
+        assert "venvgrid reproduce py3.9.capsule" in registry.text(name, report)
+    missing = replace(make.report(make.result("py3.9", Outcome.CANCELLED), status=3), folder="merged")
+    assert "--failed" not in plain(missing)
+
+
+def test_every_format_repeats_a_cell_in_its_grid() -> None:
+    """Without its name, the command finds no such cell."""
+    cell = make.result("docs-py3.9", Outcome.FAILED, failures=(make.failure(),))
+    report = replace(make.report(cell, status=1), grid="docs")
+    assert "venvgrid run docs -k docs-py3.9" in plain(report)
+    for name in ("github", "markdown", "html"):
+        assert "venvgrid run docs -k docs-py3.9" in registry.text(name, report)

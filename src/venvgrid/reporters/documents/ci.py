@@ -62,7 +62,8 @@ def _annotations(analysis: Analysis, folder: str) -> Iterator[str]:
             properties = {"file": f"{folder}{path}", "line": str(number), **properties}
         options = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
         tests = [f"{text.named(finding.group.tests)}: {text.some(finding.group.tests, 3)}"]
-        repeat = f"repeat: {text.command('venvgrid', 'run', '-k', finding.group.cells[0])}"
+        group = finding.group
+        repeat = f"repeat: {text.repeat(analysis.report, group.cells[0], group.outcome)}"
         hint = [text.line(finding.group.hint, 500)] if finding.group.hint else []
         why = [*finding.lines, *hint]
         lines = [*why, _where(finding), *(tests if finding.group.tests else []), repeat]

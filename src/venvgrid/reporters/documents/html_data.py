@@ -73,7 +73,7 @@ def _lane(span: Span) -> str:
 
 
 def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int], report: Report) -> dict[str, Any]:
-    python, grid = cell.interpreter, [report.grid] if report.grid else []
+    python = cell.interpreter
     failed = dict.fromkeys(text.line(item.test) for item in cell.failures[:MAX_ERRORS] if item.test)
     earlier = report.before.get(cell.id)
     return {
@@ -95,7 +95,7 @@ def _cell(cell: CellResult, number: int, axes: Sequence[str], groups: list[int],
         "notes": [text.line(note, 500) for note in cell.notes],
         "groups": groups,
         "log": text.log(report, cell.log) if cell.log else "",
-        "repeat": text.command("venvgrid", "run", *grid, "-k", cell.id),
+        "repeat": text.repeat(report, cell.id, cell.outcome),
         "shell": text.command("venvgrid", "shell", cell.id) if cell.outcome.is_red or cell.packages else "",
     }
 

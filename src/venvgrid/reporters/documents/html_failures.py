@@ -130,7 +130,7 @@ def _failure(analysis: Analysis, finding: Finding, number: int, shape: Shape, kn
         lines=tuple(_marked(tail)) if tail.strip() else (),
         cut=len(tail) < len(group.longrepr),
         is_open=number < MAX_OPEN,
-        repeat=text.command("venvgrid", "run", *([report.grid] if report.grid else []), "-k", group.cells[0]),
+        repeat=text.repeat(report, group.cells[0], group.outcome),
         log=text.log(report, group.log) if group.log else "",
         beside=_beside(analysis, finding, known),
         is_allowed=group.allowed,

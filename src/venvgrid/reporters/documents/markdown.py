@@ -239,7 +239,7 @@ def _failure(finding: Finding, report: Report, why: Iterable[Told]) -> str:
         *([f"- tests: {_names(group.tests)}"] if group.tests else []),
         f"- cells: {_names(group.cells)}",
         *([f"- what to do: {prose(group.hint)}"] if group.hint else []),
-        f"- to repeat one: {code(text.command('venvgrid', 'run', '-k', group.cells[0]))}",
+        f"- to repeat one: {code(text.repeat(report, group.cells[0], group.outcome))}",
         *([f"- log: {code(text.log(report, group.log))}"] if group.log else []),
         "",
     ]

@@ -57,7 +57,7 @@ def next_commands(report: Report, options: Sequence[str]) -> Iterator[Text]:
     """Yield the commands for the next step, if there is one."""
     red = [cell for cell in report.cells if cell.outcome.is_red and not cell.allow_failure]
     outcomes = {cell.outcome for cell in report.cells}
-    if not report.finished:
+    if not report.finished or report.folder:  # of other machines: there is nothing here to go on with
         return
     if report.exit_status == ExitStatus.INTERRUPTED:
         yield Text(f"Continue with: {text.command('venvgrid', 'run', *_grid(report), *options, '--resume')}", style=DIM)
@@ -179,10 +179,11 @@ def _shortened(name: str, room: int) -> str:
 
 def _repeat(analysis: Analysis, options: Sequence[str]) -> Iterator[Text]:
     """Yield the commands that run one cell of each failure again."""
-    cells = list(dict.fromkeys(finding.group.cells[0] for finding in analysis.findings))
+    cells = list(dict.fromkeys((finding.group.cells[0], finding.group.outcome) for finding in analysis.findings))
+    report, place = analysis.report, f"{analysis.report.folder}/capsules/"
     yield Text("To repeat it" if len(cells) == 1 else "To repeat each failure in one cell", style="bold")
-    for cell in cells[:MAX_REPEATS]:
-        yield Text(f"  {text.line(repeat(cell, (*_grid(analysis.report), *options)), 500)}")
+    for cell, outcome in cells[:MAX_REPEATS]:
+        yield Text(f"  {text.line(text.repeat(report, cell, outcome, options, place=place), 500)}")
     if len(cells) > MAX_REPEATS:
         yield Text(f"  and {len(cells) - MAX_REPEATS} more, each with the id of a cell", style=DIM)
     yield Text()
@@ -190,8 +191,3 @@ def _repeat(analysis: Analysis, options: Sequence[str]) -> Iterator[Text]:
 
 def _grid(report: Report) -> tuple[str, ...]:
     return (report.grid,) if report.grid else ()
-
-
-def repeat(cell: str, options: Sequence[str] = ()) -> str:
-    """Return the command that runs one cell again."""
-    return text.command("venvgrid", "run", *options, "-k", cell)
