@@ -7,6 +7,7 @@ which excludes every cell that contains them. Then the cells are chosen anew, un
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Config, Plan
 
 MAX_ROUNDS = 50
+MAX_NAMED = 8  # Pythons in a message
 
 
 def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
@@ -96,20 +98,37 @@ def _matching(context: RunContext, plan: Plan) -> Plan:
     outcomes = {name: earlier.outcome for name, earlier in context.history.items()}
     names = [axis.name for axis in context.config.axes]
     ids = [item.cell.id for item in plan.cells]
-    found = choose_cells(plan, selection.compile(expression, names, outcomes, ids))
+
+    def chosen(text: str) -> Plan:
+        return choose_cells(plan, selection.compile(text, names, outcomes, ids))
+
+    found = chosen(expression)
     if not found.cells:
-        import difflib  # noqa: PLC0415  (only for mistakes)
-        import shlex  # noqa: PLC0415
-
-        from venvgrid.planning import habits  # noqa: PLC0415
-
-        close = difflib.get_close_matches(expression, ids, n=1)
-        hint = f"did you mean {close[0]}? All cells: venvgrid list" if close else "see all cells with: venvgrid list"
-        if (meant := habits.selection([expression])) and meant != expression:
-            hint = f"write: -k {shlex.quote(meant)}"
-        tests = f". To choose tests, type: venvgrid run -- -k {expression}" if expression.isidentifier() else ""
-        raise NothingToRunError(f"-k {expression!r} matches no cell; {hint}{tests}")
+        raise NothingToRunError(_no_match(expression, plan, chosen))
     return found
+
+
+def _no_match(expression: str, plan: Plan, chosen: Callable[[str], Plan]) -> str:
+    """Return the message for an expression that matches no cell; what it proposes matches some."""
+    import difflib  # noqa: PLC0415  (only for mistakes)
+    import shlex  # noqa: PLC0415
+
+    from venvgrid.planning import habits  # noqa: PLC0415
+
+    ids = [item.cell.id for item in plan.cells]
+    close = difflib.get_close_matches(expression, ids, n=1)
+    hint = f"did you mean {close[0]}? All cells: venvgrid list" if close else "see all cells with: venvgrid list"
+    pythons = dict.fromkeys(item.cell.axes["python"] for item in plan.cells if "python" in item.cell.axes)
+    for meant in (habits.selection([expression]), habits.factors(expression)):
+        if meant and meant != expression and chosen(meant).cells:
+            hint = f"write: -k {shlex.quote(meant)}"
+            break
+    else:
+        if (wanted := habits.python(expression)) and wanted not in pythons and pythons:
+            there = ", ".join([*islice(pythons, MAX_NAMED), *(("…",) if len(pythons) > MAX_NAMED else ())])
+            hint = f"the python axis has {there}; {hint}"
+    tests = f". To choose tests, type: venvgrid run -- -k {expression}" if expression.isidentifier() else ""
+    return f"-k {expression!r} matches no cell; {hint}{tests}"
 
 
 def _changed(context: RunContext, plan: Plan) -> Plan:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     Options = Mapping[str, Collection[str]]  # command → its option strings
 
 SYNONYMS = {
-    **dict.fromkeys(("test", "tests", "tox", "nox", "pytest", "start", "exec-all"), "run"),
-    **dict.fromkeys(("ls", "cells", "envs", "listenvs", "sessions"), "list"),
+    **dict.fromkeys(("test", "tests", "tox", "nox", "pytest", "start", "exec-all", "r", "p", "run-parallel"), "run"),
+    **dict.fromkeys(("ls", "l", "cells", "envs", "listenvs", "sessions"), "list"),
     **dict.fromkeys(("pythons", "interpreters", "versions"), "python"),
     **dict.fromkeys(("resolve", "dry-run", "check"), "plan"),
     **dict.fromkeys(("quickstart", "migrate", "new"), "init"),
     **dict.fromkeys(("results", "last", "html"), "report"),
+    **dict.fromkeys(("devenv", "d", "activate"), "shell"),
     "help": "--help",
     "version": "--version",
 }
@@ -182,7 +183,8 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
         named = _value(first, words)
         return f"a grid is named without an option. Type: {_typed(command, named or 'GRID', *after)}"
     given = (command, *itertools.takewhile(lambda word: not word.startswith("-"), words))
-    if habit := _habit(first, _value(first, words), after, given if "-k" in options[command] else ("run",)):
+    given = given if "-k" in options[command] else ("run",)
+    if habit := _initial(command, name, options[command]) or _habit(first, _value(first, words), after, given):
         return habit
     if meant := _alike(name, options[command]):
         typed = _typed(command, *(word.replace(name, meant, 1) if word == first else word for word in words), *after)
@@ -211,10 +213,17 @@ def _extra_word(command: str, unknown: list[str], words: list[str]) -> str:
     return f"{command} does not take {unknown[0]!r}. Without it: {_typed(command, *without)}"
 
 
+def _initial(command: str, name: str, options: Collection[str]) -> str:
+    """Return the message for a letter in place of a long option, or ""."""
+    is_letter = len(name) == 2 and "-k" not in options  # noqa: PLR2004  (else it is a habit, or of the tests)
+    meant = [item for item in options if is_letter and item.startswith(f"-{name}")]
+    ways = "; or: ".join(_typed(command, item) for item in reversed(meant))
+    return f"{command} has no option {name}. Type: {ways}" if meant else ""
+
+
 def _alike(name: str, options: Collection[str]) -> str:
     """Return the option that was probably meant, or ""."""
-    short = f"-{name.lstrip('-').lower()}"
-    if len(short) == 2 and short in options:  # noqa: PLR2004  (a dash and a letter)
+    if len(short := f"-{name.lstrip('-').lower()}") == 2 and short in options:  # noqa: PLR2004  (a dash and a letter)
         return short
     known = [item.removeprefix("--") for item in options if item.startswith("--") and name.startswith("--")]
     close = difflib.get_close_matches(name.removeprefix("--"), known, n=1, cutoff=ALIKE)

@@ -159,6 +159,8 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
     """
     import difflib  # noqa: PLC0415
 
+    from venvgrid.planning import habits  # noqa: PLC0415
+
     ids: list[str] = []
     for name in sorted((*grids.names(source.table), ""), key=len, reverse=True):
         if not cell.startswith(f"{name}-") and name:
@@ -169,7 +171,9 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
         if chosen.cells:
             return loaded, _here(chosen)
         ids += [item.cell.id for item in planned.cells]
-    close = [name for name in ids if is_part(name, cell)] or difflib.get_close_matches(cell, ids, n=3)
+    meant = [part for part in habits.factors(cell).split(" and ") if part] or [cell]  # "py311-django42"
+    close = [name for name in ids if is_part(name, cell) or all(is_part(name, part) for part in meant)]
+    close = close or difflib.get_close_matches(cell, ids, n=3)
     hint = f"; did you mean {' or '.join(close[:3])}?" if close else "."
     raise UsageError(f"there is no cell {cell!r}{hint} List the cells with: venvgrid list")
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import re
-import sys
-import warnings
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
 from contextlib import suppress
@@ -15,7 +12,8 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from venvgrid.migration.declarations.modules import FIXTURES, MODULES, PLUGINS
+from venvgrid.migration.declarations import imports
+from venvgrid.migration.declarations.modules import PLUGINS
 from venvgrid.migration.model import Notes, subtable
 from venvgrid.migration.readers import requirements
 from venvgrid.migration.readers.requirements import InstallArguments
@@ -23,14 +21,13 @@ from venvgrid.migration.sources import siblings
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from venvgrid.migration.declared import Declared
 
 APPLICATION = "requirements.txt"  # what an application needs that is no project
 MAX_FILES = 400  # files of tests that are looked at
-MAX_FILE_BYTES = 1_000_000  # bytes
 TEST_NAMES = ("test", "tests", "testing")
 OTHER_NAMES = ("dev", "develop", "development")
 FOLDERS = ("tests", "test", "testing")
@@ -63,8 +60,9 @@ def find(folder: Path, known: Declared) -> Layout:
             needed += line.partition("=")[2].split()
     own = {path.stem for base in (folder, folder / "src") if base.is_dir() for path in base.iterdir()}
     own |= {part for test in tests for part in (test.stem, *test.relative_to(folder).parts[:-1])}
-    optional = {} if chosen(known)[1] else _optional(known)
-    needed += sorted(imported(tests, own | {known.name.replace("-", "_")}, optional))
+    optional = _optional(known)
+    needed += sorted(imports.imported(tests, own | {known.name.replace("-", "_")}, optional))
+    needed += sorted(imports.of_project(tests, (folder, folder / "src"), optional))
     more = [
         line for line in dict.fromkeys(needed) if _name(line) not in there | {"pytest", canonicalize_name(known.name)}
     ]
@@ -128,7 +126,7 @@ def _listed(folder: Path, known: Declared) -> tuple[InstallArguments, tuple[str,
         for path in _requirement_files(folder):
             name = path.relative_to(folder).as_posix()
             words = set(re.split(r"[-_.\s/]", name.lower()))
-            if words & set(wanted) or (not wanted and name == APPLICATION and "pytest" in _text(path)):
+            if words & set(wanted) or (not wanted and name == APPLICATION and "pytest" in imports.text(path)):
                 return _parsed_arguments(["-r", name], folder, name)
     return InstallArguments(), ()
 
@@ -168,7 +166,7 @@ def _inside(folder: Path, package: Path, tests: Path) -> tuple[str, ...]:
 
     Below src/, they run by their name, as they are installed; by their path they would import the package from there.
     """
-    declarations = "".join(_text(folder / name) for name in ("setup.py", "setup.cfg", "pyproject.toml"))
+    declarations = "".join(imports.text(folder / name) for name in ("setup.py", "setup.cfg", "pyproject.toml"))
     is_left_out = re.search(r"exclude\s*=[^\n]*\n?[^\n]*\btests?\b", declarations)
     if package.parent == folder or is_left_out:
         return ("pytest", tests.relative_to(folder).as_posix())
@@ -209,56 +207,6 @@ def _optional(known: Declared) -> dict[str, str]:
     for extra, listed in sorted(known.extras.items(), key=lambda item: (-len(item[1]), item[0])):
         found |= {name: extra for name in map(_name, listed) if name}
     return found
-
-
-def imported(files: Iterable[Path], own: set[str], optional: Collection[str] = ()) -> set[str]:
-    """Return the distributions of modules that tests import at their top, and of fixtures that they ask for.
-
-    `optional` are distributions that the project knows: a module of such a name is one of theirs.
-    """
-    found: set[str] = set()
-    defined: set[str] = set()
-    asked: set[str] = set()
-    for path in files:
-        tree = _parsed(path)
-        for node in tree.body if tree else ():
-            names = [item.name for item in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-            for name in names:
-                top = name.partition(".")[0]
-                if top not in own and top not in sys.stdlib_module_names:
-                    found |= {MODULES[key] for key in (name, top) if key in MODULES}
-                    found |= {top} if canonicalize_name(top) in optional else set()
-        for inner in ast.walk(tree) if tree else ():
-            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
-                defined.add(inner.name)
-                if inner.name.startswith("test"):
-                    asked |= {item.arg for item in inner.args.args} - _parameters(inner)
-    fixtures = {FIXTURES[name] for name in asked - defined if FIXTURES.get(name)}
-    return found | fixtures
-
-
-def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """Return the names that parametrize gives to a test."""
-    calls = (mark for mark in function.decorator_list if isinstance(mark, ast.Call) and mark.args)
-    first = (mark.args[0] for mark in calls)
-    texts = (node.value for item in first for node in ast.walk(item) if isinstance(node, ast.Constant))
-    return {name.strip() for text in texts if isinstance(text, str) for name in text.split(",")}
-
-
-def _parsed(path: Path) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(_text(path))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _text(path: Path) -> str:
-    with suppress(OSError, ValueError):
-        return path.read_text(encoding="utf-8-sig") if path.stat().st_size <= MAX_FILE_BYTES else ""
-    return ""
 
 
 def _name(line: str) -> str:

@@ -78,6 +78,8 @@ def write(folder: Path, text: str, *, name: str = config_file.FILE_NAME, force: 
     hint = "Edit it, remove it first, or type: venvgrid init --force"
     if not force and name == config_file.FILE_NAME and _is_configured(folder):
         raise UsageError(f"{source} has [tool.venvgrid] already; nothing was written. {hint}")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target}: there is no folder {target.parent}; make it first, or give another file")
     try:
         with target.open("w" if force else "x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
@@ -104,11 +106,11 @@ def _project_lines(known: Declared, found: Layout) -> list[str]:
     if not known.is_installable:
         return ["[project]", _line('install = "none"', "there is no project here that could be built"), ""]
     key, names = layout.chosen(known)
-    names = names or list(found.extras)
-    if not names:
-        return []
-    line = _line(f"{key} = {toml_writer.strings(names)}", "what the tests need, as the project declares it")
-    return ["[project]", line, ""]
+    wanted: dict[str, list[str]] = {"groups": [], "extras": []} | {key: names}
+    wanted["extras"] += [name for name in found.extras if name not in wanted["extras"]]
+    comment = "what the tests need, as the project declares it"
+    lines = [_line(f"{name} = {toml_writer.strings(listed)}", comment) for name, listed in wanted.items() if listed]
+    return ["[project]", *lines, ""] if lines else []
 
 
 def _python_lines(found: Sequence[str], available: Collection[str]) -> list[str]:

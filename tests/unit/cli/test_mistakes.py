@@ -55,6 +55,15 @@ def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
         ("venvgrid run py311", "venvgrid run -k py3.11"),
         ("venvgrid run 3.11", "venvgrid run -k py3.11"),
         ("venvgrid plan py3.11-six1.16", "venvgrid plan -k 'py3.11 and six1.16'"),
+        ("venvgrid run py3.11-packaging23", "venvgrid run -k 'py3.11 and packaging23'"),
+        ("venvgrid py3.12-numpy210", "venvgrid run -k 'py3.12 and numpy210'"),
+        ("venvgrid r", "venvgrid run"),
+        ("venvgrid p", "venvgrid run"),
+        ("venvgrid l", "venvgrid list"),
+        ("venvgrid devenv", "venvgrid shell"),
+        ("venvgrid init -f", "venvgrid init --force"),
+        ("venvgrid exec python -c 1", "exec CELL python"),
+        ("venvgrid exec pytest tests", "venvgrid exec CELL pytest tests. The cells: venvgrid list"),
         ("venvgrid watch py311", "venvgrid watch -k py3.11"),
         ("venvgrid watch matrix.toml", "venvgrid run -- matrix.toml"),
         ("venvgrid plan --grid lowest", "venvgrid plan lowest"),
@@ -220,6 +229,44 @@ def test_a_name_of_tox_after_k_is_told_as_an_expression(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["list", "-k", "py311"]) == 4
     assert "-k 'py311' matches no cell; write: -k py3.11" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("py3.13", "-k 'py3.13' matches no cell; the python axis has 3.11, 3.12; "),
+        ("py311-django42", "-k 'py311-django42' matches no cell; see all cells with: venvgrid list"),
+        ("py3.11-lib23", "-k 'py3.11-lib23' matches no cell; write: -k 'py3.11 and lib2.3'"),
+    ],
+)
+def test_what_is_proposed_for_an_expression_matches_a_cell(
+    typed: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No expression is proposed that matches nothing either; a Python that the grid does not have is told."""
+    (tmp_path / "matrix.toml").write_text(MATRIX.replace("[project]", 'lib = ["2.3"]\n[project]'), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["list", "-k", typed]) == 4
+    assert said in capsys.readouterr().err
+
+
+def test_a_shell_of_a_python_names_the_cells_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An environment of tox in place of an id: the cells that it may be."""
+    (tmp_path / "matrix.toml").write_text(MATRIX.replace("[project]", 'lib = ["2", "3"]\n[project]'), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["shell", "py312"]) == 2
+    assert "did you mean py3.12-lib2 or py3.12-lib3?" in capsys.readouterr().err
+
+
+def test_init_into_a_folder_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder is named: an error of the system alone names the file, which is no mistake."""
+    (tmp_path / "tox.ini").write_text("[testenv]\ncommands = pytest\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "-o", "out/x.toml"]) == 2
+    assert f"there is no folder {tmp_path / 'out'}" in capsys.readouterr().err
 
 
 def test_what_init_tells_to_type_is_a_command(

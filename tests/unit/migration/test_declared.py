@@ -294,7 +294,7 @@ def test_a_runner_that_is_not_in_this_folder(tmp_path: Path) -> None:
 
 
 def test_an_extra_that_has_what_the_tests_import(tmp_path: Path) -> None:
-    """Tests of optional parts need their extras: the smallest that has the module, and none if tests have their own."""
+    """Tests of optional parts need their extras: the smallest that has the module, beside those for tests."""
     setup = "from setuptools import setup\nsetup(name='x', extras_require={extras})\n"
     extras = "{'signed': ['PyJWT>=2', 'cryptography'], 'all': ['PyJWT', 'cryptography', 'blinker', 'foo-bar'], 'b': ['blinker']}"
     tests = "import jwt, blinker, foo_bar, unknown\n"
@@ -302,4 +302,30 @@ def test_an_extra_that_has_what_the_tests_import(tmp_path: Path) -> None:
     assert ({"signed", "b", "all"}, ("pytest",)) == (set(made.project.extras), made.install.requires)
     own = extras.replace("'b'", "'tests'")
     made = first(tmp_path, {"setup.py": setup.replace("{extras}", own), "tests/test_a.py": tests})
-    assert ("tests",) == made.project.extras
+    assert {"signed", "tests", "all"} == set(made.project.extras)
+
+
+def test_an_extra_that_modules_of_the_project_need(tmp_path: Path) -> None:
+    """Tests import a module of the project whose own imports are optional; those in a `try` are not needed."""
+    files = {
+        "pyproject.toml": '[project]\nname = "x"\n[project.optional-dependencies]\na = ["msgpack"]\nb = ["cbor2"]\n'
+        'c = ["PyYAML"]\nd = ["tomlkit"]\n[dependency-groups]\ntest = ["pytest"]\n',
+        "src/x/__init__.py": "",
+        "src/x/one.py": "import msgpack\nfrom . import two\nfrom .two import f\n",
+        "src/x/two.py": "import yaml\ntry:\n    import cbor2\nexcept ImportError:\n    pass\n",
+        "src/x/three.py": "import tomlkit\n",
+        "tests/test_a.py": "import x\nfrom x.one import f\n",
+    }
+    assert {"a", "c"} == set(first(tmp_path, files).project.extras)
+
+
+def test_a_group_for_tests_and_extras_for_what_they_import(tmp_path: Path) -> None:
+    """A group holds no extras: tests of optional parts need both. What the group has needs no extra."""
+    project = (
+        '[project]\nname = "x"\n[project.optional-dependencies]\nbson = ["pymongo"]\nmsgspec = ["msgspec; os_name != \'x\'"]\n'
+        'toml = ["tomli"]\nyaml = ["PyYAML"]\n[dependency-groups]\ntest = ["pytest", "PyYAML"]\n'
+    )
+    tests = "from bson import ObjectId\nimport msgspec\nimport yaml\ntry:\n    import tomli\nexcept ImportError:\n    pass\n"
+    made = first(tmp_path, {"pyproject.toml": project, "tests/test_a.py": tests})
+    assert (("test",), {"bson", "msgspec"}) == (made.project.groups, set(made.project.extras))
+    assert ("pytest",) == made.install.requires

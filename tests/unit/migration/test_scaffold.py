@@ -190,6 +190,9 @@ def test_write_beside_a_broken_pyproject(tmp_path: Path) -> None:
 
 
 def test_write_where_nothing_can_be_written(tmp_path: Path) -> None:
-    """A folder that is not there is an error with its path, no traceback."""
-    with pytest.raises(InfrastructureError, match=r"matrix\.toml: cannot be written: "):
+    """A folder that is not there is named; an error of the system has the path, and no traceback."""
+    with pytest.raises(UsageError, match=r"matrix\.toml: there is no folder .*nowhere; make it first"):
         scaffold.write(tmp_path / "nowhere", "")
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(InfrastructureError, match=r"taken: cannot be written: "):
+        scaffold.write(tmp_path, "", name="taken", force=True)

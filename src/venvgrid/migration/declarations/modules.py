@@ -36,7 +36,7 @@ MODULES = {
     "attr": "attrs", "yaml": "PyYAML", "dateutil": "python-dateutil", "faker": "Faker", "factory": "factory-boy",
     "dirty_equals": "dirty-equals", "time_machine": "time-machine", "vcr": "vcrpy", "PIL": "Pillow",
     "typing_extensions": "typing-extensions", "pkg_resources": "setuptools<81", "babel": "Babel",
-    "markupsafe": "MarkupSafe",
+    "markupsafe": "MarkupSafe", "bson": "pymongo",
     "docker": "docker", "boto3": "boto3", "inline_snapshot": "inline-snapshot", "zope.interface": "zope.interface",
     "pytest_cov": "pytest-cov", "pytest_localserver": "pytest-localserver", "_pytest": "pytest",
 }  # fmt: skip
