@@ -64,7 +64,7 @@ def translate(source: str, folder: Path, available: Collection[str] = ()) -> Tra
     """
     path, parsed = _read(source, folder)
     known = declared.read(folder)
-    parsed = _of_project(parsed, known.name)
+    parsed = _with_own_python(_of_project(parsed, known.name))
     if available:
         parsed = _only(_spread(parsed, declared.minors(known)), available, path.name)
     elif unnamed := _without_python(parsed):
@@ -107,6 +107,23 @@ def _of_project(parsed: ParsedSource, name: str) -> ParsedSource:
         )
 
     return replace(parsed, variants=tuple(map(one, parsed.variants))) if own else parsed
+
+
+def _with_own_python(parsed: ParsedSource) -> ParsedSource:
+    """Return a source whose commands begin with {python} where they name the Python of their environment.
+
+    "python3.12" in an environment of 3.12 is what "python" is; its other Pythons have the same command then.
+    """
+
+    def named(command: tuple[str, ...], python: str) -> tuple[str, ...]:
+        own = python if python.startswith("pypy") else f"python{python}"
+        return ("{python}", *command[1:]) if command[:1] == (own,) else command
+
+    def one(item: Variant) -> Variant:
+        before = tuple(named(command, item.python) for command in item.before)
+        return replace(item, command=named(item.command, item.python), before=before) if item.python else item
+
+    return replace(parsed, variants=tuple(map(one, parsed.variants)))
 
 
 def _spread(parsed: ParsedSource, minors: Sequence[str]) -> ParsedSource:

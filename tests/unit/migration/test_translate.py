@@ -404,3 +404,22 @@ def test_factoring_gives_the_same_cells(listed: list[dict[str, str]]) -> None:
         )
     }
     assert wanted == got
+
+
+def test_a_command_that_names_the_python_of_its_environment(tmp_path: Path) -> None:
+    """Sessions that differ in this name alone are one grid; another Python stays what it is."""
+    text = """
+        import nox
+        @nox.session(python=["3.10", "3.11", "3.12"])
+        def tests(session):
+            session.install(".", "pytest")
+            session.run(f"python{session.python}", "-Im", "pytest", "-vv")
+        @nox.session(python=["3.12"])
+        def lowest(session):
+            session.install(".", "pytest")
+            session.run("python3.11", "-m", "pytest")
+    """
+    found, _ = translated(tmp_path, "noxfile.py", text)
+    assert ["3.10", "3.11", "3.12"] == cells(found[""])
+    assert ("{python}", "-Im", "pytest", "-vv") == found[""].test.command
+    assert ("python3.11", "-m", "pytest") == found["lowest"].test.command

@@ -68,7 +68,10 @@ CAUSES = {  # recording: beginning of the cause in every version, and what to ty
         "pytest --pyargs found no package nosuchpackage.tests",
         "does the wheel ship a module nosuchpackage.tests? A folder of tests needs __init__.py",
     ),
-    "missing-test": ("pytest found no test /home/me/project/test_a.py::test_z", ""),
+    "missing-test": (
+        "pytest found no test test_a.py::test_z",
+        "the tests of this file: venvgrid exec CELL pytest --collect-only -q test_a.py (the cells: venvgrid list)",
+    ),
     "named-plugin": (
         "ImportError: pytest could not import the plugin pytest_asyncio: No module named 'pytest_asyncio'",
         'pytest-asyncio provides pytest_asyncio: add "pytest-asyncio" to install.requires',
@@ -268,6 +271,9 @@ def test_a_command_that_is_not_there() -> None:
         ("No module named 'imp'", "", "imp was removed from the standard library of Python"),
         ("No module named '_sqlite3'", "", ""),
         ("returned non-zero exit status 1", "x: No module named pip\n", 'add "pip" to install.requires'),
+        ("[Errno 2] No such file or directory: 'uv'", 'File "/l/subprocess.py", line 1026, in __init__', RUNNER),
+        ("[Errno 2] No such file or directory: 'pip'", "/l/subprocess.py:1: in f", 'add "pip" to install.requires'),
+        ("[Errno 2] No such file or directory: 'data'", 'File "/p/a.py", line 1026, in f', ""),
         ("async def function is not natively supported.", "", 'add "pytest-asyncio" (or "anyio") to install.requires'),
         ("assert 1 == 2", "", ""),
     ],
@@ -291,6 +297,28 @@ def test_any_output_has_a_short_cause_or_none(said: str, ran: bool, failed: bool
     """Law: one line of limited length, never an error."""
     found = output.find(said, ran=ran, failed=failed)
     assert found is None or ("\n" not in found.text and len(found.text) <= 700)
+
+
+@pytest.mark.parametrize(
+    "said", ["run.sh: 1: uv: not found\n", "ci/run.sh: line 12: uv: command not found\n", "./t: 3: uv: not found\n"]
+)
+def test_a_program_that_a_script_does_not_find(said: str) -> None:
+    """A shell names the script in place of itself."""
+    found = output.find(said, ran=False)
+    assert found is not None
+    assert (found.text, found.hint) == ("uv: not found", RUNNER)
+
+
+def test_a_program_that_a_program_does_not_find() -> None:
+    """The exception names it alone: that it was to be started says the traceback."""
+    said = (
+        'Traceback (most recent call last):\n  File "/p/run.py", line 2, in <module>\n    subprocess.run(["uv"])\n'
+        '  File "/l/python3.11/subprocess.py", line 1950, in _execute_child\n    raise child\n'
+        "FileNotFoundError: [Errno 2] No such file or directory: 'uv'\n"
+    )
+    found = output.find(said, ran=False)
+    assert found is not None
+    assert found.hint == RUNNER
 
 
 def test_a_failure_of_unittest_is_one_in_all_pythons() -> None:

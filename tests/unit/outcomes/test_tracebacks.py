@@ -95,6 +95,18 @@ def test_the_tail_has_a_place_of_the_project() -> None:
     assert [frame.shown for frame in tail] == ["tests/test_a.py", "numpy/a7.py", "numpy/a8.py"]
 
 
+def test_an_error_of_the_parser_is_in_the_file_that_it_cannot_read() -> None:
+    """The parser and what called it are no part of the tail; the file and its line stand there once."""
+    found = tracebacks.read(
+        f"{SITE}/_pytest/assertion/rewrite.py:339: in _rewrite_test\n    tree = ast.parse(source)\n"
+        "/usr/lib/python3.12/ast.py:50: in parse\n    return compile(source)\n"
+        'E     File "/home/me/flask/tests/test_a.py", line 1\n'
+        "E       match =\nE               ^\nE   SyntaxError: invalid syntax\n"
+    )
+    assert [(frame.file, frame.line) for frame in found.tail] == [("/home/me/flask/tests/test_a.py", 1)]
+    assert found.error == ("    match =", "            ^", "SyntaxError: invalid syntax")
+
+
 @pytest.mark.parametrize(
     ("message", "longrepr", "expected"),
     [

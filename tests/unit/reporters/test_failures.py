@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import factories as make
@@ -72,6 +73,18 @@ def test_places_are_links_where_there_are_links() -> None:
     found = LINK.findall(shown(failed(), manner, colour=True))
     assert found == [("file:///p/tests/test_numpy.py#445", "tests/test_numpy.py:445")]
     assert "\x1b]8" not in shown(failed(), colour=True)
+
+
+def test_places_in_the_project_are_shown_from_its_folder() -> None:
+    """Python prints whole paths where pytest prints those of the project; the link has what was printed."""
+    found = replaced(
+        make.failure(message="bad"), longrepr='  File "/p/tests/a.py", line 3, in f\n    g()\nValueError: bad\n'
+    )
+    report = replace(
+        make.report(make.result("a", Outcome.FAILED, failures=(found,)), status=1), config="/p/matrix.toml"
+    )
+    manner = Manner(link=lambda file, line: f"file://{file}#{line}")
+    assert LINK.findall(shown(report, manner, colour=True))[:1] == [("file:///p/tests/a.py#3", "tests/a.py:3")]
 
 
 def test_the_way_out_is_the_last_line_of_a_failure() -> None:

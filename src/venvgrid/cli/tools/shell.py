@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.cli.tools import exec as execute
+from venvgrid.environments import venv_layout
 from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Open the shell and return its exit status."""
     default = terminal.environ.get("COMSPEC", "cmd.exe") if os.name == "nt" else "/bin/sh"
-    shell = terminal.environ.get("SHELL") or default
+    shell, cell = terminal.environ.get("SHELL") or default, arguments.cell
 
     def argv(place: Path, private: Path) -> tuple[str, ...]:
-        terminal.message(f"{arguments.cell}: leave with `exit`")  # not before there is a shell to leave
+        folder = venv_layout.python_of(place).parent
+        pip = "" if shutil.which("pip", path=str(folder)) else f" (no pip; installed: venvgrid env freeze {cell})"
+        terminal.message(f"{cell}: leave with `exit`{pip}")  # not before there is a shell to leave
         return prepare(shell, place, private)
 
     return execute.enter(arguments, terminal, argv)

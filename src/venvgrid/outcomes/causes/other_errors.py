@@ -55,6 +55,7 @@ BEFORE: Patterns = compiled(
     (r"^\S*python[\w.]*(?:\.exe)?: No module named (\S+?)[.;]?$", _no_module),
     (r"^\S*python[\w.]*(?:\.exe)?: can't open file u?'?([^'\n]+?)'?: \[Errno 2\]", _no_file),
     (rf"^{_SHELL}(\S+): (?:command )?not found$", _not_found),
+    (r"^\S+: (?:line )?\d+: (\S+): (?:command )?not found$", _not_found),  # of a script
     (r"^zsh:\d+: command not found: (\S+)$", _not_found),
     (rf"^(?:\S*/)?env: {_QUOTED}: No such file or directory$", _not_found),
     (r"^make(?:\[\d+\])?: (\S+): No such file or directory$", _not_found),

@@ -52,7 +52,7 @@ def _of_traceback(said: str) -> Cause | None:
     if not found or len(block[found[-1].end() :].strip().splitlines()) > EXCERPT_LINES // 4:
         return None
     kind, message = found[-1]["kind"], found[-1]["said"] or ""
-    hint = remedies.of_failure(message)
+    hint = remedies.of_failure(message, block)
     # What follows belongs to the message, or is what another tool says about it.
     return Cause(kind=kind.rpartition(".")[2], message=one_line(message), hint=hint, excerpt=excerpt(block))
 

@@ -53,9 +53,14 @@ def _missing_path(match: re.Match[str], _said: str, project: str) -> Cause:
     return Cause(kind="usage error", message=message, hint=remedies.of_path(project, path))
 
 
-def _missing_test(match: re.Match[str], _said: str, _project: str) -> Cause:
-    test = match[1].strip()
-    return Cause(kind="usage error", message=one_line(f"pytest found no test {test}"), key="pytest found no test")
+def _missing_test(match: re.Match[str], said: str, _project: str) -> Cause:
+    root = re.search(r"^rootdir: ([^\n]+?)(?:, (?:config|ini)file: .*)?$", said, re.MULTILINE)
+    test = match[1].strip().removeprefix(f"{root[1]}/" if root else "")
+    file = test.partition("::")[0]
+    hint = f"the tests of this file: venvgrid exec CELL pytest --collect-only -q {file} (the cells: venvgrid list)"
+    return Cause(
+        kind="usage error", message=one_line(f"pytest found no test {test}"), hint=hint, key="pytest found no test"
+    )
 
 
 def _missing_package(match: re.Match[str], _said: str, _project: str) -> Cause:

@@ -58,6 +58,8 @@ _BUILD = re.compile(r"[Ff]ailed to build `?(?!wheel)[A-Za-z0-9]")
 # A subprocess needs pip, and the test failed by what it returned.
 _PIP = re.compile(r"'-m', '(?:pip|ensurepip)'.*non-zero exit|No such file or directory: u?'(?:\S*/)?pip3?'")
 _NO_PIP = re.compile(r"\bNo module named '?pip'?$", re.MULTILINE)
+_NO_PROGRAM = re.compile(r"No such file or directory: u?'([\w.+-]+)'")
+_STARTS = re.compile(r"\bsubprocess\.py\b")
 _ADDED = re.compile(r'(?:^|: )add "([\w.-]+)" to install\.requires$')
 _OPTION = re.compile(r"no such option: u?'(-[\w-]+)'|no option named u?'([\w-]+)'")
 
@@ -84,7 +86,10 @@ def of_failure(message: str, longrepr: str = "") -> str:
         return _provided(plugins.of_option(name), name)
     if match := _MODULE.search(message):
         return of_module(match[1])
-    return of_module("pip") if _PIP.search(message) or _NO_PIP.search(longrepr) else ""
+    if _PIP.search(message) or _NO_PIP.search(longrepr):
+        return of_module("pip")
+    match = _NO_PROGRAM.search(message) if _STARTS.search(longrepr) else None
+    return of_program(match[1]) if match else ""
 
 
 def unless_installed(hint: str, installed: Collection[str]) -> str:

@@ -61,9 +61,13 @@ class Traceback:
 
     @property
     def tail(self) -> tuple[Frame, ...]:
-        """The end of it: the last frame, those just before it, and the last one of the project."""
-        end = list(self.frames[-MAX_FRAMES:])
+        """The end of it: the last frame, those just before it, and the last one of the project.
+
+        What called the project first (a runner, an import, the parser) is no part of it.
+        """
         own = [frame for frame in self.frames if frame.is_own]
+        begun = self.frames.index(own[0]) if own else 0
+        end = list(self.frames[begun:][-MAX_FRAMES:])
         if own and not any(frame.is_own for frame in end):
             end = [own[-1], *end[-(MAX_FRAMES - 1) :]]
         return tuple(end)
@@ -108,7 +112,7 @@ def _error(lines: list[str]) -> tuple[str, ...]:
             found.append(text[1:].rstrip())
         elif found:
             break
-    found.reverse()
+    found = [text for text in reversed(found) if not _PYTHON.match(text)]  # it is a frame already
     if not found and (starts := [number for number, text in enumerate(lines) if EXCEPTION.match(text)]):
         found = lines[starts[-1] :]
     margin = min((len(text) - len(text.lstrip()) for text in found if text.strip()), default=0)

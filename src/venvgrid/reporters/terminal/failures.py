@@ -62,7 +62,7 @@ def _failure(finding: Finding, report: Report, first: CellResult, encoding: str,
     yield Text(f"    in {many}: {which(group.cells, report)}", style=DIM)
     if not group.tests and first.reason and group.message not in first.reason:
         yield Text(f"    {text.line(first.reason, 500)}")
-    yield from _tail(group, link)
+    yield from _tail(group, report, link)
     if group.log:
         yield Text(f"    log: {text.log(report, group.log)}", style=DIM)
     is_wanted = any(item.is_axis and item.text.endswith(" not installed") for item in finding.explanation.rule)
@@ -73,18 +73,18 @@ def _failure(finding: Finding, report: Report, first: CellResult, encoding: str,
 def _head(group: FailureGroup, encoding: str) -> Text:
     known = group.kind.replace("-", " ") == group.outcome.value.replace("-", " ")
     what = [] if group.tests else [group.outcome.value]
-    is_said = (known and what) or group.kind in group.message
+    is_said = (known and what) or group.kind in group.message or group.kind == "start"
     what += [group.kind] if group.kind and not is_said else []
     head = ": ".join([*what, *([group.message] if group.message else [])]) or "failed"
     sign = text.symbol(group.outcome if not group.tests else Outcome.FAILED, encoding)
     return Text.assemble((f"{sign} {text.line(head, 500)}", "bold red"), " (may fail)" if group.allowed else "")
 
 
-def _tail(group: FailureGroup, link: Link) -> Iterator[Text]:
+def _tail(group: FailureGroup, report: Report, link: Link) -> Iterator[Text]:
     """Yield the end of the traceback; of an output without one its last lines, if they tell more than the message."""
     found = tracebacks.read(group.longrepr)
     for frame in found.tail:
-        yield _frame(frame, link)
+        yield _frame(frame, report, link)
     error = tuple(map(signatures.without_environment, found.error))
     if not found.frames and not group.tests:
         error = tuple(map(signatures.without_environment, group.longrepr.strip().splitlines()))
@@ -100,11 +100,13 @@ def _is_headline(line: str, headline: str) -> bool:
     return line.endswith(headline) or headline.startswith(line)
 
 
-def _frame(frame: Frame, link: Link) -> Text:
+def _frame(frame: Frame, report: Report, link: Link) -> Text:
     address = link(frame.file, frame.line)
-    place = f"{text.line(frame.shown)}:{frame.line}"
-    shown = Text("      ").append(place, style=Style(link=address) if address else "")
-    return shown.append(f"  {text.line(frame.code)}", style=DIM) if frame.code else shown
+    folder = report.config.replace("\\", "/").rpartition("/")[0]
+    shown = frame.shown.removeprefix(f"{folder}/") if folder else frame.shown  # Python prints the whole path
+    place = f"{text.line(shown)}:{frame.line}"
+    line = Text("      ").append(place, style=Style(link=address) if address else "")
+    return line.append(f"  {text.line(frame.code)}", style=DIM) if frame.code else line
 
 
 def which(cells: Sequence[str], report: Report) -> str:
