@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 PYTHON = "python"
 
 _VERSION = re.compile(r"([a-z]*)(\d+(?:\.\d+)*)([a-z0-9]*)")
+_MAX_ROWS = 40  # that are read without scrolling
+_MAX_COLUMNS = 16  # of an axis in place of the Pythons, if there are more rows
 _MIN_CELLS_PER_ROW = 2  # on average: with fewer a grid is mostly gaps
 
 
@@ -50,14 +52,15 @@ def values(cells: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
 def arrange(cells: Mapping[str, Mapping[str, str]]) -> Grid | None:
     """Return the layout of cells (id → axes), or None if a list is clearer.
 
-    Columns are Pythons if these vary, else the values of the last axis that varies. A list is clearer if fewer than two
-    axes vary, or if most places of the grid would be empty.
+    Columns are Pythons if these vary, else the values of the last axis that varies. Another axis takes their place if
+    there are many rows, and with it half of them at most. A list is clearer if fewer than two axes vary, or if most
+    places of the grid would be empty.
     """
     known = values(cells.values())
     varying = [name for name, of_axis in known.items() if len(of_axis) > 1]
     if len(varying) < 2:  # noqa: PLR2004  (rows and columns)
         return None
-    column_axis = PYTHON if PYTHON in varying else varying[-1]
+    column_axis = _column_axis(len(cells), {name: len(known[name]) for name in varying})
     row_axes = tuple(name for name in varying if name != column_axis)
     places: dict[tuple[str, ...], dict[str, str]] = {}
     for identifier, axes in cells.items():
@@ -77,6 +80,14 @@ def arrange(cells: Mapping[str, Mapping[str, str]]) -> Grid | None:
             for labels, row in sorted(places.items(), key=lambda item: _position(item[0], row_axes, known))
         ),
     )
+
+
+def _column_axis(cells: int, sizes: Mapping[str, int]) -> str:
+    usual = PYTHON if PYTHON in sizes else list(sizes)[-1]
+    if cells <= _MAX_ROWS * sizes[usual]:
+        return usual
+    wide = [name for name in sizes if 2 * sizes[usual] <= sizes[name] <= _MAX_COLUMNS]
+    return max(wide, key=lambda name: sizes[name], default=usual)
 
 
 def _position(labels: tuple[str, ...], names: tuple[str, ...], known: Mapping[str, tuple[str, ...]]) -> list[int]:

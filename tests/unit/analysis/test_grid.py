@@ -96,3 +96,14 @@ def test_every_cell_stands_in_its_own_row_and_column(found: list[dict[str, str]]
         if name:
             assert column == cells[name][grid.column_axis]
             assert row.labels == tuple(cells[name][axis] for axis in grid.row_axes)
+
+
+def test_a_tall_grid_is_laid_out_wide() -> None:
+    """With many rows, columns are the axis that leaves half of them at most; a few more columns are not worth it."""
+    tens = [str(number) for number in range(10)]
+    grid = _arranged(_cells(python=["3.11", "3.12"], a=tens, b=tens))
+    assert (grid.column_axis, len(grid.columns), len(grid.rows), grid.row_axes) == ("a", 10, 20, ("python", "b"))
+    grid = _arranged(_cells(python=[f"3.{minor}" for minor in range(8, 14)], a=tens, b=tens))
+    assert (grid.column_axis, len(grid.rows)) == ("python", 100)
+    grid = _arranged(_cells(python=["3.11", "3.12"], a=tens[:5], b=tens[:8]))
+    assert grid.column_axis == "python"

@@ -189,6 +189,19 @@ def test_files_that_were_not_collected_are_no_tests() -> None:
     assert "<summary>2 test files</summary>" in page
 
 
+def test_the_traceback_of_a_shared_page_names_no_place_of_this_machine() -> None:
+    """Paths into an environment are shown as in a terminal; a place that is the test itself is told once."""
+    site = "/home/me/p/.venvgrid/store/611e807a1fba6439/lib/python3.12/site-packages"
+    failure = factories.failure(
+        test="tests/test_a.py::test_a", signature="s @ tests/test_a.py::test_a", longrepr=f"E  no x ({site}/x.py)\n"
+    )
+    page = html.render(factories.report(factories.result("py3.9", Outcome.FAILED, failures=(failure,))))
+    shown = page.partition('<section class="failure')[2].partition("</section>")[0]
+    assert "no x (x.py)" in shown
+    assert "store" not in shown
+    assert shown.count("<code>tests/test_a.py::test_a</code>") == 1
+
+
 def test_red_cells_come_first_in_the_list() -> None:
     """The list of cells begins with those that need attention; impossible cells end it."""
     page = html.render(factories.matplotlib_grid())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from venvgrid.analysis import grouping, neighbours
 from venvgrid.model import Outcome
 from venvgrid.model.values import dataclass
+from venvgrid.outcomes import signatures
 from venvgrid.reporters import text
 from venvgrid.reporters.documents import html_shape
 from venvgrid.reporters.documents.why import sections
@@ -111,9 +112,11 @@ def reasons(analysis: Analysis, shape: Shape) -> Iterator[Reason]:
 def _failure(analysis: Analysis, finding: Finding, number: int, shape: Shape, known: Neighbours) -> Failure:
     report, group = analysis.report, finding.group
     place = _PLACE.search(group.signature) if group.tests else None
+    where = text.line(place[1]) if place and place[1] not in group.tests else ""
     ran = {cell.id for cell in report.cells if cell.outcome.is_green or cell.outcome.is_red}
     chips, support, said = _explained(finding)
-    tail = group.longrepr[-MAX_TRACEBACK:]
+    longrepr = signatures.without_environment(group.longrepr)
+    tail = longrepr[-MAX_TRACEBACK:]
     return Failure(
         number=number,
         headline=text.line(group.headline, 500),
@@ -122,13 +125,13 @@ def _failure(analysis: Analysis, finding: Finding, number: int, shape: Shape, kn
         chips=chips,
         support=support,
         said=said,
-        place=text.line(place[1]) if place else "",
+        place=where,
         tests=group.tests[:MAX_TESTS],
         more_tests=max(0, len(group.tests) - MAX_TESTS),
         named=text.named(group.tests),
         cells=group.cells,
         lines=tuple(_marked(tail)) if tail.strip() else (),
-        cut=len(tail) < len(group.longrepr),
+        cut=len(tail) < len(longrepr),
         is_open=number < MAX_OPEN,
         repeat=text.repeat(report, group.cells[0], group.outcome),
         log=text.log(report, group.log) if group.log else "",

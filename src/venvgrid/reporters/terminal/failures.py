@@ -50,7 +50,7 @@ def _failure(finding: Finding, report: Report, first: CellResult, encoding: str,
     group = finding.group
     yield _head(group, encoding)
     place = _PLACE.search(group.signature) if group.tests else None
-    if place and not group.longrepr:
+    if place and not group.longrepr and place[1] not in group.tests:
         yield Text(f"    at {text.line(place[1])}", style=DIM)
     for test in group.tests[:MAX_TESTS]:
         yield Text(f"    {text.line(test)}")
