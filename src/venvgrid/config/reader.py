@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 
 MAX_MISTAKES = 200  # more are counted, not listed: the file is probably no configuration at all
 
+# Keys of tox, nox and hatch, with dashes, and what they are here.
+FOREIGN = {
+    **dict.fromkeys(("deps", "dependencies", "extra-dependencies", "requirements"), "install.requires"),
+    **dict.fromkeys(("setenv", "set-env", "env-vars", "environment"), "test.env"),
+    **dict.fromkeys(("passenv",), "test.pass-env"),
+    **dict.fromkeys(("changedir", "change-dir", "workdir"), "test.working-directory"),
+    **dict.fromkeys(("commands", "scripts", "script"), "test.command"),
+    **dict.fromkeys(("commands-pre", "pre-install-commands"), "test.before"),
+    **dict.fromkeys(("envlist", "env-list", "envs", "matrix"), "axes"),
+    **dict.fromkeys(("basepython", "base-python", "pythons", "python-versions"), "axes.python"),
+    **dict.fromkeys(("skip-install",), 'project.install = "none"'),
+    **dict.fromkeys(("usedevelop", "use-develop", "editable", "dev-mode"), 'project.install = "editable"'),
+    **dict.fromkeys(("dependency-groups", "features"), "project.groups or project.extras"),
+    **dict.fromkeys(("skip-missing-interpreters",), "plan.skip-missing-interpreters"),
+}
+
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -64,7 +80,11 @@ class Table:
             if key in allowed:
                 continue
             home = (homes or {}).get(key)
-            hint = f"; it belongs into [{joined(above, home)}]" if home else nearest(key, allowed)
+            foreign = FOREIGN.get(key.replace("_", "-").lower(), "")
+            if home:
+                hint = f"; it belongs into [{joined(above, home)}]"
+            else:
+                hint = f"; here it is {above}{'.' if above else ''}{foreign}" if foreign else nearest(key, allowed)
             self.wrong(key, f"unknown {word}{hint} (allowed: {', '.join(allowed)})")
 
     def take(self, key: str, parse: Callable[[object], Value], default: Value) -> Value:

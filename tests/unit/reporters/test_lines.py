@@ -91,6 +91,12 @@ def test_a_shared_environment_tells_how_long_it_took_to_build() -> None:
     assert shown(*make.tested(bare, {})) == ["✓ py3.9 passed: 3 tests in 1.2 s (build 0.8 s)"]
 
 
+def test_a_command_that_counts_no_tests() -> None:
+    """Its time alone is told."""
+    bare = make.result("py3.9", tests={}, durations={"test": 1.2})
+    assert finished(bare, "R", "utf-8") == ["✓ py3.9 passed in 1.2 s"]
+
+
 def test_verbose_tells_what_was_resolved_and_built() -> None:
     """Messages that only inform are told, too."""
     cell = make.result("py3.9")

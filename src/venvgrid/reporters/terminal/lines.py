@@ -76,10 +76,11 @@ class LinesReporter:
 def finished(result: CellResult, run: str, encoding: str) -> list[str]:
     """Return the lines of a finished cell: a summary, then the reasons if it is not green."""
     head = f"{text.mark(result, encoding)} {text.line(result.id)} {result.outcome.value}"
-    details = [part for part in (text.tests_of(result), *_times(result)) if part]
+    tests, times = text.tests_of(result), _times(result)
+    details = [*filter(None, [tests]), *times]
     if result.cached:
         return [f"{head}: {text.line(result.reason)}"]
-    first = f"{head}: {' '.join(details)}" if details else head
+    first = f"{head}{':' if tests else ''} {' '.join(details)}" if details else head
     if result.outcome in {Outcome.PASSED, Outcome.MISSING_INTERPRETER}:  # the reason of the latter is below the grid
         return [first]
     failing = [failure for failure in result.failures if failure.test]
