@@ -134,6 +134,14 @@ def test_wheels_that_are_missing_can_be_built() -> None:
     assert hint in shown(make.report(none, make.result("py3.10")), Manner(verbose=True))
 
 
+def test_a_module_that_the_build_does_not_have() -> None:
+    """Its environment is one of its own: the way out is where its requirements stand."""
+    reason = "the project could not be built: ModuleNotFoundError: No module named 'yaml'"
+    red = make.result("py3.9", Outcome.BUILD_FAILED, reason=reason)
+    hint = '→ the build has an environment of its own: add "pyyaml" to requires in [build-system] of pyproject.toml'
+    assert hint in shown(make.report(red, status=3))
+
+
 @given(st.integers(20, 120), st.lists(st.text("abc \t", min_size=1, max_size=90), min_size=1, max_size=3))
 def test_wrapping_loses_no_word(width: int, messages: list[str]) -> None:
     """Law: the words are those of the unwrapped text, in their order; a line that is too long cannot be broken."""

@@ -55,6 +55,7 @@ _ASYNC = re.compile(r"async def functions? (?:are|is) not natively supported")
 _SETTING = re.compile(r"Unknown config option: ([\w.-]+)")
 _NO_WHEEL = re.compile(r"(?:^|[:;,] )([A-Za-z0-9][\w.-]*)\S*(?: \S+)? has no wheel for ")
 _BUILD = re.compile(r"[Ff]ailed to build `?(?!wheel)[A-Za-z0-9]")
+_BUILD_MODULE = re.compile(r"could not be built: ModuleNotFoundError: No module named '([\w.]+)'")
 # A subprocess needs pip, and the test failed by what it returned.
 _PIP = re.compile(r"'-m', '(?:pip|ensurepip)'.*non-zero exit|No such file or directory: u?'(?:\S*/)?pip3?'")
 _NO_PIP = re.compile(r"\bNo module named '?pip'?$", re.MULTILINE)
@@ -103,6 +104,9 @@ def of_reason(reason: str) -> str:
     if (match := _NO_WHEEL.search(reason)) and "source-builds" not in reason:
         name = re.split(r"[<>=!~\[]", match[1], maxsplit=1)[0]
         return f'install.source-builds = ["{name}"] builds it from source, install.only-binary = false builds any'
+    if match := _BUILD_MODULE.search(reason):
+        known = plugins.of_module(match[1]) or match[1].partition(".")[0]
+        return f'the build has an environment of its own: add "{known}" to requires in [build-system] of pyproject.toml'
     if _BUILD.search(reason):
         return "install.only-binary = true takes wheels only, and builds nothing but the project"
     return ""
