@@ -7,10 +7,22 @@ does the same.
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 from typing import TYPE_CHECKING
 
+from venvgrid.cli.habits import (
+    DRY,
+    EDITABLE,
+    LISTS,
+    OF_PYTEST,
+    PARALLEL,
+    RECREATES,
+    SELECTS,
+    STOPS,
+    SYNONYMS,
+    corrected,
+    value_of,
+)
 from venvgrid.planning.habits import selection
 from venvgrid.reporters.text import command as quoted
 
@@ -19,49 +31,19 @@ if TYPE_CHECKING:
 
     Options = Mapping[str, Collection[str]]  # command → its option strings
 
-SYNONYMS = {
-    **dict.fromkeys(("test", "tests", "tox", "nox", "pytest", "start", "exec-all", "r", "p", "run-parallel"), "run"),
-    **dict.fromkeys(("ls", "l", "cells", "envs", "listenvs", "sessions"), "list"),
-    **dict.fromkeys(("pythons", "interpreters", "versions"), "python"),
-    **dict.fromkeys(("resolve", "dry-run", "check"), "plan"),
-    **dict.fromkeys(("quickstart", "migrate", "new"), "init"),
-    **dict.fromkeys(("results", "last", "html"), "report"),
-    **dict.fromkeys(("devenv", "d", "activate"), "shell"),
-    "help": "--help",
-    "version": "--version",
-}
-SELECTS = (
-    "-e",
-    "--env",
-    "--envlist",
-    "-s",
-    "--session",
-    "--sessions",
-    "-f",
-    "--testenv",
-    "--cell",
-    "--cells",
-    "--select",
-)
-PARALLEL = ("-p", "--parallel", "-P", "--parallel-no-spinner", "-n", "--numprocesses", "--workers", "--jobs")
-LISTS = ("-l", "--list", "--listenvs", "-a", "--listenvs-all", "--list-sessions")
-RECREATES = ("-r", "--recreate", "-R", "--force-recreate", "--reuse-existing-virtualenvs", "--clean")
-STOPS = ("-x", "--exitfirst", "--exit-first")
-DRY = ("--notest", "--install-only", "--dry-run", "--collect-only", "--co")
-EDITABLE = ("--develop", "--editable", "--skip-pkg-install")
-OF_PYTEST = ("-m", "--lf", "--last-failed", "--ff", "--pdb", "--maxfail", "--tb", "--durations", "--cov", "--sw")
-
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _CHOICE = re.compile(
     r"argument (\S+): invalid choice: '(.*?)'(?:, maybe you meant [^(]*)? \(choose from (.*)\)", re.DOTALL
 )
+_SWITCH = re.compile(r"argument (--\S+): ignored explicit argument '(.*)'")
 _VALUE = re.compile(r"argument (\S+): expected (?:one|at least one) argument")
 
 
 # What a command or an option needs, as an example.
 EXAMPLES = {
     "merge": "venvgrid merge shard-*.record -o merged",
+    "completion": 'eval "$(venvgrid completion bash)"',
     "gate": "venvgrid gate plan.json records/",
     "reproduce": "venvgrid reproduce .venvgrid/runs/RUN/capsules/CELL.zip",
     "-k": "-k py3.12",
@@ -95,8 +77,9 @@ def explain(message: str, argv: Sequence[str], options: Options) -> str:
         return _required(words, found[1])
     if found := _CHOICE.fullmatch(message):
         allowed = [item.strip(" '") for item in found[3].split(",")]
-        if found[2] in {"remove", "rm", "clean", "delete", "del"} and "prune" in allowed:
-            return f"there is no action {found[2]!r}. To delete environments, type: {_typed(command, 'prune')}"
+        if found[2] in {"remove", "rm", "clean", "clear", "purge", "delete", "del"} and "prune" in allowed:
+            what = "environments" if command == "env" else "what is no longer used"
+            return f"there is no action {found[2]!r}. To delete {what}, type: {_typed(command, 'prune')}"
         return (
             f"{command}: {found[1]} cannot be {found[2]!r}{_nearest(found[2], allowed)} (allowed: {', '.join(allowed)})"
         )
@@ -104,6 +87,11 @@ def explain(message: str, argv: Sequence[str], options: Options) -> str:
         example = next((EXAMPLES[name] for name in found[1].split("/") if name in EXAMPLES), "")
         shown = f", for example: venvgrid {command} {example}" if example else ""
         return f"{command}: {found[1]} needs a value after it{shown}. See: {_typed(command, '--help')}"
+    if found := _SWITCH.fullmatch(message):
+        name = found[1].partition("/")[0]
+        meant = f"--no-{name[2:]}" if found[2].lower() in {"false", "no", "0", "off"} else name
+        typed = _typed(command, *(meant if word.startswith(f"{name}=") else word for word in words[1:]), *rest)
+        return f"{command}: {name} takes no value. Type: {typed}"
     return f"{command}: {message.removeprefix('argument ')}. See: {_typed(command, '--help')}"
 
 
@@ -154,7 +142,7 @@ def _early_option(words: list[str], after: list[str], options: Options) -> str:
     """Return the message for a line that begins with an option."""
     first = words[0]
     later = next((number for number, word in enumerate(words) if word in options), None)
-    if habit := _habit(first, _value(first, words), after):
+    if habit := _habit([word for word in words if word not in options], first, after, "run", options["run"]):
         return habit
     if later is not None and not _is_unknown(first, words[later], options):
         moved = [words[later], *words[:later], *words[later + 1 :]]
@@ -164,7 +152,7 @@ def _early_option(words: list[str], after: list[str], options: Options) -> str:
     known = ("--version", "--help", *options["run"])
     if first in {"-C", "--directory", "--chdir"}:
         return f"there is no option {first}: venvgrid works in this folder. Go there first, or type: " + _typed(
-            "run", "-c", f"{_value(first, words) or 'FOLDER'}/matrix.toml"
+            "run", "-c", f"{value_of(first, words) or 'FOLDER'}/matrix.toml"
         )
     return f"there is no option {first}{_nearest(first, known) or '.'} See: {_typed('--help')}"
 
@@ -180,11 +168,10 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
         return _extra_word(command, unknown, words)
     name = first.partition("=")[0]
     if name in {"--grid", "--grids"} and "--all-grids" in options[command]:
-        named = _value(first, words)
+        named = value_of(first, words)
         return f"a grid is named without an option. Type: {_typed(command, named or 'GRID', *after)}"
-    given = (command, *itertools.takewhile(lambda word: not word.startswith("-"), words))
-    given = given if "-k" in options[command] else ("run",)
-    if habit := _initial(command, name, options[command]) or _habit(first, _value(first, words), after, given):
+    known = options[command]
+    if habit := _initial(command, name, known) or _habit(words, first, after, command, known):
         return habit
     if meant := _alike(name, options[command]):
         typed = _typed(command, *(word.replace(name, meant, 1) if word == first else word for word in words), *after)
@@ -196,7 +183,7 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
         has = f"{' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} it"
         return f"{command} has no option {name} ({has}). See: {_typed(command, '--help')}"
     if name in {"--python", "--py"} and command in {"run", "plan", "list", "lock"}:
-        chosen = selection([_value(first, words)]) or "py3.12"
+        chosen = selection([value_of(first, words)]) or "py3.12"
         return f"venvgrid chooses cells with -k. Type: {_typed(command, '-k', chosen, *after)}"
     if command == "run":
         of_tests = [word for word in words if word not in options["run"]]
@@ -230,36 +217,35 @@ def _alike(name: str, options: Collection[str]) -> str:
     return f"--{close[0]}" if close else ""
 
 
-def _habit(option: str, value: str, after: list[str], command: Sequence[str] = ("run",)) -> str:
-    """Return the message for an option of tox, nox or pytest, or ""; `after` is `--` and the arguments of the tests."""
-    name = option.partition("=")[0]
+def _habit(words: Sequence[str], option: str, after: list[str], command: str, known: Collection[str]) -> str:
+    """Return the message for an option of tox, nox or pytest, or "".
+
+    `words` stand after the command; `after` is `--` and the arguments of the tests.
+    """
+    name, value = option.partition("=")[0], value_of(option, words)
     name = name if name.startswith("--") else name[:2]
+    if "-k" not in known:  # another command, which takes none of its options
+        command, words = "run", [option, *([value] if value in words else [])]
+    line = [command, *corrected(words)]
+    if name in SELECTS and value.lower() in {"true", "false", "config"}:  # tox -s true
+        return f"there is no option {name}. Type: {_typed('run', '--skip-missing-interpreters', *after)}"
     if name in SELECTS:
-        return _selects(name, value, after, command)
+        more = "" if selection(value.split(",")) else f" (the cells: {_typed('list')})"
+        return f"venvgrid chooses cells with -k, not with {name}. Type: {_typed(*line, *after)}{more}"
     if name in OF_PYTEST or name.startswith("--cov"):
         given = [option, *([value] if value and option == name else [])]
         return f"{name} is an option of pytest. Type: {_typed('run', '--', *given, *after[1:])}"
-    number = value if value.isdigit() else "4"
     told = {
-        PARALLEL: f"cells always run in parallel. To say how many, type: {_typed('run', '-j', number, *after)}",
+        PARALLEL: f"cells always run in parallel. To say how many, type: {_typed(*line, *after)}",
         RECREATES: "venvgrid builds an environment again when what it holds changes. "
-        f"To build all anew, type: {_typed('run', '--fresh', *after)}",
+        f"To build all anew, type: {_typed(*line, *after)}",
         LISTS: f"to list the cells, type: {_typed('list')}",
-        STOPS: f"to stop at the first red cell, type: {_typed('run', '--fail-fast', *after)}; "
+        STOPS: f"to stop at the first red cell, type: {_typed(*line, *after)}; "
         f"to stop each cell at its first red test: {_typed('run', '--', '-x', *after[1:])}",
         DRY: f"to see what would run, and which versions cannot be together, type: {_typed('plan')}",
         EDITABLE: 'write it into the configuration: [project] install = "editable"',
     }
     return next((f"there is no option {name}: {text}" for names, text in told.items() if name in names), "")
-
-
-def _selects(name: str, value: str, after: list[str], command: Sequence[str]) -> str:
-    if value.lower() in {"true", "false", "config"}:  # tox -s true
-        return f"there is no option {name}. Type: {_typed('run', '--skip-missing-interpreters', *after)}"
-    found = selection(value.split(",")) if value else ""
-    more = "" if found else f" (the cells: {_typed('list')})"
-    typed = _typed(*command, "-k", found or value or "EXPR", *after)
-    return f"venvgrid chooses cells with -k, not with {name}. Type: {typed}{more}"
 
 
 def _required(words: list[str], names: str) -> str:
@@ -270,17 +256,6 @@ def _required(words: list[str], names: str) -> str:
     if "CELL" in names:
         return f"{command} needs the id of a cell: venvgrid {command} CELL. The cells: {_typed('list')}"
     return f"{command} needs {names}. See: venvgrid {command} --help"
-
-
-def _value(option: str, words: list[str]) -> str:
-    """Return the value of an option that no parser knows: "-e X", "-eX", "-e=X"."""
-    name, equals, value = option.partition("=")
-    if equals:
-        return value
-    if not name.startswith("--") and len(name) > 2:  # noqa: PLR2004  (a dash and a letter)
-        return name[2:]
-    following = words[words.index(option) + 1 :] if option in words else []
-    return following[0] if following and not following[0].startswith("-") else ""
 
 
 def _is_unknown(option: str, command: str, options: Options) -> bool:

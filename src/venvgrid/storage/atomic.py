@@ -149,6 +149,7 @@ def sync_folder(folder: Path) -> None:
 def trouble(action: str, path: Path, error: OSError) -> InfrastructureError:
     """Return the error to raise: the failed action, the path, the cause, and a remedy."""
     hint = {
+        errno.ENOENT: "" if path.parent.is_dir() else f"; there is no folder {path.parent}, make it first",
         errno.ENOSPC: "; make room on the disk",
         errno.EDQUOT: "; make room in your quota",
         errno.EACCES: "; check its permissions",

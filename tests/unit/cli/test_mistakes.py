@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import shlex
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -14,11 +15,14 @@ from venvgrid.cli import main as cli
 from venvgrid.cli import mistakes, parser
 from venvgrid.cli.parser_parts import RefusedError, option_names
 from venvgrid.cli.terminal import Terminal
+from venvgrid.cli.tools import env
 from venvgrid.model import UsageError
 from venvgrid.planning import habits, selection
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from venvgrid.environments.store import EnvironmentStore
 
 MATRIX = '[axes]\npython = ["3.11", "3.12"]\n[project]\ninstall = "none"\n[grid.lowest]\n'
 
@@ -57,6 +61,16 @@ def told(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
         ("venvgrid plan py3.11-six1.16", "venvgrid plan -k 'py3.11 and six1.16'"),
         ("venvgrid run py3.11-packaging23", "venvgrid run -k 'py3.11 and packaging23'"),
         ("venvgrid py3.12-numpy210", "venvgrid run -k 'py3.12 and numpy210'"),
+        ("venvgrid run --fresh -e py312", "Type: venvgrid run --fresh -k py3.12"),
+        ("venvgrid run -r -e py312 -- -q", "type: venvgrid run --fresh -k py3.12 -- -q"),
+        ("venvgrid plan -j 2 -epy312 lowest", "Type: venvgrid plan -j 2 -k py3.12 lowest"),
+        ("venvgrid -x -e py312", "type: venvgrid run --fail-fast -k py3.12; to stop"),
+        ("venvgrid run -p 3 -e py312", "type: venvgrid run -j 3 -k py3.12"),
+        ("venvgrid run --skip-missing-interpreters=true", "Type: venvgrid run --skip-missing-interpreters"),
+        ("venvgrid run --skip-missing-interpreters=false -q", "Type: venvgrid run --no-skip-missing-interpreters -q"),
+        ("venvgrid cache clear", "To delete what is no longer used, type: venvgrid cache prune"),
+        ("venvgrid env clean", "To delete environments, type: venvgrid env prune"),
+        ("venvgrid completion", 'For example: eval "$(venvgrid completion bash)"'),
         ("venvgrid r", "venvgrid run"),
         ("venvgrid p", "venvgrid run"),
         ("venvgrid l", "venvgrid list"),
@@ -257,6 +271,18 @@ def test_a_shell_of_a_python_names_the_cells_of_it(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["shell", "py312"]) == 2
     assert "did you mean py3.12-lib2 or py3.12-lib3?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [("py311", "did you mean py3.11?"), ("py3.12", "make it with: venvgrid run -k py3.12")],
+)
+def test_an_environment_that_is_not_there(cell: str, said: str) -> None:
+    """A name of tox is told as the id that has one; what to type is no expression that matches nothing."""
+    store = cast("EnvironmentStore", SimpleNamespace(linked=lambda: {"py3.11": "0123456789abcdef"}))
+    with pytest.raises(UsageError) as caught:
+        env.built(store, cell)
+    assert str(caught.value).endswith(said)
 
 
 def test_init_into_a_folder_that_is_not_there(

@@ -58,5 +58,6 @@ def test_atomic_write_that_fails(tmp_path: Path) -> None:
     place = tmp_path / "gone" / "file"
     with pytest.raises(InfrastructureError) as caught:
         write_atomic(place, "x")
-    assert f"cannot write {place}: {os.strerror(errno.ENOENT)}" == str(caught.value)
+    hint = f"there is no folder {place.parent}, make it first"
+    assert f"cannot write {place}: {os.strerror(errno.ENOENT)}; {hint}" == str(caught.value)
     assert [] == list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments.manifest import read_marker
 from venvgrid.model import UsageError
+from venvgrid.planning import habits
 from venvgrid.storage import directories, own_folders
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ def built(store: EnvironmentStore, cell: str) -> Path:
     """
     key = store.linked().get(cell)
     if key is None:
-        there = ", ".join(store.linked()) or "none"
-        raise UsageError(f"{cell} has no environment (there are: {there}); make it with: venvgrid run -k {cell}")
+        there = list(store.linked())
+        meant = habits.factors(cell)  # "py311"
+        hint = f"did you mean {meant}?" if meant in there else f"make it with: venvgrid run -k {cell}"
+        raise UsageError(f"{cell} has no environment (there are: {', '.join(there) or 'none'}); {hint}")
     path = store.folder / key
     if read_marker(path) is None:
         raise UsageError(f"the environment of {cell} is not whole; make it anew with: venvgrid run -k {cell}")
