@@ -45,6 +45,28 @@ def test_the_installed_project_runs_however_pytest_is_started(venvgrid: Command,
         assert (outcome, found["tests"]) == ("passed", {"passed": 2}), reason
 
 
+def test_entry_points_are_those_that_are_installed(venvgrid: Command, project: Write) -> None:
+    """An egg-info of the checkout is in front: neither what it lists nor what it lacks counts, by name or among all."""
+    test = """
+        from importlib.metadata import distribution, entry_points
+
+        import demo
+
+
+        def test_all():
+            assert [item.value for item in entry_points(group="own")] == ["demo:core"]
+            assert [item.value for item in distribution("demo").entry_points] == ["demo:core"]
+    """
+    pyproject = f'{SETUPTOOLS}    [project.entry-points.own]\n    one = "demo:core"\n'
+    stale = {"demo.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: demo\nVersion: 0.1\n"}
+    for listed in ("[own]\none = demo:gone\n", ""):
+        stale["demo.egg-info/entry_points.txt"] = listed
+        more = {"pyproject.toml": pyproject + '    [tool.setuptools]\n    packages = ["demo"]\n'}
+        root = project(MATRIX, {**FLAT, **stale, **more, "tests/test_demo.py": test})
+        outcome, reason, _ = run(venvgrid, root)
+        assert outcome == "passed", (listed, reason)
+
+
 def test_tests_inside_the_package_run_as_they_are_installed(venvgrid: Command, project: Write) -> None:
     """The wheel ships demo/tests: they and demo/conftest.py are the installed ones, with the ids of plain pytest."""
     files = {
@@ -112,6 +134,52 @@ def test_tests_that_the_wheel_does_not_ship_come_from_the_checkout_and_nothing_e
     outcome, reason, _ = run(venvgrid, root)
     assert outcome == "failed"
     assert "forgotten" in reason
+
+
+@pytest.mark.parametrize("folder", ["source", "pkgs/core"])
+def test_sources_may_be_in_any_folder_that_the_build_names(venvgrid: Command, project: Write, folder: str) -> None:
+    """Tests and conftest files in the package, shipped or not, and doctests: as in a flat layout."""
+    files = {
+        "src/demo/__init__.py": None,
+        "tests/test_demo.py": None,
+        "pytest.ini": f"[pytest]\naddopts = --doctest-modules\ntestpaths = {folder}\n",
+        f"{folder}/demo/__init__.py": '"""\n>>> from demo import core\n"""\n',
+        f"{folder}/demo/core.py": "def double(x):\n    return 2 * x\n",
+        f"{folder}/demo/tests/__init__.py": "",
+        f"{folder}/demo/tests/conftest.py": "import pytest\n\n@pytest.fixture\ndef two():\n    return 2\n",
+        f"{folder}/demo/tests/helper.py": "FOUR = 4\n",
+        f"{folder}/demo/tests/test_core.py": """
+            from demo import core
+            from demo.tests.helper import FOUR
+
+            def test_double(two):
+                assert core.double(two) == FOUR
+                assert "site-packages" in core.__file__
+        """,
+    }
+    for packages in ('["demo"]', '["demo", "demo.tests"]'):
+        table = f'[tool.setuptools]\n    package-dir = {{"" = "{folder}"}}\n    packages = {packages}\n'
+        root = project(MATRIX, {**files, "pyproject.toml": f"{SETUPTOOLS}    {table}"})
+        outcome, reason, _ = run(venvgrid, root)
+        assert outcome == "passed", (packages, reason)
+
+
+def test_a_package_that_has_another_name_in_the_checkout(venvgrid: Command, project: Write) -> None:
+    """`package-dir = {demo = "lib"}`: what is imported from "lib" is code of the checkout."""
+    table = '[tool.setuptools]\n    package-dir = {demo = "lib"}\n    packages = ["demo"]\n'
+    files = {
+        "src/demo/__init__.py": None,
+        "pyproject.toml": f"{SETUPTOOLS}    {table}",
+        "lib/__init__.py": "",
+        "lib/core.py": "ONE = 1\n",
+        "tests/test_demo.py": "import demo.core\n\n\ndef test_it():\n    assert demo.core.ONE == 1\n",
+    }
+    root = project(MATRIX, files)
+    assert run(venvgrid, root)[0] == "passed"
+    test = "import sys\nimport demo\nsys.path.insert(0, '.')\nimport lib.core\n\n\ndef test_it():\n    pass\n"
+    (root / "tests/test_demo.py").write_text(test, encoding="utf-8")
+    outcome, reason, _ = run(venvgrid, root)
+    assert (outcome, "lib/core.py" in reason) == ("mismatch", True), reason
 
 
 def test_tests_that_python_itself_does_not_find_stay_missing(venvgrid: Command, project: Write) -> None:

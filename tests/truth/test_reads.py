@@ -50,6 +50,12 @@ READS = {
     "new: private/asked": "os.access('asked', os.R_OK, dir_fd=os.open('private', os.O_RDONLY | os.O_DIRECTORY))",
     "new: ../beside": "os.listdir('..')",
     "new: local-flag": "subprocess.call(['test', '-f', 'local-flag'])",
+    "new: private/entered/file": "tried(os.chdir, 'private/entered')",
+    "new: local-changed": "tried(os.chmod, 'local-changed', 0o644)",
+    "new: local-touched": "tried(os.utime, 'local-touched')",
+    "new: local-cut": "tried(os.truncate, 'local-cut', 0)",
+    "new: local-volume": "tried(os.statvfs, 'local-volume')",
+    "new: local-limit": "tried(os.pathconf, 'local-limit', 'PC_NAME_MAX')",
     "new: local-ls": "subprocess.check_call(['ls'])",
     "new: tests/local_package/__init__.py": "importlib.util.find_spec('local_package')",
 }
@@ -70,6 +76,8 @@ def body(lines: Iterable[str]) -> str:
         "    except ImportError:\n        pass\n\n\n"
     )
     more = (
+        "def tried(function, *arguments):\n    here = os.getcwd()\n    try:\n        function(*arguments)\n"
+        "    except OSError:\n        pass\n    os.chdir(here)\n\n\n"
         "def linked(name):\n    place = os.path.join(tempfile.mkdtemp(), 'x')\n"
         "    os.symlink(os.path.abspath(name), place)\n    open(place)\n\n\n"
         "def attached(name):\n    connection = sqlite3.connect(':memory:')\n"
@@ -112,7 +120,25 @@ def test_each_way_to_read_counts(project: Write, again: Callable[..., dict[str, 
     assert again(root)["cached"] is True
 
 
+def test_what_cannot_be_deleted_or_moved_counts(project: Write, again: Callable[..., dict[str, Any]]) -> None:
+    """A file that is not there is an error of the test; it is none as soon as the file is there."""
+    for line in ("os.unlink('local-x')", "os.rename('local-x', 'local-y')", "os.rmdir('local-x')"):
+        test = body([f"with pytest.raises(OSError):\n        {line}"]).replace("import ctypes", "import pytest, ctypes")
+        root = project(MATRIX, {"tests/test_demo.py": test, ".gitignore": IGNORED})
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+        again(root)
+        assert (line, again(root)["cached"]) == (line, True)
+        (root / "local-x").mkdir() if "rmdir" in line else write(root / "local-x", "")
+        with pytest.raises(AssertionError, match="DID NOT RAISE"):
+            again(root)
+    test = body(["Path('local-x').unlink(missing_ok=True)", "open('local-x', 'w').close()"])
+    root = project(MATRIX, {"tests/test_demo.py": test, ".gitignore": IGNORED})
+    again(root)
+    assert again(root)["cached"] is True, "it does not matter whether the file is there"
+
+
 UNKNOWN = {
+    "os.listxattr('pytest.ini')": "read an extended attribute",
     "subprocess.check_call('echo tests/*', shell=True)": "ran sh",
     "subprocess.check_call([sys.executable, '-S', '-c', ''])": "ran python",
     "subprocess.check_call(['env', 'cat', 'pytest.ini'])": "ran env",

@@ -61,6 +61,8 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "data in dist": lambda root: write(root / "dist" / "value", "2"),
     "a file whose name ends with .pyc": lambda root: write(root / "sample.pyc", "2"),
     "a link that led nowhere": lambda root: write(root.parent / "later", "1"),
+    "another name of a file": lambda root: (root.parent / "name").hardlink_to(root / "script.sh"),
+    "an owner": lambda root: os.chown(root / "script.sh", -1, max(os.getgroups()) if os.getuid() else 1),
     "a fifo": lambda root: os.mkfifo(root / "fifo"),
 }
 

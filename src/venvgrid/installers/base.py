@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Seconds. Only a network that hangs takes longer for one cell.
 RESOLVE_TIMEOUT = 600.0
 INSTALL_TIMEOUT = 1800.0
+# A requirement by a path of this machine.
+LOCAL = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[[^\]]*\])?\s*@\s*file:(?://(?:localhost)?)?(?P<path>/[^\s;#]+)")
 BUILD_TIMEOUT = 1800.0
 METADATA = "/metadata/"  # in the URLs of the wheels that a resolver writes for a project's metadata
 

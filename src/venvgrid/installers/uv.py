@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from venvgrid.installers import progress
 from venvgrid.installers.base import (
     BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
+    LOCAL,
     RESOLVE_TIMEOUT,
     InstallRequest,
     Resolved,
@@ -137,6 +139,7 @@ class Uv:
         arguments = ["build", "--python", interpreter.executable, "--out-dir", str(target)]
         arguments += [] if via_sdist else ["--wheel"]
         arguments += ["--offline"] if offline else []
+        arguments += [part for name in _local_names(source) for part in ("--refresh-package", name)]
         arguments += [str(source)]
         completed = self._start(arguments, cwd=source, timeout=BUILD_TIMEOUT, supervised=True)
         return failure(completed, "uv build")
@@ -152,6 +155,15 @@ class Uv:
         return self.run(
             Command(argv=argv, cwd=cwd, env=self.environ, timeout=timeout, supervised=supervised, listen=listen)
         )
+
+
+def _local_names(source: Path) -> list[str]:
+    """Return what a build requires from folders of this machine: uv keeps what it once built of them."""
+    with suppress(OSError, ValueError, AttributeError):
+        data = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))
+        lines = [line for line in data.get("build-system", {}).get("requires", ()) if isinstance(line, str)]
+        return [match["name"] for match in map(LOCAL.match, lines) if match]
+    return []
 
 
 def _write_preferences(folder: Path, prefer: Iterable[Distribution]) -> Path:

@@ -97,11 +97,17 @@ class _Case:
     name: str
     duration: float
     verdict: CaseOutcome = CaseOutcome.PASSED
+    has_element: bool = False  # that tells the verdict
     kind: str = ""
     message: str = ""
     text: list[str] = field(default_factory=list)
 
 
+# What some tools write into attributes of a test, "status" and "result".
+_SAID = {
+    **dict.fromkeys(("failed", "failure", "fail", "error", "errored", "broken"), CaseOutcome.FAILED),
+    **dict.fromkeys(("notrun", "disabled", "skipped", "suppressed", "ignored", "pending"), CaseOutcome.SKIPPED),
+}
 _VERDICTS = {"failure": CaseOutcome.FAILED, "error": CaseOutcome.ERROR, "skipped": CaseOutcome.SKIPPED}
 
 
@@ -111,7 +117,7 @@ class _Reader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._counts = dict.fromkeys(CaseOutcome, 0)
-        self._uncollected = 0
+        self._uncollected = self._claimed = 0  # claimed: failures and errors of a suite, by its attributes
         self._failures: list[Failure] = []
         self._path: list[str] = []
         self._case: _Case | None = None
@@ -132,6 +138,8 @@ class _Reader:
         self._parser.Parse(b"", True)  # noqa: FBT003
         if sum(self._counts.values()) > self._limits.tests:
             return ReportFile(problem=f"{name} lists more than {self._limits.tests} tests")
+        if self._claimed and not self._counts[CaseOutcome.FAILED] + self._counts[CaseOutcome.ERROR]:
+            return ReportFile(problem=f"{name} claims {self._claimed} failures or errors, but lists none")
         return ReportFile(counts=self._counts, uncollected=self._uncollected, failures=tuple(self._failures))
 
     def _refuse(self, *_arguments: object) -> None:
@@ -147,7 +155,14 @@ class _Reader:
         if tag == "testcase":
             if self._case is not None:
                 raise _RefusedError("a test inside a test")
-            self._case = _Case(name=_name(attributes), duration=self._duration(attributes))
+            said = (_SAID.get(attributes.get(name, "").lower()) for name in ("status", "result"))
+            verdict = next(filter(None, said), CaseOutcome.PASSED)
+            self._case = _Case(name=_name(attributes), duration=self._duration(attributes), verdict=verdict)
+        elif tag in {"testsuites", "testsuite"}:
+            claims = (attributes.get(name, "") for name in ("failures", "errors"))
+            self._claimed = max(self._claimed, sum(int(text) for text in claims if text.isdecimal()))
+        elif self._case is None and tag in {"failure", "error"}:  # of a suite: its preparation failed
+            self._claimed = max(self._claimed, 1)
         elif self._case is not None and self._path[-2] == "testcase" and tag in _VERDICTS:
             self._set_verdict(self._case, _VERDICTS[tag], attributes)
 
@@ -156,9 +171,9 @@ class _Reader:
         if verdict is CaseOutcome.SKIPPED and kind == "pytest.xfail":
             verdict = CaseOutcome.XFAILED
         self._room = 0
-        if case.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
+        if case.has_element and case.verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
             return  # the first one counts; later ones come from the teardown
-        case.verdict = verdict
+        case.verdict, case.has_element = verdict, True
         if verdict in {CaseOutcome.FAILED, CaseOutcome.ERROR}:
             case.kind, case.message = kind, attributes.get("message", "")[: self._limits.characters]
             self._room = self._limits.characters

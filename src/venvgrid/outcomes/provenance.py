@@ -48,8 +48,8 @@ class Scene:
     """What a cell's modules are compared with. Folders are real paths.
 
     `project` is one of `watched`, or None. `checkout` is set where the project must come from there (an editable
-    installation). `sources` are the folders of the checkout that hold the project's packages. `overlaps` are files that
-    several distributions own, with their names.
+    installation). `sources` are the folders of the checkout that hold the project's packages, `mapped` those that are
+    packages of it by another name. `overlaps` are files that several distributions own, with their names.
     """
 
     site: str
@@ -57,6 +57,7 @@ class Scene:
     project: Watched | None = None
     checkout: str = ""
     sources: tuple[str, ...] = ()
+    mapped: tuple[str, ...] = ()
     overlaps: tuple[tuple[str, ...], ...] = ()
     began: float = 0.0  # seconds; when the command was started
     needs_python: bool = False  # a command that never starts the environment's Python proves nothing
@@ -155,7 +156,11 @@ def _is_made(name: str, file: str, scene: Scene, is_owned: Callable[[str], bool]
 
 
 def _in_site(file: str, scene: Scene) -> str:
-    return file[len(scene.site) :].replace("\\", "/").lstrip("/")
+    return _in(file, scene.site)
+
+
+def _in(file: str, folder: str) -> str:
+    return file[len(folder) :].replace("\\", "/").lstrip("/")
 
 
 def _of_imports(seen: Witnessed, scene: Scene, is_owned: Callable[[str], bool], made: frozenset[str]) -> Iterator[str]:
@@ -216,11 +221,13 @@ def _is_source(file: str, scene: Scene, project: Watched) -> bool:
     """Whether a file belongs to a package of the project in the checkout, and is no test of it."""
     for folder in scene.sources:
         if is_below(file, folder):
-            name = _module(file[len(folder) :].replace("\\", "/").lstrip("/"))
+            name = _module(_in(file, folder))
             for root in project.roots:
                 if name == root or (name.startswith(f"{root}.") and not is_test(name[len(root) + 1 :])):
                     return True
-    return False
+    # pytest runs the `__init__.py` of the folders above a test.
+    inner = (_in(file, folder) for folder in scene.mapped if is_below(file, folder))
+    return any(path.rpartition("/")[2] != "__init__.py" and not is_test(_module(path)) for path in inner)
 
 
 def is_test(name: str) -> bool:

@@ -22,10 +22,11 @@ OLD_OPENED_FILE = FOLDER / "_venvgrid_opened_old.py"
 NETWORK_FILE = FOLDER / "_venvgrid_network.py"
 STARTED_FILE = FOLDER / "_venvgrid_started.py"
 COMPILED_FILE = FOLDER / "_venvgrid_compiled.py"
+DISTRIBUTIONS_FILE = FOLDER / "_venvgrid_distributions.py"
 # Into every environment.
 COPIED = (
     *(PROBE_FOLDER, WITNESS_FILE, OLD_WITNESS_FILE, ANCESTOR_FILE, START_FILE),
-    *(OPENED_FILE, OLD_OPENED_FILE, NETWORK_FILE, STARTED_FILE, COMPILED_FILE),
+    *(OPENED_FILE, OLD_OPENED_FILE, NETWORK_FILE, STARTED_FILE, COMPILED_FILE, DISTRIBUTIONS_FILE),
 )
 COMPILER = FOLDER / "compile.py"
 QUERY = FOLDER / "query.py"

@@ -105,16 +105,25 @@ class Scan:
         return os.fsencode(text) + (b"" if is_inside else _outside(target(path)))
 
 
-def scan(project: Path, environ: Mapping[str, str] = os.environ) -> Scan:
-    """List what a build of the project can see."""
+def scan(project: Path, environ: Mapping[str, str] = os.environ, known: tuple[Path, ...] = ()) -> Scan:
+    """List what a build of the project can see. `known` are projects whose build requires this one."""
     here = Path(os.path.realpath(project))
     found = repository.find(here, environ)
     walk = Walk(here, found)
     entries = walk.entries()
-    salt = repr(build_files.variables(here, environ)).encode("utf-8", "surrogatepass")
+    required = [_required(place, environ, (*known, here)) for place in build_files.local_requirements(here)]
+    salt = repr((build_files.variables(here, environ), *required)).encode("utf-8", "surrogatepass")
     folders = [part if os.path.isdir(part) else os.path.dirname(part) for part in walk.parts]
     root = Path(os.path.commonpath([str(here), *folders]))
     return Scan(project=here, root=root, entries=entries, parts=tuple(walk.parts), repository=found, salt=salt)
+
+
+def _required(place: Path, environ: Mapping[str, str], known: tuple[Path, ...]) -> str:
+    """Return the state of a file or folder that a build requires."""
+    real = Path(os.path.realpath(place))
+    if real in known:
+        return ""
+    return scan(real, environ, known).digest if real.is_dir() else _outside(str(real)).hex()
 
 
 def _file(path: str, copy: str | None) -> bytes:

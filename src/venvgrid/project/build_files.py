@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from venvgrid.config.config_file import read_pyproject
+from venvgrid.installers.base import LOCAL
 from venvgrid.model import ConfigError
 from venvgrid.storage import digests
 
@@ -19,7 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PROGRAMS = ("setup.py", "hatch_build.py", "pdm_build.py", "build.py", "_custom_build.py")
-DECLARATIONS = ("pyproject.toml", "setup.cfg", "MANIFEST.in")
+DECLARATIONS = ("pyproject.toml", "setup.cfg", "MANIFEST.in", "hatch.toml")
+OF_COMPILERS = ("meson.build", "CMakeLists.txt", "Cargo.toml")
+# Keys whose value is a program, where it is not that of the version, which is only searched.
+NAMING_PROGRAMS = frozenset(("path", "custom-hook", "script", "build"))
+MAX_PROGRAMS = 200  # files that a build starts with, and that these import
 # Backends that read neither the history nor anything else by themselves, if nothing of the version is dynamic.
 DECLARATIVE = frozenset(("setuptools", "wheel", "flit-core", "hatchling", "uv-build", "pdm-backend"))
 # Tables of pyproject.toml that have nothing to do with a build are not searched for the names of files.
@@ -34,6 +41,7 @@ READ_BY_BUILDS = re.compile(
 _WORD = re.compile(r"[A-Za-z0-9_.@+~/*-]+")
 _QUOTED = re.compile(r"""["']([^"'\n]+)["']""")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., \t]+))", re.MULTILINE)
 
 
 def depends_on_python(project: Path) -> bool:
@@ -81,6 +89,13 @@ def variables(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in sorted(environ.items()) if name in named or READ_BY_BUILDS.fullmatch(name)}
 
 
+def local_requirements(project: Path) -> tuple[Path, ...]:
+    """Return the files and folders of this machine that a build requires by `NAME @ file:`."""
+    requires = _pyproject(project).get("build-system", {}).get("requires", ())
+    found = (LOCAL.match(line) for line in requires if isinstance(line, str))
+    return tuple(Path(unquote(match["path"])) for match in found if match)
+
+
 def definition(project: Path, files: Mapping[str, str]) -> str:
     """Return the digest of the files that steer a build, and of the folders of modules; `files` has digests by path."""
     steering = {name: files.get(name, "") for name in (*PROGRAMS, *DECLARATIONS)}
@@ -91,7 +106,7 @@ def definition(project: Path, files: Mapping[str, str]) -> str:
 
 
 def _runs_a_program(project: Path, data: dict[str, Any]) -> bool:
-    if data.get("build-system", {}).get("backend-path"):
+    if data.get("build-system", {}).get("backend-path") or any(_named_programs(_tables(project))):
         return True
     programs = [project / name for name in PROGRAMS if (project / name).is_file()]
     return any(path.name != "setup.py" or not _is_declarative(path) for path in programs)
@@ -139,14 +154,60 @@ def _is_literal(node: ast.expr) -> bool:
 
 
 def _texts(project: Path) -> Iterator[str]:
-    """Yield the texts of programs, setup.cfg and MANIFEST.in; in-tree backends count as programs."""
-    places = [project / name for name in (*PROGRAMS, "setup.cfg", "MANIFEST.in")]
+    """Yield the texts of programs and declarations besides pyproject.toml; in-tree backends count as programs."""
+    found = [project / name for name in (*PROGRAMS, *_named_programs(_tables(project)))]
     for folder in _pyproject(project).get("build-system", {}).get("backend-path", ()):
         if isinstance(folder, str) and folder.strip("./"):
-            places += sorted((project / folder).glob("**/*.py"))
-    for place in places:
+            found += sorted((project / folder).glob("**/*.py"))
+    seen = set[Path]()
+    while found and len(seen) < MAX_PROGRAMS:
+        place = found.pop(0)
+        if place in seen:
+            continue
+        seen.add(place)
         with suppress(OSError):
-            yield place.read_text(encoding="utf-8", errors="replace")
+            text = place.read_text(encoding="utf-8", errors="replace")
+            found += _used_by(text, place.parent, project)
+            yield text
+    for name in (*DECLARATIONS, *OF_COMPILERS):
+        with suppress(OSError):
+            if name != "pyproject.toml":
+                yield (project / name).read_text(encoding="utf-8", errors="replace")
+
+
+def _used_by(text: str, folder: Path, project: Path) -> Iterator[Path]:
+    """Yield the files of the project that a program imports or names."""
+    names = {name.strip().split(" ")[0] for pair in _IMPORT.findall(text) for name in "".join(pair).split(",")}
+    parts = {name.strip(".").replace(".", "/") for name in names}
+    files = [f"{part}{ending}" for part in sorted(parts - {""}) for ending in (".py", "/__init__.py")]
+    files += sorted(word for word in _QUOTED.findall(text) if word.endswith(".py"))
+    for place in dict.fromkeys((folder, project)):
+        for name in files:
+            with suppress(OSError, ValueError):
+                if (place / name).is_file():
+                    yield place / name
+
+
+def _tables(project: Path) -> list[object]:
+    """Return the tables of build backends, in pyproject.toml and in files of their own."""
+    tool = _pyproject(project).get("tool", {})
+    own: list[object] = [tool.get(name, {}) for name in OF_BUILDS]
+    with suppress(OSError, ValueError):
+        own.append(tomllib.loads((project / "hatch.toml").read_text(encoding="utf-8")))
+    return own
+
+
+def _named_programs(data: object, key: str = "") -> Iterator[str]:
+    """Yield the programs that tables of build backends name: hooks and scripts."""
+    if isinstance(data, str) and key in NAMING_PROGRAMS and data.endswith(".py"):
+        yield data
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            if name != "version":
+                yield from _named_programs(value, name)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _named_programs(item, key)
 
 
 def _of_builds(data: dict[str, Any]) -> list[object]:

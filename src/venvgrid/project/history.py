@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
 from venvgrid.model.values import dataclass
 from venvgrid.processes import runner
 from venvgrid.processes.command import Command
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TIMEOUT = 60.0  # seconds
 # Words in build files of projects whose version may come from the history.
@@ -57,7 +55,22 @@ def references(project: Path) -> str:
     """Return a digest of what git commands tell besides the files: all references, the index, the settings."""
     asked = (("for-each-ref",), ("rev-parse", "HEAD", "--symbolic-full-name", "HEAD"), ("ls-files", "-s"))
     text = "\0".join(str(_git(project, *arguments)) for arguments in (*asked, ("config", "--list")))
+    with suppress(OSError):  # where a shallow history begins
+        text += (project / _line(project, "rev-parse", "--git-path", "shallow")).read_text(encoding="utf-8")
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def is_of(project: Path, folder: str, *, files: bool) -> bool:
+    """Return whether git answers in a folder of a project by the project's repository, not by that of a submodule.
+
+    With `files`, the answer depends on the files of the work tree, too: then the project must be all of it.
+    """
+    place = Path(folder)
+    while place != project and project in place.parents:
+        if os.path.lexists(place / ".git"):
+            return False
+        place = place.parent
+    return not files or os.path.lexists(project / ".git")
 
 
 def default_branch(folder: Path) -> str:

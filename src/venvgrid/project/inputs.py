@@ -110,10 +110,13 @@ def take(path: Path, written: str = "") -> Inputs:
 
 
 def content_of(path: str) -> str:
-    """Return mode and digest of a file, mode of a folder, target of a link; "" if there is nothing at the path."""
+    """Return what is at a path: of a file mode, owner, number of its names and digest; "" if there is nothing.
+
+    Of a folder it is mode and owner, of a link its target.
+    """
     try:
         status = os.lstat(path)
-        mode = f"{status.st_mode:o}"
+        mode = f"{status.st_mode:o} {status.st_uid} {status.st_gid}"
         if stat.S_ISLNK(status.st_mode):
             return f"link {os.readlink(path)} {os.path.realpath(path)}"  # noqa: PTH115  (a path as text is at hand)
         if not stat.S_ISREG(status.st_mode):
@@ -126,7 +129,7 @@ def content_of(path: str) -> str:
         return ""
     except OSError as error:
         return f"unreadable {error.errno}"
-    return f"{mode} {digest.hexdigest()}"
+    return f"{mode} {status.st_nlink} {digest.hexdigest()}"
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -13,6 +13,7 @@ from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
 from venvgrid.processes.parallel import mutex
 from venvgrid.project.metadata import ProjectError
+from venvgrid.project.wheels import metadata_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,6 +57,7 @@ class Placing:
     interpreter: Interpreter
     extras: tuple[str, ...]
     folders: dict[str, Distribution] = field(default_factory=dict)
+    above: tuple[Path, ...] = ()  # folders whose distributions require what is placed
 
     def lines(self, requirements: tuple[str, ...]) -> tuple[str, ...]:
         """Return requirements for a resolver, without those of local files that their markers exclude."""
@@ -69,13 +71,24 @@ class Placing:
         if not wanted.applies or self.local is None or path is None or not path.is_dir():
             return f"{wanted.name} @ {wanted.url}" if wanted.applies else ""
         wheel = self.local.wheel(path, self.interpreter)
-        self.folders[wheel.path.as_uri()] = Distribution(
+        place = self._resolved(wheel, path, wanted).as_uri()
+        self.folders[place] = Distribution(
             name=normalise(wheel.metadata.name),
             version=wheel.metadata.version,
             hashes=(f"content:{wheel.digest}",),
             direct=wanted.url,
         )
-        return f"{wanted.name} @ {wheel.path.as_uri()}"
+        return f"{wanted.name} @ {place}"
+
+    def _resolved(self, wheel: Wheel, folder: Path, wanted: LocalRequirement) -> Path:
+        """Return the wheel that a resolver gets: one that requires wheels too, where the built one requires folders."""
+        if folder in self.above:
+            return wheel.path
+        inner = replace(self, extras=wanted.extras, above=(*self.above, folder))
+        requires = inner.lines(wheel.metadata.requires)
+        if requires == wheel.metadata.requires:
+            return wheel.path
+        return metadata_wheel(wheel.path.parent / "metadata", replace(wheel.metadata, requires=requires))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,7 @@ class LocalRequirement:
     name: str
     url: str
     applies: bool
+    extras: tuple[str, ...] = ()
 
 
 def path_of(url: str) -> Path | None:
@@ -116,5 +130,6 @@ def read(
         place = next((path for path in found if path.exists()), found[0])
     marker = requirement.marker
     applies = marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in ("", *extras))
-    named = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    return LocalRequirement(f"{requirement.name}{named}", place.as_uri(), applies)
+    wanted = tuple(sorted(requirement.extras))
+    named = f"[{','.join(wanted)}]" if wanted else ""
+    return LocalRequirement(f"{requirement.name}{named}", place.as_uri(), applies, wanted)

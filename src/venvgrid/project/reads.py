@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from venvgrid.model.result import Footprint
 from venvgrid.outcomes.outside import programs
 from venvgrid.project import bytecode, history
-from venvgrid.project.inputs import COMPILED, OURS, READ_ABOVE, TOOLS, content_of
+from venvgrid.project.inputs import COMPILED, OURS, READ_ABOVE, TOOLS, Inputs, content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from venvgrid.outcomes.witness import Ran
-from venvgrid.project.inputs import Inputs
 
 # Read-only places of the system: programs, libraries, languages and time zones.
 SYSTEM = (
@@ -37,7 +36,7 @@ QUIET = frozenset((OURS, "__pycache__", *CACHES))  # folders in which anything m
 MANY, OF_INTERPRETER, LINKED, ENTRY, STATED, DOUBT = "m", "i", "k", "o", "t", "d"  # see `_venvgrid_opened`
 FILES = frozenset(("r", "a", LINKED, programs.GIVEN))  # how folders are opened as well, to be listed
 CODE = (".py", ".so", ".pyd")
-HISTORIES = frozenset((programs.HISTORY_OF, programs.INDEX_OF))
+HISTORIES = frozenset((programs.HISTORY_OF, programs.INDEX_OF, programs.WORK_TREE_OF))
 MAX_UPWARDS = 3  # folders, in a path that is shown relative to the project
 # Suffixes of a path in a footprint: whether it is there; size, times, mode and target; the names in a folder, those of
 # its modules, all names below it, and the names with the status of each; what git says besides the files.
@@ -129,7 +128,8 @@ class _Judging:
     def _inside(self, name: str, how: str) -> str:
         path = os.path.join(self.inputs.path, name)
         if how in HISTORIES:
-            if not self.inputs.versions or how != programs.HISTORY_OF:
+            is_own = history.is_of(self.inputs.path, path, files=how == programs.WORK_TREE_OF)
+            if not self.inputs.versions or how == programs.INDEX_OF or not is_own:
                 return "ran git, whose history is no input"
             self.read[f"{self.inputs.path}{GIT}"] = state_of(f"{self.inputs.path}{GIT}")
             return ""

@@ -129,20 +129,21 @@ def _folder(word: str) -> Path | None:
     return None
 
 
-def _listing(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and mtime of the files in a folder and the folders in it; a local index has many folders."""
+def _listing(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+    """Yield path, size and times of the files in a folder and the folders in it; a local index has many folders."""
     inner: list[str] = []
     files = chain(_scan(str(folder), inner), (file for place in inner for file in _scan(place, [])))
     return islice(files, MAX_FILES)
 
 
-def _scan(folder: str, inner: list[str]) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and mtime of the files in a folder, and add the folders in it to `inner`, links excepted."""
+def _scan(folder: str, inner: list[str]) -> Iterator[tuple[str, int, int, int]]:
+    """Yield path, size and times of the files in a folder, and add the folders in it to `inner`, links excepted."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(OSError):
                 if not entry.is_dir():
                     status = entry.stat()
-                    yield entry.path, status.st_size, status.st_mtime_ns
+                    ctime = 0 if os.name == "nt" else status.st_ctime_ns  # there it is the time of birth
+                    yield entry.path, status.st_size, status.st_mtime_ns, ctime
                 elif not entry.is_symlink():
                     inner.append(entry.path)

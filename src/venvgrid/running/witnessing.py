@@ -18,7 +18,7 @@ from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
 from venvgrid.outcomes import provenance, witness
 from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
-from venvgrid.project import reads
+from venvgrid.project import build_files, reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import TestTask
 
 SOURCE_FOLDERS = ("", "src", "lib", "python")  # of a checkout, in which its packages may be
+MAX_COMPARED = 50  # files of a package, to find the folder that it was built from
 SIZE_LIMIT = 1 << 24  # bytes of a file that is compared by its content
 
 
@@ -123,13 +124,15 @@ def scene_of(task: TestTask, config: Config) -> Scene:
         required = {"required": True, "noted": False}.get(config.test.imports, default)
         project = Watched(name=task.project.metadata.name, roots=roots, files=files, is_required=required)
     axes = tuple(_axis(task, config, name, installed) for name in _axes(config))
+    sources, mapped = _sources(checkout, project) if project else ((), ())
     return Scene(
         site=os.path.realpath(site),
         began=_start_time(task.environment),
         watched=(*([project] if project else []), *axes),
         project=project,
         checkout=str(checkout) if is_editable else "",
-        sources=tuple(_sources(checkout, project)) if project else (),
+        sources=sources,
+        mapped=mapped,
         overlaps=task.environment.overlaps,
         needs_python=config.test.reports.startswith(JUNIT),
         implementation=task.entry.interpreter.implementation,
@@ -186,10 +189,41 @@ def _declared(site: Path, name: str, checkout: Path) -> tuple[str, ...]:
     return tuple(found) or ((guess,) if any(_holds(checkout / folder, guess) for folder in SOURCE_FOLDERS) else ())
 
 
-def _sources(checkout: Path, project: Watched) -> Iterator[str]:
-    for folder in SOURCE_FOLDERS:
-        if any(_holds(checkout / folder, root) for root in project.roots if root not in provenance.TEST_NAMES):
-            yield str(checkout / folder)
+def _sources(checkout: Path, project: Watched) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the folders that hold packages of the project by their names, and those that are packages by another one.
+
+    Beside the usual folders, these are the ones that the build's files name, if they hold what is installed.
+    """
+    usual = [str(checkout / folder) for folder in SOURCE_FOLDERS]
+    roots = [root for root in project.roots if root not in provenance.TEST_NAMES]
+    sources = [folder for folder in usual if any(_holds(Path(folder), root) for root in roots)]
+    lacking = [root for root in roots if not any(_holds(Path(folder), root) for folder in sources)]
+    if not lacking:
+        return tuple(sources), ()
+    words = {place for word in build_files.words(checkout) for place in (word, word.rpartition("/")[0])} - {""}
+    named = [str(checkout / word) for word in sorted(words) if ".." not in word and (checkout / word).is_dir()]
+    mapped = []
+    for root in lacking:
+        files = {path: digest for path, digest in project.files.items() if _is_compared(path, root, digest)}
+        held = [folder for folder in named if folder not in usual and _ships(folder, "", files)]
+        sources += held
+        mapped += [] if held else [folder for folder in named if _ships(folder, f"{root.replace('.', '/')}/", files)]
+    return tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(mapped))
+
+
+def _is_compared(path: str, root: str, digest: str) -> bool:
+    """Return whether a file of a root is one that tells by its content where it was taken from."""
+    is_part = path == f"{root.replace('.', '/')}.py" or path.startswith(f"{root.replace('.', '/')}/")
+    return is_part and path.endswith(".py") and digest not in {"", provenance.EMPTY_FILE}
+
+
+def _ships(folder: str, prefix: str, files: Mapping[str, str]) -> bool:
+    """Return whether a folder has one of the first installed files, whose names have a prefix."""
+    for path, digest in [*files.items()][:MAX_COMPARED]:
+        place = os.path.join(folder, *path.removeprefix(prefix).split("/"))  # noqa: PTH118
+        if path.startswith(prefix) and _digest(place) == digest:
+            return True
+    return False
 
 
 def _holds(folder: Path, root: str) -> bool:

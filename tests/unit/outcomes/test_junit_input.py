@@ -79,6 +79,36 @@ def test_what_other_runners_write(inner: str, expected: tuple[str, str], tmp_pat
     assert expected == (failure.kind, failure.message)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<testsuite failures="1"><testcase/></testsuite>',
+        '<testsuites><testsuite errors="2"><testcase/></testsuite></testsuites>',
+        '<testsuite><testcase/><error message="its preparation failed"/></testsuite>',
+    ],
+)
+def test_a_claim_that_contradicts_what_is_listed_is_a_problem(text: str, tmp_path: Path) -> None:
+    """A suite that tells of failures and lists none is no proof; what it claims is never a number of tests."""
+    found = report(text, tmp_path)
+    assert ("failures or errors, but lists none" in found.problem, False) == (True, found.missing)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "verdict"),
+    [
+        ('status="notrun"', CaseOutcome.SKIPPED),
+        ('status="run" result="suppressed"', CaseOutcome.SKIPPED),
+        ('status="Failed"', CaseOutcome.FAILED),
+        ('status="run" result="completed"', CaseOutcome.PASSED),
+    ],
+)
+def test_what_attributes_of_a_test_say(attributes: str, verdict: CaseOutcome, tmp_path: Path) -> None:
+    """GoogleTest lists tests that are switched off, and others write no element for a failure."""
+    found = report(case(attributes=attributes), tmp_path)
+    assert {verdict: 1} == {name: number for name, number in found.counts.items() if number}
+    assert [] == [item for item in found.failures if verdict is not CaseOutcome.FAILED]
+
+
 def test_nested_suites_and_namespaces_are_counted(tmp_path: Path) -> None:
     """Suites in suites, as some runners write them."""
     text = '<j:testsuites xmlns:j="x"><j:testsuite><testsuite><testcase name="a"/></testsuite></j:testsuite>'

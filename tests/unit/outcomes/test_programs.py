@@ -18,6 +18,7 @@ from venvgrid.outcomes.outside.programs import (
     LISTED,
     SETTING,
     UNKNOWN,
+    WORK_TREE_OF,
 )
 from venvgrid.outcomes.witness import Ran
 
@@ -90,6 +91,8 @@ def reads(tmp_path: Path, *argv: str, lacks: bool = False) -> list[tuple[str, st
         (("gcc", "-I.", "x.c"), [("gcc", UNKNOWN)]),
         (("cc", "@data"), [("cc", UNKNOWN)]),
         (("git", "describe"), [(".", HISTORY_OF)]),
+        (("git", "describe", "--dirty=-x"), [(".", WORK_TREE_OF)]),
+        (("git", "status", "--porcelain"), [(".", WORK_TREE_OF)]),
         (("git", "rev-parse", "HEAD@{1}"), [(".", INDEX_OF)]),
         (("git", "log", "-g"), [(".", INDEX_OF)]),
         (("date", "-r", "data"), [("data", ASKED)]),

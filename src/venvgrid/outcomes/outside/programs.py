@@ -72,6 +72,7 @@ REDIRECTIONS = frozenset(("<", ">", ">>", "2>", ">&", "&>", ">|"))
 _OF_COMMIT = "describe rev-parse log tag show rev-list for-each-ref cat-file symbolic-ref status merge-base --version"
 OF_COMMIT = frozenset(_OF_COMMIT.split())
 LOGS = ("--walk-reflogs", "--reflog")  # options of git
+OF_FILES = ("--dirty", "--broken")  # options of git describe, which looks at all files then
 # Settings of version control, each of which may be missing.
 SETTINGS_OF = {
     "git": ("/etc/gitconfig", "~/.gitconfig", "~/.config/git/config", "~/.config/git/ignore"),
@@ -79,7 +80,7 @@ SETTINGS_OF = {
     "svn": ("/etc/subversion/config", "~/.subversion/config"),
 }
 GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT, ASKED = "g", "h", "x", "e", "u", "l", "n", "t"
-DELETED = "v"
+DELETED, WORK_TREE_OF = "v", "b"
 # Tools that make what must not be there, and that delete what must be there: a second time they fail.
 MAKING, DELETING = frozenset(("mkdir", "mkfifo", "mknod")), frozenset(("rm", "rmdir", "mv"))
 
@@ -89,9 +90,9 @@ def reads(ran: Iterable[Ran], commands: str, own: Iterable[str] = ()) -> Iterato
 
     `commands` is the folder of the environment's programs; in the folders `own`, no program is one of the system. Each
     item is a path that a plain tool was given (GIVEN), only asked for (ASKED), or that is not there (ABSENT); a folder
-    whose names it read (LISTED); the folder whose history a program read, at a commit (HISTORY_OF) or in any other way
-    (INDEX_OF); a file of its settings (SETTING), which may be missing; or the name of a program that may have read
-    anything (UNKNOWN).
+    whose names it read (LISTED); the folder whose history a program read, at a commit (HISTORY_OF), with the files of
+    its work tree (WORK_TREE_OF), or in any other way (INDEX_OF); a file of its settings (SETTING), which may be
+    missing; or the name of a program that may have read anything (UNKNOWN).
     """
     folders = tuple(f"{folder.rstrip(os.sep)}{os.sep}" for folder in own)
     for item in ran:
@@ -120,7 +121,7 @@ class _Start:
             yield from self._of_shell(argv)
         elif name in HISTORY:
             if argv[1:] != ("--version",):
-                yield _folder(self.cwd, argv), HISTORY_OF if _is_of_commit(argv) else INDEX_OF
+                yield _folder(self.cwd, argv), _history_of(argv)
                 yield from ((os.path.expanduser(file), SETTING) for file in SETTINGS_OF[name])
         elif name in PLAIN and not _is_told_more(name, argv[1:]):
             yield from _of_plain(name, self.cwd, argv[1:])
@@ -253,9 +254,12 @@ def _without_variables(command: list[str]) -> list[str]:
     return command
 
 
-def _is_of_commit(argv: tuple[str, ...]) -> bool:
-    """Return whether git answers by commits, references and files: the log of references is no input."""
-    return _subcommand(argv) in OF_COMMIT and not any("@{" in word or word in {"-g", *LOGS} for word in argv)
+def _history_of(argv: tuple[str, ...]) -> str:
+    """Return by what git answers: by commits, references and files, or by its log of references, which is no input."""
+    if _subcommand(argv) not in OF_COMMIT or any("@{" in word or word in {"-g", *LOGS} for word in argv):
+        return INDEX_OF
+    is_of_files = _subcommand(argv) == "status" or any(word.startswith(OF_FILES) for word in argv)
+    return WORK_TREE_OF if is_of_files else HISTORY_OF
 
 
 def _subcommand(argv: tuple[str, ...]) -> str:

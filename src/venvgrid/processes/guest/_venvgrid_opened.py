@@ -38,7 +38,7 @@ LISTING = BETWEEN + ("shutil",)
 SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", "pkgutil", "pkg_resources")
 # They ask no more of a file than whether it is there, or where a link leads to.
 ASKING = ("exists", "lexists", "isfile", "isdir", "islink", "ismount", "realpath", "_joinrealpath", "resolve", "is_file", "is_dir")
-DOORS = ("stat", "lstat", "access", "readlink")  # and open, where a folder is given as a descriptor
+DOORS = ("stat", "lstat", "access", "readlink", "statvfs", "pathconf")  # and open, where a folder is given as a descriptor
 # After these, a process may write no records any more.
 LEAVING = ("chroot", "setuid", "seteuid", "setreuid", "setresuid", "unshare", "setns")
 
@@ -267,6 +267,12 @@ def events_of(notes):
         "os.link": lambda args: notes.moved(args[0], args[1]),
         "os.symlink": lambda args: notes.moved(args[0], args[1], True),
         "os.getxattr": lambda args: notes.attribute(args[0]),
+        "os.listxattr": lambda args: notes.attribute(args[0], 3),
+        "os.chdir": lambda args: notes.made(args[0]),
+        "os.truncate": lambda args: notes.made(args[0]),
+        "os.chmod": lambda args: notes.made(args[0], notes.folder_of(args[2])),
+        "os.chown": lambda args: notes.made(args[0], notes.folder_of(args[3])),
+        "os.utime": lambda args: notes.made(args[0], notes.folder_of(args[3])),
         "subprocess.Popen": lambda args: notes.program(args[0], args[1], args[2], args[3]),
         "os.system": lambda args: notes.program(None, ["/bin/sh", "-c", args[0]]),
         "os.exec": lambda args: notes.program(args[0], args[1], None, args[2]),

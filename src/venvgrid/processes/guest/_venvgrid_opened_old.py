@@ -47,7 +47,8 @@ def old_doors(notes):
     for name, before in (("system", shell), ("popen", shell), ("execv", starts), ("execve", starts)):
         if hasattr(os, name):
             setattr(os, name, Door(getattr(os, name), before))
-    for name, note in (("mkdir", notes.made), ("remove", notes.removed), ("unlink", notes.removed), ("rmdir", notes.removed)):
+    acting = [(name, notes.made) for name in ("mkdir", "chdir", "chmod", "chown", "utime", "truncate") if hasattr(os, name)]
+    for name, note in acting + [(name, notes.removed) for name in ("remove", "unlink", "rmdir")]:
         where = quiet(lambda args, more, note=note: note(args[0], notes.folder_of(more.get("dir_fd", -1))))
         setattr(os, name, Door(getattr(os, name), where))
     for name, is_link in (("rename", False), ("replace", False), ("link", False), ("symlink", True)):

@@ -103,15 +103,26 @@ class Started(object):
         return self.of_descriptor(number) if isinstance(number, int) and number >= 0 else None
 
     def made(self, path, folder=None):
-        """Note whether something is there already that is made now: a second time it may fail."""
+        """Note whether something is there that is made or changed now: if that changes, it may fail, or fail no more."""
         path = self.path_of(path, folder)
         if path is not None and path not in self.seen:
             self.once((path, "made"), "s" if self.access(path, os.F_OK) else "n", path)
 
-    def removed(self, path, folder=None):
-        """Note what is deleted, if it was there before the command of the cell began: a second time it is not."""
+    def removed(self, path, folder=None, depth=3):
+        """Note what is deleted, if it was there before the command of the cell began: a second time it is not.
+
+        What is not there may be an error: unless pathlib is told that it may be missing.
+        """
         path = self.path_of(path, folder)
-        if path is not None and self.began > 0 and self.lstat(path).st_ctime < self.began:
+        if path is None or self.began <= 0:
+            return
+        try:
+            changed = self.lstat(path).st_ctime
+        except OSError:
+            if not self.frame(depth).f_locals.get("missing_ok"):
+                self.made(path)
+            return
+        if changed < self.began:
             self.once((path, "removed"), "v", path)
 
     def begin(self, specification):
@@ -188,9 +199,10 @@ class Started(object):
         names = variables if hasattr(variables, "keys") else [item.split(b"=")[0] for item in variables]
         return self.variable not in names and self.variable.encode("ascii") not in names
 
-    def attribute(self, path):
+    def attribute(self, path, depth=0):
+        """Note that attributes are read; shutil asks for those of all that it copies."""
         path = self.path_of(path)
-        if path is not None:
+        if path is not None and not (depth and self.frame(depth).f_globals.get("__name__") == "shutil"):
             self.doubt("read an extended attribute of " + path)
 
     def database(self, args):

@@ -252,12 +252,9 @@ class Witness(object):
 
     def find_distributions(self, context):
         """Return the installed copy of the project for importlib.metadata, not an egg-info of the checkout."""
-        name = (getattr(context, "name", None) or "").replace("_", "-").replace(".", "-").lower()
-        if not self.project or name != self.project or self.is_hidden():
+        if not self.project or self.is_hidden():
             return iter(())
-        from importlib.metadata import DistributionFinder, MetadataPathFinder
-
-        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[self.site]))
+        return self.distributions(context, self.project, self.site)
 
 
 def read(path):
@@ -287,8 +284,10 @@ def start():
         __import__("atexit").register(witness.at_exit)
         witness.look()
         witness.inside += (os.path.dirname(os.__file__) + os.sep,)
+        import _venvgrid_distributions
         import _venvgrid_opened
 
+        witness.distributions = _venvgrid_distributions.find
         events = _venvgrid_opened.install(witness.add, witness.unnoted, VARIABLE, witness.missed) if witness.unnoted else {}
         witness.extension = events.get("import", str)
         _venvgrid_opened.listen(dict(events, **{"exec": witness.executed, "import": witness.imported}), witness.missed)
