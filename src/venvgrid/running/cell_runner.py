@@ -20,18 +20,17 @@ from venvgrid.model.result import Footprint
 from venvgrid.model.values import dataclass
 from venvgrid.outcomes import judgement, junit_input, probe, signatures
 from venvgrid.outcomes.causes import blame, remedies
-from venvgrid.outcomes.outside import network, programs
+from venvgrid.outcomes.outside import network
 from venvgrid.outcomes.witness import Ran, Witnessed
-from venvgrid.processes import variables
 from venvgrid.processes.diagnosis import headline, last_exception, unfinished
 from venvgrid.project import bytecode, reads
 from venvgrid.running.monitor import ProgressMonitor
 from venvgrid.running.tasks import TestDone, base_result
-from venvgrid.running.witnessing import CellWitness, edited_code, scene_of
+from venvgrid.running.witnessing import CellWitness, edited_code, named_files, scene_of, start_time
 from venvgrid.storage import directories, own_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from venvgrid.environments.store import EnvironmentStore
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from venvgrid.running.cell_command import CellCommands
     from venvgrid.running.executors.base import Post
     from venvgrid.running.tasks import TestTask
-
 
 MAX_SHOWN_COMMAND = 100  # characters, in a reason
 ASKED_FOR = "snt"  # how a file was opened that was not: it was looked for, see `_venvgrid_opened`
@@ -62,6 +60,7 @@ class CellRunner:
     store: EnvironmentStore
     run: PollingRunner
     inputs: Callable[[], Inputs]  # those at the beginning of the run
+    began: float = 0.0  # seconds; when the first command of the cell was started
 
     @property
     def _suite(self) -> SuiteOptions:
@@ -77,7 +76,8 @@ class CellRunner:
         bytecode.drop_stale(self.inputs())
         scratch = directories.short_folder()
         try:
-            result, edited = self._attempts(task, post, scratch, witnessed)
+            whole = replace(self, began=start_time(task.environment))
+            result, edited = whole._attempts(task, post, scratch, witnessed)  # noqa: SLF001
             seen = functools.reduce(Witnessed.and_then, witnessed, Witnessed())
             result = self._with_footprint(result, before, self._footprint(task, seen, scratch))
         finally:
@@ -94,7 +94,7 @@ class CellRunner:
         command = self.commands.tests(task, {}, scratch)
         ran = (Ran(cwd=str(command.cwd), argv=command.argv), *seen.ran)
         folder, own = str(task.environment.python.parent), self._own(task, scratch)
-        named = _named(self.commands.variables(task, scratch), str(command.cwd))
+        named = named_files(self.commands.variables(task, scratch), str(command.cwd))
         named = {place: how for place, how in named.items() if seen.opened.get(place, "n") in ASKED_FOR}
         found = reads.judge({**seen.opened, **named}, ran, self.inputs(), own, folder)
         doubt = found.doubt or network.doubt(seen.bound, seen.reached, own)
@@ -124,7 +124,7 @@ class CellRunner:
         self, task: TestTask, post: Post, scratch: Path, witnessed: list[Witnessed]
     ) -> tuple[CellResult, frozenset[str]]:
         """Return the result, and the files that were imported after the tests had changed them."""
-        broken = self._smoke(task, scratch) or self._prepare(task, scratch)
+        broken = self._smoke(task, scratch, witnessed) or self._prepare(task, scratch, witnessed)
         if broken is not None:
             return broken, frozenset()
         attempt = leaked = 0
@@ -154,12 +154,19 @@ class CellRunner:
         )
         return result, judged.edited
 
-    def _smoke(self, task: TestTask, scratch: Path) -> CellResult | None:
+    def _witness(self, task: TestTask, folder: Path) -> CellWitness:
+        """Return a witness of one command of a cell."""
+        config, private = self.commands.config, self.commands.private_folder(task.cell)
+        scene = replace(scene_of(task, config), began=self.began)
+        return CellWitness(task=task, scene=scene, folder=folder, private=private, project=config.project.path)
+
+    def _smoke(self, task: TestTask, scratch: Path, witnessed: list[Witnessed]) -> CellResult | None:
         """Import what `test.smoke` names; the result of a broken environment, or None if all is well."""
         modules = self._suite.smoke
         if not modules:
             return None
-        completed = self.run(self.commands.smoke(task, scratch))
+        watch = self._witness(task, scratch / "smoke").watch
+        completed = watch(self.commands.smoke(task, scratch), self.run, witnessed)
         if completed.exit_code == 0:
             return None
         if completed.cancelled:
@@ -168,13 +175,14 @@ class CellRunner:
         reason = f"import {', '.join(modules)} failed: {kind + ': ' if kind else ''}{message}"
         return self._broken(task, reason, (kind or "smoke", message), completed)
 
-    def _prepare(self, task: TestTask, scratch: Path) -> CellResult | None:
+    def _prepare(self, task: TestTask, scratch: Path, witnessed: list[Witnessed]) -> CellResult | None:
         """Run `test.before`; return the result of a cell whose commands failed or installed something, or None."""
         if not self._suite.before:
             return None
         locked = record.installed(task.environment.site)
-        for command in self._suite.before:
-            completed = self.run(self.commands.preparation(task, command, scratch))
+        for number, command in enumerate(self._suite.before):
+            prepared = self.commands.preparation(task, command, scratch)
+            completed = self._witness(task, scratch / f"before{number}").watch(prepared, self.run, witnessed)
             shown = f"`{shlex.join(command)[:MAX_SHOWN_COMMAND]}` of test.before"
             if completed.cancelled:
                 result = base_result(task.cell, task.entry)
@@ -224,9 +232,7 @@ class CellRunner:
             measured = self.commands.coverage_folder(task.cell)
             own_folders.delete(measured.parent, measured.name)
         before = record.versions(task.environment.site, self.commands.axis_packages())
-        scene, private = scene_of(task, self.commands.config), self.commands.private_folder(task.cell)
-        project = self.commands.config.project.path
-        seen = CellWitness(task=task, scene=scene, folder=scratch / "witness", private=private, project=project)
+        seen = self._witness(task, scratch / "witness")
         child |= seen.switch_on()
         stream = None
         if self._suite.reports == PYTEST:
@@ -238,7 +244,7 @@ class CellRunner:
         completed = self.run(self.commands.tests(task, child, whole), poll=watched.poll)
         watched.poll()
         witnessed.append(seen.seen())
-        reach.keep(private, scratch / "probe" / probe.REACHED, seen.places)
+        reach.keep(seen.private, scratch / "probe" / probe.REACHED, seen.places)
         stacks = probe.stacks(scratch / "probe") if completed.timed_out else ""
         if stacks:
             self._tell(task, f"[venvgrid: where the threads stood shortly before the time limit]\n{stacks}\n")
@@ -292,9 +298,3 @@ def _with_blame(failures: tuple[Failure, ...], task: TestTask) -> tuple[Failure,
         replace(item, through=found[item.signature], hint=remedies.unless_installed(item.hint, names))
         for item in failures
     )
-
-
-def _named(given: Mapping[str, str], folder: str) -> dict[str, str]:
-    """Return the files that variables name: libraries and programs read them without a note."""
-    places = (place for name, value in given.items() for place in variables.paths_in(name, value, folder))
-    return dict.fromkeys(filter(os.path.isfile, places), programs.SETTING)

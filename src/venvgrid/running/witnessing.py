@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,19 @@ from venvgrid.model.config import EXIT_STATUS, JUNIT
 from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
 from venvgrid.outcomes import provenance, witness
+from venvgrid.outcomes.outside import programs
 from venvgrid.outcomes.provenance import CLOCK_STEP, Finding, Scene, Watched
+from venvgrid.outcomes.witness import Ran
+from venvgrid.processes import variables
 from venvgrid.project import build_files, reads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from venvgrid.environments.package_cache.record import InstalledFiles
     from venvgrid.model import Config, Environment
     from venvgrid.outcomes.witness import Witnessed
+    from venvgrid.processes.command import Command, Completed
     from venvgrid.running.tasks import TestTask
 
 SOURCE_FOLDERS = ("", "src", "lib", "python")  # of a checkout, in which its packages may be
@@ -53,6 +58,13 @@ class CellWitness:
     def switch_on(self) -> dict[str, str]:
         """Prepare the witness and return its variables."""
         return witness.switch_on(self.folder, self._specification())
+
+    def watch(self, command: Command, run: Callable[[Command], Completed], seen: list[Witnessed]) -> Completed:
+        """Run a command that comes before the tests. What it is and reads counts as what they read: `seen` gets it."""
+        completed = run(replace(command, env={**command.env, **self.switch_on()}))
+        itself, found = Ran(cwd=str(command.cwd), argv=command.argv, path=command.env.get("PATH", "")), self.seen()
+        seen.append(replace(found, ran=(itself, *found.ran)))
+        return completed
 
     @property
     def places(self) -> Places:
@@ -127,7 +139,7 @@ def scene_of(task: TestTask, config: Config) -> Scene:
     sources, mapped = _sources(checkout, project) if project else ((), ())
     return Scene(
         site=os.path.realpath(site),
-        began=_start_time(task.environment),
+        began=start_time(task.environment),
         watched=(*([project] if project else []), *axes),
         project=project,
         checkout=str(checkout) if is_editable else "",
@@ -139,7 +151,7 @@ def scene_of(task: TestTask, config: Config) -> Scene:
     )
 
 
-def _start_time(environment: Environment) -> float:
+def start_time(environment: Environment) -> float:
     """Return the time of the start in seconds; wait until files of a build that just ended are surely older."""
     with suppress(OSError):
         age = time.time() - (environment.path / MARKER).stat().st_mtime
@@ -224,6 +236,12 @@ def _ships(folder: str, prefix: str, files: Mapping[str, str]) -> bool:
         if path.startswith(prefix) and _digest(place) == digest:
             return True
     return False
+
+
+def named_files(given: Mapping[str, str], folder: str) -> dict[str, str]:
+    """Return the files that variables name: libraries and programs read them without a note."""
+    places = (place for name, value in given.items() for place in variables.paths_in(name, value, folder))
+    return dict.fromkeys(filter(os.path.isfile, places), programs.SETTING)
 
 
 def _holds(folder: Path, root: str) -> bool:
