@@ -51,6 +51,8 @@ READS = {
     "new: ../beside": "os.listdir('..')",
     "new: local-flag": "subprocess.call(['test', '-f', 'local-flag'])",
     "new: private/entered/file": "tried(os.chdir, 'private/entered')",
+    "new: private/started/file": "tried(lambda: subprocess.call(['true'], cwd='private/started'))",
+    "local data.db": "sqlite3.connect('file:local%20data.db?mode=ro', uri=True)",
     "new: local-changed": "tried(os.chmod, 'local-changed', 0o644)",
     "new: local-touched": "tried(os.utime, 'local-touched')",
     "new: local-cut": "tried(os.truncate, 'local-cut', 0)",
@@ -139,6 +141,9 @@ def test_what_cannot_be_deleted_or_moved_counts(project: Write, again: Callable[
 
 UNKNOWN = {
     "os.listxattr('pytest.ini')": "read an extended attribute",
+    "os.setgid(os.getgid())": "called os.setgid, after which not all is noted",
+    "subprocess.check_call(['true'], group=os.getgid())": "started a program as another user",
+    "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, r.getrlimit(r.RLIMIT_FSIZE))": "called resource.setrlimit",
     "subprocess.check_call('echo tests/*', shell=True)": "ran sh",
     "subprocess.check_call([sys.executable, '-S', '-c', ''])": "ran python",
     "subprocess.check_call(['env', 'cat', 'pytest.ini'])": "ran env",

@@ -42,6 +42,10 @@ DOORS = ("stat", "lstat", "access", "readlink", "statvfs", "pathconf")  # and op
 # After these, a process may write no records any more.
 LEAVING = ("chroot", "setuid", "seteuid", "setreuid", "setresuid", "unshare", "setns")
 
+# After them a process may not be able to write its notes.
+FILE_SIZE = 1  # RLIMIT_FSIZE
+LEAVING = ("chroot", "setuid", "seteuid", "setreuid", "setresuid", "setgid", "setegid", "setregid", "setresgid")
+
 
 def install(add, skip, variable, missed):
     """Begin to note, and return what is done at audit events.
@@ -65,6 +69,9 @@ def install(add, skip, variable, missed):
     events = {}
     if hasattr(sys, "addaudithook"):
         put(os, "open", Door(os.open, before=notes.opened_in))
+        for name in LEAVING:
+            if hasattr(os, name):
+                put(os, name, Door(getattr(os, name), before=lambda args, more, name=name: notes.leaves("called os." + name)))
         import _venvgrid_network
 
         notes.network = _venvgrid_network.Network(add)
@@ -273,7 +280,8 @@ def events_of(notes):
         "os.chmod": lambda args: notes.made(args[0], notes.folder_of(args[2])),
         "os.chown": lambda args: notes.made(args[0], notes.folder_of(args[3])),
         "os.utime": lambda args: notes.made(args[0], notes.folder_of(args[3])),
-        "subprocess.Popen": lambda args: notes.program(args[0], args[1], args[2], args[3]),
+        "subprocess.Popen": lambda args: notes.popen(args, 3),
+        "resource.setrlimit": lambda args: notes.leaves("called resource.setrlimit") if args[0] == FILE_SIZE else None,
         "os.system": lambda args: notes.program(None, ["/bin/sh", "-c", args[0]]),
         "os.exec": lambda args: notes.program(args[0], args[1], None, args[2]),
         "os.posix_spawn": lambda args: notes.program(args[0], args[1], None, args[2]),

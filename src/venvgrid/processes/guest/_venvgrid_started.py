@@ -141,10 +141,19 @@ class Started(object):
                 return "/".join([place] + parts[end:]) if place[:1] == "/" else path
         return path
 
+    def popen(self, args, depth):
+        """Note a program of subprocess; one of another user cannot write notes."""
+        given = self.frame(depth).f_locals
+        if given.get("uid") is not None or given.get("gid") is not None:
+            self.leaves("started a program as another user")
+        self.program(*args[:4])
+
     def program(self, program, words, base=None, variables=None):
         words = [words] if isinstance(words, (str, bytes)) or hasattr(words, "__fspath__") else list(words)
         words = [self.decode(self.fspath(word)) for word in words]
         words[:1] = [self.decode(self.fspath(program))] if program else words[:1]
+        if base:
+            self.made(base)  # if it is not there, nothing is started
         base = self.join(self.cwd(), self.decode(self.fspath(base))) if base else self.cwd()
         if variables is not None and not hasattr(variables, "get"):
             variables = dict([item.partition(b"=")[::2] for item in variables])
@@ -161,6 +170,10 @@ class Started(object):
         else:
             flag = ("1" if lacks else "") + "\1" + places.replace("\n", NEWLINE)
             self.add("ran", base, "\1".join(words).replace("\n", NEWLINE), flag)
+
+    def leaves(self, what):
+        """Note that a process will be another user's, or cannot write any more: what it reads then is not noted."""
+        self.add("opened", "d", what + ", after which not all is noted")
 
     def value_of(self, name, variables):
         """Return the value of a variable of a program, or ""."""
@@ -205,9 +218,20 @@ class Started(object):
         if path is not None and not (depth and self.frame(depth).f_globals.get("__name__") == "shutil"):
             self.doubt("read an extended attribute of " + path)
 
+    def unquoted(self, text):
+        """Return a path of an address with what "%20" and the like stand for."""
+        first, rest = text.partition("%")[0], text.split("%")[1:]
+        data = [first.encode("utf-8", "surrogateescape") if isinstance(first, type(u"")) else first]
+        for part in rest:
+            try:
+                data.append(bytes(bytearray([int(part[:2], 16)])) + part[2:].encode("utf-8", "surrogateescape"))
+            except ValueError:
+                return text
+        return self.decode(b"".join(data))
+
     def database(self, args):
         path = self.decode(self.fspath(args[0]))
         if path.startswith("file:"):
-            path = path[5:].partition("?")[0]
+            path = self.unquoted(path[5:].partition("?")[0].replace("//localhost/", "/", 1))
         if path and ":memory:" not in path:
             self.note(path, "a")
