@@ -30,11 +30,13 @@ def find(context, project, site):
 
     Who asks for all takes the first of each name.
     """
-    from importlib.metadata import DistributionFinder, MetadataPathFinder
-
     name = normal(getattr(context, "name", None))
     is_asked = name == project or (not name and context.path == sys.path and is_shadowed(project, site))
     if not is_asked:
+        return iter(())
+    try:
+        from importlib.metadata import DistributionFinder, MetadataPathFinder
+    except ImportError:  # Python 3.7 and older have it as a distribution, which finds by itself
         return iter(())
     wanted = DistributionFinder.Context(name=context.name or project, path=[site])
     return MetadataPathFinder.find_distributions(wanted)
