@@ -39,12 +39,10 @@ SEARCHERS = ("_pytest.", "py.", "_venvgrid", "importlib.", "_frozen_importlib", 
 # They ask no more of a file than whether it is there, or where a link leads to.
 ASKING = ("exists", "lexists", "isfile", "isdir", "islink", "ismount", "realpath", "_joinrealpath", "resolve", "is_file", "is_dir")
 DOORS = ("stat", "lstat", "access", "readlink", "statvfs", "pathconf")  # and open, where a folder is given as a descriptor
-# After these, a process may write no records any more.
-LEAVING = ("chroot", "setuid", "seteuid", "setreuid", "setresuid", "unshare", "setns")
-
-# After them a process may not be able to write its notes.
+# After these, a process may not be able to write its notes.
+LEAVING = ("chroot", "unshare", "setns") + ("setuid", "seteuid", "setreuid", "setresuid")
+LEAVING += ("setgid", "setegid", "setregid", "setresgid")
 FILE_SIZE = 1  # RLIMIT_FSIZE
-LEAVING = ("chroot", "setuid", "seteuid", "setreuid", "setresuid", "setgid", "setegid", "setregid", "setresgid")
 
 
 def install(add, skip, variable, missed):
@@ -65,13 +63,10 @@ def install(add, skip, variable, missed):
             put(os, name, Door(getattr(os, name), after=notes.asked))
     for name in LEAVING:
         if hasattr(os, name):
-            put(os, name, Door(getattr(os, name), before=lambda args, more, name=name: notes.doubt("called os." + name)))
+            put(os, name, Door(getattr(os, name), before=lambda args, more, name=name: notes.leaves("called os." + name)))
     events = {}
     if hasattr(sys, "addaudithook"):
         put(os, "open", Door(os.open, before=notes.opened_in))
-        for name in LEAVING:
-            if hasattr(os, name):
-                put(os, name, Door(getattr(os, name), before=lambda args, more, name=name: notes.leaves("called os." + name)))
         import _venvgrid_network
 
         notes.network = _venvgrid_network.Network(add)

@@ -173,7 +173,7 @@ class Started(object):
 
     def leaves(self, what):
         """Note that a process will be another user's, or cannot write any more: what it reads then is not noted."""
-        self.add("opened", "d", what + ", after which not all is noted")
+        self.doubt(what + ", after which not all is noted")
 
     def value_of(self, name, variables):
         """Return the value of a variable of a program, or ""."""
