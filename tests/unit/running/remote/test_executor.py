@@ -232,8 +232,8 @@ def test_a_late_answer_of_a_lost_machine_counts_for_nothing(tmp_path: Path) -> N
 
 
 def test_a_cell_that_kills_its_machines_is_crashed_with_their_names(tmp_path: Path) -> None:
-    """Three machines die of it while it is alone: `crashed`, and no neighbour is."""
-    cluster = cluster_of("m1", "m2", "m3", "m4", slots=3)
+    """Three machines die of it while it is alone, and others in company before: `crashed`, and no neighbour is."""
+    cluster = cluster_of("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", slots=3)
     cluster.mishap = lambda _address, key: "lost" if "test:killer" in key else ""
     with running(cluster, tmp_path) as run:
         run.submit([check("killer"), *(check(name) for name in "abcdef")])
