@@ -4,6 +4,9 @@ First come the cells that were red in their last run. Then come those without an
 other versions than in their last run (known when they are resolved). Of the rest the next cell is always the one with
 the most pairs of values that no earlier cell has. Among equals the two ends go first, the newest and the oldest values
 of all axes: most breaks happen there.
+
+The cells of a `Product` are too many to be compared with each other. Of those without an earlier result, the two ends
+go first; then the golden section of the grid leads from each cell to the next, which spreads the values of every axis.
 """
 
 from __future__ import annotations
@@ -11,18 +14,22 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections import Counter
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import grid
+from venvgrid.model import Product, Status
+from venvgrid.model.config import VARIABLE_PREFIX
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.model import Cell, Distribution
     from venvgrid.results.report import Earlier
 
+GOLDEN = (math.sqrt(5) - 1) / 2
 MUCH_LONGER = 2.0  # times the typical duration
 
 CHANGED = 1_000_000.0  # by so much a cell goes before its place if it has other versions than in its last run
@@ -34,6 +41,8 @@ class Order:
 
     places: Mapping[str, float] = field(default_factory=dict)
     packages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    early: tuple[str, ...] = ()  # of a product, in place of `places`: the cells that go first,
+    late: tuple[str, ...] = ()  # and those that go last
 
     def of(self, cell: str, distributions: Iterable[Distribution]) -> float:
         """Return the place of a cell that gets these distributions."""
@@ -43,13 +52,88 @@ class Order:
 
     def after(self, first: Sequence[str]) -> Order:
         """Return the order in which these cells go first."""
-        return replace(self, places={**self.places, **{cell: place - len(first) for place, cell in enumerate(first)}})
+        places = {**self.places, **{cell: place - len(first) for place, cell in enumerate(first)}}
+        return replace(self, places=places, early=(*first, *self.early))
 
 
-def order(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> Order:
+def order(cells: Sequence[Cell] | Product, last: Mapping[str, Earlier]) -> Order:
     """Order cells; `last` is what is known of earlier runs."""
     packages = {name: earlier.packages for name, earlier in last.items() if earlier.packages}
-    return Order(places=ranks(cells, last), packages=packages)
+    if not isinstance(cells, Product):
+        return Order(places=ranks(cells, last), packages=packages)
+    red = tuple(name for name, earlier in last.items() if earlier.outcome.is_red)
+    known = sorted((name for name in last if not last[name].outcome.is_red), key=lambda name: -last[name].seconds)
+    return Order(packages=packages, early=red, late=tuple(known))
+
+
+class Stream:
+    """The cells of a product that are to run, in their order: made when they are asked for.
+
+    Cells that differ only in variables are a group, which comes as a whole: it is resolved once.
+    """
+
+    def __init__(self, cells: Product, order: Order, recorded: Collection[str] = ()) -> None:
+        """Begin with the groups whose turn is known: red ones first, then others, and known ones last.
+
+        Those that are all `recorded` are apart.
+        """
+        self._product = cells
+        axes = [(len(axis.values), axis.name.startswith(VARIABLE_PREFIX)) for axis in cells.axes]
+        self._sizes = [1 if is_variable else size for size, is_variable in axes]
+        self._members = [range(size if is_variable else 1) for size, is_variable in axes]
+        self._recorded = dict.fromkeys(self._whole(recorded))
+        early = [group for name in order.early if (group := self._group_of(name)) is not None]
+        self._early = dict.fromkeys(group for group in early if group not in self._recorded)
+        late = dict.fromkeys(self._whole(order.late))
+        self._late = [group for group in late if not (group in self._early or group in self._recorded)]
+
+    def recorded(self) -> Iterator[list[Cell]]:
+        """Yield the groups of cells that are all recorded."""
+        yield from map(self._cells, self._recorded)
+
+    def others(self) -> Iterator[list[Cell]]:
+        """Yield the other groups."""
+        yield from map(self._cells, self._early)
+        known = {*self._early, *self._recorded, *self._late}
+        yield from (self._cells(group) for group in self._spread() if group not in known)
+        yield from map(self._cells, self._late)
+
+    def _spread(self) -> Iterator[int]:
+        """Yield each group once: the last and the first one, then each at the golden section from the one before."""
+        number = math.prod(self._sizes)
+        step = next(step for step in range(round(GOLDEN * number) or 1, 2 * number + 1) if math.gcd(step, number) == 1)
+        ends = dict.fromkeys((number - 1, 0))
+        yield from ends
+        yield from (group for index in range(number) if (group := index * step % number) not in ends)
+
+    def _cells(self, group: int) -> list[Cell]:
+        numbers = []
+        for size in reversed(self._sizes):
+            group, number = divmod(group, size)
+            numbers.append(number)
+        axes = [
+            members if size == 1 else (number,)
+            for members, size, number in zip(self._members, self._sizes, reversed(numbers), strict=True)
+        ]
+        found = (self._product[self._product.place(place)] for place in itertools.product(*axes))
+        return [item.cell for item in found if item.status is Status.RUNNABLE]
+
+    def _whole(self, names: Iterable[str]) -> Iterator[int]:
+        """Yield the groups of which all cells are named."""
+        found = Counter(group for name in names if (group := self._group_of(name)) is not None)
+        size = math.prod(map(len, self._members))
+        return (group for group, count in found.items() if count == size)
+
+    def _group_of(self, name: str) -> int | None:
+        place = self._product.find(name)
+        if place is None:
+            return None
+        group, times = 0, 1
+        for axis, size in zip(reversed(self._product.axes), reversed(self._sizes), strict=True):
+            place, number = divmod(place, len(axis.values))
+            group += number * times if size > 1 else 0
+            times *= size
+        return group
 
 
 def ranks(cells: Sequence[Cell], last: Mapping[str, Earlier]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
-from venvgrid.app.request import elsewhere, lock_digest, runnable
+from venvgrid.app.request import lock_digest, runnable
 from venvgrid.config.sections import strategy
 from venvgrid.config.values import BadValueError, duration
 from venvgrid.installers.base import Unresolvable
@@ -20,9 +20,11 @@ from venvgrid.model import (
     Cell,
     Conflict,
     LockError,
+    Mark,
     NothingToRunError,
     Outcome,
     PlannedCell,
+    Product,
     Status,
     UsageError,
 )
@@ -58,7 +60,7 @@ def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
     options = context.options
     if options.cells:
         plan = _matching(context, plan)
-    if not (runnable(plan) or elsewhere(plan)):
+    if not (plan.values("python") or plan.values("python", status=Status.ELSEWHERE)):
         raise NothingToRunError("every cell is excluded; see why with: venvgrid plan")
     if options.changed:
         plan = _changed(context, plan)
@@ -79,9 +81,18 @@ def counted(config: Config, plan: Plan, before: Plan) -> Plan:
 
 def by_platform(plan: Plan, here: str) -> Plan:
     """Return the plan with the cells of other platforms marked; `here` is that of this machine."""
+    away = [name for name in plan.values("platform") if name not in {"", here}]
+    if not away:
+        return plan
+    reasons = {name: f"it runs on {name}; this machine is {here}" for name in away}
+    if isinstance(plan.cells, Product):
+        marks = [
+            Mark(values={"platform": (name,)}, status=Status.ELSEWHERE, reason=why) for name, why in reasons.items()
+        ]
+        return replace(plan, cells=plan.cells.marked(marks))
     cells = tuple(
-        replace(item, status=Status.ELSEWHERE, reason=f"it runs on {item.cell.platform}; this machine is {here}")
-        if item.status is Status.RUNNABLE and item.cell.platform not in {"", here}
+        replace(item, status=Status.ELSEWHERE, reason=reasons[item.cell.platform])
+        if item.status is Status.RUNNABLE and item.cell.platform in reasons
         else item
         for item in plan.cells
     )

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import prioritisation
-from venvgrid.model import InstallMode, LockEntry, LockError, Stage, Status
+from venvgrid.model import InstallMode, LockEntry, LockError, Product, Stage, Status
 from venvgrid.model.version import __version__
 from venvgrid.project.local_wheels import path_of
 from venvgrid.project.metadata import ProjectError
@@ -15,7 +15,7 @@ from venvgrid.resolving import lockfile
 from venvgrid.running.request import RunRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from venvgrid.app.context import RunContext
@@ -37,9 +37,9 @@ def make_request(
         ConfigError, LockError: the project or the lock does not fit the configuration.
     """
     context.project.check()
-    options, cells = context.options, runnable(plan)
-    chosen, surrogates = interpreters_for(context, cells)
-    asked = tuple(cell for cell in cells if cell.id not in entries)
+    options = context.options
+    chosen, surrogates = interpreters_for(context, plan.values("python"))
+    asked = tuple(cell for cell in runnable(plan) if cell.id not in entries) if options.locked else ()
     return RunRequest(
         config=context.config,
         plan=plan,
@@ -60,7 +60,9 @@ def make_request(
         fail_fast=options.fail_fast,
         strict=options.strict,
         skip_missing=context.skips_missing,
-        order=prioritisation.order([item.cell for item in plan.cells], context.history).after(options.first),
+        order=prioritisation.order(
+            plan.cells if isinstance(plan.cells, Product) else [item.cell for item in plan.cells], context.history
+        ).after(options.first),
     )
 
 
@@ -75,10 +77,10 @@ def elsewhere(plan: Plan) -> tuple[Cell, ...]:
 
 
 def interpreters_for(
-    context: RunContext, cells: tuple[Cell, ...]
+    context: RunContext, values: Iterable[str]
 ) -> tuple[Mapping[str, Interpreter | str], Mapping[str, Interpreter]]:
-    """Return the interpreters of cells by the value of their python axis, and surrogates for the missing ones."""
-    values = dict.fromkeys(cell.axes["python"] for cell in cells)
+    """Return the interpreters for values of the python axis, and surrogates for the missing ones."""
+    values = dict.fromkeys(values)
     if context.fleet is not None:
         from venvgrid.app.cluster import coordinator  # noqa: PLC0415  (most runs are on one machine)
 

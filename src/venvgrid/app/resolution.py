@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app import assembly
 from venvgrid.app.request import elsewhere, interpreters_for, locked_answers, runnable
+from venvgrid.config import loading
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.interpreters.elsewhere import interpreter_on
-from venvgrid.model import InfrastructureError, LockEntry, PlannedCell, Status
+from venvgrid.model import InfrastructureError, LockEntry, PlannedCell, Status, UsageError
 from venvgrid.model.values import dataclass
 from venvgrid.processes.diagnosis import headline
 from venvgrid.processes.parallel import map_parallel
@@ -59,11 +60,16 @@ def resolve(context: RunContext, plan: Plan) -> ResolvedPlan:
 
     Raises:
         ConfigError, LockError: the project or the lock does not fit the configuration.
+        UsageError: they are too many to be held in memory with their locks.
         KeyboardInterrupt: the user stopped it.
     """
+    number = sum(sum(plan.values("python", status=status).values()) for status in (Status.RUNNABLE, Status.ELSEWHERE))
+    if number > loading.MAX_CELLS:
+        most = f"at most {loading.MAX_CELLS:,} can be resolved together"
+        raise UsageError(f"{number:,} cells; {most}: choose some of them with -k, or run them: venvgrid run")
     context.project.check()
     here, others = runnable(plan), elsewhere(plan)
-    chosen, surrogates = interpreters_for(context, (*here, *others))
+    chosen, surrogates = interpreters_for(context, [cell.axes["python"] for cell in (*here, *others)])
     known = {**surrogates, **{value: item for value, item in chosen.items() if not isinstance(item, str)}}
     interpreters = {kind_of(cell): known[cell.axes["python"]] for cell in here if cell.axes["python"] in known}
     answers: dict[str, CellAnswer] = {}

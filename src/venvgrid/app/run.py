@@ -20,7 +20,7 @@ from venvgrid.app import assembly
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan, with_strategy
 from venvgrid.app.repeating.lone_failures import Repetition, is_repetition
-from venvgrid.app.request import elsewhere, make_request, runnable
+from venvgrid.app.request import elsewhere, make_request
 from venvgrid.app.shards.elsewhere import with_others
 from venvgrid.model import CellFinished, ExitStatus, LockEntry, NothingToRunError, Stage, UsageError
 from venvgrid.resolving import policies
@@ -85,7 +85,7 @@ def run_grid(
         coverage.check()
     context = RunContext(config=config, options=options, front=front)
     plan = make_plan(context)
-    if not runnable(plan):
+    if not plan.values("python"):
         where = ", ".join(dict.fromkeys(cell.platform for cell in elsewhere(plan)))
         raise NothingToRunError(f"every cell runs elsewhere ({where}); this machine is {context.machine.platform}")
     with on_machines(context) as context:

@@ -19,6 +19,7 @@ from venvgrid.config.sections import read_ci, read_install, read_planning, read_
 from venvgrid.config.values import nearest, shown
 from venvgrid.model import AxisKind, Config, ConfigError, FrozenPolicy, Rule, serialization
 from venvgrid.model.config import EMPTY
+from venvgrid.model.plan import MAX_PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from venvgrid.config.config_file import Source
     from venvgrid.config.grids import Section
 
-MAX_CELLS = 100_000  # a plan of so many takes 16 s and 350 MB; no product may fill the memory
+MAX_CELLS = 100_000  # that are listed one by one: a plan of so many takes 16 s and 350 MB
 NOT_SETTLED: Mapping[str, FrozenPolicy] = MappingProxyType({})
 
 
@@ -109,18 +110,18 @@ def _config(section: Section, source: Source, running: str, settled: Mapping[str
         planning=planning,
         tiers=read_ci(table.table("ci")),
     )
-    if planning.kind == "full" and (cells := axis_values.count(found)) > MAX_CELLS:
+    if planning.kind == "full" and (cells := axis_values.count(found)) > MAX_PRODUCT:
         sizes = " x ".join(f"{len(axis.values)} {axis.name}" for axis in found)
-        table.wrong("axes", too_many(cells, sizes))
+        table.wrong("axes", too_many(cells, sizes, MAX_PRODUCT))
     return config
 
 
-def too_many(cells: int, sizes: str) -> str:
+def too_many(cells: int, sizes: str, most: int = MAX_CELLS) -> str:
     """Return the message that a product is too large to be expanded."""
     # A number of more than 4,300 digits cannot be written out.
     number = f"{cells:,}" if cells < 10**30 else "more than 10^30"
     fewer = 'give fewer values or axes, or let a strategy choose cells: [plan] strategy = "pairwise"'
-    return f"{number} cells ({sizes[:300]}); at most {MAX_CELLS:,} are possible: {fewer}"
+    return f"{number} cells ({sizes[:300]}); at most {most:,} are possible: {fewer}"
 
 
 def digest(config: Config) -> str:

@@ -24,7 +24,7 @@ _MODULES = {
         "CellFinished CellPlanned Event Message RunFinished RunStarted Stage StageFinished StageProgress StageStarted "
         "TestFinished TestsCollected"
     ),
-    "plan": "Cell Certificate Conflict LeftOut Plan PlannedCell Status",
+    "plan": "Cell Certificate Conflict LeftOut Mark Plan PlannedCell Product ProductAxis Status",
     "result": "Attestation CaseOutcome CellResult Failure Outcome",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

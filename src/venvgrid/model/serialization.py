@@ -11,12 +11,13 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from venvgrid.model import events
+from venvgrid.model.plan import PlannedCell, Product
 
 EVENT = "event"
 _JSON = frozenset({str, int, float, bool, types.NoneType})
@@ -82,6 +83,9 @@ def _reader(kind: Any) -> Reader:
     if origin in {tuple, frozenset}:
         item = _reader(typing.get_args(kind)[0])
         return lambda data: origin(map(item, data))
+    if kind == Sequence[PlannedCell]:  # as its axes, or one by one
+        listed = _reader(tuple[PlannedCell, ...])
+        return lambda data: from_plain(Product, data) if isinstance(data, Mapping) else listed(data)
     if origin is Mapping:
         item = _reader(typing.get_args(kind)[1])
         return lambda data: types.MappingProxyType({key: item(value) for key, value in data.items()})

@@ -8,12 +8,13 @@ two values do not get the same id.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from venvgrid.model import Axis, AxisKind
+from venvgrid.model import Axis, AxisKind, Product, ProductAxis
 from venvgrid.model.config import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class CellIds:
 
     def __init__(self, axes: Sequence[Axis], grid: str = "") -> None:
         """Put the axes into the order of ids."""
-        ordered = sorted(axes, key=lambda axis: (_ORDER.index(axis.kind), canonicalize_name(axis.name), axis.name))
+        ordered = sorted(axes, key=_place)
         self._parts: list[tuple[str, dict[str, str], Axis]] = [(axis.name, {}, axis) for axis in ordered]
         self._grid = grid
 
@@ -61,6 +62,39 @@ class CellIds:
         if len(full) <= MAX_ID_LENGTH:
             return full
         return f"{full[: MAX_ID_LENGTH - HASH_LENGTH - 1].rstrip('.-')}-{_hash(full)}"
+
+
+def _place(axis: Axis) -> tuple[int, str, str]:
+    return _ORDER.index(axis.kind), canonicalize_name(axis.name), axis.name
+
+
+def product(axes: Sequence[Axis], grid: str = "") -> Product | None:
+    """Return all combinations of values with the ids that `cell_id` makes; None if one must see them all to tell.
+
+    It can be told from the values of each axis alone if no part of an id begins another one of its axis (capital
+    letters do not count), and if none of the ids has to be shortened.
+
+    Raises:
+        ValueError: there are too many.
+    """
+    ordered = sorted(range(len(axes)), key=lambda place: _place(axes[place]))
+    made = tuple(
+        ProductAxis(name=axis.name, values=axis.values, parts=tuple(_part(axis, value) for value in axis.values))
+        for axis in axes
+    )
+    order = tuple(place for place in ordered if made[place].parts != ("",))
+    prefix = f"{grid}-" if grid else ""
+    longest = sum(1 + max(map(len, made[place].parts)) for place in order) - 1
+    reserved = any(map(_RESERVED.match, (grid, *(part for place in order[:1] for part in made[place].parts))))
+    if reserved or not order or len(prefix) + longest > MAX_ID_LENGTH or not all(_tells(made[p].parts) for p in order):
+        return None
+    return Product(axes=made, order=order, prefix=prefix)
+
+
+def _tells(parts: Sequence[str]) -> bool:
+    """Whether no part begins another one, as names of files."""
+    ordered = sorted(f"{part}-".casefold() for part in parts)
+    return all(parts) and not any(after.startswith(before) for before, after in itertools.pairwise(ordered))
 
 
 def _part(axis: Axis, value: str) -> str:

@@ -11,19 +11,26 @@ from typing import TYPE_CHECKING
 
 from venvgrid.config import axis_values
 from venvgrid.config.loading import MAX_CELLS, too_many
-from venvgrid.model import Cell, ConfigError, Plan, PlannedCell, Status
+from venvgrid.model import Cell, ConfigError, Mark, Plan, PlannedCell, Status
+from venvgrid.planning import cell_ids
 from venvgrid.planning.cell_ids import CellIds
 from venvgrid.planning.matching import fits, rule_fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from venvgrid.model import Config, Conflict, Rule
+    from venvgrid.model import Config, Conflict, Product, Rule
 
 MAX_COLLISIONS = 20  # of ids, that a message lists
 
 
-def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[Mapping[str, str], ...] = ()) -> Plan:
+def expand(
+    config: Config,
+    conflicts: tuple[Conflict, ...] = (),
+    locked: tuple[Mapping[str, str], ...] = (),
+    *,
+    keep: int = MAX_CELLS,
+) -> Plan:
     """Return every cell of `config`: the full product, the first axis slowest, then those of [[include]].
 
     A strategy other than "full" selects combinations, and avoids `conflicts`: combinations of values that resolution
@@ -34,9 +41,13 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
     values of the axes that it does not name. It restores excluded cells if it names one cell exactly, or if all that it
     matches are excluded.
 
+    A product of more than `keep` cells is not expanded: see `model.Product`. The plan has the same cells.
+
     Raises:
-        ConfigError: more than MAX_CELLS cells, or two cells whose ids would be the same file on some system.
+        ConfigError: more than MAX_CELLS cells to expand, or two cells whose ids would be the same file on some system.
     """
+    if (product := _product(config, keep)) is not None:
+        return _with_marks(config, product, conflicts)
     _check_size(config)
     kinds = {axis.name: axis.kind for axis in config.axes}
     warnings: list[str] = []
@@ -63,22 +74,43 @@ def expand(config: Config, conflicts: tuple[Conflict, ...] = (), locked: tuple[M
         for wanted in _combinations(rule.keys):
             _include(cells, config, wanted, rule, ids)
     _check_ids(config, cells)
-    warnings += _dropped(config, cells, conflicts)
+    plan = Plan(cells=tuple(cells), strategy=config.strategy, learnt=conflicts)
+    plan = replace(plan, warnings=(*warnings, *_dropped(config, plan, conflicts)))
     if config.planning.kind == "full":
-        return Plan(cells=tuple(cells), strategy=config.strategy, warnings=tuple(warnings), learnt=conflicts)
+        return plan
     from venvgrid.planning import coverage  # noqa: PLC0415  (not needed for the full product)
 
-    plan = Plan(
-        cells=tuple(cells),
-        strategy=config.strategy,
-        warnings=tuple(warnings),
-        learnt=conflicts,
-        combinations=axis_values.count(config.axes),
-    )
-    return coverage.with_certificate(config, plan)
+    return coverage.with_certificate(config, replace(plan, combinations=axis_values.count(config.axes)))
 
 
-def _dropped(config: Config, cells: list[PlannedCell], conflicts: tuple[Conflict, ...]) -> Iterator[str]:
+def _product(config: Config, keep: int) -> Product | None:
+    """Return the cells as a product of more than `keep`, without its excludes; None if they have to be listed."""
+    if config.planning.kind != "full" or config.includes or axis_values.count(config.axes) <= keep:
+        return None
+    return cell_ids.product(config.axes, config.grid)
+
+
+def _with_marks(config: Config, cells: Product, conflicts: tuple[Conflict, ...]) -> Plan:
+    """Return the plan of a product and its excludes: what `expand` finds cell by cell, found value by value."""
+    marks, warnings = list[Mark](), list[str]()
+    for rule in config.excludes:
+        values = {
+            axis.name: tuple(
+                value for value in axis.values if any(fits(axis.kind, wanted, value) for wanted in rule.keys[axis.name])
+            )
+            for axis in config.axes
+            if axis.name in rule.keys
+        }
+        if all(values.values()):
+            reason = f"excluded by {rule.path} ({_rule_text(rule)})"
+            marks.append(Mark(values=MappingProxyType(values), status=Status.EXCLUDED, reason=reason))
+        elif not rule.inherited:
+            warnings.append(f"{config.file.name}: {rule.path} ({_rule_text(rule)}) matches no cell")
+    plan = Plan(cells=cells.marked(marks), strategy=config.strategy, learnt=conflicts)
+    return replace(plan, warnings=(*warnings, *_dropped(config, plan, conflicts)))
+
+
+def _dropped(config: Config, plan: Plan, conflicts: tuple[Conflict, ...]) -> Iterator[str]:
     """Yield a warning for each value of an axis that no cell has: whoever wrote it believes that it is tested.
 
     The strategy "corners" takes the first and last values only, and is chosen for that. An exclude that names nothing
@@ -87,18 +119,18 @@ def _dropped(config: Config, cells: list[PlannedCell], conflicts: tuple[Conflict
     if config.planning.kind == "corners":
         return
     for axis in config.axes:
-        there = {item.cell.axes[axis.name] for item in cells if item.status is not Status.EXCLUDED}
+        there = plan.values(axis.name)
         meant = [wanted for rule in config.excludes if {*rule.keys} == {axis.name} for wanted in rule.keys[axis.name]]
         for value in axis.values if there else ():
             if value not in there and not any(fits(axis.kind, wanted, value) for wanted in meant):
-                why = _why_dropped(config, cells, conflicts, axis.name, value)
+                why = _why_dropped(config, plan.cells, conflicts, axis.name, value)
                 yield f"{config.file.name}: axes.{axis.name}: no cell is left with {value!r}: {why}"
 
 
 def _why_dropped(
-    config: Config, cells: list[PlannedCell], conflicts: tuple[Conflict, ...], name: str, value: str
+    config: Config, cells: Sequence[PlannedCell], conflicts: tuple[Conflict, ...], name: str, value: str
 ) -> str:
-    excluded = [item.reason for item in cells if item.cell.axes[name] == value]
+    excluded = dict.fromkeys(item.reason for item in cells if item.cell.axes[name] == value)
     impossible = [item.reason for item in conflicts if item.values.get(name) == value]
     if excluded or impossible:
         found = list(dict.fromkeys([*impossible, *excluded]))

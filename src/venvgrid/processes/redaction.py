@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 TEXT_FIELDS = frozenset(
     {"test", "message", "longrepr", "reason", "text", "kind", "signature", "notes", "command", "warnings"}
 )
-NESTED_FIELDS = frozenset({"result", "failures", "plan", "cells", "tests"})
+NESTED_FIELDS = frozenset({"result", "failures", "plan", "cells", "marks", "tests"})
 MAX_HELD_BACK = 4096  # bytes of an unfinished line, which may hold the beginning of a URL
 MIN_SECRET_LENGTH = 8  # characters: shorter values would be found everywhere
 

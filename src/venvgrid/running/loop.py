@@ -24,11 +24,14 @@ from venvgrid.running.executors.base import Finished
 from venvgrid.running.tasks import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from venvgrid.model import Event
     from venvgrid.running.executors.base import Executor, Slots
     from venvgrid.running.tasks import Task, TaskResult
+
+
+AHEAD = 4  # tasks for each slot: with fewer that wait, the scheduler is asked for more
 
 
 class Decisions(Protocol):
@@ -39,7 +42,10 @@ class Decisions(Protocol):
         """Whether no further task may start."""
 
     def start(self) -> Iterable[tuple[list[Event], list[Task]]]:
-        """Yield the first events and tasks; those of the first part start before the next part is asked for."""
+        """Yield events and tasks that follow from no result; those of a part start before the next one is asked for.
+
+        After an empty part, the next one is asked for when few tasks are left.
+        """
 
     def done(self, task: Task, result: TaskResult) -> tuple[list[Event], list[Task]]:
         """Return what follows from the result of a task."""
@@ -57,17 +63,18 @@ def run(scheduler: Decisions, executor: Executor, *, clock: Callable[[], float] 
         Exception: a task ended with it: a bug in venvgrid. All tasks are stopped first.
     """
     loop = _Loop(executor, clock)
+    parts = loop.parts(scheduler)
     try:
-        for followed in scheduler.start():
-            yield from loop.follow(*followed)
+        yield from next(parts)
+        while loop.running or (loop.has_more and not scheduler.is_stopping):
             if not scheduler.is_stopping:
-                loop.launch()
-        while loop.running or (loop.has_ready and not scheduler.is_stopping):
-            if not scheduler.is_stopping:
+                yield from next(parts) if loop.has_room() else ()
                 loop.launch()
             elif not loop.cancelled:
                 loop.cancelled = True
                 executor.cancel(urgent=False)
+            if not loop.running:
+                continue  # nothing of the last cells has to be done
             message = loop.inbox.get()
             if isinstance(message, Finished):
                 loop.ended(message.task)
@@ -94,6 +101,8 @@ class _Loop:
         self._resolving, self._working = Numbers(), Numbers()  # of those that resolve, and of those that build and test
         self._executor, self._clock, self._began = executor, clock, clock()
         self._sequence = itertools.count()
+        self._ended = 0  # tasks, since `has_room` was asked
+        self._is_fed = True  # whether the scheduler has more parts
 
     def stamped(self, event: Event) -> Event:
         """Return the event with the seconds since the run began."""
@@ -108,10 +117,36 @@ class _Loop:
             heapq.heappush(self._ready[task.lane], (task.order, next(self._sequence), task))
         return map(self.stamped, events)
 
+    def parts(self, scheduler: Decisions) -> Iterator[Iterable[Event]]:
+        """Start the first tasks of a scheduler; yield the events up to an empty part, and so on."""
+        following = iter(scheduler.start())
+        while self._is_fed:
+            yield self._part(scheduler, following)
+
+    def _part(self, scheduler: Decisions, following: Iterator[tuple[list[Event], list[Task]]]) -> Iterator[Event]:
+        for events, tasks in following:
+            yield from self.follow(events, tasks)
+            if not scheduler.is_stopping:
+                self.launch()
+            if not (events or tasks):
+                return
+        self._is_fed = False
+
     @property
-    def has_ready(self) -> bool:
-        """Whether a task waits for a slot."""
-        return any(self._ready.values())
+    def has_more(self) -> bool:
+        """Whether a task waits for a slot, or the scheduler has more of them."""
+        return self._is_fed or any(self._ready.values())
+
+    def has_room(self) -> bool:
+        """Whether to ask for more tasks, so that no slot will be without one; once for each task that has ended.
+
+        If what came last waits for a task that runs, so will what comes next.
+        """
+        ended, self._ended = self._ended, 0
+        if not self._is_fed or (self.running and not ended):
+            return False
+        slots = self._executor.slots
+        return sum(map(len, self._ready.values())) < AHEAD * (slots.cpu + slots.network)
 
     def launch(self) -> None:
         """Start every ready task that has a free slot, in order."""
@@ -124,6 +159,7 @@ class _Loop:
     def ended(self, task: Task) -> None:
         """Free the slot of a task."""
         self._numbers(task.lane).give_back(self.running.pop(task.key))
+        self._ended += 1
 
     def _delivery(self, worker: int) -> Callable[[Event | Finished], None]:
         """Return what a task on a worker delivers to: it stamps events at once, in the thread that calls."""

@@ -10,9 +10,9 @@ from venvgrid.running.tasks import DownloadTask, WheelTask
 from venvgrid.storage import digests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from venvgrid.model import Cell, Interpreter
+    from venvgrid.model import Interpreter
     from venvgrid.project.metadata import Metadata
     from venvgrid.project.wheels import Wheel
     from venvgrid.running.request import RunRequest
@@ -80,23 +80,21 @@ class Prerequisites:
         if isinstance(got, str):
             self._refused.add(value)
 
-    def _needs_first_wheels(self, values: Iterable[str]) -> bool:
+    def _needs_first_wheels(self, values: Collection[str]) -> bool:
         if not self.installs or not (self.installs_wheel or self._request.metadata is None):
             return False
         begun = self._building
         here = (found for value in values if (found := self.python(value)) is not None)
         return any(not begun if self._is_shared else found.executable not in begun for found in here)
 
-    def first_wheels(self, values: Iterable[str], cells: Iterable[Cell]) -> list[WheelTask]:
+    def first_wheels(self, values: Collection[str]) -> list[WheelTask]:
         """Return the tasks that build wheels before any environment, if they are needed and not begun.
 
         They are needed to be installed, or for their metadata. If one serves all, the newest ordinary interpreter of
-        the cells builds it; else each builds its own. `values` are those of the python axis that the cells have: the
-        cells are looked at only if these need a wheel.
+        the cells builds it; else each builds its own. `values` are those of the python axis that unfinished cells have.
         """
         if not self._needs_first_wheels(values):
             return []
-        values = dict.fromkeys(cell.axes["python"] for cell in cells)
         here = [found for value in values if (found := self.python(value)) is not None]
         if not self._is_shared:
             return [task for found in here for task in self.wheel_by(found)]

@@ -6,17 +6,21 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.model import CellFinished, CellPlanned, CellResult, LockEntry, PlannedCell, RunStarted, Status
+from venvgrid.analysis.prioritisation import Stream
+from venvgrid.model import CellFinished, CellPlanned, CellResult, LockEntry, Product, RunStarted, Status
 from venvgrid.model.result import OUTCOME_OF_STATUS
 from venvgrid.resolving import lockfile
-from venvgrid.running.tasks import base_result
+from venvgrid.results.exit_status import exit_status
+from venvgrid.running import tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from venvgrid.model import Cell, Event, Interpreter
     from venvgrid.project.metadata import Metadata
     from venvgrid.running.request import RunRequest
+
+AT_ONCE = 1_000  # cells of a product to which a run comes together
 
 
 class RunState:
@@ -31,8 +35,9 @@ class RunState:
         self.durations: defaultdict[str, dict[str, float]] = defaultdict(dict)  # of the stages of unfinished cells
         self.sharing: defaultdict[str, list[Cell]] = defaultdict(list)  # environment → its cells
         # How many cells have no result yet: by the value of the python axis, in the order of the plan; by environment.
-        self.unfinished_of = Counter(item.cell.axes["python"] for item in request.plan.cells if _is_to_run(item))
+        self.unfinished_of = Counter(request.plan.values("python"))
         self.waiting_for: Counter[str] = Counter()
+        self._open: dict[str, Cell] = {}  # those without a result that the run has come to
 
     def started(self) -> RunStarted:
         """Return the first event of the run."""
@@ -51,16 +56,38 @@ class RunState:
             grid=config.grid,
         )
 
-    def unfinished(self) -> Iterator[Cell]:
-        """Yield the cells that are to run and have no result yet."""
-        for item in self._request.plan.cells:
-            if _is_to_run(item) and item.cell.id not in self.results:
-                yield item.cell
+    def arrived(self, cells: Iterable[Cell]) -> None:
+        """Record cells that the run has come to."""
+        self._open.update((cell.id, cell) for cell in cells)
+
+    def unfinished(self) -> list[Cell]:
+        """Return the cells that the run has come to and that have no result yet."""
+        return list(self._open.values())
 
     def given_up(self, reason: str) -> list[Event]:
-        """Finish every cell without a result."""
-        left = list(self.unfinished())
-        return [self.finished(replace(self.known(cell), reason=reason)) for cell in left]
+        """Finish every cell without a result that the run has come to."""
+        return [self.finished(replace(self.known(cell), reason=reason)) for cell in self.unfinished()]
+
+    def cells_of(self, task: tasks.Task, python: Callable[[str], Interpreter | None]) -> list[Cell]:
+        """Return the cells that end with a task that failed, but for those that wait for a download."""
+        match task:
+            case tasks.WheelTask():
+                found = ((cell, python(cell.axes["python"])) for cell in self.unfinished())
+                with_it = task.interpreter.executable
+                return [cell for cell, interpreter in found if interpreter and interpreter.executable == with_it]
+            case tasks.ResolveTask():
+                return list(task.cells)
+            case tasks.BuildTask():
+                return list(self.sharing[task.entry.key])
+            case tasks.TestTask():
+                return [task.cell]
+            case tasks.DownloadTask() | tasks.CompileTask():
+                return []
+
+    def exit_status(self, *, interrupted: bool) -> int:
+        """Return the exit status of all results."""
+        results, request = tuple(self.results.values()), self._request
+        return exit_status(results, strict=request.strict, interrupted=interrupted, skip_missing=request.skip_missing)
 
     def waiting(self, key: str) -> list[Cell]:
         """Return the cells of an environment that have no result yet."""
@@ -75,7 +102,7 @@ class RunState:
 
     def known(self, cell: Cell) -> CellResult:
         """Return the result of a cell as far as it is known; its outcome is still to be set."""
-        return base_result(cell, self.entries.get(cell.id))
+        return tasks.base_result(cell, self.entries.get(cell.id))
 
     def end(self, cell: Cell, status: Status, reason: str, *, log: str = "", words: str = "") -> list[Event]:
         """Finish a cell that is not tested. `words` are the resolver's."""
@@ -84,20 +111,25 @@ class RunState:
         result = replace(self.known(cell), outcome=OUTCOME_OF_STATUS[status], reason=reason, log=log, words=words)
         return [planned, self.finished(result)]
 
-    def refuse_locked(self, metadata_for: Callable[[Interpreter], Metadata | None]) -> list[Event]:
-        """Finish the locked cells whose lock contradicts the project, where only a build told what it requires."""
+    def refuse_locked(
+        self, metadata_for: Callable[[Interpreter], Metadata | None], new_cells: Sequence[Cell] = ()
+    ) -> list[Event]:
+        """Finish the locked cells whose lock contradicts the project, where only a build told what it requires.
+
+        With `new_cells`, only these are compared: no build has told them anything yet.
+        """
         events: list[Event] = []
         if self._request.metadata is not None:
             return events
         config = self._request.config
         new: dict[str, Metadata] = {}  # by the executable: what a wheel told since the last call
-        for cell in list(self.unfinished()):
+        for cell in new_cells or self.unfinished():
             entry = self._request.locked.get(cell.id)
             if not isinstance(entry, LockEntry) or cell.id in self._request.given:
                 continue  # a trial may ask for versions that the project does not declare
             interpreter = entry.interpreter
             metadata = new.get(interpreter.executable) or metadata_for(interpreter)
-            if metadata is None or self._told.get(interpreter.executable) == metadata:
+            if metadata is None or (self._told.get(interpreter.executable) == metadata and not new_cells):
                 continue
             new[interpreter.executable] = metadata
             from venvgrid.resolving import lock_check  # noqa: PLC0415  (only where a wheel tells the metadata)
@@ -105,7 +137,7 @@ class RunState:
             why = lock_check.first_problem(config, cell, entry.distributions, interpreter.markers, metadata=metadata)
             reason = f"{lockfile.path_for(config).name} does not fit the project: {why}; type: venvgrid lock"
             events += self.end(cell, Status.FAILED, reason) if why else []
-        self._told |= new
+        self._told |= {} if new_cells else new
         return events
 
     def finished(self, result: CellResult) -> CellFinished:
@@ -119,8 +151,34 @@ class RunState:
                 self.waiting_for[entry.key] -= 1
         whole = replace(result, durations={**known, **result.durations})
         self.results[result.id] = whole
+        self._open.pop(result.id, None)
         return CellFinished(result=whole)
 
 
-def _is_to_run(item: PlannedCell) -> bool:
-    return item.status is Status.RUNNABLE
+def arrivals(request: RunRequest) -> Iterator[list[Cell]]:
+    """Yield the cells that are to run, in the parts in which a run comes to them: all at once but for a product.
+
+    Of a product come first cells that are sure to run, then those that may have a recorded result, then the others. An
+    empty part is where the next ones can wait until few tasks are left.
+    """
+    cells = request.plan.cells
+    if not isinstance(cells, Product):
+        yield [item.cell for item in cells if item.status is Status.RUNNABLE]
+        return
+    stream = Stream(cells, request.order, request.recorded)
+    others, recorded = stream.others(), stream.recorded()
+    yield _part(others)
+    while part := _part(recorded):
+        yield part
+    while part := _part(others):
+        yield []
+        yield part
+
+
+def _part(groups: Iterator[list[Cell]]) -> list[Cell]:
+    found: list[Cell] = []
+    for group in groups:
+        found += group
+        if len(found) >= AT_ONCE:
+            break
+    return found

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 from venvgrid.installers.base import ResolveFailed, Unresolvable
 from venvgrid.model import Message, RunFinished, Stage, Status
 from venvgrid.processes.redaction import redact
-from venvgrid.results.exit_status import exit_status
 from venvgrid.running import tasks
 from venvgrid.running.builds import Builds
 from venvgrid.running.prerequisites import Parked, Prerequisites
-from venvgrid.running.run_state import RunState
+from venvgrid.running.run_state import RunState, arrivals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from venvgrid.model import Cell, CellResult, Event, LockEntry
     from venvgrid.running.request import RunRequest
@@ -53,6 +52,7 @@ class Scheduler:
         self.state = RunState(request, clean)
         self.interrupted = False
         self._failed_fast = False
+        self._unbuilt: dict[str, tuple[str, str]] = {}  # executable that could not build the project → why, its output
         self._prerequisites = Prerequisites(request)
         # Groups that wait for the metadata; resolved cells that wait for the wheel.
         self._unresolved: Parked[tuple[Cell, ...]] = Parked(self._prerequisites)
@@ -70,31 +70,47 @@ class Scheduler:
         return self.interrupted or self._failed_fast
 
     def start(self) -> Iterator[Followed]:
-        """Finish the cells without interpreter, and resolve all other cells.
+        """Yield what follows from the cells as the run comes to them."""
+        events: list[Event] = [self.state.started()]
+        for cells in arrivals(self.request):
+            for more, ready in self._arrived(cells):
+                yield [*events, *more], ready
+                events = []
+
+    def _arrived(self, cells: Sequence[Cell]) -> Iterator[Followed]:
+        """Finish the cells without interpreter, and resolve the others.
 
         Cells that are locked and may have a recorded result follow after what is sure to run: to compare so many
         results takes time.
         """
-        events: list[Event] = [self.state.started()]
+        self.state.arrived(cells)
+        events: list[Event] = []
         waiting: list[Cell] = []
+        locked: list[Cell] = []
         recorded: list[Cell] = []
-        for cell in self.state.unfinished():
+        for cell in cells:
             value = cell.axes["python"]
-            if self._prerequisites.python(value) is None and self._prerequisites.surrogate(value) is None:
+            found = self._prerequisites.python(value)
+            if found and found.executable in self._unbuilt:
+                events += self._ended([cell], *self._unbuilt[found.executable])
+            elif found is None and self._prerequisites.surrogate(value) is None:
                 events += self._missing(cell)
             elif cell.id not in self.request.locked:
                 waiting.append(cell)
-            elif cell.id in self.request.recorded:
-                recorded.append(cell)
             else:
-                events += self._answered(cell, self.request.locked[cell.id])
+                (recorded if cell.id in self.request.recorded else locked).append(cell)
         self._wait(waiting)
-        more, ready = self._go_on()
+        more, ready = self._locked(locked)
         yield [*events, *more], ready
         if recorded:
-            known = [event for cell in recorded for event in self._answered(cell, self.request.locked[cell.id])]
-            more, ready = self._go_on()
-            yield [*known, *more], ready
+            yield self._locked(recorded)
+
+    def _locked(self, cells: Sequence[Cell]) -> Followed:
+        """Return what follows from the lock of cells, and what else can be done."""
+        events = [event for cell in cells for event in self._answered(cell, self.request.locked[cell.id])]
+        events += self.state.refuse_locked(self._prerequisites.metadata_for, cells)
+        more, ready = self._go_on()
+        return [*events, *more], ready
 
     def done(self, task: tasks.Task, result: tasks.TaskResult) -> Followed:
         """Return what follows from the result of a task."""
@@ -122,13 +138,7 @@ class Scheduler:
             fast = "stopped after the first failure (--fail-fast)" if self._failed_fast else ""
             by_user = "stopped by the user" if self.interrupted else ""
             events += self.state.given_up(by_user or fast or "no result: a bug in venvgrid")
-        status = exit_status(
-            tuple(self.state.results.values()),
-            strict=self.request.strict,
-            interrupted=self.interrupted,
-            skip_missing=self.request.skip_missing,
-        )
-        return [*events, RunFinished(exit_status=status)]
+        return [*events, RunFinished(exit_status=self.state.exit_status(interrupted=self.interrupted))]
 
     # Interpreters and the project's wheel.
 
@@ -171,7 +181,7 @@ class Scheduler:
     def _go_on(self) -> Followed:
         """Begin the first wheels, resolve what can be resolved, finish what need not run, build what can be built."""
         values = [value for value, cells in self.state.unfinished_of.items() if cells]
-        wheels = self._prerequisites.first_wheels(values, self.state.unfinished())
+        wheels = self._prerequisites.first_wheels(values)
         events, ready = self._resolve_waiting()
         return [*events, *self._unchanged()], [*wheels, *ready, *self._builds.ready()]
 
@@ -267,34 +277,23 @@ class Scheduler:
         if self.is_stopping:
             return [], []  # it was stopped, it did not fail
         what = {tasks.WheelTask: "the project could not be built: ", tasks.ResolveTask: "could not be resolved: "}
-        cells, reason = self._cells_of(task), f"{what.get(type(task), '')}{failed.reason}"
-        events: list[Event] = []
-        for cell in cells:
-            if cell.id not in self.state.results:
-                log = self._append_log(cell.id, failed.detail)
-                events += self.state.end(cell, Status.FAILED, reason, log=log)
+        waiting = self._awaiting.pop(task.value, []) if isinstance(task, tasks.DownloadTask) else []
+        cells = waiting or self.state.cells_of(task, self._prerequisites.python)
+        reason = f"{what.get(type(task), '')}{failed.reason}"
+        events = self._ended(cells, reason, failed.detail)
         if isinstance(task, tasks.BuildTask):
             self._builds.failed(task.entry)
         if not isinstance(task, tasks.WheelTask):
             return events, self._builds.ended(task) if isinstance(task, tasks.TestTask) else []
         self._prerequisites.refused()  # other interpreters may still build it
+        self._unbuilt[task.interpreter.executable] = reason, failed.detail
         more, ready = self._go_on()
         return [*events, *more], ready
 
-    def _cells_of(self, task: tasks.Task) -> list[Cell]:
-        """Return the cells that end with a task that failed."""
-        match task:
-            case tasks.WheelTask():
-                python, known = task.interpreter.executable, self._prerequisites.python
-                found = ((cell, known(cell.axes["python"])) for cell in self.state.unfinished())
-                return [cell for cell, interpreter in found if interpreter and interpreter.executable == python]
-            case tasks.ResolveTask():
-                return list(task.cells)
-            case tasks.BuildTask():
-                return list(self.state.sharing[task.entry.key])
-            case tasks.TestTask():
-                return [task.cell]
-            case tasks.DownloadTask():
-                return self._awaiting.pop(task.value, [])
-            case tasks.CompileTask():
-                return []
+    def _ended(self, cells: Iterable[Cell], reason: str, detail: str) -> list[Event]:
+        """Finish cells with what failed for them."""
+        events: list[Event] = []
+        for cell in cells:
+            if cell.id not in self.state.results:
+                events += self.state.end(cell, Status.FAILED, reason, log=self._append_log(cell.id, detail))
+        return events

@@ -199,10 +199,10 @@ def test_a_file_of_mistakes_only_is_cut_short() -> None:
 
 def test_the_number_of_cells_has_a_limit() -> None:
     """A product that is too large is counted, not expanded."""
-    versions = json.dumps([str(number) for number in range(317)])
+    versions = json.dumps([str(number) for number in range(1001)])
     (message,) = mistakes(f"[axes]\na = {versions}\nb = {versions}")
     assert (
-        "matrix.toml: axes: 100,489 cells (1 python x 317 a x 317 b); at most 100,000 are possible: "
+        "matrix.toml: axes: 1,002,001 cells (1 python x 1001 a x 1001 b); at most 1,000,000 are possible: "
         'give fewer values or axes, or let a strategy choose cells: [plan] strategy = "pairwise"'
     ) == message
     many = "\n".join(f'a{number} = ["1", "2", "3"]' for number in range(300))

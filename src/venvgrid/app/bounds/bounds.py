@@ -120,7 +120,7 @@ def _extras(context: RunContext, cell: Cell) -> tuple[str, ...]:
 def _project(context: RunContext, cells: Sequence[Cell]) -> Project:
     """Return the Pythons with their dependencies, and the reasons of those that cannot be searched."""
     context.project.check()
-    chosen, _ = interpreters_for(context, tuple(cells))
+    chosen, _ = interpreters_for(context, [cell.axes["python"] for cell in cells])
     metadata = metadata_of(context, chosen)
     project = Project(values=tuple(cell.axes["python"] for cell in cells))
     for cell in cells:

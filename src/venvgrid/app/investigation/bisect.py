@@ -251,7 +251,7 @@ def _candidates(context: RunContext, cell: Cell, world: LockEntry, asked: Asked,
         turned = f"venvgrid bisect {name} {bad} {good}" if Version(good) > Version(bad) else ""
         more = f"; type: {turned}" if turned else f"; type an older one, or none: venvgrid bisect {name}"
         raise UsageError(f"the good release, {name} {good}, {what}{more}")
-    chosen, _ = interpreters_for(context, (cell,))
+    chosen, _ = interpreters_for(context, [cell.axes["python"]])
     interpreter = chosen[cell.axes["python"]]
     if isinstance(interpreter, str):
         raise InfrastructureError(interpreter)

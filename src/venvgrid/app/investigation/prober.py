@@ -205,7 +205,7 @@ class Prober:
         resolver, cell = self._resolver(self._cell(probe)), self._cell(probe)
         if isinstance(resolver, str):
             return resolver
-        chosen, _ = interpreters_for(self.context, (cell,))
+        chosen, _ = interpreters_for(self.context, [cell.axes["python"]])
         interpreter = chosen[cell.axes["python"]]
         if isinstance(interpreter, str):
             return interpreter
@@ -238,7 +238,7 @@ class Prober:
 
     def _resolver(self, cell: Cell) -> Resolver | str:
         if cell.id not in self._resolvers:
-            chosen, _ = interpreters_for(self.context, (cell,))
+            chosen, _ = interpreters_for(self.context, [cell.axes["python"]])
             metadata = metadata_of(self.context, chosen)[cell.axes["python"]]
             self._resolvers[cell.id] = (
                 metadata.reason

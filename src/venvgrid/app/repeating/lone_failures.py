@@ -103,11 +103,13 @@ class Repetition:
         config, front = self.context.config, self.context.front
         if config.test.reports != PYTEST or self.context.options.fail_fast:
             return
-        cells = {item.cell.id: item.cell for item in self.plan.cells}
-        results = {result.id: result for result in report.cells}
+        alone = lone_failures(report)
+        names = {item.cell for item in alone}
+        cells = {item.cell.id: item.cell for item in self.plan.cells if item.cell.id in names} if names else {}
+        results = {result.id: result for result in report.cells if result.id in names}
         suite = replace(config.test, retries=0, imports="noted", coverage=False)
         whole = replace(self.context, config=replace(config, test=suite)).sharing(self.context)
-        for item in lone_failures(report):
+        for item in alone:
             if item.cell in self.entries:
                 tests = text.count(len(item.tests), "failing test")
                 front.notify(f"{item.cell}: {tests} again, as no other cell has this failure")

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from venvgrid.app.request import elsewhere
 from venvgrid.model import (
     CellFinished,
     CellPlanned,
@@ -34,7 +33,8 @@ def with_others(events: Iterator[Event], context: RunContext, plan: Plan, builde
 
     They come last: the cells of this machine do not wait for them, and no round of `watch` does.
     """
-    return _with_others(events, context, plan, builder) if elsewhere(plan) and not context.options.is_round else events
+    has_others = plan.values("python", status=Status.ELSEWHERE) and not context.options.is_round
+    return _with_others(events, context, plan, builder) if has_others else events
 
 
 def _with_others(events: Iterator[Event], context: RunContext, plan: Plan, builder: ReportBuilder) -> Iterator[Event]:

@@ -116,7 +116,7 @@ def _context(
 def _cell(context: RunContext, earlier: Mapping[str, CellResult], package: str) -> tuple[Cell, CellResult | None]:
     """Return the cell to search in: a red one that has the package, else a red one, else the first that can run."""
     cells = runnable(make_plan(context))
-    chosen, _ = interpreters_for(context, cells)
+    chosen, _ = interpreters_for(context, [cell.axes["python"] for cell in cells])
     here = [cell for cell in cells if not isinstance(chosen[cell.axes["python"]], str)]
     if not here:
         missing = chosen[cells[0].axes["python"]] if cells else "no cell runs on this machine"

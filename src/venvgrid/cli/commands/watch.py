@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
 from venvgrid.app.plan import make_plan
-from venvgrid.app.request import interpreters_for, runnable
+from venvgrid.app.request import interpreters_for
 from venvgrid.app.run import load_merged, read_config
 from venvgrid.app.watching import watched
 from venvgrid.app.watching.rounds import Round
@@ -97,7 +97,7 @@ def state(source: Source, wanted: RunOptions, front: FrontEnd, grid: str) -> Wat
     """Return the state of what wakes the session, as it is now."""
     config = read_config(source, wanted, front, grid=grid).config
     context = RunContext(config=config, options=wanted, front=front)
-    chosen, _ = interpreters_for(context, runnable(make_plan(context)))
+    chosen, _ = interpreters_for(context, make_plan(context).values("python"))
     executables = sorted({item.executable for item in chosen.values() if not isinstance(item, str)})
     return watched.take(config.project.path, context.project.written, (source.file, context.lock_file), executables)
 

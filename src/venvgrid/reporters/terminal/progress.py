@@ -11,6 +11,7 @@ from venvgrid.model import (
     CellFinished,
     Event,
     Outcome,
+    Product,
     RunStarted,
     Stage,
     StageFinished,
@@ -54,6 +55,7 @@ class Progress:
     done: Counter[Outcome] = field(default_factory=Counter)
     running: dict[str, Running] = field(default_factory=dict)  # by cell, in the order in which they began
     cells: dict[str, Mapping[str, str]] = field(default_factory=dict)  # id → axes, in the plan's order
+    unseen: int = 0  # cells that have not ended, of a product: these are not in `cells`
     ended: dict[str, Outcome] = field(default_factory=dict)
     machines: dict[str, int] = field(default_factory=dict)  # cells that each has finished, of a run on several
     took: dict[str, dict[Stage, float]] = field(default_factory=dict)  # seconds of the stages of cells
@@ -78,6 +80,9 @@ class Progress:
                 self._end(event.result)
             case RunStarted():
                 self.run, self.workers = event.run, max(1, event.workers)
+                if isinstance(event.plan.cells, Product):
+                    self.total = self.unseen = sum(event.plan.values("python").values())
+                    return
                 wanted = [
                     item.cell for item in event.plan.cells if item.status not in {Status.EXCLUDED, Status.ELSEWHERE}
                 ]
@@ -109,7 +114,8 @@ class Progress:
             is_test = running is not None and running.stage is Stage.TEST
             whole = (expected.get(cell) or mean_test) + (0.0 if is_test else mean_build)
             rest.append(max(0.0, whole - (max(0.0, now - running.since) if running else 0.0)))
-        return max(sum(rest) / self.workers, *rest) if rest else None
+        unseen = self.unseen * (mean_test + mean_build)
+        return max((sum(rest) + unseen) / self.workers, 0.0, *rest) if rest or unseen else None
 
     def _begin(self, event: StageStarted) -> None:
         self.running[event.cell] = Running(cell=event.cell, stage=event.stage, since=event.at, machine=event.machine)
@@ -122,7 +128,9 @@ class Progress:
             self.machines[result.machine] += 1
         if cell in self.ended:
             self.done[self.ended[cell]] -= 1
-        if cell not in self.cells:  # of another platform: found impossible at the end
+        if self.unseen:
+            self.unseen -= cell not in self.ended
+        elif cell not in self.cells:  # of another platform: found impossible at the end
             self.cells[cell], self.total = result.axes, self.total + 1
         self.ended[cell] = outcome
         self.done[outcome] += 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from machinery import build, check, keep, machine
 
 from venvgrid import testing
-from venvgrid.model import Event
+from venvgrid.model import Event, Mark, Plan, PlannedCell, Product, ProductAxis, Status
 from venvgrid.running.executors.remote import jobs, machines
 from venvgrid.running.executors.remote.jobs import Answer, Blob, Job, Places, SentFile
 from venvgrid.running.tasks import BuildTask, Task, TaskFailed, TaskResult
@@ -30,6 +30,19 @@ TEXTS = st.text(max_size=9) | st.sampled_from(FOUND)
 st.register_type_strategy(str, TEXTS)
 st.register_type_strategy(Path, st.sampled_from([ROOT, ROOT / "a", Path("/usr/bin/python"), Path("a/b")]))
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+PRODUCTS = st.lists(st.lists(TEXTS, min_size=1, max_size=3, unique=True), min_size=1, max_size=3).map(
+    lambda found: Product(
+        axes=tuple(
+            ProductAxis(name=f"a{place}", values=tuple(values), parts=tuple(f"{place}.{n}" for n in range(len(values))))
+            for place, values in enumerate(found)
+        ),
+        order=tuple(range(len(found))),
+        marks=(Mark(values={"a0": tuple(found[0][:1])}, status=Status.EXCLUDED, reason="excluded"),),
+    )
+)
+st.register_type_strategy(
+    Plan, st.builds(Plan, cells=st.lists(st.from_type(PlannedCell), max_size=3).map(tuple) | PRODUCTS)
+)
 SOME = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
