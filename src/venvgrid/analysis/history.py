@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import document
-from venvgrid.model import CellFinished, InfrastructureError, Outcome, RunFinished, RunStarted
+from venvgrid.model import CellFinished, InfrastructureError, Outcome, Product, RunFinished, RunStarted
 from venvgrid.results import journal, report, run_folders
 from venvgrid.results.report import Earlier, Report
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from venvgrid.model import CellResult
+    from venvgrid.model import CellResult, Event
 
 # Outcomes that do not depend on the project: comparison looks further back.
 NOT_COMPARED = frozenset({Outcome.CANCELLED, Outcome.BUILD_FAILED, Outcome.MISSING_INTERPRETER, Outcome.ELSEWHERE})
@@ -70,5 +71,13 @@ def _read(folder: run_folders.RunFolder) -> Report:
     with suppress(OSError, ValueError):
         return document.from_results(json.loads((folder.path / "results.json").read_text(encoding="utf-8")))
     with suppress(InfrastructureError):
-        return report.build_report(journal.read(folder.events, only=(RunStarted, CellFinished, RunFinished)))
+        events = journal.read(folder.events, only=(RunStarted, CellFinished, RunFinished))
+        return report.build_report(map(_with_what_ended, events))
     return Report()
+
+
+def _with_what_ended(event: Event) -> Event:
+    """Return an event, the first one of a product without its cells: nothing is known of those without a result."""
+    if isinstance(event, RunStarted) and isinstance(event.plan.cells, Product):
+        return replace(event, plan=replace(event.plan, cells=()))
+    return event

@@ -77,7 +77,7 @@ class Stream:
 
         Those that are all `recorded` are apart.
         """
-        self._product = cells
+        self._product, self._find = cells, cells.finder()
         axes = [(len(axis.values), axis.name.startswith(VARIABLE_PREFIX)) for axis in cells.axes]
         self._sizes = [1 if is_variable else size for size, is_variable in axes]
         self._members = [range(size if is_variable else 1) for size, is_variable in axes]
@@ -125,7 +125,7 @@ class Stream:
         return (group for group, count in found.items() if count == size)
 
     def _group_of(self, name: str) -> int | None:
-        place = self._product.find(name)
+        place = self._find(name)
         if place is None:
             return None
         group, times = 0, 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
@@ -137,16 +137,26 @@ class Product(Sequence[PlannedCell]):
 
     def find(self, cell: str) -> int | None:
         """Return the place of the cell with an id, or None if there is none."""
-        rest, numbers = f"{cell.removeprefix(self.prefix)}-", [0] * len(self.axes)
-        if not cell.startswith(self.prefix):
-            return None
-        for place in self.order:
-            parts = self.axes[place].parts
-            found = next((number for number, part in enumerate(parts) if rest.startswith(f"{part}-")), None)
-            if found is None:
+        return self.finder()(cell)
+
+    def finder(self) -> Callable[[str], int | None]:
+        """Return `find` for many cells: the parts of ids are looked up."""
+        known = [(place, {part: number for number, part in enumerate(self.axes[place].parts)}) for place in self.order]
+
+        def find(cell: str) -> int | None:
+            if not cell.startswith(self.prefix):
                 return None
-            numbers[place], rest = found, rest[len(parts[found]) + 1 :]
-        return None if rest else self.place(numbers)
+            rest, numbers = f"{cell.removeprefix(self.prefix)}-", [0] * len(self.axes)
+            for place, parts in known:
+                end = rest.find("-")
+                while end >= 0 and rest[:end] not in parts:
+                    end = rest.find("-", end + 1)
+                if end < 0:
+                    return None
+                numbers[place], rest = parts[rest[:end]], rest[end + 1 :]
+            return None if rest else self.place(numbers)
+
+        return find
 
     def place(self, numbers: Sequence[int]) -> int:
         """Return the place of the cell with the values of these numbers, one for each axis."""

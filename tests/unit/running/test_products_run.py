@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import sys
 import tracemalloc
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +21,14 @@ from test_growing_grids import HERE, asked, check, random_run
 
 import venvgrid
 from venvgrid import testing
-from venvgrid.analysis import prioritisation
+from venvgrid.analysis import history, prioritisation
 from venvgrid.app.plan import by_platform
 from venvgrid.config import loading
 from venvgrid.model import CellFinished, ExitStatus, Outcome, Plan, Product, Rule, RunStarted
 from venvgrid.planning import expansion
 from venvgrid.processes.redaction import Redactor
 from venvgrid.reporters.terminal.progress import Progress
-from venvgrid.results import journal
+from venvgrid.results import journal, run_folders
 from venvgrid.results.report import ReportBuilder, build_report
 from venvgrid.running import loop, run_state
 from venvgrid.running.executors.base import Slots
@@ -194,6 +196,24 @@ def test_a_run_that_is_stopped_has_no_results_of_cells_that_it_has_not_come_to()
     assert len(report.cells) == 100
     assert {Outcome.PASSED, Outcome.CANCELLED} == {cell.outcome for cell in report.cells}
     assert report.exit_status == ExitStatus.INTERRUPTED
+
+
+def test_the_history_of_a_killed_run_has_what_has_ended(tmp_path: Path) -> None:
+    """Of a product whose run was killed, the cells with a result are known, and no other: a million are not listed."""
+    numbers = [str(number) for number in range(50)]
+    request = as_product(asked({"python": list(HERE), "six": numbers}, HERE))
+    folder = run_folders.create(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC))
+    with journal.Journal(folder.events) as write, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_state, "AT_ONCE", 2)
+        work = testing.FakeWorker()
+        scheduler = Scheduler(request, cached=work.cached, append_log=work.append_log)
+        for event in itertools.islice(loop.run(scheduler, testing.FakeExecutor(execute=work.execute)), 30):
+            write(event)
+    ended = {name for step, name in work.calls if step == "test"}
+    assert len(ended) < 20
+    known = history.last(tmp_path)
+    assert known
+    assert known.keys() <= ended
 
 
 class Parts:
