@@ -199,7 +199,8 @@ def _tried(
             if isinstance(event, CellFinished):
                 finished(event.result)
     made = builder.report()
-    if made.exit_status == ExitStatus.INTERRUPTED:
+    # Ctrl-C in the moment in which the last cell ends leaves no cell cancelled, but no command starts any more.
+    if made.exit_status == ExitStatus.INTERRUPTED or context.machine.cancellation.is_set():
         raise KeyboardInterrupt
     return made
 
