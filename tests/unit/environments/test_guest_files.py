@@ -13,6 +13,7 @@ import pytest
 
 from venvgrid import testing
 from venvgrid.environments.guest_files import GuestFiles
+from venvgrid.environments.package_cache.bytecode import compile_files
 from venvgrid.processes import guests, runner
 from venvgrid.processes.command import Completed
 
@@ -53,6 +54,21 @@ def test_each_module_is_compiled_once(tmp_path: Path, here: Interpreter) -> None
         raise AssertionError
 
     assert made(tmp_path / "guests", refuse).of(here) == found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="this system limits no files")
+def test_a_full_disk_leaves_no_part_of_a_compiled_file(tmp_path: Path, here: Interpreter) -> None:
+    """What could not be written whole is not there: Python would read it and say that data are too short."""
+    source, target = tmp_path / "large.py", tmp_path / "large.pyc"
+    source.write_text(f"TEXT = {'x' * 100_000!r}\n", encoding="utf-8")
+
+    def limited(command: Command) -> Completed:
+        argv = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *command.argv)
+        return runner.run(replace(command, argv=argv))
+
+    for run, is_there in ((limited, False), (runner.run, True)):
+        compile_files([(str(source), str(target))], tmp_path, here, environ=dict(os.environ), run=run)
+        assert target.exists() is is_there
 
 
 def test_a_damaged_one_is_made_again(tmp_path: Path, here: Interpreter) -> None:

@@ -8,6 +8,7 @@ bears instead of that of the source. A source that does not compile is skipped: 
 """
 
 import json
+import os
 import sys
 from importlib._bootstrap_external import _code_to_timestamp_pyc
 
@@ -22,8 +23,9 @@ def main():
             code = compile(text, name[0] if name else source, "exec", dont_inherit=True)
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        with open(target, "wb") as stream:
+        with open(target + ".part", "wb") as stream:  # on a full disk, a part is no target
             stream.write(_code_to_timestamp_pyc(code, request["time"], len(text)))
+        os.replace(target + ".part", target)
 
 
 if __name__ == "__main__":
