@@ -255,6 +255,18 @@ def test_a_machine_in_trouble_gets_nothing_more_after_three_times() -> None:
     assert set(sent(made).values()) <= {"good"}
 
 
+def test_a_task_waits_for_a_machine_that_has_not_failed_it() -> None:
+    """The machine in trouble is free sooner than the good one: a task that it could not do is not sent there again."""
+    made = make([machine("bad"), machine("good")], [check("a"), check("b")])
+    places = sent(made)
+    (unlucky,) = (key for key, address in places.items() if address == "bad")
+    assert made.trouble("bad", unlucky, "No space left on device") == []
+    assert sent(made) == {}
+    for key in tuple(made.members["good"].sent):
+        made.done("good", key)
+    assert sent(made) == {unlucky: "good"}
+
+
 def test_one_task_in_trouble_drains_no_machine() -> None:
     """It may be the task itself: it is given up in the end, and its machine goes on."""
     made = make([machine("m1")], [check("a")])

@@ -207,10 +207,11 @@ class Placement:
         self._waiting.extendleft(reversed(held))
 
     def _choose(self, item: Item, members: list[Member]) -> Member | None:
-        """Return the machine for a task: its home, else that with most free slots; best one that has not failed it."""
+        """Return the machine for a task: its home, else that with most free slots; not one that has failed it."""
         task = item.task
         fitting = [member for member in members if self._fits(member, task)]
-        fitting = [member for member in fitting if member.inventory.name not in item.machines] or fitting
+        if any(self._fits(member, task) for member in self._usable() if member.inventory.name not in item.machines):
+            fitting = [member for member in fitting if member.inventory.name not in item.machines]  # it waits for them
         homes = self._homes.get(environment_of(task), set())
         if isinstance(task, CompileTask) or (isinstance(task, TestTask) and task.alone):
             known = [member for member in self._usable() if member.address in homes]
