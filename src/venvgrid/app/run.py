@@ -5,7 +5,6 @@ A run has a folder with journal, logs and results, and is part of the history. A
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from contextlib import contextmanager
@@ -271,31 +270,6 @@ def load_merged(root: Path) -> tuple[Report, RunFolder] | None:
 def using_environments(context: RunContext) -> Iterator[None]:
     """Prepare `.venvgrid` and hold its lock: one run at a time."""
     directories.prepare(context.root, context.environments)
-    with run_lock(context.root, context.front.notify):
+    with locks.run_lock(context.root, context.front.notify):
         yield
         context.machine.packages.settle()
-
-
-@contextmanager
-def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of `.venvgrid`. A second run waits, and is told for which process.
-
-    Raises:
-        InfrastructureError: the folder cannot be locked.
-    """
-    owner = root / "lock.owner"
-
-    def waiting() -> None:
-        who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
-        notify(f"waiting for {who}, which runs in {root}")
-
-    def missing(why: str) -> None:
-        notify(f"{root} is on a file system without locks ({why}): make sure that nothing else of venvgrid runs there")
-
-    with locks.held(root / own_folders.LOCK, waiting=waiting, missing=missing):
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        own_folders.write(root, owner.name, f"process {os.getpid()}, started {since}")
-        try:
-            yield
-        finally:
-            owner.unlink(missing_ok=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from venvgrid.model import InfrastructureError
+from venvgrid.storage import own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,3 +49,28 @@ def held(file: Path, *, waiting: Callable[[], None], missing: Callable[[str], No
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def run_lock(root: Path, notify: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of `.venvgrid`. A second run waits, and is told for which process.
+
+    Raises:
+        InfrastructureError: the folder cannot be locked.
+    """
+    owner = root / "lock.owner"
+
+    def waiting() -> None:
+        who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+        notify(f"waiting for {who}, which runs in {root}")
+
+    def missing(why: str) -> None:
+        notify(f"{root} is on a file system without locks ({why}): make sure that nothing else of venvgrid runs there")
+
+    with held(root / own_folders.LOCK, waiting=waiting, missing=missing):
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        own_folders.write(root, owner.name, f"process {os.getpid()}, started {since}")
+        try:
+            yield
+        finally:
+            owner.unlink(missing_ok=True)

@@ -6,13 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from venvgrid.app.context import RunContext
-from venvgrid.app.run import run_lock
 from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments.manifest import read_marker
 from venvgrid.model import UsageError
 from venvgrid.planning import habits
-from venvgrid.storage import directories, own_folders
+from venvgrid.storage import directories, locks, own_folders
 
 if TYPE_CHECKING:
     import argparse
@@ -77,7 +76,7 @@ def _prune(store: EnvironmentStore, terminal: Terminal) -> None:
     if not store.root.is_dir():
         return
     own_folders.check_all(store.root)
-    with run_lock(store.root, terminal.message):
+    with locks.run_lock(store.root, terminal.message):
         linked = set(store.linked().values())
         for key in store.all_keys():
             if key not in linked or read_marker(store.folder / key) is None:
