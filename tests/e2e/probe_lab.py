@@ -59,9 +59,7 @@ DEMO_DIST = {
     "demo_dist-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: demo-dist\nVersion: 1.0\n",
     "demo_dist-1.0.dist-info/RECORD": "demo/__init__.py,,\ndemo_dist-1.0.dist-info/METADATA,,\n",
 }
-BASE = {
-    name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
-}
+BASE = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +154,14 @@ class Case:
         return self.folder / "tests"
 
     def variables(self, user: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment of the command, with the probe switched on; once for each case."""
-        env = {**BASE, **self.lab.variables, **(user or {})}
+        """The environment of the command, with the probe switched on; once for each case.
+
+        As a cell it has a temporary folder of its own: pytest removes what older runs left beside its own folder, and
+        that of a whole suite takes minutes.
+        """
+        (self.folder / "tmp").mkdir(exist_ok=True)
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder / "tmp"))
+        env = {**BASE, **own, **self.lab.variables, **(user or {})}
         return env | probe.switch_on(
             self.folder / "run",
             prefix=self.lab.prefix,
