@@ -150,7 +150,7 @@ class RunContext:
             packages=self.machine.packages,
             guests=GuestFiles(
                 sources=guests.COPIED,
-                folder=self.machine.cache / "guests",
+                packages=self.machine.packages,
                 environ=self.machine.tools.environ,
                 run=self.machine.run,
             ),

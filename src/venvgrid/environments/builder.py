@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from venvgrid.environments import legacy_editable, venv_layout
 from venvgrid.environments.creator import SkeletonError
 from venvgrid.environments.integrity import still_shared
-from venvgrid.environments.manifest import EMPTY_FOLDER, entry_at, take
+from venvgrid.environments.manifest import take
 from venvgrid.environments.package_cache import ingest, record
 from venvgrid.environments.package_cache.links import DamagedError
 from venvgrid.environments.package_cache.populate import Populated, fits, populate
@@ -97,7 +97,7 @@ class Builder:
             populated, known = Populated(), [None for _ in wanted]
         missing = [item for item, package in zip(wanted, known, strict=True) if package is None]
         populated.manifest |= empty
-        return self._install(path, entry, wheel, populated, missing)
+        return self._install(path, entry, wheel, populated, missing, may_link=may_link)
 
     def reinstall(self, path: Path, entry: LockEntry, wheel: Wheel | None, links: Links) -> BuildResult:
         """Install the project again into an environment that is whole otherwise.
@@ -109,7 +109,7 @@ class Builder:
         self._install_project(path, entry, wheel, reinstall=True)
         site = venv_layout.site_of(path, entry.interpreter)
         links = still_shared(site, links, self.packages)
-        manifest = self._manifest(path, site, entry.interpreter, links)
+        manifest = self._manifest(path, site, links)
         return BuildResult(manifest=manifest, links=links, overlaps=record.overlaps(site))
 
     def _create(self, path: Path, interpreter: Interpreter, prompt: str) -> Manifest:
@@ -135,7 +135,14 @@ class Builder:
         return populated
 
     def _install(
-        self, path: Path, entry: LockEntry, wheel: Wheel | None, populated: Populated, missing: list[Distribution]
+        self,
+        path: Path,
+        entry: LockEntry,
+        wheel: Wheel | None,
+        populated: Populated,
+        missing: list[Distribution],
+        *,
+        may_link: bool,
     ) -> BuildResult:
         """Install what is not cached, and add it to the cache."""
         site = venv_layout.site_of(path, entry.interpreter)
@@ -158,14 +165,16 @@ class Builder:
         is_editable = self.config.project.install is InstallMode.EDITABLE
         if is_editable:  # last: its build may need the other distributions
             self._install_project(path, entry, None, reinstall=False)
-        is_more = missing or is_editable
-        manifest = self._manifest(path, site, entry.interpreter, populated.links) if is_more else populated.manifest
-        copied = self._guests(path, site, entry.interpreter)  # with them, site-packages is no empty folder
-        filled = {name for name, entry in manifest.items() if entry == EMPTY_FOLDER and any((path / name).iterdir())}
-        manifest = {name: entry for name, entry in manifest.items() if name not in filled}
+        guests = self.guests.add(path, site, entry.interpreter, may_link=may_link)
+        links = {**populated.links, **guests.links}
+        if missing or is_editable:
+            manifest = self._manifest(path, site, links)
+        else:
+            manifest = populated.manifest | guests.manifest
+            manifest.pop(venv_layout.prefix_of(path, site), None)  # the guests are in it: it was an empty folder
         return BuildResult(
-            manifest={**manifest, **copied},
-            links=populated.links,
+            manifest=manifest,
+            links=links,
             cached_packages=tuple(populated.packages),
             compiled=frozenset(populated.compiled),
             overlaps=record.overlaps(site) if missing or is_editable else (),  # no two cached ones fit into one place
@@ -199,21 +208,15 @@ class Builder:
         except ProjectError as error:
             raise BuildError(str(error)) from error
 
-    def _manifest(self, path: Path, site: Path, interpreter: Interpreter, links: Links) -> Manifest:
-        """Return the manifest of all files that the environment does not share, with the guests."""
+    def _manifest(self, path: Path, site: Path, links: Links) -> Manifest:
+        """Return the manifest of all files that the environment does not share."""
         shared = {
             venv_layout.prefix_of(path, site) + name
             for key, unshared in links.items()
             if (package := self.packages.by_key(key)) is not None
             for name in package.site.keys() - set(unshared)
         }
-        copied = self._guests(path, site, interpreter)
-        return {**{name: entry for name, entry in take(path).items() if name not in shared}, **copied}
-
-    def _guests(self, path: Path, site: Path, interpreter: Interpreter) -> Manifest:
-        """Copy the probe and the witness into the environment and return their entries of the manifest."""
-        copied = self.guests.copied_into(site, interpreter)
-        return {target.relative_to(path).as_posix(): entry_at(str(target)) for target in copied}
+        return {name: entry for name, entry in take(path).items() if name not in shared}
 
     def _install_project(self, path: Path, entry: LockEntry, wheel: Wheel | None, *, reinstall: bool) -> None:
         request = InstallRequest(

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 # Content of each folder, and the depth of the items that can be deleted one by one.
 PARTS = {
-    "trees": ("installed distributions, shared with environments", 2),
-    "guests": ("the probe and the witness, compiled", 2),
+    "trees": ("installed distributions and venvgrid's own modules, shared with environments", 2),
     "projects": ("wheels of projects", 2),
     "resolutions": ("answers of resolvers", 1),
     "metadata": ("metadata of projects", 1),

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from venvgrid.environments.package_cache import record
@@ -26,7 +27,7 @@ from venvgrid.environments.package_cache.facts import FileFacts, facts_of
 from venvgrid.environments.package_cache.populate import Populated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from venvgrid.environments.package_cache.cache import PackageCache
     from venvgrid.environments.package_cache.record import InstalledFiles
@@ -58,8 +59,53 @@ def add_installed(
         if is_cached or place is None or found is None or not ambiguous.isdisjoint(found.files):
             continue
         with suppress(NotCacheableError, OSError):
-            _Ingestion(packages, environment, site, python, interpreter).add(found, distribution, place, populated)
+            _Ingestion(packages, environment, site, python, interpreter).add(found, place, populated)
     return populated
+
+
+def keep(
+    packages: PackageCache,
+    partial: Path,
+    place: Path,
+    *,
+    site: Mapping[str, FileFacts],
+    outside: Mapping[str, FileFacts] = MappingProxyType({}),
+    record: str = "",
+    short: bool = False,
+) -> CachedPackage:
+    """Seal the files in the folder `partial`, make it the package at `place` in one step, and return that.
+
+    Raises:
+        NotCacheableError: another thread or process was quicker.
+        OSError: a file cannot be written.
+    """
+    site_files, script_files = cache_folders(place)
+    for target, source, files in zip((site_files, script_files), cache_folders(partial), (site, outside), strict=True):
+        for path in files:
+            source.seal(path)
+        target.seals.update(source.seals)
+    package = CachedPackage(
+        path=place,
+        site=site,
+        outside=outside,
+        compiled={},
+        record=record,
+        short=short,
+        site_files=site_files,
+        script_files=script_files,
+    )
+    packages.save(package, partial)
+    for is_last in (False, True):
+        try:
+            partial.rename(place)
+        except OSError:
+            if is_last or packages.by_key(package.key) is not None:
+                raise NotCacheableError("it was cached meanwhile") from None
+            packages.drop(package)  # a damaged one
+        else:
+            packages.register(package)
+            break
+    return package
 
 
 class _Ingestion:
@@ -74,7 +120,7 @@ class _Ingestion:
         self.prefix = site.relative_to(environment).as_posix() + "/"
         self.may_link = True
 
-    def add(self, found: InstalledFiles, distribution: Distribution, place: Path, populated: Populated) -> None:
+    def add(self, found: InstalledFiles, place: Path, populated: Populated) -> None:
         """Build a package beside its place and move it there; it replaces a damaged one."""
         place.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
@@ -83,44 +129,14 @@ class _Ingestion:
             self.may_link = self.packages.should_link(place, self.environment)
             scripts = self._add_scripts(found, partial)
             site = self._add_site(found, partial, unshared)
-            site_files, script_files = cache_folders(place)
-            for target, source, files in zip(
-                (site_files, script_files), cache_folders(partial), (site, scripts), strict=True
-            ):
-                for path in files:
-                    source.seal(path)
-                target.seals.update(source.seals)
-            package = CachedPackage(
-                path=place,
-                site=site,
-                outside=scripts,
-                compiled={},
-                record=found.record,
-                short=has_short_first_line(self.python),
-                site_files=site_files,
-                script_files=script_files,
-            )
-            self.packages.save(package, partial)
-            self._move(partial, package, distribution)
+            short = has_short_first_line(self.python)
+            package = keep(self.packages, partial, place, site=site, outside=scripts, record=found.record, short=short)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         populated.packages.append(package.key)
         if self.may_link:
             populated.links[package.key] = unshared
-
-    def _move(self, partial: Path, package: CachedPackage, distribution: Distribution) -> None:
-        """Move a package to its place in one step; another thread or process may do the same at once."""
-        for is_last in (False, True):
-            try:
-                partial.rename(package.path)
-            except OSError:
-                if is_last or self.packages.find(self.interpreter, distribution) is not None:
-                    raise NotCacheableError("it was cached meanwhile") from None
-                self.packages.drop(package)  # a damaged one
-            else:
-                self.packages.register(package)
-                return
 
     def _add_site(self, found: InstalledFiles, partial: Path, unshared: list[str]) -> dict[str, FileFacts]:
         """Link or copy the files of site-packages; add those that were copied to `unshared`."""
