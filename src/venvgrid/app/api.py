@@ -74,7 +74,7 @@ def run(  # noqa: PLR0913  (each is an option of the command)
 
 
 def _front_end(on_event: Callable[[Event], None] | None) -> FrontEnd:
-    front = FrontEnd(environ=os.environ, notify=_notify)
+    front = FrontEnd(environ=dict(os.environ), notify=_notify)
     return replace(front, progress=lambda _expected: nullcontext(on_event)) if on_event is not None else front
 
 

@@ -28,7 +28,7 @@ class Terminal(NamedTuple):
             with suppress(AttributeError, ValueError):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         out, err = (stream or open(os.devnull, "w", encoding="utf-8") for stream in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115
-        return cls(out=out, err=err, environ=os.environ)
+        return cls(out=out, err=err, environ=dict(os.environ))
 
     @property
     def is_live(self) -> bool:

@@ -147,7 +147,7 @@ def child_environment(
     chosen |= {name: value for name, value in extra.items() if fold(name) != "PATH"}
     given = {fold(name): value for name, value in (*base.items(), *extra.items())}
     active = {fold(name): value for name, value in base.items()}.get("VIRTUAL_ENV")
-    leave_out = [place for place in (active, runner) if place]
+    leave_out = tuple(place for place in (active, runner) if place)
     chosen["PATH"] = _search_path(given.get("PATH", os.defpath), str(prefix), leave_out, platform)
     return chosen
 
@@ -178,6 +178,7 @@ def _matcher(patterns: tuple[str, ...], platform: str) -> Callable[[str], bool]:
     rest = [fnmatch.translate(pattern) for pattern in folded if pattern not in plain and pattern[:-1] not in beginnings]
     begins, others = tuple(beginnings), re.compile("|".join(rest) or r"(?!)").match
 
+    @functools.cache  # a run asks for the same names for each cell
     def matches(name: str) -> bool:
         name = fold(name)
         return name in plain or name.startswith(begins) or others(name) is not None
@@ -185,7 +186,8 @@ def _matcher(patterns: tuple[str, ...], platform: str) -> Callable[[str], bool]:
     return matches
 
 
-def _search_path(value: str, prefix: str, leave_out: list[str], platform: str) -> str:
+@functools.lru_cache(maxsize=64)
+def _search_path(value: str, prefix: str, leave_out: tuple[str, ...], platform: str) -> str:
     flavour = PureWindowsPath if platform == "win32" else PurePosixPath
     scripts, separator = ("Scripts", ";") if platform == "win32" else ("bin", ":")
     unwanted = {flavour(place) / scripts for place in leave_out}

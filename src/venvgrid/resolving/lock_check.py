@@ -54,6 +54,7 @@ def answers(
             contradict it; or it is called impossible by a lock without a checksum; or the lock was edited.
     """
     found: dict[str, LockEntry | Unresolvable] = {}
+    checked: dict[object, LockEntry] = {}  # of cells that differ only in variables, one
     for cell, interpreter in wanted:
         name = cell.id
         if sum(name in table for table in (lock.cells, lock.impossible, lock.open)) > 1:
@@ -70,15 +71,32 @@ def answers(
             message = f"{path} does not lock {name}{why}; make it again with: venvgrid lock"
             raise LockError(message)
         else:
-            locked = lock.environments[lock.cells[name]]
-            found[name] = _entry(config, cell, locked, interpreter, path)
-            if why := _contradiction(config, cell, locked, interpreter, metadata, groups):
-                raise lockfile.edited(path, f" ({name}: {why})")
-            if why := malformed(locked.distributions) or _renamed(locked, lock.cells[name]):
-                raise lockfile.edited(path, f" ({name}: {why})")
+            same = (lock.cells[name], interpreter.executable, cell.versions)
+            if same not in checked:
+                checked[same] = _checked(lock, path, config, cell, interpreter, metadata, groups)
+            found[name] = checked[same]
     if lock.is_edited:
         raise lockfile.edited(path)
     return found
+
+
+def _checked(
+    lock: Lock,
+    path: Path,
+    config: Config,
+    cell: Cell,
+    interpreter: Interpreter,
+    metadata: Metadata | None,
+    groups: tuple[str, ...],
+) -> LockEntry:
+    """Return the locked entry of a cell, if it can be believed; see `answers`."""
+    name = lock.cells[cell.id]
+    locked = lock.environments[name]
+    entry = _entry(config, cell, locked, interpreter, path)
+    why = _contradiction(config, cell, locked, interpreter, metadata, groups) or malformed(locked.distributions)
+    if why := why or _renamed(locked, name):
+        raise lockfile.edited(path, f" ({cell.id}: {why})")
+    return entry
 
 
 def first_problem(

@@ -11,6 +11,7 @@ opened. It is not kept if the tests read files that cannot be compared, or if an
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -181,16 +182,15 @@ class ResultCache:
 
     def surroundings(self, cell: Cell, interpreter: Interpreter) -> dict[str, str]:
         """Return digests of what is around the tests of a cell, besides the project, its versions and other files."""
-        contents = {
-            "the version of venvgrid": [__version__, guests.digest_of()],
-            "limits, umask or time zone": list(self.inherited),
-        }
-        found = {name: _digest(value)[:32] for name, value in contents.items()}
-        found["the interpreter"] = self._of_interpreter(interpreter)
         given = tuple(cell.variables.items())
         if given not in self._of_variables:
-            self._of_variables[given] = self._variables(cell)
-        return {**found, **self._of_variables[given]}
+            contents = {
+                "the version of venvgrid": [__version__, guests.digest_of()],
+                "limits, umask or time zone": list(self.inherited),
+            }
+            common = {name: _digest(value)[:32] for name, value in contents.items()}
+            self._of_variables[given] = {**common, **self._variables(cell)}
+        return {"the interpreter": self._of_interpreter(interpreter), **self._of_variables[given]}
 
     def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
         """Return digests of all that the result of a cell depends on, by what the user calls it."""
@@ -228,7 +228,7 @@ class ResultCache:
             places = variables.paths_in(name, value, str(config.project.path))
             every[name] += map(self._state_of, filter(os.path.isfile, places))
         # A few digits tell that a value changed, and nothing of a secret; all of them together decide.
-        each = {f"{VARIABLE}{name}": _digest(value)[:4] for name, value in every.items()}
+        each = {f"{VARIABLE}{name}": _few_digits(tuple(value)) for name, value in every.items()}
         return {ALL_VARIABLES: _digest([every, sorted(given)])[:32], **each}
 
     def _state_of(self, path: str) -> str:
@@ -245,6 +245,11 @@ def _of_its_own(result: CellResult) -> CellResult:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+@functools.cache  # the variables of most cells are the same
+def _few_digits(values: tuple[str, ...]) -> str:
+    return _digest(values)[:4]
 
 
 def read(place: Path) -> dict[str, Any] | None:

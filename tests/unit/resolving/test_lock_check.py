@@ -190,3 +190,16 @@ def test_a_cell_that_a_plan_left_open_is_resolved_where_it_can_be() -> None:
     with pytest.raises(LockError, match=r"does not lock py3\.12-six1\.17: it runs on macos"):
         lock_check.answers(lock, Path("matrix.lock"), CONFIG, wanted)
     assert lock_check.answers(lock, Path("matrix.lock"), CONFIG, wanted, accept_open=True) == {}
+
+
+def test_each_other_pin_is_checked_for_itself(tmp_path: Path) -> None:
+    """Cells that differ in a variable have one check and one entry; another pin on the same lock entry is found."""
+    lock = lock_of("1.17.0")
+    name = lock.cells[CELL.id]
+    more = [Cell(id=id_, axes={**CELL.axes, **axes}) for id_, axes in (("a", {"env.A": "1"}), ("b", {"env.A": "2"}))]
+    other = Cell(id="c", axes={**CELL.axes, "six": "absent", "env.A": "2"})
+    whole = replace(lock, cells={CELL.id: name, "a": name, "b": name, "c": name})
+    found = lock_check.answers(whole, tmp_path, CONFIG, [(cell, testing.interpreter()) for cell in (CELL, *more)])
+    assert found["a"] is found["b"] is found[CELL.id]
+    with pytest.raises(LockError, match=r"c: it holds six 1\.17\.0, but the cell says that six is absent"):
+        lock_check.answers(whole, tmp_path, CONFIG, [(cell, testing.interpreter()) for cell in (*more, other)])
