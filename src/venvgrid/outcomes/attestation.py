@@ -33,6 +33,7 @@ class Expectation:
     project_version: str = ""  # "" for any
     project_origin: str = ""  # the folder that it must be imported from, "" for any
     reports: str = "pytest"  # as in `[test] reports`
+    variables: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # of the axes `env.NAME`
     chosen: str = ""  # the options of its command that choose tests
 
 
@@ -109,6 +110,9 @@ def _of_interpreter(session: Session, expected: Expectation) -> Iterator[str]:
     wanted = (expected.implementation.lower(), expected.python_version)
     if (session.implementation.lower(), session.version.rstrip("+")) != wanted:
         yield f"the tests ran on {session.implementation} {session.version}, but the cell says {' '.join(wanted)}"
+    for name, found in session.variables.items():
+        was = f"without {name}" if found is None else f"with {name}={found}"
+        yield f"the tests were started {was}, but the cell says {name}={expected.variables.get(name, '')}"
 
 
 def _of_attestation(seen: SessionLog, expected: Expectation) -> Iterator[str]:

@@ -30,8 +30,13 @@ def parse(line: bytes, source: str) -> Record | None:
 
 def _session(source: str, data: dict[str, Any]) -> Record:
     texts = ("executable", "prefix", "version", "implementation", "pytest")
+    variables = {str(name): value if value is None else str(value) for name, value in data.get("variables", {}).items()}
     return records.Session(
-        source=source, worker=_text(data, "worker"), pid=int(data["pid"]), **{key: _text(data, key) for key in texts}
+        source=source,
+        worker=_text(data, "worker"),
+        pid=int(data["pid"]),
+        variables=variables,
+        **{key: _text(data, key) for key in texts},
     )
 
 

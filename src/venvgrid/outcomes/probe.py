@@ -65,7 +65,8 @@ def switch_on(  # noqa: PLR0913  (each is a part of the specification)
         only: the ids of the tests to run; () for all.
         reach: prefixes of the files that the map of the session has (see the guest's `reached`); nothing for no map.
         first: the ids of the tests to run before all others, in this order.
-        more: further parts of the specification: "only_first" leaves the others out if one of `first` is there;
+        more: further parts of the specification: "variables" are compared with those of the process when it starts;
+            "only_first" leaves the others out if one of `first` is there;
             "preview" ends the session if it cannot be one; "imported" is a new file for the names of modules.
         limit: time limit of the command in seconds from now; shortly before it all stacks are dumped (see `stacks`).
 

@@ -23,7 +23,10 @@ class FromProcess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(FromProcess):
-    """A pytest process began. `worker` is "" or a pytest-xdist worker's name; `prefix` is a real path."""
+    """A pytest process began. `worker` is "" or a pytest-xdist worker's name; `prefix` is a real path.
+
+    `variables` are those of the cell that had another value there, None for none.
+    """
 
     worker: str = ""
     pid: int = 0
@@ -32,6 +35,7 @@ class Session(FromProcess):
     version: str = ""
     implementation: str = ""
     pytest: str = ""
+    variables: Mapping[str, str | None] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

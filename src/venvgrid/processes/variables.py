@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+# Shells, Python and the probe give them values of their own.
+SET_BY_OTHERS = frozenset(
+    ("PATH", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE", "VIRTUAL_ENV", "PYTHONPATH", "PYTEST_ADDOPTS", "VENVGRID_PROBE")
+)
 # What they name is of the machine, or of the cell.
 NO_FILES = frozenset(("PATH", "HOME", "SHELL", "PWD", "VIRTUAL_ENV"))
 _WORD = re.compile(rf"[^\s=,;{re.escape(os.pathsep)}]+")

@@ -145,7 +145,7 @@ class CellCommands:
             only=self.only,
             reach=reach,
             first=self.first,
-            more={"only_first": self.only_first, **self._of_kind(private)},
+            more={"only_first": self.only_first, "variables": _attestable(task.cell, child), **self._of_kind(private)},
         )
 
     def _of_kind(self, private: Path) -> dict[str, object]:
@@ -207,8 +207,20 @@ class CellCommands:
             project_version=task.project.metadata.version if task.project and mode is not InstallMode.EDITABLE else "",
             project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
             reports=self.config.test.reports,
+            variables=task.cell.variables,
             chosen=deselection.options((*self.config.test.command, *self.arguments)),
         )
+
+
+def _attestable(cell: Cell, child: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a cell that its tests must be started with, but for those that shells or venvgrid set.
+
+    Those with other characters than ASCII are left out: old Pythons read them in the encoding of the locale.
+    """
+    given = {
+        name: child[name] for name in cell.variables if name in child and name.upper() not in variables.SET_BY_OTHERS
+    }
+    return {name: value for name, value in given.items() if value.isascii()}
 
 
 def fill(command: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:

@@ -42,6 +42,16 @@ def test_something_else_than_the_cell_says_is_a_mismatch(values: dict[str, objec
     assert (Outcome.MISMATCH, expected) == outcome(changed(**values))
 
 
+def test_other_variables_than_those_of_the_cell_are_a_mismatch() -> None:
+    """A command may set them for all cells; what a worker of pytest-xdist gets is of its controller."""
+    for found, told in (("a", "with MODE=a"), (None, "without MODE")):
+        started = replace(SESSION, variables={"MODE": found})
+        records = [started if item == SESSION else item for item in session(*reports("passed"))]
+        expected = replace(EXPECTED, variables={"MODE": "b"})
+        why = f"the tests were started {told}, but the cell says MODE=b"
+        assert (Outcome.MISMATCH, why) == outcome(records, expected=expected)
+
+
 def test_code_of_the_checkout_is_a_mismatch_with_advice() -> None:
     """The wheel is installed and the tests imported the working copy."""
     found = outcome(changed(project_origin="/proj/proj/__init__.py"))

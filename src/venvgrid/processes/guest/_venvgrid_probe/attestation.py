@@ -8,10 +8,11 @@ import re
 import sys
 
 from .installed import current_witness, look
-from .results import TEXT, to_text
+from .results import MESSAGE_CAP, TEXT, cap, to_text
 
 
-def session_record(worker):
+def session_record(worker, variables=None):
+    """Return what this process is. `variables` are those of the cell: the record has those that are otherwise here."""
     info = sys.version_info
     level = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(info[3])
     implementation = getattr(sys, "implementation", None)
@@ -25,7 +26,17 @@ def session_record(worker):
         "version": "%d.%d.%d" % info[:3] + ("%s%d" % (level, info[4]) if level else ""),
         "implementation": implementation.name if implementation else _old_implementation(),
         "pytest": to_text(getattr(sys.modules.get("pytest"), "__version__", "")),
+        "variables": _otherwise(variables or {}),
     }
+
+
+def _otherwise(variables):
+    found = {}
+    for name, value in variables.items():
+        now = os.environ.get(name)
+        if to_text(now or "") != value:
+            found[name] = None if now is None else cap(to_text(now), MESSAGE_CAP)
+    return found
 
 
 def _old_implementation():

@@ -28,7 +28,7 @@ def pytest_addoption(parser):
             _armed.append(switch)
             if not switch.is_worker:
                 switch.writer = Writer(switch.spec["stream"])
-                session = session_record(None)
+                session = session_record(None, switch.spec.get("variables"))
                 switch.writer.add(session)
                 switch.exec_ = Exec(switch, switch.writer, session)
                 switch.exec_.arm()
