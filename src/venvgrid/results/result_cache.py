@@ -19,7 +19,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ OF_SESSION = re.compile(r"TERM|XDG_SESSION_\w+|XDG_SEAT(?:_PATH)?|XDG_VTNR|TMPDI
 MAX_READ = 1 << 25  # bytes of a file that a variable of builds names; a larger one counts by size and time
 VARIABLE, ALL_VARIABLES = "the variable ", "variables"
 RESUMED = "resumed from run {}"  # a note of a cell
+MAX_AGE = timedelta(days=7)  # of a result: no witness sees that tests read the clock, which most programs do
 MAX_TOLD = 4  # variables that a message names
 MAX_RESULTS_PER_CELL = 5  # verdicts of a cell: who goes back to an earlier branch finds them
 
@@ -93,6 +94,9 @@ class ResultCache:
         if known is None or known["fingerprint"] != fingerprint or known["since"] > self._now():
             if self.may_use:
                 self.why[cell.id] = self._changed(cell.id, parts)
+            return None
+        if known["since"] < self._now(-MAX_AGE):
+            self.why[cell.id] = f"it passed more than {MAX_AGE.days} days ago: its tests may depend on the date"
             return None
         with suppress(TypeError, ValueError, KeyError):
             result: CellResult = serialization.from_plain(CellResult, known["result"])
@@ -158,8 +162,8 @@ class ResultCache:
             for old in kept[: max(0, len(kept) - MAX_RESULTS_PER_CELL + 1)]:
                 old.unlink()
 
-    def _now(self) -> str:
-        return self.clock().isoformat(timespec="seconds")
+    def _now(self, more: timedelta = timedelta()) -> str:
+        return (self.clock() + more).isoformat(timespec="seconds")
 
     def _changed(self, cell: str, now: Mapping[str, str]) -> str:
         """Return what is not as it was when a cell last passed; "" if it never did."""

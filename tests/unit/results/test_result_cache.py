@@ -105,6 +105,18 @@ def test_every_known_input_counts(tmp_path: Path, changes: dict[str, object]) ->
     assert verdicts(tmp_path).find(CELL, ENTRY) is not None
 
 
+def test_a_result_of_another_week_is_not_used(tmp_path: Path) -> None:
+    """Tests may depend on the date, and nothing tells that they read the clock; the user is told why it runs again."""
+    kept(tmp_path)
+    young = verdicts(tmp_path, clock=lambda: datetime(2026, 11, 28, 9, 59, tzinfo=UTC))
+    assert young.find(CELL, ENTRY) is not None
+    old = verdicts(tmp_path, clock=lambda: datetime(2026, 11, 28, 10, 1, tzinfo=UTC))
+    assert old.find(CELL, ENTRY) is None
+    assert old.why[CELL.id] == "it passed more than 7 days ago: its tests may depend on the date"
+    old.complete(replace(report(), started="2026-11-28T10:01:00+00:00"))
+    assert verdicts(tmp_path, clock=lambda: datetime(2026, 12, 1, tzinfo=UTC)).find(CELL, ENTRY) is not None
+
+
 @pytest.mark.parametrize(
     "entry",
     [
