@@ -185,4 +185,6 @@ def _toml(text: str, file: Path) -> dict[str, Any]:
         at, where = (f":{line}:{column}", f" (line {line}, column {column})") if line else ("", "")
         seen = text.splitlines()[int(line) - 1 : int(line)] if line else []
         shows = f", in the line {shown(seen[0].strip())}" if seen and seen[0].strip() else ""
-        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {_PLACE.sub('', str(error))}{shows}"]) from None
+        shows = shows or (": a quote or bracket above is never closed" if line else "")
+        why = _PLACE.sub("", str(error)).replace("Cannot overwrite a value", "the key is there twice")
+        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {why}{shows}"]) from None
