@@ -328,7 +328,7 @@ def test_a_failure_of_unittest_is_one_in_all_pythons() -> None:
 
 
 def test_no_tests_at_all_may_be_inside_the_package() -> None:
-    """With the way to run those if the wheel has any, else the names that pytest collects; not with deselected tests."""
+    """With the way to run those if the wheel has any, else the names that pytest collects."""
     said = "collected 0 items\n\n============================ no tests ran in 0.01s ============================\n"
     found = seen.judged(seen.session(status=5), CommandExit(exit_code=5, output=said))
     assert (found.outcome, found.reason) == (Outcome.NO_TESTS, "pytest collected no tests")
