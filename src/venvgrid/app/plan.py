@@ -6,6 +6,8 @@ which excludes every cell that contains them. Then the cells are chosen anew, un
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     from venvgrid.model import Config, Plan
 
 MAX_ROUNDS = 50
-MAX_NAMED = 8  # Pythons in a message
+MAX_NAMED = 8  # values in a message
+MAX_READ = 10_000  # cells, for the reasons in a message
+_COMPARISON = re.compile(r"([\w.-]+)\s*(?:==|<=|>=|<|>)\s*[\w.*]+")
 
 
 def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
@@ -61,7 +65,7 @@ def make_plan(context: RunContext, *, from_lock: bool = False) -> Plan:
     if options.cells:
         plan = _matching(context, plan)
     if not (plan.values("python") or plan.values("python", status=Status.ELSEWHERE)):
-        raise NothingToRunError("every cell is excluded; see why with: venvgrid plan")
+        raise NothingToRunError(_all_excluded(context, plan))
     if options.changed:
         plan = _changed(context, plan)
     if options.failed:
@@ -129,17 +133,38 @@ def _no_match(expression: str, plan: Plan, chosen: Callable[[str], Plan]) -> str
     ids = [item.cell.id for item in plan.cells]
     close = difflib.get_close_matches(expression, ids, n=1)
     hint = f"did you mean {close[0]}? All cells: venvgrid list" if close else "see all cells with: venvgrid list"
-    pythons = dict.fromkeys(item.cell.axes["python"] for item in plan.cells if "python" in item.cell.axes)
     for meant in (habits.selection([expression]), habits.factors(expression)):
         if meant and meant != expression and chosen(meant).cells:
             hint = f"write: -k {shlex.quote(meant)}"
             break
     else:
-        if (wanted := habits.python(expression)) and wanted not in pythons and pythons:
-            there = ", ".join([*islice(pythons, MAX_NAMED), *(("…",) if len(pythons) > MAX_NAMED else ())])
-            hint = f"the python axis has {there}; {hint}"
+        for name in _missed_axes(expression, chosen):
+            values = dict.fromkeys(item.cell.axes[name] for item in plan.cells if name in item.cell.axes)
+            if values and (name != "python" or habits.python(expression) not in values):
+                there = ", ".join([*islice(values, MAX_NAMED), *(("…",) if len(values) > MAX_NAMED else ())])
+                hint = f"the {name} axis has {there}; {hint}"
     tests = f". To choose tests, type: venvgrid run -- -k {expression}" if expression.isidentifier() else ""
     return f"-k {expression!r} matches no cell; {hint}{tests}"
+
+
+def _missed_axes(expression: str, chosen: Callable[[str], Plan]) -> list[str]:
+    """Return the axes that an expression compares with what no cell has; a name such as py313 is the python axis."""
+    from venvgrid.planning import habits  # noqa: PLC0415  (only for mistakes)
+
+    found = ["python"] if habits.python(expression) else []
+    for term in _COMPARISON.finditer(expression):
+        with suppress(UsageError):
+            found += [] if chosen(term[0]).cells else [term[1]]
+    return list(dict.fromkeys(found))
+
+
+def _all_excluded(context: RunContext, plan: Plan) -> str:
+    """Return the message for a plan without a cell that can run: which tables exclude them."""
+    which = f"every cell that -k {context.options.cells!r} chooses" if context.options.cells else "every cell"
+    reasons = dict.fromkeys(item.reason for item in islice(plan.cells, MAX_READ) if item.status is Status.EXCLUDED)
+    told = ", ".join(reason.removeprefix("excluded by ") for reason in islice(reasons, MAX_NAMED))
+    by = f" by {told}; remove that, or name fewer cells in it" if told else ""
+    return f"{context.config.file.name}: {which} is excluded{by}"
 
 
 def _changed(context: RunContext, plan: Plan) -> Plan:
@@ -225,12 +250,14 @@ def _without(config: Config, values: Mapping[str, str], name: str) -> tuple[Conf
 def with_strategy(config: Config, options: RunOptions) -> Config:
     """Return the configuration with the strategy of the options."""
     name, planning = config.strategy, config.planning
+    option = "--strategy"
     try:
         if options.strategy:
             name, chosen = strategy(options.strategy)
             planning = replace(planning, kind=chosen.kind, strength=chosen.strength, budget=chosen.budget)
+        option = "--optimise"
         if options.optimise:
             planning = replace(planning, optimise=duration(options.optimise))
     except BadValueError as error:
-        raise UsageError(f"--strategy or --optimise: {error}") from error
+        raise UsageError(f"{option}: {error}") from error
     return replace(config, strategy=name, planning=planning)

@@ -45,7 +45,10 @@ EXAMPLES = {
     "merge": "venvgrid merge shard-*.record -o merged",
     "completion": 'eval "$(venvgrid completion bash)"',
     "gate": "venvgrid gate plan.json records/",
-    "reproduce": "venvgrid reproduce .venvgrid/runs/RUN/capsules/CELL.zip",
+    "reproduce": "venvgrid reproduce .venvgrid/runs/RUN/capsules/CELL.capsule",
+    "ci issues": "venvgrid ci issues merged",
+    "worker": "venvgrid worker tls://HOST:8786 --certificates FOLDER",
+    "scheduler": "venvgrid scheduler tls://0.0.0.0:8786 --certificates FOLDER",
     "-k": "-k py3.12",
     "-j": "-j 4",
     "-c": "-c matrix.toml",
@@ -58,6 +61,7 @@ EXAMPLES = {
     "--format": "--format html",
 }
 ALIKE = 0.7  # of 1; `--json` is not `--on`
+BEGUN = 5  # characters of an option that is not whole, `--all`
 
 
 def explain(message: str, argv: Sequence[str], options: Options) -> str:
@@ -180,7 +184,8 @@ def _unknown(command: str, unknown: list[str], words: list[str], rest: list[str]
     if others:
         if command == "list" and "plan" in others:
             return f"list only names the cells. Type: {_typed('plan', *words, *after)}"
-        has = f"{' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} it"
+        listed = f"{', '.join(others[:-1])} and {others[-1]} have" if others[1:] else f"{others[0]} has"
+        has = f"{listed} it"
         return f"{command} has no option {name} ({has}). See: {_typed(command, '--help')}"
     if name in {"--python", "--py"} and command in {"run", "plan", "list", "lock"}:
         chosen = selection([value_of(first, words)]) or "py3.12"
@@ -214,6 +219,8 @@ def _alike(name: str, options: Collection[str]) -> str:
         return short
     known = [item.removeprefix("--") for item in options if item.startswith("--") and name.startswith("--")]
     close = difflib.get_close_matches(name.removeprefix("--"), known, n=1, cutoff=ALIKE)
+    begun = [item for item in known if len(name) >= BEGUN and item.startswith(name.removeprefix("--"))]
+    close = close or (begun if len(begun) == 1 else [])
     return f"--{close[0]}" if close else ""
 
 
@@ -251,8 +258,8 @@ def _habit(words: Sequence[str], option: str, after: list[str], command: str, kn
 def _required(words: list[str], names: str) -> str:
     actions = {"env", "cache", "ci"}  # their second word is one
     command = " ".join(words[: 2 if words[0] in actions and words[1:2] and not words[1].startswith("-") else 1])
-    if words[0] in EXAMPLES:
-        return f"{command} needs {names}. For example: {EXAMPLES[words[0]]}"
+    if command in EXAMPLES:
+        return f"{command} needs {names}. For example: {EXAMPLES[command]}"
     if "CELL" in names:
         return f"{command} needs the id of a cell: venvgrid {command} CELL. The cells: {_typed('list')}"
     return f"{command} needs {names}. See: venvgrid {command} --help"

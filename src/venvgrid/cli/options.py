@@ -19,7 +19,7 @@ from venvgrid.processes.parallel import usable_cpus
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from venvgrid.cli.terminal import Terminal
     from venvgrid.config.config_file import Source
@@ -159,8 +159,6 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
     """
     import difflib  # noqa: PLC0415
 
-    from venvgrid.planning import habits  # noqa: PLC0415
-
     ids: list[str] = []
     for name in sorted((*grids.names(source.table), ""), key=len, reverse=True):
         if not cell.startswith(f"{name}-") and name:
@@ -171,11 +169,20 @@ def one_cell(source: Source, cell: str, options: RunOptions, front: FrontEnd) ->
         if chosen.cells:
             return loaded, _here(chosen)
         ids += [item.cell.id for item in planned.cells]
-    meant = [part for part in habits.factors(cell).split(" and ") if part] or [cell]  # "py311-django42"
-    close = [name for name in ids if is_part(name, cell) or all(is_part(name, part) for part in meant)]
-    close = close or difflib.get_close_matches(cell, ids, n=3)
+    close = with_parts(cell, ids) or difflib.get_close_matches(cell, ids, n=3)
     hint = f"; did you mean {' or '.join(close[:3])}?" if close else "."
     raise UsageError(f"there is no cell {cell!r}{hint} List the cells with: venvgrid list")
+
+
+def with_parts(cell: str, ids: Iterable[str]) -> list[str]:
+    """Return the ids of cells that have the parts of a name, "py3.11" or the "py311-django42" of tox."""
+    from venvgrid.planning import habits  # noqa: PLC0415  (only for mistakes)
+
+    meant = [part for part in habits.factors(cell).split(" and ") if part] or [cell]
+    there = list(ids)
+    if (exact := "-".join(meant)) in there:
+        return [exact]
+    return [name for name in there if is_part(name, cell) or all(is_part(name, part) for part in meant)]
 
 
 def _here(plan: Plan) -> Plan:

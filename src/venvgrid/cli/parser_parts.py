@@ -75,7 +75,7 @@ def _awaits(word: str, takes_value: Mapping[str, bool]) -> bool:
 def option_names(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
     """Map each command to the names of its options."""
     (commands,) = [item for item in parser._actions if isinstance(item, argparse._SubParsersAction)]  # noqa: SLF001
-    return {name: tuple(_names(command)) for name, command in commands.choices.items()}
+    return {name: tuple(dict.fromkeys(_names(command))) for name, command in commands.choices.items()}
 
 
 def _names(command: argparse.ArgumentParser) -> Iterator[str]:
@@ -178,7 +178,7 @@ def workers(text: str) -> int:
         ArgumentTypeError: it is none.
     """
     if not text.isdigit() or not 1 <= int(text) <= 256:  # noqa: PLR2004  (more threads than that help nobody)
-        message = f"{text!r} is not a number from 1 to 256"
+        message = f"{text!r} is not a number from 1 to 256; without -j it is the usable CPUs"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 

@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from venvgrid.config.platforms import OTHER_NAMES, PLATFORMS
+from venvgrid.config.platforms import MEANT, OTHER_NAMES, PLATFORMS
 from venvgrid.config.values import BadValueError, choice, nearest, normal_name, shown, text, variable_name
 from venvgrid.model import Axis, AxisKind, Resolution, python_releases
 from venvgrid.model.config import VARIABLE_PREFIX
@@ -172,7 +172,8 @@ def _platform(value: str) -> str:
     found = OTHER_NAMES.get(value.lower(), value.lower())
     if found not in PLATFORMS:
         allowed = f"allowed: {', '.join(PLATFORMS)}"
-        raise BadValueError(f"{shown(value)} is no platform{nearest(value, tuple(PLATFORMS))} ({allowed})")
+        meant = next((name for begin, name in MEANT.items() if value.lower().startswith(begin)), value)
+        raise BadValueError(f"{shown(value)} is no platform{nearest(meant, tuple(PLATFORMS))} ({allowed})")
     return found
 
 
@@ -218,7 +219,9 @@ def _meant(value: str) -> str:
         return f'; write "{wild[1]}" (any {wild[1]}.x)'
     if value == "*":
         return f"; write {LATEST!r} for any version"
-    parts = re.split(r"[\s,;]+", value.strip())
+    if named := re.fullmatch(r"[A-Za-z][\w.-]*\s*((?:[<>=!~]=?|===)\s*\d.*)", value, re.ASCII):  # "six==1.16"
+        return f"; write {json.dumps(named[1].removeprefix('==').strip())}: the name is that of the axis"
+    parts = re.split(r"[\s,;|]+", value.strip())
     return f"; write {json.dumps(parts)}" if len(parts) > 1 and all(map(_FULL_VERSION.fullmatch, parts)) else ""
 
 
@@ -239,24 +242,32 @@ def _pythons(value: str, root: Path) -> list[str]:
     if ".." in value:
         return _range(value)
     if (match := PYTHON.fullmatch(value)) is None:
-        hint = ""
-        if found := re.fullmatch(r"(\d+\.\d+)\s*[-:]\s*(\d+\.\d+)", value, re.ASCII):
-            hint = f'; write "{found[1]}..{found[2]}" for a range'
-        elif len(parts := re.split(r"[\s,;]+", value.strip())) > 1 and all(map(PYTHON.fullmatch, parts)):
-            hint = f"; write {json.dumps(parts)}"
-        elif PYTHON.fullmatch(bare := re.sub(r"^(cpython|python|py)-?(?=\d)", "", value)):
-            hint = f'; write "{bare}"'
         allowed = (
             'a version such as "3.12", "3.12.1", "3.13t" or "pypy3.10", a range such as "3.8..3.13", '
             'a specifier such as ">=3.9,<3.12", a path, or a policy such as "supported"'
         )
-        hint = hint or nearest(value, PYTHON_POLICIES)
+        hint = _python_meant(value) or nearest(value, PYTHON_POLICIES)
         raise BadValueError(f"{shown(value)} is no Python{hint} (allowed: {allowed})")
     major, minor = Version(match["version"]).release[:2]
     _supported(value, (major, minor))
     if match["threads"] and (match["implementation"] or (major, minor) < python_releases.OLDEST_FREE_THREADED):
         raise BadValueError(f"{shown(value)}: only CPython 3.13 and newer can be free-threaded")
     return [value]
+
+
+def _python_meant(value: str) -> str:
+    """Return what to write for a Python as other tools have it, "py311" or "3.9-3.11", or ""."""
+    if found := re.fullmatch(r"(\d+\.\d+)\s*[-:]\s*(\d+\.\d+)", value, re.ASCII):
+        return f'; write "{found[1]}..{found[2]}" for a range'
+    if len(parts := re.split(r"[\s,;|]+", value.strip())) > 1 and all(map(PYTHON.fullmatch, parts)):
+        return f"; write {json.dumps(parts)}"
+    if PYTHON.fullmatch(bare := re.sub(r"^(cpython|python|py)-?(?=\d)|\.[xX*]$", "", value)):
+        return f'; write "{bare}"'
+    if joint := re.fullmatch(r"(?:cpython|python|py)?-?([23])(\d{1,2}t?)", value, re.ASCII):  # "py311"
+        return f'; write "{joint[1]}.{joint[2]}"'
+    if value in {"3", "3.x", "latest", "all", "*"}:
+        return '; write "supported"'
+    return ""
 
 
 def _supported(value: str, *minors: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvgrid.config.values import shown
+from venvgrid.config.values import nearest, shown
 from venvgrid.model import ConfigError
 from venvgrid.model.values import dataclass
 
@@ -150,7 +150,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_SIZE + 1)
     except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file. Type `venvgrid init` to write a first {FILE_NAME}"]) from None
+        raise ConfigError([f"{path}: no such file. {_instead(path)}"]) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise ConfigError([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
     if len(data) > MAX_FILE_SIZE:
@@ -160,6 +160,16 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{path}: line {line} is not UTF-8; save the file as UTF-8"]) from None
+
+
+def _instead(path: Path) -> str:
+    """Return what to type for a file that is not there: a file with a name like it, or one to begin with."""
+    there = [item.name for item in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    if found := nearest(path.name, there):
+        return found.removeprefix("; ").capitalize()
+    if FILE_NAME in there:
+        return f"{FILE_NAME} is used without -c"
+    return f"Type `venvgrid init` to write a first {FILE_NAME}"
 
 
 def _toml(text: str, file: Path) -> dict[str, Any]:
@@ -175,4 +185,6 @@ def _toml(text: str, file: Path) -> dict[str, Any]:
         at, where = (f":{line}:{column}", f" (line {line}, column {column})") if line else ("", "")
         seen = text.splitlines()[int(line) - 1 : int(line)] if line else []
         shows = f", in the line {shown(seen[0].strip())}" if seen and seen[0].strip() else ""
-        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {_PLACE.sub('', str(error))}{shows}"]) from None
+        shows = shows or (": a quote or bracket above is never closed" if line else "")
+        why = _PLACE.sub("", str(error)).replace("Cannot overwrite a value", "the key is there twice")
+        raise ConfigError([f"{file.name}{at}: not valid TOML{where}: {why}{shows}"]) from None

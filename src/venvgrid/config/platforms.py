@@ -47,6 +47,8 @@ OTHER_NAMES = {
     "windows-amd64": "windows",
     "windows-arm64": "windows-aarch64",
 }
+# How names of platforms begin elsewhere, and the value that is probably meant.
+MEANT = {"osx": "macos", "mac": "macos", "darwin": "macos", "win": "windows", "ubuntu": "linux", "manylinux": "linux"}
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
 
 

@@ -33,6 +33,15 @@ FOREIGN = {
     **dict.fromkeys(("skip-missing-interpreters",), "plan.skip-missing-interpreters"),
 }
 
+# What no configuration holds, because it is of this machine; and where it is.
+ELSEWHERE = {
+    **dict.fromkeys(
+        ("index-url", "extra-index-url", "index", "indexes", "index-server", "find-links"),
+        "indexes are in the settings of pip or uv: PIP_INDEX_URL, pip.conf, uv.toml",
+    ),
+    **dict.fromkeys(("installer", "runner", "venv-backend"), "write VENVGRID_INSTALLER=uv or pip before the command"),
+}
+
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -81,7 +90,10 @@ class Table:
                 continue
             home = (homes or {}).get(key)
             foreign = FOREIGN.get(key.replace("_", "-").lower(), "")
-            if home:
+            elsewhere = ELSEWHERE.get(key.replace("_", "-").lower(), "")
+            if elsewhere:
+                hint = f"; {elsewhere}"
+            elif home:
                 hint = f"; it belongs into [{joined(above, home)}]"
             else:
                 hint = f"; here it is {above}{'.' if above else ''}{foreign}" if foreign else nearest(key, allowed)
@@ -129,7 +141,10 @@ class Table:
         path = joined(self.path, key)
         raw = self.values.get(key, {})
         if not isinstance(raw, dict):
-            self.mistakes.add(path, f"expected a table, [{path}], got {shown(raw)}")
+            pairs = [item.partition("=") for item in raw if isinstance(item, str)] if isinstance(raw, list) else []
+            is_env = pairs and all(_BARE.fullmatch(name) and equals for name, equals, _ in pairs)
+            example = f": {{ {pairs[0][0]} = {json.dumps(pairs[0][2][:SHOWN])} }}" if is_env else f", [{path}]"
+            self.mistakes.add(path, f"expected a table{example}, got {shown(raw)}")
             raw = {}
         return Table(values=raw, path=path, mistakes=self.mistakes)
 

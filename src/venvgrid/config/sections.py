@@ -106,9 +106,9 @@ def strategy(raw: object) -> tuple[str, Planning]:
         return value, known[value]
     if found := re.fullmatch(r"t\s*=\s*([1-6])|budget\s*=\s*([1-9][0-9]{0,5})", value):
         return value, Planning(kind=COVER, strength=int(found[1] or 2), budget=int(found[2] or 0))
-    allowed = [*known, "t=3", "budget=20"]
+    meant = "" if re.match(r"(t|budget)\s*=", value) else nearest(value, [*known, "t=3", "budget=20"])
     raise BadValueError(
-        f"{shown(value)} is no strategy{nearest(value, allowed)} "
+        f"{shown(value)} is no strategy{meant} "
         "(allowed: 'full', 'pairwise', 't=1' to 't=6', 'one-at-a-time', 'corners', 'budget=N')"
     )
 

@@ -121,7 +121,8 @@ def whole_number(most: int) -> Callable[[object], int]:
 
     def take(raw: object) -> int:
         if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= most:
-            raise BadValueError(f"expected a whole number from 0 to {most:,}, got {shown(raw)}")
+            hint = " (without quotes)" if isinstance(raw, str) and raw.isdigit() else ""
+            raise BadValueError(f"expected a whole number from 0 to {most:,}, got {shown(raw)}{hint}")
         return raw
 
     return take
@@ -224,10 +225,27 @@ def requirement(raw: object) -> str:
         parsed = Requirement(value)
     except InvalidRequirement as error:
         why = str(error).splitlines()[0]
-        raise BadValueError(f'{shown(value)} is no valid requirement, such as "pytest>=8" ({why})') from None
+        hint = f'; write "{meant}"' if (meant := _requirement_meant(value)) else f', such as "pytest>=8" ({why})'
+        raise BadValueError(f"{shown(value)} is no valid requirement{hint}") from None
     if parsed.url is not None and not parsed.url.startswith(("https://", "file:", "git+")):
         raise BadValueError(f'{shown(value)}: a URL must be written as "name @ https://…" or "name @ git+https://…"')
     return value
+
+
+def _requirement_meant(value: str) -> str:
+    """Return a requirement with the operators that were meant, "pytest>=8" for "pytest=>8", or ""."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
+
+    meant = re.sub(r"=([<>])", r"\1=", value)
+    meant = re.sub(r"^([\w.-]+(?:\[[\w.,\s-]*\])?)\s+(?=\d)", r"\1==", meant, flags=re.ASCII)
+    meant = re.sub(r"\s*(?<![<>=!~])=(?!=)\s*", "==", meant)
+    if len(value) > SHOWN:
+        return ""
+    try:
+        Requirement(meant)
+    except InvalidRequirement:
+        return ""
+    return meant
 
 
 def constraint(raw: object) -> str:

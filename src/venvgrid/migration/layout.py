@@ -31,6 +31,7 @@ MAX_FILES = 400  # files of tests that are looked at
 TEST_NAMES = ("test", "tests", "testing")
 OTHER_NAMES = ("dev", "develop", "development")
 FOLDERS = ("tests", "test", "testing")
+COLLECTED = re.compile(r"test_.*\.py|.*_test\.py")  # what pytest collects in folders, if no setting names others
 TEST_FILE = re.compile(r"test_.*\.py|.*_tests?\.py|tests?\.py")
 
 
@@ -148,20 +149,29 @@ def _command(folder: Path, settings: list[str]) -> tuple[tuple[str, ...], list[P
     has_paths = any(line.startswith("testpaths") for line in settings)
     for name in FOLDERS:
         if files := _tests_in(folder / name):
-            return ("pytest",) if has_paths else ("pytest", name), files
+            return ("pytest", *_patterns(files, settings), *(() if has_paths else (name,))), files
     for package in _packages(folder):
         for inner in FOLDERS:
             if files := _tests_in(package / inner):
-                return _inside(folder, package, package / inner), files
+                return _inside(folder, package, package / inner, _patterns(files, settings)), files
     if files := sorted(path for path in folder.glob("*.py") if TEST_FILE.fullmatch(path.name)):
         return ("pytest",) if has_paths else ("pytest", *(path.name for path in files)), files
     for package in _packages(folder):
         if files := _tests_in(package):
-            return _inside(folder, package, package), files
+            return _inside(folder, package, package, _patterns(files, settings)), files
     return ("pytest",), []
 
 
-def _inside(folder: Path, package: Path, tests: Path) -> tuple[str, ...]:
+def _patterns(files: list[Path], settings: list[str]) -> tuple[str, ...]:
+    """Return the option of pytest for files such as tests.py, which it does not collect in a folder by itself."""
+    names = {path.name for path in files if TEST_FILE.fullmatch(path.name)}
+    if any(line.startswith("python_files") for line in settings) or any(map(COLLECTED.fullmatch, names)):
+        return ()
+    patterns = {"*_tests.py" if name.endswith("_tests.py") else name for name in names}
+    return ("-o", f"python_files={' '.join(sorted(patterns))}")
+
+
+def _inside(folder: Path, package: Path, tests: Path, patterns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the command for tests inside a package.
 
     Below src/, they run by their name, as they are installed; by their path they would import the package from there.
@@ -169,8 +179,8 @@ def _inside(folder: Path, package: Path, tests: Path) -> tuple[str, ...]:
     declarations = "".join(imports.text(folder / name) for name in ("setup.py", "setup.cfg", "pyproject.toml"))
     is_left_out = re.search(r"exclude\s*=[^\n]*\n?[^\n]*\btests?\b", declarations)
     if package.parent == folder or is_left_out:
-        return ("pytest", tests.relative_to(folder).as_posix())
-    return ("pytest", "--pyargs", package.name)
+        return ("pytest", *patterns, tests.relative_to(folder).as_posix())
+    return ("pytest", *patterns, "--pyargs", package.name)
 
 
 def _packages(folder: Path) -> list[Path]:

@@ -30,6 +30,7 @@ class Expectation:
     implementation: str = "cpython"
     packages: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # of every dependency axis; "" for absent
     project: str = ""  # its name, "" where none is installed
+    tested: str = ""  # a package of the project that has tests inside, for a hint
     project_version: str = ""  # "" for any
     project_origin: str = ""  # the folder that it must be imported from, "" for any
     reports: str = "pytest"  # as in `[test] reports`

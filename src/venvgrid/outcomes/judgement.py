@@ -198,7 +198,7 @@ def _cause(
     if kind == "start":
         return output.of_start(ended.error)
     ran, failed = wording.executed(counts) > 0, outcome is Outcome.FAILED and ended.exit_code != 0
-    return output.find(ended.output, ran=ran, failed=failed, project=expected.project, chosen=expected.chosen)
+    return output.find(ended.output, ran=ran, failed=failed, package=expected.tested, chosen=expected.chosen)
 
 
 def _of_cause(cause: Cause, kind: str, reason: str) -> Failure:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from contextlib import suppress
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from venvgrid.model import Interpreter
     from venvgrid.project.build_copy import BuildSources
 
+_TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")  # as pytest collects
 SEAL = ".sealed"  # suffix of the file beside a wheel
 WHEEL_FILE = """\
 Wheel-Version: 1.0
@@ -45,13 +47,17 @@ Tag: py3-none-any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """A built wheel. `digest` is that of its contents; `modules` are the top-level names that it installs."""
+    """A built wheel. `digest` is that of its contents; `modules` are the top-level names that it installs.
+
+    `tested` is a package of it that has tests of pytest inside, or "".
+    """
 
     path: Path
     metadata: Metadata
     digest: str
     pure: bool
     modules: tuple[str, ...]
+    tested: str = ""
 
     def fits(self, interpreter: Interpreter) -> bool:
         """Return whether it is pure and its tags fit the interpreter."""
@@ -185,6 +191,7 @@ def read_wheel(path: Path) -> Wheel:
         digest=hashlib.blake2b(repr(members).encode() + record, digest_size=16).hexdigest(),
         pure="root-is-purelib: true" in text.lower(),
         modules=_modules(names),
+        tested=_tested(names),
     )
 
 
@@ -231,6 +238,11 @@ def _python_tags(path: Path) -> set[str]:
     from packaging.utils import parse_wheel_filename  # noqa: PLC0415
 
     return {tag.interpreter for tag in parse_wheel_filename(path.name)[3]}
+
+
+def _tested(members: Iterable[str]) -> str:
+    parts = (PurePosixPath(name).parts for name in members if _TEST_FILE.fullmatch(PurePosixPath(name).name))
+    return min((item[0] for item in parts if len(item) > 1 and item[0].isidentifier()), default="")
 
 
 def _modules(members: Iterable[str]) -> tuple[str, ...]:

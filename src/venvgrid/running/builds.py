@@ -144,6 +144,7 @@ class Builds:
         known = wheel.metadata if wheel else self._prerequisites.metadata_for(entry.interpreter)
         project = None
         if known and self._prerequisites.installs:
-            project = InstalledProject(metadata=known, modules=wheel.modules if wheel else ())
+            modules, tested = (wheel.modules, wheel.tested) if wheel else ((), "")
+            project = InstalledProject(metadata=known, modules=modules, tested=tested)
         order = self._request.order.of(cell.id, entry.distributions)
         return TestTask(cell=cell, entry=entry, environment=environment, project=project, alone=alone, order=order)

@@ -204,6 +204,7 @@ class CellCommands:
             packages={name: locked.get(name, "") for name in self.attest}
             | {name: lock_check.expected_version(name, task.cell.axes[name], locked) for name in self.axis_packages()},
             project=task.project.metadata.name if task.project else "",
+            tested=task.project.tested if task.project else "",
             project_version=task.project.metadata.version if task.project and mode is not InstallMode.EDITABLE else "",
             project_origin={InstallMode.NONE: "", InstallMode.EDITABLE: checkout}.get(mode, prefix),
             reports=self.config.test.reports,

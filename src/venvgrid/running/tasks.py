@@ -35,10 +35,11 @@ class Lane(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledProject:
-    """The project as it is installed: its metadata and its top-level modules."""
+    """The project as it is installed: its metadata, its top-level modules, and a package with tests inside, or ""."""
 
     metadata: Metadata
     modules: tuple[str, ...]
+    tested: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

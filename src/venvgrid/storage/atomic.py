@@ -150,6 +150,7 @@ def trouble(action: str, path: Path, error: OSError) -> InfrastructureError:
     """Return the error to raise: the failed action, the path, the cause, and a remedy."""
     hint = {
         errno.ENOENT: "" if path.parent.is_dir() else f"; there is no folder {path.parent}, make it first",
+        errno.EISDIR: "; give the name of a file in it",
         errno.ENOSPC: "; make room on the disk",
         errno.EDQUOT: "; make room in your quota",
         errno.EACCES: "; check its permissions",

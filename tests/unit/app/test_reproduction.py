@@ -85,7 +85,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer by the path."""
-        status = {"/there": 200, "/large": 200, "/secret": 403, "/moved": 302, "/ftp": 302}.get(self.path, 500)
+        status = {"/there": 200, "/large": 200, "/secret": 403, "/moved": 302, "/ftp": 302, "/gone": 404}.get(
+            self.path, 500
+        )
         self.send_response(status)
         targets = {"/moved": "/there", "/ftp": "file:///etc/passwd"}
         if self.path in targets:
@@ -120,11 +122,20 @@ def test_a_capsule_is_fetched_from_http_only_and_not_without_end() -> None:
             download.fetch(f"{address}/large", limit=50_000, notify=told.append)
         with pytest.raises(InfrastructureError, match="403: an artifact needs an account"):
             download.fetch(f"{address}/secret", notify=told.append)
+        with pytest.raises(InfrastructureError, match="404: there is nothing at this address, or an artifact needs"):
+            download.fetch(f"{address}/gone", notify=told.append)
+        with pytest.raises(InfrastructureError, match="the server says 500 Internal Server Error; try again"):
+            download.fetch(f"{address}/broken", notify=told.append)
         for path in ("/ftp", "/broken"):
             with pytest.raises(InfrastructureError, match="cannot be fetched"):
                 download.fetch(address + path, notify=told.append)
         download.fetch(f"{address.replace('://', '://me:hidden@')}/there", notify=told.append)
     assert "hidden" not in "".join(told)
+    with pytest.raises(InfrastructureError) as nobody:
+        download.fetch("http://me:hidden@127.0.0.1:9/x", notify=told.append)
+    assert "cannot be fetched: no server answers at" in str(nobody.value)
+    assert "Max retries" not in str(nobody.value)
+    assert "hidden" not in str(nobody.value)
     for wrong in ("file:///etc/passwd", "ftp://example.org/x", "git+ssh://example.org/x"):
         assert download.is_address(wrong)
         with pytest.raises(UsageError, match="only http and https"):

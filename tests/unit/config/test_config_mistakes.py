@@ -157,6 +157,21 @@ def test_each_mistake_says_where_and_what_is_allowed(text: str, message: str) ->
         ("[install]\nextras = ['a']", "install.extras: unknown key; it belongs into [project] "),
         ("[grid.low]\nresolution = 'lowest'", "grid.low.resolution: unknown section; it belongs into [grid.low.install] "),
         ("[grid.low]\n[install]\nextras = ['a']", "install.extras: unknown key; it belongs into [project] "),
+        ('[install]\nrequires = ["pytest=>8"]', "install.requires[0]: 'pytest=>8' is no valid requirement; write \"pytest>=8\""),
+        ('[install]\nrequires = ["pytest = 8"]', "install.requires[0]: 'pytest = 8' is no valid requirement; write \"pytest==8\""),
+        ('[install]\nrequires = ["a[b] 2"]', "install.requires[0]: 'a[b] 2' is no valid requirement; write \"a[b]==2\""),
+        ('[install]\nrequires = ["pytest>=7,=<9"]', "install.requires[0]: 'pytest>=7,=<9' is no valid requirement; write \"pytest>=7,<=9\""),
+        ('[install]\nindex-url = "https://x"', "install.index-url: unknown key; indexes are in the settings of pip or uv: PIP_INDEX_URL, "),
+        ('[install]\ninstaller = "conda"', "install.installer: unknown key; write VENVGRID_INSTALLER=uv or pip before the command "),
+        ('[test]\nretries = "2"', "test.retries: expected a whole number from 0 to 100, got '2' (without quotes)"),
+        ('[test]\nenv = ["A=1"]', 'test.env: expected a table: { A = "1" }, got a list'),
+        ('[axes]\npython = "3.9|3.10"', 'axes.python: \'3.9|3.10\' is no Python; write ["3.9", "3.10"] '),
+        ('[axes]\nx = "1.16 || 1.17"', "axes.x: '1.16 || 1.17' is no version; write [\"1.16\", \"1.17\"] "),
+        ('[axes]\nx = "x==1.16"', "axes.x: 'x==1.16' is no version; write \"1.16\": the name is that of the axis "),
+        ('[axes]\nx = "x >=1.16,<2"', "axes.x: 'x >=1.16,<2' is no version; write \">=1.16,<2\": the name is that of the axis "),
+        ('[axes]\nplatform = "osx"', "axes.platform: 'osx' is no platform; did you mean 'macos'? "),
+        ('[axes]\nplatform = "win32"', "axes.platform: 'win32' is no platform; did you mean 'windows'? "),
+        ('[axes]\nplatform = "ubuntu-latest"', "axes.platform: 'ubuntu-latest' is no platform; did you mean 'linux'? "),
         ("[exclude]\npython = '3.9'", "exclude: expected one or more tables, got a table; write [[exclude]] before its keys"),
     ],
 )  # fmt: skip
@@ -168,7 +183,16 @@ def test_the_mistake_names_what_was_meant(text: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "hint"),
-    [("3.8-3.10", 'write "3.8..3.10" for a range'), ("cpython3.9", 'write "3.9"'), ("py3.9", 'write "3.9"')],
+    [
+        ("3.8-3.10", 'write "3.8..3.10" for a range'),
+        ("cpython3.9", 'write "3.9"'),
+        ("py3.9", 'write "3.9"'),
+        ("py311", 'write "3.11"'),
+        ("313t", 'write "3.13t"'),
+        ("3.11.x", 'write "3.11"'),
+        ("latest", 'write "supported"'),
+        ("3", 'write "supported"'),
+    ],
 )
 def test_a_python_written_for_another_tool(written: str, hint: str) -> None:
     """A spelling that other tools use is a mistake with the right one in it."""
@@ -213,6 +237,14 @@ def test_the_number_of_cells_has_a_limit() -> None:
     ("text", "message"),
     [
         ("[axes]\npython = [", "matrix.toml:2:11: not valid TOML (line 2, column 11): "),
+        (
+            "a = '1\n",
+            'matrix.toml:2:1: not valid TOML (line 2, column 1): Expected "\'": a quote or bracket above is never closed',
+        ),
+        (
+            "a = 1\na = 2\n",
+            "matrix.toml:2:6: not valid TOML (line 2, column 6): the key is there twice, in the line 'a = 2'",
+        ),
         ("a = 1\nb =", "matrix.toml:2:4: not valid TOML (line 2, column 4): "),
         ("a = \na = 1", "matrix.toml:1:5: not valid TOML (line 1, column 5): Invalid value"),
     ],

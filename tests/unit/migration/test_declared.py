@@ -133,10 +133,14 @@ def test_what_the_tests_need(
         (("demo/__init__.py", "demo/test_a.py"), ("pytest", "demo")),
         (("demo.py", "test_demo.py"), ("pytest", "test_demo.py")),
         (("demo.py", "tests/data.py"), ("pytest",)),
+        (("demo/__init__.py", "demo/tests/tests.py"), ("pytest", "-o", "python_files=tests.py", "demo/tests")),
+        (("src/demo/__init__.py", "src/demo/test.py"), ("pytest", "-o", "python_files=test.py", "--pyargs", "demo")),
+        (("tests/a_tests.py", "tests/tests.py"), ("pytest", "-o", "python_files=*_tests.py tests.py", "tests")),
+        (("tests/test_a.py", "tests/tests.py"), ("pytest", "tests")),
     ],
 )
 def test_where_the_tests_are(tmp_path: Path, files: tuple[str, ...], command: tuple[str, ...]) -> None:
-    """Beside the package, inside of it, or a single file."""
+    """Beside the package, inside of it, or a single file; names that pytest does not collect by itself are given."""
     assert command == first(tmp_path, {"setup.py": "", **dict.fromkeys(files, "")}).test.command
 
 
@@ -144,6 +148,9 @@ def test_paths_of_pytest_are_left_to_pytest(tmp_path: Path) -> None:
     """Who has testpaths needs no folder in the command."""
     files = {"setup.cfg": "[tool:pytest]\ntestpaths = tests\n", "tests/test_a.py": ""}
     assert ("pytest",) == first(tmp_path, files).test.command
+    files = {"setup.cfg": "[tool:pytest]\npython_files = tests.py\n", "tests/tests.py": ""}
+    (tmp_path / "tests/test_a.py").unlink()
+    assert ("pytest", "tests") == first(tmp_path, files).test.command
 
 
 def test_only_pythons_that_are_there_are_proposed(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ EXPECTED = Expectation(
     python_version="3.9.18",
     packages={"numpy": "1.26.4", "scipy": ""},
     project="proj",
+    tested="package",
     project_version="1.0",
     project_origin=PREFIX,
 )

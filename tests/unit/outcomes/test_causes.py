@@ -154,7 +154,7 @@ CHANGED = [  # recordings that differ between the versions
 
 def cause(version: str, name: str) -> Cause:
     status, said = SAID[version][name]
-    found = output.find(said, ran=re.search(r"\d passed", said) is not None, failed=status != 0, project="demo")
+    found = output.find(said, ran=re.search(r"\d passed", said) is not None, failed=status != 0, package="demo")
     assert found is not None
     return found
 
@@ -328,11 +328,14 @@ def test_a_failure_of_unittest_is_one_in_all_pythons() -> None:
 
 
 def test_no_tests_at_all_may_be_inside_the_package() -> None:
-    """With the way to run those; not told if tests were deselected."""
+    """With the way to run those if the wheel has any, else the names that pytest collects."""
     said = "collected 0 items\n\n============================ no tests ran in 0.01s ============================\n"
     found = seen.judged(seen.session(status=5), CommandExit(exit_code=5, output=said))
     assert (found.outcome, found.reason) == (Outcome.NO_TESTS, "pytest collected no tests")
-    assert found.failures[0].hint == INSIDE.replace("demo", "proj")
+    assert found.failures[0].hint == INSIDE.replace("demo", "package")
+    without = output.find(said, ran=False, failed=False)
+    assert without is not None
+    assert without.hint == "pytest collects test_*.py and *_test.py; python_files in its settings names others"
     other = output.find(said.replace("no tests ran", "3 deselected"), ran=False, failed=False)
     assert other is not None
     assert "inside" not in other.hint

@@ -161,3 +161,11 @@ def test_top_level_modules_are_read_off_the_members(tmp_path: Path) -> None:
     }
     wheel = wheels.read_wheel(write_wheel(tmp_path / "demo-1.0-py3-none-any.whl", members))
     assert wheel.modules == ("ext", "other", "pkg", "single")
+
+
+def test_a_package_with_tests_inside_is_read_off_the_members(tmp_path: Path) -> None:
+    """Only files that pytest collects count, and only in a package."""
+    names = ("pkg/tests/test_a.py", "pkg/tests.py", "single_test.py", "a-b/test_x.py")
+    for count, expected in ((1, "pkg"), (0, "")):
+        members = dict.fromkeys(names if count else names[1:], "")
+        assert wheels.read_wheel(write_wheel(tmp_path / "demo-1.0-py3-none-any.whl", members)).tested == expected

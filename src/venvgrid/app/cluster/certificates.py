@@ -80,25 +80,44 @@ def security(folder: Path | None) -> Security | None:
     )
 
 
-def check_address(address: str, *, has_certificates: bool) -> None:
+def check_address(address: str, *, has_certificates: bool, others: str = "") -> None:
     """Check that an address is one of a scheduler, and that nothing goes through a network as it is.
+
+    `others` is what else the option takes, for the message.
 
     Raises:
         UsageError: it is not, or it does.
     """
-    parts, has_port = urlsplit(address), False
-    with suppress(ValueError):
-        has_port = parts.port is None or parts.port >= 0
-    if parts.scheme not in {"tcp", "tls"} or not parts.hostname or not has_port:
-        raise UsageError(
-            f"{address!r}: write dask, or the address of a scheduler: tls://HOST:8786, tcp://127.0.0.1:8786"
-        )
-    if parts.scheme == "tcp" and not is_loopback(parts.hostname):
+    if not _is_address(address):
+        allowed = f"{f'{others}, or ' if others else ''}the address of a scheduler"
+        raise UsageError(f"{address!r}: write {allowed}: tls://HOST:8786, tcp://127.0.0.1:8786{_meant(address)}")
+    parts = urlsplit(address)
+    if parts.scheme == "tcp" and not is_loopback(parts.hostname or ""):
         raise UsageError(
             f"{address}: without TLS, anybody in the network could run commands here; write tls:// and --certificates"
         )
     if parts.scheme == "tls" and not has_certificates:
         raise UsageError(f"{address}: which certificates? Add --certificates FOLDER (made by: venvgrid scheduler)")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"tcp", "tls"} and bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:  # a port that is no number, or above 65535
+        return False
+
+
+def _meant(text: str) -> str:
+    """Return a hint at the address that was probably meant, or ""."""
+    scheme, has_scheme, rest = text.partition("://")
+    if has_scheme and scheme in {"tcp", "tls"}:
+        port = rest.rpartition(":")[2]
+        return f"; {port!r} is no port: these are numbers up to 65535" if rest.partition(":")[0] and ":" in rest else ""
+    place = f"127.0.0.1:{text}" if text.isdigit() else rest if has_scheme else text
+    host, _, port = place.rpartition(":")
+    meant = f"{'tcp' if is_loopback(host) else 'tls'}://{place}"
+    return f"; did you mean {meant}?" if port.isdigit() and host and _is_address(meant) else ""
 
 
 def is_loopback(host: str) -> bool:

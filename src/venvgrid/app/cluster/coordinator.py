@@ -53,7 +53,7 @@ def connected(context: RunContext) -> Iterator[Fleet]:
         from venvgrid.app.cluster.dask_cluster import DaskCluster  # noqa: PLC0415
 
         security = certificates.security(options.certificates)
-        certificates.check_address(options.on, has_certificates=security is not None)
+        certificates.check_address(options.on, has_certificates=security is not None, others=LOCAL)
         cluster, wanted = DaskCluster(options.on, security), options.machines
     fleet = Fleet(cluster, notify, plan_of(context))
     try:

@@ -234,6 +234,8 @@ def _check_package(context: RunContext, cell: Cell, name: str, there: Mapping[st
     metadata = context.project.metadata
     if metadata is not None and name == normalise(metadata.name):
         raise UsageError(f"{name} is the project itself: to search its commits, type: venvgrid bisect --commits")
+    if name == "python":
+        raise UsageError("python is no package: write its versions into axes.python, then type: venvgrid run")
     if name not in there:
         raise UsageError(f"{cell.id} does not install {name}, but {', '.join(sorted(there))}{nearest(name, there)}")
 

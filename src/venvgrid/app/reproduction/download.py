@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 SCHEMES = ("http", "https")
 TIMEOUT = 30.0  # seconds, to connect and between two pieces
 CHUNK = 1 << 16
-REFUSED = (401, 403, 404)
+REFUSED = (401, 403)
+MISSING = (404, 410)
 
 
 def is_address(text: str) -> bool:
@@ -39,16 +40,26 @@ def fetch(address: str, *, limit: int = MAX_ARCHIVE, notify: Callable[[str], Non
     content = bytearray()
     try:
         with requests.get(address, stream=True, timeout=TIMEOUT) as answer:
-            if answer.status_code in REFUSED:
-                raise InfrastructureError(f"{shown}: the server says {answer.status_code}: {_HELP}")
+            if answer.status_code in (*REFUSED, *MISSING):
+                nothing = "there is nothing at this address, or " if answer.status_code in MISSING else ""
+                raise InfrastructureError(f"{shown}: the server says {answer.status_code}: {nothing}{_HELP}")
             answer.raise_for_status()
             for chunk in answer.iter_content(CHUNK):
                 content += chunk
                 if len(content) > limit:
                     raise UsageError(f"{shown} is refused: it has more than {limit:,} bytes")
+    except requests.HTTPError as error:
+        why = f"the server says {error.response.status_code} {error.response.reason}"
+        raise InfrastructureError(f"{shown} cannot be fetched: {why}; {_LATER}") from error
+    except requests.Timeout as error:
+        raise InfrastructureError(f"{shown} cannot be fetched: no answer in {TIMEOUT:.0f} s; {_LATER}") from error
+    except requests.ConnectionError as error:
+        why = f"no server answers at {urlsplit(address).netloc.rpartition('@')[2]}"
+        raise InfrastructureError(f"{shown} cannot be fetched: {why}; is the address right? {_LATER}") from error
     except requests.RequestException as error:
         raise InfrastructureError(f"{shown} cannot be fetched: {redact(str(error)):.200}") from error
     return bytes(content)
 
 
 _HELP = "an artifact needs an account; download it, then type: venvgrid reproduce FILE"
+_LATER = "try again, or download it another way, then type: venvgrid reproduce FILE"

@@ -66,6 +66,8 @@ def _wanted(arguments: argparse.Namespace) -> _Wanted:
     vendor, root = VENDORS[arguments.action], _top(Path.cwd())
     place = arguments.output or root / vendor.file_of(arguments.grid)
     file = None if arguments.output == STDOUT else Path(place).absolute()
+    if file and arguments.output and not file.parent.is_dir() and file.parent != (root / vendor.file).parent:
+        raise UsageError(f"{_shown(file)}: there is no folder {_shown(file.parent)}; make it first")
     before = _content(file) if file else None
     known = _earlier(before or "", vendor.name)
     given = arguments.config or (known and known.config and root / known.config)

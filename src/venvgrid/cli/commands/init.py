@@ -25,6 +25,8 @@ STDOUT = "-"
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Write matrix.toml into this folder, or to stdout, and say what to type next."""
     folder, output = Path.cwd(), arguments.output or config_file.FILE_NAME
+    if output != STDOUT and (folder / output).is_dir():
+        raise UsageError(f"{folder / output} is a folder. Type: venvgrid init -o {output.rstrip('/')}/matrix.toml")
     if output != STDOUT and os.path.lexists(folder / output) and not arguments.force:
         option = "" if output == config_file.FILE_NAME else f" -o {output}"
         hint = f"Edit it, remove it first, or type: venvgrid init{option} --force"

@@ -33,8 +33,10 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     elif whole:
         plan = max(whole, key=lambda item: (item.header.began, item.place)).plan()
     else:
-        told = "; ".join(f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable))
-        raise UsageError(text.guard(text.line(f"there is no record to merge: {told}", MAX_LINE)))
+        refused = [f"{item.place}: {item.why}" for item in found if isinstance(item, records.Unusable)]
+        told = "; ".join(refused) or f"none is in {', '.join(arguments.records)}"
+        made = "a record is made by: venvgrid run --plan plan.json --record shard-1.record"
+        raise UsageError(text.guard(text.line(f"there is no record to merge: {told}; {made}", MAX_LINE)))
     plan = replace(plan, text="")  # for records, of which none is made here: a large plan has 20 MB
     merged = merging.collect(plan, found)
     finished = merging.write(merged, Path(arguments.output).absolute())

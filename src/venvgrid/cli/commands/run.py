@@ -29,6 +29,9 @@ GRID = "{grid}"  # in the name of a report's file
 
 def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Run the grids and return the exit status."""
+    for name in () if arguments.on else ("machines", "certificates"):
+        if getattr(arguments, name):
+            raise UsageError(f"--{name} is for a run on other machines: add --on tls://HOST:8786, or leave it out")
     if arguments.plan:
         return _run_plan(arguments, terminal)
     if arguments.shard or arguments.record:
@@ -125,6 +128,9 @@ def _report_file(text: str) -> tuple[str, Path | None]:
     path = Path(file).absolute()
     if not path.parent.is_dir():
         raise UsageError(f"--report {text!r}: there is no folder {path.parent}")
+    if path.is_dir():
+        inside = f"{format_}={file.rstrip('/')}/report.{_ENDINGS.get(format_, 'json')}"
+        raise UsageError(f"--report {text!r}: {path} is a folder. Type: venvgrid run --report {inside}")
     return format_, path
 
 

@@ -10,7 +10,6 @@ from venvgrid.cli import options
 from venvgrid.environments import freeze
 from venvgrid.environments.manifest import read_marker
 from venvgrid.model import UsageError
-from venvgrid.planning import habits
 from venvgrid.storage import directories, locks, own_folders
 
 if TYPE_CHECKING:
@@ -50,8 +49,9 @@ def built(store: EnvironmentStore, cell: str) -> Path:
     key = store.linked().get(cell)
     if key is None:
         there = list(store.linked())
-        meant = habits.factors(cell)  # "py311"
-        hint = f"did you mean {meant}?" if meant in there else f"make it with: venvgrid run -k {cell}"
+        close = options.with_parts(cell, there)
+        make = f"all cells: venvgrid list; make it with: venvgrid run -k {cell}"
+        hint = f"did you mean {' or '.join(close[:3])}?" if close else make
         raise UsageError(f"{cell} has no environment (there are: {', '.join(there) or 'none'}); {hint}")
     path = store.folder / key
     if read_marker(path) is None:

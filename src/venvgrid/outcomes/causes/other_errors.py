@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 _PYTEST = '"-m", "pytest"'
 
 
-def _no_module(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _no_module(match: re.Match[str], _said: str, _package: str) -> Cause:
     return Cause(kind="ModuleNotFoundError", message=f"No module named {match[1]}", hint=remedies.of_module(match[1]))
 
 
-def _no_file(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _no_file(match: re.Match[str], _said: str, _package: str) -> Cause:
     message = f"there is no file {match[1].replace(chr(92), '/').rsplit('/', 1)[-1]}"
     hint = "the path in test.command is relative to [project] path"
     return Cause(kind="usage error", message=message, hint=hint)
 
 
-def _not_found(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _not_found(match: re.Match[str], _said: str, _package: str) -> Cause:
     return Cause(kind="start", message=f"{match[1]}: not found", hint=remedies.of_program(match[1]))
 
 
-def _unittest(match: re.Match[str], said: str, _project: str) -> Cause:
+def _unittest(match: re.Match[str], said: str, _package: str) -> Cause:
     blocks = re.findall(
         r"^((?:ERROR|FAIL): \S.*\n[\s\S]*?)\n(?:={70}|-{70}\nRan )", said[: match.start()], re.MULTILINE
     )
@@ -40,12 +40,12 @@ def _unittest(match: re.Match[str], said: str, _project: str) -> Cause:
     return Cause(kind="unittest", message=message, hint=hint, excerpt=excerpt(first), key=re.sub(r" \(.*?\)", "", what))
 
 
-def _empty(_match: re.Match[str], _said: str, _project: str) -> Cause:
+def _empty(_match: re.Match[str], _said: str, _package: str) -> Cause:
     hint = 'name the folder of the tests: command = ["python", "-m", "unittest", "discover", "-s", "tests"]'
     return Cause(kind="no-tests", message="unittest found no tests", hint=hint)
 
 
-def _make(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _make(match: re.Match[str], _said: str, _package: str) -> Cause:
     return Cause(kind="usage error", message=one_line(f"make: {match[1]}"))
 
 

@@ -20,17 +20,17 @@ _SUMMARY = re.compile(r"^(?:FAILED|ERROR) \S+.*$", re.MULTILINE)  # pytest's, of
 ANY = pytest_errors.BEFORE + other_errors.BEFORE + pytest_errors.AFTER
 
 
-def find(output: str, *, ran: bool, failed: bool = True, project: str = "", chosen: str = "") -> Cause | None:
+def find(output: str, *, ran: bool, failed: bool = True, package: str = "", chosen: str = "") -> Cause | None:
     """Return the cause of a bad end, or None if the output tells none.
 
     `ran`: tests ran, and all of them passed. `failed`: the command failed; else only what is known is looked for.
-    `project` is the name of the project's distribution, for the hint; `chosen` are the options that choose tests.
+    `package` is one of the project that has tests inside, for the hint; `chosen` are the options that choose tests.
     """
     said = re.sub(r"\r\n?", "\n", signatures.without_escapes(output))
     for pattern, make in pytest_errors.AFTER if ran else ANY if failed else ANY + pytest_errors.NOTHING:
         found = list(pattern.finditer(said))
         if found:
-            return make(found[-1], said, project)
+            return make(found[-1], said, package)
     if not failed:
         return deselection.find(said, chosen)
     return (None if ran else _of_traceback(said)) or _of_tail(said, ran=ran)

@@ -28,7 +28,7 @@ def file_mismatch(text: str) -> str:
     return f"import file mismatch: {both} are both the module {match[1]}"
 
 
-def _conftest(match: re.Match[str], said: str, _project: str) -> Cause:
+def _conftest(match: re.Match[str], said: str, _package: str) -> Cause:
     block = said[match.start() :].partition("\n\n")[0]
     kind, message = raised(block)
     path = match[1].replace("\\", "/")
@@ -38,7 +38,7 @@ def _conftest(match: re.Match[str], said: str, _project: str) -> Cause:
     return Cause(kind=kind, message=f"{message} (while importing {where})", hint=hint, excerpt=excerpt(block))
 
 
-def _unrecognized(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _unrecognized(match: re.Match[str], _said: str, _package: str) -> Cause:
     program, rest = match["program"], match["rest"]
     if not re.search(r"py\.?test|__main__\.py$", program):
         return Cause(kind="usage error", message=one_line(f"{program}: unrecognized arguments: {rest}"))
@@ -47,13 +47,13 @@ def _unrecognized(match: re.Match[str], _said: str, _project: str) -> Cause:
     return Cause(kind="usage error", message=one_line(f"pytest does not know {', '.join(options) or rest}"), hint=hint)
 
 
-def _missing_path(match: re.Match[str], _said: str, project: str) -> Cause:
+def _missing_path(match: re.Match[str], _said: str, package: str) -> Cause:
     path = match[1].strip()
     message = one_line(f"pytest found no file or directory {path}")
-    return Cause(kind="usage error", message=message, hint=remedies.of_path(project, path))
+    return Cause(kind="usage error", message=message, hint=remedies.of_path(package, path))
 
 
-def _missing_test(match: re.Match[str], said: str, _project: str) -> Cause:
+def _missing_test(match: re.Match[str], said: str, _package: str) -> Cause:
     root = re.search(r"^rootdir: ([^\n]+?)(?:, (?:config|ini)file: .*)?$", said, re.MULTILINE)
     test = match[1].strip().removeprefix(f"{root[1]}/" if root else "")
     file = test.partition("::")[0]
@@ -63,40 +63,40 @@ def _missing_test(match: re.Match[str], said: str, _project: str) -> Cause:
     )
 
 
-def _missing_package(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _missing_package(match: re.Match[str], _said: str, _package: str) -> Cause:
     name = match[1]
     hint = f"does the wheel ship a module {name}? A folder of tests needs __init__.py"
     return Cause(kind="usage error", message=f"pytest --pyargs found no package {name}", hint=hint)
 
 
-def _missing_plugins(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _missing_plugins(match: re.Match[str], _said: str, _package: str) -> Cause:
     wanted = [item.strip() for item in match[1].split(",")]
     quoted = ", ".join(f'"{item}"' for item in wanted)
     message = f"the settings of pytest require plugins that are not installed: {', '.join(wanted)}"
     return Cause(kind="usage error", message=one_line(message), hint=f"add {quoted} to install.requires")
 
 
-def _unknown_setting(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _unknown_setting(match: re.Match[str], _said: str, _package: str) -> Cause:
     name = match[1]
     hint = remedies.of_setting(name) or "remove it, or run without --strict-config"
     return Cause(kind="usage error", message=f"pytest does not know the setting {name}", hint=hint)
 
 
-def _plugin(match: re.Match[str], said: str, _project: str) -> Cause:
+def _plugin(match: re.Match[str], said: str, _package: str) -> Cause:
     name, why = match[1], match[2]
     hint = remedies.of_failure(why)
     message = one_line(f"pytest could not import the plugin {name}: {why}")
     return Cause(kind="ImportError", message=message, hint=hint, excerpt=excerpt(traceback_to(said, match)))
 
 
-def _warnings(match: re.Match[str], said: str, _project: str) -> Cause:
+def _warnings(match: re.Match[str], said: str, _package: str) -> Cause:
     block = said[match.start() :]
     kind, message = raised(block)
     told = f"pytest cannot read the filter of warnings {match[1].strip()}: {kind}: {message}".rstrip(": ")
     return Cause(kind="usage error", message=one_line(told), hint=remedies.of_failure(message))
 
 
-def _usage(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _usage(match: re.Match[str], _said: str, _package: str) -> Cause:
     said = match["rest"].strip()
     said = said[:-1] if said.endswith("'") and said.count("'") % 2 else said  # pytest's own slip
     return Cause(
@@ -104,7 +104,7 @@ def _usage(match: re.Match[str], _said: str, _project: str) -> Cause:
     )
 
 
-def _internal(_match: re.Match[str], said: str, _project: str) -> Cause:
+def _internal(_match: re.Match[str], said: str, _package: str) -> Cause:
     lines = [line[len("INTERNALERROR>") :] for line in said.splitlines() if line.startswith("INTERNALERROR>")]
     block = "\n".join(line[1:] for line in lines)
     kind, message = raised(block)
@@ -112,29 +112,31 @@ def _internal(_match: re.Match[str], said: str, _project: str) -> Cause:
     return Cause(kind=kind, message=one_line(told), hint=remedies.of_failure(message), excerpt=excerpt(block))
 
 
-def _testpaths(_match: re.Match[str], _said: str, project: str) -> Cause:
+def _testpaths(_match: re.Match[str], _said: str, package: str) -> Cause:
     message = "pytest found no files in testpaths, and no tests elsewhere"
-    hint = f"correct testpaths in the settings of pytest. {remedies.inside(project)}"
+    hint = f"correct testpaths in the settings of pytest. {remedies.inside(package)}".strip()
     return Cause(kind="no-tests", message=message, hint=hint)
 
 
-def _nothing(_match: re.Match[str], _said: str, project: str) -> Cause:
-    return Cause(kind="no-tests", message="pytest collected no tests", hint=remedies.inside(project))
+def _nothing(_match: re.Match[str], said: str, package: str) -> Cause:
+    names = "pytest collects test_*.py and *_test.py; python_files in its settings names others"
+    hint = remedies.inside(package) or (names if "collected 0 items" in said else "")
+    return Cause(kind="no-tests", message="pytest collected no tests", hint=hint)
 
 
-def _gate(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _gate(match: re.Match[str], _said: str, _package: str) -> Cause:
     wanted, total = match["wanted"] or match["wanted2"], match["total"] or match["total2"]
     message = f"the coverage is {total} %, and at least {wanted} % is required"
     hint = "one cell seldom covers all; without the gate: venvgrid run -- --cov-fail-under=0" if match["wanted"] else ""
     return Cause(kind="coverage", message=message, hint=hint, key="the coverage is too small")
 
 
-def _mismatch(match: re.Match[str], _said: str, _project: str) -> Cause:
+def _mismatch(match: re.Match[str], _said: str, _package: str) -> Cause:
     message = file_mismatch(match[0])
     return Cause(kind="collection", message=message, hint=remedies.of_failure(message), key="import file mismatch")
 
 
-def _collection(match: re.Match[str], said: str, _project: str) -> Cause:
+def _collection(match: re.Match[str], said: str, _package: str) -> Cause:
     block = re.split(
         r"^(?:_{3,} ERROR collecting |={3,} |!{3,} )", said[match.end() :], maxsplit=1, flags=re.MULTILINE
     )[0]

@@ -163,17 +163,16 @@ def of_program(name: str) -> str:
     return f"install {name} on this machine, or add the distribution that provides it to install.requires"
 
 
-def of_path(project: str, path: str = "") -> str:
-    """Return what to type if a path of tests does not exist."""
+def of_path(package: str, path: str = "") -> str:
+    """Return what to type if a path of tests does not exist; `package` has tests inside."""
     if "$" in path or path.startswith("~"):
         return f"there is no shell, so {path} stays as it is: write a path from the project's folder, or {{project}}"
-    return f"is it relative to [project] path? {inside(project)}"
+    return f"is it relative to [project] path? {inside(package)}".strip()
 
 
-def inside(project: str) -> str:
-    """Return how tests inside of the package of a project are run."""
-    name = re.sub(r"[-.]+", "_", project) or "NAME"
-    return f'Tests inside the package run with command = ["pytest", "--pyargs", "{name}"]'
+def inside(package: str) -> str:
+    """Return how tests inside of a package are run, or "" without one."""
+    return f'Tests inside the package run with command = ["pytest", "--pyargs", "{package}"]' if package else ""
 
 
 def _provided(distribution: str, what: str) -> str:

@@ -49,7 +49,8 @@ def find(path: Path) -> list[Found]:
     else:
         found = list(_in_file(path))
     if not found:
-        raise UsageError(f"there is no capsule in {path}; a run leaves one of each red cell")
+        kept = "a run leaves one of each red cell in .venvgrid/runs/RUN/capsules"
+        raise UsageError(f"there is no capsule in {path}; {kept}")
     return found
 
 

@@ -70,6 +70,29 @@ def test_what_is_no_address_is_said(address: str) -> None:
         certificates.check_address(address, has_certificates=True)
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("localhost:8786", "; did you mean tcp://localhost:8786?"),
+        ("host:8786", "; did you mean tls://host:8786?"),
+        ("http://127.0.0.1:1", "; did you mean tcp://127.0.0.1:1?"),
+        ("8786", "; did you mean tcp://127.0.0.1:8786?"),
+        ("tls://h:99999", "; '99999' is no port: these are numbers up to 65535"),
+        ("tcp://127.0.0.1:x", "; 'x' is no port: these are numbers up to 65535"),
+        ("tls://:8786", "tcp://127.0.0.1:8786"),
+        ("foo", "tcp://127.0.0.1:8786"),
+    ],
+)
+def test_the_address_that_was_meant_is_proposed(address: str, said: str) -> None:
+    """A missing scheme or a wrong port is told; plain tcp is proposed for this machine only."""
+    with pytest.raises(UsageError) as caught:
+        certificates.check_address(address, has_certificates=True, others="dask")
+    assert str(caught.value).endswith(said)
+    assert "write dask, or the address" in str(caught.value)
+    with pytest.raises(UsageError, match=f"{address!r}: write the address of a scheduler"):
+        certificates.check_address(address, has_certificates=True)
+
+
 def test_certificates_are_made_for_their_owner_alone(tmp_path: Path) -> None:
     """The folder and its files are readable by nobody else; they serve all three roles."""
     pytest.importorskip("distributed", reason="needs the extra dask")
