@@ -194,7 +194,7 @@ class Session:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         self.standing = self.standing.edited()
         self._since.update(changed)
-        self._has_new_configuration |= not self._watched.others.keys().isdisjoint(changed)
+        self._has_new_configuration |= not self._watched.configuration.isdisjoint(changed)
         self._begin(f"{changed[0]}{more}")
 
     # Rounds.

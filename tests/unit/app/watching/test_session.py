@@ -358,3 +358,4 @@ def test_a_new_configuration_may_name_what_else_wakes(tmp_path: Path) -> None:
     played.play()
     assert [line for line in played.log if line == "take"] == ["take", "take"]
     assert played.log[-2:] == ["take", "cancel 3"]
+    assert played.shown[-1] == "matrix.toml"  # told once, although it is a file of the project, too
