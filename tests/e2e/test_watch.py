@@ -116,6 +116,18 @@ def test_ctrl_c_leaves_nothing(root: Path, watch: OnTerminal) -> None:
     assert [pid for pid in pids if _lives(pid)] == []
 
 
+def test_keys_work_after_a_suspension(watch: OnTerminal) -> None:
+    """After Ctrl-Z and fg, for which a shell sets the terminal to lines, keys need no Enter."""
+    with watch:
+        watch.wait(WAITING)
+        os.kill(watch.pid, signal.SIGSTOP)
+        rig.wait_for(lambda: _state(watch.pid) == "T")
+        watch.let_lines_come()
+        os.kill(watch.pid, signal.SIGCONT)
+        watch.press("f")
+        watch.wait("watch: failed")
+
+
 def test_mistakes_are_told_and_waited_for(root: Path, watch: OnTerminal) -> None:
     """A broken configuration, or a release that is none, does not end the session; when it is mended, the grid runs."""
     with watch:
@@ -136,6 +148,10 @@ def _pids(place: Path) -> list[int]:
 
 def _lives(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+        return _state(pid) != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]

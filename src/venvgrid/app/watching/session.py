@@ -276,7 +276,8 @@ class Session:
         if text is not None:
             wanted = text.strip()
             chosen = self._filters
-            self._filters = replace(chosen, cells=wanted) if key == "c" else replace(chosen, tests=wanted)
+            part = {"cells": wanted} if key == "c" else {"tests": wanted}
+            self._filters = replace(chosen, failed=False, **part)
             if chosen.tests != self._filters.tests:  # what other tests said tells nothing of these
                 self.standing = self.standing.edited()
         self._begin(text or "all")
