@@ -78,6 +78,17 @@ def test_the_grid_follows_the_edits(root: Path, watch: OnTerminal, venvgrid: Com
     assert "1 from an earlier run" in venvgrid("run", cwd=root, env={"PLACE": str(root.parent)}).out
 
 
+def test_an_edit_that_is_undone_has_its_results_at_once(root: Path, watch: OnTerminal) -> None:
+    """Cells that passed with the same files need no preview: their results are kept."""
+    with watch:
+        watch.wait("2 cells are warm")
+        edit(root, 43)
+        assert "warm: a preview of 2 cells" in watch.wait(WAITING)
+        edit(root, 42)
+        undone = watch.wait(WAITING)
+        assert ("warm: a preview" in undone, "(2 from an earlier run)" in undone) == (False, True)
+
+
 def test_an_edit_ends_the_round_with_nothing_left(root: Path, watch: OnTerminal) -> None:
     """When the next round begins, the processes of the one before are gone, also those that left their session."""
     slow = root.parent / "slow"
@@ -105,12 +116,26 @@ def test_ctrl_c_leaves_nothing(root: Path, watch: OnTerminal) -> None:
     assert [pid for pid in pids if _lives(pid)] == []
 
 
+def test_keys_work_after_a_suspension(watch: OnTerminal) -> None:
+    """After Ctrl-Z and fg, for which a shell sets the terminal to lines, keys need no Enter."""
+    with watch:
+        watch.wait(WAITING)
+        os.kill(watch.pid, signal.SIGSTOP)
+        rig.wait_for(lambda: _state(watch.pid) == "T")
+        watch.let_lines_come()
+        os.kill(watch.pid, signal.SIGCONT)
+        watch.press("f")
+        watch.wait("watch: failed")
+
+
 def test_mistakes_are_told_and_waited_for(root: Path, watch: OnTerminal) -> None:
-    """A broken configuration does not end the session; when it is mended, the grid runs."""
+    """A broken configuration, or a release that is none, does not end the session; when it is mended, the grid runs."""
     with watch:
         watch.wait(WAITING)
         (root / "matrix.toml").write_text("[axes\n", encoding="utf-8")
         watch.wait("matrix.toml", WAITING)
+        (root / "matrix.toml").write_text(MATRIX.replace("[test]", 'six = ["0.99"]\n[test]'), encoding="utf-8")
+        watch.wait("venvgrid: matrix.toml: axes.six: six has no release 0.99", WAITING)
         (root / "matrix.toml").write_text(MATRIX, encoding="utf-8")
         assert "green in 2 of 2" in watch.wait(WAITING)
 
@@ -123,6 +148,10 @@ def _pids(place: Path) -> list[int]:
 
 def _lives(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+        return _state(pid) != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]

@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -70,6 +71,12 @@ class OnTerminal:
     def press(self, keys: str) -> None:
         """Type keys."""
         os.write(self._master, keys.encode())
+
+    def let_lines_come(self) -> None:
+        """Set the terminal as a shell does while it reads a command: what is typed comes with Enter."""
+        mode = termios.tcgetattr(self._master)
+        mode[3] |= termios.ICANON | termios.ECHO
+        termios.tcsetattr(self._master, termios.TCSANOW, mode)
 
     def ended(self) -> int:
         """Wait for its end, and return its exit status."""

@@ -42,7 +42,7 @@ def of_cell(root: Path, cell: str, grid: str = "") -> Iterator[tuple[str, CellRe
 def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
     """Return the latest comparable result of each cell of a run, over the runs before it that are still stored.
 
-    A result that the run has resumed is not compared with itself.
+    A result that the run has resumed is not compared with itself, and not that of another command: of other tests.
     """
     wanted = {cell.id for cell in finished.cells}
     resumed = {cell.id: cell.resumed for cell in finished.cells if cell.resumed}
@@ -53,6 +53,8 @@ def before(root: Path, finished: Report) -> Mapping[str, Earlier]:
         if wanted <= found.keys():
             break
         of = _read(folder)
+        if of.command != finished.command:
+            continue
         same = {cell.id for cell in of.cells if resumed.get(cell.id) in {folder.id, cell.resumed}}
         for name, earlier in _results(folder.id, of):
             if name in wanted - same and name not in found and earlier.outcome not in NOT_COMPARED:

@@ -116,6 +116,17 @@ class ResultCache:
                 )
         return None
 
+    def may_find(self, cell: Cell) -> bool:
+        """Return whether a cell passed with these files, configuration and arguments, whatever its versions were.
+
+        It answers before anything is resolved or built. `find` has the last word.
+        """
+        if not self.may_use:
+            return False
+        now = self._own_parts(cell)
+        known = filter(None, map(read, (self.folder / cell.id).glob("*.json")))
+        return any(now.items() <= item["parts"].items() for item in known)
+
     def moved(self, result: CellResult) -> str:
         """Return a file that the tests of a cell opened and that has changed since; "" if there is none."""
         opened = result.footprint.read.items()
@@ -198,15 +209,18 @@ class ResultCache:
 
     def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
         """Return digests of all that the result of a cell depends on, by what the user calls it."""
+        contents = {"the versions of distributions": entry.key, "the wheel of the project": project}
+        installed = {name: _digest(value)[:32] for name, value in contents.items()}
+        return installed | self._own_parts(cell) | self.surroundings(cell, entry.interpreter)
+
+    def _own_parts(self, cell: Cell) -> dict[str, str]:
+        """Return digests of what the user wrote."""
         contents = {
-            "the versions of distributions": entry.key,
             "the configuration": [self.config.digest, str(self.config.project.path), dict(cell.axes)],
-            "the wheel of the project": project,
             "the arguments of the tests": list(self.arguments),
             "files of the project": self.inputs(),
         }
-        own = {name: _digest(value)[:32] for name, value in contents.items()}
-        return own | self.surroundings(cell, entry.interpreter)
+        return {name: _digest(value)[:32] for name, value in contents.items()}
 
     def _of_interpreter(self, interpreter: Interpreter) -> str:
         known = self._of_interpreters.get(interpreter.executable)

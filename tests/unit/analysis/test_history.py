@@ -58,3 +58,15 @@ def test_a_run_is_compared_with_the_last_result_that_depends_on_the_project(tmp_
     newest = store(tmp_path, make.result("py3.9", Outcome.FAILED))
     finished = build_report([make.started([make.cell("py3.9")], run=newest), make.finished(make.result("py3.9"))])
     assert {name: earlier.run for name, earlier in history.before(tmp_path, finished).items()} == {"py3.9": first}
+
+
+def test_a_run_of_other_tests_is_not_compared(tmp_path: Path) -> None:
+    """A choice of tests (`-- -k name`) that passes has not fixed what the whole suite showed."""
+    red = store(tmp_path, make.result("py3.9", Outcome.FAILED))
+    cells = [make.cell("py3.9")]
+    some = build_report(
+        [make.started(cells, run="9", command=("pytest", "-k", "a")), make.finished(make.result("py3.9"))]
+    )
+    whole = build_report([make.started(cells, run="9"), make.finished(make.result("py3.9"))])
+    assert history.before(tmp_path, some) == {}
+    assert history.before(tmp_path, whole)["py3.9"].run == red

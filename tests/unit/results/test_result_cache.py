@@ -118,6 +118,25 @@ def test_a_result_of_another_week_is_not_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"environ": {**ENVIRON, "HOME": "/home/other"}}, True),  # `find` has the last word
+        ({"inputs": lambda: "bb"}, False),
+        ({"config": parse(TEXT + "[test]\ntimeout = 5\n")}, False),
+        ({"arguments": ("-x",)}, False),
+        ({"may_use": False}, False),
+    ],
+)
+def test_what_the_user_wrote_tells_whether_there_may_be_a_result(
+    tmp_path: Path, changes: dict[str, object], *, expected: bool
+) -> None:
+    """Files, configuration and arguments that a cell passed with promise a result before anything is resolved."""
+    kept(tmp_path)
+    assert verdicts(tmp_path, **changes).may_find(CELL) is expected
+
+
+@pytest.mark.parametrize(
     "entry",
     [
         replace(ENTRY, key="1" * 16),

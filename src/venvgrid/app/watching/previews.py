@@ -38,13 +38,15 @@ LONG = 5.0  # seconds of the tests of a cell
 class Warmed:
     """What the previews of a round said, as the report of a run that is never kept.
 
-    `cold` are reasons why cells have none, by cell. `left_out` tests wait for the full run.
+    `cells` is the number of all that can run. `cold` are reasons why cells have none, by cell. `left_out` tests wait
+    for the full run.
     """
 
     report: Report
     cold: Mapping[str, str]
     left_out: int
     project: Path
+    cells: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,8 @@ class Previews:
         report.add(RunFinished(exit_status=0, duration=time.monotonic() - began))
         done = report.report()
         known = replace(done, cells=tuple(cell for cell in done.cells if cell.outcome is not Outcome.CANCELLED))
-        return Warmed(report=known, cold=cold, left_out=left_out, project=self.context.project.path)
+        count = len(runnable(self.plan))
+        return Warmed(report=known, cold=cold, left_out=left_out, project=self.context.project.path, cells=count)
 
     def _long(self, context: RunContext) -> frozenset[str]:
         """Return the cells whose previews stop after the tests that go first."""

@@ -53,6 +53,7 @@ class Round:
     _cancellation: Cancellation = field(default_factory=Cancellation)
     _stops: list[Callable[[], None]] = field(default_factory=list)
     _thread: threading.Thread | None = None
+    _is_unwanted: bool = False  # the run sets the cancellation itself, when it ends with an error
 
     def start(self) -> None:
         """Run it in a thread; it posts what happens, and at last Ended."""
@@ -61,6 +62,7 @@ class Round:
 
     def cancel(self) -> None:
         """Kill all of its commands and wait for its end. It posts Ended without a report."""
+        self._is_unwanted = True
         for _ in range(2):  # the second time without a grace period
             self._cancellation.set()
             for stop in self._stops:
@@ -74,7 +76,7 @@ class Round:
         try:
             ended = self._perform()
         except VenvgridError as error:
-            ended = Ended(round=self.wanted.number, error="" if self._cancellation.is_set() else str(error))
+            ended = Ended(round=self.wanted.number, error="" if self._is_unwanted else str(error))
         except KeyboardInterrupt:
             ended = Ended(round=self.wanted.number)
         except OSError as error:
@@ -109,8 +111,11 @@ class Round:
         context = context.with_options(first=first, tests_first=(*self.wanted.failed, *near.tests))
         self.warmth.of(context, self.wanted.inputs)
         context = replace(context, observe=self.warmth.observing(context)).sharing(context)
-        if self.wanted.edited and self.warmth.ready(cell.id for cell in cells):
-            self._preview(context, plan, may_leave_out=bool(near.tests) and not near.unknown)
+        if self.wanted.edited:  # an edit that was undone has its results already
+            new = {cell.id for cell in cells if not context.result_cache.may_find(cell)}
+            if self.warmth.ready(new):
+                some = choose_cells(plan, lambda cell: cell.id in new)
+                self._preview(context, some, may_leave_out=bool(near.tests) and not near.unknown)
         return self._ended(context, plan)
 
     def _preview(self, context: RunContext, plan: Plan, *, may_leave_out: bool) -> None:

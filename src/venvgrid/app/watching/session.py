@@ -194,7 +194,7 @@ class Session:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         self.standing = self.standing.edited()
         self._since.update(changed)
-        self._has_new_configuration |= not self._watched.others.keys().isdisjoint(changed)
+        self._has_new_configuration |= not self._watched.configuration.isdisjoint(changed)
         self._begin(f"{changed[0]}{more}")
 
     # Rounds.
@@ -276,7 +276,8 @@ class Session:
         if text is not None:
             wanted = text.strip()
             chosen = self._filters
-            self._filters = replace(chosen, cells=wanted) if key == "c" else replace(chosen, tests=wanted)
+            part = {"cells": wanted} if key == "c" else {"tests": wanted}
+            self._filters = replace(chosen, failed=False, **part)
             if chosen.tests != self._filters.tests:  # what other tests said tells nothing of these
                 self.standing = self.standing.edited()
         self._begin(text or "all")

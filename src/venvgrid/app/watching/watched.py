@@ -58,13 +58,18 @@ class Watched:
             different = {name: text for name, text in contents.items() if text != self.inputs.contents[name]}
             if all(different.values()):  # what is gone, or new, changes which files there are
                 known = replace(self.inputs, contents={**self.inputs.contents, **different})
-                return replace(state, inputs=known), (*sorted(different), *changed)
+                return replace(state, inputs=known), _once(*sorted(different), *changed)
         taken = inputs.take(self.inputs.path, self.inputs.written)
         before, after = self.inputs.contents, taken.contents
         differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if taken.versions != self.inputs.versions:
             differing.append("the history of the project")
-        return replace(state, inputs=taken), (*differing, *changed)
+        return replace(state, inputs=taken), _once(*differing, *changed)
+
+    @property
+    def configuration(self) -> frozenset[str]:
+        """The names of the files besides the inputs, as `now` tells them."""
+        return frozenset(self._name(file) for file in self.others)
 
     def _name(self, path: str) -> str:
         root = f"{self.inputs.path}{os.sep}"
@@ -74,7 +79,7 @@ class Watched:
         others = {file: inputs.content_of(file) for file in self.others}
         interpreters = {file: repr(identity(file)) for file in self.interpreters}
         installations = {folder: _names(folder) for folder in self.installations}
-        changed = [name for name, text in others.items() if text != self.others[name]]
+        changed = [self._name(file) for file, text in others.items() if text != self.others[file]]
         changed += [name for name, text in interpreters.items() if text != self.interpreters[name]]
         changed += [name for name, entries in installations.items() if entries != self.installations[name]]
         found = replace(self, others=others, interpreters=interpreters, installations=installations)
@@ -90,6 +95,11 @@ def take(path: Path, written: str, others: Iterable[Path], executables: Iterable
         interpreters={file: repr(identity(file)) for file in pythons},
         installations={folder: _names(folder) for folder in _installations(pythons)},
     )
+
+
+def _once(*names: str) -> tuple[str, ...]:
+    """Return each name once: the configuration is a file of the project, too."""
+    return tuple(dict.fromkeys(names))
 
 
 def _installations(executables: Iterable[str]) -> set[str]:

@@ -47,7 +47,8 @@ def main(arguments: argparse.Namespace, terminal: Terminal) -> int:
     front = replace(
         options.front_end(arguments, terminal), progress=lambda expected: output.progress(arguments, terminal, expected)
     )
-    usual, inbox, warmth = options.run_options(arguments, terminal), Inbox(sys.stdin), Warmth()
+    usual, warmth = options.run_options(arguments, terminal), Warmth()
+    inbox = Inbox(sys.stdin, marks_pastes=terminal.is_live)
     trees: Trees = {}
     screen = WatchScreen(arguments=arguments, terminal=terminal, inbox=inbox)
     actions = Actions(arguments, terminal, inbox, screen, chosen.source)

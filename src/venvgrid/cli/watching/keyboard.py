@@ -16,17 +16,26 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
+PASTES, NO_PASTES = b"\x1b[?2004h", b"\x1b[?2004l"  # lets terminals mark what is pasted, or not
+PASTED, END_OF_PASTE = b"[200~", b"\x1b[201~"
+BURST = 0.02  # seconds in which the rest of a sequence comes
+LAST_OF_PASTE = 1.0  # seconds without more of a paste
 TURN = 0.05  # seconds between two looks at the keyboard, where the system cannot wait for both
 
 
 class Inbox:
-    """Messages of threads, and keys of `stream` if it is a terminal. `post` may be called from any thread."""
+    """Messages of threads, and keys of `stream` if it is a terminal. `post` may be called from any thread.
 
-    def __init__(self, stream: TextIO | None) -> None:
+    What is pasted is no key, nor are the sequences of arrows and the like. `marks_pastes`: the terminal knows codes.
+    """
+
+    def __init__(self, stream: TextIO | None, *, marks_pastes: bool = False) -> None:
         """Begin without messages."""
+        self._marks_pastes = marks_pastes
         self._queue = queue.SimpleQueue[Message]()
         self._stream = stream if stream is not None and stream.isatty() else None
         self._reading, self._writing = os.pipe()
+        self._is_single = False  # whether keys come one by one
 
     def post(self, message: Message) -> None:
         """Add a message."""
@@ -67,6 +76,9 @@ class Inbox:
                 data = os.read(keys, 1)
             except OSError:  # the terminal is gone
                 data = b""
+            if data == b"\x1b":
+                _pass_over(keys)
+                continue
             return Pressed(key=data.decode("ascii", "replace"))
 
     def _next_windows(self) -> Message:
@@ -85,15 +97,40 @@ class Inbox:
         if self._stream is None or os.name != "posix":
             yield
             return
+        import signal  # noqa: PLC0415  (takes time)
         import termios  # noqa: PLC0415  (not on Windows)
-        import tty  # noqa: PLC0415
 
         before = termios.tcgetattr(self._stream)
-        tty.setcbreak(self._stream)
+        # After Ctrl-Z and fg the terminal is as the shell left it.
+        earlier = signal.signal(signal.SIGCONT, self._continued)
+        self._listen()
         try:
             yield
         finally:
+            self._is_single = False
+            self._mark(NO_PASTES)
+            signal.signal(signal.SIGCONT, earlier)
             termios.tcsetattr(self._stream, termios.TCSADRAIN, before)
+
+    def _continued(self, *_: object) -> None:
+        if self._is_single:
+            self._listen()
+
+    def _listen(self) -> None:
+        """Let keys come one by one, unless the terminal is another program's at the moment."""
+        import termios  # noqa: PLC0415  (not on Windows)
+        import tty  # noqa: PLC0415
+
+        self._is_single = True
+        if self._stream is not None and _is_in_foreground(self._stream):
+            with contextlib.suppress(termios.error):
+                tty.setcbreak(self._stream, termios.TCSANOW)  # keeps what was typed
+            self._mark(PASTES)
+
+    def _mark(self, code: bytes) -> None:
+        if self._marks_pastes and self._stream is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._stream.fileno(), code)
 
     @contextmanager
     def lines(self) -> Iterator[None]:
@@ -102,13 +139,35 @@ class Inbox:
             yield
             return
         import termios  # noqa: PLC0415  (not on Windows)
-        import tty  # noqa: PLC0415
 
         now = termios.tcgetattr(self._stream)
         cooked = [*now]
         cooked[3] |= termios.ICANON | termios.ECHO
+        self._is_single = False
+        self._mark(NO_PASTES)
         termios.tcsetattr(self._stream, termios.TCSADRAIN, cooked)
         try:
             yield
         finally:
-            tty.setcbreak(self._stream)
+            self._listen()
+
+
+def _pass_over(keys: int) -> None:
+    """Read the rest of what a terminal sends for one key that is no letter, or for a paste."""
+    import select  # noqa: PLC0415  (not on Windows, for a terminal)
+
+    read, end, patience = b"", b"", BURST
+    while select.select([keys], [], [], patience)[0] and (byte := os.read(keys, 1)):
+        read += byte
+        if read == PASTED:
+            end, patience = END_OF_PASTE, LAST_OF_PASTE
+        elif (end and read.endswith(end)) or (not end and read not in {b"[", b"O"} and b"@" <= byte <= b"~"):
+            return
+
+
+def _is_in_foreground(stream: TextIO) -> bool:
+    """Return whether the terminal is this process's: another one that sets its mode is stopped."""
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except OSError:  # it controls no session
+        return True

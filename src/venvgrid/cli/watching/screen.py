@@ -32,6 +32,7 @@ class WatchScreen:
     terminal: Terminal
     inbox: Inbox
     _head: str = ""
+    _choice: str = ""  # what the round runs, "" for all
 
     def began(self, why: str, filters: Filters) -> None:
         """Clear the screen, and show what the round is for."""
@@ -39,8 +40,8 @@ class WatchScreen:
         only = [f"cells {filters.cells}"] if filters.cells else []
         only += [f"tests {filters.tests}"] if filters.tests else []
         only += ["cells that are red"] if filters.failed else []
-        chosen = f"  (only {', '.join(only)}; a: all)" if only else ""
-        self._head = f"watch: {why}{chosen}"
+        self._choice = f"only {', '.join(only)}" if only else ""
+        self._head = f"watch: {why}" + (f"  ({self._choice}; a: all)" if only else "")
         self._line(self._head)
 
     def warmed(self, warmed: Warmed) -> None:
@@ -48,7 +49,9 @@ class WatchScreen:
         if warmed.report.cells:
             self._table(warmed.report, warmed.project)
             left = f", {warmed.left_out} tests left out" if warmed.left_out else ""
-            self._line(f"warm: a preview of {len(warmed.report.cells)} cells{left}; the full run follows")
+            seen = len(warmed.report.cells)
+            some = f"{seen} of {warmed.cells}" if seen < warmed.cells else str(seen)
+            self._line(f"warm: a preview of {some} cells{left}; the full run follows")
         for cell, reason in list(warmed.cold.items())[:1]:
             more = f" and {len(warmed.cold) - 1} more" if len(warmed.cold) > 1 else ""
             self._line(f"without a preview: {cell}{more}: {reason}")
@@ -72,7 +75,8 @@ class WatchScreen:
 
     def standing(self, standing: Standing) -> None:
         """Show how the grid stands, and the keys."""
-        self._line(f"{standing.line()}; waiting for a change" if standing.cells else "waiting for a change")
+        known = [standing.line(), self._choice] if standing.cells else [self._choice]
+        self._line("; ".join([*filter(None, known), "waiting for a change"]))
         if self.inbox.has_keys:
             self._line(KEYS)
 

@@ -24,6 +24,16 @@ class Imported:
     refused: str = ""
     note: str = ""
 
+    def serves(self, wanted: Imported) -> bool:
+        """Return whether a server with these imports serves a cell that wants others.
+
+        Tests that could not be collected import little: a server that imported more stays, or the preview of the
+        corrected tests would have to import all of it again.
+        """
+        if wanted in {UNKNOWN, self}:
+            return True
+        return not wanted.refused and wanted.note == self.note and set(wanted.modules) <= set(self.modules)
+
 
 UNKNOWN = Imported(note="no full run of this cell says yet what its tests import: only pytest is warm")
 

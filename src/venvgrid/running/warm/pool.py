@@ -69,7 +69,7 @@ class WarmPool:
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def prepare(self, task: TestTask) -> Cold | None:
-        """Start the server of a cell, or start it again if the cell imports other modules by now. Does not wait."""
+        """Start the server of a cell, or start it again if the cell imports more modules by now. Does not wait."""
         found = self._acquire(task, is_idle=True)
         if isinstance(found, Cold):
             return found
@@ -170,7 +170,7 @@ class WarmPool:
                 return Cold(reason=self._refused[key])
             warm = self._servers.pop(key, None)
             if warm is not None and not warm.users:
-                is_outdated = is_idle and self._imported(task) != warm.imported
+                is_outdated = is_idle and not warm.imported.serves(self._imported(task))
                 if is_outdated or not warm.server.is_alive():
                     warm.server.close()
                     warm = None

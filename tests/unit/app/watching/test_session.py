@@ -290,7 +290,7 @@ def test_keys(tmp_path: Path) -> None:
     played.play()
     _, failed, cells, tests, everything, again = played.rounds
     assert failed.filters == Filters(failed=True)
-    assert cells.filters.cells == "py3.13"
+    assert cells.filters == Filters(cells="py3.13")  # a new choice ends the one of red cells
     assert (tests.filters.cells, tests.filters.tests) == ("py3.13", "timed")
     assert (everything.filters, everything.again) == (Filters(), True)
     assert again.again
@@ -358,3 +358,4 @@ def test_a_new_configuration_may_name_what_else_wakes(tmp_path: Path) -> None:
     played.play()
     assert [line for line in played.log if line == "take"] == ["take", "take"]
     assert played.log[-2:] == ["take", "cancel 3"]
+    assert played.shown[-1] == "matrix.toml"  # told once, although it is a file of the project, too

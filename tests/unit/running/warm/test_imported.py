@@ -44,6 +44,26 @@ def test_libraries_that_patch(tmp_path: Path) -> None:
     assert of(tmp_path, patching=["gevent.monkey"]).refused == "gevent.monkey changes modules that were imported before"
 
 
+NUMPY, SIX = ("numpy", False), ("six", False)
+BOTH = Imported(modules=(NUMPY, SIX))
+
+
+@pytest.mark.parametrize(
+    ("has", "wanted", "expected"),
+    [
+        (BOTH, Imported(modules=(SIX, NUMPY)), True),
+        (BOTH, UNKNOWN, True),
+        (UNKNOWN, BOTH, False),
+        (BOTH, Imported(modules=(("six", True),)), False),  # pytest rewrites it now
+        (BOTH, Imported(modules=(SIX,), note="the tests set A"), False),  # libraries may read it
+        (BOTH, Imported(refused="it patches"), False),
+    ],
+)
+def test_a_server_serves_those_that_want_no_more(has: Imported, wanted: Imported, *, expected: bool) -> None:
+    """What a server has imported beside that does no harm, unless tests change what libraries read."""
+    assert has.serves(wanted) is expected
+
+
 DAMAGED = [{**SAID, "prefix": "/other"}, {**SAID, "modules": ["x"]}, {**SAID, "modules": [1]}, {"prefix": "/env"}, []]
 
 

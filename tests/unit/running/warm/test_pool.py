@@ -296,6 +296,18 @@ def test_other_imports_start_it_again(lab: Lab) -> None:
     assert [server.imports.modules for server in lab.servers] == [(), (("six", False),)]
 
 
+def test_fewer_imports_do_not_start_it_again(lab: Lab) -> None:
+    """After tests that could not be collected, a server stays that has imported what they need when they are mended."""
+    task = lab.task()
+    file = lab.pool.commands.private_folder(task.cell) / "imported.json"
+    for modules in (["0 0 numpy", "0 1 six"], ["0 1 six"], [], ["0 1 six", "0 0 numpy"]):
+        said = {"prefix": str(task.environment.path), "modules": modules, "variables": [], "patching": []}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(said), encoding="utf-8")
+        assert lab.pool.prepare(task) is None
+    assert [server.imports.modules for server in lab.servers] == [(("numpy", False), ("six", False))]
+
+
 def test_libraries_see_the_variables_of_the_cell(lab: Lab) -> None:
     """The server has the variables of the command, but the witness is asleep: its specification does not exist yet."""
     lab.pool.prepare(lab.task(A="1"))
