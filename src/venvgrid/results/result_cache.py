@@ -183,7 +183,7 @@ class ResultCache:
         """Return digests of what is around the tests of a cell, besides the project, its versions and other files."""
         contents = {
             "the version of venvgrid": [__version__, guests.digest_of()],
-            "limits, umask or time zone": list(self.inherited),
+            "limits, umask, priority or time zone": list(self.inherited),
         }
         found = {name: _digest(value)[:32] for name, value in contents.items()}
         found["the interpreter"] = self._of_interpreter(interpreter)
