@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from multiprocessing import shared_memory
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import rig
 from conftest import cell
-from rig import HERE, results
+from rig import HERE, has, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.e2e
 
 MATRIX = f'[project]\ninstall = "none"\n[axes]\npython = ["{HERE}"]\n'
 IGNORED = ".venvgrid\nlocal*\nprivate/\n__pycache__\n"
+FIRST_CPU = str(min(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ""
 CHILD = "subprocess.check_call([sys.executable, '-c', 'open(\"{}\").read()']{})"
 
 
@@ -60,6 +63,9 @@ READS = {
     "new: local-limit": "tried(os.pathconf, 'local-limit', 'PC_NAME_MAX')",
     "new: local-ls": "subprocess.check_call(['ls'])",
     "new: tests/local_package/__init__.py": "importlib.util.find_spec('local_package')",
+    "new: tests/local_space/below/module.py": "importlib.util.find_spec('local_space')",
+    "new: tests/local_empty/data.txt": "importlib.util.find_spec('local_empty')",
+    "new: tests/local.egg-info/PKG-INFO": "importlib.metadata.packages_distributions()",
 }
 
 
@@ -71,7 +77,7 @@ def write(path: Path, text: str) -> None:
 def body(lines: Iterable[str]) -> str:
     names = (
         "import ctypes, importlib.machinery, importlib.util, multiprocessing, os, sqlite3, ssl, subprocess, sys\n"
-        "import tempfile\n"
+        "import importlib.metadata, tempfile\n"
         "from pathlib import Path\n\n\ndef loaded(path):\n"
         '    loader = importlib.machinery.ExtensionFileLoader("x", path)\n    try:\n'
         '        loader.create_module(importlib.util.spec_from_loader("x", loader))\n'
@@ -244,3 +250,36 @@ def test_the_umask_counts(project: Write, again: Callable[..., dict[str, Any]]) 
         assert again(root)["cached"] is False
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("before", [("nice", "-n", "1"), ("taskset", "-c", FIRST_CPU)], ids=["nice", "taskset"])
+def test_priority_and_cpus_count(
+    project: Write, cache_dir: Path, again: Callable[..., dict[str, Any]], before: tuple[str, ...]
+) -> None:
+    """Tests may ask for what their processes inherit: with another one of it the cell runs again."""
+    if not has(before[0]) or (before[0] == "taskset" and len(os.sched_getaffinity(0)) == 1):
+        pytest.skip(f"{before[0]} changes nothing here")
+    root = project(MATRIX, {"tests/test_demo.py": body(["pass"])})
+    again(root)
+    assert again(root)["cached"] is True
+    assert rig.venvgrid(root, cache_dir, "run", "-q", before=before).status == 0
+    assert cell(root)["cached"] is False
+
+
+def test_another_process_has_written_shared_memory(project: Write, again: Callable[..., dict[str, Any]]) -> None:
+    """Memory that a test opens by its name is of another process: not kept. What the cell makes itself is its own."""
+    other = shared_memory.SharedMemory(create=True, size=1)
+    try:
+        told = f"read /dev/shm/{other.name.lstrip('/')}, which is outside the project: not kept"
+        for name, notes in ((f"'{other.name}'", [told]), ("create=True, size=1", [])):
+            made = f"memory = shared_memory.SharedMemory({name}); memory.close()"
+            own = (
+                "memory.unlink()" if "create" in name else "resource_tracker.unregister(memory._name, 'shared_memory')"
+            )
+            lines = ["from multiprocessing import resource_tracker, shared_memory", made, own]
+            root = project(MATRIX, {"tests/test_demo.py": body(lines)})
+            assert again(root)["notes"] == notes
+            assert again(root)["cached"] is not bool(notes)
+    finally:
+        other.close()
+        other.unlink()

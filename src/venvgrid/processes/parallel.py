@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
+# What children inherit of the state that Linux tells of a process.
+INHERITED = (
+    *("Umask:", "Uid:", "Gid:", "Groups:", "Cap"),
+    *("NoNewPrivs:", "Seccomp:", "Cpus_allowed_list:", "Mems_allowed_list:"),
+)
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -80,19 +85,29 @@ class Vanguard:
 
 
 def inherited() -> tuple[object, ...]:
-    """Return what child processes inherit besides variables and may notice: umask, limits, and the local time zone."""
+    """Return what child processes inherit besides variables and may notice.
+
+    These are umask, limits, priority and the local time zone; on Linux also what the kernel tells of the process: its
+    user and rights, and the CPUs that it may use. Signals are not among them: commands of cells begin with all of them.
+    """
     limits: list[object] = []
     with suppress(ImportError):  # on Windows
         import resource  # noqa: PLC0415
 
         names = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
         limits = [resource.getrlimit(getattr(resource, name)) for name in names]
-    return _umask(), limits, time.tzname, time.timezone
+    priority = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
+    return _of_kernel() or (_umask(),), limits, priority, time.tzname, time.timezone
+
+
+def _of_kernel() -> tuple[str, ...]:
+    """Return what Linux tells of this process and its children inherit; nothing elsewhere."""
+    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
+        return tuple(line for line in status if line.startswith(INHERITED))
+    return ()
 
 
 def _umask() -> int:
-    with suppress(OSError, StopIteration), open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
-        return int(next(line for line in status if line.startswith("Umask:")).split()[1], 8)
     umask = os.umask(0o077)  # only setting it tells it
     os.umask(umask)
     return umask

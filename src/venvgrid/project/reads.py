@@ -35,7 +35,8 @@ CACHES = frozenset((".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"
 QUIET = frozenset((OURS, "__pycache__", *CACHES))  # folders in which anything may be deleted
 MANY, OF_INTERPRETER, LINKED, ENTRY, STATED, DOUBT = "m", "i", "k", "o", "t", "d"  # see `_venvgrid_opened`
 FILES = frozenset(("r", "a", LINKED, programs.GIVEN))  # how folders are opened as well, to be listed
-CODE = (".py", ".so", ".pyd")
+# What is imported of a folder, and what tells of a distribution. A folder of any content is a package, too.
+MODULE_NAMES = (".py", ".so", ".pyd", ".egg", ".egg-info", ".dist-info")
 HISTORIES = frozenset((programs.HISTORY_OF, programs.INDEX_OF, programs.WORK_TREE_OF))
 MAX_UPWARDS = 3  # folders, in a path that is shown relative to the project
 # Suffixes of a path in a footprint: whether it is there; size, times, mode and target; the names in a folder, those of
@@ -70,7 +71,7 @@ def judge(
     `own` are the folders of the cell and its environment, which do not count; `commands` is the one of its programs.
     """
     judging = _Judging(inputs, own)
-    found = (*opened.items(), *programs.reads(ran, commands, (*judging.roots, *own)))
+    found = (*opened.items(), *programs.reads(ran, commands, (*judging.roots, *own), SYSTEM))
     doubt, wrote = next(filter(None, (judging.doubt(path, how) for path, how in found)), ""), judging.written(opened)
     return Footprint(doubt=doubt, wrote=wrote) if doubt else Footprint(read=judging.read, wrote=wrote)
 
@@ -260,20 +261,15 @@ def _names(folder: str, suffix: str) -> Iterator[str]:
     for name in names:
         place = os.path.join(folder, name)
         if suffix == MODULES:
-            is_wanted = name.endswith(CODE) or (name.isidentifier() and _holds_modules(place))
+            is_wanted = name.endswith(MODULE_NAMES) or (
+                name.isidentifier() and name not in TOOLS and os.path.isdir(place)
+            )
         else:
             is_wanted = name not in TOOLS and not name.endswith(COMPILED)
         if is_wanted and name != OURS:
             yield name
             if suffix == TREE and os.path.isdir(place) and not os.path.islink(place):
                 yield from (f"{name}/{below}" for below in _names(place, TREE))
-
-
-def _holds_modules(folder: str) -> bool:
-    """Return whether a folder can be imported as a package."""
-    with suppress(OSError):
-        return any(name.endswith(CODE) for name in os.listdir(folder))
-    return False
 
 
 def _changed_since(path: str, moment: int) -> bool:

@@ -201,7 +201,7 @@ class ResultCache:
         if given not in self._of_variables:
             contents = {
                 "the version of venvgrid": [__version__, guests.digest_of()],
-                "limits, umask or time zone": list(self.inherited),
+                "limits, umask, priority or time zone": list(self.inherited),
             }
             common = {name: _digest(value)[:32] for name, value in contents.items()}
             self._of_variables[given] = {**common, **self._variables(cell)}

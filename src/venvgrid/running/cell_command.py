@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from venvgrid.running.tasks import TestTask
 
 IMPORTED = "imported.json"  # in the private folder of a cell, see `running.warm.imported`
+# What pytest's own options (--lf, --sw) know of earlier runs. What tests and plugins left in its cache is deleted.
+OF_EARLIER_RUNS = frozenset(("v/cache/lastfailed", "v/cache/nodeids", "v/cache/stepwise"))
 TMP = "t0"  # the name of {tmp}; short, because paths of sockets are
 
 
@@ -133,6 +135,7 @@ class CellCommands:
         """Switch the probe on and return its variables. Cells run at once: each has a pytest cache of its own."""
         private = self.private_folder(task.cell)
         folder = own_folders.make_plain(private, "preview" if self.is_preview else "pytest")
+        own_folders.keep_only(folder, OF_EARLIER_RUNS)
         cache = shlex.quote(f"cache_dir={folder}")
         return probe.switch_on(
             scratch,

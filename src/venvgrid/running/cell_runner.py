@@ -91,10 +91,10 @@ class CellRunner:
         """Return what the tests of a cell read."""
         if seen.silent:
             return Footprint(doubt="a process of its tests does not say what it reads")
-        command = self.commands.tests(task, {}, scratch)
-        ran = (Ran(cwd=str(command.cwd), argv=command.argv), *seen.ran)
+        command = self.commands.tests(task, self.commands.variables(task, scratch), scratch)
+        ran = (Ran(cwd=str(command.cwd), argv=command.argv, path=command.env["PATH"]), *seen.ran)
         folder, own = str(task.environment.python.parent), self._own(task, scratch)
-        named = named_files(self.commands.variables(task, scratch), str(command.cwd))
+        named = named_files(command.env, str(command.cwd))
         named = {place: how for place, how in named.items() if seen.opened.get(place, "n") in ASKED_FOR}
         found = reads.judge({**seen.opened, **named}, ran, self.inputs(), own, folder)
         doubt = found.doubt or network.doubt(seen.bound, seen.reached, own)

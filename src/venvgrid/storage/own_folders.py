@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvgrid.model import InfrastructureError
@@ -17,7 +18,6 @@ from venvgrid.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)  # of Windows
 # Folders of venvgrid with a folder or an entry for each cell, run or environment.
@@ -101,6 +101,18 @@ def delete(root: Path, *names: str) -> None:
             path.rmdir()
         else:
             path.unlink()
+
+
+def keep_only(root: Path, names: frozenset[str]) -> None:
+    """Delete all other files in the folder `root`, and in those in it; the names are relative to it.
+
+    Raises:
+        OSError: a file cannot be deleted.
+    """
+    for folder, _, files in os.walk(root):
+        for place in (Path(folder, name) for name in files):
+            if place.relative_to(root).as_posix() not in names:
+                place.unlink()
 
 
 def sweep(root: Path) -> None:

@@ -141,10 +141,10 @@ def test_a_name_is_what_its_variables_say(tmp_path: Path) -> None:
 
     for argv in (("./tool.py",), ("sh", "-c", "python -c 1"), ("sh", "-c", "./tool.py")):
         assert told(f"{commands}:/bin", *argv) == []
-        assert told(f"{own}:{commands}", *argv) == told("bin:/bin", *argv) == [UNKNOWN]
+        assert told(f"{own}:{commands}:/bin", *argv) == told("bin:/bin", *argv) == [UNKNOWN]
     assert (told("/bin", "sh", "-c", "cat data"), told(f"{own}:/bin", "sh", "-c", "cat data")) == ([GIVEN], [UNKNOWN])
     assert told("/bin", "./bin/cat", "data") == [UNKNOWN]
-    assert UNKNOWN in told(commands, "sh", "-c", "PATH=/usr/bin python x")
+    assert UNKNOWN in told(f"{commands}:/bin", "sh", "-c", "PATH=/usr/bin python x")
     assert list(programs.reads([Ran(cwd="/", argv=(f"{commands}/cat", "x"))], commands, [str(tmp_path)])) == []
 
 
@@ -152,3 +152,30 @@ def test_the_settings_of_version_control_count(tmp_path: Path) -> None:
     """The first branch of a new repository, and whether a commit is signed, follow from files of the user."""
     found = programs.reads([Ran(cwd=str(tmp_path), argv=("git", "init"))], "")
     assert (os.path.expanduser("~/.gitconfig"), SETTING) in found  # noqa: PTH111
+
+
+def test_a_tool_is_known_by_its_place_and_not_by_its_name(tmp_path: Path) -> None:
+    """Elsewhere than in the system's folders, a script of a tool's name may do anything, and a program counts."""
+    script, program = tmp_path / "hostname", tmp_path / "bin" / "cat"
+    program.parent.mkdir()
+    script.write_text("#!/bin/sh\ncat /etc/other\n", encoding="utf-8")
+    program.write_bytes(b"\x7fELF")
+
+    def read(*argv: str) -> list[tuple[str, str]]:
+        item = Ran(cwd=str(tmp_path), argv=argv, path=os.pathsep.join((str(tmp_path), str(program.parent))))
+        return list(programs.reads([item], "/nowhere", (), ("/usr/bin/", "/bin/")))
+
+    assert read("hostname") == [("hostname", programs.UNKNOWN)]
+    assert read("cat") == [(str(program), programs.SETTING)]
+    assert read("/bin/hostname") == []
+
+
+def test_a_program_that_is_not_there_was_only_looked_for(tmp_path: Path) -> None:
+    """Of a program that no folder has, and of one that `which` looks for, it counts where it would be."""
+    (tmp_path / "there").touch()
+    for argv in (("absent", "--version"), ("which", "absent")):
+        item = Ran(cwd=str(tmp_path), argv=argv, path=f"/usr/bin{os.pathsep}{tmp_path}")
+        found = dict(programs.reads([item], "/nowhere", (), ("/usr/bin/",)))
+        assert found == {"/usr/bin/absent": programs.ABSENT, str(tmp_path / "absent"): programs.ABSENT}
+    item = Ran(cwd=str(tmp_path), argv=("/usr/bin/which", "there"), path=str(tmp_path))
+    assert dict(programs.reads([item], "/nowhere"))[str(tmp_path / "there")] == programs.ASKED

@@ -52,7 +52,7 @@ def root(tmp_path: Path) -> Path:
         ("n", "../none", "../none", False),
         ("p", ".venv", ".venv/new.so", False),
         ("p", ".venv", ".venv/new/__init__.py", False),
-        ("p", ".venv", ".venv/new/data", True),
+        ("p", ".venv", ".venv/new/data", False),
         ("g", "empty", "empty/.venv/new", False),
         ("e", "../file", "../file", False),
         ("e", "../none", "../none", False),

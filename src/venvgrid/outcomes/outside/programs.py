@@ -11,55 +11,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from venvgrid.outcomes.outside import tools
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from venvgrid.outcomes.witness import Ran
 
-# They read what they are given, and the settings of the machine; unless told more, see `_is_told_more`.
-_PLAIN = """
-    cat head tail wc sort uniq cut tr tac od xxd hexdump strings file stat ls find du tree cp mv ln tar gzip gunzip zip
-    unzip xz rm mkdir rmdir mkfifo mknod touch chmod chown mktemp readlink realpath basename dirname diff cmp comm grep
-    egrep fgrep sed tee md5sum sha1sum sha256sum true false echo printf test [ sleep yes seq expr exit : export set
-    uname arch hostname id whoami groups tty stty tput locale getconf nproc lscpu ps kill pkill pgrep lsof ldconfig ldd
-    ifconfig ip arp netstat which date gcc g++ cc c++ clang clang++ ld ld.gold lld ar as nm objdump readelf strip
-    sw_vers sysctl otool lsb_release xdg-settings openssl ssh-keygen install
-"""
-PLAIN = frozenset(_PLAIN.split())
-# They take words, or ask only whether a file is there and of which size, time, mode or target it is.
-_SILENT = "true false echo printf expr seq sleep yes exit : export set kill pkill pgrep basename dirname uname"
-SILENT = frozenset(_SILENT.split())
-_ASKING = "test [ date stat readlink realpath mkdir rmdir mkfifo mknod touch chmod chown"
-ASKING = frozenset(_ASKING.split())
-# Options by which a plain tool starts a program, or reads files that its command line does not name.
-MORE = {
-    "find": frozenset(("-exec", "-execdir", "-ok", "-okdir", "-files0-from")),
-    "tar": frozenset(
-        (
-            *("-T", "--files-from", "-I", "--use-compress-program", "--to-command", "-F", "--info-script"),
-            *("--new-volume-script", "--checkpoint-action", "--rsh-command"),
-        )
-    ),
-    "sed": frozenset(("-f", "--file")),
-    "file": frozenset(("-f", "--files-from")),
-    "xz": frozenset(("--files", "--files0")),
-    "zip": frozenset(("-@",)),
-    "tree": frozenset(("--fromfile", "--fromtabfile")),
-    "openssl": frozenset(
-        "ca req ts s_client s_server s_time ocsp cmp -config -engine -provider-path -rand".split()  # noqa: SIM905
-    ),
-    **dict.fromkeys(("sort", "wc", "du"), frozenset(("--files0-from",))),
-    **dict.fromkeys(("md5sum", "sha1sum", "sha256sum"), frozenset(("-c", "--check"))),
-}
-COMPILERS = frozenset(("gcc", "g++", "cc", "c++", "clang", "clang++", "as", "ld", "ld.gold", "lld"))
-# They say what is in the working directory if they are given no folder.
-LISTERS = frozenset(("ls", "find", "du", "tree", "grep", "egrep", "fgrep"))
-SOURCE = re.compile(r"@.+|-x.*|-|.+\.([cCsSmihFfdxT]|cc|cpp|cxx|mm|hpp|f90|f95|ii|ld|lds)")  # it may include others
-MAX_SCRIPT = 500  # characters that are understood
-# A script of sed that prints, deletes or replaces: it reads and starts nothing.
-_LINE = r"(?:\d+|\$|/[^/]*/)"
-_REPLACE = r"[sy](?P<mark>[^\w\s]).*?(?P=mark).*?(?P=mark)[gpiI\d]*"
-SED = re.compile(rf"\s*(?:{_LINE}?(?:,{_LINE})?\s*(?:[pdqQ=nN]|{_REPLACE})\s*(?:[;\n]|$)\s*)*")
 SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ash", "ksh"))
 HISTORY = frozenset(("git", "hg", "svn"))
 SEPARATORS = frozenset((";", "&", "&&", "||", "|", "(", ")"))
@@ -81,30 +39,44 @@ SETTINGS_OF = {
 }
 GIVEN, HISTORY_OF, INDEX_OF, SETTING, UNKNOWN, LISTED, ABSENT, ASKED = "g", "h", "x", "e", "u", "l", "n", "t"
 DELETED, WORK_TREE_OF = "v", "b"
-# Tools that make what must not be there, and that delete what must be there: a second time they fail.
-MAKING, DELETING = frozenset(("mkdir", "mkfifo", "mknod")), frozenset(("rm", "rmdir", "mv"))
 
 
-def reads(ran: Iterable[Ran], commands: str, own: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
+def reads(
+    ran: Iterable[Ran], commands: str, own: Iterable[str] = (), system: tuple[str, ...] = ("/",)
+) -> Iterator[tuple[str, str]]:
     """Yield what the programs may have read.
 
-    `commands` is the folder of the environment's programs; in the folders `own`, no program is one of the system. Each
-    item is a path that a plain tool was given (GIVEN), only asked for (ASKED), or that is not there (ABSENT); a folder
-    whose names it read (LISTED); the folder whose history a program read, at a commit (HISTORY_OF), with the files of
-    its work tree (WORK_TREE_OF), or in any other way (INDEX_OF); a file of its settings (SETTING), which may be
-    missing; or the name of a program that may have read anything (UNKNOWN).
+    `commands` is the folder of the environment's programs; in the folders `own`, no program is one of the system.
+    `system` are the places of the machine's programs: elsewhere, a program counts by its content, and a script of that
+    name may do anything. Each item is a path that a plain tool was given (GIVEN), only asked for (ASKED), or that is
+    not there (ABSENT); a folder whose names it read (LISTED); the folder whose history a program read, at a commit
+    (HISTORY_OF), with the files of its work tree (WORK_TREE_OF), or in any other way (INDEX_OF); a file of its settings
+    (SETTING), which may be missing; or the name of a program that may have read anything (UNKNOWN).
     """
     folders = tuple(f"{folder.rstrip(os.sep)}{os.sep}" for folder in own)
     for item in ran:
-        yield from _Start(item, commands, folders).reads(item.argv)
+        start = _Start(item, commands, folders, system)
+        is_absent = item.path and start.is_absent(item.argv)
+        yield from start.searched(item.argv[0]) if is_absent else start.reads(item.argv)
 
 
 class _Start:
     """A start of a program, by its variables; a shell starts others."""
 
-    def __init__(self, item: Ran, commands: str, own: tuple[str, ...]) -> None:
+    def __init__(self, item: Ran, commands: str, own: tuple[str, ...], system: tuple[str, ...]) -> None:
         self.cwd, self.lacks, self._commands, self._own = item.cwd, item.lacks, commands, own
+        self._system = system
         self._places = item.path.split(os.pathsep) if item.path else [commands]
+
+    def is_absent(self, argv: tuple[str, ...]) -> bool:
+        """Return whether no program of this name was found: the witness tells the path of one that is there."""
+        return bool(argv and argv[0]) and os.sep not in argv[0] and self._place_of(argv[0]) == argv[0]
+
+    def searched(self, name: str) -> Iterator[tuple[str, str]]:
+        """Yield the places in which a program of a name is looked for."""
+        for folder in self._places:
+            place = os.path.normpath(os.path.join(self.cwd, folder, name))
+            yield place, ASKED if os.path.lexists(place) else ABSENT
 
     def reads(self, argv: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Yield what a program with these arguments may have read."""
@@ -117,13 +89,29 @@ class _Start:
         elif place.startswith(self._own):  # it may have the name of a tool
             is_tried = os.path.dirname(place) == self._commands and not os.path.lexists(place)  # by a search of PATH
             yield from () if is_tried else ((name, UNKNOWN),)
-        elif name in SHELLS:
+        elif self._is_of_system(place):
+            yield from self._of_tool(name, argv)
+        elif _first_lines(place)[0].startswith("#!"):
+            yield name, UNKNOWN
+        else:
+            yield place, SETTING
+            yield from self._of_tool(name, argv)
+
+    def _is_of_system(self, place: str) -> bool:
+        """Return whether a program is one of the machine's own, or of a shell itself."""
+        return os.sep not in place or any(item.startswith(self._system) for item in (place, os.path.realpath(place)))
+
+    def _of_tool(self, name: str, argv: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        if name in SHELLS:
             yield from self._of_shell(argv)
+        elif name == "which":
+            for word in argv[1:]:
+                yield from self.searched(word)
         elif name in HISTORY:
             if argv[1:] != ("--version",):
                 yield _folder(self.cwd, argv), _history_of(argv)
                 yield from ((os.path.expanduser(file), SETTING) for file in SETTINGS_OF[name])
-        elif name in PLAIN and not _is_told_more(name, argv[1:]):
+        elif name in tools.PLAIN and not tools.is_told_more(name, argv[1:]):
             yield from _of_plain(name, self.cwd, argv[1:])
         else:
             yield name, UNKNOWN
@@ -143,12 +131,7 @@ class _Start:
             return True
         if os.name == "nt":
             return is_inside
-        try:
-            with open(place, "rb") as file:
-                first = file.readline(1000).decode("utf-8", "replace")
-                second = file.readline(1000).decode("utf-8", "replace")
-        except OSError:
-            return False
+        first, second = _first_lines(place)
         if not first.startswith("#!"):
             return False
         if first.split()[0] == "#!/bin/sh":  # a path that is too long for the first line
@@ -183,56 +166,33 @@ class _Start:
                 command.append(word)
 
 
-def _is_told_more(name: str, arguments: tuple[str, ...]) -> bool:
-    """Return whether a plain tool is told to start a program, or to read files that its command line does not name."""
-    if name in COMPILERS:
-        return any(SOURCE.fullmatch(word) for word in arguments)
-    if name == "ssh-keygen":  # it takes a file of the user's
-        return "-f" not in arguments
-    options = MORE.get(name, frozenset())
-    if name == "sed" and not _is_plain_script(arguments):
-        return True
-    letters = {option[1] for option in options if len(option) == 2}  # noqa: PLR2004
-    for index, word in enumerate(arguments):
-        is_long = word.startswith("--") or name == "find"
-        if word in options or (is_long and len(word) > 3 and _is_short_for(word, options)):  # noqa: PLR2004
-            return True
-        is_bundle = word.startswith("-") or (name == "tar" and index == 0)
-        if is_bundle and not is_long and not letters.isdisjoint(word):
-            return True
-    return False
-
-
-def _is_short_for(word: str, options: Iterable[str]) -> bool:
-    start = word.partition("=")[0]
-    return any(option.startswith(start) for option in options if option.startswith("--"))
-
-
-def _is_plain_script(arguments: tuple[str, ...]) -> bool:
-    given = [value for option, value in itertools.pairwise(arguments) if option in {"-e", "--expression"}]
-    words = [word for word in arguments if not word.startswith("-")]
-    joined = any(word.startswith("--e") or (word[:2] == "-e" and len(word) > 2) for word in arguments)  # noqa: PLR2004
-    return not joined and all(len(script) < MAX_SCRIPT and SED.fullmatch(script) for script in given or words[:1])
-
-
 def _of_plain(name: str, cwd: str, arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield the paths among the arguments, and the working directory if the tool takes it."""
-    if name in SILENT:
+    if name in tools.SILENT:
         return
-    asked = {GIVEN: ASKED} if name in ASKING else {}
-    if name in MAKING and not any(word.startswith("-") for word in arguments):
+    asked = {GIVEN: ASKED} if name in tools.ASKING else {}
+    if name in tools.MAKING and not any(word.startswith("-") for word in arguments):
         asked = {GIVEN: ABSENT}
-    elif name in DELETING and not any(re.match(r"-[a-zA-Z]*f|--f", word) for word in arguments):
+    elif name in tools.DELETING and not any(re.match(r"-[a-zA-Z]*f|--f", word) for word in arguments):
         asked = {ABSENT: DELETED}
     yield from ((place, asked.get(how, how)) for place, how in _paths(cwd, arguments))
     words = [word for word in arguments if not word.startswith("-")]
-    if name in LISTERS:
+    if name in tools.LISTERS:
         is_grep = name.endswith("grep")
         is_deep = any(re.match(r"-[a-zA-Z]*[rR]|--(deref|rec|dir)|-d", word) for word in arguments)
         if name == "find" and arguments[:1] and arguments[0].startswith("-"):
             words = []
         if (is_grep and is_deep and len(words) <= 1) or not (is_grep or words):
             yield cwd, LISTED if name == "ls" and not is_deep else GIVEN
+
+
+def _first_lines(place: str) -> tuple[str, str]:
+    """Return two lines of a file, which are empty where there are none."""
+    try:
+        with open(place, "rb") as file:
+            return file.readline(1000).decode("utf-8", "replace"), file.readline(1000).decode("utf-8", "replace")
+    except OSError:
+        return "", ""
 
 
 def _is_without_site(arguments: tuple[str, ...]) -> bool:

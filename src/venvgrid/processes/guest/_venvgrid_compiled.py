@@ -5,7 +5,7 @@
 closes again. But all of these can be known, and each is noted as if Python had done it:
 
 - what is open, connected or mapped after the body of a test, and when the process ends
-- databases that SQLite attaches, certificates that OpenSSL loads, by the modules sqlite3 and ssl
+- databases that SQLite attaches, certificates that OpenSSL loads, by the modules sqlite3 and ssl; shared memory by its name
 - a function of the system that is called by ctypes, and a client of servers that is imported: these are reasons not to keep a
   result (`opened`, with HOW "d" and the reason in place of the path)
 
@@ -51,6 +51,8 @@ class Compiled(object):
             self.see_certificates()
         elif name == "sqlite3":
             self.see_databases()
+        elif name == "multiprocessing.shared_memory":
+            self.see_memory()
         elif name.partition(".")[0] in CLIENTS:
             self.notes.doubt("imported %s, whose connections are not seen" % name.partition(".")[0])
 
@@ -79,6 +81,20 @@ class Compiled(object):
 
         _sqlite3.connect = Connect(_sqlite3.connect)
         _sqlite3.connect.__module__ = "_sqlite3"
+
+    def see_memory(self):
+        """Let the function that opens shared memory tell. Its names are those of files."""
+        import _posixshmem
+
+        def tell(args, more):
+            try:
+                self.notes.opened("/dev/shm/" + args[0].lstrip("/"), args[1] if len(args) > 1 else more["flags"])
+            except Exception as error:
+                if is_of_tests(error, "shm_open", self.notes.missed):
+                    raise
+
+        if not isinstance(_posixshmem.shm_open, Door):
+            _posixshmem.shm_open = Door(_posixshmem.shm_open, before=tell)
 
     def authorize(self, action, name, *_):
         try:

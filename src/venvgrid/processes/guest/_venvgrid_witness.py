@@ -165,7 +165,7 @@ class Witness(object):
 
     def imported(self, arguments):
         """Take the first place again before a watched module is imported; record an extension. An audit event."""
-        if arguments[1] or arguments[0] in ("ssl", "sqlite3"):
+        if arguments[1] or arguments[0] in ("ssl", "sqlite3", "multiprocessing.shared_memory"):
             self.extension(arguments)
         elif arguments[0].partition(".")[0] in self.tops:
             self.front()

@@ -4,6 +4,7 @@
 from __future__ import absolute_import
 
 import os
+import sys
 import time
 from collections import Counter
 
@@ -76,12 +77,16 @@ class Selection(object):
         self.writer.add({"t": "deselected", "tests": self.deselected, "lf": last_failed})
 
     def look_for_last_failed(self, config):
-        """Record that --lf left out tests: it skips whole files without saying so by a hook."""
+        """Record that --lf left out tests: it skips whole files without saying so by a hook. --sw deselects them."""
         plugin = config.pluginmanager.get_plugin("lfplugin")
-        if getattr(plugin, "active", False) and (
+        is_last_failed = getattr(plugin, "active", False) and (
             getattr(plugin, "_skipped_files", 0) or (self.deselected and getattr(plugin, "lastfailed", None))
-        ):
+        )
+        if is_last_failed:
             self.write_deselected(True)
+        notes = getattr(sys, "_venvgrid_opened", None)
+        if notes and (is_last_failed or (self.deselected and getattr(config.option, "stepwise", False))):
+            notes.doubt("left out tests because of an earlier run")
 
 
 class Worker(Selection):
@@ -95,6 +100,9 @@ class Worker(Selection):
         self.writer = Writer(spec["stream"], name)
         self.writer.add(session_record(name))
         self.stacks = Stacks(spec)
+
+    def pytest_collection_finish(self, session):
+        self.look_for_last_failed(session.config)
 
     def pytest_runtest_logstart(self, nodeid):
         self.stacks.start()
