@@ -108,7 +108,7 @@ def test_lines_that_are_none_of_the_witness_are_left_out(tmp_path: Path) -> None
     assert witness.read(tmp_path / "nowhere") == witness.Witnessed()
 
 
-LATER = {"_posixsubprocess", "_sqlite3", "_socket", "_ssl"}  # built in, or just before who needs them
+LATER = {"_posixshmem", "_posixsubprocess", "_sqlite3", "_socket", "_ssl"}  # built in, or just before who needs them
 GUESTS = (
     guests.WITNESS_FILE,
     guests.OLD_WITNESS_FILE,

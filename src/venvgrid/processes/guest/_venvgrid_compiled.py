@@ -84,7 +84,10 @@ class Compiled(object):
 
     def see_memory(self):
         """Let the function that opens shared memory tell. Its names are those of files."""
-        import _posixshmem
+        try:
+            import _posixshmem
+        except ImportError:  # Windows
+            return
 
         def tell(args, more):
             try:
