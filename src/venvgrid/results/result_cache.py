@@ -124,8 +124,12 @@ class ResultCache:
         if not self.may_use:
             return False
         now = self._own_parts(cell)
-        known = filter(None, map(read, (self.folder / cell.id).glob("*.json")))
-        return any(now.items() <= item["parts"].items() for item in known)
+        for known in filter(None, map(read, (self.folder / cell.id).glob("*.json"))):
+            with suppress(TypeError, ValueError, KeyError):
+                is_same = now.items() <= known["parts"].items()
+                if is_same and not self.moved(serialization.from_plain(CellResult, known["result"])):
+                    return True
+        return False
 
     def moved(self, result: CellResult) -> str:
         """Return a file that the tests of a cell opened and that has changed since; "" if there is none."""

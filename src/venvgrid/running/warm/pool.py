@@ -13,7 +13,7 @@ from venvgrid.model.values import dataclass
 from venvgrid.outcomes import witness
 from venvgrid.processes import memory
 from venvgrid.processes.command import Cancellation
-from venvgrid.processes.parallel import mutex
+from venvgrid.processes.parallel import map_parallel, mutex
 from venvgrid.processes.runner import NotStartedError
 from venvgrid.processes.warm.server import Imports, Server
 from venvgrid.project import bytecode
@@ -145,8 +145,7 @@ class WarmPool:
         with self._lock:
             servers = [warm.server for warm in self._servers.values()]
             self._servers.clear()
-        for server in servers:
-            server.close()
+        map_parallel(lambda server: server.close(), servers)  # each waits until its processes are gone
 
     def _new_folder(self) -> Path:
         folder = self.folder / f"{next(self._numbers):x}"

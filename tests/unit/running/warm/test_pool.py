@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -68,6 +69,7 @@ class FakeServer:
     ended: dict[str, Any] = field(default_factory=lambda: {"exit_code": 1})
     alive: bool = True
     during: Callable[[], None] = lambda: None
+    closing: Callable[[], object] = lambda: None
     runs: list[tuple[Command, str]] = field(default_factory=list)
 
     def state(self) -> State | None:
@@ -83,6 +85,7 @@ class FakeServer:
         return 1000
 
     def close(self) -> str:
+        self.closing()
         self.alive = False
         return "one\nlast words\n"
 
@@ -326,6 +329,15 @@ def test_cold_settings(tmp_path: Path) -> None:
 def test_an_edit_that_only_a_build_shows(lab: Lab) -> None:
     """A reason in place of an overlay is the answer."""
     assert lab.run(lab.task(), overlay=Cold(reason="setup.py")) == Cold(reason="setup.py")
+
+
+def test_the_servers_are_closed_together(lab: Lab) -> None:
+    """Each waits until its processes are gone: with one after the other, the end of a session took seconds."""
+    lab.settings["closing"] = threading.Barrier(2, timeout=10).wait
+    lab.run(lab.task(1))
+    lab.run(lab.task(2))
+    lab.pool.close()
+    assert [server.alive for server in lab.servers] == [False, False]
 
 
 def test_close(lab: Lab) -> None:
