@@ -62,7 +62,7 @@ def test_the_names_of_platforms() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('platform = ["ubuntu"]', "'ubuntu' is no platform; did you mean 'linux'? (allowed: linux, linux-aarch64, macos"),
+        ('platform = ["ubuntu"]', "'ubuntu' is no platform; did you mean 'linux'? (allowed: linux, linux-aarch64"),
         ('platform = ["macOs14"]', "did you mean 'macos'"),
         ('platform = ["linux", "linux-x86_64"]', "the value 'linux' is there twice"),
         ("platform = []", "needs at least one value"),
