@@ -44,7 +44,7 @@ def typed(line: str, monkeypatch: pytest.MonkeyPatch, folder: Path, matrix: str 
         ("venvgrid run --certificates x", "--certificates is for a run on other machines"),
         ("venvgrid merge empty -o out", "there is no record to merge: none is in empty; a record is made by: venvgrid"),
         ("venvgrid reproduce empty", "a run leaves one of each red cell in .venvgrid/runs/RUN/capsules"),
-        ("venvgrid ci github -o nosuch/x.yml", "nosuch/x.yml: there is no folder nosuch; make it first"),
+        ("venvgrid ci github -o ../nosuch/x.yml", "nosuch/x.yml: there is no folder "),
         ("venvgrid ci issues", "For example: venvgrid ci issues merged"),
         ("venvgrid worker", "For example: venvgrid worker tls://HOST:8786 --certificates FOLDER"),
         ("venvgrid scheduler", "For example: venvgrid scheduler tls://0.0.0.0:8786 --certificates FOLDER"),
@@ -62,6 +62,19 @@ def test_a_value_that_cannot_be_meant(line: str, said: str, monkeypatch: pytest.
     assert status == 2
     assert said in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "matrix.toml"]
+
+
+def test_a_folder_for_a_pipeline_is_made_in_the_repository(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told: it may be a slip. Outside of the repository none is made."""
+    (tmp_path / "matrix.toml").write_text(MATRIX, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["ci", "gitlab", "-o", ".gitlab/venvgrid.yml"]) == 0
+    assert "note: the folder .gitlab was not there: it is made" in capsys.readouterr().err
+    assert (tmp_path / ".gitlab/venvgrid.yml").is_file()
+    assert cli.main(["ci", "gitlab", "-o", ".gitlab/venvgrid.yml"]) == 0
+    assert "was not there" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--strategy t=9", "--strategy budget=0", "--optimise fast"])

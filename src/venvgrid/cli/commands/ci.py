@@ -66,7 +66,8 @@ def _wanted(arguments: argparse.Namespace) -> _Wanted:
     vendor, root = VENDORS[arguments.action], _top(Path.cwd())
     place = arguments.output or root / vendor.file_of(arguments.grid)
     file = None if arguments.output == STDOUT else Path(place).absolute()
-    if file and arguments.output and not file.parent.is_dir() and file.parent != (root / vendor.file).parent:
+    is_inside = file is None or Path(os.path.normpath(file)).is_relative_to(root)
+    if file and not is_inside and not file.parent.is_dir():  # inside of the repository, it is made
         raise UsageError(f"{_shown(file)}: there is no folder {_shown(file.parent)}; make it first")
     before = _content(file) if file else None
     known = _earlier(before or "", vendor.name)
@@ -158,7 +159,9 @@ def _write(wanted: _Wanted, text: str, terminal: Terminal, *, force: bool) -> in
             f"{_again(file, wanted.pipeline)} --check; replace it with --force"
         )
     if wanted.before != text:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.parent.is_dir():
+            file.parent.mkdir(parents=True)
+            terminal.message(f"note: the folder {_shown(file.parent)} was not there: it is made")
         write_atomic(file, text)
     is_same = "is up to date" if wanted.before == text else "written"
     terminal.message(
