@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from venvgrid.model import Distribution, Interpreter, Resolution
+from venvgrid.model.names import normalise
 from venvgrid.model.values import dataclass
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ def failure(completed: Completed, name: str) -> str:
 
 _DIRECT = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>(?:git\+|https?://)[^\s;#]+)")
 
+_STATED = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)[^#]*@[^#]*#(?:[^\s;]*&)?sha256=(?P<digest>[0-9A-Fa-f]{64})")
+
 
 @contextmanager
 def requirement_files(request: ResolveRequest) -> Iterator[Path]:
@@ -207,6 +210,17 @@ def built_from_source(lines: Iterable[str]) -> tuple[str, ...]:
     """Return the names in direct references to repositories and source archives: who asks for these wants a build."""
     found = (_DIRECT.match(line) for line in lines)
     return tuple(match["name"] for match in found if match and not match["url"].endswith(".whl"))
+
+
+def wrong_hash(lines: Iterable[str], distributions: Iterable[Distribution]) -> str:
+    """Return that a direct reference gives another hash (`URL#sha256=…`) than that of the archive there, or ""."""
+    stated = [match for line in lines if (match := _STATED.match(line))]
+    wanted = {normalise(match["name"]): f"sha256:{match['digest'].lower()}" for match in stated}
+    for item in distributions:
+        expected = wanted.get(item.name, "")
+        if expected and item.direct and item.hashes and expected not in item.hashes:
+            return f"the archive of {item.name} is another one than required: {item.hashes[0]}, not {expected}"
+    return ""
 
 
 def binary_options(request: ResolveRequest | InstallRequest) -> list[str]:

@@ -31,6 +31,7 @@ from venvgrid.installers.base import (
     requirement_lines,
     unfinished,
     without_dates,
+    wrong_hash,
 )
 from venvgrid.model import Distribution, python_releases
 from venvgrid.model.values import dataclass
@@ -104,7 +105,7 @@ class Uv:
             completed = self._start(_compile_arguments(request, output), cwd=here, timeout=RESOLVE_TIMEOUT)
             text = output.read_text(encoding="utf-8") if output else completed.stdout
         if completed.exit_code == 0:
-            return _resolved(text, here, request.cutoff)
+            return _resolved(text, here, request.cutoff, request.requirements)
         if why := unfinished(completed, "uv pip compile"):
             return ResolveFailed(reason=why)
         from venvgrid.installers import resolver_errors  # noqa: PLC0415  (its patterns take 3 ms)
@@ -174,14 +175,19 @@ def _write_preferences(folder: Path, prefer: Iterable[Distribution]) -> Path:
     return file
 
 
-def _resolved(text: str, folder: Path, cutoff: str = "") -> ResolveResult:
-    """Return the distributions of uv's output; anything but a valid pylock.toml is a failure."""
+def _resolved(text: str, folder: Path, cutoff: str = "", requirements: Iterable[str] = ()) -> ResolveResult:
+    """Return the distributions of uv's output; anything but a valid pylock.toml is a failure.
+
+    uv does not compare the hash of a direct reference.
+    """
     from packaging.pylock import PylockValidationError  # noqa: PLC0415  (needed only after a resolve)
 
     try:
         found = read_pylock(text, folder)
         # Of an index, uv takes no file without a date; to a place of find-links it applies no cut-off date.
         dateless = [item for item in found if cutoff and not (item.direct or item.uploaded)]
+        if wrong := wrong_hash(requirements, found):
+            return ResolveFailed(reason=wrong)
         return Resolved(distributions=found, notes=without_dates(dateless))
     except (ValueError, PylockValidationError) as error:
         return ResolveFailed(reason=f"uv pip compile printed no valid pylock.toml: {error}")

@@ -113,7 +113,7 @@ def read(
 ) -> LocalRequirement | None:
     """Return the requirement of a local file, or None if the line is any other requirement.
 
-    A relative path is that of the first base that has it.
+    A relative path is that of the first base that has it. A file keeps what follows "#": its hash, or a folder in it.
     """
     if "@" not in line or not ("file:" in line or "@ ." in line or "@." in line):
         return None
@@ -132,4 +132,6 @@ def read(
     applies = marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in ("", *extras))
     wanted = tuple(sorted(requirement.extras))
     named = f"[{','.join(wanted)}]" if wanted else ""
-    return LocalRequirement(f"{requirement.name}{named}", place.as_uri(), applies, wanted)
+    fragment = "" if place.is_dir() else url.partition("#")[2]
+    address = f"{place.as_uri()}#{fragment}" if fragment else place.as_uri()
+    return LocalRequirement(f"{requirement.name}{named}", address, applies, wanted)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from venvgrid.installers import pip
-from venvgrid.installers.base import built_from_source
+from venvgrid.installers.base import built_from_source, wrong_hash
 from venvgrid.model import Distribution
+from venvgrid.project import local_wheels
 
 
 def test_a_repository_in_the_report_of_pip_names_its_commit() -> None:
@@ -33,3 +35,21 @@ def test_only_who_asks_for_sources_gets_a_build() -> None:
         "f.g @ git+ssh://git@h/f",
     )
     assert ("a", "b", "f.g") == built_from_source(lines)
+
+
+def test_an_archive_has_the_hash_that_was_asked_for() -> None:
+    """Pip refuses another archive than that of `#sha256=`; uv takes it, so its answer is compared."""
+    lines = (f"X.y[z] @ https://h/x.whl#subdirectory=p&sha256={'A' * 64} ; python_version > '3'", "w @ https://h/w.whl")
+    good, bad = (Distribution(name="x-y", version="1", direct="https://h", hashes=(f"sha256:{c * 64}",)) for c in "ab")
+    other = Distribution(name="w", version="1", direct="https://h/w.whl", hashes=(f"sha256:{'c' * 64}",))
+    assert "" == wrong_hash(lines, [good, other])
+    assert wrong_hash(lines, [other, bad]).startswith("the archive of x-y is another one than required: sha256:bbb")
+
+
+def test_the_hash_of_a_local_archive_is_not_lost(tmp_path: Path) -> None:
+    """A relative path becomes an absolute one, and keeps what follows it; a folder has no hash."""
+    for name, kept in (("a.whl", "#sha256=1"), ("a.tar.gz", "#subdirectory=x"), (".", "")):
+        (tmp_path / "a.whl").touch()
+        found = local_wheels.read(f"a @ file:{name}{kept or '#sha256=1'}", [tmp_path], {}, ())
+        assert found is not None
+        assert Path(tmp_path, name).as_uri() + kept == found.url
