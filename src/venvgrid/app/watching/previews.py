@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from venvgrid.analysis import prioritisation
+from venvgrid.analysis.watching.standing import NOT_OF_THE_GRID
 from venvgrid.app import run
 from venvgrid.app.plan import choose_cells
 from venvgrid.app.request import runnable
@@ -38,7 +39,7 @@ LONG = 5.0  # seconds of the tests of a cell
 class Warmed:
     """What the previews of a round said, as the report of a run that is never kept.
 
-    `cells` is the number of all that can run. `cold` are reasons why cells have none, by cell. `left_out` tests wait
+    `cells` is the number of all that could run. `cold` are reasons why cells have none, by cell. `left_out` tests wait
     for the full run.
     """
 
@@ -98,8 +99,13 @@ class Previews:
         report.add(RunFinished(exit_status=0, duration=time.monotonic() - began))
         done = report.report()
         known = replace(done, cells=tuple(cell for cell in done.cells if cell.outcome is not Outcome.CANCELLED))
-        count = len(runnable(self.plan))
+        count = len([cell for cell in runnable(self.plan) if not self._is_impossible(cell.id)])
         return Warmed(report=known, cold=cold, left_out=left_out, project=self.context.project.path, cells=count)
+
+    def _is_impossible(self, cell: str) -> bool:
+        """Return whether a cell could not run when it was last tried, whatever the project is."""
+        earlier = self.context.history.get(cell)
+        return earlier is not None and earlier.outcome in NOT_OF_THE_GRID
 
     def _long(self, context: RunContext) -> frozenset[str]:
         """Return the cells whose previews stop after the tests that go first."""

@@ -15,6 +15,7 @@ from venvgrid.app.watching.previews import Previews
 from venvgrid.config import config_file, loading
 from venvgrid.model import CellFinished, Outcome, RunStarted
 from venvgrid.processes.command import Cancellation
+from venvgrid.results.report import Earlier
 from venvgrid.running.warm.preview import Cold, Preview
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def play(folder: Path, said: dict[str, Preview | Cold], **options: Any) -> tuple
     context = RunContext(config=config, options=RunOptions(**options), front=front)
     shown: list[Event] = []
     told: list[Previewed] = []
+    context.__dict__["history"] = {
+        "py3.12-A.4": Earlier(run="1", outcome=Outcome.IMPOSSIBLE),
+        "py3.12-A.3": Earlier(run="1", outcome=Outcome.FAILED),
+    }
     made = Previews(
         round=1,
         warmth=cast("Warmth", FakeWarmth(said)),
@@ -95,6 +100,12 @@ def test_the_report_holds_what_was_said(tmp_path: Path) -> None:
         "py3.12-A.2": Outcome.FAILED,
     }
     assert (warmed.cold, warmed.left_out) == ({"py3.12-A.3": "c"}, 3)
+
+
+def test_cells_that_could_have_a_preview_are_counted(tmp_path: Path) -> None:
+    """Cells without a warm process count, but those that were impossible do not."""
+    warmed, _, _ = play(tmp_path, {"py3.12-A.1": preview("py3.12-A.1")})
+    assert (len(warmed.report.cells), warmed.cells) == (1, 3)
 
 
 def test_what_says_nothing_of_the_tests_is_no_preview(tmp_path: Path) -> None:

@@ -332,7 +332,7 @@ def test_an_edit_that_only_a_build_shows(lab: Lab) -> None:
 
 
 def test_the_servers_are_closed_together(lab: Lab) -> None:
-    """Each waits until its processes are gone: with one after the other, the end of a session took seconds."""
+    """Each waits until its processes are gone: one after the other, the end of a session takes the sum."""
     lab.settings["closing"] = threading.Barrier(2, timeout=10).wait
     lab.run(lab.task(1))
     lab.run(lab.task(2))
