@@ -36,6 +36,12 @@ PLAIN = "import demo\n\n\ndef test_a():\n    assert demo.ANSWER\n"
             '[test]\ncommand = ["pytest", "unit"]\n',
             {},
             "pytest found no file or directory unit (status 4)",
+            "→ is it relative to [project] path?",
+        ),
+        (
+            '[test]\ncommand = ["pytest", "unit"]\n',
+            {"src/demo/tests/__init__.py": "", "src/demo/tests/test_inside.py": PLAIN},
+            "pytest found no file or directory unit (status 4)",
             'command = ["pytest", "--pyargs", "demo"]',
         ),
         (
@@ -57,7 +63,7 @@ PLAIN = "import demo\n\n\ndef test_a():\n    assert demo.ANSWER\n"
             "AssertionError: no",
         ),
     ],
-    ids=["plugin", "conftest", "folder", "command", "mismatch", "unittest"],
+    ids=["plugin", "conftest", "folder", "tests inside", "command", "mismatch", "unittest"],
 )
 def test_where_no_test_failed_the_tools_own_error_is_the_reason(
     venvgrid: Command, project: Write, matrix: str, files: dict[str, str], reason: str, shown: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# They read what they are given, and the settings of the machine; unless told more, see `_is_told_more`.
+# They read what they are given, and the settings of the machine; unless told more, see `is_told_more`.
 _PLAIN = """
     cat head tail wc sort uniq cut tr tac od xxd hexdump strings file stat ls find du tree cp mv ln tar gzip gunzip zip
     unzip xz rm mkdir rmdir mkfifo mknod touch chmod chown mktemp readlink realpath basename dirname diff cmp comm grep
