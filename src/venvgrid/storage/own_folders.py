@@ -112,7 +112,7 @@ def keep_only(root: Path, names: frozenset[str]) -> None:
     for folder, _, files in os.walk(root):
         for place in (Path(folder, name) for name in files):
             if place.relative_to(root).as_posix() not in names:
-                place.unlink()
+                place.unlink(missing_ok=True)  # a process of a killed run may still tidy up
 
 
 def sweep(root: Path) -> None:
