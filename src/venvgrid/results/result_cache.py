@@ -4,9 +4,9 @@
 
 The fingerprint covers the lock entry, the build of the interpreter, all inputs of the project (see `project.inputs`),
 the configuration, the arguments, and all variables of builds and tests but those of the terminal, with the files that
-those of builds name. Digests of these
-parts are stored, so that it can be told which of them changed. A result names the further files that its tests
-opened. It is not kept if the tests read files that cannot be compared, or if an input changed while they ran.
+those of builds name. Digests of these parts are stored, so that it can be told which of them changed. A result names
+the further files that its tests opened. It is not kept if the tests read files that cannot be compared, or if an input
+changed while they ran.
 """
 
 from __future__ import annotations
@@ -193,11 +193,9 @@ class ResultCache:
         if moved:
             more = f" and {len(moved) - MAX_TOLD} more" if len(moved) > MAX_TOLD else ""
             told.append(f"{ALL_VARIABLES} ({', '.join(moved[:MAX_TOLD])}{more})")
-        return (
-            f"changed since it passed: {', '.join(told)}"
-            if told
-            else "its result is of a later time: is the clock right?"
-        )
+        if not told:
+            return "its result is of a later time: is the clock right?"
+        return f"changed since it passed: {', '.join(told)}"
 
     def surroundings(self, cell: Cell, interpreter: Interpreter) -> dict[str, str]:
         """Return digests of what is around the tests of a cell, besides the project, its versions and other files."""
@@ -207,24 +205,19 @@ class ResultCache:
                 "the version of venvgrid": [__version__, guests.digest_of()],
                 "limits, umask, priority or time zone": list(self.inherited),
             }
-            common = {name: _digest(value)[:32] for name, value in contents.items()}
-            self._of_variables[given] = {**common, **self._variables(cell)}
+            self._of_variables[given] = {**_digests(contents), **self._variables(cell)}
         return {"the interpreter": self._of_interpreter(interpreter), **self._of_variables[given]}
 
     def _parts(self, cell: Cell, entry: LockEntry, project: str) -> dict[str, str]:
         """Return digests of all that the result of a cell depends on, by what the user calls it."""
-        contents = {"the versions of distributions": entry.key, "the wheel of the project": project}
-        installed = {name: _digest(value)[:32] for name, value in contents.items()}
+        installed = _digests({"the versions of distributions": entry.key, "the wheel of the project": project})
         return installed | self._own_parts(cell) | self.surroundings(cell, entry.interpreter)
 
     def _own_parts(self, cell: Cell) -> dict[str, str]:
         """Return digests of what the user wrote."""
-        contents = {
-            "the configuration": [self.config.digest, str(self.config.project.path), dict(cell.axes)],
-            "the arguments of the tests": list(self.arguments),
-            "files of the project": self.inputs(),
-        }
-        return {name: _digest(value)[:32] for name, value in contents.items()}
+        configuration = [self.config.digest, str(self.config.project.path), dict(cell.axes)]
+        written = {"the arguments of the tests": list(self.arguments), "files of the project": self.inputs()}
+        return _digests({"the configuration": configuration, **written})
 
     def _of_interpreter(self, interpreter: Interpreter) -> str:
         known = self._of_interpreters.get(interpreter.executable)
@@ -267,6 +260,10 @@ def _of_its_own(result: CellResult) -> CellResult:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def _digests(contents: Mapping[str, object]) -> dict[str, str]:
+    return {name: _digest(value)[:32] for name, value in contents.items()}
 
 
 @functools.cache  # the variables of most cells are the same
